@@ -1,0 +1,79 @@
+//! The builder: a policy in code, as natural as the document.
+
+use std::time::Duration;
+
+use super::document::{OnSuccess, Policy, Settings};
+use super::failure::FailurePolicy;
+use super::health::HealthPolicy;
+use super::read::PolicyError;
+use super::retry::RetryPolicy;
+
+/// Builds a [`Policy`]; made by [`Policy::builder`].
+#[derive(Clone, Debug)]
+pub struct PolicyBuilder {
+    settings: Settings,
+}
+
+impl PolicyBuilder {
+    pub(super) fn new() -> Self {
+        Self { settings: Settings { replicas: 1, ..Settings::default() } }
+    }
+
+    /// How many replicas the set has, 0 to 1 000 000. Default 1.
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.settings.replicas = replicas;
+        self
+    }
+
+    /// What exit code 0 means. Default [`OnSuccess::Restart`].
+    pub fn success(mut self, success: OnSuccess) -> Self {
+        self.settings.success = Some(success);
+        self
+    }
+
+    /// How long a replica must be ready before it counts as available. Default 0 s.
+    pub fn min_ready(mut self, duration: Duration) -> Self {
+        self.settings.min_ready = Some(duration);
+        self
+    }
+
+    /// Not started by then is a failure with cause `start-timeout`. Default 20 min.
+    pub fn start_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.start_timeout = Some(timeout);
+        self
+    }
+
+    /// Time between the request to stop and the kill. Default 10 s.
+    pub fn stop_grace(mut self, grace: Duration) -> Self {
+        self.settings.stop_grace = Some(grace);
+        self
+    }
+
+    /// Restarts what failed. Default: none, the set is fail-fast.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.settings.retry = Some(retry);
+        self
+    }
+
+    /// What a failure means for the set.
+    pub fn failure(mut self, failure: FailurePolicy) -> Self {
+        self.settings.failure = failure;
+        self
+    }
+
+    /// Probes, and when lost contact counts as what.
+    pub fn health(mut self, health: HealthPolicy) -> Self {
+        self.settings.health = health;
+        self
+    }
+
+    /// Checks everything and compiles the policy.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its path as in the document.
+    pub fn build(self) -> Result<Policy, PolicyError> {
+        let mut settings = self.settings;
+        settings.resolve_recommended();
+        Ok(Policy::from_valid(settings))
+    }
+}

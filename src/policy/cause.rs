@@ -1,0 +1,145 @@
+//! Why an incarnation ended, in the words that rules are written in.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Why an incarnation failed.
+///
+/// The backend names the cause it knows; an exit without one is [`Cause::Error`]. A cause outside this
+/// list is the user's own: any other word, matched by name in the rules of the policy.
+///
+/// ```
+/// use uphold::Cause;
+///
+/// assert_eq!("no-capacity".parse::<Cause>().unwrap(), Cause::NoCapacity);
+/// assert_eq!("gpu-fell-off".parse::<Cause>().unwrap().to_string(), "gpu-fell-off");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It ended by itself: a bad exit code, a signal, a crash. The cause where no other is named.
+    #[default]
+    Error,
+    /// The platform took it away: spot reclaim, preemption, drain.
+    Interruption,
+    /// There was no room to start it.
+    NoCapacity,
+    /// It used more memory than it was given.
+    OutOfMemory,
+    /// It had not started within `start_timeout`. Produced by the engine.
+    StartTimeout,
+    /// Its liveness or startup probe failed. Produced by the engine.
+    Unhealthy,
+    /// It was out of contact for longer than `lost_after`. Produced by the engine.
+    NodeLost,
+    /// It could not be started: no such image or command, a spec that does not work.
+    StartError,
+    /// A name of the user's own; see [`Cause::named`].
+    Named(CauseName),
+}
+
+/// The word of a user's own cause: 1 to 64 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct CauseName(Arc<str>);
+
+impl CauseName {
+    /// The word itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The word is not one that a cause may have.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("'{0}' is not a cause: 1 to 64 lower-case letters, digits, '-', '_' or '.', beginning with a letter")]
+pub struct CauseError(String);
+
+impl Cause {
+    /// The causes that have a meaning of their own, in the order of the documentation.
+    pub const BUILT_IN: [Self; 8] = [
+        Self::Error,
+        Self::Interruption,
+        Self::NoCapacity,
+        Self::OutOfMemory,
+        Self::StartTimeout,
+        Self::Unhealthy,
+        Self::NodeLost,
+        Self::StartError,
+    ];
+
+    /// The cause of that name: a built-in one, or the user's own.
+    ///
+    /// # Errors
+    /// The word is empty, longer than 64 bytes or has other characters than [`CauseName`] allows.
+    pub fn named(name: &str) -> Result<Self, CauseError> {
+        name.parse()
+    }
+
+    /// The word that documents and traces use.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Error => "error",
+            Self::Interruption => "interruption",
+            Self::NoCapacity => "no-capacity",
+            Self::OutOfMemory => "out-of-memory",
+            Self::StartTimeout => "start-timeout",
+            Self::Unhealthy => "unhealthy",
+            Self::NodeLost => "node-lost",
+            Self::StartError => "start-error",
+            Self::Named(name) => name.as_str(),
+        }
+    }
+}
+
+impl FromStr for Cause {
+    type Err = CauseError;
+
+    fn from_str(word: &str) -> Result<Self, CauseError> {
+        if let Some(cause) = Self::BUILT_IN.iter().find(|cause| cause.as_str() == word) {
+            return Ok(cause.clone());
+        }
+        let legal = word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.len() <= 64
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
+        if legal { Ok(Self::Named(CauseName(word.into()))) } else { Err(CauseError(word.into())) }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Cause {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        word.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_cause_reads_its_own_word() {
+        for cause in Cause::BUILT_IN {
+            assert_eq!(cause.as_str().parse::<Cause>().unwrap(), cause);
+        }
+    }
+
+    #[test]
+    fn words_that_could_be_a_slip_are_refused() {
+        for word in ["", "Error", "no capacity", "9lives", "-x", &"a".repeat(65)] {
+            assert!(word.parse::<Cause>().is_err(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The form of a policy that decisions read: nanoseconds, tables and masks, every default filled in.
+
+use super::document::{OnSuccess, Settings};
+use super::failure::{BudgetEmpty, Exhausted};
+use super::health::{LostAfter, Probe};
+use super::ladder::{FOREVER, Ladder};
+use super::quantity::Quantity;
+use super::retry::{OnEvents, RetryPolicy};
+use super::rule_index::RuleIndex;
+use crate::time::nanos;
+
+/// A compiled policy. Durations are nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) success: OnSuccess,
+    pub(crate) min_ready: u64,
+    pub(crate) start_timeout: u64,
+    pub(crate) stop_grace: u64,
+    /// Whether the document has a `retry`; without one a failure that no rule matches terminates the set.
+    pub(crate) retries: bool,
+    pub(crate) on_events: Option<OnEvents>,
+    pub(crate) keep_min_available: bool,
+    /// [0] paces the policy's own `retry` and exit 0; the others belong to rules.
+    pub(crate) ladders: Box<[Ladder]>,
+    /// How many sliding windows a replica has.
+    pub(crate) windows: u16,
+    pub(crate) rules: RuleIndex,
+    pub(crate) exhausted: Exhausted,
+    pub(crate) min_available: Quantity,
+    pub(crate) outage_deadline: u64,
+    pub(crate) clear_after: u64,
+    pub(crate) budget: Option<CompiledBudget>,
+    pub(crate) max_concurrent_starts: Option<Quantity>,
+    pub(crate) correlated: Option<CompiledCorrelated>,
+    /// A failure is isolated when no other replica failed within this.
+    pub(crate) isolation: u64,
+    pub(crate) unknown_after: u64,
+    pub(crate) lost_after: u64,
+    pub(crate) max_acted: Option<Quantity>,
+    pub(crate) probes: CompiledProbes,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CompiledBudget {
+    pub(crate) restarts: u32,
+    pub(crate) per: u64,
+    pub(crate) empty: BudgetEmpty,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CompiledCorrelated {
+    pub(crate) share: Quantity,
+    pub(crate) within: u64,
+}
+
+impl CompiledCorrelated {
+    /// How many distinct replicas of `desired` make an incident: the share rounded up, at least 2, 3 from 5 on.
+    pub(crate) fn threshold(&self, desired: u32) -> u32 {
+        self.share.of_rounded_up(desired).max(if desired >= 5 { 3 } else { 2 })
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CompiledProbes {
+    pub(crate) startup: Option<CompiledProbe>,
+    pub(crate) readiness: Option<CompiledProbe>,
+    pub(crate) liveness: Option<CompiledProbe>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CompiledProbe {
+    pub(crate) interval: u64,
+    pub(crate) timeout: u64,
+    pub(crate) successes: u32,
+    pub(crate) failures: u32,
+    pub(crate) initial_delay: u64,
+}
+
+impl CompiledProbe {
+    fn new(probe: &Probe) -> Self {
+        Self {
+            interval: probe.interval.map_or(super::defaults::PROBE_INTERVAL, nanos),
+            timeout: probe.timeout.map_or(super::defaults::PROBE_TIMEOUT, nanos),
+            successes: probe.successes.unwrap_or(1),
+            failures: probe.failures.unwrap_or(super::defaults::PROBE_FAILURES),
+            initial_delay: probe.initial_delay.map_or(0, nanos),
+        }
+    }
+}
+
+impl Compiled {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let failure = &settings.failure;
+        let scope = failure.scope.unwrap_or_default();
+        let mut windows = 0;
+        // Without `retry`, exit 0 is paced as under `retry: true`.
+        let own = settings.retry.clone().unwrap_or_else(RetryPolicy::recommended);
+        let mut ladders = vec![Ladder::new("", &own, scope, &mut windows)];
+        let mut places = Vec::with_capacity(failure.rules.len());
+        for (index, rule) in failure.rules.iter().enumerate() {
+            places.push(match &rule.retry {
+                None => 0,
+                Some(retry) => {
+                    let key = rule.name.clone().unwrap_or_else(|| index.to_string());
+                    ladders.push(Ladder::new(&key, retry, scope, &mut windows));
+                    (ladders.len() - 1) as u16
+                }
+            });
+        }
+        let correlated = failure
+            .correlated
+            .map(|correlated| CompiledCorrelated { share: correlated.share, within: nanos(correlated.within) });
+        let health = &settings.health;
+        Self {
+            success: settings.success.unwrap_or_default(),
+            min_ready: settings.min_ready.map_or(0, nanos),
+            start_timeout: settings.start_timeout.map_or(super::defaults::START_TIMEOUT, nanos),
+            stop_grace: settings.stop_grace.map_or(super::defaults::STOP_GRACE, nanos),
+            retries: settings.retry.is_some(),
+            on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
+            keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
+            ladders: ladders.into(),
+            windows,
+            rules: RuleIndex::new(&failure.rules, &places),
+            exhausted: failure.exhausted.unwrap_or_default(),
+            min_available: failure.min_available.unwrap_or(Quantity::Count(1)),
+            outage_deadline: failure.outage_deadline.map_or(FOREVER, nanos),
+            clear_after: failure.clear_after.map_or(0, nanos),
+            budget: failure.budget.map(|budget| CompiledBudget {
+                restarts: budget.restarts,
+                per: nanos(budget.per),
+                empty: budget.empty,
+            }),
+            max_concurrent_starts: failure.max_concurrent_starts,
+            isolation: correlated.map_or(super::defaults::ISOLATION, |correlated| correlated.within),
+            correlated,
+            unknown_after: health.unknown_after.map_or(super::defaults::UNKNOWN_AFTER, nanos),
+            lost_after: match health.lost_after {
+                None => super::defaults::LOST_AFTER,
+                Some(LostAfter::After(duration)) => nanos(duration),
+                Some(LostAfter::Never) => FOREVER,
+            },
+            max_acted: health.max_acted,
+            probes: CompiledProbes {
+                startup: health.startup.as_ref().map(CompiledProbe::new),
+                readiness: health.readiness.as_ref().map(CompiledProbe::new),
+                liveness: health.liveness.as_ref().map(CompiledProbe::new),
+            },
+        }
+    }
+
+    /// How many of `settled` replicas the service needs.
+    pub(crate) fn need(&self, settled: u32) -> u32 {
+        self.min_available.of_rounded_up(settled).min(settled)
+    }
+}

@@ -1,0 +1,13 @@
+//! What holds when a key is left out, in nanoseconds where it is a time.
+
+const SEC: u64 = 1_000_000_000;
+
+pub(crate) const START_TIMEOUT: u64 = 20 * 60 * SEC;
+pub(crate) const STOP_GRACE: u64 = 10 * SEC;
+pub(crate) const UNKNOWN_AFTER: u64 = 60 * SEC;
+pub(crate) const LOST_AFTER: u64 = 5 * 60 * SEC;
+pub(crate) const PROBE_INTERVAL: u64 = 10 * SEC;
+pub(crate) const PROBE_TIMEOUT: u64 = SEC;
+pub(crate) const PROBE_FAILURES: u32 = 3;
+/// How far back another failure makes one not isolated where `correlated` is off.
+pub(crate) const ISOLATION: u64 = 30 * SEC;

@@ -1,0 +1,102 @@
+//! The policy as one type: valid, compiled, cheap to clone.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::build::PolicyBuilder;
+use super::compile::Compiled;
+use super::failure::FailurePolicy;
+use super::health::HealthPolicy;
+use super::retry::RetryPolicy;
+
+/// The most replicas a set may have: enough for any fleet that one program watches, few enough to be held in memory.
+pub(crate) const MAX_REPLICAS: u32 = 1_000_000;
+
+/// What exit code 0 means.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum OnSuccess {
+    /// The replica is started again: paced, never charged, never fatal.
+    #[default]
+    Restart,
+    /// The replica has done its work and is not started again.
+    Complete,
+    /// It is a failure like any other.
+    Failure,
+}
+
+/// Everything that is written, as it was written: what is `None` was left out.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) replicas: u32,
+    pub(crate) success: Option<OnSuccess>,
+    pub(crate) min_ready: Option<Duration>,
+    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) stop_grace: Option<Duration>,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) failure: FailurePolicy,
+    pub(crate) health: HealthPolicy,
+}
+
+/// A policy: what becomes of a replicated service when replicas fail.
+///
+/// A policy that exists is valid. It is read from a document with any serde format, or built in code with
+/// [`Policy::builder`]; both check everything. Clones share one compiled form.
+#[derive(Clone)]
+pub struct Policy(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    compiled: Compiled,
+}
+
+impl Policy {
+    /// Builds a policy in code. Without [`PolicyBuilder::replicas`] the set has one replica.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::new()
+    }
+
+    pub(super) fn from_valid(settings: Settings) -> Self {
+        let compiled = Compiled::new(&settings);
+        Self(Arc::new(Inner { settings, compiled }))
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.0.compiled
+    }
+
+    /// How many replicas the document asks for. A running set may have been scaled since.
+    pub fn replicas(&self) -> u32 {
+        self.0.settings.replicas
+    }
+
+    /// Whether this and `other` are the same policy in memory: a cheap first test before comparing.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other) || self.settings() == other.settings()
+    }
+}
+
+impl Eq for Policy {}
+
+impl Hash for Policy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.settings().hash(state);
+    }
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Policy").field(self.settings()).finish()
+    }
+}

@@ -1,0 +1,114 @@
+//! How a process ended: its exit code or the signal that killed it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a process ended.
+///
+/// A code and a signal are kept apart: the exit code 137 that a shell or a container engine makes of
+/// SIGKILL is a code, and only `exit_code` rules match it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "a process ends by itself or by a signal; there is no third way")]
+pub enum Exit {
+    /// It ended by itself with this code; 0 is success.
+    Code(i32),
+    /// A signal ended it.
+    Signal(Signal),
+}
+
+impl Exit {
+    /// Whether it is exit code 0.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Code(0))
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "{signal}"),
+        }
+    }
+}
+
+/// A signal by its number, 1 to 64; read from a number or a name such as `SIGKILL` or `KILL`.
+///
+/// Names are those of Linux on the common architectures.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Signal(u8);
+
+const NAMES: [&str; 31] = [
+    "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1", "SIGSEGV",
+    "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN",
+    "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+];
+
+impl Signal {
+    /// SIGKILL.
+    pub const KILL: Self = Self(9);
+    /// SIGTERM.
+    pub const TERM: Self = Self(15);
+
+    /// The signal of that number; `None` outside 1 to 64.
+    pub const fn from_number(number: i64) -> Option<Self> {
+        if number >= 1 && number <= 64 { Some(Self(number as u8)) } else { None }
+    }
+
+    /// The signal of that name, with or without `SIG`, in either case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let upper = name.to_ascii_uppercase();
+        let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
+        NAMES.iter().position(|known| &known[3..] == bare).map(|index| Self(index as u8 + 1))
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match NAMES.get(usize::from(self.0) - 1) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Signal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Signal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = i64::deserialize(deserializer)?;
+        Self::from_number(number).ok_or_else(|| serde::de::Error::custom("a signal is a number from 1 to 64"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_read_by_name_with_or_without_its_prefix() {
+        assert_eq!(Signal::from_name("SIGKILL"), Some(Signal::KILL));
+        assert_eq!(Signal::from_name("term"), Some(Signal::TERM));
+        assert_eq!(Signal::from_name("SIGNAL"), None);
+        assert_eq!(Signal::from_number(0), None);
+        assert_eq!(Signal::from_number(65), None);
+        assert_eq!(Signal::from_number(40).unwrap().to_string(), "signal 40");
+    }
+}

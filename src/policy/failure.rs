@@ -1,0 +1,263 @@
+//! What a failure means for the set: the `failure` block.
+
+use std::time::Duration;
+
+use super::cause::Cause;
+use super::exit::Signal;
+use super::quantity::Quantity;
+use super::retry::{RetryPolicy, Scope};
+
+/// What a failure means: rules per kind of failure, and what the set as a whole does about it.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Cause, Exhausted, FailurePolicy, Rule, RuleAction};
+///
+/// let failure = FailurePolicy::new()
+///     .rule(Rule::new(RuleAction::Terminate).named("bad-config").exit_codes(64..=78))
+///     .rule(Rule::new(RuleAction::Retry).cause(Cause::Interruption).charge(false))
+///     .exhausted(Exhausted::Degrade)
+///     .outage_deadline(Duration::from_secs(600));
+/// # let _ = failure;
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct FailurePolicy {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) exhausted: Option<Exhausted>,
+    pub(crate) min_available: Option<Quantity>,
+    pub(crate) outage_deadline: Option<Duration>,
+    pub(crate) clear_after: Option<Duration>,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) max_concurrent_starts: Option<Quantity>,
+    pub(crate) correlated: Option<Correlated>,
+}
+
+impl FailurePolicy {
+    /// The defaults of the policy document.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a rule after those given so far; the first that matches decides.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Who is restarted when a replica fails. Default [`Scope::Replica`].
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// What becomes of a replica whose retry is used up. Default [`Exhausted::Degrade`].
+    pub fn exhausted(mut self, exhausted: Exhausted) -> Self {
+        self.exhausted = Some(exhausted);
+        self
+    }
+
+    /// How many replicas the service needs; fewer are an outage. Default 1.
+    pub fn min_available(mut self, quantity: Quantity) -> Self {
+        self.min_available = Some(quantity);
+        self
+    }
+
+    /// An outage this long terminates the set. Default never.
+    pub fn outage_deadline(mut self, deadline: Duration) -> Self {
+        self.outage_deadline = Some(deadline);
+        self
+    }
+
+    /// How long `degraded` and `outage` are shown after they are over. Default 0 s.
+    pub fn clear_after(mut self, duration: Duration) -> Self {
+        self.clear_after = Some(duration);
+        self
+    }
+
+    /// A token bucket of restarts shared by the whole set. Default none.
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = Some(budget);
+        self
+    }
+
+    /// How many restarts may be under way at once; the rest queue. Default unlimited.
+    pub fn max_concurrent_starts(mut self, quantity: Quantity) -> Self {
+        self.max_concurrent_starts = Some(quantity);
+        self
+    }
+
+    /// When so many replicas fail together that it is one incident. Default off.
+    pub fn correlated(mut self, correlated: Correlated) -> Self {
+        self.correlated = Some(correlated);
+        self
+    }
+}
+
+/// One rule: what it matches, and what becomes of a failure that it matches.
+///
+/// All of the conditions that are given must hold; of one condition with several values, any value does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Rule {
+    pub(crate) name: Option<String>,
+    pub(crate) exit_codes: Vec<CodeRange>,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) attempts_over: Option<u32>,
+    pub(crate) then: RuleAction,
+    pub(crate) charge: bool,
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+/// Exit codes from `first` to `last`, both included.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct CodeRange {
+    pub(crate) first: i32,
+    pub(crate) last: i32,
+}
+
+impl Rule {
+    /// A rule that matches every failure until a condition is added.
+    pub fn new(then: RuleAction) -> Self {
+        Self {
+            name: None,
+            exit_codes: Vec::new(),
+            signals: Vec::new(),
+            causes: Vec::new(),
+            reasons: Vec::new(),
+            attempts_over: None,
+            then,
+            charge: true,
+            retry: None,
+        }
+    }
+
+    /// The name that verdicts carry and that state is kept under. Default: its index.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Matches this exit code.
+    pub fn exit_code(self, code: i32) -> Self {
+        self.exit_codes(code..=code)
+    }
+
+    /// Matches these exit codes.
+    pub fn exit_codes(mut self, codes: std::ops::RangeInclusive<i32>) -> Self {
+        self.exit_codes.push(CodeRange { first: *codes.start(), last: *codes.end() });
+        self
+    }
+
+    /// Matches this signal.
+    pub fn signal(mut self, signal: Signal) -> Self {
+        self.signals.push(signal);
+        self
+    }
+
+    /// Matches this cause.
+    pub fn cause(mut self, cause: Cause) -> Self {
+        self.causes.push(cause);
+        self
+    }
+
+    /// Matches a reason text; `*` stands for any run of characters.
+    pub fn reason(mut self, glob: impl Into<String>) -> Self {
+        self.reasons.push(glob.into());
+        self
+    }
+
+    /// Matches from the failure after this many of the streak on.
+    pub fn attempts_over(mut self, attempts: u32) -> Self {
+        self.attempts_over = Some(attempts);
+        self
+    }
+
+    /// Whether restarts by this rule use up the limits of `retry` and the budget. Default yes.
+    pub fn charge(mut self, charge: bool) -> Self {
+        self.charge = charge;
+        self
+    }
+
+    /// Restarts by this rule are paced and limited by this, with a streak of their own.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+}
+
+/// What becomes of a failure that a rule matches.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum RuleAction {
+    /// Restart it, by the rule's own `retry` or the policy's.
+    Retry,
+    /// Give this replica up, serve on with the rest.
+    Degrade,
+    /// Terminate the set.
+    Terminate,
+    /// Leave it down until an operator acts, or for this long.
+    Hold(Option<Duration>),
+}
+
+/// What becomes of a replica whose retry is used up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Exhausted {
+    /// Give it up, serve on with the rest.
+    #[default]
+    Degrade,
+    /// Terminate the set.
+    Terminate,
+    /// Used up by the window: wait for room. By attempts or duration: wait for an operator.
+    Hold,
+    /// Give it up for this long, then one trial start.
+    Quarantine(Duration),
+}
+
+/// A token bucket of restarts that the whole set shares: it starts full and refills evenly.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Budget {
+    pub(crate) restarts: u32,
+    pub(crate) per: Duration,
+    pub(crate) empty: BudgetEmpty,
+}
+
+impl Budget {
+    /// `restarts` tokens, refilled evenly over `per`; a restart that finds none waits.
+    pub const fn new(restarts: u32, per: Duration) -> Self {
+        Self { restarts, per, empty: BudgetEmpty::Wait }
+    }
+
+    /// What happens to a restart that finds the bucket empty. Default [`BudgetEmpty::Wait`].
+    pub const fn when_empty(mut self, empty: BudgetEmpty) -> Self {
+        self.empty = empty;
+        self
+    }
+}
+
+/// What happens to a restart that finds the budget empty.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum BudgetEmpty {
+    /// It waits for the next token.
+    #[default]
+    Wait,
+    /// The set is terminated.
+    Terminate,
+}
+
+/// When so many replicas fail together that it is one incident, with one cause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Correlated {
+    pub(crate) share: Quantity,
+    pub(crate) within: Duration,
+}
+
+impl Correlated {
+    /// `share` of the set, rounded up, at least 2 replicas (3 from 5 replicas on), failing within `within`.
+    pub const fn new(share: Quantity, within: Duration) -> Self {
+        Self { share, within }
+    }
+}

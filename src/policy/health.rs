@@ -1,0 +1,191 @@
+//! What is asked of a running replica, and what its answers mean: the `health` block.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::quantity::Quantity;
+
+/// Probes, and when lost contact counts as what.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct HealthPolicy {
+    pub(crate) startup: Option<Probe>,
+    pub(crate) readiness: Option<Probe>,
+    pub(crate) liveness: Option<Probe>,
+    pub(crate) unknown_after: Option<Duration>,
+    pub(crate) lost_after: Option<LostAfter>,
+    pub(crate) max_acted: Option<Quantity>,
+}
+
+impl HealthPolicy {
+    /// No probes, and the defaults of the policy document.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Until this succeeds, neither readiness nor liveness is probed; its failure is a failure of the replica.
+    pub fn startup(mut self, probe: Probe) -> Self {
+        self.startup = Some(probe);
+        self
+    }
+
+    /// Whether the replica can serve. A level: lost and regained it changes the status and restarts nothing.
+    pub fn readiness(mut self, probe: Probe) -> Self {
+        self.readiness = Some(probe);
+        self
+    }
+
+    /// Whether the replica should go on; its failure is a failure of the replica, with cause `unhealthy`.
+    pub fn liveness(mut self, probe: Probe) -> Self {
+        self.liveness = Some(probe);
+        self
+    }
+
+    /// Out of contact or unanswered for this long, a replica is `unknown`: not available, not failed. Default 60 s.
+    pub fn unknown_after(mut self, duration: Duration) -> Self {
+        self.unknown_after = Some(duration);
+        self
+    }
+
+    /// Unknown for this long, it has failed with cause `node-lost` and is replaced. Default 5 min.
+    pub fn lost_after(mut self, lost_after: LostAfter) -> Self {
+        self.lost_after = Some(lost_after);
+        self
+    }
+
+    /// How many replicas probe evidence alone may restart at a time. Default unlimited.
+    pub fn max_acted(mut self, quantity: Quantity) -> Self {
+        self.max_acted = Some(quantity);
+        self
+    }
+}
+
+/// When an unknown replica counts as failed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum LostAfter {
+    /// After this long.
+    After(Duration),
+    /// Never: it is not replaced until it is heard of again or an operator acts.
+    Never,
+}
+
+/// A question asked of a running replica at an interval.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Probe {
+    pub(crate) check: Check,
+    pub(crate) interval: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) successes: Option<u32>,
+    pub(crate) failures: Option<u32>,
+    pub(crate) initial_delay: Option<Duration>,
+}
+
+impl Probe {
+    /// A probe that makes this check.
+    pub fn new(check: Check) -> Self {
+        Self { check, interval: None, timeout: None, successes: None, failures: None, initial_delay: None }
+    }
+
+    /// From the beginning of one probe to the beginning of the next. Default 10 s.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// An answer later than this is a failure. Default 1 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Consecutive successes until it counts as passed. Default 1; always 1 for startup and liveness.
+    pub fn successes(mut self, successes: u32) -> Self {
+        self.successes = Some(successes);
+        self
+    }
+
+    /// Consecutive failures until it counts as failed. Default 3.
+    pub fn failures(mut self, failures: u32) -> Self {
+        self.failures = Some(failures);
+        self
+    }
+
+    /// From the start of the incarnation to its first probe. Default 0 s.
+    pub fn initial_delay(mut self, delay: Duration) -> Self {
+        self.initial_delay = Some(delay);
+        self
+    }
+}
+
+/// How a probe asks.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Check {
+    /// An HTTP GET; success is a status in the range.
+    Http(HttpCheck),
+    /// A TCP connection; success is that it opens.
+    Tcp(TcpCheck),
+    /// A command in the replica's environment; success is exit code 0.
+    Exec(Vec<String>),
+}
+
+/// An HTTP GET. `host`, `path`, headers and `port` may hold the placeholders of the backend, such as `{port}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct HttpCheck {
+    pub(crate) host: Option<String>,
+    pub(crate) port: String,
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) status: (u16, u16),
+}
+
+impl HttpCheck {
+    /// A GET of `/` at this port of the replica; success is a status from 200 to 399.
+    pub fn new(port: impl Into<String>) -> Self {
+        Self { host: None, port: port.into(), path: "/".into(), headers: BTreeMap::new(), status: (200, 399) }
+    }
+
+    /// The path to get, beginning with `/`. Default `/`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The host to connect to. Default: the address of the replica, or 127.0.0.1.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Sends this header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// The statuses that are a success, both included. Default 200 to 399.
+    pub fn status(mut self, first: u16, last: u16) -> Self {
+        self.status = (first, last);
+        self
+    }
+}
+
+/// A TCP connection. `host` and `port` may hold the placeholders of the backend, such as `{port}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct TcpCheck {
+    pub(crate) host: Option<String>,
+    pub(crate) port: String,
+}
+
+impl TcpCheck {
+    /// A connection to this port of the replica.
+    pub fn new(port: impl Into<String>) -> Self {
+        Self { host: None, port: port.into() }
+    }
+
+    /// The host to connect to. Default: the address of the replica, or 127.0.0.1.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+}

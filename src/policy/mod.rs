@@ -1,0 +1,32 @@
+//! What people write: the policy document as types, its reading, its checks and its compiled form.
+
+mod build;
+mod cause;
+mod compile;
+mod defaults;
+mod document;
+mod exit;
+mod failure;
+mod health;
+pub(crate) mod ladder;
+mod lint;
+mod preset;
+mod quantity;
+pub(crate) mod read;
+mod retry;
+pub(crate) mod rule_index;
+mod write;
+
+pub use build::PolicyBuilder;
+pub use cause::{Cause, CauseError, CauseName};
+pub use document::{OnSuccess, Policy};
+pub use exit::{Exit, Signal};
+pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Rule, RuleAction};
+pub use health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
+pub use lint::Lint;
+pub use quantity::Quantity;
+pub use read::{Problem, PolicyError};
+pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
+
+pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe};
+pub(crate) use document::MAX_REPLICAS;

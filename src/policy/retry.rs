@@ -1,0 +1,340 @@
+//! Pacing and limits of one replica's restarts: the `retry` block.
+
+use std::time::Duration;
+
+/// How a failed replica is restarted: how long to wait, how often, and until when.
+///
+/// Settings that were not given keep the defaults of the policy document; [`PolicyBuilder::build`] checks
+/// them together with the rest of the policy.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Backoff, Jitter, RetryPolicy};
+///
+/// let retry = RetryPolicy::every(Duration::from_secs(1))
+///     .backoff(Backoff::exponential())
+///     .max_interval(Duration::from_secs(60))
+///     .jitter(Jitter::Equal)
+///     .max_attempts(10);
+/// # let _ = retry;
+/// ```
+///
+/// [`PolicyBuilder::build`]: crate::PolicyBuilder::build
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct RetryPolicy {
+    pub(crate) rung: Rung,
+    pub(crate) immediate_first: Option<ImmediateFirst>,
+    pub(crate) recover: Option<Recover>,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) on_events: Option<OnEvents>,
+    pub(crate) keep_min_available: bool,
+    /// `retry: true`: brings the set-wide protections along when the policy is built.
+    pub(crate) recommended: bool,
+}
+
+/// One stage of a staged retry: its own pacing and limits; the next begins when this one is used up.
+///
+/// What a stage does not set of pacing, placement and scope it takes from the [`RetryPolicy`] it stands in;
+/// limits set on the [`RetryPolicy`] hold for the whole streak.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Stage {
+    pub(crate) rung: Rung,
+}
+
+/// What a retry and each of its stages may set.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Rung {
+    pub(crate) interval: Option<Duration>,
+    pub(crate) backoff: Option<Backoff>,
+    pub(crate) max_interval: Option<Duration>,
+    pub(crate) jitter: Option<Jitter>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) max_duration: Option<Duration>,
+    pub(crate) limit: Option<Limit>,
+    pub(crate) placement: Option<Placement>,
+    pub(crate) scope: Option<Scope>,
+}
+
+macro_rules! rung_setters {
+    () => {
+        /// The first delay, and every delay of a constant backoff. Default 10 s.
+        pub fn interval(mut self, interval: Duration) -> Self {
+            self.rung.interval = Some(interval);
+            self
+        }
+
+        /// How delays grow from failure to failure. Default [`Backoff::Constant`].
+        pub fn backoff(mut self, backoff: Backoff) -> Self {
+            self.rung.backoff = Some(backoff);
+            self
+        }
+
+        /// The hard cap of every delay, jitter included. Default 5 min for a growing backoff, none for a constant one.
+        pub fn max_interval(mut self, cap: Duration) -> Self {
+            self.rung.max_interval = Some(cap);
+            self
+        }
+
+        /// How delays are spread. Default [`Jitter::None`].
+        pub fn jitter(mut self, jitter: Jitter) -> Self {
+            self.rung.jitter = Some(jitter);
+            self
+        }
+
+        /// Restarts in one streak; the failure after that many finds the retry used up. Default unlimited.
+        pub fn max_attempts(mut self, attempts: u32) -> Self {
+            self.rung.max_attempts = Some(attempts);
+            self
+        }
+
+        /// Time from the first failure; a failure strictly later finds the retry used up. Default unlimited.
+        pub fn max_duration(mut self, duration: Duration) -> Self {
+            self.rung.max_duration = Some(duration);
+            self
+        }
+
+        /// At most so many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
+        pub fn limit(mut self, restarts: u32, within: Duration) -> Self {
+            self.rung.limit = Some(Limit { restarts, within });
+            self
+        }
+
+        /// Where the replica is started again. Default [`Placement::Same`].
+        pub fn placement(mut self, placement: Placement) -> Self {
+            self.rung.placement = Some(placement);
+            self
+        }
+
+        /// Who is restarted with it. Default: `failure.scope`.
+        pub fn scope(mut self, scope: Scope) -> Self {
+            self.rung.scope = Some(scope);
+            self
+        }
+    };
+}
+
+impl RetryPolicy {
+    /// Restarts at a constant interval, without jitter and without a limit.
+    pub fn every(interval: Duration) -> Self {
+        Self::default().interval(interval)
+    }
+
+    rung_setters!();
+
+    /// Whether the first restart of a streak comes at once. Default [`ImmediateFirst::Never`].
+    pub fn immediate_first(mut self, immediate: ImmediateFirst) -> Self {
+        self.immediate_first = Some(immediate);
+        self
+    }
+
+    /// What ends a streak. Default: a reset after twice the longest delay the pacing can give, at least 1 min.
+    pub fn recover(mut self, recover: Recover) -> Self {
+        self.recover = Some(recover);
+        self
+    }
+
+    /// The stages of a staged retry, in order. Default none: the retry itself is the only stage.
+    pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
+        self.stages = stages.into_iter().collect();
+        self
+    }
+
+    /// Restarts only what these events cause, any other failure terminates the set: the spelling of dstack. Default all.
+    pub fn on_events(mut self, events: OnEvents) -> Self {
+        self.on_events = Some(events);
+        self
+    }
+
+    /// A give-up by the window that would put `min_available` out of reach waits for room in the window instead.
+    /// Default off; on in [`RetryPolicy::recommended`].
+    pub fn keep_min_available(mut self, keep: bool) -> Self {
+        self.keep_min_available = keep;
+        self
+    }
+}
+
+impl Stage {
+    /// A stage that sets nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    rung_setters!();
+}
+
+/// How delays grow. The n-th delay of a ladder, n from 0, before the cap and jitter:
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Backoff {
+    /// `interval`, always.
+    #[default]
+    Constant,
+    /// `interval` × (n + 1).
+    Linear,
+    /// `interval` × factorⁿ.
+    Exponential(Factor),
+    /// `interval` × 1, 1, 2, 3, 5, 8, ...
+    Fibonacci,
+    /// These delays, the last one repeated; `interval` is not used.
+    Schedule(Vec<Duration>),
+}
+
+impl Backoff {
+    /// Doubling.
+    pub const fn exponential() -> Self {
+        Self::Exponential(Factor::DOUBLE)
+    }
+}
+
+/// The factor of an exponential backoff, in hundredths: 1.01 to 100.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Factor(u16);
+
+impl Factor {
+    /// 2, the default.
+    pub const DOUBLE: Self = Self(200);
+
+    /// A factor in hundredths; `None` outside 101 to 10 000.
+    pub const fn from_hundredths(hundredths: u32) -> Option<Self> {
+        if hundredths >= 101 && hundredths <= 10_000 { Some(Self(hundredths as u16)) } else { None }
+    }
+
+    /// The factor in hundredths.
+    pub const fn hundredths(self) -> u16 {
+        self.0
+    }
+}
+
+/// How a delay d is spread over time, so that replicas which failed together do not start together.
+///
+/// The draw is a hash of (seed, replica, incarnation): a replay gives the same delays. The cap is applied so
+/// that no delay passes `max_interval`. Formulas of full, equal and decorrelated jitter as published by the
+/// AWS Architecture Blog.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Jitter {
+    /// d.
+    #[default]
+    None,
+    /// Between d/2 and d.
+    Equal,
+    /// Between 0 and d.
+    Full,
+    /// Between `interval` and three times the delay before, capped; replaces the backoff.
+    Decorrelated,
+    /// Between d and so many percent more, 1 to 100; at the cap, d is lowered so that the spread fits.
+    Spread(u8),
+}
+
+/// At most `restarts` counted restarts within `within`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Limit {
+    pub(crate) restarts: u32,
+    pub(crate) within: Duration,
+}
+
+/// What ends a streak of failures.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Recover {
+    /// Ready for this long without a break ends the streak. `None`: twice the longest delay, at least 1 min.
+    Reset(Option<Duration>),
+    /// Each such time ready takes back one level and one attempt; at none the streak ends.
+    Step(Option<Duration>),
+    /// Only an operator's reset or a new revision ends it.
+    Never,
+}
+
+/// Whether the first restart of a streak comes at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum ImmediateFirst {
+    /// It waits like the others: `immediate_first: false`.
+    #[default]
+    Never,
+    /// It comes at once: `immediate_first: true`.
+    Always,
+    /// It comes at once unless another replica failed within `correlated.within` (30 s where that is off), the
+    /// same instant included: `immediate_first: isolated`.
+    Isolated,
+}
+
+/// Where a replica is started again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Placement {
+    /// In place.
+    #[default]
+    Same,
+    /// Anywhere but where it failed.
+    Elsewhere,
+}
+
+impl Placement {
+    /// The word that documents and traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
+/// Who is restarted when a replica fails.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scope {
+    /// The failed replica alone.
+    #[default]
+    Replica,
+    /// All of the set.
+    All,
+    /// The failed replica and those after it.
+    Rest,
+}
+
+impl Scope {
+    /// The word that documents and traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Replica => "replica",
+            Self::All => "all",
+            Self::Rest => "rest",
+        }
+    }
+}
+
+/// The events of dstack's `on_events`; `error` stands for every cause but the other two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct OnEvents {
+    pub(crate) no_capacity: bool,
+    pub(crate) interruption: bool,
+    pub(crate) error: bool,
+}
+
+impl OnEvents {
+    /// None yet; a policy with none is refused.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Retries what found no room.
+    pub fn no_capacity(mut self) -> Self {
+        self.no_capacity = true;
+        self
+    }
+
+    /// Retries what the platform took away.
+    pub fn interruption(mut self) -> Self {
+        self.interruption = true;
+        self
+    }
+
+    /// Retries every other cause.
+    pub fn error(mut self) -> Self {
+        self.error = true;
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! Writing a policy back as a document.

@@ -1,0 +1,140 @@
+//! Time as data: whoever drives the library says what time it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time: nanoseconds since an epoch that the caller keeps for as long as the state.
+///
+/// A program that keeps its state in memory may count from its own start; one that keeps rows in a
+/// database uses Unix time. The range is 584 years; arithmetic saturates at its ends.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::Timestamp;
+///
+/// let crash = Timestamp::from_secs(60);
+/// assert_eq!(crash + Duration::from_secs(30), Timestamp::from_secs(90));
+/// assert_eq!(Timestamp::from_secs(90).since(crash), Duration::from_secs(30));
+/// assert_eq!(crash.since(Timestamp::from_secs(90)), Duration::ZERO); // a negative age counts as zero
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The epoch itself.
+    pub const ZERO: Self = Self(0);
+    /// The last representable instant; as a deadline it means "never".
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// A timestamp of so many nanoseconds since the epoch.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// A timestamp of so many milliseconds since the epoch; saturates.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// A timestamp of so many seconds since the epoch; saturates.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the epoch, rounded down.
+    pub const fn as_millis(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    pub(crate) const fn plus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+
+    pub(crate) const fn minus_nanos(self, nanos: u64) -> Self {
+        Self(self.0.saturating_sub(nanos))
+    }
+
+    pub(crate) const fn is_never(self) -> bool {
+        self.0 == u64::MAX
+    }
+
+    /// `None` for the instant that stands for "never".
+    pub(crate) const fn known(self) -> Option<Self> {
+        if self.is_never() { None } else { Some(self) }
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        self.plus_nanos(nanos(duration))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        self.minus_nanos(nanos(duration))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_never() { f.write_str("never") } else { write!(f, "{:?}", Duration::from_nanos(self.0)) }
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A duration as nanoseconds, the longest 584 years.
+pub(crate) const fn nanos(duration: Duration) -> u64 {
+    let nanos = duration.as_nanos();
+    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_at_both_ends() {
+        assert_eq!(Timestamp::MAX + Duration::MAX, Timestamp::MAX);
+        assert_eq!(Timestamp::ZERO - Duration::from_nanos(1), Timestamp::ZERO);
+        assert_eq!(Timestamp::from_secs(u64::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_negative_age_counts_as_zero() {
+        assert_eq!(Timestamp::from_secs(1).since(Timestamp::from_secs(2)), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_serialises_as_plain_nanoseconds() {
+        let text = serde_json::to_string(&Timestamp::from_millis(5)).unwrap();
+        assert_eq!(text, "5000000");
+        assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), Timestamp::from_millis(5));
+    }
+}
