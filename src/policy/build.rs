@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::check;
 use super::document::{OnSuccess, Policy, Settings};
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
-use super::read::PolicyError;
+use super::read::{PolicyError, Walk};
 use super::retry::RetryPolicy;
 
 /// Builds a [`Policy`]; made by [`Policy::builder`].
@@ -73,7 +74,10 @@ impl PolicyBuilder {
     /// All that is wrong, each with its path as in the document.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let mut settings = self.settings;
-        settings.resolve_recommended();
+        settings.resolve();
+        let mut walk = Walk::new();
+        check::check(&mut walk, &settings);
+        walk.finish()?;
         Ok(Policy::from_valid(settings))
     }
 }

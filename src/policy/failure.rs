@@ -31,6 +31,10 @@ pub struct FailurePolicy {
     pub(crate) budget: Option<Budget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
     pub(crate) correlated: Option<Correlated>,
+    /// Off by name, so that `retry: true` does not bring it along. Cleared once that is settled.
+    pub(crate) starts_unlimited: bool,
+    /// Likewise for `correlated`.
+    pub(crate) uncorrelated: bool,
 }
 
 impl FailurePolicy {
@@ -84,12 +88,29 @@ impl FailurePolicy {
     /// How many restarts may be under way at once; the rest queue. Default unlimited.
     pub fn max_concurrent_starts(mut self, quantity: Quantity) -> Self {
         self.max_concurrent_starts = Some(quantity);
+        self.starts_unlimited = false;
+        self
+    }
+
+    /// Any number of restarts may be under way at once, with [`RetryPolicy::recommended`] too:
+    /// `max_concurrent_starts: false`.
+    pub fn without_max_concurrent_starts(mut self) -> Self {
+        self.max_concurrent_starts = None;
+        self.starts_unlimited = true;
         self
     }
 
     /// When so many replicas fail together that it is one incident. Default off.
     pub fn correlated(mut self, correlated: Correlated) -> Self {
         self.correlated = Some(correlated);
+        self.uncorrelated = false;
+        self
+    }
+
+    /// Failures are never taken as one incident, with [`RetryPolicy::recommended`] too: `correlated: false`.
+    pub fn without_correlated(mut self) -> Self {
+        self.correlated = None;
+        self.uncorrelated = true;
         self
     }
 }

@@ -127,7 +127,13 @@ impl Pacing {
         let longest = match &self.growth {
             _ if self.jitter == Jitter::Decorrelated => self.cap,
             Growth::Constant => self.interval,
-            Growth::Linear => if self.interval == 0 { 0 } else { self.cap },
+            Growth::Linear => {
+                if self.interval == 0 {
+                    0
+                } else {
+                    self.cap
+                }
+            }
             Growth::Table(delays) => delays.iter().copied().max().unwrap_or(0),
         };
         match self.jitter {

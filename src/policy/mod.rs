@@ -2,6 +2,7 @@
 
 mod build;
 mod cause;
+mod check;
 mod compile;
 mod defaults;
 mod document;
@@ -12,6 +13,7 @@ pub(crate) mod ladder;
 mod lint;
 mod preset;
 mod quantity;
+mod range;
 pub(crate) mod read;
 mod retry;
 pub(crate) mod rule_index;
@@ -25,7 +27,7 @@ pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Rul
 pub use health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
 pub use lint::Lint;
 pub use quantity::Quantity;
-pub use read::{Problem, PolicyError};
+pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe};

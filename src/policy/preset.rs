@@ -25,6 +25,9 @@ pub(crate) const CORRELATED_WITHIN: Duration = Duration::from_secs(30);
 /// A quarter of the set starting at once leaves the dependency three quarters of its usual load.
 pub(crate) const MAX_CONCURRENT_STARTS: Quantity = Quantity::Percent(25);
 
+/// How long dstack retries where its `duration` is left out.
+const DSTACK_DURATION: Duration = Duration::from_secs(3600);
+
 impl RetryPolicy {
     /// The recommended production policy, `retry: true` in a document: 1 s doubling to a hard cap of 60 s, equal
     /// jitter, the first restart of an isolated failure at once, 5 restarts within 10 min and then given up, one
@@ -49,11 +52,28 @@ impl RetryPolicy {
 }
 
 impl Settings {
-    /// Writes out what the recommended retry brings along, so that the settings mean the same without the mark.
-    pub(super) fn resolve_recommended(&mut self) {
-        let Some(retry) = self.retry.as_mut().filter(|retry| retry.recommended) else { return };
-        retry.recommended = false;
-        self.failure.correlated.get_or_insert(Correlated::new(CORRELATED_SHARE, CORRELATED_WITHIN));
-        self.failure.max_concurrent_starts.get_or_insert(MAX_CONCURRENT_STARTS);
+    /// Writes out what the recommended retry and dstack's spelling bring along, so that the settings mean the same
+    /// without their marks.
+    pub(super) fn resolve(&mut self) {
+        let failure = &mut self.failure;
+        if let Some(retry) = self.retry.as_mut().filter(|retry| retry.recommended) {
+            retry.recommended = false;
+            if !failure.uncorrelated {
+                failure.correlated.get_or_insert(Correlated::new(CORRELATED_SHARE, CORRELATED_WITHIN));
+            }
+            if !failure.starts_unlimited {
+                failure.max_concurrent_starts.get_or_insert(MAX_CONCURRENT_STARTS);
+            }
+        }
+        if let Some(retry) = self.retry.as_mut().filter(|retry| retry.on_events.is_some()) {
+            retry.rung.max_duration.get_or_insert(DSTACK_DURATION);
+        }
+        (failure.uncorrelated, failure.starts_unlimited) = (false, false);
+        for retry in failure.rules.iter_mut().filter_map(|rule| rule.retry.as_mut()) {
+            // What belongs to the set is the policy's own to bring along.
+            if std::mem::take(&mut retry.recommended) {
+                retry.keep_min_available = false;
+            }
+        }
     }
 }

@@ -139,7 +139,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Restarts only what these events cause, any other failure terminates the set: the spelling of dstack. Default all.
+    /// Restarts only what these events cause, any other failure terminates the set: the spelling of dstack. Default
+    /// all. With it, `max_duration` left out is 1 h.
     pub fn on_events(mut self, events: OnEvents) -> Self {
         self.on_events = Some(events);
         self

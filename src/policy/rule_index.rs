@@ -179,9 +179,7 @@ impl RuleIndex {
                 let range = self.code_starts.partition_point(|&start| start <= code) - 1;
                 &self.code_masks[range * self.words..][..self.words]
             }
-            Some(Exit::Signal(signal)) => {
-                &self.signal_masks[usize::from(signal.number()) * self.words..][..self.words]
-            }
+            Some(Exit::Signal(signal)) => &self.signal_masks[usize::from(signal.number()) * self.words..][..self.words],
         };
         let causes = self.cause_mask(failure.cause);
         for word in 0..self.words {

@@ -1,23 +1,94 @@
 //! Reading a document: a value tree is collected, and one walk finds every mistake.
+//!
+//! [`Value`] and [`Walk`] know nothing of policies; other documents are read with them too.
 
-use std::fmt;
+mod duration;
+mod failure;
+mod health;
+pub(crate) mod keys;
+mod nearest;
+mod problem;
+mod retry;
+mod scalars;
+#[cfg(test)]
+mod tests;
+mod value;
+mod walk;
 
-/// One mistake in a document: where it is, what is wrong, and what would be right.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Problem {
-    pub(crate) path: String,
-    pub(crate) message: String,
-}
+use serde::de::{Deserialize, Deserializer, Error as _};
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
+pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
+pub(crate) use nearest::nearest;
+pub use problem::{PolicyError, Problem, ReadError};
+pub(crate) use value::{Value, clip};
+pub(crate) use walk::{Fields, Known, Walk};
+
+use super::check;
+use super::document::{OnSuccess, Policy, Settings};
+use super::range;
+
+impl Policy {
+    /// Reads a policy from any self-describing format, and keeps apart what went wrong: the format's own error,
+    /// or the list of everything that is wrong with the policy.
+    ///
+    /// `Policy` is also `Deserialize`; the error of the format then carries the same text, one mistake a line.
+    ///
+    /// ```
+    /// use uphold::{Policy, ReadError};
+    ///
+    /// let text = r#"{"replicas": 3, "retry": {"intervall": "30s", "max_attempts": -1}}"#;
+    /// let Err(ReadError::Policy(error)) = Policy::read(&mut serde_json::Deserializer::from_str(text)) else {
+    ///     unreachable!()
+    /// };
+    /// assert_eq!(error.problems()[0].path(), "retry.intervall");
+    /// assert_eq!(error.problems()[1].path(), "retry.max_attempts");
+    /// ```
+    ///
+    /// # Errors
+    /// The text is not a document of the format, or the document is not a valid policy.
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, ReadError<D::Error>> {
+        let value = Value::deserialize(deserializer).map_err(ReadError::Format)?;
+        Self::from_value(&value).map_err(ReadError::Policy)
+    }
+
+    fn from_value(value: &Value) -> Result<Self, PolicyError> {
+        let mut walk = Walk::new();
+        let policy = Self::walk(&mut walk, value);
+        walk.finish()?;
+        policy.ok_or_else(|| PolicyError::new(Vec::new(), 1))
+    }
+
+    /// Reads a policy that is a part of another document. `None` if anything was wrong with it, and was reported.
+    pub(crate) fn walk(walk: &mut Walk, value: &Value) -> Option<Self> {
+        let before = walk.found();
+        if !matches!(value, Value::Map(_)) {
+            return walk.expected("a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}", value);
+        }
+        let mut settings = settings(walk, value)?;
+        settings.resolve();
+        check::check(walk, &settings);
+        (walk.found() == before).then(|| Self::from_valid(settings))
     }
 }
 
-/// Everything that is wrong with a policy.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{problems:?}")]
-pub struct PolicyError {
-    problems: Vec<Problem>,
+fn settings(walk: &mut Walk, value: &Value) -> Option<Settings> {
+    let fields = walk.fields(value, &keys::DOCUMENT)?;
+    let success = [("restart", OnSuccess::Restart), ("complete", OnSuccess::Complete), ("failure", OnSuccess::Failure)];
+    Some(Settings {
+        replicas: fields.read(walk, "replicas", |walk, value| walk.count(value, &range::REPLICAS)).unwrap_or(1),
+        success: fields.read(walk, "success", |walk, value| walk.word(value, &success, &[])),
+        min_ready: fields.read(walk, "min_ready", Walk::duration),
+        start_timeout: fields.read(walk, "start_timeout", Walk::duration),
+        stop_grace: fields.read(walk, "stop_grace", Walk::duration),
+        retry: fields.read(walk, "retry", retry::policy_retry),
+        failure: fields.read(walk, "failure", failure::failure).unwrap_or_default(),
+        health: fields.read(walk, "health", health::health).unwrap_or_default(),
+    })
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(D::Error::custom)
+    }
 }

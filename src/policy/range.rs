@@ -1,0 +1,31 @@
+//! What numbers may be. The reader, the builder's checks and the table of keys all take them from here.
+
+use std::ops::RangeInclusive;
+
+use super::document::MAX_REPLICAS;
+
+pub(crate) const REPLICAS: RangeInclusive<u32> = 0..=MAX_REPLICAS;
+/// The largest number is taken: it stands for "no limit".
+pub(crate) const ATTEMPTS: RangeInclusive<u32> = 0..=u32::MAX - 1;
+/// What a replica keeps a list of.
+pub(crate) const WINDOW_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
+pub(crate) const BUDGET_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
+pub(crate) const SPREAD: RangeInclusive<u32> = 1..=100;
+pub(crate) const PROBE_RUN: RangeInclusive<u32> = 1..=1_000_000;
+/// A probe that ends in a failure of the replica passes at its first success.
+pub(crate) const PROBE_ONCE: RangeInclusive<u32> = 1..=1;
+pub(crate) const PORT: RangeInclusive<u32> = 1..=65_535;
+pub(crate) const STATUS: RangeInclusive<u32> = 100..=599;
+
+/// Rules are looked at by bit mask; a policy with more is a program in disguise.
+pub(crate) const MAX_RULES: usize = 1000;
+pub(crate) const MAX_STAGES: usize = 100;
+pub(crate) const MAX_SCHEDULE: usize = 1000;
+pub(crate) const MAX_NAME: usize = 64;
+/// Of one kind of condition (exit codes, signals, causes, reasons), in all rules together: compiling costs their
+/// number times the number of rules.
+pub(crate) const MAX_CONDITIONS: usize = 2000;
+/// Of the whole policy; each may have a table of delays.
+pub(crate) const MAX_ALL_STAGES: usize = 1000;
+/// Of the whole policy; each replica may keep a list for each.
+pub(crate) const MAX_WINDOWS: usize = 1000;

@@ -1,0 +1,200 @@
+//! Reading the `failure` block.
+
+use std::time::Duration;
+
+use super::keys;
+use super::retry;
+use super::value::{Value, clip};
+use super::walk::Walk;
+use crate::policy::cause::Cause;
+use crate::policy::exit::Signal;
+use crate::policy::failure::{Budget, BudgetEmpty, CodeRange, Correlated, Exhausted, FailurePolicy, Rule, RuleAction};
+use crate::policy::preset;
+use crate::policy::quantity::Quantity;
+use crate::policy::range;
+
+pub(super) fn failure(walk: &mut Walk, value: &Value) -> Option<FailurePolicy> {
+    let fields = walk.fields(value, &keys::FAILURE)?;
+    let is_off = |name| fields.get(name).is_some_and(|value| matches!(value, Value::Null | Value::Bool(false)));
+    Some(FailurePolicy {
+        rules: fields.read(walk, "rules", |walk, value| Some(rules(walk, value))).unwrap_or_default(),
+        scope: fields.read(walk, "scope", retry::scope),
+        exhausted: fields.read(walk, "exhausted", exhausted),
+        min_available: fields.read(walk, "min_available", Walk::quantity),
+        outage_deadline: fields.read(walk, "outage_deadline", Walk::duration),
+        clear_after: fields.read(walk, "clear_after", Walk::duration),
+        budget: fields.read(walk, "budget", budget),
+        max_concurrent_starts: fields.read(walk, "max_concurrent_starts", max_concurrent_starts),
+        correlated: fields.read(walk, "correlated", correlated),
+        starts_unlimited: is_off("max_concurrent_starts"),
+        uncorrelated: is_off("correlated"),
+    })
+}
+
+fn rules(walk: &mut Walk, value: &Value) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    walk.list(value, "a list of rules, such as [{when: {exit_code: 2}, then: terminate}]", |walk, item| {
+        // One that cannot be read keeps its place, so that the paths of the others stay right.
+        rules.push(rule(walk, item).unwrap_or_else(|| Rule::new(RuleAction::Degrade)));
+    });
+    rules
+}
+
+fn rule(walk: &mut Walk, value: &Value) -> Option<Rule> {
+    let fields = walk.fields(value, &keys::RULE)?;
+    let then = fields.require(walk, "then", "one of retry, degrade, terminate, hold, {hold: 30m}", then);
+    let mut rule = Rule::new(then.unwrap_or(RuleAction::Degrade));
+    rule.name = fields.read(walk, "name", Walk::text).map(str::to_owned);
+    rule.charge = fields.read(walk, "charge", Walk::flag).unwrap_or(true);
+    rule.retry = fields.read(walk, "retry", retry::rule_retry);
+    fields.read(walk, "when", |walk, value| when(walk, value, &mut rule));
+    Some(rule)
+}
+
+fn when(walk: &mut Walk, value: &Value, rule: &mut Rule) -> Option<()> {
+    let fields = walk.fields(value, &keys::WHEN)?;
+    rule.exit_codes = fields.read(walk, "exit_code", |walk, value| some_of(walk, value, exit_code)).unwrap_or_default();
+    rule.signals = fields.read(walk, "signal", |walk, value| some_of(walk, value, signal)).unwrap_or_default();
+    rule.causes = fields.read(walk, "cause", |walk, value| some_of(walk, value, cause)).unwrap_or_default();
+    rule.reasons = fields
+        .read(walk, "reason", |walk, value| some_of(walk, value, |walk, item| walk.text(item).map(str::to_owned)))
+        .unwrap_or_default();
+    rule.attempts_over = fields.read(walk, "attempts_over", |walk, value| walk.count(value, &range::ATTEMPTS));
+    Some(())
+}
+
+/// A condition's value, or its list of values. An empty list would match nothing, or anything: it is a mistake.
+fn some_of<T>(walk: &mut Walk, value: &Value, read: impl Fn(&mut Walk, &Value) -> Option<T>) -> Option<Vec<T>> {
+    if matches!(value, Value::Null) || matches!(value, Value::Seq(items) if items.is_empty()) {
+        walk.problem("is empty; give at least one value, or leave it out");
+    }
+    let mut values = Vec::new();
+    walk.each(value, |walk, item| values.extend(read(walk, item)));
+    Some(values)
+}
+
+fn exit_code(walk: &mut Walk, value: &Value) -> Option<CodeRange> {
+    const WHAT: &str = "an exit code such as 2, or a range such as \"64..=78\"";
+    match value {
+        Value::Int(code) => match i32::try_from(*code) {
+            Ok(code) => Some(CodeRange { first: code, last: code }),
+            Err(_) => {
+                walk.problem(format!("{code} is not an exit code: {} to {}", i32::MIN, i32::MAX));
+                None
+            }
+        },
+        Value::Str(text) => {
+            if let Ok(code) = text.trim().parse::<i32>() {
+                walk.problem(format!("is a text; write the exit code {code} without quotes"));
+                return None;
+            }
+            if let Some((first, last)) = text.split_once("..=") {
+                let (Ok(first), Ok(last)) = (first.trim().parse::<i32>(), last.trim().parse::<i32>()) else {
+                    return walk.expected(WHAT, value);
+                };
+                if first > last {
+                    walk.problem(format!("the range is empty; did you mean \"{last}..={first}\"?"));
+                    return None;
+                }
+                return Some(CodeRange { first, last });
+            }
+            let ends = text.split_once("..").or_else(|| text.split_once('-'));
+            if let Some((Ok(first), Ok(last))) =
+                ends.map(|(first, last)| (first.trim().parse::<i32>(), last.trim().parse::<i32>()))
+            {
+                walk.problem(format!("a range names both its ends: \"{first}..={last}\""));
+                return None;
+            }
+            walk.expected(WHAT, value)
+        }
+        other => walk.expected(WHAT, other),
+    }
+}
+
+fn signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
+    const WHAT: &str = "a signal by name, such as SIGKILL, or by number, 1 to 64";
+    let signal = match value {
+        Value::Int(number) => i64::try_from(*number).ok().and_then(Signal::from_number),
+        Value::Str(name) => Signal::from_name(name),
+        _ => None,
+    };
+    signal.or_else(|| walk.expected(WHAT, value))
+}
+
+fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
+    let word = walk.text(value)?;
+    match word.parse() {
+        Ok(cause) => Some(cause),
+        Err(_) => {
+            let listed = Cause::BUILT_IN.map(|cause| cause.as_str().to_owned()).join(", ");
+            walk.problem(format!(
+                "'{}' is not a cause: {listed}, or a word of your own of 1 to 64 lower-case letters, digits, '-', \
+                 '_' or '.', beginning with a letter",
+                clip(word)
+            ));
+            None
+        }
+    }
+}
+
+fn then(walk: &mut Walk, value: &Value) -> Option<RuleAction> {
+    if let Value::Map(_) = value {
+        let fields = walk.fields(value, &keys::HOLD)?;
+        let hold = fields.require(walk, "hold", "for how long, such as 30m", Walk::duration);
+        return hold.map(|duration| RuleAction::Hold(Some(duration)));
+    }
+    let words = [
+        ("retry", RuleAction::Retry),
+        ("degrade", RuleAction::Degrade),
+        ("terminate", RuleAction::Terminate),
+        ("hold", RuleAction::Hold(None)),
+    ];
+    walk.word(value, &words, &["{hold: 30m}"])
+}
+
+fn exhausted(walk: &mut Walk, value: &Value) -> Option<Exhausted> {
+    if let Value::Map(_) = value {
+        let fields = walk.fields(value, &keys::EXHAUSTED)?;
+        return fields
+            .require(walk, "quarantine", "for how long, such as 1h", Walk::duration)
+            .map(Exhausted::Quarantine);
+    }
+    let words = [("degrade", Exhausted::Degrade), ("terminate", Exhausted::Terminate), ("hold", Exhausted::Hold)];
+    walk.word(value, &words, &["{quarantine: 1h}"])
+}
+
+fn budget(walk: &mut Walk, value: &Value) -> Option<Budget> {
+    let fields = walk.fields(value, &keys::BUDGET)?;
+    let restarts = fields.require(walk, "restarts", "how many restarts, such as 10", |walk, value| {
+        walk.count(value, &range::BUDGET_RESTARTS)
+    });
+    let per = fields.require(walk, "per", "in what time, such as 10m", Walk::duration);
+    let words = [("wait", BudgetEmpty::Wait), ("terminate", BudgetEmpty::Terminate)];
+    let empty = fields.read(walk, "empty", |walk, value| walk.word(value, &words, &[]));
+    Some(Budget::new(restarts?, per?).when_empty(empty.unwrap_or_default()))
+}
+
+fn max_concurrent_starts(walk: &mut Walk, value: &Value) -> Option<Quantity> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Bool(true) => Some(preset::MAX_CONCURRENT_STARTS),
+        value => walk.quantity(value),
+    }
+}
+
+fn correlated(walk: &mut Walk, value: &Value) -> Option<Correlated> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Bool(true) => Some(Correlated::new(preset::CORRELATED_SHARE, preset::CORRELATED_WITHIN)),
+        Value::Map(_) => {
+            let fields = walk.fields(value, &keys::CORRELATED)?;
+            let share = fields.read(walk, "share", Walk::quantity);
+            let within: Option<Duration> = fields.read(walk, "within", Walk::duration);
+            Some(Correlated::new(
+                share.unwrap_or(preset::CORRELATED_SHARE),
+                within.unwrap_or(preset::CORRELATED_WITHIN),
+            ))
+        }
+        other => walk.expected("true, false or {share: 50%, within: 30s}", other),
+    }
+}

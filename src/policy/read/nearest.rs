@@ -1,0 +1,62 @@
+//! Which of the known words was meant.
+
+/// The known word that is nearest to `given`, if it is near enough to have been meant.
+pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    // Longer than any word of ours; comparing it would only cost time.
+    if given.len() > 64 {
+        return None;
+    }
+    let given = simplified(given);
+    let allowed = (given.len() / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|word| (distance(&given, &simplified(word)), word))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// Case and separators are the likeliest slips: `maxAttempts`, `max-attempts`.
+fn simplified(word: &str) -> Vec<char> {
+    word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// Edit distance in which swapping two neighbours is one edit.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before_last = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1; b.len() + 1];
+        for (j, to) in b.iter().enumerate() {
+            let replaced = last[j] + usize::from(from != to);
+            row[j + 1] = replaced.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *from == b[j - 1] && a[i - 1] == *to {
+                row[j + 1] = row[j + 1].min(before_last[j - 1] + 1);
+            }
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 4] = ["interval", "max_interval", "max_attempts", "jitter"];
+
+    #[test]
+    fn a_slip_of_the_pen_finds_the_word_that_was_meant() {
+        assert_eq!(nearest("intervall", KNOWN), Some("interval"));
+        assert_eq!(nearest("jitetr", KNOWN), Some("jitter"));
+        assert_eq!(nearest("maxAttempts", KNOWN), Some("max_attempts"));
+        assert_eq!(nearest("max-interval", KNOWN), Some("max_interval"));
+    }
+
+    #[test]
+    fn a_word_of_another_meaning_finds_none() {
+        assert_eq!(nearest("backoff", KNOWN), None);
+        assert_eq!(nearest("x", KNOWN), None);
+        assert_eq!(nearest(&"interval".repeat(20), KNOWN), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is wrong with a document.
+
+use std::fmt;
+
+/// One mistake in a document: where it is, what is wrong, and what would be right.
+///
+/// Its `Display` is `path: message`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+impl Problem {
+    /// Where it is, such as `failure.rules[2].when.exit_code[0]`; empty for the document as a whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What is wrong, and what would be right.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// Everything that is wrong with a policy, one [`Problem`] for each mistake; printed one a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PolicyError {
+    problems: Vec<Problem>,
+    /// How many more there are than are kept.
+    more: usize,
+}
+
+impl PolicyError {
+    pub(super) fn new(problems: Vec<Problem>, more: usize) -> Self {
+        Self { problems, more }
+    }
+
+    /// The mistakes: first those of reading, in the order of the document, then those of meaning. At most 1000.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            fmt::Display::fmt(problem, f)?;
+        }
+        if self.more > 0 {
+            write!(f, "\nand {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// Why [`Policy::read`](crate::Policy::read) gave no policy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "either the text is not a document, or the document is not a policy")]
+pub enum ReadError<E> {
+    /// The text could not be taken apart: the error of the format.
+    Format(E),
+    /// The document is not a valid policy.
+    Policy(PolicyError),
+}
+
+impl<E: fmt::Display> fmt::Display for ReadError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(error) => fmt::Display::fmt(error, f),
+            Self::Policy(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for ReadError<E> {}

@@ -1,0 +1,119 @@
+//! The single values of a document: durations, numbers, words.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::duration;
+use super::nearest::nearest;
+use super::value::{Value, clip};
+use super::walk::Walk;
+use crate::policy::quantity::Quantity;
+
+impl Walk {
+    /// `30s`, `1h 30m`.
+    pub(crate) fn duration(&mut self, value: &Value) -> Option<Duration> {
+        const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
+        match value {
+            Value::Str(text) => match duration::parse(text) {
+                Some(duration) if duration > duration::LONGEST => {
+                    self.problem(format!("'{}' is longer than {}, the longest", clip(text), duration::LONGEST_WORDS));
+                    None
+                }
+                Some(duration) => Some(duration),
+                None => self.expected(WHAT, value),
+            },
+            Value::Int(number) => {
+                self.problem(format!("a duration needs a unit, such as {number}s or {number}m"));
+                None
+            }
+            other => self.expected(WHAT, other),
+        }
+    }
+
+    /// A whole number in a range.
+    pub(crate) fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
+        let Value::Int(number) = value else {
+            return self.expected(&format!("a whole number from {} to {}", range.start(), range.end()), value);
+        };
+        match u32::try_from(*number) {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                self.out_of_range(*number, range);
+                None
+            }
+        }
+    }
+
+    /// Reports a number that is not in its range.
+    pub(crate) fn out_of_range(&mut self, number: impl Into<i128>, range: &RangeInclusive<u32>) {
+        let number: i128 = number.into();
+        self.problem(format!("{number} is out of range: {} to {}", range.start(), range.end()));
+    }
+
+    /// `2` or `"50%"`.
+    pub(crate) fn quantity(&mut self, value: &Value) -> Option<Quantity> {
+        const WHAT: &str = "a number of replicas, or a whole percentage such as 50%";
+        match value {
+            Value::Int(number) => match u32::try_from(*number) {
+                Ok(number) => Some(Quantity::Count(number)),
+                Err(_) => self.expected(WHAT, value),
+            },
+            Value::Str(text) => match percent(text) {
+                Some(percent) => Some(Quantity::Percent(percent)),
+                None => self.expected(WHAT, value),
+            },
+            other => self.expected(WHAT, other),
+        }
+    }
+
+    /// `25%`.
+    pub(crate) fn percentage(&mut self, value: &Value) -> Option<u8> {
+        let found = if let Value::Str(text) = value { percent(text) } else { None };
+        found.or_else(|| self.expected("a whole percentage such as 25%, at most 100%", value))
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, value: &Value) -> Option<bool> {
+        if let Value::Bool(flag) = value { Some(*flag) } else { self.expected("true or false", value) }
+    }
+
+    /// Any text.
+    pub(crate) fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
+        match value {
+            Value::Str(text) => Some(text),
+            Value::Int(number) => {
+                self.problem(format!("expected a text, found a number; put it in quotes: \"{number}\""));
+                None
+            }
+            other => self.expected("a text", other),
+        }
+    }
+
+    /// One of the words given; `or` says what else may stand here, such as `{hold: 30m}`.
+    pub(crate) fn word<T: Clone>(&mut self, value: &Value, words: &[(&str, T)], or: &[&str]) -> Option<T> {
+        let listed = words.iter().map(|(word, _)| *word).chain(or.iter().copied()).collect::<Vec<_>>().join(", ");
+        let Value::Str(given) = value else { return self.expected(&format!("one of: {listed}"), value) };
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| word == given) {
+            return Some(meaning.clone());
+        }
+        match nearest(given, words.iter().map(|(word, _)| *word)) {
+            Some(meant) => {
+                self.problem(format!("unknown word '{}'; did you mean '{meant}'? known: {listed}", clip(given)));
+                None
+            }
+            None => {
+                self.problem(format!("unknown word '{}'; known: {listed}", clip(given)));
+                None
+            }
+        }
+    }
+}
+
+/// The number of `50%`, 0 to 100.
+fn percent(text: &str) -> Option<u8> {
+    let digits = text.trim().strip_suffix('%')?.trim_end();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|percent| *percent <= 100)
+}

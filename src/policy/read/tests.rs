@@ -1,0 +1,278 @@
+//! Tests of reading whole documents.
+
+use super::*;
+use crate::policy::retry::{Backoff, Jitter, Recover, RetryPolicy};
+use crate::policy::{Correlated, FailurePolicy, OnEvents, Probe, Quantity, Rule, RuleAction};
+use serde_json::{Value as Json, json};
+use std::time::Duration;
+
+const SEC: Duration = Duration::from_secs(1);
+
+pub(crate) fn read(document: &Json) -> Result<Policy, Vec<String>> {
+    Policy::read(document).map_err(|error| match error {
+        ReadError::Policy(error) => error.problems().iter().map(ToString::to_string).collect(),
+        ReadError::Format(error) => vec![error.to_string()],
+    })
+}
+
+fn mistake(document: &Json) -> String {
+    let problems = read(document).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems[0].clone()
+}
+
+/// Reads `retry` with this block.
+fn retry(block: Json) -> RetryPolicy {
+    read(&json!({"replicas": 3, "retry": block})).unwrap().settings().retry.clone().unwrap()
+}
+
+#[test]
+fn the_smallest_document_means_what_it_says() {
+    let policy = read(&json!({"replicas": 3, "retry": {"max_duration": "1h", "interval": "30s"}})).unwrap();
+    let built = Policy::builder().replicas(3).retry(RetryPolicy::every(30 * SEC).max_duration(3600 * SEC)).build();
+    assert_eq!(policy, built.unwrap());
+    assert_eq!(read(&json!({})).unwrap(), Policy::builder().build().unwrap());
+}
+
+#[test]
+fn the_document_of_the_design_reads_in_full() {
+    let policy = read(&json!({
+        "replicas": 3, "success": "restart", "min_ready": "0s", "start_timeout": "20m", "stop_grace": "10s",
+        "retry": {
+            "interval": "1s", "backoff": "exponential", "max_interval": "60s", "jitter": "equal",
+            "immediate_first": false, "max_attempts": 10, "max_duration": "1h",
+            "limit": {"restarts": 5, "within": "10m"}, "recover": {"after": "2m", "by": "reset"},
+            "stages": [
+                {"max_attempts": 3, "interval": "1s"},
+                {"max_attempts": 5, "interval": "10s", "backoff": "exponential", "max_interval": "2m",
+                 "placement": "elsewhere"},
+                {"max_attempts": 1, "scope": "all", "interval": "30s"},
+            ],
+        },
+        "failure": {
+            "rules": [
+                {"name": "bad-config", "when": {"exit_code": [2, "64..=78"]}, "then": "terminate"},
+                {"when": {"cause": ["interruption", "node-lost"]}, "then": "retry", "charge": false,
+                 "retry": {"interval": "5s", "max_duration": "6h"}},
+                {"when": {"cause": "out-of-memory", "attempts_over": 3}, "then": "degrade"},
+                {"when": {"signal": ["SIGKILL", 15]}, "then": "retry"},
+                {"when": {"reason": "quota*"}, "then": {"hold": "30m"}},
+            ],
+            "scope": "replica", "exhausted": "degrade", "min_available": 1, "outage_deadline": "10m",
+            "clear_after": "0s", "budget": {"restarts": 10, "per": "10m", "empty": "wait"},
+            "max_concurrent_starts": "25%", "correlated": {"share": "50%", "within": "30s"},
+        },
+        "health": {
+            "startup": {"http": {"path": "/", "port": 8080}, "interval": "5s", "timeout": "1s", "failures": 30},
+            "readiness": {"tcp": {"port": 8080}, "interval": "5s", "successes": 1, "failures": 3},
+            "liveness": {"exec": ["pg_isready"], "interval": "10s", "timeout": "1s", "failures": 3,
+                         "initial_delay": "5s"},
+            "unknown_after": "60s", "lost_after": "5m", "max_acted": "25%",
+        },
+    }))
+    .unwrap();
+    let settings = policy.settings();
+    assert_eq!(
+        settings.failure.rules[0],
+        Rule::new(RuleAction::Terminate).named("bad-config").exit_code(2).exit_codes(64..=78)
+    );
+    assert_eq!(settings.failure.rules[4], Rule::new(RuleAction::Hold(Some(1800 * SEC))).reason("quota*"));
+    assert_eq!(settings.retry.as_ref().unwrap().stages.len(), 3);
+}
+
+#[test]
+fn ten_mistakes_are_found_in_one_reading() {
+    let problems = read(&json!({
+        "replica": 3,
+        "success": "restrat",
+        "min_ready": 5,
+        "retry": {"intervall": "30s", "max_interval": "0s", "jitter": {"spread": "200%"}},
+        "failure": {
+            "rules": [{"then": "retry"}, {"then": "give-up"}, {"when": {"exit_code": [2, "64..78"]}, "then": "degrade"}],
+            "min_available": "half",
+        },
+        "health": {"readiness": {"interval": "5s"}},
+    }))
+    .unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "replica: unknown field; did you mean 'replicas'? known: replicas, success, min_ready, start_timeout, \
+             stop_grace, retry, failure, health",
+            "success: unknown word 'restrat'; did you mean 'restart'? known: restart, complete, failure",
+            "min_ready: a duration needs a unit, such as 5s or 5m",
+            "retry.intervall: unknown field; did you mean 'interval'? known: interval, backoff, max_interval, jitter, \
+             max_attempts, max_duration, limit, placement, scope, immediate_first, recover, stages, \
+             keep_min_available, on_events, duration",
+            "retry.jitter.spread: expected a whole percentage such as 25%, at most 100%, found '200%'",
+            "failure.rules[1].then: unknown word 'give-up'; known: retry, degrade, terminate, hold, {hold: 30m}",
+            "failure.rules[2].when.exit_code[1]: a range names both its ends: \"64..=78\"",
+            "failure.min_available: expected a number of replicas, or a whole percentage such as 50%, found 'half'",
+            "health.readiness: expected exactly one of 'http', 'tcp' and 'exec', found none",
+            "retry.max_interval: must be longer than 0s",
+        ]
+    );
+}
+
+#[test]
+fn the_error_of_the_format_carries_the_same_text_one_mistake_a_line() {
+    let text = r#"{"replicas": -1, "retry": {"interval": "soon"}}"#;
+    let error = serde_json::from_str::<Policy>(text).unwrap_err().to_string();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "replicas: -1 is out of range: 0 to 1000000",
+            "retry.interval: expected a duration such as 30s, 5m or 1h 30m, found 'soon'",
+        ]
+    );
+}
+
+#[test]
+fn keys_of_later_versions_are_named_as_such() {
+    for key in ["scaling", "rollout"] {
+        let expected = format!("{key}: `{key}` is not there yet in this version; leave it out");
+        assert_eq!(mistake(&json!({key: {}})), expected);
+    }
+}
+
+#[test]
+fn a_key_given_twice_is_a_mistake() {
+    let problems = Policy::read(&mut serde_json::Deserializer::from_str(r#"{"replicas": 1, "replicas": 2}"#));
+    let Err(ReadError::Policy(error)) = problems else { panic!("{problems:?}") };
+    assert_eq!(error.to_string(), "replicas: is given twice");
+}
+
+#[test]
+fn what_is_not_a_document_is_refused() {
+    for document in [json!(null), json!([]), json!("replicas: 3"), json!(3)] {
+        assert!(mistake(&document).starts_with("expected a policy"), "{document}");
+    }
+    assert!(matches!(Policy::read(&mut serde_json::Deserializer::from_str("{")), Err(ReadError::Format(_))));
+}
+
+#[test]
+fn retry_is_a_switch_or_a_block() {
+    let off = Policy::builder().build().unwrap();
+    for off_word in [json!(false), json!(null)] {
+        assert_eq!(read(&json!({"retry": off_word})).unwrap(), off);
+    }
+    let on = Policy::builder().replicas(4).retry(RetryPolicy::recommended()).build().unwrap();
+    assert_eq!(read(&json!({"replicas": 4, "retry": true})).unwrap(), on);
+    assert_eq!(retry(json!({})), RetryPolicy::default());
+    assert!(mistake(&json!({"retry": "yes"})).starts_with("retry: expected true, false or a block"));
+}
+
+#[test]
+fn what_retry_true_brings_along_can_be_turned_off_by_name() {
+    let on = read(&json!({"retry": true})).unwrap().settings().failure.clone();
+    assert_eq!(on.max_concurrent_starts, Some(Quantity::Percent(25)));
+    assert_eq!(on.correlated, Some(Correlated::new(Quantity::Percent(50), 30 * SEC)));
+    for off in [json!(false), json!(null)] {
+        let document = json!({"retry": true, "failure": {"correlated": off, "max_concurrent_starts": off}});
+        assert_eq!(read(&document).unwrap().settings().failure, FailurePolicy::new());
+    }
+    let own = read(&json!({"retry": true, "failure": {"max_concurrent_starts": 1}})).unwrap();
+    assert_eq!(own.settings().failure.max_concurrent_starts, Some(Quantity::Count(1)));
+}
+
+#[test]
+fn a_block_pasted_from_dstack_works() {
+    let dstack = retry(json!({"on_events": ["no-capacity", "interruption"], "duration": "4h"}));
+    assert_eq!(dstack.on_events, Some(OnEvents::new().no_capacity().interruption()));
+    assert_eq!(dstack.rung.max_duration, Some(4 * 3600 * SEC));
+    // Left out it is an hour; seconds are read too; `max_duration` is the same thing.
+    assert_eq!(retry(json!({"on_events": "error"})).rung.max_duration, Some(3600 * SEC));
+    assert_eq!(retry(json!({"on_events": ["error"], "duration": 90})).rung.max_duration, Some(90 * SEC));
+    assert_eq!(retry(json!({"on_events": ["error"], "max_duration": "2h"})).rung.max_duration, Some(7200 * SEC));
+    assert_eq!(retry(json!({"duration": "2h"})).rung.max_duration, Some(7200 * SEC));
+    assert_eq!(retry(json!({"interval": "1s"})).rung.max_duration, None);
+}
+
+#[test]
+fn the_mistakes_one_can_make_with_dstacks_spelling_are_told() {
+    let both = json!({"retry": {"on_events": ["error"], "duration": "1h", "max_duration": "1h"}});
+    assert_eq!(mistake(&both), "retry.duration: is dstack's word for 'max_duration', which is given too; keep one");
+    let none = mistake(&json!({"retry": {"on_events": []}}));
+    assert!(none.starts_with("retry.on_events: is empty"), "{none}");
+    assert!(
+        mistake(&json!({"retry": {"on_events": ["eror"]}}))
+            .starts_with("retry.on_events[0]: unknown word 'eror'; did you mean 'error'?")
+    );
+    assert!(mistake(&json!({"retry": {"duration": -1}})).starts_with("retry.duration: expected a duration"));
+}
+
+#[test]
+fn every_spelling_of_backoff_and_jitter_is_read() {
+    let backoff = |value: Json| retry(json!({"backoff": value})).rung.backoff.unwrap();
+    assert_eq!(backoff(json!("fibonacci")), Backoff::Fibonacci);
+    assert_eq!(backoff(json!({"exponential": {}})), Backoff::exponential());
+    for (factor, hundredths) in [(json!(3), 300), (json!(1.5), 150), (json!(1.05), 105), (json!(100), 10_000)] {
+        let Backoff::Exponential(read) = backoff(json!({"exponential": {"factor": factor}})) else { panic!() };
+        assert_eq!(read.hundredths(), hundredths);
+    }
+    assert_eq!(backoff(json!({"schedule": ["1s", "0s"]})), Backoff::Schedule(vec![SEC, Duration::ZERO]));
+    for wrong in [json!(1), json!(1.001), json!(101), json!("2"), json!(1e300), json!(-2), json!(1e-7)] {
+        let message = mistake(&json!({"retry": {"backoff": {"exponential": {"factor": wrong}}}}));
+        assert!(message.starts_with("retry.backoff.exponential.factor: expected a number from 1.01"), "{message}");
+    }
+    assert_eq!(retry(json!({"jitter": {"spread": "25%"}})).rung.jitter, Some(Jitter::Spread(25)));
+    assert_eq!(
+        mistake(&json!({"retry": {"jitter": {"spread": "0%"}}})),
+        "retry.jitter.spread: 0 is out of range: 1 to 100"
+    );
+    assert!(mistake(&json!({"retry": {"backoff": {"schedule": []}}})).starts_with("retry.backoff.schedule: is empty"));
+    assert!(mistake(&json!({"retry": {"backoff": {}}})).starts_with("retry.backoff: expected exactly one of"));
+}
+
+#[test]
+fn every_spelling_of_recover_is_read() {
+    let recover = |value: Json| retry(json!({"recover": value})).recover.unwrap();
+    assert_eq!(recover(json!("never")), Recover::Never);
+    assert_eq!(recover(json!({"by": "never"})), Recover::Never);
+    assert_eq!(recover(json!({})), Recover::Reset(None));
+    assert_eq!(recover(json!({"after": "2m", "by": "step"})), Recover::Step(Some(120 * SEC)));
+    let both = mistake(&json!({"retry": {"recover": {"after": "2m", "by": "never"}}}));
+    assert!(both.starts_with("retry.recover.after: has no meaning"), "{both}");
+}
+
+#[test]
+fn probes_take_ports_and_placeholders() {
+    let probe = |check: Json| {
+        read(&json!({"health": {"readiness": check}})).map(|policy| policy.settings().health.readiness.clone())
+    };
+    let expected = Probe::new(crate::policy::Check::Http(
+        crate::policy::HttpCheck::new("{port}").path("/live").host("{host}").header("accept", "*/*").status(200, 299),
+    ));
+    let http = json!({"port": "{port}", "path": "/live", "host": "{host}", "headers": {"accept": "*/*"}, "status": "200..=299"});
+    assert_eq!(probe(json!({"http": http})).unwrap(), Some(expected));
+    assert!(probe(json!({"tcp": {"port": "80{index}"}})).is_ok());
+    for port in [json!(0), json!(65536), json!("http"), json!("{port"), json!("p{port}"), json!("")] {
+        let problem = probe(json!({"tcp": {"port": port}})).unwrap_err();
+        assert!(problem[0].starts_with("health.readiness.tcp.port: "), "{problem:?}");
+    }
+    let shell = probe(json!({"exec": "curl -f localhost"})).unwrap_err();
+    assert!(shell[0].contains("expected a list of the command"), "{shell:?}");
+}
+
+#[test]
+fn blocks_and_lists_that_hold_nothing_yet_may_be_empty() {
+    assert!(read(&json!({"failure": null, "health": {}})).is_ok());
+    assert!(read(&json!({"failure": {"rules": null}, "retry": {"stages": []}})).is_ok());
+}
+
+#[test]
+fn a_hostile_document_gives_a_bounded_error() {
+    let many: serde_json::Map<String, Json> =
+        (0..5000).map(|index| (format!("{index}-{}", "x".repeat(500)), json!(1))).collect();
+    let Err(ReadError::Policy(error)) = Policy::read(Json::Object(many)) else { panic!() };
+    assert_eq!(error.problems().len(), 1000);
+    assert!(error.to_string().ends_with("and 4000 more"));
+}
+
+#[test]
+fn the_remarks_of_the_table_name_no_key_of_it() {
+    for (field, remark) in keys::DOCUMENT.remarks.iter().chain(keys::RULE.remarks).chain(keys::PROBE.remarks) {
+        assert!(!keys::DOCUMENT.names().contains(field), "{field}: {remark}");
+    }
+}
