@@ -140,9 +140,11 @@ pub struct HttpCheck {
 }
 
 impl HttpCheck {
+    pub(crate) const STATUS: (u16, u16) = (200, 399);
+
     /// A GET of `/` at this port of the replica; success is a status from 200 to 399.
     pub fn new(port: impl Into<String>) -> Self {
-        Self { host: None, port: port.into(), path: "/".into(), headers: BTreeMap::new(), status: (200, 399) }
+        Self { host: None, port: port.into(), path: "/".into(), headers: BTreeMap::new(), status: Self::STATUS }
     }
 
     /// The path to get, beginning with `/`. Default `/`.

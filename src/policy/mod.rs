@@ -8,6 +8,8 @@ mod defaults;
 mod document;
 mod exit;
 mod failure;
+#[cfg(test)]
+mod generate;
 mod health;
 pub(crate) mod ladder;
 mod lint;

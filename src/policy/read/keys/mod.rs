@@ -1,0 +1,124 @@
+//! The table of every key of the document. The reader takes the names it knows from it; the schema and the
+//! documentation are made of it.
+
+use std::ops::RangeInclusive;
+
+mod failure;
+mod health;
+mod retry;
+
+use super::walk::Known;
+
+use crate::policy::range;
+pub(super) use failure::*;
+pub(super) use health::*;
+pub(super) use retry::*;
+
+/// A block of keys.
+pub(crate) struct Block {
+    /// Where it stands, as a heading of the documentation.
+    pub(crate) title: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) keys: &'static [&'static [Key]],
+    /// Fields that people look for here, and what to tell them.
+    pub(crate) remarks: &'static [(&'static str, &'static str)],
+}
+
+/// One key.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What holds when it is left out; "required" if it may not be.
+    pub(crate) default: &'static str,
+    pub(crate) about: &'static str,
+    /// A value that is not the default, as JSON.
+    pub(crate) example: &'static str,
+}
+
+/// What may stand behind a key.
+pub(crate) enum Kind {
+    Duration,
+    /// A duration longer than zero.
+    Positive,
+    Count(&'static RangeInclusive<u32>),
+    Quantity,
+    Percentage,
+    Flag,
+    Text,
+    Factor,
+    Port,
+    ExitCode,
+    Status,
+    Signal,
+    Words(&'static [&'static str]),
+    Headers,
+    Block(&'static Block),
+    List(&'static Kind),
+    OneOrMany(&'static Kind),
+    OneOf(&'static [Kind]),
+}
+
+impl Block {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        self.keys.iter().flat_map(|group| group.iter())
+    }
+}
+
+impl Known for Block {
+    fn names(&self) -> Vec<&'static str> {
+        self.all().map(|key| key.name).collect()
+    }
+
+    fn remark(&self, field: &str) -> Option<&'static str> {
+        self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| *remark)
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, example: &'static str, about: &'static str) -> Key {
+    Key { name, kind, default, about, example }
+}
+
+pub(crate) static DOCUMENT: Block = Block {
+    title: "The document",
+    about: "A policy. Without `retry` the set is fail-fast: the first failed replica terminates it.",
+    keys: &[&[
+        key("replicas", Kind::Count(&range::REPLICAS), "1", "3", "How many replicas the set has."),
+        key(
+            "success",
+            Kind::Words(&["restart", "complete", "failure"]),
+            "restart",
+            r#""complete""#,
+            "What exit code 0 means: start again (paced, never charged, never fatal), done, or a failure like any other.",
+        ),
+        key("min_ready", Kind::Duration, "0s", r#""5s""#, "Ready for this long before a replica counts as available."),
+        key(
+            "start_timeout",
+            Kind::Positive,
+            "20m",
+            r#""5m""#,
+            "Not started by then is a failure with cause `start-timeout`.",
+        ),
+        key("stop_grace", Kind::Duration, "10s", r#""30s""#, "From the request to stop to the kill."),
+        key(
+            "retry",
+            Kind::OneOf(&[Kind::Flag, Kind::Block(&RETRY)]),
+            "false",
+            "true",
+            "How failed replicas are restarted; `true` is the recommended production policy.",
+        ),
+        key("failure", Kind::Block(&FAILURE), "-", r#"{"scope": "all"}"#, "What a failure means for the set."),
+        key(
+            "health",
+            Kind::Block(&HEALTH),
+            "-",
+            r#"{"unknown_after": "30s"}"#,
+            "Probes, and when lost contact counts as what.",
+        ),
+    ]],
+    remarks: &[
+        ("scaling", "`scaling` is not there yet in this version; leave it out"),
+        ("rollout", "`rollout` is not there yet in this version; leave it out"),
+        ("rules", "unknown field; rules belong under `failure`"),
+        ("min_available", "unknown field; it belongs under `failure`"),
+    ],
+};
