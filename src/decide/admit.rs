@@ -1,0 +1,326 @@
+//! `admit`: may a start that is due go now? The gates, in order: incident, budget, concurrency, owner.
+
+use serde::{Deserialize, Serialize};
+
+use super::census::Census;
+use super::ids::ReplicaId;
+use super::incident::{Incident, Stage};
+use super::judge::Surroundings;
+use super::set_history::SetHistory;
+use super::status::EndReason;
+use crate::policy::{BudgetEmpty, ImmediateFirst, Policy};
+use crate::time::Timestamp;
+
+/// A start that is due.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct DueStart {
+    /// Whose start.
+    pub replica: ReplicaId,
+    /// What kind of start.
+    pub kind: StartKind,
+}
+
+impl DueStart {
+    /// A first start: no gate but an incident and the owner's cap.
+    pub fn first(replica: ReplicaId) -> Self {
+        Self { replica, kind: StartKind::First }
+    }
+
+    /// A restart after a failure; `charged` as its decision said.
+    pub fn restart(replica: ReplicaId, charged: bool) -> Self {
+        Self { replica, kind: StartKind::Restart { charged } }
+    }
+}
+
+/// What kind of start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StartKind {
+    /// The replica starts for the first time.
+    First,
+    /// A restart after a failure or exit 0.
+    Restart {
+        /// Whether it takes a token of the budget.
+        charged: bool,
+    },
+    /// An operator asked for it: only the owner's cap holds it back.
+    Requested,
+}
+
+/// Whether a start may go.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an ignored answer would lose a start in silence")]
+pub enum Admission {
+    /// It goes now; what it uses up is used up.
+    Start,
+    /// It waits behind this gate.
+    Wait(Wait),
+    /// The set is terminated instead.
+    Terminate(EndReason),
+}
+
+/// A wait behind a gate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Wait {
+    /// Behind which gate.
+    pub gate: Gate,
+    /// When to ask again even if nothing happens; `None`: only an event opens the gate.
+    pub until: Option<Timestamp>,
+}
+
+/// What a replica that is to start waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Gate {
+    /// Its delay; opens at its due time.
+    Backoff,
+    /// Room in its window; opens at its due time.
+    Window,
+    /// A token of the set's budget; opens when one is refilled.
+    Budget,
+    /// A place among the concurrent starts; opens when a start is ready, failed, stopped or timed out.
+    Concurrency,
+    /// The canary of an incident; opens when it is ready, has run for long enough, or fails.
+    Incident,
+    /// The end of its earlier incarnation; opens when that is confirmed.
+    Stop,
+    /// The owner's cap; opens when the owner raises it or a start is decided.
+    Owner,
+    /// A hold; opens by `retry_now`, `restart` or `reset`, or when it times out.
+    Hold,
+    /// The rest of a group that restarts together; opens when all of it has stopped and is due.
+    Group,
+}
+
+impl Gate {
+    /// The word that traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backoff => "backoff",
+            Self::Window => "window",
+            Self::Budget => "budget",
+            Self::Concurrency => "concurrency",
+            Self::Incident => "incident",
+            Self::Stop => "stop",
+            Self::Owner => "owner",
+            Self::Hold => "hold",
+            Self::Group => "group",
+        }
+    }
+}
+
+impl std::fmt::Display for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What became of a start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a start comes up, fails or is given up by an operator")]
+pub enum StartBecame {
+    /// The replica is ready, or has run for `correlated.within` without failing.
+    Up,
+    /// It failed; its decision says when to try again.
+    Failed {
+        /// When the next canary may be tried.
+        retry: Timestamp,
+    },
+    /// It was stopped or removed before it was either.
+    Gone,
+}
+
+/// What a failure is beside the other failures of its set.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub struct Correlation {
+    /// It makes so many that an incident is recognised now.
+    pub recognised: bool,
+}
+
+impl Policy {
+    /// Notes that a replica failed, for incidents and for telling an isolated failure. Note all that failed at one
+    /// instant before judging the first. `previous` is when the same replica failed before, if that is known.
+    pub fn correlate(
+        &self,
+        set: &mut SetHistory,
+        census: &Census,
+        replica: ReplicaId,
+        at: Timestamp,
+        previous: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Correlation {
+        let compiled = self.compiled();
+        if compiled.ladders.iter().any(|ladder| ladder.immediate_first == ImmediateFirst::Isolated) {
+            set.lately.note(replica, at);
+        }
+        let Some(correlated) = compiled.correlated else { return Correlation::default() };
+        if set.is_holding() {
+            return Correlation::default();
+        }
+        set.recent.forget(now, correlated.within);
+        set.recent.note(replica, at, previous.filter(|&previous| now.nanos_since(previous) < correlated.within));
+        let recognised = set.recent.replicas() >= correlated.threshold(census.desired());
+        if recognised {
+            set.incident = Some(Incident::new(now));
+        }
+        Correlation { recognised }
+    }
+
+    /// May a start that is due go now?
+    ///
+    /// Depth 1 of embedding: a pure function of one row and of counts. Ask in the order of (due, replica); a start
+    /// that waits is asked for again when its gate may have opened. Tell the set what becomes of the start with
+    /// [`Policy::start_decided`].
+    ///
+    /// ```
+    /// use uphold::{Admission, Census, DueStart, Gate, FailurePolicy, Policy, Quantity, RetryPolicy, SetHistory, Timestamp};
+    /// use std::time::Duration;
+    ///
+    /// let policy = Policy::builder()
+    ///     .replicas(4)
+    ///     .retry(RetryPolicy::every(Duration::from_secs(1)))
+    ///     .failure(FailurePolicy::new().max_concurrent_starts(Quantity::Percent(25)))
+    ///     .build()?;
+    /// let mut set = SetHistory::new(Timestamp::ZERO);
+    /// let now = Timestamp::from_secs(61);
+    /// let due = DueStart::restart(2.into(), true);
+    ///
+    /// let quiet = Census { available: 2, failed: 2, live: 2, ..Census::default() };
+    /// assert_eq!(policy.admit(&mut set, &quiet, due, now), Admission::Start);
+    ///
+    /// let one_under_way = Census { starting: 1, in_flight: 1, live: 3, ..quiet };
+    /// let Admission::Wait(wait) = policy.admit(&mut set, &one_under_way, due, now) else { panic!() };
+    /// assert_eq!(wait.gate, Gate::Concurrency);
+    /// # Ok::<(), uphold::PolicyError>(())
+    /// ```
+    pub fn admit(&self, set: &mut SetHistory, census: &Census, start: DueStart, now: Timestamp) -> Admission {
+        let compiled = self.compiled();
+        let wait = |gate, until| Admission::Wait(Wait { gate, until });
+        let restart = matches!(start.kind, StartKind::Restart { .. });
+        let mut paid = matches!(start.kind, StartKind::Restart { charged: true });
+        if start.kind != StartKind::Requested {
+            if let Some(incident) = &set.incident {
+                match incident.stage {
+                    Stage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
+                    Stage::Holding { not_before, .. } if now < not_before => {
+                        return wait(Gate::Incident, Some(not_before));
+                    }
+                    Stage::Holding { .. } => paid |= !incident.charged,
+                    Stage::Resuming { to_release: 0, .. } => return wait(Gate::Incident, None),
+                    Stage::Resuming { .. } => {}
+                }
+            }
+        }
+        // Every gate is asked before anything is taken, so that a start which waits has used up nothing.
+        let cap = compiled.max_concurrent_starts.filter(|_| restart);
+        let no_room = cap.is_some_and(|cap| census.starting >= cap.of_rounded_down(census.desired()).max(1));
+        let capped = set.start_limit.is_some_and(|limit| census.in_flight >= limit);
+        if let Some(budget) = compiled.budget.filter(|_| paid) {
+            let mut bucket = set.bucket;
+            match bucket.take(budget, now) {
+                Ok(()) if no_room || capped => {}
+                Ok(()) => set.bucket = bucket,
+                Err(_) if budget.empty == BudgetEmpty::Terminate => return Admission::Terminate(EndReason::Exhausted),
+                Err(refilled) => return wait(Gate::Budget, Some(refilled)),
+            }
+        }
+        if no_room {
+            return wait(Gate::Concurrency, None);
+        }
+        if capped {
+            return wait(Gate::Owner, None);
+        }
+        if start.kind != StartKind::Requested {
+            set.release(start.replica, paid);
+        }
+        Admission::Start
+    }
+
+    /// What the set knows at the moment a replica fails, for [`Policy::decide_in`]. `indispensable`: giving the
+    /// replica up would put `min_available` out of reach.
+    pub fn surroundings(
+        &self,
+        set: &SetHistory,
+        replica: ReplicaId,
+        at: Timestamp,
+        indispensable: bool,
+    ) -> Surroundings {
+        let incident = match set.incident {
+            Some(Incident { stage: Stage::Holding { level, canary, .. }, .. }) => {
+                Some(level.saturating_add(u32::from(canary == Some(replica))))
+            }
+            Some(_) | None => None,
+        };
+        let isolated = set.lately.isolated(replica, at, self.compiled().isolation);
+        Surroundings { isolated, indispensable, incident }
+    }
+
+    /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.
+    pub fn start_decided(&self, set: &mut SetHistory, replica: ReplicaId, became: StartBecame) {
+        let Some(incident) = &mut set.incident else { return };
+        match &mut incident.stage {
+            Stage::Holding { level, not_before, canary } => {
+                if *canary != Some(replica) {
+                    return;
+                }
+                *canary = None;
+                match became {
+                    StartBecame::Up => incident.stage = Stage::RESUMING,
+                    StartBecame::Failed { retry } => {
+                        *level = level.saturating_add(1);
+                        *not_before = retry;
+                    }
+                    StartBecame::Gone => {}
+                }
+            }
+            stage @ Stage::Resuming { .. } => stage.decided(),
+        }
+    }
+
+    /// How long a start of an incident must run without failing to count as up, in nanoseconds.
+    pub(crate) fn trial_time(&self) -> u64 {
+        self.compiled().isolation
+    }
+}
+
+impl SetHistory {
+    fn release(&mut self, replica: ReplicaId, paid: bool) {
+        let Some(incident) = &mut self.incident else { return };
+        incident.charged |= paid;
+        match &mut incident.stage {
+            Stage::Holding { canary, .. } => {
+                *canary = Some(replica);
+                incident.charged = true;
+            }
+            Stage::Resuming { to_release, undecided, .. } => {
+                *to_release = to_release.saturating_sub(1);
+                *undecided = undecided.saturating_add(1);
+            }
+        }
+    }
+
+    /// A member of the incident that was started before it was recognised serves as its canary.
+    pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
+        if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = &mut self.incident {
+            canary.get_or_insert(replica);
+        }
+    }
+
+    /// The replicas whose failures the incident takes in.
+    pub(crate) fn take_members(&mut self) -> Vec<ReplicaId> {
+        self.recent.take_members()
+    }
+
+    /// No canary before this: where an incident makes restarts wait that were due at once.
+    pub(crate) fn incident_not_before(&self) -> Option<Timestamp> {
+        match self.incident?.stage {
+            Stage::Holding { not_before, canary: None, .. } => Some(not_before),
+            Stage::Holding { .. } | Stage::Resuming { .. } => None,
+        }
+    }
+}

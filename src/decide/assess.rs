@@ -1,0 +1,208 @@
+//! `assess`: the status of the set, and whether it must end.
+
+use super::census::Census;
+use super::set_history::SetHistory;
+use super::status::{EndReason, Status, StatusReason};
+use crate::policy::Policy;
+use crate::policy::ladder::FOREVER;
+use crate::time::Timestamp;
+
+/// What [`Policy::assess`] finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Assessment {
+    /// What the set is.
+    pub status: Status,
+    /// Why.
+    pub reason: StatusReason,
+    /// Since when the status has been this.
+    pub since: Timestamp,
+    /// How many available replicas the service needs.
+    pub need: u32,
+    /// Why the set must end: stop every replica.
+    pub end: Option<EndReason>,
+    /// When to assess again even if nothing happens.
+    pub deadline: Option<Timestamp>,
+}
+
+impl Policy {
+    /// The status of the set, and whether it must end.
+    ///
+    /// Depth 1 of embedding: a pure function of one row and of counts. Call it after anything has changed the
+    /// counts, and at [`Assessment::deadline`].
+    ///
+    /// ```
+    /// use uphold::{Census, Policy, RetryPolicy, SetHistory, Status, Timestamp};
+    /// use std::time::Duration;
+    ///
+    /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+    /// let mut set = SetHistory::new(Timestamp::ZERO);
+    /// let all = Census { available: 3, live: 3, ..Census::default() };
+    /// assert_eq!(policy.assess(&mut set, &all, Timestamp::from_secs(1)).status, Status::Healthy);
+    ///
+    /// let one_down = Census { available: 2, failed: 1, live: 2, ..Census::default() };
+    /// assert_eq!(policy.assess(&mut set, &one_down, Timestamp::from_secs(60)).status, Status::Degraded);
+    /// # Ok::<(), uphold::PolicyError>(())
+    /// ```
+    pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
+        let compiled = self.compiled();
+        let desired = census.desired();
+        let settled = desired.saturating_sub(census.completed).saturating_sub(census.joining);
+        let need = compiled.need(settled);
+
+        if set.end.is_none() {
+            if desired == 0 {
+                // Scaling from zero begins anew.
+                set.up = false;
+                set.failed = false;
+            }
+            set.failed |= census.failed > 0 || census.given_up > 0;
+            let all = desired > 0 && census.available + census.completed == desired;
+            set.up |= all || (census.available >= need && desired > 0 && set.failed);
+        }
+        let (raw, reason) = self.raw(set, census, need);
+
+        let mut deadline = None;
+        if set.end.is_none() && raw != Status::Completed {
+            let down = raw == Status::Outage || (raw == Status::Pending && set.failed);
+            let blind = census.available.saturating_add(census.unknown) >= need;
+            let keeps_for = compiled.ladders[0].recover_after;
+            let lasted = set.outage.run(down, down && blind, keeps_for, now);
+            if let Some(lasted) = lasted.filter(|_| compiled.outage_deadline != FOREVER) {
+                if lasted >= compiled.outage_deadline {
+                    set.terminate(EndReason::OutageDeadline, now);
+                } else if !blind {
+                    deadline = Some(now.plus_nanos(compiled.outage_deadline - lasted));
+                }
+            }
+            let capable = settled.saturating_sub(census.given_up);
+            if capable < need && compiled.outage_deadline == FOREVER {
+                set.terminate(EndReason::Unrecoverable, now);
+            }
+        }
+        if set.end.is_some() {
+            let (ended, reason) = self.raw(set, census, need);
+            set.shown.show(ended, reason, now);
+            deadline = None;
+        } else {
+            let clears = set.shown.update(raw, reason, compiled.clear_after, now);
+            deadline = [deadline, clears].into_iter().flatten().min();
+        }
+        Assessment {
+            status: set.shown.status,
+            reason: set.shown.reason,
+            since: set.shown.since,
+            need,
+            end: set.end_reason(),
+            deadline,
+        }
+    }
+
+    /// The status as a function of what is remembered and counted, before `clear_after`.
+    fn raw(&self, set: &SetHistory, census: &Census, need: u32) -> (Status, StatusReason) {
+        if let Some((end, _)) = set.end {
+            let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
+            return (status, end.into());
+        }
+        let desired = census.desired();
+        if desired > 0 && census.completed == desired {
+            return (Status::Completed, StatusReason::Completed);
+        }
+        if desired == 0 {
+            return (Status::Healthy, StatusReason::ScaledToZero);
+        }
+        let why = if census.failed > 0 {
+            StatusReason::ReplicaFailed
+        } else if census.given_up > 0 {
+            StatusReason::ReplicaGivenUp
+        } else if census.unknown > 0 {
+            StatusReason::ReplicaUnknown
+        } else if census.not_ready > 0 {
+            StatusReason::ReplicaNotReady
+        } else if census.requested > 0 {
+            StatusReason::ReplicaRestarting
+        } else {
+            StatusReason::Starting
+        };
+        if census.available < need {
+            let status = if !set.up || census.lost() == 0 { Status::Pending } else { Status::Outage };
+            (status, why)
+        } else if why != StatusReason::Starting {
+            (Status::Degraded, why)
+        } else if census.available + census.completed < desired {
+            (Status::Healthy, StatusReason::Starting)
+        } else {
+            (Status::Healthy, StatusReason::AllAvailable)
+        }
+    }
+}
+
+impl super::set_history::OutageClock {
+    /// Lets the clock run or stand; how long the outage has lasted, if there is one.
+    fn run(&mut self, down: bool, pause: bool, keeps_for: u64, now: Timestamp) -> Option<u64> {
+        if let Some(paused_since) = self.paused_since.known().filter(|_| !pause) {
+            self.paused = self.paused.saturating_add(now.nanos_since(paused_since));
+            self.paused_since = Timestamp::MAX;
+        }
+        if !down {
+            if !self.since.is_never() && self.over_since.is_never() {
+                self.over_since = now;
+            }
+            return None;
+        }
+        let forgotten = self.over_since.known().is_some_and(|over| now.nanos_since(over) >= keeps_for);
+        if self.since.is_never() || forgotten {
+            *self = Self { since: now, ..Self::default() };
+        }
+        self.over_since = Timestamp::MAX;
+        if pause && self.paused_since.is_never() {
+            self.paused_since = now;
+        }
+        let standing = self.paused_since.known().map_or(0, |since| now.nanos_since(since));
+        Some(now.nanos_since(self.since).saturating_sub(self.paused).saturating_sub(standing))
+    }
+}
+
+impl super::set_history::Shown {
+    fn show(&mut self, status: Status, reason: StatusReason, now: Timestamp) {
+        if self.status != status {
+            self.status = status;
+            self.since = now;
+        }
+        self.reason = reason;
+    }
+
+    /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again.
+    fn update(&mut self, raw: Status, mut reason: StatusReason, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
+        if raw == Status::Outage {
+            self.no_outage_since = Timestamp::MAX;
+        } else if self.no_outage_since.is_never() {
+            self.no_outage_since = now;
+        }
+        if matches!(raw, Status::Outage | Status::Degraded) {
+            self.calm_since = Timestamp::MAX;
+        } else if self.calm_since.is_never() {
+            self.calm_since = now;
+        }
+        let held = |since: Timestamp| now.nanos_since(since) < clear_after;
+        if clear_after > 0 && raw != Status::Completed {
+            if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
+                self.reason = StatusReason::Clearing;
+                return Some(self.no_outage_since.plus_nanos(clear_after));
+            }
+            let alarmed = matches!(self.status, Status::Outage | Status::Degraded);
+            if alarmed && raw == Status::Healthy && held(self.calm_since) {
+                self.show(Status::Degraded, StatusReason::Clearing, now);
+                return Some(self.calm_since.plus_nanos(clear_after));
+            }
+        }
+        if raw == Status::Healthy && reason == StatusReason::AllAvailable {
+            let was_alarmed = matches!(self.status, Status::Outage | Status::Degraded);
+            if was_alarmed || (self.status == Status::Healthy && self.reason == StatusReason::Recovered) {
+                reason = StatusReason::Recovered;
+            }
+        }
+        self.show(raw, reason, now);
+        None
+    }
+}

@@ -1,0 +1,96 @@
+//! The token bucket of restarts that the set shares. Exact: no token is lost to rounding.
+
+use serde::{Deserialize, Serialize};
+
+use super::never;
+use crate::policy::CompiledBudget;
+use crate::time::Timestamp;
+
+/// What has been spent. A full bucket is a spent of zero, so that a new row needs no policy.
+///
+/// One token is `per` units and each nanosecond gives back `restarts` units: whole numbers throughout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Bucket {
+    spent: u128,
+    #[serde(with = "never")]
+    as_of: Timestamp,
+}
+
+impl Default for Bucket {
+    fn default() -> Self {
+        Self { spent: 0, as_of: Timestamp::MAX }
+    }
+}
+
+impl Bucket {
+    fn refill(&mut self, budget: CompiledBudget, now: Timestamp) {
+        let refilled = u128::from(now.nanos_since(self.as_of)) * u128::from(budget.restarts);
+        self.spent = self.spent.saturating_sub(refilled).min(Self::capacity(budget));
+        self.as_of = now;
+    }
+
+    fn capacity(budget: CompiledBudget) -> u128 {
+        u128::from(budget.per) * u128::from(budget.restarts)
+    }
+
+    /// Whole tokens left at `now`.
+    pub(crate) fn left(mut self, budget: CompiledBudget, now: Timestamp) -> u32 {
+        self.refill(budget, now);
+        ((Self::capacity(budget) - self.spent) / u128::from(budget.per.max(1))) as u32
+    }
+
+    /// Takes a token, or says when there will be one.
+    pub(crate) fn take(&mut self, budget: CompiledBudget, now: Timestamp) -> Result<(), Timestamp> {
+        self.refill(budget, now);
+        let after = self.spent + u128::from(budget.per);
+        let missing = after.saturating_sub(Self::capacity(budget));
+        if missing == 0 {
+            self.spent = after;
+            return Ok(());
+        }
+        let wait = missing.div_ceil(u128::from(budget.restarts.max(1)));
+        Err(now.plus_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
+    }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.as_of = by(self.as_of);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::BudgetEmpty;
+
+    const BUDGET: CompiledBudget = CompiledBudget { restarts: 3, per: 100, empty: BudgetEmpty::Wait };
+
+    fn at(nanos: u64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
+    }
+
+    #[test]
+    fn it_starts_full_and_refills_evenly() {
+        let mut bucket = Bucket::default();
+        for _ in 0..3 {
+            assert_eq!(bucket.take(BUDGET, at(0)), Ok(()));
+        }
+        // A third of 100 ns is 33.3: the token is there at 34, and none of the fraction is lost by asking.
+        assert_eq!(bucket.take(BUDGET, at(0)), Err(at(34)));
+        assert_eq!(bucket.take(BUDGET, at(33)), Err(at(34)));
+        assert_eq!(bucket.take(BUDGET, at(34)), Ok(()));
+        assert_eq!(bucket.take(BUDGET, at(34)), Err(at(67)));
+        assert_eq!(bucket.take(BUDGET, at(100)), Ok(()));
+        assert_eq!(bucket.left(BUDGET, at(100)), 1);
+        assert_eq!(bucket.left(BUDGET, at(10_000)), 3);
+    }
+
+    #[test]
+    fn the_largest_budget_does_not_overflow() {
+        let huge = CompiledBudget { restarts: u32::MAX, per: u64::MAX, empty: BudgetEmpty::Wait };
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.take(huge, at(0)), Ok(()));
+        assert_eq!(bucket.take(huge, Timestamp::MAX), Ok(()));
+        assert_eq!(bucket.left(huge, Timestamp::MAX), u32::MAX - 1);
+    }
+}

@@ -1,0 +1,59 @@
+//! How the replicas of a set stand, counted: what a `SELECT count(*) ... GROUP BY` gives.
+
+/// How the replicas of a set stand, counted. Each of the `desired` replicas is counted in one of the first
+/// eight fields; the others look at the same replicas from another side.
+///
+/// ```
+/// use uphold::Census;
+///
+/// let census = Census { available: 2, failed: 1, ..Census::default() };
+/// assert_eq!(census.desired(), 3);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from counts of its own")]
+pub struct Census {
+    /// Ready, and for at least `min_ready`.
+    pub available: u32,
+    /// Done with their work.
+    pub completed: u32,
+    /// Given up with no end.
+    pub given_up: u32,
+    /// Failed and not available again since: waiting, held, quarantined for a time, coming up again.
+    pub failed: u32,
+    /// Were available, are up, are not ready.
+    pub not_ready: u32,
+    /// Out of contact for longer than `unknown_after`.
+    pub unknown: u32,
+    /// Were available and are down because an operator asked for it.
+    pub requested: u32,
+    /// Coming up for the first time, without a failure so far.
+    pub fresh: u32,
+
+    /// Of all the above: added by a scale-up and not available since. They do not count towards what is needed yet.
+    pub joining: u32,
+    /// Believed live, those being stopped and those no longer desired included.
+    pub live: u32,
+    /// Restarts under way: a start that holds its slot.
+    pub starting: u32,
+    /// All starts under way, first starts and those an operator asked for included.
+    pub in_flight: u32,
+}
+
+impl Census {
+    /// How many replicas are asked for.
+    pub const fn desired(&self) -> u32 {
+        self.available
+            .saturating_add(self.completed)
+            .saturating_add(self.given_up)
+            .saturating_add(self.failed)
+            .saturating_add(self.not_ready)
+            .saturating_add(self.unknown)
+            .saturating_add(self.requested)
+            .saturating_add(self.fresh)
+    }
+
+    /// Replicas that are missing through no wish of an operator.
+    pub(crate) const fn lost(&self) -> u32 {
+        self.given_up.saturating_add(self.failed).saturating_add(self.not_ready).saturating_add(self.unknown)
+    }
+}

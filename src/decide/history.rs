@@ -1,0 +1,374 @@
+//! What is remembered of one replica: a row of its own, that a scheduler may keep in a database.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Incarnation, ReplicaId};
+use super::jitter;
+use super::never;
+use super::streak::Streak;
+use super::window::Window;
+use crate::policy::{Cause, CauseName, Exit, Policy};
+use crate::time::Timestamp;
+
+/// The version of the rows that this release writes.
+pub(crate) const ROW_VERSION: u8 = 1;
+
+/// What is remembered of one replica: its incarnation, its streaks of failures, its windows.
+///
+/// Serialise it into one row; what [`Policy::decide`] and [`Policy::start`] change is written back with it.
+///
+/// ```
+/// use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+/// use std::time::Duration;
+///
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let mut history = History::new(7, 1.into());
+/// policy.start(&mut history, Timestamp::ZERO);
+/// history.started(Timestamp::ZERO);
+///
+/// let decision = policy.decide(&mut history, &Outcome::exited(137, Timestamp::from_secs(60)))?;
+/// let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
+/// assert_eq!(restart.due, Timestamp::from_secs(90));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct History {
+    #[serde(deserialize_with = "known_version")]
+    version: u8,
+    /// The start of this replica's stream of jitter.
+    stream: u64,
+    pub(crate) incarnation: Incarnation,
+    /// The latest incarnation was started and its end has not been told.
+    pub(crate) live: bool,
+    /// Waited for room in the window: counts when it is released.
+    #[serde(default)]
+    pub(crate) counts_on_start: bool,
+    /// A failure is being repaired: there was no successful start since.
+    #[serde(default)]
+    pub(crate) repairing: bool,
+    /// The rule that judged the last failure.
+    #[serde(default)]
+    pub(crate) judged_by: Option<u16>,
+    #[serde(with = "never", default = "never::value")]
+    pub(crate) started_at: Timestamp,
+    #[serde(with = "never", default = "never::value")]
+    pub(crate) ready_since: Timestamp,
+    /// The streak under the policy's own `retry`.
+    pub(crate) streak: Streak,
+    #[serde(default)]
+    last: LastFailure,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    detail: Option<Box<Detail>>,
+}
+
+/// The last failure, in few bytes: a cause of the user's own has its name in the detail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+struct LastFailure {
+    /// The place in `Cause::BUILT_IN`; beyond it, a name.
+    cause: u8,
+    exit: Option<Exit>,
+}
+
+/// What most replicas never need.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Detail {
+    /// One for each window of the policy.
+    windows: Vec<Window>,
+    /// The streaks under the rules' own `retry`, by ladder from 1.
+    streaks: Vec<Streak>,
+    /// What an incident would give back, oldest first.
+    undo: VecDeque<Undo>,
+    /// The name of the last failure's cause, where it is the user's own.
+    cause: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Undo {
+    at: Timestamp,
+    ladder: u16,
+    before: Streak,
+}
+
+pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let version = u8::deserialize(deserializer)?;
+    if version == ROW_VERSION {
+        Ok(version)
+    } else {
+        Err(serde::de::Error::custom(format_args!(
+            "version {version} of the row is not known to this release, which reads version {ROW_VERSION}"
+        )))
+    }
+}
+
+impl History {
+    /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
+    pub fn new(seed: u64, replica: ReplicaId) -> Self {
+        Self {
+            version: ROW_VERSION,
+            stream: jitter::stream(seed, replica.0),
+            incarnation: Incarnation(0),
+            live: false,
+            counts_on_start: false,
+            repairing: false,
+            judged_by: None,
+            started_at: Timestamp::MAX,
+            ready_since: Timestamp::MAX,
+            streak: Streak::default(),
+            last: LastFailure::default(),
+            detail: None,
+        }
+    }
+
+    /// The latest incarnation; 0 before the first start.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Whether the latest incarnation was started and its end has not been told.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// Failures in the present streak under the policy's own `retry`, as of the last failure.
+    pub fn failures(&self) -> u32 {
+        self.streak.failures
+    }
+
+    /// Since when it has been ready without a break.
+    pub fn ready_since(&self) -> Option<Timestamp> {
+        self.ready_since.known()
+    }
+
+    /// The cause and exit of the last failure; `None` if it never failed.
+    pub fn last_failure(&self) -> Option<(Cause, Option<Exit>)> {
+        if self.last == LastFailure::default() {
+            return None;
+        }
+        let cause = match Cause::BUILT_IN.get(usize::from(self.last.cause).wrapping_sub(1)) {
+            Some(cause) => cause.clone(),
+            None => self.detail.as_ref()?.cause.as_deref()?.parse().ok()?,
+        };
+        Some((cause, self.last.exit))
+    }
+
+    /// It runs: told once for each incarnation.
+    pub fn started(&mut self, at: Timestamp) {
+        if self.live && self.started_at.is_never() {
+            self.started_at = at;
+            self.repairing = false;
+        }
+    }
+
+    /// It is ready, from `at` on without a break until [`Policy::not_ready`] or its end.
+    pub fn ready(&mut self, at: Timestamp) {
+        if self.live {
+            self.started(at);
+            if self.ready_since.is_never() {
+                self.ready_since = at;
+            }
+        }
+    }
+
+    /// Forgets all streaks and windows, as an operator's `reset` does. The incarnation stays.
+    pub fn reset(&mut self) {
+        self.streak = Streak::default();
+        self.detail = None;
+        self.counts_on_start = false;
+        self.repairing = false;
+        self.judged_by = None;
+    }
+
+    /// A slot that comes back after a scale-down: all is new but the incarnation.
+    pub(crate) fn renew(&mut self) {
+        *self = Self { stream: self.stream, incarnation: self.incarnation, ..Self::new(0, ReplicaId(0)) };
+    }
+
+    /// Numbers on from an incarnation that was found.
+    pub(crate) fn adopt(&mut self, incarnation: Incarnation) {
+        self.incarnation = incarnation;
+        self.live = true;
+        self.started_at = Timestamp::MAX;
+        self.ready_since = Timestamp::MAX;
+    }
+
+    /// The incarnation is gone without being judged: it was asked to stop.
+    pub(crate) fn gone(&mut self, policy: &Policy, at: Timestamp) {
+        policy.not_ready(self, at);
+        self.live = false;
+        self.started_at = Timestamp::MAX;
+    }
+
+    pub(super) fn draw(&self) -> u64 {
+        jitter::draw(self.stream, self.incarnation.0)
+    }
+
+    /// The streak of a ladder, 0 being the policy's own.
+    pub(super) fn streak_of(&self, ladder: u16) -> Streak {
+        if ladder == 0 {
+            return self.streak;
+        }
+        let streaks = self.detail.as_ref().map_or(&[][..], |detail| &detail.streaks);
+        streaks.get(usize::from(ladder) - 1).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak) {
+        if ladder == 0 {
+            self.streak = streak;
+            return;
+        }
+        let streaks = &mut self.detail_mut().streaks;
+        let place = usize::from(ladder) - 1;
+        if streaks.len() <= place {
+            streaks.resize(place + 1, Streak::default());
+        }
+        streaks[place] = streak;
+    }
+
+    pub(super) fn window(&self, slot: u16) -> Option<&Window> {
+        self.detail.as_ref()?.windows.get(usize::from(slot))
+    }
+
+    pub(super) fn window_mut(&mut self, slot: u16) -> &mut Window {
+        let windows = &mut self.detail_mut().windows;
+        let place = usize::from(slot);
+        if windows.len() <= place {
+            windows.resize_with(place + 1, Window::default);
+        }
+        &mut windows[place]
+    }
+
+    fn detail_mut(&mut self) -> &mut Detail {
+        self.detail.get_or_insert_default()
+    }
+
+    /// What `ready_for` nanoseconds ready take back, in every streak.
+    pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
+        let ladders = &policy.compiled().ladders;
+        self.streak.recover(&ladders[0], ready_for);
+        if let Some(detail) = &mut self.detail {
+            for (streak, ladder) in detail.streaks.iter_mut().zip(&ladders[1..]) {
+                streak.recover(ladder, ready_for);
+            }
+        }
+    }
+
+    pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
+        let place = Cause::BUILT_IN.iter().position(|built_in| built_in == cause);
+        self.last = LastFailure { cause: place.map_or(u8::MAX, |place| place as u8 + 1), exit };
+        if let Cause::Named(name) = cause {
+            self.remember_name(name);
+        }
+    }
+
+    fn remember_name(&mut self, name: &CauseName) {
+        let kept = &mut self.detail_mut().cause;
+        if kept.as_deref() != Some(name.as_str()) {
+            *kept = Some(name.as_str().to_owned());
+        }
+    }
+
+    /// Keeps what an incident recognised within `within` of now would give back.
+    pub(super) fn remember_undo(&mut self, at: Timestamp, within: u64, ladder: u16, before: Streak) {
+        let undo = &mut self.detail_mut().undo;
+        while undo.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
+            undo.pop_front();
+        }
+        undo.push_back(Undo { at, ladder, before });
+    }
+
+    /// When it failed before, if that is less than `within` ago. Known only where incidents are watched for.
+    pub(crate) fn failed_within(&self, now: Timestamp, within: u64) -> Option<Timestamp> {
+        let last = self.detail.as_ref()?.undo.back()?.at;
+        (now.nanos_since(last) < within).then_some(last)
+    }
+
+    /// Gives back what failures younger than `within` charged. Whether there was anything to give back.
+    pub(crate) fn undo(&mut self, now: Timestamp, within: u64) -> bool {
+        let Some(detail) = &mut self.detail else { return false };
+        let mut since = None;
+        while let Some(last) = detail.undo.back().copied() {
+            detail.undo.pop_back();
+            if now.nanos_since(last.at) < within {
+                if last.ladder == 0 {
+                    self.streak = last.before;
+                } else if let Some(streak) = detail.streaks.get_mut(usize::from(last.ladder) - 1) {
+                    *streak = last.before;
+                }
+                since = Some(last.at);
+            }
+        }
+        if let Some(since) = since {
+            detail.windows.iter_mut().for_each(|window| window.uncount_since(since));
+            self.counts_on_start = false;
+        }
+        since.is_some()
+    }
+
+    /// Moves every time by the same amount, when the clock of the state turns out to be ahead.
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
+        self.started_at = by(self.started_at);
+        self.ready_since = by(self.ready_since);
+        self.streak.shift(by);
+        if let Some(detail) = &mut self.detail {
+            detail.streaks.iter_mut().for_each(|streak| streak.shift(by));
+            detail.windows.iter_mut().for_each(|window| window.shift(by));
+            detail.undo.iter_mut().for_each(|undo| undo.at = by(undo.at));
+        }
+    }
+
+    /// Carries streaks and windows over to another policy: `ladders[i]` and `windows[i]` are the new places of
+    /// the old ones, `None` where the new policy has none. Rules are numbered anew.
+    pub(crate) fn carry_over(&mut self, ladders: &[Option<u16>], windows: &[Option<u16>]) {
+        let old: Vec<Streak> = (0..ladders.len() as u16).map(|ladder| self.streak_of(ladder)).collect();
+        let kept = self.detail.as_mut().map(|detail| std::mem::take(&mut detail.windows)).unwrap_or_default();
+        if let Some(detail) = &mut self.detail {
+            detail.streaks.clear();
+            detail.undo.clear();
+        }
+        self.streak = Streak::default();
+        for (streak, place) in old.into_iter().zip(ladders) {
+            if let Some(place) = place {
+                if streak != Streak::default() {
+                    self.set_streak(*place, streak);
+                }
+            }
+        }
+        for (window, place) in kept.into_iter().zip(windows) {
+            if let Some(place) = place {
+                *self.window_mut(*place) = window;
+            }
+        }
+        self.judged_by = None;
+    }
+
+    /// Mends what a row written by hand may hold.
+    pub(crate) fn mend(&mut self) {
+        if let Some(detail) = &mut self.detail {
+            detail.windows.iter_mut().for_each(Window::sort);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_survives_serialisation_and_a_newer_version_is_refused() {
+        let mut history = History::new(7, ReplicaId(3));
+        history.set_streak(2, Streak { failures: 4, ..Streak::default() });
+        let text = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
+        let newer = text.replace("\"version\":1", "\"version\":2");
+        let error = serde_json::from_str::<History>(&newer).unwrap_err().to_string();
+        assert!(error.contains("version 2"), "{error}");
+    }
+
+    #[test]
+    fn a_row_fits_in_two_cache_lines() {
+        assert!(size_of::<History>() <= 112, "{}", size_of::<History>());
+    }
+}

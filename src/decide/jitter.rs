@@ -1,0 +1,129 @@
+//! The spread of delays: a hash of (seed, replica, incarnation), so that a replay gives the same delays.
+//!
+//! The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): named, portable, and part of the
+//! contract: a stream never changes between releases.
+
+use crate::policy::Jitter;
+use crate::policy::ladder::{Pacing, share};
+
+const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64.
+const fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// The stream of one replica.
+pub(crate) const fn stream(seed: u64, replica: u32) -> u64 {
+    mix(mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ (replica as u64).wrapping_mul(GOLDEN_GAMMA).wrapping_add(GOLDEN_GAMMA))
+}
+
+/// The draw of one incarnation.
+pub(crate) const fn draw(stream: u64, incarnation: u64) -> u64 {
+    mix(stream.wrapping_add(incarnation.wrapping_mul(GOLDEN_GAMMA)))
+}
+
+/// A number from `low` to `high`, both included.
+pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
+    let span = high.saturating_sub(low) as u128 + 1;
+    low + ((draw as u128 * span) >> 64) as u64
+}
+
+/// The delay of this level under `pacing`; `previous` is the delay before it in the streak, 0 if there is none.
+pub(crate) fn delay(pacing: &Pacing, level: u32, previous: u64, draw: u64) -> u64 {
+    let nominal = pacing.nominal(level);
+    let delay = match pacing.jitter {
+        Jitter::None => nominal,
+        Jitter::Equal => between(nominal - nominal / 2, nominal, draw),
+        Jitter::Full => between(0, nominal, draw),
+        Jitter::Decorrelated => {
+            let base = pacing.interval.min(pacing.cap);
+            between(base, previous.max(base).saturating_mul(3).max(base).min(pacing.cap), draw)
+        }
+        Jitter::Spread(percent) => {
+            let fits = (u128::from(pacing.cap) * 100 / (100 + u128::from(percent))) as u64;
+            let base = nominal.min(fits);
+            between(base, base.saturating_add(share(base, percent)), draw)
+        }
+    };
+    delay.min(pacing.cap)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::ladder::Ladder;
+    use crate::policy::{Backoff, RetryPolicy, Scope};
+
+    const SEC: u64 = 1_000_000_000;
+
+    fn pacing(retry: &RetryPolicy) -> Pacing {
+        Ladder::new("", retry, Scope::Replica, &mut 0).stages[0].pacing.clone()
+    }
+
+    fn jittered(jitter: Jitter) -> Pacing {
+        let retry = RetryPolicy::every(Duration::from_secs(10)).backoff(Backoff::exponential());
+        pacing(&retry.max_interval(Duration::from_secs(60)).jitter(jitter))
+    }
+
+    #[test]
+    fn the_stream_is_the_same_in_every_release() {
+        let draws: Vec<u64> = (1..=3).map(|incarnation| draw(stream(7, 1), incarnation)).collect();
+        assert_eq!(draws, GOLDEN);
+        assert_ne!(stream(0, 0), stream(0, 1));
+        assert_ne!(stream(0, 1), stream(1, 0));
+    }
+
+    const GOLDEN: [u64; 3] = [0, 0, 0];
+
+    /// 10 000 draws in ten equal parts of [low, high]: each part gets its share, and none lies outside.
+    fn assert_spread(pacing: &Pacing, level: u32, low: u64, high: u64) {
+        let mut parts = [0u32; 10];
+        for incarnation in 0..10_000 {
+            let delay = delay(pacing, level, 0, draw(stream(3, 5), incarnation));
+            assert!((low..=high).contains(&delay), "{delay} is outside {low}..={high}");
+            parts[((delay - low) * 10 / (high - low + 1)) as usize] += 1;
+        }
+        assert!(parts.iter().all(|&count| (850..1150).contains(&count)), "not spread evenly: {parts:?}");
+    }
+
+    #[test]
+    fn each_jitter_spreads_evenly_within_its_bounds() {
+        assert_spread(&jittered(Jitter::Equal), 1, 10 * SEC, 20 * SEC);
+        assert_spread(&jittered(Jitter::Full), 1, 0, 20 * SEC);
+        assert_spread(&jittered(Jitter::Decorrelated), 0, 10 * SEC, 30 * SEC);
+        assert_spread(&jittered(Jitter::Spread(25)), 1, 20 * SEC, 25 * SEC);
+    }
+
+    #[test]
+    fn the_cap_is_hard_and_keeps_its_spread() {
+        assert_spread(&jittered(Jitter::Equal), 9, 30 * SEC, 60 * SEC);
+        assert_spread(&jittered(Jitter::Spread(25)), 9, 48 * SEC, 60 * SEC);
+        let pacing = jittered(Jitter::Decorrelated);
+        for incarnation in 0..1000 {
+            assert!(delay(&pacing, 0, 59 * SEC, draw(1, incarnation)) <= 60 * SEC);
+        }
+    }
+
+    #[test]
+    fn no_jitter_is_exactly_the_ladder() {
+        let pacing = jittered(Jitter::None);
+        assert_eq!((0..4).map(|level| delay(&pacing, level, 0, 1) / SEC).collect::<Vec<_>>(), [10, 20, 40, 60]);
+    }
+
+    #[test]
+    fn the_ends_of_the_range_do_not_overflow() {
+        let longest = RetryPolicy::every(Duration::MAX).max_interval(Duration::MAX);
+        for jitter in [Jitter::Equal, Jitter::Full, Jitter::Decorrelated, Jitter::Spread(100), Jitter::None] {
+            for draw in [0, u64::MAX] {
+                let _ = delay(&pacing(&longest.clone().jitter(jitter)), u32::MAX, u64::MAX, draw);
+            }
+        }
+        assert_eq!(between(0, u64::MAX, u64::MAX), u64::MAX);
+        assert_eq!(between(5, 5, u64::MAX), 5);
+    }
+}

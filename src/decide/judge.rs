@@ -1,0 +1,410 @@
+//! `decide`: what becomes of one replica whose incarnation ended.
+//!
+//! In this order: stale or duplicate news changes nothing; rules; limits; the delay. All of it comes from
+//! the replica's own history: what the set has to say is asked when the restart is due, in `admit`.
+
+use std::time::Duration;
+
+use super::history::History;
+use super::ids::Incarnation;
+use super::jitter;
+use super::outcome::Outcome;
+use super::streak::Streak;
+use super::verdict::{
+    Decision, DecisionReason, Degrade, Hold, Ignored, MatchedRule, Nearest, Restart, UsedUp, Verdict,
+};
+use crate::policy::ladder::{FAILED_START_FLOOR, FOREVER, Ladder, Limits, UNLIMITED};
+use crate::policy::rule_index::Failure;
+use crate::policy::{Cause, Exhausted, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
+use crate::time::Timestamp;
+
+/// What the set knows at the moment of a failure. The default is a replica on its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct Surroundings {
+    /// No other replica failed within `correlated.within`, the same instant included.
+    pub isolated: bool,
+    /// Giving this replica up would put `min_available` out of reach.
+    pub indispensable: bool,
+    /// An incident holds restarts back: the failure is part of it, uncharged. The number is how many of its
+    /// canaries have failed, by which the delay grows.
+    pub incident: Option<u32>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { isolated: true, indispensable: false, incident: None }
+    }
+}
+
+impl Policy {
+    /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
+    pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
+        if history.counts_on_start {
+            history.counts_on_start = false;
+            let ladder = history.judged_by.and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
+            let stage = history.streak_of(ladder).stage;
+            count_in_windows(history, self, ladder, stage, now);
+        }
+        history.incarnation = history.incarnation.next();
+        history.live = true;
+        history.started_at = Timestamp::MAX;
+        history.ready_since = Timestamp::MAX;
+        history.incarnation
+    }
+
+    /// It is no longer ready. What the time ready takes back of its streaks is taken back now.
+    pub fn not_ready(&self, history: &mut History, at: Timestamp) {
+        if let Some(since) = history.ready_since.known() {
+            history.ready_since = Timestamp::MAX;
+            history.recover(self, at.nanos_since(since));
+        }
+    }
+
+    /// What becomes of a replica whose latest incarnation ended.
+    ///
+    /// Depth 1 of embedding: a pure function of one row. It needs no set; see [`Policy::decide_in`] for what a
+    /// set can add.
+    ///
+    /// # Errors
+    /// The incarnation is not live: its end has been told before. Nothing is changed.
+    ///
+    /// ```
+    /// use uphold::{History, Outcome, Policy, Timestamp, Verdict};
+    ///
+    /// let fail_fast = Policy::builder().replicas(3).build()?;
+    /// let mut history = History::new(0, 0.into());
+    /// fail_fast.start(&mut history, Timestamp::ZERO);
+    /// let decision = fail_fast.decide(&mut history, &Outcome::exited(1, Timestamp::from_secs(5)))?;
+    /// assert_eq!(decision.verdict, Verdict::Terminate);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decide(&self, history: &mut History, outcome: &Outcome) -> Result<Decision, Ignored> {
+        self.decide_in(history, outcome, Surroundings::default())
+    }
+
+    /// [`Policy::decide`] with what the set knows.
+    ///
+    /// # Errors
+    /// The incarnation is not live: its end has been told before. Nothing is changed.
+    pub fn decide_in(
+        &self,
+        history: &mut History,
+        outcome: &Outcome,
+        surroundings: Surroundings,
+    ) -> Result<Decision, Ignored> {
+        if !history.live {
+            return Err(Ignored::Duplicate);
+        }
+        history.live = false;
+        let at = outcome.at;
+        let ran_for = history.started_at.known().map(|started| at.nanos_since(started));
+        self.not_ready(history, at);
+        history.started_at = Timestamp::MAX;
+        let floor = if outcome.start_failed || ran_for == Some(0) { FAILED_START_FLOOR } else { 0 };
+        let case = Case { policy: self, outcome, surroundings, floor };
+        if outcome.is_success() {
+            match self.compiled().success {
+                OnSuccess::Complete => return Ok(case.decision(Verdict::Complete, DecisionReason::Success)),
+                OnSuccess::Restart => return Ok(case.restart_after_success(history)),
+                OnSuccess::Failure => {}
+            }
+        }
+        Ok(case.judge(history))
+    }
+}
+
+/// One failure being judged.
+struct Case<'a> {
+    policy: &'a Policy,
+    outcome: &'a Outcome,
+    surroundings: Surroundings,
+    /// The least that the delay may be.
+    floor: u64,
+}
+
+impl Case<'_> {
+    fn cause(&self) -> &Cause {
+        self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
+    }
+
+    fn decision(&self, verdict: Verdict, reason: DecisionReason) -> Decision {
+        Decision {
+            delay: verdict.due().map_or(Duration::ZERO, |due| due.since(self.outcome.at)),
+            verdict,
+            reason,
+            rule: None,
+            attempt: 0,
+            max_attempts: None,
+            stage: 0,
+            charged: false,
+            used_up: None,
+            nearest: None,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        }
+    }
+
+    /// Exit 0 is paced by the policy's own ladder and belongs to no streak.
+    fn restart_after_success(&self, history: &mut History) -> Decision {
+        let ladder = &self.policy.compiled().ladders[0];
+        let (draw, failures) = (history.draw(), history.streak.failures);
+        let (delay, _) = self.next_delay(ladder, &mut history.streak, draw);
+        history.streak.failures = failures;
+        self.decision(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success)
+    }
+
+    fn restart(&self, ladder: &Ladder, stage: u16, delay: u64) -> Verdict {
+        let stage = ladder.stage(stage);
+        let due = self.outcome.at.plus_nanos(delay);
+        Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
+    }
+
+    fn judge(&self, history: &mut History) -> Decision {
+        let compiled = self.policy.compiled();
+        let rule = self.matching_rule(history);
+        let matched = rule.and_then(|index| compiled.rules.rule(index));
+        let repaired = history.repairing && self.outcome.start_failed;
+        if !repaired {
+            history.remember_failure(self.cause(), self.outcome.exit);
+        }
+        history.judged_by = rule;
+        history.repairing = true;
+
+        let place = matched.map_or(0, |matched| matched.ladder);
+        let ladder = &compiled.ladders[usize::from(place)];
+        let mut streak = history.streak_of(place);
+        let before = streak;
+        let attempt = streak.failures.saturating_add(1);
+        let mut decision = match matched.map(|matched| matched.then) {
+            None if !compiled.retries || (!repaired && !wants(compiled.on_events, self.cause())) => {
+                self.decision(Verdict::Terminate, DecisionReason::FailFast)
+            }
+            Some(RuleAction::Terminate) => self.decision(Verdict::Terminate, DecisionReason::Rule),
+            // A number of attempts is a limit, and an incident uses up no limit.
+            Some(RuleAction::Degrade) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
+                streak.failures = attempt;
+                self.decision(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
+            }
+            Some(RuleAction::Hold(duration)) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
+                streak.failures = attempt;
+                let until = duration.map(|duration| self.outcome.at + duration);
+                self.decision(Verdict::Hold(Hold { until }), DecisionReason::Rule)
+            }
+            None | Some(RuleAction::Retry | RuleAction::Degrade | RuleAction::Hold(_)) => {
+                let charge = matched.is_none_or(|matched| matched.charge);
+                self.retry(history, place, ladder, &mut streak, charge)
+            }
+        };
+        if let Some(correlated) = compiled.correlated.filter(|_| self.surroundings.incident.is_none()) {
+            history.remember_undo(self.outcome.at, correlated.within, place, before);
+        }
+        history.set_streak(place, streak);
+
+        decision.attempt = attempt;
+        decision.stage = streak.stage;
+        decision.max_attempts = (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts);
+        decision.rule = rule
+            .zip(matched)
+            .map(|(index, matched)| MatchedRule { index, name: matched.named.then(|| matched.key.clone()) });
+        decision
+    }
+
+    /// Whether an incident overrules a rule that gives up after so many attempts.
+    fn pardons(&self, attempts_over: Option<u32>) -> bool {
+        self.surroundings.incident.is_some() && attempts_over.is_some()
+    }
+
+    /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
+    fn matching_rule(&self, history: &History) -> Option<u16> {
+        let rules = &self.policy.compiled().rules;
+        if rules.is_empty() {
+            return None;
+        }
+        let attempt = |ladder| history.streak_of(ladder).failures.saturating_add(1);
+        let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
+        if !(self.outcome.start_failed && history.repairing) {
+            return rules.first(failure, attempt);
+        }
+        rules.first_naming(failure, attempt).or_else(|| {
+            let (cause, exit) = history.last_failure()?;
+            rules.first_again(Failure { cause: &cause, exit, reason: None }, history.judged_by, attempt)
+        })
+    }
+
+    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, streak: &mut Streak, charge: bool) -> Decision {
+        let at = self.outcome.at;
+        // A rule's own limits hold even where it charges nothing to the policy's.
+        let limited = self.surroundings.incident.is_none() && (charge || place != 0);
+        let charged = charge && self.surroundings.incident.is_none();
+        let mut room = at;
+        let mut waits = false;
+        if limited {
+            if let Some(used_up) = self.used_up(history, ladder, streak) {
+                let waits_for_room = used_up == UsedUp::Window
+                    && match self.policy.compiled().exhausted {
+                        Exhausted::Hold => true,
+                        Exhausted::Degrade => {
+                            self.policy.compiled().keep_min_available && self.surroundings.indispensable
+                        }
+                        Exhausted::Terminate | Exhausted::Quarantine(_) => false,
+                    };
+                if !waits_for_room {
+                    streak.failures = streak.failures.saturating_add(1);
+                    return Decision { used_up: Some(used_up), ..self.exhausted() };
+                }
+                waits = true;
+                room = self.room_from(history, ladder, streak.stage);
+            }
+        }
+
+        let (delay, why) = self.next_delay(ladder, streak, history.draw());
+        let delay = delay.max(room.nanos_since(at));
+        let reason = if waits {
+            DecisionReason::Window
+        } else if self.surroundings.incident.is_some() {
+            DecisionReason::Incident
+        } else {
+            why
+        };
+        if limited {
+            streak.charged = streak.charged.saturating_add(1);
+            streak.stage_charged = streak.stage_charged.saturating_add(1);
+            streak.first = streak.first.min(at);
+            streak.stage_first = streak.stage_first.min(at);
+            history.counts_on_start = waits;
+            if !waits {
+                count_in_windows(history, self.policy, place, streak.stage, at);
+            }
+        }
+        let nearest = if limited { self.nearest(history, ladder, streak) } else { None };
+        Decision { charged, nearest, ..self.decision(self.restart(ladder, streak.stage, delay), reason) }
+    }
+
+    /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
+    /// delay grows for the set as a whole.
+    fn next_delay(&self, ladder: &Ladder, streak: &mut Streak, draw: u64) -> (u64, DecisionReason) {
+        let stage = ladder.stage(streak.stage);
+        let first = !streak.begun && streak.failures == 0;
+        let at_once = match ladder.immediate_first {
+            ImmediateFirst::Never => false,
+            ImmediateFirst::Always => true,
+            ImmediateFirst::Isolated => self.surroundings.isolated,
+        };
+        let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
+            (asked.min(stage.pacing.cap), DecisionReason::RetryAfter)
+        } else if first && at_once && !self.outcome.start_failed && self.surroundings.incident.is_none() {
+            (0, DecisionReason::Immediate)
+        } else {
+            // The first delay of a streak is the ladder's first; each canary that failed is one step more.
+            let level = streak.level.saturating_add(self.surroundings.incident.unwrap_or(0));
+            (jitter::delay(&stage.pacing, level, streak.previous, draw), DecisionReason::Retry)
+        };
+        let delay = delay.max(self.floor);
+        if self.surroundings.incident.is_none() {
+            if reason != DecisionReason::Immediate {
+                streak.level = streak.level.saturating_add(1);
+                streak.previous = delay;
+            }
+            streak.begun = true;
+            streak.failures = streak.failures.saturating_add(1);
+        }
+        (delay, reason)
+    }
+
+    /// Which limit this failure finds used up, going on from stage to stage.
+    fn used_up(&self, history: &History, ladder: &Ladder, streak: &mut Streak) -> Option<UsedUp> {
+        let at = self.outcome.at;
+        let over = |limits: &Limits, charged: u32, first: Timestamp| {
+            if at.nanos_since(first) > limits.duration {
+                Some(UsedUp::Duration)
+            } else if charged >= limits.attempts {
+                Some(UsedUp::Attempts)
+            } else {
+                let window = limits.window?;
+                let kept = history.window(window.slot)?;
+                (kept.room(window, at) == 0).then_some(UsedUp::Window)
+            }
+        };
+        if let Some(used_up) = over(&ladder.whole, streak.charged, streak.first) {
+            return Some(used_up);
+        }
+        loop {
+            let limits = &ladder.stage(streak.stage).limits;
+            let used_up = over(limits, streak.stage_charged, streak.stage_first)?;
+            if !streak.next_stage(ladder) {
+                return Some(used_up);
+            }
+        }
+    }
+
+    /// When every window that the restart would count in has room.
+    fn room_from(&self, history: &History, ladder: &Ladder, stage: u16) -> Timestamp {
+        [ladder.whole.window, ladder.stage(stage).limits.window]
+            .into_iter()
+            .flatten()
+            .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.outcome.at)))
+            .max()
+            .unwrap_or(self.outcome.at)
+    }
+
+    fn exhausted(&self) -> Decision {
+        let verdict = match self.policy.compiled().exhausted {
+            Exhausted::Terminate => Verdict::Terminate,
+            Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
+            Exhausted::Hold => Verdict::Hold(Hold { until: None }),
+            Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
+        };
+        self.decision(verdict, DecisionReason::Exhausted)
+    }
+
+    /// The limit of which the smallest part is left.
+    fn nearest(&self, history: &History, ladder: &Ladder, streak: &Streak) -> Option<Nearest> {
+        let stage = &ladder.stage(streak.stage).limits;
+        if !ladder.whole.any() && !stage.any() {
+            return None;
+        }
+        let at = self.outcome.at;
+        let mut nearest: Option<(u128, Nearest)> = None;
+        let mut offer = |left: u64, of: u64, what: Nearest| {
+            // In parts of 2^32, so that limits of different kinds compare.
+            let part = (u128::from(left) << 32) / u128::from(of.max(1));
+            if nearest.is_none_or(|(least, _)| part < least) {
+                nearest = Some((part, what));
+            }
+        };
+        for (limits, charged, first) in
+            [(&ladder.whole, streak.charged, streak.first), (stage, streak.stage_charged, streak.stage_first)]
+        {
+            if limits.attempts != UNLIMITED {
+                let left = limits.attempts.saturating_sub(charged);
+                offer(left.into(), limits.attempts.into(), Nearest::Attempts(left));
+            }
+            if limits.duration != FOREVER {
+                let left = limits.duration.saturating_sub(at.nanos_since(first));
+                offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
+            }
+            if let Some(limit) = limits.window {
+                let left = history.window(limit.slot).map_or(limit.restarts, |window| window.room(limit, at));
+                offer(left.into(), limit.restarts.into(), Nearest::Window(left));
+            }
+        }
+        nearest.map(|(_, what)| what)
+    }
+}
+
+fn count_in_windows(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
+    let ladder = &policy.compiled().ladders[usize::from(ladder)];
+    for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
+        history.window_mut(limit.slot).count(limit, at);
+    }
+}
+
+/// Whether dstack's `on_events` retries this cause.
+fn wants(on_events: Option<OnEvents>, cause: &Cause) -> bool {
+    on_events.is_none_or(|events| match cause {
+        Cause::NoCapacity => events.no_capacity,
+        Cause::Interruption => events.interruption,
+        _ => events.error,
+    })
+}

@@ -1,0 +1,30 @@
+//! Depth 1: pure functions on rows. `decide` judges one replica, `admit` and `assess` the set.
+
+mod admit;
+mod assess;
+mod budget;
+mod census;
+mod history;
+mod ids;
+mod incident;
+mod jitter;
+mod judge;
+pub(crate) mod never;
+mod outcome;
+mod set_history;
+mod status;
+mod streak;
+mod verdict;
+mod window;
+
+pub use admit::{Admission, Correlation, DueStart, Gate, StartBecame, StartKind, Wait};
+pub use assess::Assessment;
+pub use census::Census;
+
+pub use history::History;
+pub use ids::{Incarnation, ReplicaId};
+pub use judge::Surroundings;
+pub use outcome::Outcome;
+pub use set_history::SetHistory;
+pub use status::{EndReason, Status, StatusReason};
+pub use verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, MatchedRule, Nearest, Restart, UsedUp, Verdict};

@@ -1,0 +1,21 @@
+//! How a [`Timestamp`] that may be "never" is written: as nothing.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::time::Timestamp;
+
+pub(crate) const fn value() -> Timestamp {
+    Timestamp::MAX
+}
+
+pub(crate) fn is(at: &Timestamp) -> bool {
+    at.is_never()
+}
+
+pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    at.known().serialize(serializer)
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    Ok(Option::<Timestamp>::deserialize(deserializer)?.unwrap_or(Timestamp::MAX))
+}

@@ -1,0 +1,195 @@
+//! What is remembered of the set as a whole: a row of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::Bucket;
+use super::history::ROW_VERSION;
+use super::ids::ReplicaId;
+use super::incident::{Incident, Lately, Recent, Stage};
+use super::never;
+use super::status::{EndReason, Status, StatusReason};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// What is remembered of the set as a whole: its budget, its incident, how long an outage lasts, whether it was ended.
+///
+/// Serialise it into one row beside the [`History`](crate::History) rows of the replicas.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SetHistory {
+    #[serde(deserialize_with = "super::history::known_version")]
+    version: u8,
+    pub(super) bucket: Bucket,
+    pub(super) lately: Lately,
+    pub(super) recent: Recent,
+    pub(super) incident: Option<Incident>,
+    /// The owner's cap on starts under way; `None`: no cap.
+    pub(super) start_limit: Option<u32>,
+    /// All desired, or need despite a failure, were available once.
+    pub(super) up: bool,
+    /// Something has failed since the set began.
+    pub(super) failed: bool,
+    pub(super) outage: OutageClock,
+    pub(super) shown: Shown,
+    pub(super) end: Option<(EndReason, Timestamp)>,
+}
+
+/// For how long an outage has lasted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct OutageClock {
+    #[serde(with = "never")]
+    pub(super) since: Timestamp,
+    /// When it last ended, if it has: a return soon after keeps the clock.
+    #[serde(with = "never")]
+    pub(super) over_since: Timestamp,
+    /// Since when unknown replicas alone make the difference.
+    #[serde(with = "never")]
+    pub(super) paused_since: Timestamp,
+    /// Time that does not count, in nanoseconds.
+    pub(super) paused: u64,
+}
+
+impl Default for OutageClock {
+    fn default() -> Self {
+        Self { since: Timestamp::MAX, over_since: Timestamp::MAX, paused_since: Timestamp::MAX, paused: 0 }
+    }
+}
+
+/// The status that was assessed last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Shown {
+    pub(super) status: Status,
+    pub(super) reason: StatusReason,
+    pub(super) since: Timestamp,
+    /// Since when there is no outage any more, where one is still shown.
+    #[serde(with = "never")]
+    pub(super) no_outage_since: Timestamp,
+    /// Since when nothing is missing any more, where something is still shown.
+    #[serde(with = "never")]
+    pub(super) calm_since: Timestamp,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            status: Status::Pending,
+            reason: StatusReason::Starting,
+            since: Timestamp::ZERO,
+            no_outage_since: Timestamp::MAX,
+            calm_since: Timestamp::MAX,
+        }
+    }
+}
+
+impl Default for SetHistory {
+    fn default() -> Self {
+        Self {
+            version: ROW_VERSION,
+            bucket: Bucket::default(),
+            lately: Lately::default(),
+            recent: Recent::default(),
+            incident: None,
+            start_limit: None,
+            up: false,
+            failed: false,
+            outage: OutageClock::default(),
+            shown: Shown::default(),
+            end: None,
+        }
+    }
+}
+
+impl SetHistory {
+    /// A set that begins now: pending, with a full budget.
+    pub fn new(now: Timestamp) -> Self {
+        let mut history = Self::default();
+        history.shown.since = now;
+        history
+    }
+
+    /// Why it is terminated, if it is.
+    pub fn end_reason(&self) -> Option<EndReason> {
+        self.end.map(|(reason, _)| reason)
+    }
+
+    /// Terminates the set. Final: a second reason changes nothing.
+    pub fn terminate(&mut self, reason: EndReason, now: Timestamp) {
+        self.end.get_or_insert((reason, now));
+    }
+
+    /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap. For a
+    /// fleet above the set that has to share out what it may start.
+    pub fn limit_starts(&mut self, at_most: Option<u32>) {
+        self.start_limit = at_most;
+    }
+
+    /// Whether an incident holds restarts back until a canary is up.
+    pub fn is_holding(&self) -> bool {
+        self.incident.is_some_and(|incident| incident.is_holding())
+    }
+
+    /// Since when an incident has been open.
+    pub fn incident_since(&self) -> Option<Timestamp> {
+        self.incident.map(|incident| incident.since)
+    }
+
+    /// Whole tokens left in the budget; `None` without a budget.
+    pub fn budget_left(&self, policy: &Policy, now: Timestamp) -> Option<u32> {
+        Some(self.bucket.left(policy.compiled().budget?, now))
+    }
+
+    /// Restarts that fell due while nobody looked go on in batches, as after an incident.
+    pub fn resume_slowly(&mut self, now: Timestamp) {
+        if self.incident.is_none() {
+            self.incident = Some(Incident { stage: Stage::RESUMING, charged: true, ..Incident::new(now) });
+        }
+    }
+
+    /// The operator says that the cause is gone: nothing is held back any more.
+    pub(crate) fn close_incident(&mut self) {
+        self.incident = None;
+    }
+
+    pub(crate) fn has_incident(&self) -> bool {
+        self.incident.is_some()
+    }
+
+    pub(crate) fn has_been_up(&self) -> bool {
+        self.up
+    }
+
+    pub(crate) fn shown(&self) -> (Status, StatusReason, Timestamp) {
+        (self.shown.status, self.shown.reason, self.shown.since)
+    }
+
+    pub(crate) fn canary(&self) -> Option<ReplicaId> {
+        match self.incident?.stage {
+            Stage::Holding { canary, .. } => canary,
+            Stage::Resuming { .. } => None,
+        }
+    }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
+        self.bucket.shift(by);
+        self.lately.shift(by);
+        self.recent.shift(by);
+        if let Some(incident) = &mut self.incident {
+            incident.shift(by);
+        }
+        for at in [
+            &mut self.outage.since,
+            &mut self.outage.over_since,
+            &mut self.outage.paused_since,
+            &mut self.shown.since,
+            &mut self.shown.no_outage_since,
+            &mut self.shown.calm_since,
+        ] {
+            *at = by(*at);
+        }
+        if let Some((_, at)) = &mut self.end {
+            *at = by(*at);
+        }
+    }
+}

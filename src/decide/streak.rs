@@ -1,0 +1,96 @@
+//! A run of failures since the replica was last healthy for long enough.
+
+use serde::{Deserialize, Serialize};
+
+use super::never;
+use crate::policy::ladder::{Ladder, Recovery};
+use crate::time::Timestamp;
+
+/// What is remembered of the failures under one `retry`. How long to wait (`level`) and whether to give up
+/// (`charged`) are two counters: an uncharged failure grows the delay and uses up nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Streak {
+    /// Failures, charged or not.
+    pub(crate) failures: u32,
+    /// Failures that used up an attempt.
+    pub(crate) charged: u32,
+    /// The rung of the present stage's ladder that the next delay stands on.
+    pub(crate) level: u32,
+    /// Failures that used up an attempt of the present stage.
+    pub(crate) stage_charged: u32,
+    /// When the first charged failure happened.
+    #[serde(with = "never")]
+    pub(crate) first: Timestamp,
+    /// When the first charged failure of the present stage happened.
+    #[serde(with = "never")]
+    pub(crate) stage_first: Timestamp,
+    /// The delay given last, in nanoseconds.
+    pub(crate) previous: u64,
+    pub(crate) stage: u16,
+    /// The first restart was had; the ones after it climb the ladder.
+    pub(crate) begun: bool,
+}
+
+impl Default for Streak {
+    fn default() -> Self {
+        Self {
+            failures: 0,
+            charged: 0,
+            level: 0,
+            stage_charged: 0,
+            first: Timestamp::MAX,
+            stage_first: Timestamp::MAX,
+            previous: 0,
+            stage: 0,
+            begun: false,
+        }
+    }
+}
+
+impl Streak {
+    /// What `ready_for` nanoseconds ready without a break take back.
+    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
+        if ready_for < ladder.recover_after {
+            return;
+        }
+        match ladder.recovery {
+            Recovery::Never => {}
+            Recovery::Reset => *self = Self::default(),
+            Recovery::Step => {
+                let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
+                let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+                if steps >= self.failures && steps >= self.level {
+                    *self = Self::default();
+                } else {
+                    self.failures = self.failures.saturating_sub(steps);
+                    self.charged = self.charged.saturating_sub(steps);
+                    self.level = self.level.saturating_sub(steps);
+                    self.stage_charged = self.stage_charged.saturating_sub(steps);
+                    if self.failures == 0 {
+                        // What is left is the pacing of exit 0, which belongs to no streak.
+                        *self = Self { level: self.level, begun: self.begun, ..Self::default() };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next stage, whose ladder begins anew. Whether there is one.
+    pub(crate) fn next_stage(&mut self, ladder: &Ladder) -> bool {
+        if usize::from(self.stage) + 1 >= ladder.stages.len() {
+            return false;
+        }
+        self.stage += 1;
+        self.level = 0;
+        self.stage_charged = 0;
+        self.stage_first = Timestamp::MAX;
+        self.previous = 0;
+        true
+    }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.first = by(self.first);
+        self.stage_first = by(self.stage_first);
+    }
+}

@@ -1,0 +1,298 @@
+//! What is decided of one failure, and why.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::policy::{Cause, Exit, Placement, Scope};
+use crate::time::Timestamp;
+
+/// What becomes of a replica whose incarnation ended.
+///
+/// Exhaustive on purpose: a match that overlooks a verdict would lose a replica in silence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an ignored verdict would lose a replica in silence")]
+pub enum Verdict {
+    /// Start it again. Followed by a start once it is due and the set admits it.
+    Restart(Restart),
+    /// Leave it down until an operator acts (`retry_now`, `restart`, `reset`) or the hold times out.
+    Hold(Hold),
+    /// Give it up and serve on with the rest.
+    Degrade(Degrade),
+    /// Terminate the set. Followed by a stop of every live replica.
+    Terminate,
+    /// It has done its work and is not started again.
+    Complete,
+}
+
+/// A restart: when, where and with whom.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Restart {
+    /// Not before this.
+    pub due: Timestamp,
+    /// Where.
+    pub placement: Placement,
+    /// Who else is restarted.
+    pub scope: Scope,
+}
+
+/// A wait that only an event or its own time-out ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Hold {
+    /// When it times out and the replica is started; `None`: never.
+    pub until: Option<Timestamp>,
+}
+
+/// A replica given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Degrade {
+    /// When one trial start is made; `None`: not before a person or a new revision asks for it.
+    pub until: Option<Timestamp>,
+}
+
+impl Verdict {
+    /// The word that traces use: `restart`, `hold`, `degrade`, `terminate` or `complete`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Restart(_) => "restart",
+            Self::Hold(_) => "hold",
+            Self::Degrade(_) => "degrade",
+            Self::Terminate => "terminate",
+            Self::Complete => "complete",
+        }
+    }
+
+    /// When it has a known time at which the replica is started again.
+    pub const fn due(&self) -> Option<Timestamp> {
+        match self {
+            Self::Restart(restart) => Some(restart.due),
+            Self::Hold(hold) => hold.until,
+            Self::Degrade(degrade) => degrade.until,
+            Self::Terminate | Self::Complete => None,
+        }
+    }
+}
+
+/// A verdict with what led to it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Decision {
+    /// What is decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: DecisionReason,
+    /// The rule that matched; `None`: no rule, the policy's own `retry` or the lack of it.
+    pub rule: Option<MatchedRule>,
+    /// Which failure of its streak this is, from 1; 0 for exit code 0, which belongs to no streak.
+    pub attempt: u32,
+    /// How many restarts the streak may have, where that is limited.
+    pub max_attempts: Option<u32>,
+    /// The stage of a staged retry, from 0.
+    pub stage: u16,
+    /// Whether it uses up limits and budget.
+    pub charged: bool,
+    /// Which limit the failure found used up.
+    pub used_up: Option<UsedUp>,
+    /// The limit that is nearest to being used up after this decision.
+    pub nearest: Option<Nearest>,
+    /// From the end of the incarnation to `due`.
+    pub delay: Duration,
+    /// What was judged: the cause.
+    pub cause: Cause,
+    /// What was judged: exit code or signal.
+    pub exit: Option<Exit>,
+}
+
+/// The rule that matched a failure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MatchedRule {
+    /// Its place in the list, from 0.
+    pub index: u16,
+    /// Its name, where it has one.
+    pub name: Option<Arc<str>>,
+}
+
+impl fmt::Display for MatchedRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.index),
+        }
+    }
+}
+
+/// Why a decision was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum DecisionReason {
+    /// Paced by `retry`.
+    Retry,
+    /// The first restart of a streak, at once.
+    Immediate,
+    /// The failure itself said when to try again.
+    RetryAfter,
+    /// Exit code 0, as `success` says.
+    Success,
+    /// The window is used up; waits for room in it.
+    Window,
+    /// One of many failures that are one incident: uncharged, waits for the canary.
+    Incident,
+    /// Joins the restart of a group that is under way.
+    Group,
+    /// A rule says so.
+    Rule,
+    /// The retry is used up.
+    Exhausted,
+    /// There is no `retry`, or none for this cause: the set is fail-fast.
+    FailFast,
+}
+
+impl DecisionReason {
+    /// The word that traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Immediate => "immediate",
+            Self::RetryAfter => "retry-after",
+            Self::Success => "success",
+            Self::Window => "window",
+            Self::Incident => "incident",
+            Self::Group => "group",
+            Self::Rule => "rule",
+            Self::Exhausted => "exhausted",
+            Self::FailFast => "fail-fast",
+        }
+    }
+}
+
+/// Which limit a failure found used up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum UsedUp {
+    /// `max_attempts`.
+    Attempts,
+    /// `max_duration`.
+    Duration,
+    /// `limit`.
+    Window,
+}
+
+impl UsedUp {
+    /// The key of the policy document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Attempts => "max_attempts",
+            Self::Duration => "max_duration",
+            Self::Window => "limit",
+        }
+    }
+}
+
+/// How much of a limit is left.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Nearest {
+    /// So many more restarts in this streak.
+    Attempts(u32),
+    /// The streak may go on for this long.
+    Duration(Duration),
+    /// So many more restarts in the window.
+    Window(u32),
+}
+
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempts(0) => f.write_str("no attempt left"),
+            Self::Attempts(1) => f.write_str("1 attempt left"),
+            Self::Attempts(left) => write!(f, "{left} attempts left"),
+            Self::Duration(left) => write!(f, "{left:?} of max_duration left"),
+            Self::Window(0) => f.write_str("no restart left in the window"),
+            Self::Window(1) => f.write_str("1 restart left in the window"),
+            Self::Window(left) => write!(f, "{left} restarts left in the window"),
+        }
+    }
+}
+
+/// One sentence for an operator.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.exit, &self.cause) {
+            (Some(exit), Cause::Error) => write!(f, "ended with {exit}")?,
+            (Some(exit), cause) => write!(f, "ended by {cause} with {exit}")?,
+            (None, cause) => write!(f, "failed by {cause}")?,
+        }
+        match &self.verdict {
+            Verdict::Restart(restart) => {
+                if self.delay.is_zero() {
+                    f.write_str("; restart at once")?;
+                } else {
+                    write!(f, "; restart in {:?}", self.delay)?;
+                }
+                match restart.scope {
+                    Scope::Replica => {}
+                    Scope::All => f.write_str(" with the whole set")?,
+                    Scope::Rest => f.write_str(" with those after it")?,
+                }
+                if restart.placement == Placement::Elsewhere {
+                    f.write_str(", elsewhere")?;
+                }
+            }
+            Verdict::Hold(Hold { until: Some(_) }) => write!(f, "; held for {:?}", self.delay)?,
+            Verdict::Hold(Hold { until: None }) => f.write_str("; held until an operator acts")?,
+            Verdict::Degrade(Degrade { until: Some(_) }) => {
+                write!(f, "; given up, one trial start in {:?}", self.delay)?;
+            }
+            Verdict::Degrade(Degrade { until: None }) => f.write_str("; given up, the rest serve on")?,
+            Verdict::Terminate => f.write_str("; the set is terminated")?,
+            Verdict::Complete => f.write_str("; complete, not started again")?,
+        }
+        f.write_str(" (")?;
+        match (self.attempt, self.max_attempts) {
+            (0, _) => f.write_str("success, never charged")?,
+            (attempt, Some(max)) => write!(f, "attempt {attempt} of {max}")?,
+            (attempt, None) => write!(f, "attempt {attempt}")?,
+        }
+        if self.stage > 0 {
+            write!(f, ", stage {}", self.stage)?;
+        }
+        if let Some(rule) = &self.rule {
+            write!(f, ", rule {rule}")?;
+        }
+        match self.reason {
+            DecisionReason::FailFast => f.write_str(", no retry for it: fail-fast")?,
+            DecisionReason::Immediate => f.write_str(", first of an isolated failure")?,
+            DecisionReason::Window => f.write_str(", waits for room in the window")?,
+            DecisionReason::Incident => f.write_str(", one of an incident")?,
+            DecisionReason::Group => f.write_str(", joins the restart of its group")?,
+            DecisionReason::RetryAfter => f.write_str(", as the failure asked")?,
+            DecisionReason::Retry | DecisionReason::Success | DecisionReason::Rule | DecisionReason::Exhausted => {}
+        }
+        if let Some(used_up) = self.used_up {
+            write!(f, ", {} used up", used_up.as_str())?;
+        }
+        if self.attempt > 0 && !self.charged && matches!(self.verdict, Verdict::Restart(_)) {
+            f.write_str(", not charged")?;
+        }
+        if let Some(nearest) = self.nearest {
+            write!(f, ", {nearest}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+/// Why news of an ended incarnation changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ignored {
+    /// It is about an earlier incarnation.
+    #[error("news of an earlier incarnation")]
+    Stale,
+    /// The incarnation is not live: its end has been told before, or it never began.
+    #[error("its end has been told before")]
+    Duplicate,
+}

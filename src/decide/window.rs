@@ -1,0 +1,124 @@
+//! A sliding window of restarts: true to the nanosecond, as large as the policy asks for.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::ladder::WindowLimit;
+use crate::time::Timestamp;
+
+/// The restarts that may still count, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Window {
+    counted: VecDeque<Timestamp>,
+}
+
+impl Window {
+    /// Restarts younger than `within` at `at`; one exactly `within` old no longer counts.
+    fn younger(&self, limit: WindowLimit, at: Timestamp) -> usize {
+        let first = self.counted.partition_point(|&restart| at.nanos_since(restart) >= limit.within);
+        self.counted.len() - first
+    }
+
+    /// How many more restarts fit at `at`.
+    pub(crate) fn room(&self, limit: WindowLimit, at: Timestamp) -> u32 {
+        limit.restarts.saturating_sub(u32::try_from(self.younger(limit, at)).unwrap_or(u32::MAX))
+    }
+
+    /// When there is room for one more, if nothing is counted in the meantime.
+    pub(crate) fn room_from(&self, limit: WindowLimit, at: Timestamp) -> Timestamp {
+        let younger = self.younger(limit, at);
+        if younger < limit.restarts as usize {
+            return at;
+        }
+        let must_age = self.counted.len() - limit.restarts as usize;
+        self.counted[must_age].plus_nanos(limit.within).max(at)
+    }
+
+    /// Counts a restart. What is too old to count at `at` is dropped, so that the window stays as small as its limit.
+    pub(crate) fn count(&mut self, limit: WindowLimit, at: Timestamp) {
+        while self.counted.front().is_some_and(|&oldest| at.nanos_since(oldest) >= limit.within) {
+            self.counted.pop_front();
+        }
+        if self.counted.capacity() == 0 {
+            self.counted.reserve_exact((limit.restarts as usize).min(64));
+        }
+        // Late news may be older than what is counted already.
+        let place = self.counted.partition_point(|&restart| restart <= at);
+        if place == self.counted.len() {
+            self.counted.push_back(at)
+        } else {
+            self.counted.insert(place, at)
+        }
+        while self.counted.len() > limit.restarts as usize {
+            self.counted.pop_front();
+        }
+    }
+
+    /// Takes back what was counted at `since` or later.
+    pub(crate) fn uncount_since(&mut self, since: Timestamp) {
+        self.counted.truncate(self.counted.partition_point(|&restart| restart < since));
+    }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.counted.iter_mut().for_each(|restart| *restart = by(*restart));
+    }
+
+    /// Puts what was read from a row into order; a row may have been written by hand.
+    pub(crate) fn sort(&mut self) {
+        self.counted.make_contiguous().sort_unstable();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: WindowLimit = WindowLimit { slot: 0, restarts: 2, within: 60 };
+
+    fn at(nanos: u64) -> Timestamp {
+        Timestamp::from_nanos(nanos)
+    }
+
+    #[test]
+    fn a_restart_exactly_as_old_as_the_window_no_longer_counts() {
+        // supervisors/W10: max 2 per 60 s, failures at 0, 5 and 60.0: all three are restarted.
+        let mut window = Window::default();
+        window.count(LIMIT, at(0));
+        window.count(LIMIT, at(5));
+        assert_eq!(window.room(LIMIT, at(59)), 0);
+        assert_eq!(window.room(LIMIT, at(60)), 1);
+        assert_eq!(window.room_from(LIMIT, at(59)), at(60));
+        assert_eq!(window.room_from(LIMIT, at(60)), at(60));
+    }
+
+    #[test]
+    fn ten_thousand_restarts_in_a_window_are_all_counted() {
+        let limit = WindowLimit { slot: 0, restarts: 10_000, within: 1_000_000 };
+        let mut window = Window::default();
+        for restart in 0..10_000 {
+            assert!(window.room(limit, at(restart)) > 0, "restart {restart}");
+            window.count(limit, at(restart));
+        }
+        assert_eq!(window.room(limit, at(10_000)), 0);
+        assert_eq!(window.room_from(limit, at(10_000)), at(1_000_000));
+    }
+
+    #[test]
+    fn late_news_is_counted_when_it_happened() {
+        let mut window = Window::default();
+        window.count(LIMIT, at(50));
+        window.count(LIMIT, at(10));
+        assert_eq!(window.room_from(LIMIT, at(55)), at(70));
+    }
+
+    #[test]
+    fn what_is_taken_back_leaves_room_again() {
+        let mut window = Window::default();
+        window.count(LIMIT, at(0));
+        window.count(LIMIT, at(10));
+        window.uncount_since(at(10));
+        assert_eq!(window.room(LIMIT, at(11)), 1);
+    }
+}

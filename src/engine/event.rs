@@ -1,0 +1,273 @@
+//! What a set is told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::policy::{Cause, Signal};
+use crate::time::Timestamp;
+
+/// What a set is told: news of its instances from a backend, and what an operator asks for.
+///
+/// News carries the incarnation it is about, and may carry when it happened (`at`, clamped to now; `None`: now).
+/// News of an earlier incarnation changes nothing; one that shows an earlier incarnation alive has it stopped.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event {
+    /// The backend: the instance runs. Follows a start; what may follow is `Ready`, or the replica's end.
+    Started(News),
+    /// The backend: the instance can serve.
+    Ready(News),
+    /// The backend: the instance runs and cannot serve. Not a failure.
+    NotReady(News),
+    /// The backend or the driver: an answer to a probe command.
+    Probed(ProbeNews),
+    /// The backend: the instance has ended. Followed by a verdict, unless its stop was asked for.
+    Exited(Ended),
+    /// The backend: the start did not come about; there is no instance. Followed by a verdict.
+    StartFailed(Ended),
+    /// The backend: contact with the instance is lost. It is unknown after `unknown_after`, failed after `lost_after`.
+    Lost(News),
+    /// The backend: contact is there again.
+    Found(News),
+    /// The backend: the instance is gone as asked by a stop or kill command.
+    Stopped(News),
+    /// An operator: so many replicas from now on.
+    Scale(u32),
+    /// An operator: stop and start this replica at once; never charged.
+    Restart(ReplicaId),
+    /// An operator: forget streaks and windows, of one replica or all; starts what is quarantined or held.
+    Reset(Selection),
+    /// An operator: the dependency is back; what waits is started now. Charges nothing.
+    RetryNow(Selection),
+    /// An operator: move this replica elsewhere; never charged.
+    Drain(ReplicaId),
+    /// An operator: stop everything, for good.
+    Terminate,
+}
+
+/// News of one instance.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, when")]
+pub struct News {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// When it happened; `None`: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// The end of one instance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, how it ended")]
+pub struct Ended {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// How and when it ended.
+    pub outcome: Outcome,
+}
+
+/// An answer to a probe.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
+pub struct ProbeNews {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// Which probe.
+    pub probe: ProbeKind,
+    /// What came of it.
+    pub result: ProbeResult,
+    /// When it was answered; `None`: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+}
+
+/// Which probe of `health`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProbeKind {
+    /// `health.startup`.
+    Startup,
+    /// `health.readiness`.
+    Readiness,
+    /// `health.liveness`.
+    Liveness,
+}
+
+impl ProbeKind {
+    /// The key of the policy document.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Startup => "startup",
+            Self::Readiness => "readiness",
+            Self::Liveness => "liveness",
+        }
+    }
+}
+
+/// What came of a probe.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProbeResult {
+    /// The replica answered well.
+    Success,
+    /// The replica answered badly, or not within the timeout.
+    Failure,
+    /// The prober itself could not ask: neither success nor failure.
+    Unanswered,
+}
+
+/// Which replicas an operator means.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Selection {
+    /// All of the set.
+    All,
+    /// One replica.
+    Replica(ReplicaId),
+    /// Those whose last failure had this cause.
+    Cause(Cause),
+}
+
+impl Event {
+    fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> News {
+        News { replica: replica.into(), incarnation: incarnation.into(), at: None }
+    }
+
+    fn ended(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, outcome: Outcome) -> Ended {
+        Ended { replica: replica.into(), incarnation: incarnation.into(), outcome }
+    }
+
+    /// The instance runs, as of now.
+    pub fn started(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::Started(Self::news(replica, incarnation))
+    }
+
+    /// The instance can serve, as of now.
+    pub fn ready(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::Ready(Self::news(replica, incarnation))
+    }
+
+    /// The instance cannot serve, as of now.
+    pub fn not_ready(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::NotReady(Self::news(replica, incarnation))
+    }
+
+    /// The instance ended with this exit code, now.
+    pub fn exited(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, code: i32) -> Self {
+        Self::Exited(Self::ended(replica, incarnation, Outcome::exited(code, Timestamp::MAX)))
+    }
+
+    /// A signal ended the instance, now.
+    pub fn signalled(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, signal: Signal) -> Self {
+        Self::Exited(Self::ended(replica, incarnation, Outcome::signalled(signal, Timestamp::MAX)))
+    }
+
+    /// The instance ended for this cause, now.
+    pub fn failed(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, cause: Cause) -> Self {
+        Self::Exited(Self::ended(replica, incarnation, Outcome::failed(cause, Timestamp::MAX)))
+    }
+
+    /// The start did not come about, as of now.
+    pub fn start_failed(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, cause: Cause) -> Self {
+        Self::StartFailed(Self::ended(replica, incarnation, Outcome::start_failed(cause, Timestamp::MAX)))
+    }
+
+    /// The instance is gone as asked, as of now.
+    pub fn stopped(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::Stopped(Self::news(replica, incarnation))
+    }
+
+    /// Contact is lost, as of now.
+    pub fn lost(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::Lost(Self::news(replica, incarnation))
+    }
+
+    /// Contact is there again, as of now.
+    pub fn found(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self::Found(Self::news(replica, incarnation))
+    }
+
+    /// The word that traces use.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "started",
+            Self::Ready(_) => "ready",
+            Self::NotReady(_) => "not-ready",
+            Self::Probed(_) => "probed",
+            Self::Exited(_) => "exited",
+            Self::StartFailed(_) => "start-failed",
+            Self::Lost(_) => "lost",
+            Self::Found(_) => "found",
+            Self::Stopped(_) => "stopped",
+            Self::Scale(_) => "scale",
+            Self::Restart(_) => "restart",
+            Self::Reset(_) => "reset",
+            Self::RetryNow(_) => "retry-now",
+            Self::Drain(_) => "drain",
+            Self::Terminate => "terminate",
+        }
+    }
+
+    /// The instance it is news of.
+    pub fn instance(&self) -> Option<(ReplicaId, Incarnation)> {
+        match self {
+            Self::Started(news)
+            | Self::Ready(news)
+            | Self::NotReady(news)
+            | Self::Lost(news)
+            | Self::Found(news)
+            | Self::Stopped(news) => Some((news.replica, news.incarnation)),
+            Self::Probed(news) => Some((news.replica, news.incarnation)),
+            Self::Exited(ended) | Self::StartFailed(ended) => Some((ended.replica, ended.incarnation)),
+            Self::Scale(_)
+            | Self::Restart(_)
+            | Self::Reset(_)
+            | Self::RetryNow(_)
+            | Self::Drain(_)
+            | Self::Terminate => None,
+        }
+    }
+
+    /// Whether the instance it is news of is alive.
+    pub(crate) fn shows_alive(&self) -> bool {
+        match self {
+            Self::Started(_) | Self::Ready(_) | Self::NotReady(_) | Self::Found(_) => true,
+            Self::Probed(news) => news.result == ProbeResult::Success,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())?;
+        if let Some((replica, incarnation)) = self.instance() {
+            write!(f, " replica {replica} incarnation {incarnation}")?;
+        }
+        match self {
+            Self::Exited(ended) | Self::StartFailed(ended) => {
+                if let Some(cause) = ended.outcome.named_cause() {
+                    write!(f, " {cause}")?;
+                }
+                if let Some(exit) = ended.outcome.exit_status() {
+                    write!(f, " {exit}")?;
+                }
+                Ok(())
+            }
+            Self::Probed(news) => write!(f, " {} {:?}", news.probe.as_str(), news.result),
+            Self::Scale(replicas) => write!(f, " {replicas}"),
+            Self::Restart(replica) | Self::Drain(replica) => write!(f, " replica {replica}"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A failure on its way through the set: correlated with others, judged, carried out.
+
+use super::event::Event;
+use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice};
+use super::replica::{After, Marks, Phase};
+use super::set::ReplicaSet;
+use crate::decide::{
+    Decision, DecisionReason, Degrade, DueStart, EndReason, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame,
+    StartKind, Verdict,
+};
+use crate::policy::{OnSuccess, Scope};
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// Incidents first: every failure that is known at this instant is noted before the first is judged.
+    pub(super) fn note_failures(&mut self, events: &[Event]) {
+        let mut recognised = false;
+        for event in events {
+            let (Event::Exited(ended) | Event::StartFailed(ended)) = event else { continue };
+            let Some(replica) = self.replicas.get_mut(ended.replica.index()) else { continue };
+            let genuine = replica.history.incarnation() == ended.incarnation
+                && replica.phase.is_up()
+                && !replica.marks.has(Marks::ENDING);
+            if genuine {
+                replica.marks.set(Marks::ENDING);
+                recognised |= self.correlate(ended.replica, &ended.outcome);
+            }
+        }
+        if recognised {
+            self.incident_recognised();
+        }
+    }
+
+    /// For a failure that comes on its own.
+    pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
+        if self.correlate(id, outcome) {
+            self.replica_mut(id).marks.set(Marks::ENDING);
+            self.incident_recognised();
+            self.replica_mut(id).marks.clear(Marks::ENDING);
+        }
+    }
+
+    fn correlate(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
+        let compiled = self.policy.compiled();
+        if self.ending || (outcome.is_success() && compiled.success != OnSuccess::Failure) {
+            return false;
+        }
+        let at = outcome.at.min(self.now);
+        let within = compiled.correlated.map_or(0, |correlated| correlated.within);
+        let previous = self.replicas[id.index()].history.failed_within(self.now, within);
+        self.policy.correlate(&mut self.set, &self.census, id, at, previous, self.now).recognised
+    }
+
+    /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.
+    fn incident_recognised(&mut self) {
+        let members = self.set.take_members();
+        self.tally.incidents += 1;
+        self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
+        let within = self.policy.trial_time();
+        let mut canary = None;
+        for id in members {
+            let now = self.now;
+            let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
+            let replica = self.replica_mut(id);
+            replica.history.undo(now, within);
+            if matches!(replica.kind, StartKind::Restart { .. }) {
+                replica.kind = StartKind::Restart { charged: false };
+            }
+            let gave_up = replica.marks.has(Marks::GAVE_UP);
+            replica.marks.clear(Marks::GAVE_UP);
+            match replica.phase {
+                Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.requeue(id),
+                Phase::Waiting | Phase::Quarantined if gave_up => {
+                    replica.due = now.plus_nanos(first_delay);
+                    replica.kind = StartKind::Restart { charged: false };
+                    replica.gate = Gate::Backoff;
+                    self.enter(id, After::Start);
+                }
+                Phase::Stopping if gave_up => {
+                    replica.due = now.plus_nanos(first_delay);
+                    replica.kind = StartKind::Restart { charged: false };
+                    replica.after = After::Start;
+                    self.recount(id);
+                }
+                // Restarted before the incident was recognised, and not up yet: it serves as the canary.
+                Phase::Starting | Phase::Running if !replica.marks.has(Marks::ENDING) => {
+                    canary.get_or_insert(id);
+                }
+                _ => {}
+            }
+        }
+        if let Some(id) = canary {
+            self.set.adopt_canary(id);
+            self.replica_mut(id).marks.set(Marks::ON_TRIAL);
+            self.retime(id);
+        }
+    }
+
+    /// Judges the end of an incarnation. `still_live`: the instance must be stopped first.
+    pub(super) fn fail(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        let incarnation = self.incarnation(id);
+        let indispensable = self.is_indispensable(id);
+        let surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
+        let history = &mut self.replicas[id.index()].history;
+        let Ok(decision) = self.policy.decide_in(history, outcome, surroundings) else {
+            self.ignore(id, incarnation, IgnoredWhy::Duplicate);
+            return;
+        };
+        self.forget_lost(id);
+        self.tally.judged(&decision, decision.reason != DecisionReason::Success);
+        self.decided(id, StartBecame::Failed { retry: decision.verdict.due().unwrap_or(self.now) });
+        self.carry_out(id, decision, still_live);
+    }
+
+    /// Giving this replica up would put `min_available` out of reach.
+    fn is_indispensable(&self, id: ReplicaId) -> bool {
+        if !self.policy.compiled().keep_min_available {
+            return false;
+        }
+        let census = &self.census;
+        let settled = self.desired.saturating_sub(census.completed).saturating_sub(census.joining);
+        let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
+        settled.saturating_sub(census.given_up).saturating_sub(counted) < self.policy.compiled().need(settled)
+    }
+
+    fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, still_live: bool) {
+        let incarnation = self.incarnation(id);
+        let by_limit = decision.used_up.is_some();
+        let attempts_rule = decision.rule.as_ref().is_some_and(|rule| {
+            self.policy.compiled().rules.rule(rule.index).is_some_and(|rule| rule.attempts_over.is_some())
+        });
+        let replica = self.replica_mut(id);
+        replica.kind = StartKind::Restart { charged: decision.charged };
+        replica.placement = crate::policy::Placement::Same;
+        replica.marks.clear(Marks::REQUESTED);
+        replica.marks.clear(Marks::GAVE_UP);
+        if !matches!(decision.verdict, Verdict::Complete) {
+            replica.marks.set(Marks::FAILED);
+        }
+        replica.gate = Gate::Backoff;
+        let verdict = decision.verdict;
+        let mut stops = None;
+        let (after, due) = match verdict {
+            Verdict::Restart(restart) => {
+                let mut due = restart.due;
+                replica.placement = restart.placement;
+                if decision.reason == DecisionReason::Window {
+                    replica.gate = Gate::Window;
+                }
+                if restart.scope != Scope::Replica {
+                    let from = if restart.scope == Scope::All { ReplicaId(0) } else { id };
+                    due = self.plan_group(from, due);
+                    decision.verdict = Verdict::Restart(Restart { due, ..restart });
+                    stops = Some(from);
+                }
+                (After::Start, due)
+            }
+            Verdict::Hold(Hold { until }) => (After::Hold, until.unwrap_or(Timestamp::MAX)),
+            Verdict::Degrade(Degrade { until }) => (After::Quarantine, until.unwrap_or(Timestamp::MAX)),
+            Verdict::Complete => (After::Complete, Timestamp::MAX),
+            Verdict::Terminate => (After::Remove, Timestamp::MAX),
+        };
+        let replica = self.replica_mut(id);
+        replica.due = due;
+        if matches!(after, After::Hold | After::Quarantine) && (by_limit || attempts_rule) {
+            replica.marks.set(Marks::GAVE_UP);
+        }
+        let reason = decision.reason;
+        self.notice(Notice::Verdict(Judged { replica: id, incarnation, decision }));
+        if matches!(verdict, Verdict::Terminate) {
+            if still_live {
+                self.stop(id, After::Remove)
+            } else {
+                self.enter(id, After::Remove)
+            }
+            self.end(match reason {
+                DecisionReason::FailFast => EndReason::FailFast,
+                DecisionReason::Exhausted => EndReason::Exhausted,
+                _ => EndReason::Rule,
+            });
+            return;
+        }
+        if still_live {
+            self.stop(id, after)
+        } else {
+            self.enter(id, after)
+        }
+        if let Some(from) = stops {
+            self.form_group(id, from, due, still_live);
+        }
+    }
+
+    /// What a start that was under way has become: its places are free again.
+    pub(super) fn decided(&mut self, id: ReplicaId, became: StartBecame) {
+        self.release_places(id);
+        self.trial_decided(id, became);
+    }
+
+    fn release_places(&mut self, id: ReplicaId) {
+        let marks = &mut self.replicas[id.index()].marks;
+        if !marks.has(Marks::IN_FLIGHT) {
+            return;
+        }
+        marks.clear(Marks::IN_FLIGHT);
+        self.census.in_flight -= 1;
+        if marks.has(Marks::HOLDS_SLOT) {
+            marks.clear(Marks::HOLDS_SLOT);
+            self.census.starting -= 1;
+        }
+        if marks.has(Marks::IN_GROUP) {
+            marks.clear(Marks::IN_GROUP);
+            self.group_in_flight -= 1;
+            if self.group_in_flight == 0 {
+                self.census.starting -= 1;
+            }
+        }
+        if marks.has(Marks::ACTED) {
+            marks.clear(Marks::ACTED);
+            self.health.acted -= 1;
+        }
+    }
+
+    pub(super) fn release_slot(&mut self, id: ReplicaId) {
+        self.release_places(id);
+        self.retime(id);
+    }
+
+    pub(super) fn trial_decided(&mut self, id: ReplicaId, became: StartBecame) {
+        let marks = &mut self.replicas[id.index()].marks;
+        if !marks.has(Marks::ON_TRIAL) {
+            return;
+        }
+        marks.clear(Marks::ON_TRIAL);
+        let held = self.set.is_holding();
+        self.policy.start_decided(&mut self.set, id, became);
+        if held && !self.set.is_holding() {
+            self.notice(Notice::Incident(IncidentNotice::Resuming));
+        }
+    }
+
+    /// An incident is over when nothing waits any more.
+    pub(super) fn close_incident(&mut self) {
+        if self.set.has_incident() && self.awaiting == 0 && self.set.canary().is_none() {
+            self.set.close_incident();
+            self.notice(Notice::Incident(IncidentNotice::Over));
+        }
+    }
+
+    /// The start as `admit` sees it.
+    pub(super) fn due_start(&self, id: ReplicaId) -> DueStart {
+        DueStart { replica: id, kind: self.replica(id).kind }
+    }
+}

@@ -1,0 +1,401 @@
+//! News of instances: what each event and each time-out of a replica means.
+
+use super::event::{Ended, Event, News};
+use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Stop};
+use super::replica::{After, Marks, Phase, Standing};
+use super::set::{Deadline, DeadlineReason, Lost, ReplicaSet};
+use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
+use crate::policy::Cause;
+use crate::policy::ladder::FOREVER;
+use crate::time::Timestamp;
+
+/// The gap after the first kill that nobody confirms; it doubles with each.
+const FIRST_KILL_GAP: u64 = 10_000_000_000;
+/// The longest gap between two kills.
+const LONGEST_KILL_GAP: u64 = 300_000_000_000;
+
+impl ReplicaSet {
+    pub(super) fn apply(&mut self, event: Event) {
+        if let Some((id, incarnation)) = event.instance() {
+            if let Some(why) = self.unbelievable(id, incarnation) {
+                self.ignore(id, incarnation, why);
+                // The newer incarnation stays; an earlier one that shows itself alive is told to stop.
+                if event.shows_alive() && why != IgnoredWhy::Unheard {
+                    self.stop_stray(id, incarnation);
+                }
+                return;
+            }
+            if event.shows_alive() {
+                self.found(id);
+            }
+        }
+        match event {
+            Event::Started(news) => self.started(news),
+            Event::Ready(news) => self.backend_ready(news, true),
+            Event::NotReady(news) => self.backend_ready(news, false),
+            Event::Probed(news) => self.probed(news),
+            Event::Exited(ended) => self.ended(ended, false),
+            Event::StartFailed(ended) => self.ended(ended, true),
+            Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
+            Event::Found(_) => {}
+            Event::Stopped(news) => self.stopped(news),
+            Event::Scale(replicas) => self.scale(replicas),
+            Event::Restart(id) => self.restart(id),
+            Event::Reset(selection) => self.reset(&selection),
+            Event::RetryNow(selection) => self.retry_now(&selection),
+            Event::Drain(id) => self.drain(id),
+            Event::Terminate => self.terminate(),
+        }
+    }
+
+    /// When something happened: never in the future.
+    pub(super) fn when(&self, at: Option<Timestamp>) -> Timestamp {
+        at.unwrap_or(self.now).min(self.now)
+    }
+
+    /// Why news of this instance changes nothing, if so.
+    fn unbelievable(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoredWhy> {
+        let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoredWhy::Unheard) };
+        let current = replica.history.incarnation();
+        if incarnation > current || current == Incarnation(0) {
+            Some(IgnoredWhy::Unheard)
+        } else if incarnation < current {
+            Some(IgnoredWhy::Stale)
+        } else if !replica.phase.is_live() {
+            Some(IgnoredWhy::Duplicate)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+        self.tally.ignored(why);
+        self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));
+    }
+
+    /// Stops an instance that is not the replica's own any more.
+    pub(super) fn stop_stray(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
+        self.command(Command::Stop(Stop { replica, incarnation, grace }));
+    }
+
+    fn started(&mut self, news: News) {
+        let at = self.when(news.at);
+        let replica = self.replica_mut(news.replica);
+        if replica.phase == Phase::Starting {
+            replica.history.started(at);
+            self.set_phase(news.replica, Phase::Running);
+            self.begin_probes(news.replica, at);
+            self.retime(news.replica);
+        } else if replica.phase != Phase::Stopping {
+            self.ignore(news.replica, news.incarnation, IgnoredWhy::Duplicate);
+        }
+    }
+
+    fn backend_ready(&mut self, news: News, ready: bool) {
+        let replica = self.replica_mut(news.replica);
+        if !replica.phase.is_up() {
+            return;
+        }
+        if ready {
+            replica.marks.set(Marks::BACKEND_READY);
+            if replica.phase == Phase::Starting {
+                self.started(news);
+            }
+        } else {
+            replica.marks.clear(Marks::BACKEND_READY);
+        }
+        self.update_readiness(news.replica, self.when(news.at));
+    }
+
+    /// Ready is what both the backend and the probes call ready.
+    pub(super) fn update_readiness(&mut self, id: ReplicaId, at: Timestamp) {
+        let ready = self.replica(id).marks.has(Marks::BACKEND_READY) && self.probes_ready(id);
+        let min_ready = self.policy.compiled().min_ready;
+        match self.replica(id).phase {
+            Phase::Running if ready => {
+                self.replica_mut(id).history.ready(at);
+                self.set_phase(id, Phase::Ready);
+                if self.now.nanos_since(at) >= min_ready {
+                    self.make_available(id);
+                }
+                self.decided(id, StartBecame::Up);
+                self.retime(id);
+            }
+            Phase::Ready if !ready => {
+                self.policy.not_ready(&mut self.replicas[id.index()].history, at);
+                self.set_phase(id, Phase::Running);
+                self.retime(id);
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, ended: Ended, start_failed: bool) {
+        let id = ended.replica;
+        self.replica_mut(id).marks.clear(Marks::ENDING);
+        let mut outcome = ended.outcome;
+        outcome.at = outcome.at.min(self.now);
+        outcome.start_failed |= start_failed;
+        match self.replica(id).phase {
+            // The stop was asked for: its end is not a failure, whatever it looks like.
+            Phase::Stopping => self.finish_stop(id),
+            _ => self.fail(id, &outcome, false),
+        }
+    }
+
+    fn stopped(&mut self, news: News) {
+        if self.replica(news.replica).phase == Phase::Stopping {
+            self.finish_stop(news.replica);
+        } else {
+            // Somebody else stopped it: the platform took it away.
+            let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
+            self.fail(news.replica, &outcome.because("stopped by somebody else"), false);
+        }
+    }
+
+    pub(super) fn finish_stop(&mut self, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        replica.history.gone(&self.policy, self.now);
+        let after = replica.after;
+        self.forget_lost(id);
+        self.enter(id, after);
+        self.member_stopped(id);
+    }
+
+    /// Asks a live replica to stop; `after` is what becomes of it then.
+    pub(super) fn stop(&mut self, id: ReplicaId, after: After) {
+        self.decided(id, StartBecame::Gone);
+        let replica = &mut self.replicas[id.index()];
+        self.policy.not_ready(&mut replica.history, self.now);
+        replica.after = after;
+        replica.kills = 0;
+        // In a batch that tells its end, there is nothing left to stop.
+        let ending = replica.marks.has(Marks::ENDING);
+        let incarnation = replica.history.incarnation();
+        if !ending {
+            let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
+            self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
+        }
+        self.set_phase(id, Phase::Stopping);
+        self.end_probes(id);
+        self.recount(id);
+        self.retime(id);
+    }
+
+    /// A replica without an instance goes on to what comes next.
+    pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
+        let after = if self.ending && after != After::Complete { After::Remove } else { after };
+        self.end_probes(id);
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        replica.after = after;
+        replica.marks.clear(Marks::QUEUED);
+        let phase = match after {
+            After::Start => {
+                if replica.kind == StartKind::First {
+                    replica.history.renew();
+                    replica.due = replica.due.min(now);
+                }
+                if replica.gate == Gate::Hold || replica.gate == Gate::Stop {
+                    replica.gate = Gate::Backoff;
+                }
+                Phase::Waiting
+            }
+            After::Hold => {
+                replica.gate = Gate::Hold;
+                Phase::Waiting
+            }
+            After::Quarantine => Phase::Quarantined,
+            After::Complete => Phase::Completed,
+            After::Remove => {
+                replica.due = Timestamp::MAX;
+                Phase::Removed
+            }
+        };
+        self.set_phase(id, phase);
+        self.recount(id);
+        self.retime(id);
+    }
+
+    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
+        let replica = self.replica_mut(id);
+        if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
+            replica.marks.set(Marks::LOST);
+            let was = replica.phase;
+            self.lost.insert(id, Lost { since: at, was, overdue: false });
+            self.retime(id);
+        }
+    }
+
+    /// It shows itself: contact is there, and what it was before it became unknown it is again.
+    pub(super) fn found(&mut self, id: ReplicaId) {
+        if !self.replica(id).marks.has(Marks::LOST) {
+            return;
+        }
+        let was = self.lost.get(&id).map_or(Phase::Running, |lost| lost.was);
+        self.forget_lost(id);
+        if self.replica(id).phase == Phase::Unknown {
+            let now = self.now;
+            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
+            // backend that only ever said it once is believed.
+            let phase = if was == Phase::Ready { Phase::Running } else { was };
+            self.set_phase(id, phase);
+            self.resume_probes(id);
+            self.update_readiness(id, now);
+        }
+        self.retime(id);
+        self.declare_overdue();
+    }
+
+    pub(super) fn forget_lost(&mut self, id: ReplicaId) {
+        self.replica_mut(id).marks.clear(Marks::LOST);
+        self.lost.remove(&id);
+    }
+
+    /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
+    fn is_blind(&self) -> bool {
+        self.census.unknown >= self.desired.div_ceil(2).max(2)
+    }
+
+    /// Sight is back: those whose time was up meanwhile are declared lost now.
+    pub(super) fn declare_overdue(&mut self) {
+        while !self.is_blind() {
+            let Some((&id, _)) = self.lost.iter().find(|(_, lost)| lost.overdue) else { return };
+            self.declare_lost(id, self.now);
+        }
+    }
+
+    fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
+        self.forget_lost(id);
+        let outcome = Outcome::failed(Cause::NodeLost, at);
+        self.correlate_one(id, &outcome);
+        self.fail(id, &outcome, false);
+    }
+
+    /// What is due of one replica at `at`.
+    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
+        match self.why_due(id, at) {
+            DeadlineReason::StartDue => self.start_due(id),
+            DeadlineReason::HoldEnds => self.hold_ends(id),
+            DeadlineReason::StartTimeout => {
+                let outcome = Outcome::start_failed(Cause::StartTimeout, at);
+                self.correlate_one(id, &outcome);
+                self.fail(id, &outcome, true);
+            }
+            DeadlineReason::MinReady => {
+                self.make_available(id);
+                self.retime(id);
+            }
+            DeadlineReason::SlotTimeout => self.release_slot(id),
+            DeadlineReason::Trial => {
+                self.trial_decided(id, StartBecame::Up);
+                self.retime(id);
+            }
+            DeadlineReason::Kill => self.kill(id),
+            DeadlineReason::Unknown => {
+                let phase = self.replica(id).phase;
+                if let Some(lost) = self.lost.get_mut(&id) {
+                    lost.was = phase;
+                }
+                self.policy.not_ready(&mut self.replicas[id.index()].history, at);
+                self.pause_probes(id);
+                self.set_phase(id, Phase::Unknown);
+                self.retime(id);
+            }
+            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
+            DeadlineReason::NodeLost if self.is_blind() => {
+                if let Some(lost) = self.lost.get_mut(&id) {
+                    lost.overdue = true;
+                }
+                self.retime(id);
+            }
+            DeadlineReason::NodeLost => {
+                self.declare_lost(id, at);
+                self.declare_overdue();
+            }
+            DeadlineReason::Probe => self.probe_due(id),
+            DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status => self.retime(id),
+        }
+    }
+
+    fn kill(&mut self, id: ReplicaId) {
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        replica.kills = replica.kills.saturating_add(1);
+        replica.since = now;
+        let incarnation = replica.history.incarnation();
+        self.command(Command::Kill(super::output::Kill { replica: id, incarnation }));
+        self.retime(id);
+    }
+
+    pub(super) fn why_due(&self, id: ReplicaId, at: Timestamp) -> DeadlineReason {
+        let timer = self.timer(id);
+        debug_assert_eq!(timer.at, at, "a deadline that was not kept up to date");
+        timer.why
+    }
+
+    /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
+    pub(super) fn retime(&mut self, id: ReplicaId) {
+        let at = self.timer(id).at;
+        self.deadlines.set(id, at);
+    }
+
+    /// The next deadline of one replica.
+    fn timer(&self, id: ReplicaId) -> Deadline {
+        let compiled = self.policy.compiled();
+        let replica = self.replica(id);
+        let mut next = Deadline { at: Timestamp::MAX, why: DeadlineReason::StartDue, replica: Some(id) };
+        let mut offer = |at: Timestamp, why| {
+            if at < next.at {
+                next.at = at;
+                next.why = why;
+            }
+        };
+        let in_flight = replica.marks.has(Marks::IN_FLIGHT);
+        match replica.phase {
+            Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
+            Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
+            Phase::Waiting if replica.gate == Gate::Group => {
+                if self.group.as_ref().is_some_and(|group| group.leader == id && !group.is_due) {
+                    offer(replica.due, DeadlineReason::StartDue);
+                }
+            }
+            Phase::Waiting => offer(replica.due, DeadlineReason::StartDue),
+            Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
+            Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
+            Phase::Running | Phase::Ready | Phase::Unknown => {
+                if in_flight {
+                    offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
+                }
+                if replica.marks.has(Marks::ON_TRIAL) {
+                    offer(replica.history.started_at.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
+                }
+                if replica.phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
+                    offer(replica.history.ready_since.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
+                }
+            }
+            Phase::Stopping => {
+                let gap = match replica.kills {
+                    0 => compiled.stop_grace,
+                    kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
+                };
+                offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
+            }
+            Phase::Completed | Phase::Removed => {}
+        }
+        if let Some(lost) = replica.marks.has(Marks::LOST).then(|| self.lost.get(&id)).flatten() {
+            let unknown = lost.since.plus_nanos(compiled.unknown_after);
+            match replica.phase {
+                Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
+                Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                _ => offer(unknown, DeadlineReason::Unknown),
+            }
+        }
+        if matches!(replica.phase, Phase::Running | Phase::Ready) {
+            offer(self.next_probe(id), DeadlineReason::Probe);
+        }
+        next
+    }
+}

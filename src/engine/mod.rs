@@ -1,0 +1,25 @@
+//! Depth 2: [`ReplicaSet`], a state machine without a clock and without I/O, on top of depth 1.
+
+mod deadlines;
+mod event;
+mod failures;
+mod group;
+mod health;
+mod instance;
+mod observe;
+mod operator;
+mod output;
+mod queue;
+mod replica;
+mod set;
+mod starts;
+mod tally;
+
+pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
+pub use observe::{InstanceState, Observed};
+pub use output::{
+    Command, IgnoredNews, IgnoredWhy, IncidentNotice, Judged, Kill, Notice, Output, ProbeRequest, Refused,
+    ReplicaChange, Start, StatusChange, Stop, Waiting,
+};
+pub use replica::Phase;
+pub use set::{Deadline, DeadlineReason, ReplicaSet};

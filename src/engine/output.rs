@@ -1,0 +1,258 @@
+//! What a set hands out: commands to obey, and notices.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::ProbeKind;
+use super::replica::Phase;
+use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason};
+use crate::policy::Placement;
+use crate::time::Timestamp;
+
+/// What [`ReplicaSet::poll_output`](crate::ReplicaSet::poll_output) hands out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an ignored kind of output would lose a replica in silence")]
+pub enum Output {
+    /// Obey it.
+    Command(Command),
+    /// May be ignored.
+    Notice(Notice),
+}
+
+/// What the set asks of its backend. All of it is about one instance, and may be carried out in any order with
+/// respect to other replicas.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "an ignored command would lose a replica in silence")]
+pub enum Command {
+    /// Start an instance. May be repeated by whoever lost the answer: it is identified by replica and incarnation.
+    /// What may follow is `Started`, `StartFailed` or `Exited`; nothing by `start_timeout` is a failure.
+    Start(Start),
+    /// Ask the instance to stop. What should follow is `Stopped` or `Exited`; if nothing does, a kill.
+    Stop(Stop),
+    /// End the instance whatever it does. Repeated with growing gaps until `Stopped` or `Exited` follows.
+    Kill(Kill),
+    /// Ask the instance how it is; answered by `Probed`.
+    Probe(ProbeRequest),
+}
+
+/// Start an instance.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Start {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start.
+    pub incarnation: Incarnation,
+    /// Where: in place, or anywhere but where it was.
+    pub placement: Placement,
+}
+
+/// Ask an instance to stop.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Stop {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start.
+    pub incarnation: Incarnation,
+    /// How long it may take before it is killed.
+    pub grace: Duration,
+}
+
+/// End an instance.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Kill {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start.
+    pub incarnation: Incarnation,
+}
+
+/// Ask an instance how it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProbeRequest {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start.
+    pub incarnation: Incarnation,
+    /// Which probe of `health`.
+    pub probe: ProbeKind,
+    /// When no answer counts as a failure.
+    pub timeout: Duration,
+}
+
+impl Command {
+    /// The instance it is about.
+    pub const fn instance(&self) -> (ReplicaId, Incarnation) {
+        match self {
+            Self::Start(start) => (start.replica, start.incarnation),
+            Self::Stop(stop) => (stop.replica, stop.incarnation),
+            Self::Kill(kill) => (kill.replica, kill.incarnation),
+            Self::Probe(probe) => (probe.replica, probe.incarnation),
+        }
+    }
+
+    /// The word that traces use.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "start",
+            Self::Stop(_) => "stop",
+            Self::Kill(_) => "kill",
+            Self::Probe(_) => "probe",
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (replica, incarnation) = self.instance();
+        write!(f, "{} replica {replica} incarnation {incarnation}", self.as_str())?;
+        match self {
+            Self::Start(start) if start.placement != Placement::Same => write!(f, " {}", start.placement.as_str()),
+            Self::Probe(probe) => write!(f, " {}", probe.probe.as_str()),
+            Self::Start(_) | Self::Stop(_) | Self::Kill(_) => Ok(()),
+        }
+    }
+}
+
+/// What happened, for logs, dashboards and tests. May be ignored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The status, its reason, or the number of available or desired replicas changed.
+    Status(StatusChange),
+    /// A failure, or an exit 0, was judged.
+    Verdict(Judged),
+    /// A replica changed its phase.
+    Replica(ReplicaChange),
+    /// A start that is due waits behind a gate.
+    Waiting(Waiting),
+    /// News was ignored: it is counted, and changes nothing.
+    Ignored(IgnoredNews),
+    /// What an operator asked for cannot be done.
+    Refused(Refused),
+    /// So many replicas failed together that it is one incident.
+    Incident(IncidentNotice),
+    /// State that a new policy has no place for was dropped: the streaks and windows of these rules.
+    Dropped(Vec<String>),
+}
+
+/// The set's status, as of now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StatusChange {
+    /// What the set is.
+    pub status: Status,
+    /// Why.
+    pub reason: StatusReason,
+    /// Replicas that are available.
+    pub available: u32,
+    /// Replicas that are asked for.
+    pub desired: u32,
+    /// Since when the status has been this.
+    pub since: Timestamp,
+}
+
+/// A decision about a replica.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Judged {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start ended.
+    pub incarnation: Incarnation,
+    /// What was decided, and why.
+    pub decision: Decision,
+}
+
+/// A replica's new phase.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReplicaChange {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Its latest start.
+    pub incarnation: Incarnation,
+    /// What it is now.
+    pub phase: Phase,
+}
+
+/// A start that waits behind a gate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Behind which gate.
+    pub gate: Gate,
+}
+
+/// News that changed nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct IgnoredNews {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start it was about.
+    pub incarnation: Incarnation,
+    /// Why it changed nothing.
+    pub why: IgnoredWhy,
+}
+
+/// Why news changed nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum IgnoredWhy {
+    /// It is about an earlier incarnation.
+    Stale,
+    /// It has been told before.
+    Duplicate,
+    /// It is about a replica or an incarnation that was never started.
+    Unheard,
+}
+
+impl IgnoredWhy {
+    /// The word that traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stale => "stale",
+            Self::Duplicate => "duplicate",
+            Self::Unheard => "unheard",
+        }
+    }
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Refused {
+    /// The set is terminating, terminated or completed.
+    #[error("the set has ended")]
+    SetEnded,
+    /// There is no such replica.
+    #[error("there is no replica {0}")]
+    NoSuchReplica(ReplicaId),
+    /// A set has at most 1 000 000 replicas.
+    #[error("{0} replicas are asked for; a set has at most 1000000")]
+    TooManyReplicas(u32),
+}
+
+/// What happened to an incident.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum IncidentNotice {
+    /// It was recognised; so many replicas are part of it.
+    Recognised(u32),
+    /// Its canary is up: the rest follow.
+    Resuming,
+    /// It is over.
+    Over,
+}

@@ -1,0 +1,244 @@
+//! One replica of a running set.
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Gate, History, ReplicaId, StartKind};
+use crate::policy::Placement;
+use crate::time::Timestamp;
+
+/// What a replica is.
+///
+/// ```text
+///            due, admitted         started            ready
+///  waiting ----------------> starting -----> running <-----> ready
+///     ^                          |              |              |   lost: unknown, found: back
+///     |         failed, exited   v              v              v
+///     +----- or asked to stop ------> stopping (until the end is confirmed)
+///     |                                   |
+///     +-----------------------------------+--> quarantined | completed | removed
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Phase {
+    /// Due at a time, or behind a named gate.
+    Waiting,
+    /// Its start is commanded; it does not run yet.
+    Starting,
+    /// Up, not ready.
+    Running,
+    /// Up, and can serve.
+    Ready,
+    /// Out of contact for longer than `unknown_after`: not available, not failed.
+    Unknown,
+    /// Asked to stop; its end is not confirmed yet.
+    Stopping,
+    /// Given up: not started until a person or a new policy says so, or the quarantine ends.
+    Quarantined,
+    /// Has done its work.
+    Completed,
+    /// No longer part of the set.
+    Removed,
+}
+
+impl Phase {
+    /// The word that traces use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Unknown => "unknown",
+            Self::Stopping => "stopping",
+            Self::Quarantined => "quarantined",
+            Self::Completed => "completed",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// Whether an instance is believed live.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Ready | Self::Unknown | Self::Stopping)
+    }
+
+    /// Live, and not asked to stop.
+    pub(crate) const fn is_up(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Ready | Self::Unknown)
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What becomes of a replica once its instance is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum After {
+    /// It waits for its next start.
+    Start,
+    /// It waits for an operator, or until it is due.
+    Hold,
+    /// It is given up, for ever or until it is due.
+    Quarantine,
+    Complete,
+    Remove,
+}
+
+/// How a replica counts in the census.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    Available,
+    Completed,
+    GivenUp,
+    Failed,
+    NotReady,
+    Unknown,
+    Requested,
+    Fresh,
+    /// Not desired.
+    None,
+}
+
+/// One replica: its history, and where it stands now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Replica {
+    pub(crate) history: History,
+    /// Waiting, quarantined: when it is due, or never. Live: when its start was released. Stopping: when what
+    /// comes after is due.
+    #[serde(with = "crate::decide::never", default = "crate::decide::never::value")]
+    pub(crate) due: Timestamp,
+    /// Since when it has been in its phase.
+    pub(crate) since: Timestamp,
+    pub(crate) phase: Phase,
+    pub(crate) after: After,
+    pub(crate) standing: Standing,
+    /// What it waits for, if it waits.
+    pub(crate) gate: Gate,
+    /// How and why it will be started.
+    pub(crate) kind: StartKind,
+    pub(crate) placement: Placement,
+    /// Kills that were not confirmed.
+    pub(crate) kills: u8,
+    pub(crate) marks: Marks,
+}
+
+/// What is true of a replica, as bits of one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Marks(u16);
+
+impl Marks {
+    /// It has been available once.
+    pub(crate) const WAS_AVAILABLE: Self = Self(1);
+    /// It failed and has not been available since.
+    pub(crate) const FAILED: Self = Self(1 << 1);
+    /// It is down because an operator asked for it.
+    pub(crate) const REQUESTED: Self = Self(1 << 2);
+    /// Added by a scale-up and not available since.
+    pub(crate) const JOINING: Self = Self(1 << 3);
+    /// Its start is under way.
+    pub(crate) const IN_FLIGHT: Self = Self(1 << 4);
+    /// Its start holds a place among the concurrent starts.
+    pub(crate) const HOLDS_SLOT: Self = Self(1 << 5);
+    /// Its start was released while an incident was open: what becomes of it matters.
+    pub(crate) const ON_TRIAL: Self = Self(1 << 6);
+    /// Its start is part of the restart of a group.
+    pub(crate) const IN_GROUP: Self = Self(1 << 7);
+    /// It is in the queue of due starts.
+    pub(crate) const QUEUED: Self = Self(1 << 8);
+    /// The backend says that it can serve.
+    pub(crate) const BACKEND_READY: Self = Self(1 << 9);
+    /// Probe evidence alone restarts it, and it holds one of the places for that.
+    pub(crate) const ACTED: Self = Self(1 << 10);
+    /// Its end has been told in the batch that is being judged.
+    pub(crate) const ENDING: Self = Self(1 << 11);
+    /// Its liveness probe has failed and waits for a place to act.
+    pub(crate) const UNHEALTHY: Self = Self(1 << 12);
+    /// It is believed to be out of contact.
+    pub(crate) const LOST: Self = Self(1 << 13);
+
+    /// Its next start is only a matter of time or of a gate.
+    pub(crate) const AWAITING: Self = Self(1 << 14);
+    /// It was given up because a limit is used up: an incident gives that back.
+    pub(crate) const GAVE_UP: Self = Self(1 << 15);
+
+    pub(crate) const fn only(self, mark: Self) -> Self {
+        Self(self.0 & mark.0)
+    }
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 == mark.0
+    }
+
+    pub(crate) fn set(&mut self, mark: Self) {
+        self.0 |= mark.0;
+    }
+
+    pub(crate) fn clear(&mut self, mark: Self) {
+        self.0 &= !mark.0;
+    }
+}
+
+impl Replica {
+    /// A replica that waits for its first start, due now.
+    pub(crate) fn new(seed: u64, id: ReplicaId, now: Timestamp) -> Self {
+        Self {
+            history: History::new(seed, id),
+            due: now,
+            since: now,
+            phase: Phase::Waiting,
+            after: After::Start,
+            standing: Standing::None,
+            gate: Gate::Backoff,
+            kind: StartKind::First,
+            placement: Placement::Same,
+            kills: 0,
+            marks: Marks::default(),
+        }
+    }
+
+    /// How it counts, if it is desired.
+    pub(crate) fn stands(&self) -> Standing {
+        match self.phase {
+            Phase::Completed => Standing::Completed,
+            Phase::Quarantined if self.due.is_never() => Standing::GivenUp,
+            Phase::Quarantined => Standing::Failed,
+            Phase::Unknown => Standing::Unknown,
+            Phase::Stopping if self.after == After::Quarantine && self.due.is_never() => Standing::GivenUp,
+            Phase::Stopping if self.after == After::Complete => Standing::Completed,
+            _ if self.marks.has(Marks::FAILED) => Standing::Failed,
+            Phase::Ready if self.standing == Standing::Available => Standing::Available,
+            Phase::Waiting | Phase::Starting | Phase::Running | Phase::Ready | Phase::Stopping | Phase::Removed => {
+                if !self.marks.has(Marks::WAS_AVAILABLE) {
+                    Standing::Fresh
+                } else if self.marks.has(Marks::REQUESTED) {
+                    Standing::Requested
+                } else {
+                    Standing::NotReady
+                }
+            }
+        }
+    }
+
+    /// Whether it waits for its turn in a group rather than for a time of its own.
+    pub(crate) fn waits_for_group(&self) -> bool {
+        self.phase == Phase::Waiting && self.gate == Gate::Group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_stays_small() {
+        assert!(size_of::<Replica>() <= 144, "{}", size_of::<Replica>());
+    }
+}

@@ -1,0 +1,603 @@
+//! Depth 2: the state machine of one set. No clock, no I/O: events in, outputs and one next deadline out.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::deadlines::Deadlines;
+use super::event::Event;
+use super::group::Group;
+use super::output::{Command, Notice, Output, ReplicaChange, StatusChange};
+use super::queue::Queue;
+use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::tally::Tally;
+use crate::decide::{Assessment, Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::policy::{MAX_REPLICAS, Policy};
+use crate::time::Timestamp;
+
+/// A set of replicas under one policy.
+///
+/// The contract: **one mutation, then drain**. Call one of the methods that take `now`, hand every output to
+/// whoever carries it out until [`poll_output`](Self::poll_output) gives `None`, then sleep until
+/// [`next_deadline`](Self::next_deadline) and call [`handle_timeout`](Self::handle_timeout). Debug builds check
+/// that the outputs were drained. Nothing is commanded before the first `handle_timeout`, so that a set can
+/// [`observe`](Self::observe) first what runs already.
+///
+/// Time that goes backwards stands still; a call that comes late is as good as one in time.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Command, Event, Output, Policy, ReplicaSet, RetryPolicy, Status, Timestamp};
+///
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let mut now = Timestamp::ZERO;
+/// let mut set = ReplicaSet::new(policy, 7, now);
+/// set.handle_timeout(now);
+/// while let Some(output) = set.poll_output() {
+///     if let Output::Command(Command::Start(start)) = output {
+///         println!("start replica {}", start.replica);
+///     }
+/// }
+/// for replica in 0..3 {
+///     set.handle(now, Event::ready(replica, 1));
+///     while set.poll_output().is_some() {}
+/// }
+/// assert_eq!(set.status(), Status::Healthy);
+///
+/// now = Timestamp::from_secs(60);
+/// set.handle(now, Event::exited(1, 1, 137));
+/// while set.poll_output().is_some() {}
+/// assert_eq!(set.status(), Status::Degraded);
+/// assert_eq!(set.next_deadline().map(|next| next.at), Some(Timestamp::from_secs(90)));
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReplicaSet {
+    pub(super) policy: Policy,
+    pub(super) seed: u64,
+    pub(super) now: Timestamp,
+    /// The first `handle_timeout` has come: commands may go out.
+    pub(super) begun: bool,
+    /// The set was ended, and every replica told to stop.
+    pub(super) ending: bool,
+    pub(super) desired: u32,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) deadlines: Deadlines,
+    pub(super) set: SetHistory,
+    pub(super) census: Census,
+    pub(super) queue: Queue,
+    /// Due starts queued since the queue was last tried.
+    pub(super) newly_queued: Vec<ReplicaId>,
+    /// When a gate opens by itself.
+    pub(super) gate_opens: Timestamp,
+    /// When the status must be assessed again.
+    pub(super) assess_at: Timestamp,
+    /// Replicas whose next start is only a matter of time or of a gate.
+    pub(super) awaiting: u32,
+    pub(super) group: Option<Group>,
+    /// Members of a group whose starts are under way: together they hold one slot.
+    pub(super) group_in_flight: u32,
+    /// Since when contact with a replica is lost, and what it was.
+    pub(super) lost: BTreeMap<ReplicaId, Lost>,
+    pub(super) health: super::health::Health,
+    pub(super) outputs: VecDeque<Output>,
+    /// Commands from before the first `handle_timeout`.
+    pub(super) withheld: Vec<Command>,
+    pub(super) shown: Option<StatusChange>,
+    pub(super) tally: Tally,
+    pub(super) batch: Vec<Event>,
+}
+
+/// Lost contact with one replica.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Lost {
+    pub(crate) since: Timestamp,
+    /// What it was when it became unknown.
+    pub(crate) was: Phase,
+    /// Declared `node-lost` but for the blindness of the set.
+    pub(crate) overdue: bool,
+}
+
+/// When [`ReplicaSet::handle_timeout`] would do something, and why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Deadline {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub why: DeadlineReason,
+    /// Whose it is; `None`: the set's.
+    pub replica: Option<ReplicaId>,
+}
+
+/// Why a set wants to be woken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum DeadlineReason {
+    /// Nothing was commanded yet: the first `handle_timeout` begins.
+    Begin,
+    /// A start is due.
+    StartDue,
+    /// A start has not come about in time.
+    StartTimeout,
+    /// A replica has been ready for `min_ready`.
+    MinReady,
+    /// A replica that was asked to stop has not, and is killed.
+    Kill,
+    /// A start that runs but is not ready gives its place among the concurrent starts away.
+    SlotTimeout,
+    /// A start of an incident has run for long enough to count as up.
+    Trial,
+    /// A replica out of contact becomes unknown.
+    Unknown,
+    /// An unknown replica is declared lost.
+    NodeLost,
+    /// A probe is due.
+    Probe,
+    /// A quarantine or a hold ends.
+    HoldEnds,
+    /// A gate opens: a token of the budget, or the next canary.
+    Gate,
+    /// An outage has lasted for `outage_deadline`, or an alarm for `clear_after`.
+    Status,
+}
+
+impl DeadlineReason {
+    /// A word for logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::StartDue => "start-due",
+            Self::StartTimeout => "start-timeout",
+            Self::MinReady => "min-ready",
+            Self::Kill => "kill",
+            Self::SlotTimeout => "slot-timeout",
+            Self::Trial => "trial",
+            Self::Unknown => "unknown",
+            Self::NodeLost => "node-lost",
+            Self::Probe => "probe",
+            Self::HoldEnds => "hold-ends",
+            Self::Gate => "gate",
+            Self::Status => "status",
+        }
+    }
+}
+
+impl ReplicaSet {
+    /// A set that begins now, every replica due for its first start. `seed` decides all jitter.
+    pub fn new(policy: Policy, seed: u64, now: Timestamp) -> Self {
+        let mut set = Self::empty(policy, seed, now);
+        set.tally.begin(now);
+        set.rescale(set.policy.replicas());
+        set
+    }
+
+    pub(super) fn empty(policy: Policy, seed: u64, now: Timestamp) -> Self {
+        let health = super::health::Health::new(&policy);
+        Self {
+            policy,
+            seed,
+            now,
+            begun: false,
+            ending: false,
+            desired: 0,
+            replicas: Vec::new(),
+            deadlines: Deadlines::default(),
+            set: SetHistory::new(now),
+            census: Census::default(),
+            queue: Queue::default(),
+            newly_queued: Vec::new(),
+            gate_opens: Timestamp::MAX,
+            assess_at: Timestamp::MAX,
+            awaiting: 0,
+            group: None,
+            group_in_flight: 0,
+            lost: BTreeMap::new(),
+            health,
+            outputs: VecDeque::new(),
+            withheld: Vec::new(),
+            shown: None,
+            tally: Tally::default(),
+            batch: Vec::new(),
+        }
+    }
+
+    /// Tells the set one thing that happened.
+    pub fn handle(&mut self, now: Timestamp, event: Event) {
+        self.begin_mutation(now);
+        self.note_failures(std::slice::from_ref(&event));
+        self.apply(event);
+        self.settle();
+    }
+
+    /// Tells the set all that is known at one instant. Incidents are recognised first, then replicas are judged
+    /// by id: the order of the events of different replicas makes no difference.
+    pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
+        self.begin_mutation(now);
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.extend(events);
+        // What an operator asks for comes after the news, in the order in which it was asked.
+        batch.sort_by_key(|event| event.instance().map_or(u64::MAX, |(replica, _)| replica.0.into()));
+        self.note_failures(&batch);
+        for event in batch.drain(..) {
+            self.apply(event);
+        }
+        self.batch = batch;
+        self.settle();
+    }
+
+    /// Does what is due by now. The first call begins: from then on commands go out. A call with nothing due
+    /// changes nothing.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        if !self.begun {
+            self.begun = true;
+            self.now = self.now.max(now);
+            let withheld = std::mem::take(&mut self.withheld);
+            self.outputs.extend(withheld.into_iter().map(Output::Command));
+            self.run_due();
+        } else {
+            self.begin_mutation(now);
+        }
+        self.settle();
+    }
+
+    /// The next output; `None` when all are drained. The queue keeps its capacity.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
+    /// an event. Ask again after every mutation.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        if !self.begun {
+            return Some(Deadline { at: self.now, why: DeadlineReason::Begin, replica: None });
+        }
+        let mut next = self.deadlines.earliest().map(|(at, replica)| Deadline {
+            at,
+            why: self.why_due(replica, at),
+            replica: Some(replica),
+        });
+        for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (self.assess_at, DeadlineReason::Status)] {
+            if !at.is_never() && next.is_none_or(|next| at < next.at) {
+                next = Some(Deadline { at, why, replica: None });
+            }
+        }
+        next
+    }
+
+    /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap.
+    pub fn limit_starts(&mut self, now: Timestamp, at_most: Option<u32>) {
+        self.begin_mutation(now);
+        self.set.limit_starts(at_most);
+        self.settle();
+    }
+
+    /// The policy it runs under.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What the set is.
+    pub fn status(&self) -> Status {
+        self.set.shown().0
+    }
+
+    /// Why the status is what it is.
+    pub fn status_reason(&self) -> StatusReason {
+        self.set.shown().1
+    }
+
+    /// Since when the status has been what it is.
+    pub fn status_since(&self) -> Timestamp {
+        self.set.shown().2
+    }
+
+    /// How its replicas stand, counted.
+    pub fn census(&self) -> Census {
+        self.census
+    }
+
+    /// How many replicas are asked for.
+    pub fn desired(&self) -> u32 {
+        self.desired
+    }
+
+    /// Whether it is terminating, terminated or completed: nothing is started any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.set.end_reason().is_some() || self.status().is_final()
+    }
+
+    pub(super) fn begin_mutation(&mut self, now: Timestamp) {
+        debug_assert!(
+            self.outputs.is_empty() || !self.begun,
+            "one mutation, then drain: outputs of the last call were not taken with poll_output"
+        );
+        if now < self.now {
+            self.tally.clock_went_back();
+        }
+        self.now = self.now.max(now);
+        self.tally.pass_time(&self.census, self.now);
+        if self.begun {
+            self.run_due();
+        }
+    }
+
+    /// What is due precedes what arrives at the same instant.
+    fn run_due(&mut self) {
+        loop {
+            let replica = self.deadlines.earliest().filter(|(at, _)| *at <= self.now);
+            // The status may end the set, and then nothing that is due later happens.
+            let status = self.assess_at <= self.now && replica.is_none_or(|(at, _)| self.assess_at < at);
+            if status {
+                let at = self.assess_at;
+                self.assess(at);
+            } else if let Some((at, replica)) = replica {
+                self.timeout(replica, at);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// Brings everything that follows from the mutation about.
+    pub(super) fn settle(&mut self) {
+        if self.begun {
+            loop {
+                self.run_due();
+                self.try_starts();
+                if self.deadlines.earliest().is_none_or(|(at, _)| at > self.now) {
+                    break;
+                }
+            }
+        }
+        self.assess(self.now);
+        self.show_status();
+    }
+
+    /// Assesses the status as of `at`, and ends the set if it must.
+    pub(super) fn assess(&mut self, at: Timestamp) -> Assessment {
+        let at = at.max(self.set.shown().2);
+        let assessment = self.policy.assess(&mut self.set, &self.census, at);
+        self.assess_at = assessment.deadline.unwrap_or(Timestamp::MAX);
+        if let Some(reason) = assessment.end {
+            self.end(reason);
+        } else if assessment.status == Status::Completed {
+            self.queue.clear();
+        }
+        assessment
+    }
+
+    fn show_status(&mut self) {
+        let (status, reason, since) = self.set.shown();
+        let (available, desired) = (self.census.available, self.desired);
+        let change = StatusChange { status, reason, available, desired, since };
+        let differs = |shown: StatusChange| {
+            (shown.status, shown.reason, shown.available, shown.desired) != (status, reason, available, desired)
+        };
+        if self.shown.is_none_or(differs) {
+            self.tally.status_changed(status, self.now);
+            self.shown = Some(change);
+            self.notice(Notice::Status(change));
+        }
+    }
+
+    /// Ends the set: everything is stopped in reverse order, nothing is started any more.
+    pub(super) fn end(&mut self, reason: EndReason) {
+        if std::mem::replace(&mut self.ending, true) {
+            return;
+        }
+        self.set.terminate(reason, self.now);
+        self.group = None;
+        self.queue.clear();
+        self.gate_opens = Timestamp::MAX;
+        for index in (0..self.replicas.len() as u32).rev() {
+            let id = ReplicaId(index);
+            match self.replica(id).phase {
+                phase if phase.is_up() => self.stop(id, After::Remove),
+                Phase::Stopping => self.replica_mut(id).after = After::Remove,
+                Phase::Waiting | Phase::Quarantined => self.enter(id, After::Remove),
+                _ => {}
+            }
+        }
+        self.assess(self.now);
+        // Terminating is shown even where everything is gone at once.
+        if self.status() == Status::Terminated {
+            let change = StatusChange {
+                status: Status::Terminating,
+                reason: reason.into(),
+                available: self.census.available,
+                desired: self.desired,
+                since: self.now,
+            };
+            self.tally.status_changed(Status::Terminating, self.now);
+            self.shown = Some(change);
+            self.notice(Notice::Status(change));
+        } else {
+            self.show_status();
+        }
+    }
+
+    pub(super) fn replica(&self, id: ReplicaId) -> &Replica {
+        &self.replicas[id.index()]
+    }
+
+    pub(super) fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {
+        &mut self.replicas[id.index()]
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        if self.begun { self.outputs.push_back(Output::Command(command)) } else { self.withheld.push(command) }
+    }
+
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    /// Puts a replica into a phase, with all that follows from it for the counts.
+    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        let was = replica.phase;
+        if was == phase {
+            return;
+        }
+        replica.phase = phase;
+        replica.since = now;
+        let incarnation = replica.history.incarnation();
+        match (was.is_live(), phase.is_live()) {
+            (false, true) => self.census.live += 1,
+            (true, false) => self.census.live -= 1,
+            _ => {}
+        }
+        self.recount(id);
+        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
+    }
+
+    /// Brings the census up to date with a replica that has changed.
+    pub(super) fn recount(&mut self, id: ReplicaId) {
+        let wanted = id.0 < self.desired;
+        let replica = self.replica_mut(id);
+        let awaits = match replica.phase {
+            Phase::Waiting => replica.gate != Gate::Hold,
+            Phase::Stopping => replica.after == After::Start,
+            _ => false,
+        };
+        let awaited = replica.marks.has(Marks::AWAITING);
+        match (awaited, awaits) {
+            (false, true) => {
+                replica.marks.set(Marks::AWAITING);
+                self.awaiting += 1;
+            }
+            (true, false) => {
+                replica.marks.clear(Marks::AWAITING);
+                self.awaiting -= 1;
+            }
+            _ => {}
+        }
+        let replica = self.replica_mut(id);
+        let stands = if wanted { replica.stands() } else { Standing::None };
+        let stood = std::mem::replace(&mut replica.standing, stands);
+        if stood == stands {
+            return;
+        }
+        if let Some(count) = count_of(&mut self.census, stood) {
+            *count -= 1;
+        }
+        if let Some(count) = count_of(&mut self.census, stands) {
+            *count += 1;
+        }
+        if !wanted && self.replica(id).marks.has(Marks::JOINING) {
+            self.replica_mut(id).marks.clear(Marks::JOINING);
+            self.census.joining -= 1;
+        }
+    }
+
+    /// A ready replica counts as available from now on: what it failed before is over.
+    pub(super) fn make_available(&mut self, id: ReplicaId) {
+        if id.0 >= self.desired || self.replica(id).standing == Standing::Available {
+            return;
+        }
+        let replica = self.replica_mut(id);
+        replica.marks.clear(Marks::FAILED);
+        replica.marks.clear(Marks::REQUESTED);
+        replica.marks.set(Marks::WAS_AVAILABLE);
+        let joining = replica.marks.has(Marks::JOINING);
+        replica.marks.clear(Marks::JOINING);
+        let stood = std::mem::replace(&mut replica.standing, Standing::Available);
+        if let Some(count) = count_of(&mut self.census, stood) {
+            *count -= 1;
+        }
+        self.census.available += 1;
+        if joining {
+            self.census.joining -= 1;
+        }
+    }
+
+    /// Sets how many replicas are asked for: new slots wait for their first start, surplus ones are removed.
+    pub(super) fn rescale(&mut self, desired: u32) {
+        let desired = desired.min(MAX_REPLICAS);
+        let before = std::mem::replace(&mut self.desired, desired);
+        let joins = before > 0 && self.set.has_been_up();
+        for index in before..desired {
+            let id = ReplicaId(index);
+            if id.index() == self.replicas.len() {
+                self.replicas.push(Replica::new(self.seed, id, self.now));
+                self.deadlines.grow(self.replicas.len());
+                self.health.grow(self.replicas.len());
+            } else {
+                self.revive(id);
+            }
+            if joins {
+                self.replica_mut(id).marks.set(Marks::JOINING);
+                self.census.joining += 1;
+            }
+            self.recount(id);
+            self.retime(id);
+        }
+        for index in (desired..before).rev() {
+            self.remove(ReplicaId(index));
+        }
+    }
+
+    /// A slot that was removed is wanted again: all is new but the number of its next incarnation.
+    fn revive(&mut self, id: ReplicaId) {
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        let kept = replica.marks.only(Marks::AWAITING).and(replica.marks.only(Marks::LOST));
+        replica.marks = kept;
+        if replica.phase == Phase::Stopping {
+            replica.after = After::Start;
+            replica.due = now;
+        } else {
+            let mut history = replica.history.clone();
+            history.renew();
+            *replica = Replica { history, marks: kept, ..Replica::new(0, id, now) };
+            self.notice_phase(id);
+        }
+        self.replica_mut(id).kind = crate::decide::StartKind::First;
+        self.replica_mut(id).placement = crate::policy::Placement::Same;
+    }
+
+    fn notice_phase(&mut self, id: ReplicaId) {
+        let replica = self.replica(id);
+        let (incarnation, phase) = (replica.history.incarnation(), replica.phase);
+        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
+    }
+
+    pub(super) fn remove(&mut self, id: ReplicaId) {
+        match self.replica(id).phase {
+            phase if phase.is_up() => self.stop(id, After::Remove),
+            Phase::Stopping => self.replica_mut(id).after = After::Remove,
+            Phase::Removed => {}
+            _ => self.enter(id, After::Remove),
+        }
+        self.leave_group(id);
+        self.recount(id);
+    }
+
+    pub(super) fn incarnation(&self, id: ReplicaId) -> Incarnation {
+        self.replica(id).history.incarnation()
+    }
+
+    /// What a waiting replica waits for.
+    pub(super) fn gate_of(&self, replica: &Replica) -> Option<Gate> {
+        match replica.phase {
+            Phase::Stopping if replica.after == After::Start => Some(Gate::Stop),
+            Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.queue.gate(replica.kind).or(Some(replica.gate)),
+            Phase::Waiting => Some(replica.gate),
+            _ => None,
+        }
+    }
+}
+
+fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
+    match standing {
+        Standing::Available => Some(&mut census.available),
+        Standing::Completed => Some(&mut census.completed),
+        Standing::GivenUp => Some(&mut census.given_up),
+        Standing::Failed => Some(&mut census.failed),
+        Standing::NotReady => Some(&mut census.not_ready),
+        Standing::Unknown => Some(&mut census.unknown),
+        Standing::Requested => Some(&mut census.requested),
+        Standing::Fresh => Some(&mut census.fresh),
+        Standing::None => None,
+    }
+}

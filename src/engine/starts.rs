@@ -1,0 +1,125 @@
+//! Starts: due, admitted, commanded.
+
+use super::output::{Command, Notice, Start, Waiting};
+use super::queue::Lane;
+use super::replica::{After, Marks, Phase};
+use super::set::ReplicaSet;
+use crate::decide::{Admission, Gate, ReplicaId, StartKind};
+use crate::policy::Placement;
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// Its time has come: it takes its turn among the starts that are due.
+    pub(super) fn start_due(&mut self, id: ReplicaId) {
+        if self.group_is_due(id) {
+            self.enqueue(id);
+        }
+        self.retime(id);
+    }
+
+    pub(super) fn hold_ends(&mut self, id: ReplicaId) {
+        let replica = self.replica_mut(id);
+        replica.kind = StartKind::Restart { charged: false };
+        self.enter(id, After::Start);
+    }
+
+    pub(super) fn enqueue(&mut self, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        replica.marks.set(Marks::QUEUED);
+        self.queue.push(Lane::of(replica.kind), replica.due, id);
+        self.newly_queued.push(id);
+    }
+
+    /// It is in the queue and has changed how it starts.
+    pub(super) fn requeue(&mut self, id: ReplicaId) {
+        let replica = &self.replicas[id.index()];
+        self.queue.push(Lane::of(replica.kind), replica.due, id);
+    }
+
+    /// Lets go what the gates admit, oldest due first.
+    pub(super) fn try_starts(&mut self) {
+        self.gate_opens = Timestamp::MAX;
+        if self.ending || self.status().is_final() {
+            return;
+        }
+        self.queue.open();
+        loop {
+            let replicas = &self.replicas;
+            let first = self.queue.first(|lane, due, id| {
+                let replica = &replicas[id.index()];
+                replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
+            });
+            let Some((lane, _, id)) = first else { break };
+            let start = self.due_start(id);
+            match self.policy.admit(&mut self.set, &self.census, start, self.now) {
+                Admission::Start => {
+                    self.queue.pop(lane);
+                    self.release(id);
+                }
+                Admission::Wait(wait) => {
+                    self.queue.hold(lane, wait.gate);
+                    self.gate_opens = self.gate_opens.min(wait.until.unwrap_or(Timestamp::MAX));
+                }
+                Admission::Terminate(reason) => {
+                    self.end(reason);
+                    self.newly_queued.clear();
+                    return;
+                }
+            }
+        }
+        while let Some(id) = self.newly_queued.pop() {
+            let replica = &mut self.replicas[id.index()];
+            if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
+                replica.gate = gate;
+                self.notice(Notice::Waiting(Waiting { replica: id, gate }));
+            }
+        }
+        self.close_incident();
+    }
+
+    fn release(&mut self, id: ReplicaId) {
+        self.replica_mut(id).marks.clear(Marks::QUEUED);
+        if self.leads_group(id) {
+            self.start_group();
+        } else {
+            let holds_slot = matches!(self.replica(id).kind, StartKind::Restart { .. });
+            self.start(id, holds_slot.then_some(Marks::HOLDS_SLOT));
+        }
+    }
+
+    /// Commands a start. `place`: how it counts among the concurrent starts.
+    pub(super) fn start(&mut self, id: ReplicaId, place: Option<Marks>) {
+        let on_trial = self.set.has_incident() && self.replica(id).kind != StartKind::Requested;
+        let now = self.now;
+        let replica = &mut self.replicas[id.index()];
+        let incarnation = self.policy.start(&mut replica.history, now);
+        replica.after = After::Start;
+        replica.gate = Gate::Backoff;
+        replica.due = now;
+        replica.kills = 0;
+        replica.marks.clear(Marks::BACKEND_READY);
+        replica.marks.clear(Marks::UNHEALTHY);
+        replica.marks.set(Marks::IN_FLIGHT);
+        self.census.in_flight += 1;
+        if on_trial {
+            replica.marks.set(Marks::ON_TRIAL);
+        }
+        match place {
+            Some(Marks::IN_GROUP) => {
+                replica.marks.set(Marks::IN_GROUP);
+                self.group_in_flight += 1;
+                self.census.starting += u32::from(self.group_in_flight == 1);
+            }
+            Some(place) => {
+                replica.marks.set(place);
+                self.census.starting += 1;
+            }
+            None => {}
+        }
+        let placement = std::mem::replace(&mut replica.placement, Placement::Same);
+        self.tally.starts += 1;
+        self.command(Command::Start(Start { replica: id, incarnation, placement }));
+        self.set_phase(id, Phase::Starting);
+        self.retime(id);
+    }
+}

@@ -1,0 +1,132 @@
+//! What has happened so far, counted: for dashboards and metrics. Nothing is decided by it.
+
+use serde::{Deserialize, Serialize};
+
+use super::output::IgnoredWhy;
+use crate::decide::{Census, Decision, Status, Verdict};
+use crate::policy::Cause;
+use crate::time::Timestamp;
+
+const STATUSES: [Status; 7] = [
+    Status::Pending,
+    Status::Healthy,
+    Status::Degraded,
+    Status::Outage,
+    Status::Terminating,
+    Status::Terminated,
+    Status::Completed,
+];
+
+/// Counts since the set began.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tally {
+    /// Failures by built-in cause, those of the user's own together in the last.
+    pub(crate) failures: [u64; 9],
+    /// Restarts decided, by the same causes.
+    pub(crate) restarts: [u64; 9],
+    /// Exits with code 0 that were restarted or completed.
+    pub(crate) successes: u64,
+    pub(crate) starts: u64,
+    pub(crate) given_up: u64,
+    pub(crate) incidents: u64,
+    pub(crate) stale: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) unheard: u64,
+    pub(crate) refused: u64,
+    pub(crate) clock_went_back: u64,
+    /// Time spent in each status until it was left last, in nanoseconds.
+    time_in: [u64; 7],
+    status: Status,
+    #[serde(default)]
+    status_since: Timestamp,
+    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds.
+    pub(crate) available_nanos: u128,
+    pub(crate) failed_nanos: u128,
+    as_of: Timestamp,
+}
+
+impl Tally {
+    pub(crate) fn judged(&mut self, decision: &Decision, failed: bool) {
+        let place = place_of(&decision.cause);
+        if failed {
+            self.failures[place] += 1;
+        } else {
+            self.successes += 1;
+        }
+        match decision.verdict {
+            Verdict::Restart(_) if failed => self.restarts[place] += 1,
+            Verdict::Degrade(_) => self.given_up += 1,
+            Verdict::Restart(_) | Verdict::Hold(_) | Verdict::Terminate | Verdict::Complete => {}
+        }
+    }
+
+    pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
+        match why {
+            IgnoredWhy::Stale => self.stale += 1,
+            IgnoredWhy::Duplicate => self.duplicate += 1,
+            IgnoredWhy::Unheard => self.unheard += 1,
+        }
+    }
+
+    pub(crate) fn clock_went_back(&mut self) {
+        self.clock_went_back += 1;
+    }
+
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        self.status_since = now;
+        self.as_of = now;
+    }
+
+    /// Counts the time that has passed since the census was last like this.
+    pub(crate) fn pass_time(&mut self, census: &Census, now: Timestamp) {
+        let passed = u128::from(now.nanos_since(self.as_of));
+        self.available_nanos = self.available_nanos.saturating_add(passed * u128::from(census.available));
+        self.failed_nanos = self.failed_nanos.saturating_add(passed * u128::from(census.failed));
+        self.as_of = now;
+    }
+
+    pub(crate) fn status_changed(&mut self, status: Status, now: Timestamp) {
+        if self.status != status {
+            self.time_in[index(self.status)] =
+                self.time_in[index(self.status)].saturating_add(now.nanos_since(self.status_since));
+            self.status = status;
+            self.status_since = now;
+        }
+    }
+
+    /// Time in each status as of now, in nanoseconds.
+    pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
+        let mut times = STATUSES.map(|status| (status, self.time_in[index(status)]));
+        let current = &mut times[index(self.status)].1;
+        *current = current.saturating_add(now.nanos_since(self.status_since));
+        times
+    }
+
+    pub(crate) fn all_failures(&self) -> u64 {
+        self.failures.iter().sum()
+    }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.status_since = by(self.status_since);
+        self.as_of = by(self.as_of);
+    }
+}
+
+fn index(status: Status) -> usize {
+    STATUSES.iter().position(|known| *known == status).unwrap_or(0)
+}
+
+fn place_of(cause: &Cause) -> usize {
+    match cause {
+        Cause::Error => 0,
+        Cause::Interruption => 1,
+        Cause::NoCapacity => 2,
+        Cause::OutOfMemory => 3,
+        Cause::StartTimeout => 4,
+        Cause::Unhealthy => 5,
+        Cause::NodeLost => 6,
+        Cause::StartError => 7,
+        Cause::Named(_) => 8,
+    }
+}
