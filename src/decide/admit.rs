@@ -8,7 +8,7 @@ use super::incident::{Incident, Stage};
 use super::judge::Surroundings;
 use super::set_history::SetHistory;
 use super::status::EndReason;
-use crate::policy::{BudgetEmpty, ImmediateFirst, Policy};
+use crate::policy::{BudgetEmpty, Policy};
 use crate::time::Timestamp;
 
 /// A start that is due.
@@ -134,41 +134,37 @@ pub enum StartBecame {
     Gone,
 }
 
-/// What a failure is beside the other failures of its set.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub struct Correlation {
-    /// It makes so many that an incident is recognised now.
-    pub recognised: bool,
-}
-
 impl Policy {
     /// Notes that a replica failed, for incidents and for telling an isolated failure. Note all that failed at one
-    /// instant before judging the first. `previous` is when the same replica failed before, if that is known.
-    pub fn correlate(
+    /// instant, then ask [`Policy::recognise_incident`], then judge the first. `previous` is when the same replica
+    /// failed before, if that is known.
+    pub fn note_failure(
         &self,
         set: &mut SetHistory,
-        census: &Census,
         replica: ReplicaId,
         at: Timestamp,
         previous: Option<Timestamp>,
         now: Timestamp,
-    ) -> Correlation {
+    ) {
         let compiled = self.compiled();
-        if compiled.ladders.iter().any(|ladder| ladder.immediate_first == ImmediateFirst::Isolated) {
+        if compiled.watches_isolation {
             set.lately.note(replica, at);
         }
-        let Some(correlated) = compiled.correlated else { return Correlation::default() };
-        if set.is_holding() {
-            return Correlation::default();
+        if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
+            set.recent.forget(now, correlated.within);
+            set.recent.note(replica, at, previous.filter(|&previous| now.nanos_since(previous) < correlated.within));
         }
-        set.recent.forget(now, correlated.within);
-        set.recent.note(replica, at, previous.filter(|&previous| now.nanos_since(previous) < correlated.within));
-        let recognised = set.recent.replicas() >= correlated.threshold(census.desired());
+    }
+
+    /// Whether the failures noted so far are one incident, recognised now: from then on restarts are held for a
+    /// canary. Distinct replicas count: the share of `correlated` rounded up, at least 2, 3 from 5 replicas on.
+    pub fn recognise_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
+        let Some(correlated) = self.compiled().correlated else { return false };
+        let recognised = !set.is_holding() && set.recent.replicas() >= correlated.threshold(census.desired());
         if recognised {
             set.incident = Some(Incident::new(now));
         }
-        Correlation { recognised }
+        recognised
     }
 
     /// May a start that is due go now?

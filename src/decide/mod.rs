@@ -17,7 +17,7 @@ mod streak;
 mod verdict;
 mod window;
 
-pub use admit::{Admission, Correlation, DueStart, Gate, StartBecame, StartKind, Wait};
+pub use admit::{Admission, DueStart, Gate, StartBecame, StartKind, Wait};
 pub use assess::Assessment;
 pub use census::Census;
 

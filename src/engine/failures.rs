@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 impl ReplicaSet {
     /// Incidents first: every failure that is known at this instant is noted before the first is judged.
     pub(super) fn note_failures(&mut self, events: &[Event]) {
-        let mut recognised = false;
+        let mut noted = false;
         for event in events {
             let (Event::Exited(ended) | Event::StartFailed(ended)) = event else { continue };
             let Some(replica) = self.replicas.get_mut(ended.replica.index()) else { continue };
@@ -23,32 +23,38 @@ impl ReplicaSet {
                 && !replica.marks.has(Marks::ENDING);
             if genuine {
                 replica.marks.set(Marks::ENDING);
-                recognised |= self.correlate(ended.replica, &ended.outcome);
+                noted |= self.note_failure(ended.replica, &ended.outcome);
             }
         }
-        if recognised {
+        if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
             self.incident_recognised();
         }
     }
 
     /// For a failure that comes on its own.
     pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
-        if self.correlate(id, outcome) {
+        let noted = self.note_failure(id, outcome);
+        if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
             self.replica_mut(id).marks.set(Marks::ENDING);
             self.incident_recognised();
             self.replica_mut(id).marks.clear(Marks::ENDING);
         }
     }
 
-    fn correlate(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
+    /// Notes a failure beside those of the other replicas; whether that may make an incident.
+    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
         let compiled = self.policy.compiled();
+        if !compiled.watches_isolation && compiled.correlated.is_none() {
+            return false;
+        }
         if self.ending || (outcome.is_success() && compiled.success != OnSuccess::Failure) {
             return false;
         }
         let at = outcome.at.min(self.now);
         let within = compiled.correlated.map_or(0, |correlated| correlated.within);
         let previous = self.replicas[id.index()].history.failed_within(self.now, within);
-        self.policy.correlate(&mut self.set, &self.census, id, at, previous, self.now).recognised
+        self.policy.note_failure(&mut self.set, id, at, previous, self.now);
+        compiled.correlated.is_some()
     }
 
     /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.

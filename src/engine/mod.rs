@@ -14,6 +14,8 @@ mod replica;
 mod set;
 mod starts;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
 pub use observe::{InstanceState, Observed};

@@ -256,3 +256,49 @@ pub enum IncidentNotice {
     /// It is over.
     Over,
 }
+
+/// One stable line, for logs and tests.
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => command.fmt(f),
+            Self::Notice(notice) => notice.fmt(f),
+        }
+    }
+}
+
+/// One stable line, for logs and tests.
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(change) => write!(
+                f,
+                "status {} ({}), {} of {} available",
+                change.status, change.reason, change.available, change.desired
+            ),
+            Self::Verdict(judged) => {
+                write!(f, "replica {} incarnation {} {}", judged.replica, judged.incarnation, judged.decision)
+            }
+            Self::Replica(change) => {
+                write!(f, "replica {} incarnation {} is {}", change.replica, change.incarnation, change.phase)
+            }
+            Self::Waiting(waiting) => write!(f, "replica {} waits: {}", waiting.replica, waiting.gate),
+            Self::Ignored(news) => {
+                write!(
+                    f,
+                    "ignored: {} news of replica {} incarnation {}",
+                    news.why.as_str(),
+                    news.replica,
+                    news.incarnation
+                )
+            }
+            Self::Refused(refused) => write!(f, "refused: {refused}"),
+            Self::Incident(IncidentNotice::Recognised(replicas)) => {
+                write!(f, "incident: {replicas} replicas failed together")
+            }
+            Self::Incident(IncidentNotice::Resuming) => f.write_str("incident: the canary is up, the rest follow"),
+            Self::Incident(IncidentNotice::Over) => f.write_str("incident: over"),
+            Self::Dropped(keys) => write!(f, "dropped: state of {}", keys.join(", ")),
+        }
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) struct Compiled {
     pub(crate) budget: Option<CompiledBudget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
     pub(crate) correlated: Option<CompiledCorrelated>,
+    /// Whether any `retry` asks if a failure is isolated.
+    pub(crate) watches_isolation: bool,
     /// A failure is isolated when no other replica failed within this.
     pub(crate) isolation: u64,
     pub(crate) unknown_after: u64,
@@ -119,6 +121,9 @@ impl Compiled {
             retries: settings.retry.is_some(),
             on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
+            watches_isolation: ladders
+                .iter()
+                .any(|ladder: &Ladder| ladder.immediate_first == super::retry::ImmediateFirst::Isolated),
             ladders: ladders.into(),
             windows,
             rules: RuleIndex::new(&failure.rules, &places),

@@ -1,0 +1,265 @@
+use super::{Bench, at, retrying, secs};
+use crate::decide::Outcome;
+use crate::engine::{Ended, Event};
+use crate::policy::{Cause, Exhausted, FailurePolicy, OnSuccess, Policy, Quantity, RetryPolicy, Rule, RuleAction};
+
+#[test]
+fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_on() {
+    // dstack/S12 restated: only replica 1 is touched.
+    let mut bench = Bench::every(3, 30);
+    assert_eq!(
+        bench.tell(60, Event::exited(1, 1, 137)),
+        [
+            "replica 1 incarnation 1 ended with exit code 137; restart in 30s (attempt 1)",
+            "replica 1 incarnation 1 is waiting",
+            "status degraded (replica-failed), 2 of 3 available"
+        ]
+    );
+    assert_eq!(bench.next(), Some((90, "start-due")));
+    assert_eq!(bench.tick(89), [""; 0]);
+    assert_eq!(bench.tick(90), ["start replica 1 incarnation 2", "replica 1 incarnation 2 is starting"]);
+    assert_eq!(
+        bench.tell(90, Event::ready(1, 2)),
+        [
+            "replica 1 incarnation 2 is running",
+            "replica 1 incarnation 2 is ready",
+            "status healthy (recovered), 3 of 3 available"
+        ]
+    );
+}
+
+#[test]
+fn without_retry_the_first_failure_terminates_the_set_in_reverse_order() {
+    let mut bench = Bench::ready(Policy::builder().replicas(3).build().unwrap());
+    assert_eq!(
+        bench.tell(60, Event::exited(1, 1, 1)),
+        [
+            "replica 1 incarnation 1 ended with exit code 1; the set is terminated (attempt 1, no retry for it: fail-fast)",
+            "replica 1 incarnation 1 is removed",
+            "stop replica 2 incarnation 1",
+            "replica 2 incarnation 1 is stopping",
+            "stop replica 0 incarnation 1",
+            "replica 0 incarnation 1 is stopping",
+            "status terminating (fail-fast), 0 of 3 available"
+        ]
+    );
+    bench.tell(61, Event::exited(0, 1, 143));
+    assert_eq!(
+        bench.tell(62, Event::stopped(2, 1)),
+        ["replica 2 incarnation 1 is removed", "status terminated (fail-fast), 0 of 3 available"]
+    );
+    assert_eq!(bench.next(), None);
+    assert_eq!(bench.tell(63, Event::Scale(5)), ["refused: the set has ended"]);
+}
+
+#[test]
+fn terminating_is_shown_even_where_everything_is_gone_at_once() {
+    let mut bench = Bench::ready(Policy::builder().replicas(1).build().unwrap());
+    let lines = bench.tell(60, Event::exited(0, 1, 1));
+    assert_eq!(
+        lines[2..],
+        ["status terminating (fail-fast), 0 of 1 available", "status terminated (fail-fast), 0 of 1 available"]
+    );
+}
+
+#[test]
+fn stale_and_duplicate_news_changes_nothing() {
+    let mut bench = Bench::every(2, 30);
+    bench.tell(60, Event::exited(1, 1, 1));
+    assert_eq!(bench.tell(61, Event::exited(1, 1, 1)), ["ignored: duplicate news of replica 1 incarnation 1"]);
+    bench.tick(90);
+    assert_eq!(bench.tell(91, Event::exited(1, 1, 1)), ["ignored: stale news of replica 1 incarnation 1"]);
+    assert_eq!(bench.tell(91, Event::exited(9, 1, 1)), ["ignored: unheard news of replica 9 incarnation 1"]);
+    assert_eq!(bench.tell(91, Event::exited(1, 7, 1)), ["ignored: unheard news of replica 1 incarnation 7"]);
+}
+
+#[test]
+fn an_earlier_incarnation_that_shows_itself_alive_is_told_to_stop() {
+    let mut bench = Bench::every(2, 30);
+    bench.tell(60, Event::exited(1, 1, 1));
+    bench.tick(90);
+    assert_eq!(
+        bench.tell(91, Event::ready(1, 1)),
+        ["ignored: stale news of replica 1 incarnation 1", "stop replica 1 incarnation 1"]
+    );
+}
+
+#[test]
+fn the_eleventh_failure_finds_ten_attempts_used_up() {
+    let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(1)).max_attempts(10));
+    let mut bench = Bench::ready(policy.build().unwrap());
+    for attempt in 1..=10 {
+        let time = attempt * 10;
+        bench.tell(time, Event::exited(1, attempt, 1));
+        bench.tick(time + 1);
+        bench.tell(time + 2, Event::ready(1, attempt + 1));
+    }
+    assert_eq!(
+        bench.tell(110, Event::exited(1, 11, 1)),
+        [
+            "replica 1 incarnation 11 ended with exit code 1; given up, the rest serve on (attempt 11 of 10, max_attempts used up)",
+            "replica 1 incarnation 11 is quarantined",
+            "status degraded (replica-given-up), 1 of 2 available"
+        ]
+    );
+    assert_eq!(bench.next(), None);
+}
+
+#[test]
+fn a_failure_strictly_later_than_max_duration_is_too_late() {
+    let policy = || Policy::builder().replicas(2).retry(RetryPolicy::every(secs(10)).max_duration(secs(100)));
+    for (second, given_up) in [(160, false), (161, true)] {
+        let mut bench = Bench::ready(policy().build().unwrap());
+        bench.tell(60, Event::exited(1, 1, 1));
+        bench.tick(70);
+        bench.tell(75, Event::started(1, 2));
+        bench.tell(second, Event::exited(1, 2, 1));
+        assert_eq!(bench.set.census().given_up == 1, given_up, "at {second}");
+    }
+}
+
+#[test]
+fn a_give_up_that_puts_min_available_out_of_reach_terminates_the_set() {
+    let policy = || {
+        Policy::builder()
+            .replicas(2)
+            .retry(RetryPolicy::every(secs(1)).max_attempts(0))
+            .failure(FailurePolicy::new().min_available(Quantity::Count(2)))
+    };
+    let mut bench = Bench::ready(policy().build().unwrap());
+    bench.tell(60, Event::exited(1, 1, 1));
+    assert_eq!(bench.status(), "terminating (unrecoverable)");
+
+    // With a deadline for outages, it has until then.
+    let failure = FailurePolicy::new().min_available(Quantity::Count(2)).outage_deadline(secs(100));
+    let mut bench = Bench::ready(policy().failure(failure).build().unwrap());
+    bench.tell(60, Event::exited(1, 1, 1));
+    assert_eq!(bench.status(), "outage (replica-given-up)");
+    assert_eq!(bench.next(), Some((160, "status")));
+    bench.tick(160);
+    assert_eq!(bench.status(), "terminating (outage-deadline)");
+}
+
+#[test]
+fn exit_zero_is_paced_and_never_charged() {
+    let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(5)).max_attempts(1));
+    let mut bench = Bench::ready(policy.build().unwrap());
+    for run in 1..=4 {
+        let lines = bench.tell(run * 100, Event::exited(1, run, 0));
+        assert_eq!(
+            lines[0],
+            format!("replica 1 incarnation {run} ended with exit code 0; restart in 5s (success, never charged)")
+        );
+        bench.tick(run * 100 + 5);
+        bench.tell(run * 100 + 6, Event::ready(1, run + 1));
+    }
+}
+
+#[test]
+fn a_completed_replica_is_not_missing_and_all_completed_complete_the_set() {
+    let policy = retrying(2, 30).success(OnSuccess::Complete).build().unwrap();
+    let mut bench = Bench::ready(policy);
+    bench.tell(60, Event::exited(1, 1, 0));
+    assert_eq!(bench.status(), "healthy (all-available)");
+    bench.tell(70, Event::exited(0, 1, 0));
+    assert_eq!(bench.status(), "completed (completed)");
+    assert_eq!(bench.tell(80, Event::Scale(3)), ["refused: the set has ended"]);
+}
+
+#[test]
+fn delays_count_from_when_it_happened() {
+    let mut bench = Bench::every(2, 30);
+    let outcome = Outcome::exited(1, at(40));
+    bench.tell(60, Event::Exited(Ended { replica: 1.into(), incarnation: 1.into(), outcome }));
+    assert_eq!(bench.next(), Some((70, "start-due")));
+    // What is told from the future happened now.
+    let outcome = Outcome::exited(1, at(4000));
+    bench.tell(61, Event::Exited(Ended { replica: 0.into(), incarnation: 1.into(), outcome }));
+    bench.tick(70);
+    assert_eq!(bench.next(), Some((91, "start-due")));
+}
+
+#[test]
+fn a_failed_start_is_judged_by_the_rule_of_the_failure_it_repairs() {
+    let interruption = Rule::new(RuleAction::Retry)
+        .cause(Cause::Interruption)
+        .charge(false)
+        .retry(RetryPolicy::every(secs(5)).max_attempts(3));
+    let policy = Policy::builder().replicas(2).failure(FailurePolicy::new().rule(interruption));
+    let mut bench = Bench::ready(policy.build().unwrap());
+    bench.tell(60, Event::failed(1, 1, Cause::Interruption));
+    bench.tick(65);
+    let lines = bench.tell(66, Event::start_failed(1, 2, Cause::NoCapacity));
+    assert_eq!(
+        lines[0],
+        "replica 1 incarnation 2 failed by no-capacity; restart in 5s (attempt 2 of 3, rule 0, not charged, 1 attempt left)"
+    );
+}
+
+#[test]
+fn an_exhausted_quarantine_makes_one_trial_start() {
+    let policy = Policy::builder()
+        .replicas(2)
+        .retry(RetryPolicy::every(secs(1)).max_attempts(1))
+        .failure(FailurePolicy::new().exhausted(Exhausted::Quarantine(secs(3600))));
+    let mut bench = Bench::ready(policy.build().unwrap());
+    bench.tell(10, Event::exited(1, 1, 1));
+    bench.tick(11);
+    bench.tell(11, Event::started(1, 2));
+    bench.tell(20, Event::exited(1, 2, 1));
+    assert_eq!(bench.next(), Some((3620, "hold-ends")));
+    assert_eq!(Bench::commands(bench.tick(3620)), ["start replica 1 incarnation 3"]);
+    bench.tell(3621, Event::started(1, 3));
+    bench.tell(3630, Event::exited(1, 3, 1));
+    assert_eq!(bench.next(), Some((7230, "hold-ends")));
+}
+
+#[test]
+fn lost_contact_is_unknown_first_and_failed_much_later() {
+    let mut bench = Bench::every(3, 30);
+    assert_eq!(bench.tell(60, Event::lost(1, 1)), [""; 0]);
+    assert_eq!(
+        bench.tick(120),
+        ["replica 1 incarnation 1 is unknown", "status degraded (replica-unknown), 2 of 3 available"]
+    );
+    assert_eq!(bench.next(), Some((420, "node-lost")));
+    bench.tell(200, Event::found(1, 1));
+    assert_eq!(bench.status(), "healthy (recovered)");
+
+    bench.tell(300, Event::lost(1, 1));
+    bench.tick(360);
+    let lines = bench.tick(660);
+    assert_eq!(lines[0], "replica 1 incarnation 1 failed by node-lost; restart in 30s (attempt 1)");
+    // It is replaced without waiting for its end, and told to stop when it returns.
+    assert_eq!(Bench::commands(bench.tick(690)), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.tell(700, Event::found(1, 1))), ["stop replica 1 incarnation 1"]);
+}
+
+#[test]
+fn while_half_of_the_set_is_out_of_sight_nobody_is_declared_lost() {
+    let mut bench = Bench::every(4, 30);
+    for replica in [0, 1] {
+        bench.tell(60, Event::lost(replica, 1));
+    }
+    bench.tick(120);
+    assert_eq!(Bench::commands(bench.tick(10_000)), [""; 0]);
+    assert_eq!(bench.set.census().unknown, 2);
+    // Sight is back on one of them: the other's time was up long ago.
+    let lines = bench.tell(10_001, Event::found(0, 1));
+    assert!(lines.iter().any(|line| line.contains("replica 1 incarnation 1 failed by node-lost")), "{lines:?}");
+}
+
+#[test]
+fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
+    let mut bench = Bench::every(2, 30);
+    bench.tell(60, Event::Restart(1.into()));
+    let mut kills = Vec::new();
+    while kills.len() < 7 {
+        let (at, why) = bench.next().unwrap();
+        assert_eq!(why, "kill");
+        assert_eq!(bench.tick(at), ["kill replica 1 incarnation 1"]);
+        kills.push(at);
+    }
+    assert_eq!(kills, [70, 80, 100, 140, 220, 380, 680]);
+    assert_eq!(Bench::commands(bench.tell(700, Event::exited(1, 1, 137))), ["start replica 1 incarnation 2"]);
+}

@@ -1,0 +1,116 @@
+use super::{Bench, retrying, secs};
+use crate::engine::Event;
+use crate::policy::{FailurePolicy, Policy, RetryPolicy, Scope};
+
+fn scoped(replicas: u32, scope: Scope) -> Bench {
+    let policy = retrying(replicas, 30).failure(FailurePolicy::new().scope(scope)).stop_grace(secs(10));
+    Bench::ready(policy.build().unwrap())
+}
+
+#[test]
+fn scope_all_stops_the_others_in_reverse_order_and_starts_all_in_order_when_due() {
+    let mut bench = scoped(3, Scope::All);
+    assert_eq!(
+        bench.tell(60, Event::exited(1, 1, 1)),
+        [
+            "replica 1 incarnation 1 ended with exit code 1; restart in 30s with the whole set (attempt 1)",
+            "replica 1 incarnation 1 is waiting",
+            "stop replica 2 incarnation 1",
+            "replica 2 incarnation 1 is stopping",
+            "stop replica 0 incarnation 1",
+            "replica 0 incarnation 1 is stopping",
+            "status outage (replica-failed), 0 of 3 available"
+        ]
+    );
+    bench.tell(61, Event::stopped(0, 1));
+    bench.tell(62, Event::stopped(2, 1));
+    assert_eq!(
+        Bench::commands(bench.tick(90)),
+        ["start replica 0 incarnation 2", "start replica 1 incarnation 2", "start replica 2 incarnation 2"]
+    );
+}
+
+#[test]
+fn a_group_waits_until_every_member_has_stopped() {
+    let mut bench = scoped(2, Scope::All);
+    bench.tell(60, Event::exited(1, 1, 1));
+    assert_eq!(Bench::commands(bench.tick(90)), ["kill replica 0 incarnation 1"]);
+    assert_eq!(
+        Bench::commands(bench.tell(95, Event::exited(0, 1, 137))),
+        ["start replica 0 incarnation 2", "start replica 1 incarnation 2"]
+    );
+}
+
+#[test]
+fn scope_rest_leaves_those_before_it_alone() {
+    // supervisors/O5: m3 of m1..m5 fails: stop m5, m4; start m3, m4, m5.
+    let mut bench = scoped(5, Scope::Rest);
+    let lines = Bench::commands(bench.tell(60, Event::exited(2, 1, 1)));
+    assert_eq!(lines, ["stop replica 4 incarnation 1", "stop replica 3 incarnation 1"]);
+    bench.tell(61, Event::stopped(3, 1));
+    bench.tell(61, Event::stopped(4, 1));
+    let starts = Bench::commands(bench.tick(90));
+    assert_eq!(
+        starts,
+        ["start replica 2 incarnation 2", "start replica 3 incarnation 2", "start replica 4 incarnation 2"]
+    );
+}
+
+#[test]
+fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
+    let mut bench = scoped(3, Scope::All);
+    let lines = bench.tell_all(60, [Event::exited(2, 1, 1), Event::exited(0, 1, 1)]);
+    assert_eq!(Bench::commands(lines.clone()), ["stop replica 1 incarnation 1"], "the dead are not told to stop");
+    assert_eq!(lines.iter().filter(|line| line.contains("restart in")).count(), 1);
+    bench.tell(61, Event::stopped(1, 1));
+    assert_eq!(Bench::commands(bench.tick(90)).len(), 3);
+}
+
+#[test]
+fn a_failure_outside_the_group_joins_it_at_the_later_time() {
+    let mut bench = scoped(3, Scope::Rest);
+    bench.tell(60, Event::exited(1, 1, 1));
+    bench.tell(61, Event::stopped(2, 1));
+    bench.tell(70, Event::exited(0, 1, 1));
+    assert_eq!(Bench::commands(bench.tick(90)), [""; 0]);
+    assert_eq!(Bench::commands(bench.tick(100)).len(), 3);
+}
+
+#[test]
+fn a_replica_whose_start_fails_within_the_group_restarts_the_group() {
+    let mut bench = scoped(2, Scope::All);
+    bench.tell(60, Event::exited(1, 1, 1));
+    bench.tell(61, Event::stopped(0, 1));
+    bench.tick(90);
+    bench.tell(91, Event::started(0, 2));
+    let lines = Bench::commands(bench.tell(92, Event::start_failed(1, 2, crate::Cause::NoCapacity)));
+    assert_eq!(lines, ["stop replica 0 incarnation 2"]);
+    bench.tell(93, Event::stopped(0, 2));
+    assert_eq!(Bench::commands(bench.tick(122)), ["start replica 0 incarnation 3", "start replica 1 incarnation 3"]);
+}
+
+#[test]
+fn a_group_goes_on_when_the_replica_that_failed_is_scaled_away() {
+    let mut bench = scoped(3, Scope::All);
+    bench.tell(60, Event::exited(2, 1, 1));
+    bench.tell(61, Event::stopped(0, 1));
+    bench.tell(61, Event::stopped(1, 1));
+    bench.tell(62, Event::Scale(2));
+    assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2", "start replica 1 incarnation 2"]);
+}
+
+#[test]
+fn quarantined_members_are_left_out() {
+    let failure = FailurePolicy::new().scope(Scope::All);
+    let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(secs(10)).max_attempts(1)).failure(failure);
+    let mut bench = Bench::ready(policy.build().unwrap());
+    bench.tell(100, Event::exited(2, 1, 1));
+    bench.tell_all(101, [Event::stopped(0, 1), Event::stopped(1, 1)]);
+    bench.tick(110);
+    bench.tell_all(111, (0..3).map(|replica| Event::started(replica, 2)));
+    bench.tell(120, Event::exited(2, 2, 1));
+    assert_eq!(bench.set.census().given_up, 1);
+    bench.tell(300, Event::exited(0, 2, 1));
+    bench.tell(301, Event::stopped(1, 2));
+    assert_eq!(Bench::commands(bench.tick(310)), ["start replica 0 incarnation 3", "start replica 1 incarnation 3"]);
+}

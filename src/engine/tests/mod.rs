@@ -1,0 +1,90 @@
+//! One file for each part of the engine; each test tells the set something and asserts the exact outputs.
+
+mod failing;
+mod groups;
+mod observing;
+mod operating;
+mod starting;
+mod together;
+
+use crate::engine::{Event, Output, ReplicaSet};
+use crate::policy::{Policy, PolicyBuilder, RetryPolicy};
+use crate::time::Timestamp;
+use std::time::Duration;
+
+pub(super) fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+pub(super) fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+/// A set with what it was told and has answered.
+pub(super) struct Bench {
+    pub(super) set: ReplicaSet,
+}
+
+impl Bench {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) }
+    }
+
+    /// Begun at 0, every replica ready at once.
+    pub(super) fn ready(policy: Policy) -> Self {
+        let mut bench = Self::new(policy);
+        bench.tick(0);
+        for replica in 0..bench.set.desired() {
+            bench.tell(0, Event::ready(replica, 1));
+        }
+        bench
+    }
+
+    pub(super) fn every(replicas: u32, interval: u64) -> Self {
+        Self::ready(retrying(replicas, interval).build().unwrap())
+    }
+
+    pub(super) fn drain(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.set.poll_output()).map(|output| output.to_string()).collect()
+    }
+
+    pub(super) fn tell(&mut self, secs: u64, event: Event) -> Vec<String> {
+        self.set.handle(at(secs), event);
+        self.drain()
+    }
+
+    pub(super) fn tell_all(&mut self, secs: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
+        self.set.handle_all(at(secs), events);
+        self.drain()
+    }
+
+    pub(super) fn tick(&mut self, secs: u64) -> Vec<String> {
+        self.set.handle_timeout(at(secs));
+        self.drain()
+    }
+
+    /// The commands among what a tick gives.
+    pub(super) fn commands(lines: Vec<String>) -> Vec<String> {
+        let words = ["start ", "stop ", "kill ", "probe "];
+        lines.into_iter().filter(|line| words.iter().any(|word| line.starts_with(word))).collect()
+    }
+
+    /// When it wants to be woken, in seconds, and why.
+    pub(super) fn next(&self) -> Option<(u64, &'static str)> {
+        self.set.next_deadline().map(|next| (next.at.as_millis() / 1000, next.why.as_str()))
+    }
+
+    pub(super) fn status(&self) -> String {
+        format!("{} ({})", self.set.status(), self.set.status_reason())
+    }
+}
+
+pub(super) fn retrying(replicas: u32, interval: u64) -> PolicyBuilder {
+    Policy::builder().replicas(replicas).retry(RetryPolicy::every(secs(interval)))
+}
+
+#[test]
+fn an_output_is_small_enough_to_be_moved_about() {
+    assert!(size_of::<Output>() <= 176, "{}", size_of::<Output>());
+    assert!(size_of::<Event>() <= 104, "{}", size_of::<Event>());
+}

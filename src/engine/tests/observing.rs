@@ -1,0 +1,52 @@
+use super::{Bench, at, retrying};
+use crate::decide::Outcome;
+use crate::engine::{InstanceState, Observed};
+
+fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
+    Observed { replica: replica.into(), incarnation: incarnation.into(), state }
+}
+
+impl Bench {
+    fn observe(&mut self, secs: u64, listed: &[Observed]) -> Vec<String> {
+        self.set.observe(at(secs), listed);
+        self.drain()
+    }
+}
+
+#[test]
+fn what_runs_already_is_adopted_and_numbering_goes_on_from_it() {
+    let mut bench = Bench::new(retrying(3, 30).build().unwrap());
+    let listed = [seen(0, 7, InstanceState::Ready), seen(2, 4, InstanceState::Ended(Outcome::exited(1, at(0))))];
+    assert_eq!(Bench::commands(bench.observe(5, &listed)), [""; 0]);
+    assert_eq!(Bench::commands(bench.tick(5)), ["start replica 1 incarnation 1", "start replica 2 incarnation 5"]);
+    assert_eq!(bench.set.census().available, 1);
+}
+
+#[test]
+fn what_does_not_belong_to_the_set_is_told_to_stop() {
+    let mut bench = Bench::new(retrying(1, 30).build().unwrap());
+    let listed =
+        [seen(0, 3, InstanceState::Ready), seen(0, 2, InstanceState::Running), seen(5, 1, InstanceState::Ready)];
+    bench.observe(0, &listed);
+    assert_eq!(Bench::commands(bench.tick(0)), ["stop replica 0 incarnation 2", "stop replica 5 incarnation 1"]);
+}
+
+#[test]
+fn what_is_missing_from_a_list_is_lost_and_not_failed() {
+    let mut bench = Bench::every(3, 30);
+    let all: Vec<_> = (0..3).map(|replica| seen(replica, 1, InstanceState::Ready)).collect();
+    assert_eq!(bench.observe(60, &all[..2]), [""; 0]);
+    assert_eq!(bench.next(), Some((120, "unknown")));
+    assert_eq!(bench.observe(90, &all), [""; 0]);
+    assert_eq!(bench.next(), None);
+}
+
+#[test]
+fn a_list_tells_what_no_event_told() {
+    let mut bench = Bench::every(2, 30);
+    let listed = [seen(0, 1, InstanceState::Running), seen(1, 1, InstanceState::Ended(Outcome::exited(9, at(50))))];
+    let lines = bench.observe(60, &listed);
+    assert!(lines.contains(&"replica 0 incarnation 1 is running".to_owned()), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("ended with exit code 9; restart in 30s")), "{lines:?}");
+    assert_eq!(bench.next(), Some((80, "start-due")));
+}
