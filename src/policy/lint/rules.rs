@@ -1,0 +1,281 @@
+//! Lints of rules: those that can never match, and those that surely should match something else.
+
+use super::super::cause::Cause;
+use super::super::document::{OnSuccess, Settings};
+use super::super::failure::{CodeRange, Rule, RuleAction};
+use super::super::read::nearest;
+use super::super::rule_index::glob_matches;
+use super::{Lints, pacing};
+
+pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
+    let rules = &settings.failure.rules;
+    for (index, rule) in rules.iter().enumerate() {
+        let at = format!("failure.rules[{index}]");
+        if let Some(retry) = &rule.retry {
+            pacing::lint(lints, &format!("{at}.retry"), retry, settings);
+        }
+        if contradicts_itself(rule) {
+            lints.add(
+                "contradictory-rule",
+                format!("{at}.when"),
+                "a process ends by an exit code or by a signal, never by both: the rule never matches",
+                "write two rules",
+            );
+        } else if waits_for_itself(rule) {
+            lints.add(
+                "unreachable-attempts",
+                format!("{at}.when.attempts_over"),
+                "a rule with its own `retry` counts its own streak, which begins only when it matches: it never does",
+                "take `retry` out of this rule, or `attempts_over`",
+            );
+        } else if let Some(shadow) = shadowed_by(rule, &rules[..index]) {
+            let effect = match shadow {
+                Shadow::Rule(earlier) => {
+                    format!("failure.rules[{earlier}] matches all that it matches: it never decides")
+                }
+                Shadow::Together => "the rules before it together match all that it matches: it never decides".into(),
+                Shadow::ButFailedStarts(earlier) => format!(
+                    "failure.rules[{earlier}] matches all that it matches: it decides only failed starts of a repair"
+                ),
+            };
+            lints.add("shadowed-rule", at.clone(), effect, "put it first, or take it out");
+        }
+        let success_only =
+            !rule.exit_codes.is_empty() && rule.exit_codes.iter().all(|range| range.first == 0 && range.last == 0);
+        if success_only && settings.success != Some(OnSuccess::Failure) {
+            lints.add(
+                "success-rule",
+                format!("{at}.when.exit_code"),
+                "exit code 0 is not a failure, so the rule never matches",
+                "say by `success` what exit code 0 means",
+            );
+        }
+        let uses_retry = rule.then == RuleAction::Retry || rule.attempts_over.is_some();
+        if rule.retry.is_some() && !uses_retry {
+            lints.add(
+                "unused-rule-retry",
+                format!("{at}.retry"),
+                "the rule restarts nothing, so its `retry` is never used",
+                "write `then: retry`, or leave `retry` out",
+            );
+        }
+        for (place, cause) in rule.causes.iter().enumerate() {
+            let Cause::Named(name) = cause else { continue };
+            if let Some(meant) = nearest(name.as_str(), Cause::BUILT_IN.iter().map(Cause::as_str)) {
+                lints.add(
+                    "unusual-cause",
+                    format!("{at}.when.cause[{place}]"),
+                    format!("'{cause}' is a name of your own, and the built-in '{meant}' does not match it"),
+                    format!("write '{meant}', or choose a name that is less like it"),
+                );
+            }
+        }
+    }
+}
+
+fn contradicts_itself(rule: &Rule) -> bool {
+    !rule.exit_codes.is_empty() && !rule.signals.is_empty()
+}
+
+fn waits_for_itself(rule: &Rule) -> bool {
+    rule.retry.is_some() && rule.attempts_over.is_some_and(|over| over > 0)
+}
+
+enum Shadow {
+    Rule(usize),
+    Together,
+    ButFailedStarts(usize),
+}
+
+/// Whether no failure that `rule` matches gets past the rules before it.
+fn shadowed_by(rule: &Rule, before: &[Rule]) -> Option<Shadow> {
+    let live = || before.iter().enumerate().filter(|(_, rule)| !contradicts_itself(rule) && !waits_for_itself(rule));
+    // A failed start of a repair is judged by the rules that name a cause before all others are asked.
+    let asked_first = |earlier: &Rule| rule.causes.is_empty() || !earlier.causes.is_empty();
+    let covers =
+        |earlier: &Rule| covers_exits(earlier, rule) && covers_causes(earlier, rule) && covers_the_rest(earlier, rule);
+    if let Some((index, _)) = live().find(|(_, earlier)| asked_first(earlier) && covers(earlier)) {
+        return Some(Shadow::Rule(index));
+    }
+
+    let all_codes: Vec<CodeRange> = live()
+        .filter(|(_, earlier)| asked_first(earlier) && covers_causes(earlier, rule) && covers_the_rest(earlier, rule))
+        .flat_map(|(_, earlier)| earlier.exit_codes.iter().copied())
+        .collect();
+    let all_causes: Vec<&Cause> = live()
+        .filter(|(_, earlier)| covers_exits(earlier, rule) && covers_the_rest(earlier, rule))
+        .flat_map(|(_, earlier)| &earlier.causes)
+        .collect();
+    let by_codes = !rule.exit_codes.is_empty() && covers_codes(all_codes, &rule.exit_codes);
+    let by_causes = !rule.causes.is_empty() && rule.causes.iter().all(|cause| all_causes.contains(&cause));
+    if by_codes || by_causes {
+        return Some(Shadow::Together);
+    }
+    live().find(|(_, earlier)| covers(earlier)).map(|(index, _)| Shadow::ButFailedStarts(index))
+}
+
+fn covers_exits(earlier: &Rule, rule: &Rule) -> bool {
+    if earlier.exit_codes.is_empty() && earlier.signals.is_empty() {
+        return true;
+    }
+    if !rule.exit_codes.is_empty() {
+        return covers_codes(earlier.exit_codes.clone(), &rule.exit_codes);
+    }
+    !rule.signals.is_empty() && rule.signals.iter().all(|signal| earlier.signals.contains(signal))
+}
+
+fn covers_codes(mut outer: Vec<CodeRange>, inner: &[CodeRange]) -> bool {
+    outer.sort_unstable_by_key(|range| range.first);
+    let mut joined: Vec<CodeRange> = Vec::new();
+    for range in outer {
+        match joined.last_mut() {
+            Some(last) if i64::from(range.first) <= i64::from(last.last) + 1 => last.last = last.last.max(range.last),
+            _ => joined.push(range),
+        }
+    }
+    inner.iter().all(|inner| {
+        let after = joined.partition_point(|outer| outer.first <= inner.first);
+        after > 0 && inner.last <= joined[after - 1].last
+    })
+}
+
+fn covers_causes(earlier: &Rule, rule: &Rule) -> bool {
+    earlier.causes.is_empty()
+        || (!rule.causes.is_empty() && rule.causes.iter().all(|cause| earlier.causes.contains(cause)))
+}
+
+fn covers_the_rest(earlier: &Rule, rule: &Rule) -> bool {
+    // A glob that matches another one's text matches all that the other matches.
+    let covers_glob = |glob: &String| earlier.reasons.iter().any(|wider| glob_matches(wider, glob));
+    let reasons = earlier.reasons.is_empty() || (!rule.reasons.is_empty() && rule.reasons.iter().all(covers_glob));
+    // Attempts of different streaks do not compare.
+    let attempts = match (earlier.attempts_over, rule.attempts_over) {
+        (None | Some(0), _) => true,
+        (Some(earlier), Some(over)) => rule.retry.is_none() && over >= earlier,
+        (Some(_), None) => false,
+    };
+    reasons && attempts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{is_quiet, lints, warns};
+    use serde_json::{Value, json};
+
+    fn rules(rules: Value) -> Value {
+        json!({"retry": {"max_attempts": 5}, "failure": {"rules": rules}})
+    }
+
+    /// Whether the second of two rules with these conditions is never reached.
+    fn shadows(first: Value, second: Value) -> bool {
+        let document = rules(json!([{"when": first, "then": "retry"}, {"when": second, "then": "degrade"}]));
+        lints(&document) == ["failure.rules[1] shadowed-rule"]
+    }
+
+    #[test]
+    fn a_rule_is_shadowed_if_an_earlier_one_matches_all_that_it_matches() {
+        for (first, second) in [
+            (json!({}), json!({"exit_code": 1})),
+            (json!({}), json!({})),
+            (json!({}), json!({"cause": "node-lost"})),
+            (json!({"exit_code": ["1..=5", "6..=9"]}), json!({"exit_code": ["2..=8", 9]})),
+            (json!({"signal": ["SIGKILL", "SIGTERM"]}), json!({"signal": 9})),
+            (json!({"cause": ["error", "unhealthy"]}), json!({"cause": "error", "exit_code": 3})),
+            (json!({"reason": "quota*"}), json!({"reason": ["quota in *", "quota"]})),
+            (json!({"attempts_over": 3}), json!({"attempts_over": 3, "exit_code": 1})),
+            (json!({"attempts_over": 0}), json!({"exit_code": 1})),
+        ] {
+            assert!(shadows(first.clone(), second.clone()), "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_has_something_left_to_match_is_not_shadowed() {
+        for (first, second) in [
+            (json!({"exit_code": 1}), json!({})),
+            (json!({"exit_code": "1..=5"}), json!({"exit_code": "1..=6"})),
+            (json!({"exit_code": ["1..=3", "5..=7"]}), json!({"exit_code": "1..=7"})),
+            (json!({"signal": 9}), json!({"signal": [9, 15]})),
+            (json!({"signal": 9}), json!({"exit_code": 9})),
+            (json!({"cause": "error", "exit_code": 1}), json!({"cause": "error"})),
+            (json!({"reason": "quota*"}), json!({"reason": "*quota*"})),
+            (json!({"reason": "*"}), json!({"exit_code": 1})),
+            (json!({"attempts_over": 3}), json!({"attempts_over": 2})),
+        ] {
+            assert!(!shadows(first.clone(), second.clone()), "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn several_rules_together_can_shadow_one() {
+        let codes = |last: &str| {
+            rules(json!([
+                {"when": {"exit_code": "1..=3"}, "then": "retry"},
+                {"when": {"exit_code": "4..=6"}, "then": "hold"},
+                {"when": {"exit_code": last}, "then": "degrade"},
+            ]))
+        };
+        warns(codes("2..=5"), "failure.rules[2] shadowed-rule");
+        is_quiet(codes("2..=7"));
+        let causes = |last: Value| {
+            rules(json!([
+                {"when": {"cause": "interruption"}, "then": "retry"},
+                {"when": {"cause": "node-lost"}, "then": "hold"},
+                {"when": {"cause": last}, "then": "degrade"},
+            ]))
+        };
+        warns(causes(json!(["node-lost", "interruption"])), "failure.rules[2] shadowed-rule");
+        is_quiet(causes(json!(["node-lost", "error"])));
+    }
+
+    #[test]
+    fn a_rule_that_never_matches_shadows_nothing() {
+        let document = rules(json!([
+            {"when": {"exit_code": 1, "signal": 9}, "then": "retry"},
+            {"when": {"exit_code": 1}, "then": "degrade"},
+        ]));
+        warns(document, "failure.rules[0].when contradictory-rule");
+        is_quiet(rules(json!([{"when": {"exit_code": 1, "cause": "error"}, "then": "retry"}])));
+    }
+
+    #[test]
+    fn attempts_of_a_streak_that_only_the_rule_itself_begins_are_never_reached() {
+        let rule = |over: u32| {
+            let retry = json!({"interval": "1s", "max_attempts": 9});
+            rules(json!([{"when": {"attempts_over": over}, "then": "retry", "retry": retry}]))
+        };
+        warns(rule(1), "failure.rules[0].when.attempts_over unreachable-attempts");
+        is_quiet(rule(0));
+    }
+
+    #[test]
+    fn a_rule_for_success_needs_success_to_be_a_failure() {
+        let mut document = rules(json!([{"when": {"exit_code": 0}, "then": "degrade"}]));
+        warns(document.clone(), "failure.rules[0].when.exit_code success-rule");
+        document["success"] = json!("failure");
+        is_quiet(document);
+        is_quiet(rules(json!([{"when": {"exit_code": "0..=3"}, "then": "degrade"}])));
+    }
+
+    #[test]
+    fn a_rule_that_restarts_nothing_uses_no_retry() {
+        let rule = |then: &str| rules(json!([{"then": then, "retry": {"max_attempts": 3}}]));
+        warns(rule("terminate"), "failure.rules[0].retry unused-rule-retry");
+        is_quiet(rule("retry"));
+    }
+
+    #[test]
+    fn a_cause_that_is_nearly_a_built_in_one_is_told() {
+        let rule = |cause: &str| rules(json!([{"when": {"cause": cause}, "then": "retry"}]));
+        warns(rule("interuption"), "failure.rules[0].when.cause[0] unusual-cause");
+        warns(rule("node_lost"), "failure.rules[0].when.cause[0] unusual-cause");
+        is_quiet(rule("gpu-fell-off"));
+        is_quiet(rule("interruption"));
+    }
+
+    #[test]
+    fn the_retry_of_a_rule_is_linted_as_well() {
+        let document = rules(json!([{"then": "retry", "retry": {"interval": "5s"}}]));
+        warns(document, "failure.rules[0].retry endless-retry");
+    }
+}

@@ -1,0 +1,201 @@
+//! Lints of the set as a whole.
+
+use std::time::Duration;
+
+use super::super::document::Policy;
+use super::super::failure::{BudgetEmpty, Correlated};
+use super::super::ladder::{FOREVER, Ladder};
+use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN};
+use super::super::quantity::Quantity;
+use super::super::read::format_duration;
+use super::super::retry::ImmediateFirst;
+use super::Lints;
+use super::window::least;
+
+pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
+    let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
+    let failure = &settings.failure;
+    let retries = settings.retry.is_some() || failure.rules.iter().any(|rule| rule.retry.is_some());
+    let path = |key: &str| format!("failure.{key}");
+
+    if let Some(Quantity::Count(count)) = failure.min_available {
+        if count > replicas && replicas > 0 {
+            lints.add(
+                "min-available-above-replicas",
+                path("min_available"),
+                format!("{replicas} replicas can never be {count}: every one of them is needed, and none may fail"),
+                format!("write at most {replicas}, or a percentage"),
+            );
+        }
+    }
+    outage_deadline(lints, policy);
+    if let Some(correlated) = compiled.correlated {
+        let threshold = correlated.threshold(replicas);
+        // What `retry: true` brings along shall not be complained of.
+        let own = failure.correlated != Some(Correlated::new(CORRELATED_SHARE, CORRELATED_WITHIN));
+        if !retries {
+            lints.add(
+                "unused-correlated",
+                path("correlated"),
+                "nothing is restarted, so no incident can hold anything back",
+                "add a `retry`, or leave it out",
+            );
+        } else if threshold > replicas && own {
+            lints.add(
+                "unused-correlated",
+                path("correlated"),
+                format!("an incident takes {threshold} replicas, and there are {replicas}"),
+                "write a smaller `share`, or leave it out",
+            );
+        }
+    }
+    if let Some(Quantity::Count(count)) = failure.max_concurrent_starts {
+        if count > replicas && replicas > 0 {
+            lints.add(
+                "unused-max-concurrent-starts",
+                path("max_concurrent_starts"),
+                format!("{replicas} replicas never start {count} at once, so it limits nothing"),
+                "write a number below that of the replicas, or a percentage",
+            );
+        }
+    }
+    if settings.health.max_acted.is_some() && settings.health.liveness.is_none() && settings.health.startup.is_none() {
+        lints.add(
+            "unused-max-acted",
+            "health.max_acted".into(),
+            "there is no liveness or startup probe that could restart anything",
+            "add one, or leave it out",
+        );
+    }
+    if failure.exhausted.is_some() && !retries {
+        lints.add(
+            "unused-exhausted",
+            path("exhausted"),
+            "there is no `retry` that could be used up: the first failure terminates the set",
+            "add a `retry`, or say by a rule what becomes of a failure",
+        );
+    }
+    if let Some(budget) = failure.budget {
+        if budget.empty == BudgetEmpty::Terminate && budget.restarts < replicas && compiled.correlated.is_none() {
+            lints.add(
+                "fatal-budget",
+                path("budget"),
+                format!(
+                    "one failure of all {replicas} replicas at once finds {} tokens, and terminates the set",
+                    budget.restarts
+                ),
+                "write at least as many `restarts` as replicas, `empty: wait`, or add `correlated`",
+            );
+        }
+    }
+}
+
+fn outage_deadline(lints: &mut Lints, policy: &Policy) {
+    let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
+    if compiled.outage_deadline == FOREVER || replicas == 0 {
+        return;
+    }
+    let path = || "failure.outage_deadline".to_owned();
+    if compiled.need(replicas) == 0 {
+        lints.add(
+            "unused-outage-deadline",
+            path(),
+            "a set that needs no replica has no outage",
+            "write a `min_available` of at least 1, or leave it out",
+        );
+        return;
+    }
+    let Some(retry) = &settings.retry else { return };
+    let ladder = Ladder::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
+    let first = match ladder.immediate_first {
+        ImmediateFirst::Never => least(&ladder.stage(0).pacing, 0),
+        ImmediateFirst::Always | ImmediateFirst::Isolated => 0,
+    };
+    if compiled.need(replicas) == replicas && first >= compiled.outage_deadline {
+        lints.add(
+            "short-outage-deadline",
+            path(),
+            format!(
+                "every replica is needed, and a failed one is restarted after {} at the earliest: its first failure \
+                 terminates the set",
+                format_duration(Duration::from_nanos(first)),
+            ),
+            "write a deadline longer than the first delay and a start, or a smaller `min_available`",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{is_quiet, warns};
+    use serde_json::json;
+
+    #[test]
+    fn a_set_that_can_never_have_what_it_needs_is_told() {
+        let needs = |count: u32| json!({"replicas": 3, "retry": true, "failure": {"min_available": count}});
+        warns(needs(4), "failure.min_available min-available-above-replicas");
+        is_quiet(needs(3));
+        is_quiet(json!({"replicas": 0, "failure": {"min_available": 1}}));
+    }
+
+    #[test]
+    fn a_deadline_shorter_than_the_first_delay_is_told() {
+        let deadline = |replicas: u32, deadline: &str| {
+            let retry = json!({"interval": "30s", "max_attempts": 5});
+            json!({"replicas": replicas, "retry": retry, "failure": {"outage_deadline": deadline}})
+        };
+        warns(deadline(1, "30s"), "failure.outage_deadline short-outage-deadline");
+        is_quiet(deadline(1, "31s"));
+        is_quiet(deadline(2, "30s"));
+    }
+
+    #[test]
+    fn a_deadline_needs_outages() {
+        let needs = |need: &str| json!({"retry": true, "failure": {"outage_deadline": "10m", "min_available": need}});
+        warns(needs("0%"), "failure.outage_deadline unused-outage-deadline");
+        is_quiet(needs("1%"));
+    }
+
+    #[test]
+    fn an_incident_needs_restarts_and_enough_replicas() {
+        let share = |replicas: u32, share: u32| {
+            let correlated = json!({"share": share, "within": "10s"});
+            json!({"replicas": replicas, "retry": {"max_attempts": 3}, "failure": {"correlated": correlated}})
+        };
+        warns(share(3, 4), "failure.correlated unused-correlated");
+        warns(share(1, 1), "failure.correlated unused-correlated");
+        is_quiet(share(3, 3));
+        warns(json!({"replicas": 3, "failure": {"correlated": true}}), "failure.correlated unused-correlated");
+    }
+
+    #[test]
+    fn a_cap_on_starts_above_the_replicas_limits_nothing() {
+        let starts = |count: u32| json!({"replicas": 3, "retry": true, "failure": {"max_concurrent_starts": count}});
+        warns(starts(4), "failure.max_concurrent_starts unused-max-concurrent-starts");
+        is_quiet(starts(3));
+    }
+
+    #[test]
+    fn a_cap_on_what_probes_may_do_needs_a_probe() {
+        let acted = |probe: &str| json!({"health": {"max_acted": "25%", probe: {"tcp": {"port": 80}}}});
+        warns(acted("readiness"), "health.max_acted unused-max-acted");
+        is_quiet(acted("liveness"));
+    }
+
+    #[test]
+    fn only_a_retry_can_be_used_up() {
+        warns(json!({"failure": {"exhausted": "hold"}}), "failure.exhausted unused-exhausted");
+        is_quiet(json!({"retry": true, "failure": {"exhausted": "hold"}}));
+    }
+
+    #[test]
+    fn a_budget_that_one_incident_empties_for_good_is_told() {
+        let budget = |restarts: u32, empty: &str| {
+            let budget = json!({"restarts": restarts, "per": "10m", "empty": empty});
+            json!({"replicas": 3, "retry": {"max_attempts": 3}, "failure": {"budget": budget}})
+        };
+        warns(budget(2, "terminate"), "failure.budget fatal-budget");
+        is_quiet(budget(3, "terminate"));
+        is_quiet(budget(2, "wait"));
+    }
+}
