@@ -53,6 +53,16 @@ impl Bucket {
         Err(now.plus_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
+    /// The same tokens spent of another budget.
+    pub(crate) fn rescaled(mut self, before: CompiledBudget, after: CompiledBudget, now: Timestamp) -> Self {
+        if (before.restarts, before.per) != (after.restarts, after.per) {
+            self.refill(before, now);
+            let tokens = self.spent / u128::from(before.per.max(1));
+            self.spent = (tokens * u128::from(after.per)).min(Self::capacity(after));
+        }
+        self
+    }
+
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.as_of = by(self.as_of);
     }

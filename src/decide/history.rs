@@ -319,21 +319,20 @@ impl History {
         }
     }
 
-    /// Carries streaks and windows over to another policy: `ladders[i]` and `windows[i]` are the new places of
-    /// the old ones, `None` where the new policy has none. Rules are numbered anew.
-    pub(crate) fn carry_over(&mut self, ladders: &[Option<u16>], windows: &[Option<u16>]) {
-        let old: Vec<Streak> = (0..ladders.len() as u16).map(|ladder| self.streak_of(ladder)).collect();
-        let kept = self.detail.as_mut().map(|detail| std::mem::take(&mut detail.windows)).unwrap_or_default();
+    /// Carries streaks and windows over to another policy: the places of the old ladders, windows and rules in the
+    /// new policy, `None` where it has none.
+    pub(crate) fn carry_over(&mut self, ladders: &[Option<u16>], windows: &[Option<u16>], rules: &[Option<u16>]) {
+        let streaks: Vec<Streak> = (0..ladders.len() as u16).map(|ladder| self.streak_of(ladder)).collect();
+        let mut kept = Vec::new();
         if let Some(detail) = &mut self.detail {
+            kept = std::mem::take(&mut detail.windows);
             detail.streaks.clear();
             detail.undo.clear();
         }
         self.streak = Streak::default();
-        for (streak, place) in old.into_iter().zip(ladders) {
-            if let Some(place) = place {
-                if streak != Streak::default() {
-                    self.set_streak(*place, streak);
-                }
+        for (streak, place) in streaks.into_iter().zip(ladders) {
+            if let Some(place) = place.filter(|_| streak != Streak::default()) {
+                self.set_streak(place, streak);
             }
         }
         for (window, place) in kept.into_iter().zip(windows) {
@@ -341,7 +340,7 @@ impl History {
                 *self.window_mut(*place) = window;
             }
         }
-        self.judged_by = None;
+        self.judged_by = self.judged_by.and_then(|rule| rules.get(usize::from(rule)).copied().flatten());
     }
 
     /// Mends what a row written by hand may hold.

@@ -8,7 +8,7 @@ use super::ids::ReplicaId;
 use super::incident::{Incident, Lately, Recent, Stage};
 use super::never;
 use super::status::{EndReason, Status, StatusReason};
-use crate::policy::Policy;
+use crate::policy::{CompiledBudget, Policy};
 use crate::time::Timestamp;
 
 /// What is remembered of the set as a whole: its budget, its incident, how long an outage lasts, whether it was ended.
@@ -138,6 +138,19 @@ impl SetHistory {
     /// Whole tokens left in the budget; `None` without a budget.
     pub fn budget_left(&self, policy: &Policy, now: Timestamp) -> Option<u32> {
         Some(self.bucket.left(policy.compiled().budget?, now))
+    }
+
+    /// What is spent of one budget is spent of the next, in tokens.
+    pub(crate) fn rescale_budget(
+        &mut self,
+        before: Option<CompiledBudget>,
+        after: Option<CompiledBudget>,
+        now: Timestamp,
+    ) {
+        self.bucket = match (before, after) {
+            (Some(before), Some(after)) => self.bucket.rescaled(before, after, now),
+            _ => Bucket::default(),
+        };
     }
 
     /// Restarts that fell due while nobody looked go on in batches, as after an incident.

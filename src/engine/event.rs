@@ -242,7 +242,8 @@ impl Event {
     pub(crate) fn shows_alive(&self) -> bool {
         match self {
             Self::Started(_) | Self::Ready(_) | Self::NotReady(_) | Self::Found(_) => true,
-            Self::Probed(news) => news.result == ProbeResult::Success,
+            // A bad answer is an answer.
+            Self::Probed(news) => news.result != ProbeResult::Unanswered,
             _ => false,
         }
     }

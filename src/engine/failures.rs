@@ -220,10 +220,7 @@ impl ReplicaSet {
                 self.census.starting -= 1;
             }
         }
-        if marks.has(Marks::ACTED) {
-            marks.clear(Marks::ACTED);
-            self.health.acted -= 1;
-        }
+        self.free_acted(id);
     }
 
     pub(super) fn release_slot(&mut self, id: ReplicaId) {

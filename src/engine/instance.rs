@@ -20,7 +20,9 @@ impl ReplicaSet {
             if let Some(why) = self.unbelievable(id, incarnation) {
                 self.ignore(id, incarnation, why);
                 // The newer incarnation stays; an earlier one that shows itself alive is told to stop.
-                if event.shows_alive() && why != IgnoredWhy::Unheard {
+                // An answer to a probe may only be late.
+                let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
+                if alive && why == IgnoredWhy::Stale {
                     self.stop_stray(id, incarnation);
                 }
                 return;
@@ -187,6 +189,9 @@ impl ReplicaSet {
     pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
         self.end_probes(id);
+        if after != After::Start {
+            self.free_acted(id);
+        }
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.after = after;
@@ -241,7 +246,6 @@ impl ReplicaSet {
             // backend that only ever said it once is believed.
             let phase = if was == Phase::Ready { Phase::Running } else { was };
             self.set_phase(id, phase);
-            self.resume_probes(id);
             self.update_readiness(id, now);
         }
         self.retime(id);
@@ -299,7 +303,6 @@ impl ReplicaSet {
                     lost.was = phase;
                 }
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
-                self.pause_probes(id);
                 self.set_phase(id, Phase::Unknown);
                 self.retime(id);
             }
@@ -393,7 +396,7 @@ impl ReplicaSet {
                 _ => offer(unknown, DeadlineReason::Unknown),
             }
         }
-        if matches!(replica.phase, Phase::Running | Phase::Ready) {
+        if matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown) {
             offer(self.next_probe(id), DeadlineReason::Probe);
         }
         next

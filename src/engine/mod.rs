@@ -10,9 +10,12 @@ mod observe;
 mod operator;
 mod output;
 mod queue;
+mod replace;
 mod replica;
 mod set;
+mod snapshot;
 mod starts;
+mod summary;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -25,3 +28,5 @@ pub use output::{
 };
 pub use replica::Phase;
 pub use set::{Deadline, DeadlineReason, ReplicaSet};
+pub use snapshot::{RestoreError, Snapshot};
+pub use summary::{NextAction, ReplicaView, Summary};

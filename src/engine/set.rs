@@ -171,7 +171,6 @@ impl ReplicaSet {
     }
 
     pub(super) fn empty(policy: Policy, seed: u64, now: Timestamp) -> Self {
-        let health = super::health::Health::new(&policy);
         Self {
             policy,
             seed,
@@ -191,7 +190,7 @@ impl ReplicaSet {
             group: None,
             group_in_flight: 0,
             lost: BTreeMap::new(),
-            health,
+            health: super::health::Health::default(),
             outputs: VecDeque::new(),
             withheld: Vec::new(),
             shown: None,
@@ -342,6 +341,7 @@ impl ReplicaSet {
         if self.begun {
             loop {
                 self.run_due();
+                self.act_on_probes();
                 self.try_starts();
                 if self.deadlines.earliest().is_none_or(|(at, _)| at > self.now) {
                     break;
@@ -521,7 +521,7 @@ impl ReplicaSet {
             if id.index() == self.replicas.len() {
                 self.replicas.push(Replica::new(self.seed, id, self.now));
                 self.deadlines.grow(self.replicas.len());
-                self.health.grow(self.replicas.len());
+                self.health.grow(&self.policy, self.replicas.len());
             } else {
                 self.revive(id);
             }

@@ -12,6 +12,7 @@ mod failure;
 mod generate;
 mod health;
 pub(crate) mod ladder;
+mod layout;
 mod lint;
 mod preset;
 mod quantity;
@@ -19,6 +20,8 @@ mod range;
 pub(crate) mod read;
 mod retry;
 pub(crate) mod rule_index;
+#[cfg(any(test, feature = "schemars"))]
+mod schema;
 mod write;
 
 pub use build::PolicyBuilder;
@@ -32,5 +35,6 @@ pub use quantity::Quantity;
 pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
 
-pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe};
+pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::MAX_REPLICAS;
+pub(crate) use layout::Layout;

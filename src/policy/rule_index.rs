@@ -134,8 +134,9 @@ impl RuleIndex {
         self.rules.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rules.len()
+    /// What the state of each rule is kept under.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| &*rule.key)
     }
 
     pub(crate) fn rule(&self, index: u16) -> Option<&CompiledRule> {

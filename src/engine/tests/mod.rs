@@ -4,6 +4,7 @@ mod failing;
 mod groups;
 mod observing;
 mod operating;
+mod probing;
 mod starting;
 mod together;
 

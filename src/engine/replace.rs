@@ -1,0 +1,52 @@
+//! Another policy for a running set.
+
+use super::output::Notice;
+use super::set::ReplicaSet;
+use crate::decide::ReplicaId;
+use crate::policy::{Layout, Policy};
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// Goes on under another policy. Streaks and windows are kept under the names of their rules; what the new
+    /// policy has no place for is dropped and reported. Waits that are under way keep their due time. The number of
+    /// replicas changes only where the documents differ in it: a set that was scaled since stays as it is.
+    pub fn replace_policy(&mut self, now: Timestamp, policy: Policy) {
+        self.begin_mutation(now);
+        let layout = self.policy.layout();
+        let before = std::mem::replace(&mut self.policy, policy);
+        self.set.rescale_budget(before.compiled().budget, self.policy.compiled().budget, self.now);
+        self.carry_over(&layout);
+        let probes_differ = before.settings().health != self.policy.settings().health;
+        self.health.grow(&self.policy, self.replicas.len());
+        for index in 0..self.replicas.len() as u32 {
+            let id = ReplicaId(index);
+            if probes_differ {
+                self.renew_probes(id);
+            }
+            self.retime(id);
+        }
+        if before.replicas() != self.policy.replicas() && !self.has_ended() {
+            self.rescale(self.policy.replicas());
+        }
+        self.settle();
+    }
+
+    /// Moves streaks and windows to their places under the present policy.
+    pub(super) fn carry_over(&mut self, from: &Layout) {
+        let to = self.policy.layout();
+        if *from == to {
+            return;
+        }
+        let ladders = Layout::places(&from.ladders, &to.ladders);
+        let windows = Layout::places(&from.windows, &to.windows);
+        let rules = Layout::places(&from.rules, &to.rules);
+        for replica in &mut self.replicas {
+            replica.history.carry_over(&ladders, &windows, &rules);
+        }
+        let gone = from.ladders.iter().zip(&ladders).filter(|(_, place)| place.is_none());
+        let dropped: Vec<String> = gone.map(|(key, _)| key.clone()).collect();
+        if !dropped.is_empty() {
+            self.notice(Notice::Dropped(dropped));
+        }
+    }
+}

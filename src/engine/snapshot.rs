@@ -1,0 +1,190 @@
+//! The whole state of a set, to be kept and restored.
+
+use serde::{Deserialize, Serialize};
+
+use super::group::Group;
+use super::health::Health;
+use super::output::StatusChange;
+use super::replica::{Marks, Phase, Replica, Standing};
+use super::set::{Lost, ReplicaSet};
+use super::tally::Tally;
+use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
+use crate::policy::{Layout, MAX_REPLICAS, Policy};
+use crate::time::Timestamp;
+
+/// The version of the snapshots that this release writes.
+const VERSION: u8 = 1;
+
+/// The whole state of a set: serialise it, and [`ReplicaSet::restore`] gives a set with the same future.
+///
+/// Its fields are private and may change; the format carries a version of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    version: u8,
+    taken_at: Timestamp,
+    seed: u64,
+    desired: u32,
+    ending: bool,
+    /// What streaks and windows are kept under.
+    layout: Layout,
+    set: SetHistory,
+    replicas: Vec<Replica>,
+    group: Option<Group>,
+    lost: Vec<(ReplicaId, Lost)>,
+    health: Health,
+    shown: Option<StatusChange>,
+    tally: Tally,
+}
+
+/// Why a snapshot cannot be restored.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// It was written by a release that writes them otherwise.
+    #[error("version {0} of the snapshot is not known to this release, which reads version 1")]
+    Version(u8),
+    /// It does not hold together.
+    #[error("the snapshot is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl ReplicaSet {
+    /// The state as it is, with every output drained.
+    pub fn snapshot(&self) -> Snapshot {
+        debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
+        Snapshot {
+            version: VERSION,
+            taken_at: self.now,
+            seed: self.seed,
+            desired: self.desired,
+            ending: self.ending,
+            layout: self.policy.layout(),
+            set: self.set.clone(),
+            replicas: self.replicas.clone(),
+            group: self.group,
+            lost: self.lost.iter().map(|(&id, &lost)| (id, lost)).collect(),
+            health: self.health.clone(),
+            shown: self.shown,
+            tally: self.tally.clone(),
+        }
+    }
+
+    /// A set with the state of `snapshot`, under a policy that may have changed since.
+    ///
+    /// As in a new set, nothing is commanded before the first [`handle_timeout`](Self::handle_timeout), so that
+    /// [`observe`](Self::observe) can come first. A `now` before the snapshot was taken shifts it: ages are kept.
+    /// Restarts that fell due in the meantime are released slowly, as after an incident.
+    ///
+    /// # Errors
+    /// The snapshot is of an unknown version or does not hold together.
+    pub fn restore(policy: Policy, snapshot: Snapshot, now: Timestamp) -> Result<Self, RestoreError> {
+        snapshot.check()?;
+        let Snapshot { taken_at, seed, desired, ending, layout, .. } = snapshot;
+        let mut set = Self::empty(policy, seed, now);
+        set.desired = desired;
+        set.ending = ending;
+        set.set = snapshot.set;
+        set.replicas = snapshot.replicas;
+        set.group = snapshot.group;
+        set.lost = snapshot.lost.into_iter().collect();
+        set.health = snapshot.health;
+        set.shown = snapshot.shown;
+        set.tally = snapshot.tally;
+        if now < taken_at {
+            let ahead = taken_at.nanos_since(now);
+            set.shift(|at| if at.is_never() { at } else { at.minus_nanos(ahead) });
+        }
+        set.rebuild(taken_at.min(now));
+        set.carry_over(&layout);
+        Ok(set)
+    }
+
+    fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
+        self.set.shift(by);
+        self.health.shift(by);
+        self.tally.shift(by);
+        for replica in &mut self.replicas {
+            replica.history.shift(by);
+            replica.due = by(replica.due);
+            replica.since = by(replica.since);
+        }
+        self.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
+        if let Some(shown) = &mut self.shown {
+            shown.since = by(shown.since);
+        }
+    }
+
+    /// Counts, deadlines and queue follow from the replicas.
+    fn rebuild(&mut self, taken_at: Timestamp) {
+        let count = self.replicas.len();
+        self.deadlines.grow(count);
+        self.health.grow(&self.policy, count);
+        self.health.acted = 0;
+        let mut overdue = 0;
+        for index in 0..count as u32 {
+            let id = ReplicaId(index);
+            let now = self.now;
+            let replica = &mut self.replicas[id.index()];
+            replica.history.mend();
+            let marks = replica.marks;
+            let available = replica.standing == Standing::Available && replica.phase == Phase::Ready;
+            replica.standing = Standing::None;
+            for transient in [Marks::AWAITING, Marks::ENDING] {
+                replica.marks.clear(transient);
+            }
+            let restarts = matches!(replica.kind, StartKind::Restart { .. }) && replica.phase == Phase::Waiting;
+            let timed = restarts && !matches!(replica.gate, Gate::Hold) && !marks.has(Marks::QUEUED);
+            overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
+            self.census.live += u32::from(self.replicas[id.index()].phase.is_live());
+            self.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
+            self.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
+            self.group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
+            self.health.acted += u32::from(marks.has(Marks::ACTED));
+            let joining = marks.has(Marks::JOINING) && index < self.desired;
+            self.census.joining += u32::from(joining);
+            self.recount(id);
+            if available && index < self.desired {
+                self.make_available(id);
+            }
+            if marks.has(Marks::QUEUED) {
+                self.enqueue(id);
+            }
+            self.retime(id);
+        }
+        self.newly_queued.clear();
+        self.census.starting += u32::from(self.group_in_flight > 0);
+        if overdue > 1 {
+            self.set.resume_slowly(self.now);
+        }
+    }
+}
+
+impl Snapshot {
+    /// When it was taken, in the time of the set.
+    pub fn taken_at(&self) -> Timestamp {
+        self.taken_at
+    }
+
+    fn check(&self) -> Result<(), RestoreError> {
+        if self.version != VERSION {
+            return Err(RestoreError::Version(self.version));
+        }
+        let count = self.replicas.len();
+        if count > MAX_REPLICAS as usize {
+            return Err(RestoreError::Damaged("it has more than 1000000 replicas"));
+        }
+        if self.desired as usize > count {
+            return Err(RestoreError::Damaged("it asks for more replicas than it has"));
+        }
+        if self.lost.iter().any(|(id, _)| id.index() >= count) {
+            return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
+        }
+        if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {
+            return Err(RestoreError::Damaged("a group restarts with a replica that it does not have"));
+        }
+        if self.replicas.iter().any(|replica| replica.history.is_live() != replica.phase.is_live()) {
+            return Err(RestoreError::Damaged("a replica is live and not live"));
+        }
+        Ok(())
+    }
+}

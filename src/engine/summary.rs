@@ -1,0 +1,182 @@
+//! The set at a glance: for tables, dashboards and metrics. Reading it changes nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::replica::{Phase, Replica};
+use super::set::ReplicaSet;
+use crate::decide::{Gate, Incarnation, ReplicaId, Status, StatusReason};
+use crate::policy::{Cause, Exit};
+use crate::time::Timestamp;
+
+/// One replica at a glance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReplicaView {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Its latest start; 0 before the first.
+    pub incarnation: Incarnation,
+    /// What it is.
+    pub phase: Phase,
+    /// Since when it is that; while it is being stopped, since the last request.
+    pub since: Timestamp,
+    /// What it waits for, if it is to start.
+    pub gate: Option<Gate>,
+    /// When its next start is due, if a time is known.
+    pub due: Option<Timestamp>,
+    /// Failures in its present streak under the policy's own `retry`.
+    pub failures: u32,
+    /// The cause and exit of its last failure.
+    pub last_failure: Option<(Cause, Option<Exit>)>,
+}
+
+/// The set at a glance, as of one instant.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// As of when.
+    pub at: Timestamp,
+    /// What the set is.
+    pub status: Status,
+    /// Why.
+    pub reason: StatusReason,
+    /// Since when the status has been this.
+    pub since: Timestamp,
+    /// Replicas that are asked for.
+    pub desired: u32,
+    /// Replicas that are available.
+    pub available: u32,
+    /// Replicas by phase; removed ones are left out.
+    pub phases: BTreeMap<Phase, u32>,
+    /// Time spent in each status so far.
+    pub time_in: BTreeMap<Status, Duration>,
+    /// Starts commanded.
+    pub starts: u64,
+    /// Failures by cause; causes of the user's own together under `named`.
+    pub failures: BTreeMap<String, u64>,
+    /// Restarts decided, by the cause of the failure.
+    pub restarts: BTreeMap<String, u64>,
+    /// Exits with code 0.
+    pub successes: u64,
+    /// How often a replica was given up.
+    pub given_up: u64,
+    /// Incidents recognised.
+    pub incidents: u64,
+    /// Since when an incident has been open.
+    pub incident_since: Option<Timestamp>,
+    /// Time that replicas were available, for each failure; `None` before the first.
+    pub mean_time_between_failures: Option<Duration>,
+    /// Time from a failure to being available again or given up, on average; `None` before the first.
+    pub mean_time_to_recovery: Option<Duration>,
+    /// Whole tokens left in the budget; `None` without one.
+    pub budget_left: Option<u32>,
+    /// What happens next if nothing else does, and when.
+    pub next: Option<NextAction>,
+    /// News that changed nothing: stale, told before, or never heard of.
+    pub ignored: u64,
+    /// Requests that could not be met.
+    pub refused: u64,
+    /// How often the caller's clock went backwards.
+    pub clock_went_back: u64,
+}
+
+/// What happens next if nothing else does.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NextAction {
+    /// When.
+    pub at: Timestamp,
+    /// What: the word of a [`DeadlineReason`](crate::DeadlineReason).
+    pub what: String,
+    /// Whose; `None`: the set's.
+    pub replica: Option<ReplicaId>,
+}
+
+impl ReplicaSet {
+    /// Every replica that is asked for, or still being stopped, in order.
+    pub fn replicas(&self) -> impl Iterator<Item = ReplicaView> + '_ {
+        (0..).map(ReplicaId).zip(&self.replicas).filter_map(|(id, replica)| {
+            (id.0 < self.desired || replica.phase != Phase::Removed).then(|| self.view(id, replica))
+        })
+    }
+
+    /// One replica; `None` if the set never had it.
+    pub fn get(&self, id: ReplicaId) -> Option<ReplicaView> {
+        Some(self.view(id, self.replicas.get(id.index())?))
+    }
+
+    fn view(&self, id: ReplicaId, replica: &Replica) -> ReplicaView {
+        let waits = matches!(replica.phase, Phase::Waiting | Phase::Quarantined | Phase::Stopping);
+        ReplicaView {
+            replica: id,
+            incarnation: replica.history.incarnation(),
+            phase: replica.phase,
+            since: replica.since,
+            gate: self.gate_of(replica),
+            due: replica.due.known().filter(|_| waits),
+            failures: replica.history.failures(),
+            last_failure: replica.history.last_failure(),
+        }
+    }
+
+    /// The set at a glance, as of `now`. Costs a walk over all replicas.
+    pub fn summary(&self, now: Timestamp) -> Summary {
+        let now = now.max(self.now);
+        let mut tally = self.tally.clone();
+        tally.pass_time(&self.census, now);
+        let mut phases = BTreeMap::new();
+        for replica in self.replicas.iter().filter(|replica| replica.phase != Phase::Removed) {
+            *phases.entry(replica.phase).or_insert(0) += 1;
+        }
+        let by_cause = |counts: &[u64; 9]| {
+            let causes = Cause::BUILT_IN.iter().map(Cause::as_str).chain(["named"]);
+            causes
+                .zip(counts)
+                .filter(|(_, count)| **count > 0)
+                .map(|(cause, count)| (cause.to_owned(), *count))
+                .collect()
+        };
+        let failures = tally.all_failures();
+        let mean = |nanos: u128| {
+            let mean = nanos.checked_div(failures.into())?;
+            Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
+        };
+        let (status, reason, since) = self.set.shown();
+        Summary {
+            at: now,
+            status,
+            reason,
+            since,
+            desired: self.desired,
+            available: self.census.available,
+            phases,
+            time_in: tally
+                .time_in(now)
+                .into_iter()
+                .filter(|(_, nanos)| *nanos > 0)
+                .map(|(status, nanos)| (status, Duration::from_nanos(nanos)))
+                .collect(),
+            starts: tally.starts,
+            failures: by_cause(&tally.failures),
+            restarts: by_cause(&tally.restarts),
+            successes: tally.successes,
+            given_up: tally.given_up,
+            incidents: tally.incidents,
+            incident_since: self.set.incident_since(),
+            mean_time_between_failures: mean(tally.available_nanos),
+            mean_time_to_recovery: mean(tally.failed_nanos),
+            budget_left: self.set.budget_left(&self.policy, now),
+            next: self.next_deadline().map(|next| NextAction {
+                at: next.at,
+                what: next.why.as_str().to_owned(),
+                replica: next.replica,
+            }),
+            ignored: tally.stale + tally.duplicate + tally.unheard,
+            refused: tally.refused,
+            clock_went_back: tally.clock_went_back,
+        }
+    }
+}

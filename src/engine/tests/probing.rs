@@ -1,0 +1,142 @@
+use super::{Bench, retrying, secs};
+use crate::engine::{Event, ProbeKind, ProbeNews, ProbeResult};
+use crate::policy::{Check, HealthPolicy, Probe, Quantity, TcpCheck};
+
+fn probe() -> Probe {
+    Probe::new(Check::Tcp(TcpCheck::new("80"))).interval(secs(10))
+}
+
+fn with(replicas: u32, health: HealthPolicy) -> Bench {
+    let mut bench = Bench::new(retrying(replicas, 30).health(health).build().unwrap());
+    bench.tick(0);
+    bench.tell_all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
+    bench
+}
+
+fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
+    Event::Probed(ProbeNews { replica: replica.into(), incarnation: incarnation.into(), probe, result, at: None })
+}
+
+use ProbeKind::{Liveness, Readiness, Startup};
+use ProbeResult::{Failure, Success, Unanswered};
+
+#[test]
+fn readiness_is_a_level_and_takes_as_many_answers_in_a_row_as_asked() {
+    // k8s-nomad/88: failures 3, successes 1: ready until the third failure, then not ready.
+    let mut bench = with(2, HealthPolicy::new().readiness(probe()));
+    assert_eq!(bench.status(), "pending (starting)");
+    bench.tell_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);
+    assert_eq!(bench.status(), "healthy (all-available)");
+    for (time, result, status) in [
+        (10, Failure, "healthy (all-available)"),
+        (20, Failure, "healthy (all-available)"),
+        (30, Success, "healthy (all-available)"),
+        (40, Failure, "healthy (all-available)"),
+        (50, Failure, "healthy (all-available)"),
+        (60, Failure, "degraded (replica-not-ready)"),
+        (70, Success, "healthy (recovered)"),
+    ] {
+        let asked = Bench::commands(bench.tick(time));
+        assert_eq!(asked, ["probe replica 0 incarnation 1 readiness", "probe replica 1 incarnation 1 readiness"]);
+        let answers = [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, result)];
+        assert_eq!(Bench::commands(bench.tell_all(time, answers)), [""; 0]);
+        assert_eq!(bench.status(), status, "at {time}");
+    }
+}
+
+#[test]
+fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
+    // k8s-nomad/91: one restart; an answer of the old instance is ignored.
+    let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(1)));
+    bench.tick(10);
+    let lines = bench.tell(10, answer(1, 1, Liveness, Failure));
+    assert_eq!(
+        lines[..2],
+        ["replica 1 incarnation 1 failed by unhealthy; restart in 30s (attempt 1)", "stop replica 1 incarnation 1"]
+    );
+    bench.tell(11, Event::stopped(1, 1));
+    bench.tell(10, answer(0, 1, Liveness, Success));
+    assert_eq!(bench.tell(12, answer(1, 1, Liveness, Success)), ["ignored: duplicate news of replica 1 incarnation 1"]);
+    bench.tick(20);
+    bench.tell(20, answer(0, 1, Liveness, Success));
+    bench.tick(30);
+    bench.tell(30, answer(0, 1, Liveness, Success));
+    let commands = Bench::commands(bench.tick(40));
+    assert!(commands.contains(&"start replica 1 incarnation 2".to_owned()), "{commands:?}");
+}
+
+#[test]
+fn the_others_wait_for_the_startup_probe() {
+    let health = HealthPolicy::new().startup(probe().failures(3)).readiness(probe()).liveness(probe());
+    let mut bench = with(1, health);
+    assert_eq!(bench.next(), Some((10, "probe")));
+    assert_eq!(Bench::commands(bench.tick(10)), [""; 0], "the first is not answered yet");
+    bench.tell(11, answer(0, 1, Startup, Success));
+    assert_eq!(bench.status(), "pending (starting)");
+    let commands = Bench::commands(bench.tick(11));
+    assert_eq!(commands, [""; 0], "asked as soon as the startup probe has passed");
+    bench.tell(12, answer(0, 1, Readiness, Success));
+    assert_eq!(bench.status(), "healthy (all-available)");
+}
+
+#[test]
+fn a_startup_probe_that_fails_often_enough_is_a_failure() {
+    // k8s-nomad/90: F F F: unknown, unknown, failed.
+    let mut bench = with(1, HealthPolicy::new().startup(probe().failures(3)));
+    for time in [0, 10] {
+        bench.tick(time);
+        assert_eq!(bench.tell(time, answer(0, 1, Startup, Failure)), [""; 0]);
+    }
+    bench.tick(20);
+    let lines = bench.tell(20, answer(0, 1, Startup, Failure));
+    assert!(lines[0].contains("failed by unhealthy"), "{lines:?}");
+}
+
+#[test]
+fn probe_evidence_restarts_no_more_than_max_acted_at_a_time() {
+    let health = HealthPolicy::new().liveness(probe().failures(1)).max_acted(Quantity::Percent(50));
+    let mut bench = with(4, health);
+    bench.tick(10);
+    let lines = bench.tell_all(10, (0..4).map(|replica| answer(replica, 1, Liveness, Failure)));
+    assert_eq!(Bench::commands(lines), ["stop replica 0 incarnation 1", "stop replica 1 incarnation 1"]);
+    // A crash is acted on at once.
+    assert!(bench.tell(11, Event::exited(3, 1, 1))[0].contains("restart in 30s"));
+    bench.tell_all(12, [Event::stopped(0, 1), Event::stopped(1, 1)]);
+    bench.tick(40);
+    // A place is free when a restarted replica is ready.
+    let commands = Bench::commands(bench.tell(41, Event::ready(0, 2)));
+    assert!(commands.contains(&"stop replica 2 incarnation 1".to_owned()), "{commands:?}");
+}
+
+#[test]
+fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
+    let health = HealthPolicy::new().liveness(probe().failures(1)).max_acted(Quantity::Count(1));
+    let mut bench = with(3, health);
+    bench.tick(10);
+    bench.tell_all(10, (0..2).map(|replica| answer(replica, 1, Liveness, Failure)));
+    bench.tick(20);
+    bench.tell(20, answer(1, 1, Liveness, Success));
+    bench.tell(21, Event::stopped(0, 1));
+    bench.tick(40);
+    let commands = Bench::commands(bench.tell(41, Event::ready(0, 2)));
+    assert!(!commands.iter().any(|command| command.starts_with("stop")), "{commands:?}");
+}
+
+#[test]
+fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
+    let mut bench = with(3, HealthPolicy::new().readiness(probe()));
+    bench.tell_all(0, (0..3).map(|replica| answer(replica, 1, Readiness, Success)));
+    bench.tick(10);
+    bench.tell(10, answer(1, 1, Readiness, Unanswered));
+    for time in [20, 30, 40, 50, 60] {
+        bench.tick(time);
+        let answers = [answer(0, 1, Readiness, Success), answer(2, 1, Readiness, Success)];
+        bench.tell_all(time, answers.into_iter().chain([answer(1, 1, Readiness, Unanswered)]));
+    }
+    assert_eq!(bench.set.census().unknown, 0);
+    bench.tick(70);
+    assert_eq!(bench.set.census().unknown, 1);
+    // An answer, even a bad one, is contact.
+    bench.tell(71, answer(1, 1, Readiness, Failure));
+    assert_eq!(bench.set.census().unknown, 0);
+}
