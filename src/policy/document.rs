@@ -43,6 +43,22 @@ pub(crate) struct Settings {
 ///
 /// A policy that exists is valid. It is read from a document with any serde format, or built in code with
 /// [`Policy::builder`]; both check everything. Clones share one compiled form.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Policy, RetryPolicy};
+///
+/// let read: Policy = serde_json::from_str(r#"{"replicas": 3, "retry": {"interval": "30s", "max_duration": "1h"}}"#)?;
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).max_duration(Duration::from_secs(3600));
+/// assert_eq!(read, Policy::builder().replicas(3).retry(retry).build()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The format must be self-describing, such as YAML, TOML or JSON. Unknown keys are mistakes, and one reading
+/// finds every mistake: see [`Policy::read`]. What is legal and surely not meant is told by [`Policy::lint`].
+/// Serialised, a policy is again such a document, of what was set.
+///
+#[doc = include_str!("document.md")]
 #[derive(Clone)]
 pub struct Policy(Arc<Inner>);
 
@@ -73,6 +89,21 @@ impl Policy {
     /// How many replicas the document asks for. A running set may have been scaled since.
     pub fn replicas(&self) -> u32 {
         self.0.settings.replicas
+    }
+
+    /// How failed replicas are restarted; `None` is fail-fast. What `retry: true` stands for is written out.
+    pub fn retry(&self) -> Option<&RetryPolicy> {
+        self.0.settings.retry.as_ref()
+    }
+
+    /// What a failure means for the set.
+    pub fn failure(&self) -> &FailurePolicy {
+        &self.0.settings.failure
+    }
+
+    /// Probes, and when lost contact counts as what.
+    pub fn health(&self) -> &HealthPolicy {
+        &self.0.settings.health
     }
 
     /// Whether this and `other` are the same policy in memory: a cheap first test before comparing.

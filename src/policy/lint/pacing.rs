@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::document::Settings;
-use super::super::ladder::{FAILED_START_FLOOR, Ladder, Pacing, Recovery, UNLIMITED, WindowLimit};
+use super::super::ladder::{FAILED_START_FLOOR, FOREVER, Ladder, Pacing, Recovery, UNLIMITED, WindowLimit};
 use super::super::read::format_duration;
 use super::super::retry::{Backoff, ImmediateFirst, Jitter, RetryPolicy, Rung};
 use super::Lints;
@@ -122,7 +122,7 @@ fn limit(lints: &mut Lints, at: &str, ladder: &Ladder, pacings: &[&Pacing], wind
 fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder) {
     let longest = ladder.stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
     let first = ladder.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
-    let limited = ladder.whole.attempts != UNLIMITED || ladder.whole.any() && ladder.whole.window.is_none();
+    let limited = ladder.whole.attempts != UNLIMITED || ladder.whole.duration != FOREVER;
     // Where delays do not grow and nothing is counted, it does not matter when a streak ends.
     let matters = longest > first || limited || ladder.stages.len() > 1;
     if retry.recover.is_some() && ladder.recovery != Recovery::Never && ladder.recover_after < longest && matters {

@@ -8,7 +8,7 @@ use super::super::ladder::{FOREVER, Ladder};
 use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN};
 use super::super::quantity::Quantity;
 use super::super::read::format_duration;
-use super::super::retry::ImmediateFirst;
+use super::super::retry::{ImmediateFirst, Scope};
 use super::Lints;
 use super::window::least;
 
@@ -76,7 +76,15 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
         );
     }
     if let Some(budget) = failure.budget {
-        if budget.empty == BudgetEmpty::Terminate && budget.restarts < replicas && compiled.correlated.is_none() {
+        // A group restart takes one token, and so does an incident.
+        let alone = settings.retry.as_ref().is_some_and(|retry| {
+            retry.stages.is_empty() && retry.rung.scope.or(failure.scope).unwrap_or_default() == Scope::Replica
+        });
+        if alone
+            && budget.empty == BudgetEmpty::Terminate
+            && budget.restarts < replicas
+            && compiled.correlated.is_none()
+        {
             lints.add(
                 "fatal-budget",
                 path("budget"),

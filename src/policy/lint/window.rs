@@ -40,7 +40,7 @@ impl Pace<'_> {
             return shortest.saturating_mul(restarts.into());
         }
         let count = restarts as usize;
-        let fresh = self.from_the_start(count);
+        let fresh = self.of_a_new_streak(count);
         let mut best = self.sums(count, usize::MAX);
         for total in 1..=count {
             let begun_anew = (1..total)
@@ -53,7 +53,7 @@ impl Pace<'_> {
     }
 
     /// The time of the first 0, 1, 2, ... delays of a streak.
-    fn from_the_start(&self, count: usize) -> Vec<u64> {
+    fn of_a_new_streak(&self, count: usize) -> Vec<u64> {
         let mut sums = self.sums(count, 1);
         if self.immediate {
             sums.insert(0, 0);

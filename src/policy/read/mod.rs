@@ -13,15 +13,15 @@ mod scalars;
 #[cfg(test)]
 mod tests;
 mod value;
-mod walk;
+pub(crate) mod walk;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
 pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};
-pub(crate) use value::{Value, clip};
-pub(crate) use walk::{Fields, Known, Walk};
+pub(crate) use value::Value;
+pub(crate) use walk::Walk;
 
 use super::check;
 use super::document::{OnSuccess, Policy, Settings};
@@ -53,13 +53,13 @@ impl Policy {
 
     fn from_value(value: &Value) -> Result<Self, PolicyError> {
         let mut walk = Walk::new();
-        let policy = Self::walk(&mut walk, value);
+        let policy = Self::read_part(&mut walk, value);
         walk.finish()?;
         policy.ok_or_else(|| PolicyError::new(Vec::new(), 1))
     }
 
     /// Reads a policy that is a part of another document. `None` if anything was wrong with it, and was reported.
-    pub(crate) fn walk(walk: &mut Walk, value: &Value) -> Option<Self> {
+    pub(crate) fn read_part(walk: &mut Walk, value: &Value) -> Option<Self> {
         let before = walk.found();
         if !matches!(value, Value::Map(_)) {
             return walk.expected("a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}", value);

@@ -10,6 +10,11 @@ use crate::policy::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, Limit, OnEvents, Placement, Recover, RetryPolicy, Rung, Scope, Stage,
 };
 
+/// A word and what it stands for.
+type RecoverWord = (&'static str, fn(Option<Duration>) -> Recover);
+/// Likewise.
+type EventWord = (&'static str, fn(OnEvents) -> OnEvents);
+
 /// The policy's own `retry`. What cannot be read still counts as given, so that no rule is said to lack it.
 pub(super) fn policy_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy> {
     match value {
@@ -181,7 +186,7 @@ fn recover(walk: &mut Walk, value: &Value) -> Option<Recover> {
     if let Value::Map(_) = value {
         let fields = walk.fields(value, &keys::RECOVER)?;
         let after = fields.read(walk, "after", Walk::duration);
-        let words: [(&str, fn(Option<Duration>) -> Recover); 3] =
+        let words: [RecoverWord; 3] =
             [("reset", Recover::Reset), ("step", Recover::Step), ("never", |_| Recover::Never)];
         let by = fields.read(walk, "by", |walk, value| walk.word(value, &words, &[]));
         let recover = by.unwrap_or(Recover::Reset)(after);
@@ -194,7 +199,7 @@ fn recover(walk: &mut Walk, value: &Value) -> Option<Recover> {
 }
 
 fn on_events(walk: &mut Walk, value: &Value) -> Option<OnEvents> {
-    let words: [(&str, fn(OnEvents) -> OnEvents); 3] =
+    let words: [EventWord; 3] =
         [("no-capacity", OnEvents::no_capacity), ("interruption", OnEvents::interruption), ("error", OnEvents::error)];
     let (mut events, mut wrong) = (OnEvents::new(), false);
     walk.each(value, |walk, item| match walk.word(item, &words, &[]) {

@@ -22,7 +22,7 @@ impl Walk {
                 Some(duration) => Some(duration),
                 None => self.expected(WHAT, value),
             },
-            Value::Int(number) => {
+            Value::Int(number) if *number >= 0 => {
                 self.problem(format!("a duration needs a unit, such as {number}s or {number}m"));
                 None
             }

@@ -271,8 +271,8 @@ fn a_hostile_document_gives_a_bounded_error() {
 }
 
 #[test]
-fn the_remarks_of_the_table_name_no_key_of_it() {
-    for (field, remark) in keys::DOCUMENT.remarks.iter().chain(keys::RULE.remarks).chain(keys::PROBE.remarks) {
-        assert!(!keys::DOCUMENT.names().contains(field), "{field}: {remark}");
-    }
+fn numbers_of_the_wrong_kind_are_shown_as_they_stand() {
+    assert_eq!(mistake(&json!({"replicas": 3.0})), "replicas: expected a whole number from 0 to 1000000, found 3.0");
+    assert!(mistake(&json!({"min_ready": -5})).ends_with("expected a duration such as 30s, 5m or 1h 30m, found -5"));
+    assert_eq!(mistake(&json!({"min_ready": "585y"})), "min_ready: '585y' is longer than 584 years, the longest");
 }

@@ -30,7 +30,8 @@ impl Value {
             Self::Null => "nothing".into(),
             Self::Bool(flag) => flag.to_string(),
             Self::Int(number) => number.to_string(),
-            Self::Float(number) => number.to_string(),
+            // With its decimals: 3.0 is not 3.
+            Self::Float(number) => format!("{number:?}"),
             Self::Str(text) => format!("'{}'", clip(text)),
             Self::Seq(_) => "a list".into(),
             Self::Map(_) => "a block of keys".into(),

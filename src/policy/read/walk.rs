@@ -191,9 +191,4 @@ impl<'v> Fields<'v> {
         }
         self.read(walk, name, read)
     }
-
-    /// The fields as they stand, for blocks whose keys are the user's own.
-    pub(crate) fn all(&self) -> &'v [(String, Value)] {
-        self.entries
-    }
 }

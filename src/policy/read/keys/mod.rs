@@ -1,11 +1,15 @@
 //! The table of every key of the document. The reader takes the names it knows from it; the schema and the
 //! documentation are made of it.
 
+#![cfg_attr(not(test), allow(dead_code, reason = "the documentation is made in a test, the schema with a feature"))]
+
 use std::ops::RangeInclusive;
 
 mod failure;
 mod health;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 use super::walk::Known;
 
