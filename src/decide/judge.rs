@@ -221,7 +221,8 @@ impl Case<'_> {
         if rules.is_empty() {
             return None;
         }
-        let attempt = |ladder| history.streak_of(ladder).failures.saturating_add(1);
+        // A rule with a streak of its own is reached by the attempts of the policy's streak too.
+        let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
         let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
         if !(self.outcome.start_failed && history.repairing) {
             return rules.first(failure, attempt);

@@ -393,7 +393,9 @@ impl ReplicaSet {
                 Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
                 Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
                 Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                _ => offer(unknown, DeadlineReason::Unknown),
+                Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
+                // A start is bounded by `start_timeout`, seen or not.
+                _ => {}
             }
         }
         if matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown) {

@@ -182,7 +182,11 @@ impl Snapshot {
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {
             return Err(RestoreError::Damaged("a group restarts with a replica that it does not have"));
         }
-        if self.replicas.iter().any(|replica| replica.history.is_live() != replica.phase.is_live()) {
+        let disagrees = |replica: &Replica| match replica.phase {
+            Phase::Stopping => false,
+            phase => phase.is_live() != replica.history.is_live(),
+        };
+        if self.replicas.iter().any(disagrees) {
             return Err(RestoreError::Damaged("a replica is live and not live"));
         }
         Ok(())

@@ -38,11 +38,10 @@ impl ReplicaSet {
 
     /// Lets go what the gates admit, oldest due first.
     pub(super) fn try_starts(&mut self) {
-        self.gate_opens = Timestamp::MAX;
+        self.reopen_gates();
         if self.ending || self.status().is_final() {
             return;
         }
-        self.queue.open();
         loop {
             let replicas = &self.replicas;
             let first = self.queue.first(|lane, due, id| {
@@ -55,6 +54,8 @@ impl ReplicaSet {
                 Admission::Start => {
                     self.queue.pop(lane);
                     self.release(id);
+                    // Every start may have changed what the gates say.
+                    self.reopen_gates();
                 }
                 Admission::Wait(wait) => {
                     self.queue.hold(lane, wait.gate);
@@ -68,13 +69,17 @@ impl ReplicaSet {
             }
         }
         while let Some(id) = self.newly_queued.pop() {
-            let replica = &mut self.replicas[id.index()];
+            let replica = &self.replicas[id.index()];
             if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
-                replica.gate = gate;
                 self.notice(Notice::Waiting(Waiting { replica: id, gate }));
             }
         }
         self.close_incident();
+    }
+
+    fn reopen_gates(&mut self) {
+        self.queue.open();
+        self.gate_opens = Timestamp::MAX;
     }
 
     fn release(&mut self, id: ReplicaId) {

@@ -1,0 +1,90 @@
+//! Random policies, put together from blocks of the document.
+
+use proptest::prelude::*;
+use uphold::Policy;
+
+pub(crate) fn read(text: &str) -> Policy {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// A policy, shown as its document.
+#[derive(Clone)]
+pub(crate) struct Document(pub(crate) Policy);
+
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(&self.0).unwrap_or_default())
+    }
+}
+
+fn one_of(options: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(options)
+}
+
+pub(crate) fn any() -> impl Strategy<Value = Document> {
+    let retry = one_of(&[
+        "",
+        r#""retry": {"interval": "1s"},"#,
+        r#""retry": true,"#,
+        r#""retry": {"interval": "10s", "max_attempts": 3},"#,
+        r#""retry": {"interval": "0s", "max_duration": "5m", "immediate_first": true},"#,
+        r#""retry": {"interval": "2s", "backoff": "exponential", "max_interval": "20s", "jitter": "full",
+            "limit": {"restarts": 3, "within": "1m"}},"#,
+        r#""retry": {"interval": "1s", "jitter": "decorrelated", "max_interval": "30s",
+            "recover": {"after": "20s", "by": "step"}},"#,
+        r#""retry": {"interval": "1s", "stages": [{"max_attempts": 2},
+            {"max_attempts": 2, "interval": "5s", "placement": "elsewhere"},
+            {"max_attempts": 1, "scope": "all", "interval": "10s"}]},"#,
+        r#""retry": {"interval": "1s", "scope": "rest", "max_attempts": 8},"#,
+    ]);
+    let rules = one_of(&[
+        "",
+        r#""rules": [{"when": {"exit_code": 2}, "then": "hold"}],"#,
+        r#""rules": [{"when": {"exit_code": 2}, "then": {"hold": "30s"}},
+            {"when": {"cause": "out-of-memory", "attempts_over": 1}, "then": "degrade"}],"#,
+        r#""rules": [{"name": "spot", "when": {"cause": ["interruption", "node-lost"]}, "then": "retry",
+            "charge": false, "retry": {"interval": "3s", "max_attempts": 4}}],"#,
+        r#""rules": [{"when": {"exit_code": 3}, "then": "terminate"}, {"when": {"exit_code": 2}, "then": "degrade"}],"#,
+    ]);
+    let scope = one_of(&["", "", r#""scope": "all","#, r#""scope": "rest","#]);
+    let exhausted = one_of(&[
+        "",
+        r#""exhausted": "hold","#,
+        r#""exhausted": "terminate","#,
+        r#""exhausted": {"quarantine": "1m"},"#,
+    ]);
+    let gates = one_of(&[
+        "",
+        r#""budget": {"restarts": 2, "per": "1m"},"#,
+        r#""max_concurrent_starts": 1,"#,
+        r#""correlated": {"share": "50%", "within": "30s"},"#,
+        r#""budget": {"restarts": 3, "per": "2m"}, "max_concurrent_starts": "25%",
+            "correlated": {"share": "40%", "within": "10s"},"#,
+    ]);
+    let status = one_of(&[
+        r#""min_available": 1"#,
+        r#""min_available": "50%""#,
+        r#""min_available": "100%", "outage_deadline": "5m""#,
+        r#""min_available": 2, "clear_after": "10s""#,
+    ]);
+    let success = one_of(&["", "", r#""success": "complete","#, r#""success": "failure","#]);
+    let health = one_of(&[
+        "",
+        "",
+        r#""health": {"liveness": {"tcp": {"port": 80}, "interval": "10s", "failures": 2}, "max_acted": "25%"},"#,
+        r#""health": {"readiness": {"tcp": {"port": 80}, "interval": "5s"}, "unknown_after": "15s", "lost_after": "30s"},"#,
+        r#""health": {"startup": {"tcp": {"port": 80}, "interval": "2s"},
+            "liveness": {"tcp": {"port": 80}, "interval": "10s"}, "lost_after": "never"},"#,
+    ]);
+    let timing = one_of(&["", r#""min_ready": "3s", "start_timeout": "30s", "stop_grace": "2s","#]);
+    (0..8u32, retry, rules, scope, exhausted, gates, status, success, health, timing).prop_map(
+        |(replicas, mut retry, rules, scope, exhausted, gates, status, success, health, timing)| {
+            if retry.is_empty() && rules.contains("retry") {
+                retry = r#""retry": {"interval": "1s"},"#;
+            }
+            Document(read(&format!(
+                r#"{{{timing} {success} {retry} {health} "failure": {{{rules} {scope} {exhausted} {gates} {status}}}, "replicas": {replicas}}}"#
+            )))
+        },
+    )
+}

@@ -1,0 +1,344 @@
+//! A world in which a set lives: it obeys commands when a step says so, and remembers what it believes to be live.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use std::time::Duration;
+use uphold::{
+    Cause, Command, Event, Incarnation, Notice, Outcome, Output, Phase, Policy, ProbeKind, ProbeNews, ProbeResult,
+    ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
+};
+
+/// One thing that happens. Replicas are taken modulo what there is.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Up to the next deadline.
+    Wait,
+    /// So many milliseconds, deadlines on the way being served.
+    Pass(u32),
+    /// So many milliseconds without anybody looking.
+    Jump(u32),
+    Start(u32),
+    Ready(u32),
+    NotReady(u32),
+    Crash {
+        replica: u32,
+        code: i32,
+    },
+    Fail {
+        replica: u32,
+        cause: u8,
+    },
+    StartFails(u32),
+    Stop(u32),
+    Lost(u32),
+    Found(u32),
+    Probe {
+        replica: u32,
+        good: bool,
+    },
+    Stale(u32),
+    Scale(u32),
+    Restart(u32),
+    Drain(u32),
+    Reset(u32),
+    RetryNow(u32),
+    LimitStarts(Option<u32>),
+    /// Everything that was commanded comes about.
+    Obey,
+    Observe(u32),
+    Terminate,
+}
+
+pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
+    let replica = 0..10u32;
+    let step = prop_oneof![
+        8 => Just(Step::Wait),
+        4 => (1..40_000u32).prop_map(Step::Pass),
+        1 => (1..400_000u32).prop_map(Step::Jump),
+        3 => replica.clone().prop_map(Step::Start),
+        4 => replica.clone().prop_map(Step::Ready),
+        1 => replica.clone().prop_map(Step::NotReady),
+        6 => (replica.clone(), 0..4i32).prop_map(|(replica, code)| Step::Crash { replica, code }),
+        3 => (replica.clone(), 0..6u8).prop_map(|(replica, cause)| Step::Fail { replica, cause }),
+        2 => replica.clone().prop_map(Step::StartFails),
+        4 => replica.clone().prop_map(Step::Stop),
+        1 => replica.clone().prop_map(Step::Lost),
+        1 => replica.clone().prop_map(Step::Found),
+        4 => (replica.clone(), any::<bool>()).prop_map(|(replica, good)| Step::Probe { replica, good }),
+        1 => replica.clone().prop_map(Step::Stale),
+        1 => (0..9u32).prop_map(Step::Scale),
+        1 => replica.clone().prop_map(Step::Restart),
+        1 => replica.clone().prop_map(Step::Drain),
+        1 => replica.clone().prop_map(Step::Reset),
+        1 => replica.clone().prop_map(Step::RetryNow),
+        1 => proptest::option::of(0..4u32).prop_map(Step::LimitStarts),
+        8 => Just(Step::Obey),
+        1 => replica.prop_map(Step::Observe),
+        (1) => Just(Step::Wait),
+    ];
+    // A set that is terminated early shows little: at most one step in a run terminates it.
+    (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, 0..most)).prop_map(|(mut steps, end)| {
+        if let Some(end) = end.filter(|&end| end < steps.len()) {
+            steps[end] = Step::Terminate;
+        }
+        steps
+    })
+}
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) set: ReplicaSet,
+    pub(crate) now: Timestamp,
+    /// What was handed out, one line each.
+    pub(crate) log: Vec<String>,
+    /// Believed live: every incarnation that was started and whose end was not told.
+    pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
+    /// Restarts that were charged, by replica: when the failure was, or when it was released.
+    pub(crate) restarts: BTreeMap<ReplicaId, Vec<Timestamp>>,
+    pub(crate) ended: Option<Status>,
+    pub(crate) violations: Vec<String>,
+    pub(crate) limited: Option<u32>,
+}
+
+impl World {
+    pub(crate) fn new(policy: Policy, seed: u64) -> Self {
+        let now = Timestamp::from_secs(1000);
+        let mut world = Self {
+            set: ReplicaSet::new(policy, seed, now),
+            now,
+            log: Vec::new(),
+            live: BTreeMap::new(),
+            restarts: BTreeMap::new(),
+            ended: None,
+            violations: Vec::new(),
+            limited: None,
+        };
+        world.wake();
+        world
+    }
+
+    pub(crate) fn wake(&mut self) {
+        self.set.handle_timeout(self.now);
+        self.drain();
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.tell_all(vec![event]);
+    }
+
+    pub(crate) fn tell_all(&mut self, events: Vec<Event>) {
+        for event in &events {
+            let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
+            if let Some((replica, incarnation)) = event.instance().filter(|_| ends) {
+                if self.live.get(&replica) == Some(&incarnation) {
+                    self.live.remove(&replica);
+                }
+            }
+        }
+        self.set.handle_all(self.now, events);
+        self.drain();
+    }
+
+    pub(crate) fn limit_starts(&mut self, most: Option<u32>) {
+        self.limited = most;
+        self.set.limit_starts(self.now, most);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.set.poll_output() {
+            self.log.push(output.to_string());
+            match output {
+                Output::Command(Command::Start(start)) => {
+                    if let Some(live) = self.live.insert(start.replica, start.incarnation) {
+                        self.violations.push(format!("{start:?} while {live} is believed live"));
+                    }
+                    if let Some(ended) = self.ended {
+                        self.violations.push(format!("{start:?} after {ended}"));
+                    }
+                }
+                // Lost, it is replaced without its end being told.
+                Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Cause::NodeLost => {
+                    self.live.remove(&judged.replica);
+                }
+                Output::Notice(Notice::Replica(change)) if !change.phase.is_live() => {
+                    // A stop of one out of contact is given up after lost_after.
+                    self.live.remove(&change.replica);
+                }
+                Output::Notice(Notice::Status(change)) => {
+                    if self.ended.is_some_and(Status::is_final) {
+                        self.violations.push(format!("{change:?} after {:?}", self.ended));
+                    }
+                    if matches!(change.status, Status::Terminating | Status::Terminated | Status::Completed) {
+                        self.ended = Some(change.status);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn pick(&self, replica: u32) -> Option<(ReplicaId, Incarnation, Phase)> {
+        let views: Vec<_> = self.set.replicas().collect();
+        let view = views.get(replica as usize % views.len().max(1))?;
+        Some((view.replica, view.incarnation, view.phase))
+    }
+
+    /// The end of one replica, if it lives.
+    pub(crate) fn crash(&self, replica: u32, code: i32) -> Option<Event> {
+        let (id, incarnation, phase) = self.pick(replica)?;
+        (phase.is_live() && id.0 == replica).then(|| Event::exited(id, incarnation, code))
+    }
+
+    pub(crate) fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Wait => {
+                if let Some(next) = self.set.next_deadline() {
+                    // Not into the far future: a start that is never obeyed times out in 20 minutes.
+                    self.now = self.now.max(next.at.min(self.now + Duration::from_secs(1800)));
+                    self.wake();
+                }
+            }
+            Step::Pass(millis) => {
+                let until = self.now + Duration::from_millis(millis.into());
+                while let Some(next) = self.set.next_deadline().filter(|next| next.at <= until) {
+                    self.now = self.now.max(next.at);
+                    self.wake();
+                }
+                self.now = until;
+                self.wake();
+            }
+            Step::Jump(millis) => {
+                self.now = self.now + Duration::from_millis(millis.into());
+                self.wake();
+            }
+            Step::Obey => self.obey(),
+            Step::Scale(replicas) => self.tell(Event::Scale(replicas)),
+            Step::LimitStarts(most) => self.limit_starts(most),
+            Step::Terminate => self.tell(Event::Terminate),
+            Step::Reset(9) => self.tell(Event::Reset(Selection::All)),
+            Step::RetryNow(9) => self.tell(Event::RetryNow(Selection::All)),
+            Step::RetryNow(8) => self.tell(Event::RetryNow(Selection::Cause(Cause::Error))),
+            Step::Start(replica)
+            | Step::Ready(replica)
+            | Step::NotReady(replica)
+            | Step::Crash { replica, .. }
+            | Step::Fail { replica, .. }
+            | Step::StartFails(replica)
+            | Step::Stop(replica)
+            | Step::Lost(replica)
+            | Step::Found(replica)
+            | Step::Probe { replica, .. }
+            | Step::Stale(replica)
+            | Step::Restart(replica)
+            | Step::Drain(replica)
+            | Step::Reset(replica)
+            | Step::RetryNow(replica)
+            | Step::Observe(replica) => {
+                if let Some((id, incarnation, phase)) = self.pick(replica) {
+                    self.take_one(step, id, incarnation, phase);
+                }
+            }
+        }
+    }
+
+    fn take_one(&mut self, step: &Step, id: ReplicaId, incarnation: Incarnation, phase: Phase) {
+        let event = match *step {
+            Step::Start(_) => Event::started(id, incarnation),
+            Step::Ready(_) => Event::ready(id, incarnation),
+            Step::NotReady(_) => Event::not_ready(id, incarnation),
+            Step::Crash { code: 0, .. } => Event::exited(id, incarnation, 0),
+            Step::Crash { code, .. } => Event::exited(id, incarnation, code),
+            Step::Fail { cause: 0, .. } => Event::signalled(id, incarnation, Signal::KILL),
+            Step::Fail { cause, .. } => {
+                Event::failed(id, incarnation, Cause::BUILT_IN[usize::from(cause) % Cause::BUILT_IN.len()].clone())
+            }
+            Step::StartFails(_) if phase == Phase::Starting => Event::start_failed(id, incarnation, Cause::NoCapacity),
+            Step::Stop(_) => Event::stopped(id, incarnation),
+            Step::Lost(_) => Event::lost(id, incarnation),
+            Step::Found(_) => Event::found(id, incarnation),
+            Step::Probe { good, .. } => {
+                let result = if good { ProbeResult::Success } else { ProbeResult::Failure };
+                for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
+                    self.tell(Event::Probed(ProbeNews { replica: id, incarnation, probe, result, at: None }));
+                }
+                return;
+            }
+            Step::Stale(_) => Event::exited(id, Incarnation(incarnation.0.saturating_sub(1)), 1),
+            Step::Restart(_) => Event::Restart(id),
+            Step::Drain(_) => Event::Drain(id),
+            Step::Reset(_) => Event::Reset(Selection::Replica(id)),
+            Step::RetryNow(_) => Event::RetryNow(Selection::Replica(id)),
+            Step::Observe(_) => return self.observe_without(id),
+            _ => return,
+        };
+        self.tell(event);
+    }
+
+    /// A complete list, but for one replica that it does not show.
+    fn observe_without(&mut self, hidden: ReplicaId) {
+        let listed: Vec<_> = self
+            .live
+            .iter()
+            .filter(|(id, _)| **id != hidden)
+            .map(|(&replica, &incarnation)| uphold::Observed {
+                replica,
+                incarnation,
+                state: uphold::InstanceState::Running,
+            })
+            .collect();
+        self.set.observe(self.now, &listed);
+        self.drain();
+    }
+
+    /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
+    fn obey(&mut self) {
+        for view in self.set.replicas().collect::<Vec<_>>() {
+            match view.phase {
+                Phase::Starting | Phase::Running => self.tell(Event::ready(view.replica, view.incarnation)),
+                Phase::Stopping => self.tell(Event::stopped(view.replica, view.incarnation)),
+                Phase::Unknown => self.tell(Event::found(view.replica, view.incarnation)),
+                _ => {}
+            }
+            if view.phase.is_live() && view.phase != Phase::Stopping {
+                for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
+                    let (replica, incarnation) = (view.replica, view.incarnation);
+                    let result = ProbeResult::Success;
+                    self.tell(Event::Probed(ProbeNews { replica, incarnation, probe, result, at: None }));
+                }
+            }
+        }
+    }
+
+    /// From now on everything succeeds: until nothing but probes and a person is waited for.
+    pub(crate) fn make_peace(&mut self) {
+        let until = self.now + Duration::from_secs(40_000);
+        while self.now < until && !self.is_at_rest() {
+            self.obey();
+            let next = self.set.next_deadline().map_or(until, |next| next.at);
+            self.now = self.now.max(next.min(until));
+            self.wake();
+        }
+    }
+
+    /// Nothing is missing but what only a person brings back.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let status = self.set.status();
+        if status.is_final() {
+            return true;
+        }
+        let settled = |view: uphold::ReplicaView| match view.phase {
+            Phase::Ready | Phase::Completed | Phase::Removed => true,
+            Phase::Quarantined => view.due.is_none(),
+            Phase::Waiting => view.gate == Some(uphold::Gate::Hold) && view.due.is_none(),
+            _ => false,
+        };
+        status != Status::Terminating && self.set.replicas().all(settled)
+    }
+}
+
+/// The outcome of a crash, for tests that judge by hand.
+pub(crate) fn _outcome(at: Timestamp) -> Outcome {
+    Outcome::exited(1, at)
+}
