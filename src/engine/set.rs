@@ -392,7 +392,10 @@ impl ReplicaSet {
             let id = ReplicaId(index);
             match self.replica(id).phase {
                 phase if phase.is_up() => self.stop(id, After::Remove),
-                Phase::Stopping => self.replica_mut(id).after = After::Remove,
+                Phase::Stopping => {
+                    self.replica_mut(id).after = After::Remove;
+                    self.recount(id);
+                }
                 Phase::Waiting | Phase::Quarantined => self.enter(id, After::Remove),
                 _ => {}
             }
@@ -546,6 +549,7 @@ impl ReplicaSet {
         if replica.phase == Phase::Stopping {
             replica.after = After::Start;
             replica.due = now;
+            replica.gate = Gate::Backoff;
         } else {
             let mut history = replica.history.clone();
             history.renew();

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use std::time::Duration;
 use uphold::{
-    Cause, Command, Event, Incarnation, Notice, Outcome, Output, Phase, Policy, ProbeKind, ProbeNews, ProbeResult,
-    ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
+    Cause, Command, Event, Incarnation, Notice, Output, Phase, Policy, ProbeKind, ProbeNews, ProbeResult, ReplicaId,
+    ReplicaSet, Selection, Signal, Status, Timestamp,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -94,8 +94,6 @@ pub(crate) struct World {
     pub(crate) log: Vec<String>,
     /// Believed live: every incarnation that was started and whose end was not told.
     pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
-    /// Restarts that were charged, by replica: when the failure was, or when it was released.
-    pub(crate) restarts: BTreeMap<ReplicaId, Vec<Timestamp>>,
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
     pub(crate) limited: Option<u32>,
@@ -109,7 +107,6 @@ impl World {
             now,
             log: Vec::new(),
             live: BTreeMap::new(),
-            restarts: BTreeMap::new(),
             ended: None,
             violations: Vec::new(),
             limited: None,
@@ -315,6 +312,8 @@ impl World {
     pub(crate) fn make_peace(&mut self) {
         let until = self.now + Duration::from_secs(40_000);
         while self.now < until && !self.is_at_rest() {
+            // Twice: what is found again is up, and then it is ready.
+            self.obey();
             self.obey();
             let next = self.set.next_deadline().map_or(until, |next| next.at);
             self.now = self.now.max(next.min(until));
@@ -336,9 +335,4 @@ impl World {
         };
         status != Status::Terminating && self.set.replicas().all(settled)
     }
-}
-
-/// The outcome of a crash, for tests that judge by hand.
-pub(crate) fn _outcome(at: Timestamp) -> Outcome {
-    Outcome::exited(1, at)
 }
