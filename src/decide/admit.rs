@@ -261,17 +261,18 @@ impl Policy {
         let Some(incident) = &mut set.incident else { return };
         match &mut incident.stage {
             Stage::Holding { level, not_before, canary } => {
-                if *canary != Some(replica) {
-                    return;
+                let was_canary = *canary == Some(replica);
+                if was_canary {
+                    *canary = None;
                 }
-                *canary = None;
                 match became {
+                    // Any replica that comes up shows that the cause is gone.
                     StartBecame::Up => incident.stage = Stage::RESUMING,
-                    StartBecame::Failed { retry } => {
+                    StartBecame::Failed { retry } if was_canary => {
                         *level = level.saturating_add(1);
                         *not_before = retry;
                     }
-                    StartBecame::Gone => {}
+                    StartBecame::Failed { .. } | StartBecame::Gone => {}
                 }
             }
             stage @ Stage::Resuming { .. } => stage.decided(),
@@ -304,6 +305,13 @@ impl SetHistory {
     pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
         if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = &mut self.incident {
             canary.get_or_insert(replica);
+        }
+    }
+
+    /// The incident is charged once: what its members took of the budget before it was recognised is given back.
+    pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
+        if let Some(budget) = policy.compiled().budget {
+            self.bucket.refund(budget, tokens);
         }
     }
 

@@ -64,7 +64,8 @@ impl Policy {
 
         let mut deadline = None;
         if set.end.is_none() && raw != Status::Completed {
-            let down = raw == Status::Outage || (raw == Status::Pending && set.failed);
+            // Before the set was up, an outage counts from the first failure.
+            let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
             let blind = census.available.saturating_add(census.unknown) >= need;
             let keeps_for = compiled.ladders[0].recover_after;
             let lasted = set.outage.run(down, down && blind, keeps_for, now);

@@ -53,6 +53,11 @@ impl Bucket {
         Err(now.plus_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
+    /// Gives tokens back.
+    pub(crate) fn refund(&mut self, budget: CompiledBudget, tokens: u32) {
+        self.spent = self.spent.saturating_sub(u128::from(tokens) * u128::from(budget.per));
+    }
+
     /// The same tokens spent of another budget.
     pub(crate) fn rescaled(mut self, before: CompiledBudget, after: CompiledBudget, now: Timestamp) -> Self {
         if (before.restarts, before.per) != (after.restarts, after.per) {

@@ -90,6 +90,8 @@ struct Undo {
     at: Timestamp,
     ladder: u16,
     before: Streak,
+    /// Its restart takes a token of the budget.
+    charged: bool,
 }
 
 pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
@@ -271,12 +273,12 @@ impl History {
     }
 
     /// Keeps what an incident recognised within `within` of now would give back.
-    pub(super) fn remember_undo(&mut self, at: Timestamp, within: u64, ladder: u16, before: Streak) {
+    pub(super) fn remember_undo(&mut self, at: Timestamp, within: u64, ladder: u16, before: Streak, charged: bool) {
         let undo = &mut self.detail_mut().undo;
         while undo.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
             undo.pop_front();
         }
-        undo.push_back(Undo { at, ladder, before });
+        undo.push_back(Undo { at, ladder, before, charged });
     }
 
     /// When it failed before, if that is less than `within` ago. Known only where incidents are watched for.
@@ -285,26 +287,28 @@ impl History {
         (now.nanos_since(last) < within).then_some(last)
     }
 
-    /// Gives back what failures younger than `within` charged. Whether there was anything to give back.
-    pub(crate) fn undo(&mut self, now: Timestamp, within: u64) -> bool {
-        let Some(detail) = &mut self.detail else { return false };
+    /// Gives back what failures younger than `within` charged. How many of them were charged.
+    pub(crate) fn undo(&mut self, now: Timestamp, within: u64) -> u32 {
+        let Some(detail) = &mut self.detail else { return 0 };
         let mut since = None;
-        while let Some(last) = detail.undo.back().copied() {
-            detail.undo.pop_back();
-            if now.nanos_since(last.at) < within {
-                if last.ladder == 0 {
-                    self.streak = last.before;
-                } else if let Some(streak) = detail.streaks.get_mut(usize::from(last.ladder) - 1) {
-                    *streak = last.before;
-                }
-                since = Some(last.at);
+        let mut charged = 0;
+        while let Some(last) = detail.undo.pop_back().filter(|last| now.nanos_since(last.at) < within) {
+            let streak = match last.ladder {
+                0 => Some(&mut self.streak),
+                ladder => detail.streaks.get_mut(usize::from(ladder) - 1),
+            };
+            if let Some(streak) = streak {
+                charged += u32::from(last.charged);
+                *streak = last.before;
             }
+            since = Some(last.at);
         }
+        detail.undo.clear();
         if let Some(since) = since {
             detail.windows.iter_mut().for_each(|window| window.uncount_since(since));
             self.counts_on_start = false;
         }
-        since.is_some()
+        charged
     }
 
     /// Moves every time by the same amount, when the clock of the state turns out to be ahead.

@@ -197,7 +197,7 @@ impl Case<'_> {
             }
         };
         if let Some(correlated) = compiled.correlated.filter(|_| self.surroundings.incident.is_none()) {
-            history.remember_undo(self.outcome.at, correlated.within, place, before);
+            history.remember_undo(self.outcome.at, correlated.within, place, before, decision.charged);
         }
         history.set_streak(place, streak);
 

@@ -67,8 +67,11 @@ impl ReplicaSet {
         for id in members {
             let now = self.now;
             let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
-            let replica = self.replica_mut(id);
-            replica.history.undo(now, within);
+            let replica = &mut self.replicas[id.index()];
+            let charged = replica.history.undo(now, within);
+            // What is still waiting has taken no token yet.
+            let waits = replica.kind == (StartKind::Restart { charged: true }) && !replica.phase.is_up();
+            self.set.refund(&self.policy, charged.saturating_sub(u32::from(waits)));
             if matches!(replica.kind, StartKind::Restart { .. }) {
                 replica.kind = StartKind::Restart { charged: false };
             }

@@ -94,7 +94,9 @@ impl ReplicaSet {
 
     /// Commands a start. `place`: how it counts among the concurrent starts.
     pub(super) fn start(&mut self, id: ReplicaId, place: Option<Marks>) {
-        let on_trial = self.set.has_incident() && self.replica(id).kind != StartKind::Requested;
+        // What an operator starts is no part of a batch, but shows as well as a canary that the cause is gone.
+        let requested = self.replica(id).kind == StartKind::Requested;
+        let on_trial = self.set.is_holding() || (self.set.has_incident() && !requested);
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         let incarnation = self.policy.start(&mut replica.history, now);

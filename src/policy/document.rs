@@ -106,6 +106,11 @@ impl Policy {
         &self.0.settings.health
     }
 
+    /// How many restarts may be under way at once in a set of `desired` replicas; `None`: no cap.
+    pub fn max_concurrent_starts(&self, desired: u32) -> Option<u32> {
+        self.compiled().max_concurrent_starts.map(|cap| cap.of_rounded_down(desired).max(1))
+    }
+
     /// Whether this and `other` are the same policy in memory: a cheap first test before comparing.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
