@@ -21,11 +21,12 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
                 "a process ends by an exit code or by a signal, never by both: the rule never matches",
                 "write two rules",
             );
-        } else if waits_for_itself(rule) {
+        } else if settings.retry.is_none() && waits_for_itself(rule) {
             lints.add(
                 "unreachable-attempts",
                 format!("{at}.when.attempts_over"),
-                "a rule with its own `retry` counts its own streak, which begins only when it matches: it never does",
+                "a rule with its own `retry` counts its own streak and that of the policy's `retry`, which there is none of: it \
+                 never matches",
                 "take `retry` out of this rule, or `attempts_over`",
             );
         } else if let Some(shadow) = shadowed_by(rule, &rules[..index]) {
@@ -244,8 +245,14 @@ mod tests {
             let retry = json!({"interval": "1s", "max_attempts": 9});
             rules(json!([{"when": {"attempts_over": over}, "then": "retry", "retry": retry}]))
         };
-        warns(rule(1), "failure.rules[0].when.attempts_over unreachable-attempts");
-        is_quiet(rule(0));
+        let without_retry = |over| {
+            let mut document = rule(over);
+            document.as_object_mut().unwrap().remove("retry");
+            document
+        };
+        warns(without_retry(1), "failure.rules[0].when.attempts_over unreachable-attempts");
+        is_quiet(without_retry(0));
+        is_quiet(rule(1));
     }
 
     #[test]
