@@ -320,11 +320,10 @@ impl SetHistory {
         self.recent.take_members()
     }
 
-    /// No canary before this: where an incident makes restarts wait that were due at once.
-    pub(crate) fn incident_not_before(&self) -> Option<Timestamp> {
-        match self.incident?.stage {
-            Stage::Holding { not_before, canary: None, .. } => Some(not_before),
-            Stage::Holding { .. } | Stage::Resuming { .. } => None,
+    /// The next canary may be tried at once.
+    pub(crate) fn hurry_canary(&mut self, now: Timestamp) {
+        if let Some(Incident { stage: Stage::Holding { not_before, .. }, .. }) = &mut self.incident {
+            *not_before = now.min(*not_before);
         }
     }
 }

@@ -8,12 +8,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{ProbeKind, ProbeNews, ProbeResult};
-use super::output::{Command, ProbeRequest};
-use super::replica::{Marks, Phase};
-use super::set::ReplicaSet;
-use crate::decide::{Outcome, ReplicaId};
-use crate::policy::{Cause, CompiledProbe, CompiledProbes, Policy};
+use super::event::ProbeKind;
+use crate::decide::ReplicaId;
+use crate::policy::{CompiledProbe, CompiledProbes, Policy};
 use crate::time::Timestamp;
 
 /// What is known from probes.
@@ -21,36 +18,36 @@ use crate::time::Timestamp;
 #[serde(default)]
 pub(crate) struct Health {
     /// By replica; empty where the policy has no probes.
-    lines: Vec<Lines>,
+    pub(super) lines: Vec<Lines>,
     /// Replicas that probe evidence alone is restarting.
     pub(crate) acted: u32,
     /// Replicas whose probe has failed and that wait for a place to be restarted.
-    waiting: BTreeSet<ReplicaId>,
+    pub(super) waiting: BTreeSet<ReplicaId>,
 }
 
 /// What is known from the probes of one replica.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Lines {
-    startup: Line,
-    readiness: Line,
-    liveness: Line,
+pub(super) struct Lines {
+    pub(super) startup: Line,
+    pub(super) readiness: Line,
+    pub(super) liveness: Line,
 }
 
 /// What is known from one probe of one replica.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Line {
+pub(super) struct Line {
     /// When to ask next; never: it is not asked.
     #[serde(with = "crate::decide::never")]
-    next: Timestamp,
+    pub(super) next: Timestamp,
     /// When it was asked and has not answered yet.
     #[serde(with = "crate::decide::never")]
-    asked: Timestamp,
+    pub(super) asked: Timestamp,
     /// How many answers in a row were the same.
-    run: u32,
+    pub(super) run: u32,
     /// What they were.
-    good: bool,
+    pub(super) good: bool,
     /// What it counts as: changed only by enough equal answers in a row.
-    passed: bool,
+    pub(super) passed: bool,
 }
 
 impl Default for Line {
@@ -60,13 +57,13 @@ impl Default for Line {
 }
 
 impl Line {
-    fn begin(probe: Option<CompiledProbe>, at: Timestamp) -> Self {
+    pub(super) fn begin(probe: Option<CompiledProbe>, at: Timestamp) -> Self {
         let next = probe.map_or(Timestamp::MAX, |probe| at.plus_nanos(probe.initial_delay));
         Self { next, ..Self::default() }
     }
 
     /// Takes an answer; whether it counts as passed or failed now, if that is news.
-    fn answer(&mut self, good: bool, probe: CompiledProbe) -> Option<bool> {
+    pub(super) fn answer(&mut self, good: bool, probe: CompiledProbe) -> Option<bool> {
         self.run = if self.good == good { self.run.saturating_add(1) } else { 1 };
         self.good = good;
         let enough = self.run >= if good { probe.successes } else { probe.failures };
@@ -75,7 +72,7 @@ impl Line {
 }
 
 impl Lines {
-    fn line(&mut self, kind: ProbeKind) -> &mut Line {
+    pub(super) fn line(&mut self, kind: ProbeKind) -> &mut Line {
         match kind {
             ProbeKind::Startup => &mut self.startup,
             ProbeKind::Readiness => &mut self.readiness,
@@ -83,14 +80,14 @@ impl Lines {
         }
     }
 
-    fn next(&self) -> Timestamp {
+    pub(super) fn next(&self) -> Timestamp {
         self.startup.next.min(self.readiness.next).min(self.liveness.next)
     }
 }
 
-const KINDS: [ProbeKind; 3] = [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness];
+pub(super) const KINDS: [ProbeKind; 3] = [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness];
 
-fn probe_of(probes: &CompiledProbes, kind: ProbeKind) -> Option<CompiledProbe> {
+pub(super) fn probe_of(probes: &CompiledProbes, kind: ProbeKind) -> Option<CompiledProbe> {
     match kind {
         ProbeKind::Startup => probes.startup,
         ProbeKind::Readiness => probes.readiness,
@@ -108,7 +105,7 @@ impl Health {
         }
     }
 
-    fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
+    pub(super) fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
         self.lines.get_mut(id.index())
     }
 
@@ -119,161 +116,6 @@ impl Health {
                 line.next = by(line.next);
                 line.asked = by(line.asked);
             }
-        }
-    }
-}
-
-impl ReplicaSet {
-    /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
-    pub(super) fn begin_probes(&mut self, id: ReplicaId, at: Timestamp) {
-        let probes = self.policy.compiled().probes;
-        let Some(lines) = self.health.lines(id) else { return };
-        *lines = Lines { startup: Line::begin(probes.startup, at), ..Lines::default() };
-        if probes.startup.is_none() {
-            lines.readiness = Line::begin(probes.readiness, at);
-            lines.liveness = Line::begin(probes.liveness, at);
-        }
-    }
-
-    /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
-    pub(super) fn renew_probes(&mut self, id: ReplicaId) {
-        let phase = self.replica(id).phase;
-        if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {
-            return;
-        }
-        let was_ready = phase == Phase::Ready;
-        let (probes, now) = (self.policy.compiled().probes, self.now);
-        self.begin_probes(id, now);
-        if let Some(lines) = self.health.lines(id).filter(|_| was_ready) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
-            lines.liveness = Line::begin(probes.liveness, now);
-        }
-        self.update_readiness(id, now);
-    }
-
-    pub(super) fn end_probes(&mut self, id: ReplicaId) {
-        if let Some(lines) = self.health.lines(id) {
-            *lines = Lines::default();
-            self.health.waiting.remove(&id);
-            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-        }
-    }
-
-    /// Whether the probes, where there are any, call it ready.
-    pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
-        let probes = &self.policy.compiled().probes;
-        let Some(lines) = self.health.lines.get(id.index()) else { return true };
-        (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
-    }
-
-    pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
-        self.health.lines.get(id.index()).map_or(Timestamp::MAX, Lines::next)
-    }
-
-    /// Asks what is due. A probe that has not answered the last time is not asked twice at once.
-    pub(super) fn probe_due(&mut self, id: ReplicaId) {
-        let probes = self.policy.compiled().probes;
-        let now = self.now;
-        for kind in KINDS {
-            let Some(probe) = probe_of(&probes, kind) else { continue };
-            let Some(line) = self.health.lines(id).map(|lines| lines.line(kind)) else { return };
-            if line.next > now {
-                continue;
-            }
-            // What was missed while nobody called is not made up for.
-            let late = now.nanos_since(line.next);
-            line.next = line.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
-            let asked = line.asked;
-            if let Some(unanswered) = asked.known() {
-                self.lost(id, unanswered);
-                continue;
-            }
-            line.asked = now;
-            let incarnation = self.incarnation(id);
-            let timeout = std::time::Duration::from_nanos(probe.timeout);
-            self.command(Command::Probe(ProbeRequest { replica: id, incarnation, probe: kind, timeout }));
-        }
-        self.retime(id);
-    }
-
-    pub(super) fn probed(&mut self, news: ProbeNews) {
-        let id = news.replica;
-        let at = self.when(news.at);
-        let probes = self.policy.compiled().probes;
-        let Some(probe) = probe_of(&probes, news.probe) else { return };
-        let Some(line) = self.health.lines(id).map(|lines| lines.line(news.probe)) else { return };
-        if line.next.is_never() {
-            return;
-        }
-        let asked = std::mem::replace(&mut line.asked, Timestamp::MAX);
-        let good = match news.result {
-            ProbeResult::Success => true,
-            ProbeResult::Failure => false,
-            ProbeResult::Unanswered => {
-                self.lost(id, asked.known().unwrap_or(at));
-                return;
-            }
-        };
-        let verdict = line.answer(good, probe);
-        match (news.probe, verdict) {
-            (_, None) => {}
-            (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
-            (ProbeKind::Readiness, Some(passed)) => {
-                line.passed = passed;
-                self.update_readiness(id, at);
-            }
-            (ProbeKind::Liveness, Some(true)) => {
-                // Well again before anything was done about it.
-                self.health.waiting.remove(&id);
-                self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            }
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
-                if self.replica(id).phase != Phase::Unknown {
-                    self.health.waiting.insert(id);
-                    self.replica_mut(id).marks.set(Marks::UNHEALTHY);
-                    self.act_on_probes();
-                }
-            }
-        }
-    }
-
-    fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
-        let probes = self.policy.compiled().probes;
-        if let Some(lines) = self.health.lines(id) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line::begin(probes.readiness, at);
-            lines.liveness = Line::begin(probes.liveness, at);
-        }
-        self.update_readiness(id, at);
-        self.retime(id);
-    }
-
-    /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
-    pub(super) fn act_on_probes(&mut self) {
-        let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
-        while self.health.acted < most && !self.ending {
-            let Some(id) = self.health.waiting.pop_first() else { return };
-            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
-                continue;
-            }
-            let outcome = Outcome::failed(Cause::Unhealthy, self.now);
-            self.correlate_one(id, &outcome);
-            self.fail(id, &outcome, true);
-            if self.replica(id).after == super::replica::After::Start {
-                self.replica_mut(id).marks.set(Marks::ACTED);
-                self.health.acted += 1;
-            }
-        }
-    }
-
-    /// Its place among those that probe evidence restarts is free again.
-    pub(super) fn free_acted(&mut self, id: ReplicaId) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if marks.has(Marks::ACTED) {
-            marks.clear(Marks::ACTED);
-            self.health.acted -= 1;
         }
     }
 }

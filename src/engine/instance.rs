@@ -1,9 +1,10 @@
 //! News of instances: what each event and each time-out of a replica means.
 
+use super::deadline::{Deadline, DeadlineReason};
 use super::event::{Ended, Event, News};
 use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Stop};
 use super::replica::{After, Marks, Phase, Standing};
-use super::set::{Deadline, DeadlineReason, Lost, ReplicaSet};
+use super::set::{Lost, ReplicaSet};
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
 use crate::policy::Cause;
 use crate::policy::ladder::FOREVER;

@@ -1,17 +1,22 @@
 //! Depth 2: [`ReplicaSet`], a state machine without a clock and without I/O, on top of depth 1.
 
+mod counting;
+mod deadline;
 mod deadlines;
 mod event;
 mod failures;
 mod group;
+mod grouping;
 mod health;
 mod instance;
 mod observe;
 mod operator;
 mod output;
+mod probing;
 mod queue;
 mod replace;
 mod replica;
+mod scaling;
 mod set;
 mod snapshot;
 mod starts;
@@ -20,6 +25,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use deadline::{Deadline, DeadlineReason};
 pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
 pub use observe::{InstanceState, Observed};
 pub use output::{
@@ -27,6 +33,6 @@ pub use output::{
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
 pub use replica::Phase;
-pub use set::{Deadline, DeadlineReason, ReplicaSet};
+pub use set::ReplicaSet;
 pub use snapshot::{RestoreError, Snapshot};
 pub use summary::{NextAction, ReplicaView, Summary};

@@ -86,6 +86,8 @@ impl ReplicaSet {
         if matches!(selection, Selection::All) && !self.has_ended() {
             // The dependency is back: nothing is held for a canary any more.
             self.set.close_incident();
+        } else if matches!(selection, Selection::Cause(_)) {
+            self.set.hurry_canary(self.now);
         }
         for id in self.selected(selection) {
             let now = self.now;

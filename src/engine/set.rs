@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::Event;
 use super::group::Group;
-use super::output::{Command, Notice, Output, ReplicaChange, StatusChange};
+use super::output::{Command, Notice, Output, StatusChange};
 use super::queue::Queue;
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{After, Marks, Phase, Replica};
 use super::tally::Tally;
 use crate::decide::{Assessment, Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
-use crate::policy::{MAX_REPLICAS, Policy};
+use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// A set of replicas under one policy.
@@ -94,71 +95,6 @@ pub(crate) struct Lost {
     pub(crate) was: Phase,
     /// Declared `node-lost` but for the blindness of the set.
     pub(crate) overdue: bool,
-}
-
-/// When [`ReplicaSet::handle_timeout`] would do something, and why.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct Deadline {
-    /// When.
-    pub at: Timestamp,
-    /// Why.
-    pub why: DeadlineReason,
-    /// Whose it is; `None`: the set's.
-    pub replica: Option<ReplicaId>,
-}
-
-/// Why a set wants to be woken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub enum DeadlineReason {
-    /// Nothing was commanded yet: the first `handle_timeout` begins.
-    Begin,
-    /// A start is due.
-    StartDue,
-    /// A start has not come about in time.
-    StartTimeout,
-    /// A replica has been ready for `min_ready`.
-    MinReady,
-    /// A replica that was asked to stop has not, and is killed.
-    Kill,
-    /// A start that runs but is not ready gives its place among the concurrent starts away.
-    SlotTimeout,
-    /// A start of an incident has run for long enough to count as up.
-    Trial,
-    /// A replica out of contact becomes unknown.
-    Unknown,
-    /// An unknown replica is declared lost.
-    NodeLost,
-    /// A probe is due.
-    Probe,
-    /// A quarantine or a hold ends.
-    HoldEnds,
-    /// A gate opens: a token of the budget, or the next canary.
-    Gate,
-    /// An outage has lasted for `outage_deadline`, or an alarm for `clear_after`.
-    Status,
-}
-
-impl DeadlineReason {
-    /// A word for logs.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Begin => "begin",
-            Self::StartDue => "start-due",
-            Self::StartTimeout => "start-timeout",
-            Self::MinReady => "min-ready",
-            Self::Kill => "kill",
-            Self::SlotTimeout => "slot-timeout",
-            Self::Trial => "trial",
-            Self::Unknown => "unknown",
-            Self::NodeLost => "node-lost",
-            Self::Probe => "probe",
-            Self::HoldEnds => "hold-ends",
-            Self::Gate => "gate",
-            Self::Status => "status",
-        }
-    }
 }
 
 impl ReplicaSet {
@@ -434,149 +370,6 @@ impl ReplicaSet {
         self.outputs.push_back(Output::Notice(notice));
     }
 
-    /// Puts a replica into a phase, with all that follows from it for the counts.
-    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
-        let now = self.now;
-        let replica = self.replica_mut(id);
-        let was = replica.phase;
-        if was == phase {
-            return;
-        }
-        replica.phase = phase;
-        replica.since = now;
-        let incarnation = replica.history.incarnation();
-        match (was.is_live(), phase.is_live()) {
-            (false, true) => self.census.live += 1,
-            (true, false) => self.census.live -= 1,
-            _ => {}
-        }
-        self.recount(id);
-        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
-    }
-
-    /// Brings the census up to date with a replica that has changed.
-    pub(super) fn recount(&mut self, id: ReplicaId) {
-        let wanted = id.0 < self.desired;
-        let replica = self.replica_mut(id);
-        let awaits = match replica.phase {
-            Phase::Waiting => replica.gate != Gate::Hold,
-            Phase::Stopping => replica.after == After::Start,
-            _ => false,
-        };
-        let awaited = replica.marks.has(Marks::AWAITING);
-        match (awaited, awaits) {
-            (false, true) => {
-                replica.marks.set(Marks::AWAITING);
-                self.awaiting += 1;
-            }
-            (true, false) => {
-                replica.marks.clear(Marks::AWAITING);
-                self.awaiting -= 1;
-            }
-            _ => {}
-        }
-        let replica = self.replica_mut(id);
-        let stands = if wanted { replica.stands() } else { Standing::None };
-        let stood = std::mem::replace(&mut replica.standing, stands);
-        if stood == stands {
-            return;
-        }
-        if let Some(count) = count_of(&mut self.census, stood) {
-            *count -= 1;
-        }
-        if let Some(count) = count_of(&mut self.census, stands) {
-            *count += 1;
-        }
-        if !wanted && self.replica(id).marks.has(Marks::JOINING) {
-            self.replica_mut(id).marks.clear(Marks::JOINING);
-            self.census.joining -= 1;
-        }
-    }
-
-    /// A ready replica counts as available from now on: what it failed before is over.
-    pub(super) fn make_available(&mut self, id: ReplicaId) {
-        if id.0 >= self.desired || self.replica(id).standing == Standing::Available {
-            return;
-        }
-        let replica = self.replica_mut(id);
-        replica.marks.clear(Marks::FAILED);
-        replica.marks.clear(Marks::REQUESTED);
-        replica.marks.set(Marks::WAS_AVAILABLE);
-        let joining = replica.marks.has(Marks::JOINING);
-        replica.marks.clear(Marks::JOINING);
-        let stood = std::mem::replace(&mut replica.standing, Standing::Available);
-        if let Some(count) = count_of(&mut self.census, stood) {
-            *count -= 1;
-        }
-        self.census.available += 1;
-        if joining {
-            self.census.joining -= 1;
-        }
-    }
-
-    /// Sets how many replicas are asked for: new slots wait for their first start, surplus ones are removed.
-    pub(super) fn rescale(&mut self, desired: u32) {
-        let desired = desired.min(MAX_REPLICAS);
-        let before = std::mem::replace(&mut self.desired, desired);
-        let joins = before > 0 && self.set.has_been_up();
-        for index in before..desired {
-            let id = ReplicaId(index);
-            if id.index() == self.replicas.len() {
-                self.replicas.push(Replica::new(self.seed, id, self.now));
-                self.deadlines.grow(self.replicas.len());
-                self.health.grow(&self.policy, self.replicas.len());
-            } else {
-                self.revive(id);
-            }
-            if joins {
-                self.replica_mut(id).marks.set(Marks::JOINING);
-                self.census.joining += 1;
-            }
-            self.recount(id);
-            self.retime(id);
-        }
-        for index in (desired..before).rev() {
-            self.remove(ReplicaId(index));
-        }
-    }
-
-    /// A slot that was removed is wanted again: all is new but the number of its next incarnation.
-    fn revive(&mut self, id: ReplicaId) {
-        let now = self.now;
-        let replica = self.replica_mut(id);
-        let kept = replica.marks.only(Marks::AWAITING).and(replica.marks.only(Marks::LOST));
-        replica.marks = kept;
-        if replica.phase == Phase::Stopping {
-            replica.after = After::Start;
-            replica.due = now;
-            replica.gate = Gate::Backoff;
-        } else {
-            let mut history = replica.history.clone();
-            history.renew();
-            *replica = Replica { history, marks: kept, ..Replica::new(0, id, now) };
-            self.notice_phase(id);
-        }
-        self.replica_mut(id).kind = crate::decide::StartKind::First;
-        self.replica_mut(id).placement = crate::policy::Placement::Same;
-    }
-
-    fn notice_phase(&mut self, id: ReplicaId) {
-        let replica = self.replica(id);
-        let (incarnation, phase) = (replica.history.incarnation(), replica.phase);
-        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
-    }
-
-    pub(super) fn remove(&mut self, id: ReplicaId) {
-        match self.replica(id).phase {
-            phase if phase.is_up() => self.stop(id, After::Remove),
-            Phase::Stopping => self.replica_mut(id).after = After::Remove,
-            Phase::Removed => {}
-            _ => self.enter(id, After::Remove),
-        }
-        self.leave_group(id);
-        self.recount(id);
-    }
-
     pub(super) fn incarnation(&self, id: ReplicaId) -> Incarnation {
         self.replica(id).history.incarnation()
     }
@@ -589,19 +382,5 @@ impl ReplicaSet {
             Phase::Waiting => Some(replica.gate),
             _ => None,
         }
-    }
-}
-
-fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
-    match standing {
-        Standing::Available => Some(&mut census.available),
-        Standing::Completed => Some(&mut census.completed),
-        Standing::GivenUp => Some(&mut census.given_up),
-        Standing::Failed => Some(&mut census.failed),
-        Standing::NotReady => Some(&mut census.not_ready),
-        Standing::Unknown => Some(&mut census.unknown),
-        Standing::Requested => Some(&mut census.requested),
-        Standing::Fresh => Some(&mut census.fresh),
-        Standing::None => None,
     }
 }

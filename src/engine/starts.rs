@@ -39,7 +39,8 @@ impl ReplicaSet {
     /// Lets go what the gates admit, oldest due first.
     pub(super) fn try_starts(&mut self) {
         self.reopen_gates();
-        if self.ending || self.status().is_final() {
+        if self.queue.is_empty() || self.ending || self.status().is_final() {
+            self.close_incident();
             return;
         }
         loop {

@@ -98,9 +98,8 @@ pub struct NextAction {
 impl ReplicaSet {
     /// Every replica that is asked for, or still being stopped, in order.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaView> + '_ {
-        (0..).map(ReplicaId).zip(&self.replicas).filter_map(|(id, replica)| {
-            (id.0 < self.desired || replica.phase != Phase::Removed).then(|| self.view(id, replica))
-        })
+        let shown = |(id, replica): &(ReplicaId, &Replica)| id.0 < self.desired || replica.phase != Phase::Removed;
+        (0..).map(ReplicaId).zip(&self.replicas).filter(shown).map(|(id, replica)| self.view(id, replica))
     }
 
     /// One replica; `None` if the set never had it.

@@ -35,6 +35,6 @@ pub use quantity::Quantity;
 pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
 
-pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
+pub(crate) use compile::{CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::MAX_REPLICAS;
 pub(crate) use layout::Layout;

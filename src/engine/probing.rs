@@ -1,0 +1,165 @@
+//! Probes at work: when to ask, and what follows from the answers.
+
+use super::event::{ProbeKind, ProbeNews, ProbeResult};
+use super::health::{KINDS, Line, Lines, probe_of};
+use super::output::{Command, ProbeRequest};
+use super::replica::{Marks, Phase};
+use super::set::ReplicaSet;
+use crate::decide::{Outcome, ReplicaId};
+use crate::policy::Cause;
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
+    pub(super) fn begin_probes(&mut self, id: ReplicaId, at: Timestamp) {
+        let probes = self.policy.compiled().probes;
+        let Some(lines) = self.health.lines(id) else { return };
+        *lines = Lines { startup: Line::begin(probes.startup, at), ..Lines::default() };
+        if probes.startup.is_none() {
+            lines.readiness = Line::begin(probes.readiness, at);
+            lines.liveness = Line::begin(probes.liveness, at);
+        }
+    }
+
+    /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
+    pub(super) fn renew_probes(&mut self, id: ReplicaId) {
+        let phase = self.replica(id).phase;
+        if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {
+            return;
+        }
+        let was_ready = phase == Phase::Ready;
+        let (probes, now) = (self.policy.compiled().probes, self.now);
+        self.begin_probes(id, now);
+        if let Some(lines) = self.health.lines(id).filter(|_| was_ready) {
+            lines.startup = Line { passed: true, ..Line::default() };
+            lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
+            lines.liveness = Line::begin(probes.liveness, now);
+        }
+        self.update_readiness(id, now);
+    }
+
+    pub(super) fn end_probes(&mut self, id: ReplicaId) {
+        if let Some(lines) = self.health.lines(id) {
+            *lines = Lines::default();
+            self.health.waiting.remove(&id);
+            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
+        }
+    }
+
+    /// Whether the probes, where there are any, call it ready.
+    pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
+        let probes = &self.policy.compiled().probes;
+        let Some(lines) = self.health.lines.get(id.index()) else { return true };
+        (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
+    }
+
+    pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
+        self.health.lines.get(id.index()).map_or(Timestamp::MAX, Lines::next)
+    }
+
+    /// Asks what is due. A probe that has not answered the last time is not asked twice at once.
+    pub(super) fn probe_due(&mut self, id: ReplicaId) {
+        let probes = self.policy.compiled().probes;
+        let now = self.now;
+        for kind in KINDS {
+            let Some(probe) = probe_of(&probes, kind) else { continue };
+            let Some(line) = self.health.lines(id).map(|lines| lines.line(kind)) else { return };
+            if line.next > now {
+                continue;
+            }
+            // What was missed while nobody called is not made up for.
+            let late = now.nanos_since(line.next);
+            line.next = line.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
+            let asked = line.asked;
+            if let Some(unanswered) = asked.known() {
+                self.lost(id, unanswered);
+                continue;
+            }
+            line.asked = now;
+            let incarnation = self.incarnation(id);
+            let timeout = std::time::Duration::from_nanos(probe.timeout);
+            self.command(Command::Probe(ProbeRequest { replica: id, incarnation, probe: kind, timeout }));
+        }
+        self.retime(id);
+    }
+
+    pub(super) fn probed(&mut self, news: ProbeNews) {
+        let id = news.replica;
+        let at = self.when(news.at);
+        let probes = self.policy.compiled().probes;
+        let Some(probe) = probe_of(&probes, news.probe) else { return };
+        let Some(line) = self.health.lines(id).map(|lines| lines.line(news.probe)) else { return };
+        if line.next.is_never() {
+            return;
+        }
+        let asked = std::mem::replace(&mut line.asked, Timestamp::MAX);
+        let good = match news.result {
+            ProbeResult::Success => true,
+            ProbeResult::Failure => false,
+            ProbeResult::Unanswered => {
+                self.lost(id, asked.known().unwrap_or(at));
+                return;
+            }
+        };
+        let verdict = line.answer(good, probe);
+        match (news.probe, verdict) {
+            (_, None) => {}
+            (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
+            (ProbeKind::Readiness, Some(passed)) => {
+                line.passed = passed;
+                self.update_readiness(id, at);
+            }
+            (ProbeKind::Liveness, Some(true)) => {
+                // Well again before anything was done about it.
+                self.health.waiting.remove(&id);
+                self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
+            }
+            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
+                if self.replica(id).phase != Phase::Unknown {
+                    self.health.waiting.insert(id);
+                    self.replica_mut(id).marks.set(Marks::UNHEALTHY);
+                    self.act_on_probes();
+                }
+            }
+        }
+    }
+
+    fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
+        let probes = self.policy.compiled().probes;
+        if let Some(lines) = self.health.lines(id) {
+            lines.startup = Line { passed: true, ..Line::default() };
+            lines.readiness = Line::begin(probes.readiness, at);
+            lines.liveness = Line::begin(probes.liveness, at);
+        }
+        self.update_readiness(id, at);
+        self.retime(id);
+    }
+
+    /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
+    pub(super) fn act_on_probes(&mut self) {
+        let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
+        while self.health.acted < most && !self.ending {
+            let Some(id) = self.health.waiting.pop_first() else { return };
+            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
+            if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
+                continue;
+            }
+            let outcome = Outcome::failed(Cause::Unhealthy, self.now);
+            self.correlate_one(id, &outcome);
+            self.fail(id, &outcome, true);
+            if self.replica(id).after == super::replica::After::Start {
+                self.replica_mut(id).marks.set(Marks::ACTED);
+                self.health.acted += 1;
+            }
+        }
+    }
+
+    /// Its place among those that probe evidence restarts is free again.
+    pub(super) fn free_acted(&mut self, id: ReplicaId) {
+        let marks = &mut self.replicas[id.index()].marks;
+        if marks.has(Marks::ACTED) {
+            marks.clear(Marks::ACTED);
+            self.health.acted -= 1;
+        }
+    }
+}

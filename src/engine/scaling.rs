@@ -1,0 +1,72 @@
+//! How many replicas are asked for.
+
+use super::output::{Notice, ReplicaChange};
+use super::replica::{After, Marks, Phase, Replica};
+use super::set::ReplicaSet;
+use crate::decide::{Gate, ReplicaId, StartKind};
+use crate::policy::{MAX_REPLICAS, Placement};
+
+impl ReplicaSet {
+    /// Sets how many replicas are asked for: new slots wait for their first start, surplus ones are removed.
+    pub(super) fn rescale(&mut self, desired: u32) {
+        let desired = desired.min(MAX_REPLICAS);
+        let before = std::mem::replace(&mut self.desired, desired);
+        let joins = before > 0 && self.set.has_been_up();
+        for index in before..desired {
+            let id = ReplicaId(index);
+            if id.index() == self.replicas.len() {
+                self.replicas.push(Replica::new(self.seed, id, self.now));
+                self.deadlines.grow(self.replicas.len());
+                self.health.grow(&self.policy, self.replicas.len());
+            } else {
+                self.revive(id);
+            }
+            if joins {
+                self.replica_mut(id).marks.set(Marks::JOINING);
+                self.census.joining += 1;
+            }
+            self.recount(id);
+            self.retime(id);
+        }
+        for index in (desired..before).rev() {
+            self.remove(ReplicaId(index));
+        }
+    }
+
+    /// A slot that was removed is wanted again: all is new but the number of its next incarnation.
+    fn revive(&mut self, id: ReplicaId) {
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        let kept = replica.marks.only(Marks::AWAITING).and(replica.marks.only(Marks::LOST));
+        replica.marks = kept;
+        if replica.phase == Phase::Stopping {
+            replica.after = After::Start;
+            replica.due = now;
+            replica.gate = Gate::Backoff;
+        } else {
+            let mut history = replica.history.clone();
+            history.renew();
+            *replica = Replica { history, marks: kept, ..Replica::new(0, id, now) };
+            self.notice_phase(id);
+        }
+        self.replica_mut(id).kind = StartKind::First;
+        self.replica_mut(id).placement = Placement::Same;
+    }
+
+    fn notice_phase(&mut self, id: ReplicaId) {
+        let replica = self.replica(id);
+        let (incarnation, phase) = (replica.history.incarnation(), replica.phase);
+        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
+    }
+
+    pub(super) fn remove(&mut self, id: ReplicaId) {
+        match self.replica(id).phase {
+            phase if phase.is_up() => self.stop(id, After::Remove),
+            Phase::Stopping => self.replica_mut(id).after = After::Remove,
+            Phase::Removed => {}
+            _ => self.enter(id, After::Remove),
+        }
+        self.leave_group(id);
+        self.recount(id);
+    }
+}
