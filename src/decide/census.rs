@@ -41,6 +41,7 @@ pub struct Census {
 
 impl Census {
     /// How many replicas are asked for.
+    #[inline]
     pub const fn desired(&self) -> u32 {
         self.available
             .saturating_add(self.completed)
@@ -53,6 +54,7 @@ impl Census {
     }
 
     /// Replicas that are missing through no wish of an operator.
+    #[inline]
     pub(crate) const fn lost(&self) -> u32 {
         self.given_up.saturating_add(self.failed).saturating_add(self.not_ready).saturating_add(self.unknown)
     }

@@ -203,11 +203,13 @@ impl History {
         self.started_at = Timestamp::MAX;
     }
 
+    #[inline]
     pub(super) fn draw(&self) -> u64 {
         jitter::draw(self.stream, self.incarnation.0)
     }
 
     /// The streak of a ladder, 0 being the policy's own.
+    #[inline]
     pub(super) fn streak_of(&self, ladder: u16) -> Streak {
         if ladder == 0 {
             return self.streak;
@@ -216,6 +218,7 @@ impl History {
         streaks.get(usize::from(ladder) - 1).copied().unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak) {
         if ladder == 0 {
             self.streak = streak;
@@ -247,6 +250,7 @@ impl History {
     }
 
     /// What `ready_for` nanoseconds ready take back, in every streak.
+    #[inline]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let ladders = &policy.compiled().ladders;
         self.streak.recover(&ladders[0], ready_for);
@@ -257,9 +261,9 @@ impl History {
         }
     }
 
+    #[inline]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
-        let place = Cause::BUILT_IN.iter().position(|built_in| built_in == cause);
-        self.last = LastFailure { cause: place.map_or(u8::MAX, |place| place as u8 + 1), exit };
+        self.last = LastFailure { cause: cause.place() as u8 + 1, exit };
         if let Cause::Named(name) = cause {
             self.remember_name(name);
         }

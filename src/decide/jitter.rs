@@ -32,6 +32,7 @@ pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
 }
 
 /// The delay of this level under `pacing`; `previous` is the delay before it in the streak, 0 if there is none.
+#[inline]
 pub(crate) fn delay(pacing: &Pacing, level: u32, previous: u64, draw: u64) -> u64 {
     let nominal = pacing.nominal(level);
     let delay = match pacing.jitter {

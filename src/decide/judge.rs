@@ -10,9 +10,7 @@ use super::ids::Incarnation;
 use super::jitter;
 use super::outcome::Outcome;
 use super::streak::Streak;
-use super::verdict::{
-    Decision, DecisionReason, Degrade, Hold, Ignored, MatchedRule, Nearest, Restart, UsedUp, Verdict,
-};
+use super::verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, Nearest, Restart, UsedUp, Verdict};
 use crate::policy::ladder::{FAILED_START_FLOOR, FOREVER, Ladder, Limits, UNLIMITED};
 use crate::policy::rule_index::Failure;
 use crate::policy::{Cause, Exhausted, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
@@ -105,12 +103,30 @@ impl Policy {
         let case = Case { policy: self, outcome, surroundings, floor };
         if outcome.is_success() {
             match self.compiled().success {
-                OnSuccess::Complete => return Ok(case.decision(Verdict::Complete, DecisionReason::Success)),
+                OnSuccess::Complete => {
+                    return Ok(case.decision(Ruling::new(Verdict::Complete, DecisionReason::Success)));
+                }
                 OnSuccess::Restart => return Ok(case.restart_after_success(history)),
                 OnSuccess::Failure => {}
             }
         }
         Ok(case.judge(history))
+    }
+}
+
+/// What is decided, without what it is decided of.
+#[derive(Clone, Copy)]
+struct Ruling {
+    verdict: Verdict,
+    reason: DecisionReason,
+    charged: bool,
+    used_up: Option<UsedUp>,
+    nearest: Option<Nearest>,
+}
+
+impl Ruling {
+    fn new(verdict: Verdict, reason: DecisionReason) -> Self {
+        Self { verdict, reason, charged: false, used_up: None, nearest: None }
     }
 }
 
@@ -128,11 +144,12 @@ impl Case<'_> {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
 
-    fn decision(&self, verdict: Verdict, reason: DecisionReason) -> Decision {
+    /// A decision about a success, which belongs to no streak.
+    fn decision(&self, ruling: Ruling) -> Decision {
         Decision {
-            delay: verdict.due().map_or(Duration::ZERO, |due| due.since(self.outcome.at)),
-            verdict,
-            reason,
+            ended_at: self.outcome.at,
+            verdict: ruling.verdict,
+            reason: ruling.reason,
             rule: None,
             attempt: 0,
             max_attempts: None,
@@ -151,7 +168,7 @@ impl Case<'_> {
         let (draw, failures) = (history.draw(), history.streak.failures);
         let (delay, _) = self.next_delay(ladder, &mut history.streak, draw);
         history.streak.failures = failures;
-        self.decision(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success)
+        self.decision(Ruling::new(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success))
     }
 
     fn restart(&self, ladder: &Ladder, stage: u16, delay: u64) -> Verdict {
@@ -176,20 +193,20 @@ impl Case<'_> {
         let mut streak = history.streak_of(place);
         let before = streak;
         let attempt = streak.failures.saturating_add(1);
-        let mut decision = match matched.map(|matched| matched.then) {
+        let ruling = match matched.map(|matched| matched.then) {
             None if !compiled.retries || (!repaired && !wants(compiled.on_events, self.cause())) => {
-                self.decision(Verdict::Terminate, DecisionReason::FailFast)
+                Ruling::new(Verdict::Terminate, DecisionReason::FailFast)
             }
-            Some(RuleAction::Terminate) => self.decision(Verdict::Terminate, DecisionReason::Rule),
+            Some(RuleAction::Terminate) => Ruling::new(Verdict::Terminate, DecisionReason::Rule),
             // A number of attempts is a limit, and an incident uses up no limit.
             Some(RuleAction::Degrade) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
                 streak.failures = attempt;
-                self.decision(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
+                Ruling::new(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
             }
             Some(RuleAction::Hold(duration)) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
                 streak.failures = attempt;
                 let until = duration.map(|duration| self.outcome.at + duration);
-                self.decision(Verdict::Hold(Hold { until }), DecisionReason::Rule)
+                Ruling::new(Verdict::Hold(Hold { until }), DecisionReason::Rule)
             }
             None | Some(RuleAction::Retry | RuleAction::Degrade | RuleAction::Hold(_)) => {
                 let charge = matched.is_none_or(|matched| matched.charge);
@@ -197,17 +214,24 @@ impl Case<'_> {
             }
         };
         if let Some(correlated) = compiled.correlated.filter(|_| self.surroundings.incident.is_none()) {
-            history.remember_undo(self.outcome.at, correlated.within, place, before, decision.charged);
+            history.remember_undo(self.outcome.at, correlated.within, place, before, ruling.charged);
         }
         history.set_streak(place, streak);
 
-        decision.attempt = attempt;
-        decision.stage = streak.stage;
-        decision.max_attempts = (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts);
-        decision.rule = rule
-            .zip(matched)
-            .map(|(index, matched)| MatchedRule { index, name: matched.named.then(|| matched.key.clone()) });
-        decision
+        Decision {
+            verdict: ruling.verdict,
+            reason: ruling.reason,
+            rule: matched.map(|matched| matched.shown.clone()),
+            attempt,
+            max_attempts: (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts),
+            stage: streak.stage,
+            charged: ruling.charged,
+            used_up: ruling.used_up,
+            nearest: ruling.nearest,
+            ended_at: self.outcome.at,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        }
     }
 
     /// Whether an incident overrules a rule that gives up after so many attempts.
@@ -233,7 +257,7 @@ impl Case<'_> {
         })
     }
 
-    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, streak: &mut Streak, charge: bool) -> Decision {
+    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, streak: &mut Streak, charge: bool) -> Ruling {
         let at = self.outcome.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
         let limited = self.surroundings.incident.is_none() && (charge || place != 0);
@@ -252,7 +276,7 @@ impl Case<'_> {
                     };
                 if !waits_for_room {
                     streak.failures = streak.failures.saturating_add(1);
-                    return Decision { used_up: Some(used_up), ..self.exhausted() };
+                    return Ruling { used_up: Some(used_up), ..self.exhausted() };
                 }
                 waits = true;
                 room = self.room_from(history, ladder, streak.stage);
@@ -279,7 +303,7 @@ impl Case<'_> {
             }
         }
         let nearest = if limited { self.nearest(history, ladder, streak) } else { None };
-        Decision { charged, nearest, ..self.decision(self.restart(ladder, streak.stage, delay), reason) }
+        Ruling { charged, nearest, ..Ruling::new(self.restart(ladder, streak.stage, delay), reason) }
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
@@ -349,14 +373,14 @@ impl Case<'_> {
             .unwrap_or(self.outcome.at)
     }
 
-    fn exhausted(&self) -> Decision {
+    fn exhausted(&self) -> Ruling {
         let verdict = match self.policy.compiled().exhausted {
             Exhausted::Terminate => Verdict::Terminate,
             Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
             Exhausted::Hold => Verdict::Hold(Hold { until: None }),
             Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
         };
-        self.decision(verdict, DecisionReason::Exhausted)
+        Ruling::new(verdict, DecisionReason::Exhausted)
     }
 
     /// The limit of which the smallest part is left.
@@ -395,6 +419,9 @@ impl Case<'_> {
 }
 
 fn count_in_windows(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
+    if policy.compiled().windows == 0 {
+        return;
+    }
     let ladder = &policy.compiled().ladders[usize::from(ladder)];
     for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
         history.window_mut(limit.slot).count(limit, at);

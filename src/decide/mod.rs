@@ -27,4 +27,4 @@ pub use judge::Surroundings;
 pub use outcome::Outcome;
 pub use set_history::SetHistory;
 pub use status::{EndReason, Status, StatusReason};
-pub use verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, MatchedRule, Nearest, Restart, UsedUp, Verdict};
+pub use verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, Nearest, Restart, UsedUp, Verdict};

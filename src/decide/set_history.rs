@@ -126,6 +126,7 @@ impl SetHistory {
     }
 
     /// Whether an incident holds restarts back until a canary is up.
+    #[inline]
     pub fn is_holding(&self) -> bool {
         self.incident.is_some_and(|incident| incident.is_holding())
     }
@@ -165,6 +166,7 @@ impl SetHistory {
         self.incident = None;
     }
 
+    #[inline]
     pub(crate) fn has_incident(&self) -> bool {
         self.incident.is_some()
     }
@@ -173,10 +175,12 @@ impl SetHistory {
         self.up
     }
 
+    #[inline]
     pub(crate) fn shown(&self) -> (Status, StatusReason, Timestamp) {
         (self.shown.status, self.shown.reason, self.shown.since)
     }
 
+    #[inline]
     pub(crate) fn canary(&self) -> Option<ReplicaId> {
         match self.incident?.stage {
             Stage::Holding { canary, .. } => canary,

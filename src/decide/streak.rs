@@ -50,6 +50,7 @@ impl Default for Streak {
 
 impl Streak {
     /// What `ready_for` nanoseconds ready without a break take back.
+    #[inline]
     pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
         if ready_for < ladder.recover_after {
             return;

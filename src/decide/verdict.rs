@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::policy::{Cause, Exit, Placement, Scope};
+use crate::policy::{Cause, Exit, MatchedRule, Placement, Scope};
 use crate::time::Timestamp;
 
 /// What becomes of a replica whose incarnation ended.
@@ -85,7 +85,7 @@ pub struct Decision {
     /// Why.
     pub reason: DecisionReason,
     /// The rule that matched; `None`: no rule, the policy's own `retry` or the lack of it.
-    pub rule: Option<MatchedRule>,
+    pub rule: Option<Arc<MatchedRule>>,
     /// Which failure of its streak this is, from 1; 0 for exit code 0, which belongs to no streak.
     pub attempt: u32,
     /// How many restarts the streak may have, where that is limited.
@@ -98,30 +98,18 @@ pub struct Decision {
     pub used_up: Option<UsedUp>,
     /// The limit that is nearest to being used up after this decision.
     pub nearest: Option<Nearest>,
-    /// From the end of the incarnation to `due`.
-    pub delay: Duration,
+    /// When the incarnation ended: delays count from then.
+    pub ended_at: Timestamp,
     /// What was judged: the cause.
     pub cause: Cause,
     /// What was judged: exit code or signal.
     pub exit: Option<Exit>,
 }
 
-/// The rule that matched a failure.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct MatchedRule {
-    /// Its place in the list, from 0.
-    pub index: u16,
-    /// Its name, where it has one.
-    pub name: Option<Arc<str>>,
-}
-
-impl fmt::Display for MatchedRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.index),
-        }
+impl Decision {
+    /// From the end of the incarnation to the next start, where that has a time; else zero.
+    pub fn delay(&self) -> Duration {
+        self.verdict.due().map_or(Duration::ZERO, |due| due.since(self.ended_at))
     }
 }
 
@@ -228,10 +216,10 @@ impl fmt::Display for Decision {
         }
         match &self.verdict {
             Verdict::Restart(restart) => {
-                if self.delay.is_zero() {
+                if self.delay().is_zero() {
                     f.write_str("; restart at once")?;
                 } else {
-                    write!(f, "; restart in {:?}", self.delay)?;
+                    write!(f, "; restart in {:?}", self.delay())?;
                 }
                 match restart.scope {
                     Scope::Replica => {}
@@ -242,10 +230,10 @@ impl fmt::Display for Decision {
                     f.write_str(", elsewhere")?;
                 }
             }
-            Verdict::Hold(Hold { until: Some(_) }) => write!(f, "; held for {:?}", self.delay)?,
+            Verdict::Hold(Hold { until: Some(_) }) => write!(f, "; held for {:?}", self.delay())?,
             Verdict::Hold(Hold { until: None }) => f.write_str("; held until an operator acts")?,
             Verdict::Degrade(Degrade { until: Some(_) }) => {
-                write!(f, "; given up, one trial start in {:?}", self.delay)?;
+                write!(f, "; given up, one trial start in {:?}", self.delay())?;
             }
             Verdict::Degrade(Degrade { until: None }) => f.write_str("; given up, the rest serve on")?,
             Verdict::Terminate => f.write_str("; the set is terminated")?,

@@ -7,6 +7,7 @@ use crate::decide::{Census, Gate, ReplicaId};
 
 impl ReplicaSet {
     /// Puts a replica into a phase, with all that follows from it for the counts.
+    #[inline]
     pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
         let now = self.now;
         let replica = self.replica_mut(id);
@@ -27,6 +28,7 @@ impl ReplicaSet {
     }
 
     /// Brings the census up to date with a replica that has changed.
+    #[inline]
     pub(super) fn recount(&mut self, id: ReplicaId) {
         let wanted = id.0 < self.desired;
         let replica = self.replica_mut(id);

@@ -32,11 +32,13 @@ impl Deadlines {
     }
 
     /// The earliest deadline, and whose it is.
+    #[inline]
     pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId)> {
         self.heap.first().map(|entry| (entry.at, entry.replica))
     }
 
     /// Sets the deadline of a replica; "never" takes it away.
+    #[inline]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
         let place = self.places[replica.index()];
         if place == NOWHERE {
@@ -64,6 +66,7 @@ impl Deadlines {
         }
     }
 
+    #[inline]
     fn rise(&mut self, mut place: usize) {
         let entry = self.heap[place];
         while place > 0 {
@@ -93,6 +96,7 @@ impl Deadlines {
         self.put(place, entry);
     }
 
+    #[inline]
     fn put(&mut self, place: usize, entry: Entry) {
         self.heap[place] = entry;
         self.places[entry.replica.index()] = place as u32;

@@ -200,11 +200,13 @@ impl ReplicaSet {
     }
 
     /// What a start that was under way has become: its places are free again.
+    #[inline]
     pub(super) fn decided(&mut self, id: ReplicaId, became: StartBecame) {
         self.release_places(id);
         self.trial_decided(id, became);
     }
 
+    #[inline]
     fn release_places(&mut self, id: ReplicaId) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::IN_FLIGHT) {
@@ -231,6 +233,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
+    #[inline]
     pub(super) fn trial_decided(&mut self, id: ReplicaId, became: StartBecame) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::ON_TRIAL) {

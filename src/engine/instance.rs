@@ -52,11 +52,13 @@ impl ReplicaSet {
     }
 
     /// When something happened: never in the future.
+    #[inline]
     pub(super) fn when(&self, at: Option<Timestamp>) -> Timestamp {
         at.unwrap_or(self.now).min(self.now)
     }
 
     /// Why news of this instance changes nothing, if so.
+    #[inline]
     fn unbelievable(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoredWhy> {
         let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoredWhy::Unheard) };
         let current = replica.history.incarnation();
@@ -187,6 +189,7 @@ impl ReplicaSet {
     }
 
     /// A replica without an instance goes on to what comes next.
+    #[inline]
     pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
         self.end_probes(id);
@@ -253,9 +256,13 @@ impl ReplicaSet {
         self.declare_overdue();
     }
 
+    #[inline]
     pub(super) fn forget_lost(&mut self, id: ReplicaId) {
-        self.replica_mut(id).marks.clear(Marks::LOST);
-        self.lost.remove(&id);
+        let marks = &mut self.replicas[id.index()].marks;
+        if marks.has(Marks::LOST) {
+            marks.clear(Marks::LOST);
+            self.lost.remove(&id);
+        }
     }
 
     /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
@@ -340,12 +347,14 @@ impl ReplicaSet {
     }
 
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
+    #[inline]
     pub(super) fn retime(&mut self, id: ReplicaId) {
         let at = self.timer(id).at;
         self.deadlines.set(id, at);
     }
 
     /// The next deadline of one replica.
+    #[inline]
     fn timer(&self, id: ReplicaId) -> Deadline {
         let compiled = self.policy.compiled();
         let replica = self.replica(id);

@@ -38,6 +38,7 @@ impl ReplicaSet {
         self.update_readiness(id, now);
     }
 
+    #[inline]
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
         if let Some(lines) = self.health.lines(id) {
             *lines = Lines::default();
@@ -53,6 +54,7 @@ impl ReplicaSet {
         (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
     }
 
+    #[inline]
     pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
         self.health.lines.get(id.index()).map_or(Timestamp::MAX, Lines::next)
     }
@@ -136,7 +138,11 @@ impl ReplicaSet {
     }
 
     /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
+    #[inline]
     pub(super) fn act_on_probes(&mut self) {
+        if self.health.waiting.is_empty() {
+            return;
+        }
         let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
         while self.health.acted < most && !self.ending {
             let Some(id) = self.health.waiting.pop_first() else { return };

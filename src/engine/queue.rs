@@ -41,6 +41,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.iter().all(BinaryHeap::is_empty)
     }
@@ -50,6 +51,7 @@ impl Queue {
     }
 
     /// Lets every lane be tried again.
+    #[inline]
     pub(crate) fn open(&mut self) {
         self.held = [None; 4];
     }

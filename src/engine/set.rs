@@ -175,6 +175,7 @@ impl ReplicaSet {
     }
 
     /// The next output; `None` when all are drained. The queue keeps its capacity.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -240,6 +241,7 @@ impl ReplicaSet {
         self.set.end_reason().is_some() || self.status().is_final()
     }
 
+    #[inline]
     pub(super) fn begin_mutation(&mut self, now: Timestamp) {
         debug_assert!(
             self.outputs.is_empty() || !self.begun,
@@ -256,6 +258,7 @@ impl ReplicaSet {
     }
 
     /// What is due precedes what arrives at the same instant.
+    #[inline]
     fn run_due(&mut self) {
         loop {
             let replica = self.deadlines.earliest().filter(|(at, _)| *at <= self.now);
@@ -354,18 +357,22 @@ impl ReplicaSet {
         }
     }
 
+    #[inline]
     pub(super) fn replica(&self, id: ReplicaId) -> &Replica {
         &self.replicas[id.index()]
     }
 
+    #[inline]
     pub(super) fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {
         &mut self.replicas[id.index()]
     }
 
+    #[inline]
     pub(super) fn command(&mut self, command: Command) {
         if self.begun { self.outputs.push_back(Output::Command(command)) } else { self.withheld.push(command) }
     }
 
+    #[inline]
     pub(super) fn notice(&mut self, notice: Notice) {
         self.outputs.push_back(Output::Notice(notice));
     }

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::output::IgnoredWhy;
 use crate::decide::{Census, Decision, Status, Verdict};
-use crate::policy::Cause;
 use crate::time::Timestamp;
 
 const STATUSES: [Status; 7] = [
@@ -47,8 +46,9 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    #[inline]
     pub(crate) fn judged(&mut self, decision: &Decision, failed: bool) {
-        let place = place_of(&decision.cause);
+        let place = decision.cause.place();
         if failed {
             self.failures[place] += 1;
         } else {
@@ -79,6 +79,7 @@ impl Tally {
     }
 
     /// Counts the time that has passed since the census was last like this.
+    #[inline]
     pub(crate) fn pass_time(&mut self, census: &Census, now: Timestamp) {
         let passed = u128::from(now.nanos_since(self.as_of));
         self.available_nanos = self.available_nanos.saturating_add(passed * u128::from(census.available));
@@ -115,18 +116,4 @@ impl Tally {
 
 fn index(status: Status) -> usize {
     STATUSES.iter().position(|known| *known == status).unwrap_or(0)
-}
-
-fn place_of(cause: &Cause) -> usize {
-    match cause {
-        Cause::Error => 0,
-        Cause::Interruption => 1,
-        Cause::NoCapacity => 2,
-        Cause::OutOfMemory => 3,
-        Cause::StartTimeout => 4,
-        Cause::Unhealthy => 5,
-        Cause::NodeLost => 6,
-        Cause::StartError => 7,
-        Cause::Named(_) => 8,
-    }
 }

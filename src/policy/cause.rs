@@ -68,6 +68,21 @@ impl Cause {
         Self::StartError,
     ];
 
+    /// Its place in [`Cause::BUILT_IN`]; the one after the last for a name of the user's own.
+    pub(crate) const fn place(&self) -> usize {
+        match self {
+            Self::Error => 0,
+            Self::Interruption => 1,
+            Self::NoCapacity => 2,
+            Self::OutOfMemory => 3,
+            Self::StartTimeout => 4,
+            Self::Unhealthy => 5,
+            Self::NodeLost => 6,
+            Self::StartError => 7,
+            Self::Named(_) => 8,
+        }
+    }
+
     /// The cause of that name: a built-in one, or the user's own.
     ///
     /// # Errors
@@ -133,6 +148,7 @@ mod tests {
     fn every_built_in_cause_reads_its_own_word() {
         for cause in Cause::BUILT_IN {
             assert_eq!(cause.as_str().parse::<Cause>().unwrap(), cause);
+            assert_eq!(Cause::BUILT_IN[cause.place()], cause);
         }
     }
 

@@ -110,6 +110,7 @@ impl Pacing {
     }
 
     /// The delay of this level, from 0, before jitter; capped.
+    #[inline]
     pub(crate) fn nominal(&self, level: u32) -> u64 {
         let delay = match &self.growth {
             Growth::Constant => self.interval,
@@ -199,6 +200,7 @@ impl Ladder {
     }
 
     /// The stage of that index, or the last one.
+    #[inline]
     pub(crate) fn stage(&self, index: u16) -> &CompiledStage {
         &self.stages[usize::from(index).min(self.stages.len() - 1)]
     }

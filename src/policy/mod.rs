@@ -34,6 +34,7 @@ pub use lint::Lint;
 pub use quantity::Quantity;
 pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
+pub use rule_index::MatchedRule;
 
 pub(crate) use compile::{CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::MAX_REPLICAS;

@@ -32,15 +32,35 @@ pub(crate) struct RuleIndex {
 
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
-    /// The rule's name; its index where it has none.
-    pub(crate) key: std::sync::Arc<str>,
-    pub(crate) named: bool,
+    /// What its state is kept under: its name, or its index where it has none.
+    key: String,
+    /// What decisions show of it.
+    pub(crate) shown: std::sync::Arc<MatchedRule>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
     /// Its place among the ladders of the policy; 0 is the policy's own `retry`.
     pub(crate) ladder: u16,
     pub(crate) attempts_over: Option<u32>,
     reasons: Box<[String]>,
+}
+
+/// The rule that matched a failure.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MatchedRule {
+    /// Its place in the list, from 0.
+    pub index: u16,
+    /// Its name, where it has one.
+    pub name: Option<std::sync::Arc<str>>,
+}
+
+impl std::fmt::Display for MatchedRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.index),
+        }
+    }
 }
 
 /// What is known of one failure.
@@ -118,8 +138,11 @@ impl RuleIndex {
                 .zip(ladders)
                 .enumerate()
                 .map(|(index, (rule, &ladder))| CompiledRule {
-                    key: rule.name.clone().unwrap_or_else(|| index.to_string()).into(),
-                    named: rule.name.is_some(),
+                    key: rule.name.clone().unwrap_or_else(|| index.to_string()),
+                    shown: std::sync::Arc::new(MatchedRule {
+                        index: index as u16,
+                        name: rule.name.as_deref().map(Into::into),
+                    }),
                     then: rule.then,
                     charge: rule.charge,
                     ladder,
@@ -136,7 +159,7 @@ impl RuleIndex {
 
     /// What the state of each rule is kept under.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().map(|rule| &*rule.key)
+        self.rules.iter().map(|rule| rule.key.as_str())
     }
 
     pub(crate) fn rule(&self, index: u16) -> Option<&CompiledRule> {
@@ -201,22 +224,12 @@ impl RuleIndex {
     }
 
     fn cause_mask(&self, cause: &Cause) -> &[u64] {
-        let index = match cause {
-            Cause::Error => 0,
-            Cause::Interruption => 1,
-            Cause::NoCapacity => 2,
-            Cause::OutOfMemory => 3,
-            Cause::StartTimeout => 4,
-            Cause::Unhealthy => 5,
-            Cause::NodeLost => 6,
-            Cause::StartError => 7,
-            Cause::Named(_) => {
-                if let Ok(found) = self.named.binary_search_by(|(name, _)| name.cmp(cause)) {
-                    return &self.named[found].1;
-                }
-                8
+        if let Cause::Named(_) = cause {
+            if let Ok(found) = self.named.binary_search_by(|(name, _)| name.cmp(cause)) {
+                return &self.named[found].1;
             }
-        };
+        }
+        let index = cause.place();
         &self.cause_masks[index * self.words..][..self.words]
     }
 }
