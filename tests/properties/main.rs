@@ -2,6 +2,7 @@
 //! and random histories.
 
 mod invariants;
+mod limits;
 mod policies;
 mod world;
 
