@@ -16,7 +16,7 @@ pub struct Deadline {
 }
 
 /// Why a set wants to be woken.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum DeadlineReason {
     /// Nothing was commanded yet: the first `handle_timeout` begins.

@@ -3,6 +3,7 @@
 //! Each replica has at most one deadline, so nothing stale is ever kept, and moving a deadline costs a few
 //! comparisons however many replicas there are.
 
+use super::deadline::DeadlineReason;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
@@ -20,6 +21,7 @@ pub(crate) struct Deadlines {
 struct Entry {
     at: Timestamp,
     replica: ReplicaId,
+    why: DeadlineReason,
 }
 
 impl Deadlines {
@@ -31,19 +33,19 @@ impl Deadlines {
         }
     }
 
-    /// The earliest deadline, and whose it is.
+    /// The earliest deadline, whose it is and why.
     #[inline]
-    pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId)> {
-        self.heap.first().map(|entry| (entry.at, entry.replica))
+    pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId, DeadlineReason)> {
+        self.heap.first().map(|entry| (entry.at, entry.replica, entry.why))
     }
 
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline]
-    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
+    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: DeadlineReason) {
         let place = self.places[replica.index()];
         if place == NOWHERE {
             if !at.is_never() {
-                self.heap.push(Entry { at, replica });
+                self.heap.push(Entry { at, replica, why });
                 self.rise(self.heap.len() - 1);
             }
             return;
@@ -51,9 +53,9 @@ impl Deadlines {
         let place = place as usize;
         if at.is_never() {
             self.remove(place);
-        } else if self.heap[place].at != at {
+        } else {
             let later = at > self.heap[place].at;
-            self.heap[place].at = at;
+            self.heap[place] = Entry { at, replica, why };
             if later { self.sink(place) } else { self.rise(place) }
         }
     }
@@ -117,10 +119,11 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let replica = ((state >> 33) % 50) as u32;
             let at = if state >> 60 == 0 { Timestamp::MAX } else { Timestamp::from_nanos((state >> 40) % 100) };
-            deadlines.set(ReplicaId(replica), at);
+            deadlines.set(ReplicaId(replica), at, DeadlineReason::StartDue);
             model[replica as usize] = at;
             let expected = model.iter().copied().zip(0..).filter(|(at, _)| !at.is_never()).min();
-            assert_eq!(deadlines.earliest(), expected.map(|(at, id)| (at, ReplicaId(id))));
+            let earliest = deadlines.earliest().map(|(at, id, _)| (at, id));
+            assert_eq!(earliest, expected.map(|(at, id)| (at, ReplicaId(id))));
         }
     }
 }

@@ -14,6 +14,11 @@ use crate::time::Timestamp;
 impl ReplicaSet {
     /// Incidents first: every failure that is known at this instant is noted before the first is judged.
     pub(super) fn note_failures(&mut self, events: &[Event]) {
+        let compiled = self.policy.compiled();
+        // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
+        if events.len() == 1 && !compiled.watches_isolation && compiled.correlated.is_none() {
+            return;
+        }
         let mut noted = false;
         for event in events {
             let (Event::Exited(ended) | Event::StartFailed(ended)) = event else { continue };
@@ -135,9 +140,8 @@ impl ReplicaSet {
     fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, still_live: bool) {
         let incarnation = self.incarnation(id);
         let by_limit = decision.used_up.is_some();
-        let attempts_rule = decision.rule.as_ref().is_some_and(|rule| {
-            self.policy.compiled().rules.rule(rule.index).is_some_and(|rule| rule.attempts_over.is_some())
-        });
+        let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
+        let attempts_rule = rule.is_some_and(|rule| rule.attempts_over.is_some());
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Restart { charged: decision.charged };
         replica.placement = crate::policy::Placement::Same;

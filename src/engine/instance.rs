@@ -222,8 +222,11 @@ impl ReplicaSet {
                 Phase::Removed
             }
         };
-        self.set_phase(id, phase);
-        self.recount(id);
+        if replica.phase == phase {
+            self.recount(id)
+        } else {
+            self.set_phase(id, phase)
+        }
         self.retime(id);
     }
 
@@ -286,8 +289,8 @@ impl ReplicaSet {
     }
 
     /// What is due of one replica at `at`.
-    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
-        match self.why_due(id, at) {
+    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp, why: DeadlineReason) {
+        match why {
             DeadlineReason::StartDue => self.start_due(id),
             DeadlineReason::HoldEnds => self.hold_ends(id),
             DeadlineReason::StartTimeout => {
@@ -340,17 +343,11 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn why_due(&self, id: ReplicaId, at: Timestamp) -> DeadlineReason {
-        let timer = self.timer(id);
-        debug_assert_eq!(timer.at, at, "a deadline that was not kept up to date");
-        timer.why
-    }
-
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
     #[inline]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        let at = self.timer(id).at;
-        self.deadlines.set(id, at);
+        let Deadline { at, why, .. } = self.timer(id);
+        self.deadlines.set(id, at, why);
     }
 
     /// The next deadline of one replica.

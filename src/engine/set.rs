@@ -186,11 +186,8 @@ impl ReplicaSet {
         if !self.begun {
             return Some(Deadline { at: self.now, why: DeadlineReason::Begin, replica: None });
         }
-        let mut next = self.deadlines.earliest().map(|(at, replica)| Deadline {
-            at,
-            why: self.why_due(replica, at),
-            replica: Some(replica),
-        });
+        let earliest = self.deadlines.earliest();
+        let mut next = earliest.map(|(at, replica, why)| Deadline { at, why, replica: Some(replica) });
         for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (self.assess_at, DeadlineReason::Status)] {
             if !at.is_never() && next.is_none_or(|next| at < next.at) {
                 next = Some(Deadline { at, why, replica: None });
@@ -261,14 +258,14 @@ impl ReplicaSet {
     #[inline]
     fn run_due(&mut self) {
         loop {
-            let replica = self.deadlines.earliest().filter(|(at, _)| *at <= self.now);
+            let replica = self.deadlines.earliest().filter(|(at, ..)| *at <= self.now);
             // The status may end the set, and then nothing that is due later happens.
-            let status = self.assess_at <= self.now && replica.is_none_or(|(at, _)| self.assess_at < at);
+            let status = self.assess_at <= self.now && replica.is_none_or(|(at, ..)| self.assess_at < at);
             if status {
                 let at = self.assess_at;
                 self.assess(at);
-            } else if let Some((at, replica)) = replica {
-                self.timeout(replica, at);
+            } else if let Some((at, replica, why)) = replica {
+                self.timeout(replica, at, why);
             } else {
                 break;
             }
@@ -282,7 +279,7 @@ impl ReplicaSet {
                 self.run_due();
                 self.act_on_probes();
                 self.try_starts();
-                if self.deadlines.earliest().is_none_or(|(at, _)| at > self.now) {
+                if self.deadlines.earliest().is_none_or(|(at, ..)| at > self.now) {
                     break;
                 }
             }

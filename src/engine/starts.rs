@@ -38,11 +38,12 @@ impl ReplicaSet {
 
     /// Lets go what the gates admit, oldest due first.
     pub(super) fn try_starts(&mut self) {
-        self.reopen_gates();
         if self.queue.is_empty() || self.ending || self.status().is_final() {
+            self.gate_opens = Timestamp::MAX;
             self.close_incident();
             return;
         }
+        self.reopen_gates();
         loop {
             let replicas = &self.replicas;
             let first = self.queue.first(|lane, due, id| {
