@@ -1,0 +1,101 @@
+//! From a spec to a running process.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::spec::{ProcessOutput, ProcessSpec};
+use crate::backend::{BackendError, Target};
+use crate::engine::ProbeResult;
+
+/// The command with its surroundings, as a process group of its own.
+fn command(spec: &ProcessSpec, program: &str, args: &[String], target: &Target) -> Command {
+    let mut command = Command::new(target.fill(program));
+    command
+        .args(args.iter().map(|arg| target.fill(arg)))
+        .envs(spec.env.iter().map(|(name, value)| (name, target.fill(value))))
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
+    if let Some(cwd) = &spec.cwd {
+        command.current_dir(target.fill(cwd));
+    }
+    command
+}
+
+pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<Child, BackendError> {
+    let mut command = if spec.shell {
+        let words = [vec!["-c".to_owned(), spec.command.clone(), "sh".to_owned()], spec.args.clone()].concat();
+        command(spec, "sh", &words, target)
+    } else {
+        command(spec, &spec.command, &spec.args, target)
+    };
+    match spec.output {
+        ProcessOutput::Inherit => {}
+        ProcessOutput::Null => {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        ProcessOutput::Prefix => {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        ProcessOutput::File(ref path) => {
+            let path = target.fill(&path.to_string_lossy());
+            let open = || std::fs::OpenOptions::new().create(true).append(true).open(&path);
+            let failed = |error| BackendError::start_error(format!("cannot write output to '{path}': {error}"));
+            command.stdout(open().map_err(failed)?).stderr(open().map_err(failed)?);
+        }
+    }
+    command.spawn().map_err(|error| cannot_spawn(spec, target, &error))
+}
+
+/// Says what is wrong, and whether it is for want of room.
+fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io::Error) -> BackendError {
+    let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
+    if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
+        return BackendError::start_error(format!("the working directory '{cwd}' is not there"));
+    }
+    match error.kind() {
+        ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
+        ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
+        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
+            BackendError::no_capacity(format!("no room to start '{program}': {error}"))
+        }
+        _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
+    }
+}
+
+/// Signals a whole process group. A group that is gone is no error.
+pub(super) fn signal_group(group: Pid, signal: Signal) -> Result<(), BackendError> {
+    match kill_process_group(group, signal) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(BackendError::caused_by(crate::policy::Cause::Error, format!("cannot signal: {error}"))),
+    }
+}
+
+/// Runs a probe command in the replica's surroundings; at its timeout it is killed with its children.
+pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target, within: Duration) -> ProbeResult {
+    let Some((program, args)) = words.split_first() else { return ProbeResult::Unanswered };
+    let mut command = command(spec, program, args, target);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return ProbeResult::Unanswered };
+    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let ended = timeout(within, child.wait()).await;
+    if let Some(group) = group {
+        // Whatever the command has left behind goes with it.
+        let _ = signal_group(group, Signal::KILL);
+    }
+    match ended {
+        Ok(Ok(status)) if status.success() => ProbeResult::Success,
+        Ok(Ok(_)) => ProbeResult::Failure,
+        Ok(Err(_)) => ProbeResult::Unanswered,
+        Err(_) => {
+            let _ = child.wait().await;
+            ProbeResult::Failure
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The embedded default: operating system processes (unix).
+//!
+//! Each replica is a process group of its own. To stop it is SIGTERM to the group; to kill it is SIGKILL to the
+//! group. When the process itself has ended, what is left of its group is killed, so that no grandchild of one
+//! incarnation lives into the next.
+//!
+//! Children that outlive this program (it was killed itself) are not found again: a new backend lists only what it
+//! has started. On drop the children are killed.
+
+mod children;
+mod command;
+mod output;
+mod spec;
+mod stopped;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use spec::{ProcessOutput, ProcessSpec};
+
+use super::{
+    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeRequest, Reporter, StartRequest, StopRequest,
+    Target, WatchRequest, check,
+};
+use crate::engine::{Event, ProbeResult};
+use crate::policy::Check;
+use children::{Children, Key};
+
+/// How often is looked for processes that are stopped (SIGSTOP) or continued.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs replicas as operating system processes.
+///
+/// ```no_run
+/// use uphold::backend::process::{ProcessBackend, ProcessSpec};
+/// use uphold::{Policy, RetryPolicy, Supervisor};
+/// use std::time::Duration;
+///
+/// # async fn run() -> Result<(), uphold::PolicyError> {
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let server = ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000);
+/// let mut handle = Supervisor::builder(policy, ProcessBackend::new(), server).name("web").spawn();
+/// handle.wait().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct ProcessBackend {
+    children: Children,
+}
+
+impl ProcessBackend {
+    /// A backend that has started nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+#[async_trait]
+impl Backend for ProcessBackend {
+    type Workload = ProcessSpec;
+
+    async fn start(&self, request: StartRequest<'_, ProcessSpec>) -> Result<(), BackendError> {
+        let key = Key::new(request.key);
+        if self.children.has(&key) {
+            return Ok(());
+        }
+        let target = request.workload.target(request.key);
+        let mut child = command::spawn(request.workload, &target)?;
+        let label = format!("{}/{}", request.key.set, request.key.replica);
+        output::forward(&mut child, &request.workload.output, &label)?;
+        self.children.watch_over(key, child, request.workload.clone())
+    }
+
+    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
+        self.children.signal(&Key::new(request.key), rustix::process::Signal::TERM)
+    }
+
+    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
+        self.children.signal(&Key::new(request.key), rustix::process::Signal::KILL)
+    }
+
+    async fn list(&self, request: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
+        Ok(self.children.list(request.set))
+    }
+
+    async fn watch(&self, request: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
+        let news = self.children.news_of(request.set);
+        let mut news = news.lock().await;
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let heard: Event = tokio::select! {
+                event = news.recv() => match event {
+                    Some(event) => event,
+                    None => return Ok(()),
+                },
+                _ = look.tick() => {
+                    self.children.look_for_stopped(request.set);
+                    continue;
+                }
+            };
+            if !reporter.report(heard) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
+        let Some(spec) = self.children.spec(&Key::new(request.key)) else { return ProbeResult::Unanswered };
+        let target: Target = spec.target(request.key);
+        match request.check {
+            Check::Exec(words) => command::probe(&spec, words, &target, request.timeout).await,
+            network => check(network, &target, request.timeout).await.unwrap_or(ProbeResult::Unanswered),
+        }
+    }
+}

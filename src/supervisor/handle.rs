@@ -1,0 +1,186 @@
+//! The handle of a running supervisor.
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::message::{Message, Request};
+use super::notices::{Happened, Notices};
+use crate::decide::{ReplicaId, Status, StatusReason};
+use crate::engine::{Event, ReplicaView, Selection, Snapshot, Summary};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// The status of a supervised set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SetStatus {
+    /// What the set is.
+    pub status: Status,
+    /// Why.
+    pub reason: StatusReason,
+    /// Since when, in Unix time.
+    pub since: Timestamp,
+    /// Replicas that are available.
+    pub available: u32,
+    /// Replicas that are asked for.
+    pub desired: u32,
+}
+
+/// The supervisor has ended: the set is terminated or completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the supervisor has ended")]
+pub struct Ended;
+
+/// A handle to a running supervisor; clones are handles to the same.
+///
+/// Dropping every handle stops nothing: the set is kept up until it ends, or until the runtime is shut down.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) status: watch::Receiver<SetStatus>,
+    pub(super) notices: broadcast::WeakSender<Happened>,
+}
+
+impl Handle {
+    /// The status as it is.
+    pub fn status(&self) -> SetStatus {
+        *self.status.borrow()
+    }
+
+    /// Waits until the status is another than the one that was seen last through this handle.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub async fn changed(&mut self) -> Result<SetStatus, Ended> {
+        self.status.changed().await.map_err(|_| Ended)?;
+        Ok(*self.status.borrow_and_update())
+    }
+
+    /// Waits until the status satisfies `wanted`.
+    ///
+    /// # Errors
+    /// The supervisor has ended and its last status does not.
+    pub async fn wait_for(&mut self, mut wanted: impl FnMut(&SetStatus) -> bool) -> Result<SetStatus, Ended> {
+        self.status.wait_for(|status| wanted(status)).await.map(|status| *status).map_err(|_| Ended)
+    }
+
+    /// Waits for the end of the set; its last status.
+    pub async fn wait(&mut self) -> SetStatus {
+        let ended = self.status.wait_for(|status| status.status.is_final()).await.map(|status| *status);
+        ended.unwrap_or_else(|_| *self.status.borrow())
+    }
+
+    /// A stream of what happens from now on.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn notices(&self) -> Result<Notices, Ended> {
+        let sender = self.notices.upgrade().ok_or(Ended)?;
+        Ok(Notices { receiver: sender.subscribe() })
+    }
+
+    fn tell(&self, event: Event) -> Result<(), Ended> {
+        self.messages.send(Message::Event(event)).map_err(|_| Ended)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Ended> {
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(Message::Request(request(answer))).map_err(|_| Ended)?;
+        answered.await.map_err(|_| Ended)
+    }
+
+    /// Asks for so many replicas.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn scale(&self, replicas: u32) -> Result<(), Ended> {
+        self.tell(Event::Scale(replicas))
+    }
+
+    /// Stops and starts a replica at once, uncharged.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn restart(&self, replica: impl Into<ReplicaId>) -> Result<(), Ended> {
+        self.tell(Event::Restart(replica.into()))
+    }
+
+    /// Moves a replica elsewhere, uncharged.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), Ended> {
+        self.tell(Event::Drain(replica.into()))
+    }
+
+    /// Forgets streaks and windows; starts what is quarantined or held.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn reset(&self, selection: Selection) -> Result<(), Ended> {
+        self.tell(Event::Reset(selection))
+    }
+
+    /// The dependency is back: starts what waits now.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn retry_now(&self, selection: Selection) -> Result<(), Ended> {
+        self.tell(Event::RetryNow(selection))
+    }
+
+    /// Stops every replica, for good, without waiting for it.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn terminate(&self) -> Result<(), Ended> {
+        self.tell(Event::Terminate)
+    }
+
+    /// Stops every replica and waits until all have stopped. Called again, by this or another handle, it kills
+    /// what is still there at once.
+    pub async fn shutdown(&mut self) -> SetStatus {
+        // Ended already is as good as ended now.
+        let _ = self.messages.send(Message::Shutdown);
+        self.wait().await
+    }
+
+    /// Goes on under another policy.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn replace_policy(&self, policy: Policy) -> Result<(), Ended> {
+        self.messages.send(Message::Policy(policy)).map_err(|_| Ended)
+    }
+
+    /// The owner's cap on starts under way; `None`: no cap.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub fn limit_starts(&self, at_most: Option<u32>) -> Result<(), Ended> {
+        self.messages.send(Message::LimitStarts(at_most)).map_err(|_| Ended)
+    }
+
+    /// Every replica at a glance.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub async fn replicas(&self) -> Result<Vec<ReplicaView>, Ended> {
+        self.ask(Request::Replicas).await
+    }
+
+    /// The set at a glance.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub async fn summary(&self) -> Result<Summary, Ended> {
+        self.ask(Request::Summary).await
+    }
+
+    /// The whole state, to be kept and restored with [`Builder::restore`](super::Builder::restore).
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    pub async fn snapshot(&self) -> Result<Snapshot, Ended> {
+        self.ask(Request::Snapshot).await
+    }
+}

@@ -1,0 +1,32 @@
+//! What reaches the driver.
+
+use tokio::sync::oneshot;
+
+use crate::backend::{BackendError, Instance};
+use crate::engine::{Event, ReplicaView, Snapshot, Summary};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// From an operator, or from a call that failed.
+    Event(Event),
+    /// All that the backend lists.
+    Listed(Vec<Instance>),
+    /// The backend could not list; when it was asked.
+    ListFailed(Timestamp, BackendError),
+    /// A call or the watch went wrong in a way that is no event.
+    Trouble(String),
+    Shutdown,
+    Policy(Policy),
+    LimitStarts(Option<u32>),
+    Request(Request),
+}
+
+/// A question with a way to answer it.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Replicas(oneshot::Sender<Vec<ReplicaView>>),
+    Summary(oneshot::Sender<Summary>),
+    Snapshot(oneshot::Sender<Snapshot>),
+}

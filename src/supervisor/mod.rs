@@ -1,0 +1,184 @@
+//! Depth 3: a tokio driver that runs a [`ReplicaSet`](crate::ReplicaSet) against a [`Backend`].
+
+mod calls;
+mod clock;
+mod driver;
+mod handle;
+mod message;
+mod notices;
+mod workload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+pub use handle::{Ended as SupervisorEnded, Handle, SetStatus};
+pub use notices::{Happened, Happening, Heard, Notices};
+
+use crate::backend::Backend;
+use crate::decide::ReplicaId;
+use crate::engine::{ReplicaSet, RestoreError, Snapshot};
+use crate::policy::Policy;
+use calls::Calls;
+use clock::Clock;
+use driver::Driver;
+use workload::Workloads;
+
+/// Keeps a set of replicas up: obeys the set's commands on a backend, and tells the set what the backend reports.
+///
+/// Nothing is started before the backend has listed what runs already, so that a supervisor which comes back adopts
+/// its instances instead of starting them twice; until the first list has come, the set is pending.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use uphold::backend::*;
+/// # struct Nothing;
+/// # #[async_trait::async_trait]
+/// # impl Backend for Nothing {
+/// #     type Workload = ();
+/// #     async fn start(&self, _: StartRequest<'_, ()>) -> Result<(), BackendError> { Ok(()) }
+/// #     async fn stop(&self, _: StopRequest<'_>) -> Result<(), BackendError> { Ok(()) }
+/// #     async fn kill(&self, _: KillRequest<'_>) -> Result<(), BackendError> { Ok(()) }
+/// #     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> { Ok(Vec::new()) }
+/// #     async fn watch(&self, _: WatchRequest<'_>, _: Reporter) -> Result<(), BackendError> {
+/// #         std::future::pending().await
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let backend = Nothing;
+/// use uphold::{Policy, Supervisor};
+///
+/// let policy = Policy::builder().replicas(0).build()?;
+/// let mut handle = Supervisor::builder(policy, backend, ()).name("web").spawn();
+/// let last = handle.shutdown().await;
+/// assert!(last.status.is_final());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Supervisor;
+
+impl Supervisor {
+    /// A supervisor of `policy.replicas()` replicas that all run the same workload.
+    pub fn builder<B: Backend>(policy: Policy, backend: B, workload: B::Workload) -> Builder<B> {
+        Builder::new(policy, backend, Workloads::Same(Arc::new(workload)))
+    }
+
+    /// A supervisor whose replicas each run a workload made for them, at every start anew.
+    pub fn builder_with<B: Backend>(
+        policy: Policy,
+        backend: B,
+        make: impl Fn(ReplicaId) -> B::Workload + Send + Sync + 'static,
+    ) -> Builder<B> {
+        Builder::new(policy, backend, Workloads::Each(Arc::new(make)))
+    }
+}
+
+/// Settings of a supervisor; made by [`Supervisor::builder`].
+#[must_use]
+pub struct Builder<B: Backend> {
+    policy: Policy,
+    backend: B,
+    workloads: Workloads<B::Workload>,
+    name: String,
+    seed: u64,
+    call_timeout: Duration,
+    buffer: usize,
+    snapshot: Option<Snapshot>,
+}
+
+impl<B: Backend> std::fmt::Debug for Builder<B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("name", &self.name).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> Builder<B> {
+    fn new(policy: Policy, backend: B, workloads: Workloads<B::Workload>) -> Self {
+        Self {
+            policy,
+            backend,
+            workloads,
+            name: "set".to_owned(),
+            seed: 0,
+            call_timeout: Duration::from_secs(30),
+            buffer: 4096,
+            snapshot: None,
+        }
+    }
+
+    /// The name of the set, unique in its backend. Default `set`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Decides all jitter. Two supervisors of one fleet want different seeds. Default 0.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// A backend call that has not returned by then is given up. Default 30 s.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// How far a listener may fall behind before it misses something, 1 to 1 000 000 things. Default 4096.
+    pub fn notices_buffer(mut self, things: usize) -> Self {
+        self.buffer = things.clamp(1, 1_000_000);
+        self
+    }
+
+    /// Goes on from a state that was kept; the seed is the kept one.
+    pub fn restore(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
+    /// Starts supervising on the runtime it is called in.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, and if a snapshot to restore is damaged; see [`Builder::try_spawn`].
+    pub fn spawn(self) -> Handle {
+        match self.try_spawn() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Starts supervising on the runtime it is called in.
+    ///
+    /// # Errors
+    /// The snapshot to restore is of an unknown version or does not hold together.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn try_spawn(self) -> Result<Handle, RestoreError> {
+        let clock = Clock::new();
+        let set = match self.snapshot {
+            Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, clock.now())?,
+            None => ReplicaSet::new(self.policy, self.seed, clock.now()),
+        };
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (reports, reported) = mpsc::unbounded_channel();
+        let (notices, _) = broadcast::channel(self.buffer);
+        let (status, watched) = watch::channel(driver::status_of(&set));
+        let calls = Calls {
+            backend: Arc::new(self.backend),
+            name: self.name.into(),
+            workloads: self.workloads,
+            call_timeout: self.call_timeout,
+            messages: messages.clone(),
+            clock,
+        };
+        let handle = Handle { messages, status: watched, notices: notices.downgrade() };
+        tokio::spawn(calls.clone().watch(reports));
+        tokio::spawn(Driver::new(set, calls, inbox, reported, status, notices).run());
+        Ok(handle)
+    }
+}
