@@ -24,6 +24,7 @@ mod summary;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use deadline::{Deadline, DeadlineReason};
 pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
@@ -36,3 +37,4 @@ pub use replica::Phase;
 pub use set::ReplicaSet;
 pub use snapshot::{RestoreError, Snapshot};
 pub use summary::{NextAction, ReplicaView, Summary};
+pub use trace::{TraceKind, TraceLine, TraceValue};

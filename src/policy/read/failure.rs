@@ -111,7 +111,7 @@ fn exit_code(walk: &mut Walk, value: &Value) -> Option<CodeRange> {
     }
 }
 
-fn signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
+pub(crate) fn signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
     const WHAT: &str = "a signal by name, such as SIGKILL, or by number, 1 to 64";
     let signal = match value {
         Value::Int(number) => i64::try_from(*number).ok().and_then(Signal::from_number),
@@ -121,7 +121,7 @@ fn signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
     signal.or_else(|| walk.expected(WHAT, value))
 }
 
-fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
+pub(crate) fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
     let word = walk.text(value)?;
     match word.parse() {
         Ok(cause) => Some(cause),

@@ -18,6 +18,7 @@ pub(crate) mod walk;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
+pub(crate) use failure::{cause, signal};
 pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};
 pub(crate) use value::Value;

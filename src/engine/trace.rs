@@ -1,0 +1,337 @@
+//! What happened, as lines that people and programs read: one JSON object a line.
+
+use std::borrow::Cow;
+
+use serde::{Serialize, Serializer};
+
+use super::event::{Ended, Event, ProbeResult, Selection};
+use super::output::{Command, IncidentNotice, Judged, Notice, Output, Refused, StatusChange};
+use crate::decide::{Incarnation, ReplicaId, Verdict};
+use crate::policy::{Exit, Placement, Scope};
+use crate::time::Timestamp;
+
+/// One line of a trace. Its keys are those of the scenario format; further keys may be added.
+///
+/// Serialises as one map, in the order of its keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceLine {
+    kind: TraceKind,
+    fields: Vec<(&'static str, TraceValue)>,
+}
+
+/// What a line tells of, in the order in which the lines of one instant stand.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum TraceKind {
+    /// The set was told something.
+    Event,
+    /// News that changed nothing.
+    Ignored,
+    /// A request that could not be met.
+    Refused,
+    /// An incident was recognised, resumes, or is over.
+    Incident,
+    /// A failure was judged.
+    Verdict,
+    /// The set commanded something.
+    Command,
+    /// A start that is due waits behind a gate.
+    Wait,
+    /// State that a new policy has no place for was dropped.
+    Dropped,
+    /// The status changed.
+    Status,
+}
+
+impl TraceKind {
+    /// The word of the key `kind`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Ignored => "ignored",
+            Self::Refused => "refused",
+            Self::Incident => "incident",
+            Self::Verdict => "verdict",
+            Self::Command => "command",
+            Self::Wait => "wait",
+            Self::Dropped => "dropped",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// The value of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TraceValue {
+    /// Nothing.
+    Null,
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A text.
+    Text(Cow<'static, str>),
+}
+
+impl From<bool> for TraceValue {
+    fn from(flag: bool) -> Self {
+        Self::Bool(flag)
+    }
+}
+
+impl From<u32> for TraceValue {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<u64> for TraceValue {
+    fn from(number: u64) -> Self {
+        Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<ReplicaId> for TraceValue {
+    fn from(id: ReplicaId) -> Self {
+        id.0.into()
+    }
+}
+
+impl From<Incarnation> for TraceValue {
+    fn from(incarnation: Incarnation) -> Self {
+        incarnation.0.into()
+    }
+}
+
+impl From<&'static str> for TraceValue {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for TraceValue {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl Serialize for TraceValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_none(),
+            Self::Bool(flag) => serializer.serialize_bool(*flag),
+            Self::Int(number) => serializer.serialize_i64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl Serialize for TraceLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.fields.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// Milliseconds from `start` to `at`.
+fn millis(at: Timestamp, start: Timestamp) -> u64 {
+    u64::try_from(at.since(start).as_millis()).unwrap_or(u64::MAX)
+}
+
+impl TraceLine {
+    fn new(kind: TraceKind, at: Timestamp, start: Timestamp) -> Self {
+        Self { kind, fields: vec![("at_ms", millis(at, start).into()), ("kind", kind.as_str().into())] }
+    }
+
+    fn with(mut self, key: &'static str, value: impl Into<TraceValue>) -> Self {
+        self.fields.push((key, value.into()));
+        self
+    }
+
+    fn with_some(self, key: &'static str, value: Option<impl Into<TraceValue>>) -> Self {
+        match value {
+            Some(value) => self.with(key, value),
+            None => self,
+        }
+    }
+
+    /// What the line tells of.
+    pub fn kind(&self) -> TraceKind {
+        self.kind
+    }
+
+    /// Milliseconds since the start.
+    pub fn at_ms(&self) -> u64 {
+        match self.get("at_ms") {
+            Some(TraceValue::Int(millis)) => millis.unsigned_abs(),
+            _ => 0,
+        }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&TraceValue> {
+        self.fields.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+
+    /// The keys and their values, in order.
+    pub fn fields(&self) -> &[(&'static str, TraceValue)] {
+        &self.fields
+    }
+
+    /// The line of something the set was told at `at`; times count from `start`.
+    pub fn of_event(event: &Event, at: Timestamp, start: Timestamp) -> Self {
+        let line = Self::new(TraceKind::Event, at, start).with("event", event.as_str());
+        let line = match event.instance() {
+            Some((replica, incarnation)) => line.with("replica", replica).with("incarnation", incarnation),
+            None => line,
+        };
+        match event {
+            Event::Exited(ended) | Event::StartFailed(ended) => line.ended(ended),
+            Event::Probed(news) => line.with("probe", news.probe.as_str()).with(
+                "result",
+                match news.result {
+                    ProbeResult::Success => "success",
+                    ProbeResult::Failure => "failure",
+                    ProbeResult::Unanswered => "unanswered",
+                },
+            ),
+            Event::Scale(replicas) => line.with("replicas", *replicas),
+            Event::Restart(replica) | Event::Drain(replica) => line.with("replica", *replica),
+            Event::Reset(selection) | Event::RetryNow(selection) => match selection {
+                Selection::All => line.with("all", true),
+                Selection::Replica(replica) => line.with("replica", *replica),
+                Selection::Cause(cause) => line.with("cause", cause.to_string()),
+            },
+            Event::Started(_)
+            | Event::Ready(_)
+            | Event::NotReady(_)
+            | Event::Lost(_)
+            | Event::Found(_)
+            | Event::Stopped(_)
+            | Event::Terminate => line,
+        }
+    }
+
+    fn ended(self, ended: &Ended) -> Self {
+        let outcome = &ended.outcome;
+        let line = match outcome.exit_status() {
+            Some(Exit::Code(code)) => self.with("exit_code", TraceValue::Int(code.into())),
+            Some(Exit::Signal(signal)) => self.with("signal", signal.to_string()),
+            None => self,
+        };
+        line.with_some("cause", outcome.named_cause().map(ToString::to_string))
+            .with_some("message", outcome.reason().map(str::to_owned))
+    }
+
+    /// The line of something the set handed out at `at`; times count from `start`. `None`: nothing that a trace
+    /// shows, such as a change of phase.
+    pub fn of_output(output: &Output, at: Timestamp, start: Timestamp) -> Option<Self> {
+        match output {
+            Output::Command(command) => Some(Self::of_command(command, at, start)),
+            Output::Notice(notice) => Self::of_notice(notice, at, start),
+        }
+    }
+
+    /// The line of a command.
+    pub fn of_command(command: &Command, at: Timestamp, start: Timestamp) -> Self {
+        let (replica, incarnation) = command.instance();
+        let line = Self::new(TraceKind::Command, at, start)
+            .with("command", command.as_str())
+            .with("replica", replica)
+            .with("incarnation", incarnation);
+        match command {
+            Command::Start(start) => line.with("placement", start.placement.as_str()),
+            Command::Probe(probe) => line.with("probe", probe.probe.as_str()),
+            Command::Stop(_) | Command::Kill(_) => line,
+        }
+    }
+
+    /// The line of a notice. `None`: nothing that a trace shows, such as a change of phase.
+    pub fn of_notice(notice: &Notice, at: Timestamp, start: Timestamp) -> Option<Self> {
+        let line = |kind| Self::new(kind, at, start);
+        Some(match notice {
+            Notice::Status(change) => Self::of_status(change, at, start),
+            Notice::Verdict(judged) => Self::of_verdict(judged, at, start),
+            Notice::Waiting(waiting) => {
+                line(TraceKind::Wait).with("replica", waiting.replica).with("gate", waiting.gate.as_str())
+            }
+            Notice::Ignored(news) => line(TraceKind::Ignored)
+                .with("replica", news.replica)
+                .with("incarnation", news.incarnation)
+                .with("reason", news.why.as_str()),
+            Notice::Refused(refused) => {
+                let reason = match refused {
+                    Refused::SetEnded => "set-ended",
+                    Refused::NoSuchReplica(_) => "no-such-replica",
+                    Refused::TooManyReplicas(_) => "too-many-replicas",
+                };
+                line(TraceKind::Refused).with("reason", reason).with("message", refused.to_string())
+            }
+            Notice::Incident(incident) => {
+                let line = line(TraceKind::Incident);
+                match incident {
+                    IncidentNotice::Recognised(replicas) => {
+                        line.with("incident", "recognised").with("replicas", *replicas)
+                    }
+                    IncidentNotice::Resuming => line.with("incident", "resuming"),
+                    IncidentNotice::Over => line.with("incident", "over"),
+                }
+            }
+            Notice::Dropped(keys) => line(TraceKind::Dropped).with("rules", keys.join(", ")),
+            Notice::Replica(_) => return None,
+        })
+    }
+
+    /// The line of a status.
+    pub fn of_status(change: &StatusChange, at: Timestamp, start: Timestamp) -> Self {
+        Self::new(TraceKind::Status, at, start)
+            .with("status", change.status.as_str())
+            .with("available", change.available)
+            .with("desired", change.desired)
+            .with("reason", change.reason.as_str())
+    }
+
+    fn of_verdict(judged: &Judged, at: Timestamp, start: Timestamp) -> Self {
+        let decision = &judged.decision;
+        let rule = match &decision.rule {
+            None => TraceValue::Null,
+            Some(rule) => match &rule.name {
+                Some(name) => name.to_string().into(),
+                None => u32::from(rule.index).into(),
+            },
+        };
+        let due = decision.verdict.due().map_or(TraceValue::Null, |due| millis(due, start).into());
+        let line = Self::new(TraceKind::Verdict, at, start)
+            .with("replica", judged.replica)
+            .with("incarnation", judged.incarnation)
+            .with("verdict", decision.verdict.as_str())
+            .with("due_ms", due)
+            .with("attempt", decision.attempt)
+            .with("stage", u32::from(decision.stage))
+            .with("rule", rule)
+            .with("charged", decision.charged)
+            .with("reason", decision.reason.as_str())
+            .with("cause", decision.cause.to_string())
+            .with_some("used_up", decision.used_up.map(|used_up| used_up.as_str()));
+        match decision.verdict {
+            Verdict::Restart(restart) => line
+                .with_some("scope", (restart.scope != Scope::Replica).then(|| restart.scope.as_str()))
+                .with_some("placement", (restart.placement != Placement::Same).then(|| restart.placement.as_str())),
+            Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate | Verdict::Complete => line,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_json_object() {
+        let line = TraceLine::of_event(&Event::exited(1, 1, 137), Timestamp::from_secs(60), Timestamp::ZERO);
+        assert_eq!(
+            serde_json::to_string(&line).unwrap(),
+            r#"{"at_ms":60000,"kind":"event","event":"exited","replica":1,"incarnation":1,"exit_code":137}"#
+        );
+    }
+}
