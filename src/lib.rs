@@ -6,6 +6,7 @@ pub mod backend;
 mod decide;
 mod engine;
 mod policy;
+pub mod sim;
 #[cfg(feature = "supervisor")]
 mod supervisor;
 mod time;

@@ -73,7 +73,7 @@ impl Policy {
         PolicyBuilder::new()
     }
 
-    pub(super) fn from_valid(settings: Settings) -> Self {
+    pub(crate) fn from_valid(settings: Settings) -> Self {
         let compiled = Compiled::new(&settings);
         Self(Arc::new(Inner { settings, compiled }))
     }

@@ -37,5 +37,5 @@ pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Re
 pub use rule_index::MatchedRule;
 
 pub(crate) use compile::{CompiledBudget, CompiledProbe, CompiledProbes};
-pub(crate) use document::MAX_REPLICAS;
+pub(crate) use document::{MAX_REPLICAS, Settings};
 pub(crate) use layout::Layout;

@@ -17,6 +17,7 @@ pub(crate) mod walk;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use nearest::nearest;

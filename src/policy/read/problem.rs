@@ -38,6 +38,11 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
+    /// Something was wrong that was not said: never to be seen.
+    pub(crate) fn unspecified() -> Self {
+        Self::new(Vec::new(), 1)
+    }
+
     pub(super) fn new(problems: Vec<Problem>, more: usize) -> Self {
         Self { problems, more }
     }

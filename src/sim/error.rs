@@ -1,0 +1,41 @@
+//! What can be wrong with a simulation.
+
+use crate::policy::PolicyError;
+
+/// What can be wrong with a simulation or a scenario.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SimError {
+    /// A time is not one.
+    #[error("'{0}' is not a time; write it as 60s, 5m or 1h 30m")]
+    Time(String),
+    /// The timeline acts after the end.
+    #[error("something happens at {at_ms} ms, after the end at {until_ms} ms")]
+    AfterTheEnd {
+        /// When it happens, in milliseconds.
+        at_ms: u64,
+        /// When the simulation ends, in milliseconds.
+        until_ms: u64,
+    },
+    /// A replica that the set never has.
+    #[error("replica {replica} at {at_ms} ms: the set has no such replica then, its highest is {highest:?}")]
+    NoSuchReplica {
+        /// Which.
+        replica: u32,
+        /// When, in milliseconds.
+        at_ms: u64,
+        /// The highest replica that the set has had by then.
+        highest: Option<u32>,
+    },
+    /// Something goes on for ever within one instant.
+    #[error("at {at_ms} ms things go on for ever: more than {rounds} rounds within one instant")]
+    Livelock {
+        /// When, in milliseconds.
+        at_ms: u64,
+        /// How many rounds were tried.
+        rounds: u32,
+    },
+    /// The scenario's document is wrong; every mistake is listed.
+    #[error("{0}")]
+    Document(#[from] PolicyError),
+}

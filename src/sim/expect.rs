@@ -1,0 +1,159 @@
+//! What a scenario expects, and how it differs from what happened.
+
+use serde::{Serialize, Serializer};
+
+use super::trace::Trace;
+use crate::engine::{TraceKind, TraceLine, TraceValue};
+
+/// One line that a scenario expects, in part: the keys that it names must be those of a line at its instant.
+///
+/// An expectation of the status alone also holds where the status was the same before and no line tells of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Expectation {
+    pub(super) at_ms: u64,
+    pub(super) wants: Vec<(String, TraceValue)>,
+    /// No such line must be there.
+    pub(super) absent: bool,
+    /// So many such lines, at any time.
+    pub(super) count: Option<u32>,
+}
+
+/// The first thing that is not as expected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Difference {
+    /// Which expectation, from 0.
+    pub index: usize,
+    /// What was expected.
+    pub expected: Expectation,
+    /// The line at that instant that comes nearest; `None`: nothing happened then.
+    pub nearest: Option<TraceLine>,
+    /// The lines around that instant.
+    pub around: Vec<TraceLine>,
+    /// How many such lines there are, where a number was expected.
+    pub counted: Option<usize>,
+}
+
+impl Serialize for Expectation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = [("at_ms".to_owned(), TraceValue::from(self.at_ms))];
+        let absent = self.absent.then(|| ("absent".to_owned(), TraceValue::Bool(true)));
+        let count = self.count.map(|count| ("count".to_owned(), count.into()));
+        let at = at.into_iter().filter(|_| self.count.is_none());
+        serializer.collect_map(at.chain(self.wants.iter().cloned()).chain(absent).chain(count))
+    }
+}
+
+/// How many lines are shown before and after a difference.
+const AROUND: usize = 6;
+
+impl Expectation {
+    fn matches(&self, line: &TraceLine) -> bool {
+        self.wants.iter().all(|(key, value)| line.get(key) == Some(value))
+    }
+
+    fn agreement(&self, line: &TraceLine) -> usize {
+        self.wants.iter().filter(|(key, value)| line.get(key) == Some(value)).count()
+    }
+
+    /// Whether it says nothing but what the status is.
+    fn is_of_status_alone(&self) -> bool {
+        let status = ["status", "available", "desired", "reason", "kind"];
+        let names_status = self.wants.iter().any(|(key, _)| key == "status" || key == "available");
+        let of_status = |(key, value): &(String, TraceValue)| {
+            status.contains(&key.as_str()) && (key != "kind" || *value == TraceValue::from("status"))
+        };
+        names_status && self.wants.iter().all(of_status)
+    }
+
+    fn holds(&self, trace: &Trace) -> bool {
+        if let Some(count) = self.count {
+            return self.counted(trace) == count as usize;
+        }
+        let found = lines_at(trace, self.at_ms).any(|line| self.matches(line))
+            || (self.is_of_status_alone() && trace.status_line_at(self.at_ms).is_some_and(|line| self.matches(line)));
+        found != self.absent
+    }
+
+    fn counted(&self, trace: &Trace) -> usize {
+        trace.lines().iter().filter(|line| self.matches(line)).count()
+    }
+
+    pub(super) fn check(&self, index: usize, trace: &Trace) -> Result<(), Box<Difference>> {
+        if self.holds(trace) {
+            return Ok(());
+        }
+        let lines = trace.lines();
+        let first = lines.partition_point(|line| line.at_ms() < self.at_ms);
+        let after = lines.partition_point(|line| line.at_ms() <= self.at_ms);
+        let around = lines[first.saturating_sub(AROUND)..(after + AROUND).min(lines.len())].to_vec();
+        let shown = lines_at(trace, self.at_ms).max_by_key(|line| self.agreement(line));
+        let in_effect = || trace.status_line_at(self.at_ms).filter(|_| self.is_of_status_alone());
+        Err(Box::new(Difference {
+            index,
+            expected: self.clone(),
+            nearest: shown.or_else(in_effect).cloned(),
+            around,
+            counted: self.count.map(|_| self.counted(trace)),
+        }))
+    }
+}
+
+fn lines_at(trace: &Trace, at_ms: u64) -> impl Iterator<Item = &TraceLine> {
+    let lines = trace.lines();
+    let first = lines.partition_point(|line| line.at_ms() < at_ms);
+    lines[first..].iter().take_while(move |line| line.at_ms() == at_ms)
+}
+
+/// The keys that an expectation may name: those of the lines, and the short forms.
+pub(super) const KEYS: [&str; 39] = [
+    "at",
+    "start",
+    "stop",
+    "kill",
+    "status",
+    "verdict",
+    "event",
+    "command",
+    "replica",
+    "replicas",
+    "incarnation",
+    "available",
+    "desired",
+    "reason",
+    "due",
+    "due_ms",
+    "attempt",
+    "stage",
+    "rule",
+    "charged",
+    "cause",
+    "used_up",
+    "scope",
+    "placement",
+    "gate",
+    "incident",
+    "exit_code",
+    "signal",
+    "message",
+    "probe",
+    "result",
+    "all",
+    "kind",
+    "rules",
+    "at_ms",
+    "absent",
+    "count",
+    "wait",
+    "note",
+];
+
+/// The line that a short form such as `start: 1` stands for.
+pub(super) fn short_form(key: &str) -> Option<(TraceKind, &'static str)> {
+    match key {
+        "start" => Some((TraceKind::Command, "start")),
+        "stop" => Some((TraceKind::Command, "stop")),
+        "kill" => Some((TraceKind::Command, "kill")),
+        _ => None,
+    }
+}

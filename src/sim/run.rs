@@ -1,0 +1,123 @@
+//! What came of a simulation, and questions to it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::error::SimError;
+use super::time::SimTime;
+use super::trace::Trace;
+use crate::decide::{Decision, ReplicaId, Status, StatusReason};
+use crate::engine::{ReplicaSet, StatusChange};
+use crate::time::Timestamp;
+
+/// What came of a simulation.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub(super) trace: Trace,
+    /// The status at the end of each instant in which it changed.
+    pub(super) statuses: Vec<(Timestamp, StatusChange)>,
+    pub(super) verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
+    pub(super) figures: Figures,
+    pub(super) set: ReplicaSet,
+    pub(super) until: Timestamp,
+}
+
+/// The figures of a run. They cost the same however long it is.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Figures {
+    /// Events that the set was told.
+    pub events: u64,
+    /// Starts commanded, first starts included.
+    pub starts: u64,
+    /// Restarts commanded, by replica; replicas without one are left out.
+    pub restarts: BTreeMap<u32, u64>,
+    /// Time spent in each status.
+    pub time_in: BTreeMap<Status, Duration>,
+    /// The most starts that were under way at once.
+    pub most_starts_at_once: u32,
+    /// How often the set was in outage.
+    pub outages: u64,
+    /// The longest outage.
+    pub longest_outage: Duration,
+}
+
+impl Run {
+    /// The trace; empty if it was not asked for.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The figures.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// The set as it was at the end.
+    pub fn set(&self) -> &ReplicaSet {
+        &self.set
+    }
+
+    /// When the run ended.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// The status at the end of the instant `at`.
+    ///
+    /// # Errors
+    /// The time is not one.
+    pub fn status_at(&self, at: impl SimTime) -> Result<Status, SimError> {
+        Ok(self.change_at(at)?.map_or(Status::Pending, |change| change.status))
+    }
+
+    /// Why the status at the end of the instant `at` is what it is.
+    ///
+    /// # Errors
+    /// The time is not one.
+    pub fn reason_at(&self, at: impl SimTime) -> Result<StatusReason, SimError> {
+        Ok(self.change_at(at)?.map_or(StatusReason::Starting, |change| change.reason))
+    }
+
+    /// How many replicas are available at the end of the instant `at`.
+    ///
+    /// # Errors
+    /// The time is not one.
+    pub fn available_at(&self, at: impl SimTime) -> Result<u32, SimError> {
+        Ok(self.change_at(at)?.map_or(0, |change| change.available))
+    }
+
+    fn change_at(&self, at: impl SimTime) -> Result<Option<StatusChange>, SimError> {
+        let at = at.timestamp()?;
+        let after = self.statuses.partition_point(|(time, _)| *time <= at);
+        Ok(after.checked_sub(1).map(|last| self.statuses[last].1))
+    }
+
+    /// The share of time in which the status was this, in parts per million.
+    pub fn share_of(&self, status: Status) -> u32 {
+        let whole = self.until.as_nanos();
+        let part = self.figures.time_in.get(&status).map_or(0, Duration::as_nanos);
+        u32::try_from((part * 1_000_000).checked_div(whole.into()).unwrap_or(0)).unwrap_or(1_000_000)
+    }
+
+    /// The share of time in which enough replicas were available, healthy or degraded, in parts per million.
+    pub fn availability(&self) -> u32 {
+        self.share_of(Status::Healthy) + self.share_of(Status::Degraded)
+    }
+
+    /// How often a replica was started again.
+    pub fn restarts_of(&self, replica: u32) -> u64 {
+        self.figures.restarts.get(&replica).copied().unwrap_or(0)
+    }
+
+    /// How often any replica was started again.
+    pub fn restarts(&self) -> u64 {
+        self.figures.restarts.values().sum()
+    }
+
+    /// What was decided of a replica, and when.
+    pub fn verdicts_of(&self, replica: u32) -> impl Iterator<Item = (Timestamp, &Decision)> {
+        let ours = move |(_, id, _): &&(Timestamp, ReplicaId, Decision)| id.0 == replica;
+        self.verdicts.iter().filter(ours).map(|(at, _, decision)| (*at, decision))
+    }
+}

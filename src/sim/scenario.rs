@@ -1,0 +1,405 @@
+//! A scenario: a policy, a world, a timeline and what is expected, as one document.
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use super::error::SimError;
+use super::expect::{Difference, Expectation, KEYS, short_form};
+use super::run::Run;
+use super::simulation::Simulation;
+use super::timeline::Act;
+use super::world::{Behaviour, World};
+use crate::decide::ReplicaId;
+use crate::engine::{ProbeKind, Selection, TraceValue};
+use crate::policy::read::{Value, Walk, cause, signal};
+use crate::policy::{Exit, Policy, PolicyError};
+use crate::time::{Timestamp, nanos};
+
+/// A scenario: what is simulated, and what is expected of it. Read from a document with any serde format.
+///
+/// ```
+/// use uphold::sim::Scenario;
+///
+/// let scenario: Scenario = serde_json::from_str(r#"{
+///     "policy": {"replicas": 3, "retry": {"interval": "30s", "max_duration": "1h"}},
+///     "timeline": [{"at": "60s", "replica": 1, "exit": 137}],
+///     "until": "1h",
+///     "expect": [{"at": "60s", "status": "degraded"}, {"at": "90s", "start": 1}]
+/// }"#)?;
+/// let run = scenario.run()?;
+/// assert!(scenario.check(&run).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    name: Option<String>,
+    simulation: Simulation,
+    until: Timestamp,
+    expectations: Vec<Expectation>,
+}
+
+/// A scenario as it was written, not looked at yet: for documents that name a `policy_file`, and for callers who want
+/// every mistake apart.
+#[derive(Clone, Debug)]
+pub struct ScenarioDocument(Value);
+
+impl<'de> Deserialize<'de> for ScenarioDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self)
+    }
+}
+
+impl ScenarioDocument {
+    /// Reads the scenario; `load` reads the policy that `policy_file` names.
+    ///
+    /// # Errors
+    /// Every mistake, each with its path.
+    pub fn read(&self, load: impl FnOnce(&str) -> Result<Policy, String>) -> Result<Scenario, PolicyError> {
+        let mut walk = Walk::new();
+        let scenario = scenario(&mut walk, &self.0, load);
+        walk.finish()?;
+        scenario.ok_or_else(PolicyError::unspecified)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scenario {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let load = |_: &str| Err("a policy file cannot be read here; write the policy itself".to_owned());
+        ScenarioDocument::deserialize(deserializer)?.read(load).map_err(D::Error::custom)
+    }
+}
+
+impl Scenario {
+    /// Its name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The policy that is simulated.
+    pub fn policy(&self) -> &Policy {
+        &self.simulation.policy
+    }
+
+    /// The same scenario under another policy.
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.simulation.policy = policy;
+        self
+    }
+
+    /// What is expected; empty if nothing is.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
+    /// Simulates it.
+    ///
+    /// # Errors
+    /// Something happens to a replica that the set never has, or things go on for ever within one instant.
+    pub fn run(&self) -> Result<Run, SimError> {
+        self.simulation.clone().run_until(self.until)
+    }
+
+    /// Compares a run with what is expected.
+    ///
+    /// # Errors
+    /// The first thing that is not as expected.
+    pub fn check(&self, run: &Run) -> Result<(), Box<Difference>> {
+        let mut numbered = self.expectations.iter().enumerate();
+        numbered.try_for_each(|(index, expected)| expected.check(index, run.trace()))
+    }
+}
+
+const SCENARIO: [&str; 10] =
+    ["name", "seed", "policy", "policy_file", "world", "behaviour", "timeline", "until", "expect", "note"];
+
+fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Policy, String>) -> Option<Scenario> {
+    let fields = walk.fields(value, &SCENARIO)?;
+    let policy = match (fields.get("policy"), fields.get("policy_file")) {
+        (Some(_), Some(_)) => {
+            walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
+            None
+        }
+        (None, Some(_)) => fields.read(walk, "policy_file", |walk, value| {
+            let path = walk.text(value)?;
+            load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
+        }),
+        _ => fields.require(walk, "policy", "the policy to simulate, or 'policy_file'", Policy::read_part),
+    };
+    let until = fields.require(walk, "until", "when the simulation ends, such as 1h", Walk::duration);
+    let seed = fields.read(walk, "seed", |walk, value| match value {
+        Value::Int(seed) if u64::try_from(*seed).is_ok() => u64::try_from(*seed).ok(),
+        other => walk.expected("a whole number from 0 to 18446744073709551615", other),
+    });
+    let world = fields.read(walk, "world", world).unwrap_or_default();
+    let mut behaviours = Vec::new();
+    if let Some(value) = fields.get("behaviour") {
+        walk.field("behaviour", |walk| {
+            walk.list(value, "a list of behaviours", |walk, value| behaviours.extend(behaviour(walk, value)));
+        });
+    }
+    let until = until.map(|until| Timestamp::ZERO + until);
+    let mut simulation = Simulation::new(policy.clone().unwrap_or_else(nothing)).seed(seed.unwrap_or(0)).world(world);
+    if behaviours.len() > usize::from(u16::MAX) {
+        walk.field("behaviour", |walk| walk.problem("has more than 65535 behaviours"));
+        behaviours.clear();
+    }
+    simulation.behaviours = behaviours;
+    if let Some(value) = fields.get("timeline") {
+        walk.field("timeline", |walk| {
+            let mut last = Timestamp::ZERO;
+            walk.list(value, "a list of what happens", |walk, value| {
+                if let Some((at, acts)) = entry(walk, value, until) {
+                    if at < last {
+                        walk.problem(format!("happens at {at}, before what stands above it, at {last}; put it first"));
+                    }
+                    last = last.max(at);
+                    simulation.timeline.extend(acts.into_iter().map(|act| (at, act)));
+                }
+            });
+        });
+    }
+    let mut expectations = Vec::new();
+    if let Some(value) = fields.get("expect") {
+        walk.field("expect", |walk| {
+            walk.list(value, "a list of what is expected", |walk, value| expectations.extend(expectation(walk, value)));
+        });
+    }
+    let name = fields.read(walk, "name", Walk::text).map(str::to_owned);
+    policy?;
+    Some(Scenario { name, simulation, until: until?, expectations })
+}
+
+/// Stands in while the mistakes of the rest are looked for.
+fn nothing() -> Policy {
+    Policy::from_valid(crate::policy::Settings::default())
+}
+
+fn world(walk: &mut Walk, value: &Value) -> Option<World> {
+    let fields = walk.fields(value, &["start", "ready", "stop"])?;
+    let mut world = World::new();
+    world.start = fields.read(walk, "start", Walk::duration).unwrap_or_default();
+    world.ready = fields.read(walk, "ready", Walk::duration).unwrap_or_default();
+    world.stop = fields.read(walk, "stop", Walk::duration).unwrap_or_default();
+    Some(world)
+}
+
+fn replica(walk: &mut Walk, value: &Value) -> Option<u32> {
+    walk.count(value, &(0..=999_999))
+}
+
+fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
+    let known = ["replica", "runs", "exit", "times", "from", "to", "start_fails", "probe", "fails"];
+    let fields = walk.fields(value, &known)?;
+    let given = |key| fields.get(key).is_some();
+    let mut one = match (given("runs"), given("start_fails"), given("probe")) {
+        (true, false, false) => {
+            let runs = fields.read(walk, "runs", Walk::duration);
+            let exit = fields.require(walk, "exit", "how it exits then: a code, success, or {signal: 9}", exit);
+            Behaviour::runs(runs?, exit?)
+        }
+        (false, true, false) => Behaviour::start_fails(fields.read(walk, "start_fails", cause)?),
+        (false, false, true) => {
+            let kinds = [
+                ("startup", ProbeKind::Startup),
+                ("readiness", ProbeKind::Readiness),
+                ("liveness", ProbeKind::Liveness),
+            ];
+            let kind = fields.read(walk, "probe", |walk, value| walk.word(value, &kinds, &[]));
+            if fields.require(walk, "fails", "true", Walk::flag) == Some(false) {
+                walk.field("fails", |walk| {
+                    walk.problem("a probe succeeds by itself; write fails: true, or leave it out")
+                });
+            }
+            Behaviour::probe_fails(kind?)
+        }
+        _ => {
+            walk.problem("says what a replica does by one of: runs (with exit), start_fails, probe (with fails)");
+            return None;
+        }
+    };
+    one.replica = fields.read(walk, "replica", replica);
+    one.times = fields.read(walk, "times", |walk, value| walk.count(value, &(1..=u32::MAX))).map(u64::from);
+    if let Some(from) = fields.read(walk, "from", Walk::duration) {
+        one = one.from(from);
+    }
+    if let Some(to) = fields.read(walk, "to", Walk::duration) {
+        one = one.to(to);
+    }
+    if one.to <= one.from {
+        walk.problem("ends before it begins: 'to' is not later than 'from'");
+    }
+    Some(one)
+}
+
+/// A code, `success`, or `{signal: 9}`.
+fn exit(walk: &mut Walk, value: &Value) -> Option<Exit> {
+    const WHAT: &str = "an exit code, success, or {signal: 9}";
+    match value {
+        Value::Int(code) => match i32::try_from(*code) {
+            Ok(code) => Some(Exit::Code(code)),
+            Err(_) => walk.expected(WHAT, value),
+        },
+        Value::Str(word) if word == "success" => Some(Exit::Code(0)),
+        Value::Map(_) => {
+            let fields = walk.fields(value, &["signal"])?;
+            fields.require(walk, "signal", "its name or number", signal).map(Exit::Signal)
+        }
+        other => walk.expected(WHAT, other),
+    }
+}
+
+const ACTS: [&str; 12] = [
+    "exit",
+    "fail",
+    "ready",
+    "lost",
+    "found",
+    "scale",
+    "restart",
+    "reset",
+    "retry_now",
+    "drain",
+    "rollout",
+    "terminate",
+];
+
+/// One entry of the timeline: when, and what happens then.
+fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Timestamp, Vec<Act>)> {
+    let mut known = vec!["at", "replica", "replicas", "reason", "retry_after", "note"];
+    known.extend(ACTS);
+    let fields = walk.fields(value, &Names(known))?;
+    let at = fields.require(walk, "at", "when it happens, such as 60s", Walk::duration);
+    let at = at.map(|at| Timestamp::ZERO + at);
+    if let (Some(at), Some(until)) = (at, until) {
+        if at > until {
+            walk.field("at", |walk| walk.problem(format!("is after the end of the simulation, {until}")));
+        }
+    }
+    let given: Vec<&str> = ACTS.into_iter().filter(|act| fields.get(act).is_some()).collect();
+    let [what] = given[..] else {
+        walk.problem(format!("says what happens by one of: {}; found {}", ACTS.join(", "), given.len()));
+        return None;
+    };
+    let value = fields.get(what)?;
+    let mut replicas = Vec::new();
+    replicas.extend(fields.read(walk, "replica", replica));
+    if let Some(list) = fields.get("replicas") {
+        walk.field("replicas", |walk| {
+            walk.list(list, "a list of replicas", |walk, value| replicas.extend(replica(walk, value)));
+        });
+    }
+    let needs_replica = ["exit", "fail", "ready", "lost", "found"].contains(&what);
+    let named = fields.get("replica").is_some() || fields.get("replicas").is_some();
+    if needs_replica != named {
+        let problem =
+            if needs_replica { "is missing: to which it happens, or 'replicas'" } else { "has no meaning here" };
+        walk.field("replica", |walk| walk.problem(problem));
+        return None;
+    }
+    let reason = fields.read(walk, "reason", Walk::text).map(str::to_owned);
+    let retry_after = fields.read(walk, "retry_after", Walk::duration).map(nanos);
+    let acts = walk.field(what, |walk| {
+        let each = |act: &dyn Fn(u32) -> Act| replicas.iter().map(|&replica| act(replica)).collect::<Vec<_>>();
+        match what {
+            "exit" => exit(walk, value).map(|exit| each(&|replica| Act::Exit { replica, exit })),
+            "fail" => cause(walk, value).map(|cause| {
+                each(&|replica| Act::Fail { replica, cause: cause.clone(), reason: reason.clone(), retry_after })
+            }),
+            "ready" => walk.flag(value).map(|ready| each(&|replica| Act::Ready { replica, ready })),
+            "lost" => only_true(walk, value, "found: true").map(|()| each(&|replica| Act::Lost { replica })),
+            "found" => only_true(walk, value, "lost: true").map(|()| each(&|replica| Act::Found { replica })),
+            "scale" => walk.count(value, &(0..=u32::MAX)).map(|replicas| vec![Act::Scale(replicas)]),
+            "restart" => replica(walk, value).map(|replica| vec![Act::Restart(replica)]),
+            "drain" => replica(walk, value).map(|replica| vec![Act::Drain(replica)]),
+            "reset" => selection(walk, value).map(|selection| vec![Act::Reset(selection)]),
+            "retry_now" => selection(walk, value).map(|selection| vec![Act::RetryNow(selection)]),
+            "terminate" => only_true(walk, value, "nothing at all").map(|()| vec![Act::Terminate]),
+            _ => {
+                walk.problem("rollouts are not there yet in this version; leave it out");
+                None
+            }
+        }
+    });
+    Some((at?, acts?))
+}
+
+fn only_true(walk: &mut Walk, value: &Value, otherwise: &str) -> Option<()> {
+    if walk.flag(value)? {
+        return Some(());
+    }
+    walk.problem(format!("is true where it is given; for the opposite write {otherwise}"));
+    None
+}
+
+/// `true` or `all`, a replica, or a cause.
+fn selection(walk: &mut Walk, value: &Value) -> Option<Selection> {
+    match value {
+        Value::Bool(true) => Some(Selection::All),
+        Value::Str(word) if word == "all" => Some(Selection::All),
+        Value::Str(_) => cause(walk, value).map(Selection::Cause),
+        Value::Int(_) => replica(walk, value).map(|replica| Selection::Replica(ReplicaId(replica))),
+        other => walk.expected("true for all, a replica, or a cause", other),
+    }
+}
+
+struct Names(Vec<&'static str>);
+
+impl crate::policy::read::walk::Known for Names {
+    fn names(&self) -> Vec<&'static str> {
+        self.0.clone()
+    }
+}
+
+fn expectation(walk: &mut Walk, value: &Value) -> Option<Expectation> {
+    let fields = walk.fields(value, &KEYS)?;
+    let count = fields.read(walk, "count", |walk, value| walk.count(value, &(0..=u32::MAX)));
+    let at = if count.is_some() && fields.get("at").is_none() {
+        Some(std::time::Duration::ZERO)
+    } else {
+        fields.require(walk, "at", "at which instant, such as 90s; or 'count' for the whole run", Walk::duration)
+    };
+    let mut wants = Vec::new();
+    for key in KEYS {
+        let Some(value) = fields.get(key).filter(|_| !["at", "absent", "count", "note", "at_ms"].contains(&key)) else {
+            continue;
+        };
+        let wanted = walk.field(key, |walk| wanted(walk, key, value));
+        match (short_form(key), wanted) {
+            (Some((kind, command)), Some(replica)) => {
+                wants.push(("kind".to_owned(), kind.as_str().into()));
+                wants.push(("command".to_owned(), command.into()));
+                wants.push(("replica".to_owned(), replica));
+            }
+            (None, Some(value)) => {
+                wants.push((if key == "due" { "due_ms" } else { key }.to_owned(), value));
+            }
+            (_, None) => {}
+        }
+    }
+    if wants.is_empty() {
+        walk.problem("expects nothing; name a key of a trace line, such as status: degraded or start: 1");
+        return None;
+    }
+    let absent = fields.read(walk, "absent", Walk::flag).unwrap_or(false);
+    let at_ms = u64::try_from(at?.as_millis()).unwrap_or(u64::MAX);
+    Some(Expectation { at_ms, wants, absent, count })
+}
+
+fn wanted(walk: &mut Walk, key: &str, value: &Value) -> Option<TraceValue> {
+    if short_form(key).is_some() {
+        return replica(walk, value).map(Into::into);
+    }
+    if key == "due" {
+        let millis = walk.duration(value)?.as_millis();
+        return Some(u64::try_from(millis).unwrap_or(u64::MAX).into());
+    }
+    match value {
+        Value::Null => Some(TraceValue::Null),
+        Value::Bool(flag) => Some(TraceValue::Bool(*flag)),
+        Value::Int(number) => match i64::try_from(*number) {
+            Ok(number) => Some(TraceValue::Int(number)),
+            Err(_) => walk.expected("a number that fits in 64 bits", value),
+        },
+        Value::Str(text) => Some(TraceValue::Text(text.clone().into())),
+        other => walk.expected("a word, a number, true, false or null", other),
+    }
+}

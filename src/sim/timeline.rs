@@ -1,0 +1,119 @@
+//! What is made to happen at a time of a simulation.
+
+use crate::decide::ReplicaId;
+use crate::engine::Selection;
+use crate::policy::{Cause, Exit, Signal};
+
+/// One thing that is made to happen. Made by functions such as [`crash`] and [`scale`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Action(pub(super) Act);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Act {
+    Exit { replica: u32, exit: Exit },
+    Fail { replica: u32, cause: Cause, reason: Option<String>, retry_after: Option<u64> },
+    Ready { replica: u32, ready: bool },
+    Lost { replica: u32 },
+    Found { replica: u32 },
+    Scale(u32),
+    Restart(u32),
+    Drain(u32),
+    Reset(Selection),
+    RetryNow(Selection),
+    Terminate,
+}
+
+impl Act {
+    /// The replica that it happens to.
+    pub(super) fn replica(&self) -> Option<u32> {
+        match self {
+            Self::Exit { replica, .. }
+            | Self::Fail { replica, .. }
+            | Self::Ready { replica, .. }
+            | Self::Lost { replica }
+            | Self::Found { replica }
+            | Self::Restart(replica)
+            | Self::Drain(replica) => Some(*replica),
+            Self::Reset(selection) | Self::RetryNow(selection) => match selection {
+                Selection::Replica(id) => Some(id.0),
+                Selection::All | Selection::Cause(_) => None,
+            },
+            Self::Scale(_) | Self::Terminate => None,
+        }
+    }
+}
+
+/// A replica exits with code 1.
+pub fn crash(replica: u32) -> Action {
+    exit(replica, 1)
+}
+
+/// A replica exits with this code.
+pub fn exit(replica: u32, code: i32) -> Action {
+    Action(Act::Exit { replica, exit: Exit::Code(code) })
+}
+
+/// A signal ends a replica.
+pub fn signal(replica: u32, signal: Signal) -> Action {
+    Action(Act::Exit { replica, exit: Exit::Signal(signal) })
+}
+
+/// A replica fails for this cause; while it is starting, `no-capacity` and `start-error` are failed starts.
+pub fn fail(replica: u32, cause: Cause) -> Action {
+    Action(Act::Fail { replica, cause, reason: None, retry_after: None })
+}
+
+/// A replica can serve.
+pub fn ready(replica: u32) -> Action {
+    Action(Act::Ready { replica, ready: true })
+}
+
+/// A replica cannot serve; not a failure.
+pub fn not_ready(replica: u32) -> Action {
+    Action(Act::Ready { replica, ready: false })
+}
+
+/// Contact with a replica is lost.
+pub fn lost(replica: u32) -> Action {
+    Action(Act::Lost { replica })
+}
+
+/// Contact with the instance that was lost is there again.
+pub fn found(replica: u32) -> Action {
+    Action(Act::Found { replica })
+}
+
+/// An operator asks for so many replicas.
+pub fn scale(replicas: u32) -> Action {
+    Action(Act::Scale(replicas))
+}
+
+/// An operator restarts a replica.
+pub fn restart(replica: u32) -> Action {
+    Action(Act::Restart(replica))
+}
+
+/// An operator moves a replica elsewhere.
+pub fn drain(replica: u32) -> Action {
+    Action(Act::Drain(replica))
+}
+
+/// An operator resets a replica.
+pub fn reset(replica: u32) -> Action {
+    Action(Act::Reset(Selection::Replica(ReplicaId(replica))))
+}
+
+/// An operator resets every replica.
+pub fn reset_all() -> Action {
+    Action(Act::Reset(Selection::All))
+}
+
+/// An operator says that the dependency is back.
+pub fn retry_now() -> Action {
+    Action(Act::RetryNow(Selection::All))
+}
+
+/// An operator terminates the set.
+pub fn terminate() -> Action {
+    Action(Act::Terminate)
+}

@@ -1,0 +1,81 @@
+//! The lines of a run, instant by instant.
+
+use serde::Serialize;
+
+use crate::decide::Status;
+use crate::engine::{StatusChange, TraceKind, TraceLine, TraceValue};
+use crate::time::Timestamp;
+
+/// What happened in a run, in order. Serialises as a list; a line each is NDJSON.
+///
+/// Within one instant stand events, verdicts, commands, then at most one status (terminating and terminated both).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(transparent)]
+pub struct Trace {
+    lines: Vec<TraceLine>,
+    #[serde(skip)]
+    instant: Instant,
+    #[serde(skip)]
+    printed: Option<(Status, u32, u32, &'static str)>,
+}
+
+/// What has happened in the present instant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Instant {
+    lines: Vec<TraceLine>,
+    terminating: Option<StatusChange>,
+    status: Option<StatusChange>,
+}
+
+impl Trace {
+    /// The lines, in order.
+    pub fn lines(&self) -> &[TraceLine] {
+        &self.lines
+    }
+
+    pub(super) fn add(&mut self, line: TraceLine) {
+        self.instant.lines.push(line);
+    }
+
+    pub(super) fn status(&mut self, change: StatusChange) {
+        if change.status == Status::Terminating {
+            self.instant.terminating = Some(change);
+        }
+        self.instant.status = Some(change);
+    }
+
+    /// The instant is over: its lines are put in order, and its status is shown if it is another.
+    pub(super) fn end_instant(&mut self, at: Timestamp) {
+        let mut instant = std::mem::take(&mut self.instant);
+        instant.lines.sort_by_key(TraceLine::kind);
+        self.lines.append(&mut instant.lines);
+        self.instant.lines = instant.lines;
+        let shown = [instant.terminating.filter(|_| instant.terminating != instant.status), instant.status];
+        for change in shown.into_iter().flatten() {
+            let seen = (change.status, change.available, change.desired, change.reason.as_str());
+            if self.printed != Some(seen) {
+                self.printed = Some(seen);
+                self.lines.push(TraceLine::of_status(&change, at, Timestamp::ZERO));
+            }
+        }
+    }
+
+    /// The status line in effect at the end of this millisecond.
+    pub(super) fn status_line_at(&self, at_ms: u64) -> Option<&TraceLine> {
+        self.lines
+            .iter()
+            .take_while(|line| line.at_ms() <= at_ms)
+            .filter(|line| line.kind() == TraceKind::Status)
+            .last()
+    }
+
+    /// How often a command was given to a replica.
+    pub fn count(&self, command: &str, replica: u32) -> usize {
+        let is = |line: &&TraceLine| {
+            line.kind() == TraceKind::Command
+                && line.get("command") == Some(&TraceValue::Text(command.to_owned().into()))
+                && line.get("replica") == Some(&TraceValue::from(replica))
+        };
+        self.lines.iter().filter(is).count()
+    }
+}

@@ -1,0 +1,73 @@
+//! Every file under tests/scenarios, run and checked: one sentence of the design each, or one case of the field.
+
+use std::path::{Path, PathBuf};
+
+use uphold_examples::read_scenario;
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
+    }
+}
+
+fn scenarios() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut found);
+    found
+}
+
+#[test]
+fn every_scenario_goes_as_expected() {
+    let mut wrong = Vec::new();
+    let files = scenarios();
+    for file in &files {
+        let checked = read_scenario(file).and_then(|scenario| {
+            assert!(!scenario.expectations().is_empty(), "{}: expects nothing", file.display());
+            let run = scenario.run().map_err(|error| error.to_string())?;
+            scenario.check(&run).map_err(|difference| {
+                let json = |value: &dyn erased::Json| value.json();
+                format!(
+                    "expect[{}]\n  expected {}\n  happened {}",
+                    difference.index,
+                    json(&difference.expected),
+                    difference.nearest.as_ref().map_or_else(|| "nothing".to_owned(), |line| json(line)),
+                )
+            })
+        });
+        if let Err(error) = checked {
+            wrong.push(format!("{}: {error}", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} scenarios differ:\n{}", wrong.len(), files.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_same_scenario_gives_the_same_bytes_twice() {
+    for file in scenarios() {
+        let run = || {
+            let scenario = read_scenario(&file).unwrap();
+            serde_json::to_string(scenario.run().unwrap().trace()).unwrap()
+        };
+        assert_eq!(run(), run(), "{}", file.display());
+    }
+}
+
+mod erased {
+    /// What can be shown as JSON.
+    pub(crate) trait Json {
+        fn json(&self) -> String;
+    }
+
+    impl<T: serde::Serialize> Json for T {
+        fn json(&self) -> String {
+            serde_json::to_string(self).unwrap()
+        }
+    }
+}
