@@ -1,0 +1,117 @@
+//! Depth 3 on a backend of one's own: instances are tokio tasks in memory.
+//!
+//! `cargo run --example custom_backend`
+//!
+//! A backend only does what it is asked and reports what happens. Two of three replicas crash now and then; after three
+//! seconds the set is shut down.
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::AbortHandle;
+use uphold::backend::{
+    Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
+};
+use uphold::{Event, Happening, Heard, Incarnation, InstanceState, Notice, Policy, ReplicaId, RetryPolicy, Supervisor};
+
+/// How long a task lives before it crashes.
+struct Lifetime(fn(ReplicaId) -> Option<Duration>);
+
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    running: BTreeMap<(ReplicaId, Incarnation), AbortHandle>,
+    reporter: Option<Reporter>,
+}
+
+impl Tasks {
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn report(&self, event: Event) {
+        self.with(|state| {
+            if let Some(reporter) = &state.reporter {
+                reporter.report(event);
+            }
+        });
+    }
+
+    fn end(&self, replica: ReplicaId, incarnation: Incarnation) {
+        if let Some(task) = self.with(|state| state.running.remove(&(replica, incarnation))) {
+            task.abort();
+        }
+        self.report(Event::stopped(replica, incarnation));
+    }
+}
+
+#[async_trait]
+impl Backend for Tasks {
+    type Workload = Lifetime;
+
+    async fn start(&self, request: StartRequest<'_, Lifetime>) -> Result<(), BackendError> {
+        let (replica, incarnation) = (request.key.replica, request.key.incarnation);
+        let lives = (request.workload.0)(replica);
+        let tasks = self.clone();
+        let task = tokio::spawn(async move {
+            match lives {
+                Some(lives) => tokio::time::sleep(lives).await,
+                None => std::future::pending().await,
+            }
+            tasks.with(|state| state.running.remove(&(replica, incarnation)));
+            tasks.report(Event::exited(replica, incarnation, 1));
+        });
+        self.with(|state| state.running.insert((replica, incarnation), task.abort_handle()));
+        self.report(Event::ready(replica, incarnation));
+        Ok(())
+    }
+
+    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
+        self.end(request.key.replica, request.key.incarnation);
+        Ok(())
+    }
+
+    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
+        self.end(request.key.replica, request.key.incarnation);
+        Ok(())
+    }
+
+    async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
+        let ready = |&(replica, incarnation): &_| Instance::new(replica, incarnation, InstanceState::Ready);
+        Ok(self.with(|state| state.running.keys().map(ready).collect()))
+    }
+
+    async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
+        self.with(|state| state.reporter = Some(reporter));
+        std::future::pending().await
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_millis(200))).build()?;
+    let lifetime = Lifetime(|replica| match replica.0 {
+        0 => None,
+        n => Some(Duration::from_millis(700 * u64::from(n))),
+    });
+    let mut handle = Supervisor::builder(policy, Tasks::default(), lifetime).name("tasks").spawn();
+    let mut notices = handle.notices()?;
+    let printing = tokio::spawn(async move {
+        while let Some(Heard::Happened(happened)) = notices.next().await {
+            if let Happening::Notice(notice @ (Notice::Status(_) | Notice::Verdict(_))) = happened.what {
+                println!("{notice}");
+            }
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let last = handle.shutdown().await;
+    drop(handle);
+    printing.await?;
+    println!("ended: {} ({})", last.status, last.reason);
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Keeps real processes up by a service file.
+//!
+//! `cargo run --example supervise -- examples/services/web.yaml` (needs python3)
+//!
+//! On a terminal a live table, otherwise plain lines; with `--json` the trace, one JSON object a line. Ctrl-C stops
+//! gracefully, twice at once. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
+
+mod table;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use uphold::backend::process::{ProcessBackend, ProcessOutput};
+use uphold::{Handle, Happened, Happening, Heard, Notice, Status, StatusReason, Supervisor, Timestamp, TraceLine};
+use uphold_examples::{Service, read_yaml};
+
+const HELP: &str = "\
+Keeps real processes up by a service file.
+
+usage: supervise [--json | --plain] [--logs DIR] FILE
+
+  FILE        name, process and policy (YAML)
+  --json      prints what happens, one JSON object a line
+  --plain     prints lines instead of a table, on a terminal too
+  --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log instead of between the lines; the table needs it
+              or drops the output
+
+exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Show {
+    Json,
+    Plain,
+    Table,
+}
+
+struct Arguments {
+    file: PathBuf,
+    show: Show,
+    logs: Option<PathBuf>,
+}
+
+fn arguments() -> Result<Option<Arguments>, String> {
+    let mut args = std::env::args().skip(1);
+    let mut show = if std::io::stdout().is_terminal() { Show::Table } else { Show::Plain };
+    let (mut file, mut logs) = (None, None);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-h" | "--help" => return Ok(None),
+            "--json" => show = Show::Json,
+            "--plain" => show = Show::Plain,
+            "--logs" => logs = Some(PathBuf::from(args.next().ok_or("--logs needs a folder")?)),
+            flag if flag.starts_with('-') => return Err(format!("unknown option '{flag}'")),
+            path if file.is_none() => file = Some(PathBuf::from(path)),
+            more => return Err(format!("one service file at a time; '{more}' is one too many")),
+        }
+    }
+    let file = file.ok_or("a service file is missing")?;
+    Ok(Some(Arguments { file, show, logs }))
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut service: Service = match read_yaml(&arguments.file) {
+        Ok(service) => service,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    for warning in service.policy.lint() {
+        eprintln!("warning: {warning}");
+    }
+    match (&arguments.logs, arguments.show) {
+        (Some(folder), _) => {
+            if let Err(error) = std::fs::create_dir_all(folder) {
+                eprintln!("{}: {error}", folder.display());
+                return ExitCode::from(2);
+            }
+            let file = folder.join("{set}-{replica}.log");
+            service.process = service.process.output(ProcessOutput::File(file));
+        }
+        // A table cannot share the screen with what replicas print, nor JSON lines their stream.
+        (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
+        (None, Show::Plain) => {}
+    }
+    let handle = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name).spawn();
+    let shown = tokio::spawn(show(handle.clone(), arguments.show));
+    stop_on_signals(handle.clone());
+    let mut waiting = handle;
+    let last = waiting.wait().await;
+    drop(waiting);
+    // What happened last is still to be shown.
+    let _ = shown.await;
+    match (last.status, last.reason) {
+        (Status::Completed, _) | (_, StatusReason::Requested) => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    }
+}
+
+/// The first SIGINT or SIGTERM stops gracefully, the second at once.
+fn stop_on_signals(handle: Handle) {
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            eprintln!("signals cannot be heard: Ctrl-C ends this program and leaves its children running");
+            return;
+        };
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            let mut handle = handle.clone();
+            tokio::spawn(async move { handle.shutdown().await });
+        }
+    });
+}
+
+async fn show(handle: Handle, show: Show) {
+    if show == Show::Table {
+        table::run(handle).await;
+        return;
+    }
+    let Ok(mut notices) = handle.notices() else { return };
+    drop(handle);
+    let mut start = None;
+    while let Some(heard) = notices.next().await {
+        match heard {
+            Heard::Missed(missed) => eprintln!("{missed} lines were missed"),
+            Heard::Happened(happened) => {
+                let start = *start.get_or_insert(happened.at);
+                if show == Show::Json { json(&happened, start) } else { plain(&happened, start) }
+            }
+        }
+    }
+}
+
+fn json(happened: &Happened, start: Timestamp) {
+    let line = match &happened.what {
+        Happening::Event(event) => Some(TraceLine::of_event(event, happened.at, start)),
+        Happening::Command(command) => Some(TraceLine::of_command(command, happened.at, start)),
+        Happening::Notice(notice) => TraceLine::of_notice(notice, happened.at, start),
+        Happening::Trouble(trouble) => {
+            eprintln!("{trouble}");
+            None
+        }
+        _ => None,
+    };
+    if let Some(text) = line.and_then(|line| serde_json::to_string(&line).ok()) {
+        println!("{text}");
+    }
+}
+
+fn plain(happened: &Happened, start: Timestamp) {
+    let at = happened.at.since(start).as_secs_f64();
+    match &happened.what {
+        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) => {}
+        Happening::Notice(notice) => println!("{at:>9.3}  {notice}"),
+        Happening::Command(command) => println!("{at:>9.3}  {command}"),
+        Happening::Trouble(trouble) => println!("{at:>9.3}  trouble: {trouble}"),
+        _ => {}
+    }
+}
