@@ -14,7 +14,9 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
-use uphold::{Handle, Happened, Happening, Heard, Notice, Status, StatusReason, Supervisor, Timestamp, TraceLine};
+use uphold::{
+    Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor, Timestamp, TraceLine,
+};
 use uphold_examples::{Service, read_yaml};
 
 const HELP: &str = "\
@@ -98,8 +100,15 @@ async fn main() -> ExitCode {
         (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
         (None, Show::Plain) => {}
     }
-    let handle = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name).spawn();
-    let shown = tokio::spawn(show(handle.clone(), arguments.show));
+    let supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
+    let (handle, notices) = match supervisor.spawn_with_notices() {
+        Ok(spawned) => spawned,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show));
     stop_on_signals(handle.clone());
     let mut waiting = handle;
     let last = waiting.wait().await;
@@ -131,12 +140,12 @@ fn stop_on_signals(handle: Handle) {
     });
 }
 
-async fn show(handle: Handle, show: Show) {
+async fn show(handle: Handle, mut notices: Notices, show: Show) {
     if show == Show::Table {
+        drop(notices);
         table::run(handle).await;
         return;
     }
-    let Ok(mut notices) = handle.notices() else { return };
     drop(handle);
     let mut start = None;
     while let Some(heard) = notices.next().await {

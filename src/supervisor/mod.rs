@@ -159,6 +159,17 @@ impl<B: Backend> Builder<B> {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn try_spawn(self) -> Result<Handle, RestoreError> {
+        self.spawn_with_notices().map(|(handle, _)| handle)
+    }
+
+    /// Starts supervising, with a stream of all that happens from the very beginning.
+    ///
+    /// # Errors
+    /// The snapshot to restore is of an unknown version or does not hold together.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn spawn_with_notices(self) -> Result<(Handle, Notices), RestoreError> {
         let clock = Clock::new();
         let set = match self.snapshot {
             Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, clock.now())?,
@@ -166,7 +177,7 @@ impl<B: Backend> Builder<B> {
         };
         let (messages, inbox) = mpsc::unbounded_channel();
         let (reports, reported) = mpsc::unbounded_channel();
-        let (notices, _) = broadcast::channel(self.buffer);
+        let (notices, receiver) = broadcast::channel(self.buffer);
         let (status, watched) = watch::channel(driver::status_of(&set));
         let calls = Calls {
             backend: Arc::new(self.backend),
@@ -179,6 +190,6 @@ impl<B: Backend> Builder<B> {
         let handle = Handle { messages, status: watched, notices: notices.downgrade() };
         tokio::spawn(calls.clone().watch(reports));
         tokio::spawn(Driver::new(set, calls, inbox, reported, status, notices).run());
-        Ok(handle)
+        Ok((handle, Notices { receiver }))
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -107,7 +108,7 @@ impl Children {
             let ended = child.wait().await;
             // No grandchild of this incarnation lives into the next. Its group cannot have been taken by another
             // while a member lives, and where none does there is nothing to kill.
-            let _ = signal_group(leader, Signal::KILL);
+            bury_group(leader).await;
             let mut state = children.state();
             state.running.remove(&key);
             let outcome = outcome_of(ended);
@@ -174,6 +175,17 @@ impl Drop for Children {
                 let _ = signal_group(running.leader, Signal::KILL);
             }
         }
+    }
+}
+
+/// Kills what is left of a group whose leader is dead, and waits a moment until it is gone: the next incarnation is
+/// not to meet the last one's children. Dead ones that nobody reaps are not waited for longer.
+async fn bury_group(group: Pid) {
+    for pause in [1, 2, 4, 8, 16, 32, 64] {
+        if kill_process_group(group, Signal::KILL).is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 

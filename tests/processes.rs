@@ -1,0 +1,339 @@
+//! The supervisor with real processes. Every test waits on what happens, never for a time.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
+use uphold::{
+    Backoff, Cause, Command, Decision, Event, Exhausted, FailurePolicy, Handle, Happened, Happening, Heard, Notice,
+    Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason, Supervisor, Timestamp,
+    Verdict,
+};
+
+/// Nothing here takes longer than this, on a machine however slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn shell(script: &str) -> ProcessSpec {
+    ProcessSpec::new(script).shell(true).output(ProcessOutput::Null)
+}
+
+/// A supervised set with what it told, and a folder of its own for what its replicas write.
+struct Bench {
+    handle: Handle,
+    notices: Notices,
+    folder: PathBuf,
+    /// The statuses that were shown, in order.
+    statuses: Vec<Status>,
+    verdicts: Vec<(u32, Decision, Timestamp)>,
+    starts: Vec<(u32, u64, Timestamp)>,
+}
+
+impl Bench {
+    fn new(name: &str, policy: PolicyBuilder, spec: ProcessSpec) -> Self {
+        let folder = std::env::temp_dir().join(format!("uphold-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = spec.env("FOLDER", folder.to_string_lossy());
+        let policy: Policy = policy.build().unwrap();
+        let supervisor = Supervisor::builder(policy, ProcessBackend::new(), spec).name(name);
+        let (handle, notices) = supervisor.spawn_with_notices().unwrap();
+        Self { handle, notices, folder, statuses: Vec::new(), verdicts: Vec::new(), starts: Vec::new() }
+    }
+
+    /// Hears what happens until something that satisfies `wanted` did.
+    async fn hear(&mut self, what: &str, wanted: impl Fn(&Self, &Happened) -> bool) -> Happened {
+        let heard = async {
+            while let Some(heard) = self.notices.next().await {
+                let Heard::Happened(happened) = heard else { panic!("missed something") };
+                match &happened.what {
+                    Happening::Notice(Notice::Status(change)) => {
+                        if self.statuses.last() != Some(&change.status) {
+                            self.statuses.push(change.status);
+                        }
+                    }
+                    Happening::Notice(Notice::Verdict(judged)) => {
+                        self.verdicts.push((judged.replica.0, judged.decision.clone(), happened.at));
+                    }
+                    Happening::Command(Command::Start(start)) => {
+                        self.starts.push((start.replica.0, start.incarnation.0, happened.at));
+                    }
+                    _ => {}
+                }
+                if wanted(self, &happened) {
+                    return happened;
+                }
+            }
+            panic!("the supervisor ended before {what}; statuses {:?}", self.statuses)
+        };
+        let heard = timeout(PATIENCE, heard).await;
+        heard.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    }
+
+    async fn status(&mut self, wanted: Status) {
+        let is = |happened: &Happened| matches!(&happened.what, Happening::Notice(Notice::Status(change)) if change.status == wanted);
+        self.hear(wanted.as_str(), |_, happened| is(happened)).await;
+    }
+
+    /// Waits until so many replicas are available.
+    async fn available(&mut self, replicas: u32) {
+        let up = self.handle.wait_for(|status| status.available == replicas);
+        timeout(PATIENCE, up).await.expect("they come up").expect("the supervisor goes on");
+    }
+
+    /// The process ids that replicas wrote, by replica, once they are all there.
+    async fn pids(&mut self, replicas: u32, incarnation: u64) -> BTreeMap<u32, i32> {
+        let read = |folder: &PathBuf, replica| {
+            let text = std::fs::read_to_string(folder.join(format!("{replica}.{incarnation}"))).ok()?;
+            text.trim().parse::<i32>().ok()
+        };
+        let all = async {
+            loop {
+                let pids: BTreeMap<_, _> =
+                    (0..replicas).filter_map(|replica| Some((replica, read(&self.folder, replica)?))).collect();
+                if pids.len() == replicas as usize {
+                    return pids;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, all).await.expect("replicas write their process ids")
+    }
+
+    async fn shutdown(mut self) {
+        let last = timeout(PATIENCE, self.handle.shutdown()).await.expect("a shutdown ends");
+        assert_eq!((last.status, last.reason), (Status::Terminated, StatusReason::Requested));
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn lives(pid: i32) -> bool {
+    // A process that is dead and not reaped yet does not live.
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+}
+
+/// Waits until a process that was killed is gone.
+async fn gone(pid: i32) {
+    let dies = async {
+        while lives(pid) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, dies).await.expect("it is gone");
+}
+
+fn kill(pid: i32, signal: &str) {
+    let status = std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Writes its process id to a file of its own, then sleeps.
+const SLEEPER: &str = "echo $$ > \"$FOLDER/{replica}.{incarnation}.tmp\"; \
+                       mv \"$FOLDER/{replica}.{incarnation}.tmp\" \"$FOLDER/{replica}.{incarnation}\"; exec sleep 1000";
+
+fn retrying(replicas: u32, interval: Duration) -> PolicyBuilder {
+    Policy::builder().replicas(replicas).retry(RetryPolicy::every(interval))
+}
+
+#[tokio::test]
+async fn kill_9_of_one_of_three_leaves_the_others_alone_and_restarts_it_at_the_interval() {
+    let mut bench = Bench::new("one-of-three", retrying(3, millis(300)), shell(SLEEPER));
+    bench.status(Status::Healthy).await;
+    let pids = bench.pids(3, 1).await;
+    bench.available(3).await;
+    kill(pids[&1], "-9");
+    bench.hear("it is judged", |bench, _| !bench.verdicts.is_empty()).await;
+    bench.hear("it is started again", |bench, _| bench.starts.len() == 4).await;
+    bench.status(Status::Healthy).await;
+    assert!(bench.statuses.ends_with(&[Status::Healthy, Status::Degraded, Status::Healthy]), "{:?}", bench.statuses);
+    let (replica, decision, _) = bench.verdicts.pop().unwrap();
+    assert_eq!((replica, decision.exit), (1, Some(uphold::Exit::Signal(Signal::KILL))));
+    let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
+    assert_eq!(restart.due.since(decision.ended_at), millis(300));
+    let (_, incarnation, started) = *bench.starts.last().unwrap();
+    assert_eq!(incarnation, 2);
+    assert!(started >= restart.due, "it is not restarted before it is due");
+    assert!(lives(pids[&0]) && lives(pids[&2]), "the others keep their processes");
+    assert_eq!(bench.starts.iter().filter(|(replica, ..)| *replica != 1).count(), 2);
+    assert_eq!(bench.statuses.iter().filter(|status| **status == Status::Outage).count(), 0);
+    let again = bench.pids(1, 1).await;
+    assert_eq!(again[&0], pids[&0]);
+    bench.shutdown().await;
+    assert!(!lives(pids[&0]) && !lives(pids[&2]));
+}
+
+#[tokio::test]
+async fn a_replica_that_always_crashes_is_given_up_and_the_rest_serve_on() {
+    let script = format!("if [ {{replica}} = 1 ]; then exit 3; fi; {SLEEPER}");
+    let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(millis(100)).max_attempts(3));
+    let mut bench = Bench::new("always-crashes", policy, shell(&script));
+    bench
+        .hear("it is given up", |bench, _| {
+            bench.verdicts.last().is_some_and(|(_, decision, _)| matches!(decision.verdict, Verdict::Degrade(_)))
+        })
+        .await;
+    assert_eq!(bench.verdicts.len(), 4, "three restarts, then given up");
+    bench
+        .hear("it is degraded", |bench, _| {
+            bench.handle.status().status == Status::Degraded
+                && bench.handle.status().reason == StatusReason::ReplicaGivenUp
+        })
+        .await;
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn fail_fast_stops_everything_and_leaves_no_process_behind() {
+    let script = format!(
+        "if [ {{replica}} = 2 ]; then while [ ! -e \"$FOLDER/go\" ]; do sleep 0.05; done; exit 1; fi; {SLEEPER}"
+    );
+    let mut bench = Bench::new("fail-fast", Policy::builder().replicas(3), shell(&script));
+    let pids = bench.pids(2, 1).await;
+    std::fs::write(bench.folder.join("go"), "").unwrap();
+    bench.status(Status::Terminated).await;
+    assert_eq!(bench.handle.status().reason, StatusReason::FailFast);
+    assert!(pids.values().all(|&pid| !lives(pid)), "every process is gone");
+}
+
+#[tokio::test]
+async fn a_child_that_ignores_sigterm_is_gone_with_its_grandchildren_after_stop_grace() {
+    let script = "trap '' TERM; sleep 1000 & echo $! > \"$FOLDER/grandchild\"; echo $$ > \"$FOLDER/0.1\"; \
+                  while :; do wait; sleep 0.1; done";
+    let policy = retrying(1, millis(100)).stop_grace(millis(300));
+    let mut bench = Bench::new("ignores-sigterm", policy, shell(script));
+    let pids = bench.pids(1, 1).await;
+    let grandchild: i32 = std::fs::read_to_string(bench.folder.join("grandchild")).unwrap().trim().parse().unwrap();
+    assert!(lives(grandchild));
+    bench.handle.terminate().unwrap();
+    let kill =
+        bench.hear("it is killed", |_, happened| matches!(happened.what, Happening::Command(Command::Kill(_)))).await;
+    bench.status(Status::Terminated).await;
+    let stopped = bench.handle.status();
+    assert!(kill.at <= stopped.since);
+    assert!(!lives(pids[&0]));
+    gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn grandchildren_of_a_crashed_replica_do_not_live_into_its_next_incarnation() {
+    let script = "if [ {incarnation} = 1 ]; then sleep 1000 & echo $! > \"$FOLDER/0.1\"; exit 1; fi; exec sleep 1000";
+    let mut bench = Bench::new("grandchildren", retrying(1, millis(100)), shell(script));
+    let pids = bench.pids(1, 1).await;
+    bench.hear("it is started again", |bench, _| bench.starts.len() == 2).await;
+    gone(pids[&0]).await;
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_hundred_replicas_come_up_and_go_down() {
+    let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::Null);
+    let mut bench = Bench::new("hundred", retrying(100, millis(100)), spec);
+    bench.available(100).await;
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_exist_is_a_start_error_that_names_it() {
+    let policy = Policy::builder()
+        .replicas(1)
+        .retry(RetryPolicy::every(millis(100)).max_attempts(1))
+        .failure(FailurePolicy::new().exhausted(Exhausted::Terminate));
+    let mut bench = Bench::new("missing", policy, ProcessSpec::new("no-such-command-anywhere"));
+    let failed = bench
+        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+        .await;
+    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
+    assert_eq!(ended.outcome.reason(), Some("there is no command 'no-such-command-anywhere'"));
+    bench.status(Status::Terminated).await;
+    assert_eq!(bench.handle.status().reason, StatusReason::Exhausted);
+}
+
+#[tokio::test]
+async fn a_working_directory_that_is_not_there_is_named() {
+    let spec = ProcessSpec::new("sleep").args(["1"]).cwd("/no/such/folder");
+    let mut bench = Bench::new("cwd", Policy::builder().replicas(1), spec);
+    let failed = bench
+        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+        .await;
+    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    assert_eq!(ended.outcome.reason(), Some("the working directory '/no/such/folder' is not there"));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_a_crash_like_any_other_and_is_retried() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let spec = ProcessSpec::new("python3")
+        .args(["-m", "http.server", "--bind", "127.0.0.1", "{port}"])
+        .port(port)
+        .output(ProcessOutput::Null);
+    let mut bench = Bench::new("port", retrying(1, millis(200)), spec);
+    bench.hear("it crashes", |bench, _| !bench.verdicts.is_empty()).await;
+    let (_, decision, _) = bench.verdicts.pop().unwrap();
+    assert_eq!(decision.exit, Some(uphold::Exit::Code(1)));
+    drop(taken);
+    let answers = async {
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Once the port is free, the next incarnation serves on it.
+    timeout(PATIENCE, answers).await.expect("it serves");
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_stopped_process_is_out_of_contact_and_found_again_with_its_incarnation() {
+    let policy = retrying(2, millis(100)).health(uphold::HealthPolicy::new().unknown_after(millis(200)));
+    let mut bench = Bench::new("sigstop", policy, shell(SLEEPER));
+    let pids = bench.pids(2, 1).await;
+    bench.available(2).await;
+    kill(pids[&1], "-STOP");
+    bench.status(Status::Degraded).await;
+    assert_eq!(bench.handle.status().reason, StatusReason::ReplicaUnknown);
+    kill(pids[&1], "-CONT");
+    bench.status(Status::Healthy).await;
+    assert_eq!(bench.starts.len(), 2, "nothing was restarted");
+    assert!(lives(pids[&1]));
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn all_that_complete_complete_the_set() {
+    let policy = retrying(3, millis(100)).success(OnSuccess::Complete);
+    let mut bench = Bench::new("complete", policy, ProcessSpec::new("true"));
+    bench.status(Status::Completed).await;
+    assert_eq!(bench.starts.len(), 3);
+}
+
+#[tokio::test]
+async fn delays_grow_between_real_restarts() {
+    let retry = RetryPolicy::every(millis(50)).backoff(Backoff::exponential()).max_attempts(4);
+    let policy = Policy::builder().replicas(2).retry(retry);
+    let mut bench = Bench::new("grow", policy, shell(&format!("if [ {{replica}} = 1 ]; then exit 1; fi; {SLEEPER}")));
+    bench.hear("it is given up", |bench, _| bench.verdicts.len() == 5).await;
+    let delays: Vec<_> = bench.verdicts.iter().map(|(_, decision, _)| decision.delay()).collect();
+    assert_eq!(delays, [millis(50), millis(100), millis(200), millis(400), Duration::ZERO]);
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_second_shutdown_kills_at_once() {
+    let script = "trap '' TERM; echo $$ > \"$FOLDER/0.1\"; while :; do sleep 0.1; done";
+    let policy = retrying(1, millis(100)).stop_grace(Duration::from_secs(3600));
+    let mut bench = Bench::new("twice", policy, shell(script));
+    let pids = bench.pids(1, 1).await;
+    let mut first = bench.handle.clone();
+    let stopping = tokio::spawn(async move { first.shutdown().await });
+    bench.status(Status::Terminating).await;
+    bench.shutdown().await;
+    stopping.await.unwrap();
+    assert!(!lives(pids[&0]));
+}
