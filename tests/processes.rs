@@ -52,10 +52,8 @@ impl Bench {
             while let Some(heard) = self.notices.next().await {
                 let Heard::Happened(happened) = heard else { panic!("missed something") };
                 match &happened.what {
-                    Happening::Notice(Notice::Status(change)) => {
-                        if self.statuses.last() != Some(&change.status) {
-                            self.statuses.push(change.status);
-                        }
+                    Happening::Notice(Notice::Status(change)) if self.statuses.last() != Some(&change.status) => {
+                        self.statuses.push(change.status);
                     }
                     Happening::Notice(Notice::Verdict(judged)) => {
                         self.verdicts.push((judged.replica.0, judged.decision.clone(), happened.at));

@@ -127,10 +127,10 @@ impl World {
     pub(crate) fn tell_all(&mut self, events: Vec<Event>) {
         for event in &events {
             let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
-            if let Some((replica, incarnation)) = event.instance().filter(|_| ends) {
-                if self.live.get(&replica) == Some(&incarnation) {
-                    self.live.remove(&replica);
-                }
+            if let Some((replica, incarnation)) = event.instance().filter(|_| ends)
+                && self.live.get(&replica) == Some(&incarnation)
+            {
+                self.live.remove(&replica);
             }
         }
         self.set.handle_all(self.now, events);
