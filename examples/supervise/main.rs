@@ -22,15 +22,19 @@ use uphold_examples::{Service, read_yaml};
 const HELP: &str = "\
 Keeps real processes up by a service file.
 
-usage: supervise [--json | --plain] [--logs DIR] FILE
+usage: supervise [--json | --plain] [--logs DIR] [--record FILE] FILE
 
   FILE        name, process and policy (YAML)
   --json      prints what happens, one JSON object a line
   --plain     prints lines instead of a table, on a terminal too
   --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log instead of between the lines; the table needs it
               or drops the output
+  --record F  records what happens into F, for simulate --replay
 
 exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
+
+/// A recording is begun anew when it has become this large, in bytes.
+const RECORDING_SIZE: u64 = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Show {
@@ -43,25 +47,27 @@ struct Arguments {
     file: PathBuf,
     show: Show,
     logs: Option<PathBuf>,
+    record: Option<PathBuf>,
 }
 
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut args = std::env::args().skip(1);
     let mut show = if std::io::stdout().is_terminal() { Show::Table } else { Show::Plain };
-    let (mut file, mut logs) = (None, None);
+    let (mut file, mut logs, mut record) = (None, None, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--json" => show = Show::Json,
             "--plain" => show = Show::Plain,
             "--logs" => logs = Some(PathBuf::from(args.next().ok_or("--logs needs a folder")?)),
+            "--record" => record = Some(PathBuf::from(args.next().ok_or("--record needs a file")?)),
             flag if flag.starts_with('-') => return Err(format!("unknown option '{flag}'")),
             path if file.is_none() => file = Some(PathBuf::from(path)),
             more => return Err(format!("one service file at a time; '{more}' is one too many")),
         }
     }
     let file = file.ok_or("a service file is missing")?;
-    Ok(Some(Arguments { file, show, logs }))
+    Ok(Some(Arguments { file, show, logs, record }))
 }
 
 #[tokio::main]
@@ -100,7 +106,16 @@ async fn main() -> ExitCode {
         (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
         (None, Show::Plain) => {}
     }
-    let supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
+    let mut supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
+    if let Some(path) = arguments.record {
+        match FileRecorder::new(&path, RECORDING_SIZE) {
+            Ok(recorder) => supervisor = supervisor.record(recorder),
+            Err(error) => {
+                eprintln!("{}: {error}", path.display());
+                return ExitCode::from(2);
+            }
+        }
+    }
     let (handle, notices) = match supervisor.spawn_with_notices() {
         Ok(spawned) => spawned,
         Err(error) => {

@@ -1,5 +1,6 @@
 //! What the examples share: reading YAML files, and saying everything that is wrong with them.
 
+mod recording;
 mod service;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use uphold::Policy;
 use uphold::sim::{Scenario, ScenarioDocument};
 
+pub use recording::read_recording;
 pub use service::Service;
 
 /// Reads a YAML file (JSON is YAML too).

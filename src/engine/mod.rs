@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod probing;
 mod queue;
+mod recording;
 mod replace;
 mod replica;
 mod scaling;
@@ -33,6 +34,8 @@ pub use output::{
     Command, IgnoredNews, IgnoredWhy, IncidentNotice, Judged, Kill, Notice, Output, ProbeRequest, Refused,
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
+pub(crate) use recording::RECORDING_VERSION;
+pub use recording::{RecordedLine, RecordedStep, RecordingHeader, Told};
 pub use replica::Phase;
 pub use set::ReplicaSet;
 pub use snapshot::{RestoreError, Snapshot};

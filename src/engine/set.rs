@@ -208,6 +208,16 @@ impl ReplicaSet {
         &self.policy
     }
 
+    /// The seed of its jitter.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The time of its last mutation.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// What the set is.
     pub fn status(&self) -> Status {
         self.set.shown().0

@@ -15,8 +15,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod counterfactual;
 mod error;
 mod expect;
+mod replay;
 mod run;
 mod runner;
 mod scenario;
@@ -26,8 +28,10 @@ mod timeline;
 mod trace;
 mod world;
 
+pub use counterfactual::{Counterfactual, CounterfactualError};
 pub use error::SimError;
 pub use expect::{Difference, Expectation};
+pub use replay::{Recording, RecordingError};
 pub use run::{Figures, Run};
 pub use scenario::{Scenario, ScenarioDocument};
 pub use simulation::Simulation;

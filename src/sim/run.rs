@@ -20,6 +20,8 @@ pub struct Run {
     pub(super) figures: Figures,
     pub(super) set: ReplicaSet,
     pub(super) until: Timestamp,
+    /// Starts whose lives a recording does not tell.
+    pub(super) assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
 /// The figures of a run. They cost the same however long it is.
@@ -40,6 +42,15 @@ pub struct Figures {
     pub outages: u64,
     /// The longest outage.
     pub longest_outage: Duration,
+}
+
+impl Figures {
+    pub(super) fn started(&mut self, replica: u32, incarnation: u64) {
+        self.starts += 1;
+        if incarnation > 1 {
+            *self.restarts.entry(replica).or_insert(0) += 1;
+        }
+    }
 }
 
 impl Run {
@@ -93,10 +104,20 @@ impl Run {
         Ok(after.checked_sub(1).map(|last| self.statuses[last].1))
     }
 
+    /// The time in which the status was this, as far as it is known: from the statuses that were kept, or the figures.
+    pub fn time_in(&self, status: Status) -> Duration {
+        if self.statuses.is_empty() {
+            return self.figures.time_in.get(&status).copied().unwrap_or_default();
+        }
+        let ends = self.statuses.iter().skip(1).map(|(at, _)| *at).chain([self.until]);
+        let spans = self.statuses.iter().zip(ends).filter(|((_, change), _)| change.status == status);
+        spans.map(|((from, _), to)| to.since(*from)).sum()
+    }
+
     /// The share of time in which the status was this, in parts per million.
     pub fn share_of(&self, status: Status) -> u32 {
         let whole = self.until.as_nanos();
-        let part = self.figures.time_in.get(&status).map_or(0, Duration::as_nanos);
+        let part = self.time_in(status).as_nanos();
         u32::try_from((part * 1_000_000).checked_div(whole.into()).unwrap_or(0)).unwrap_or(1_000_000)
     }
 

@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
+use super::counterfactual::{Life, Lives};
 use super::error::SimError;
 use super::run::{Figures, Run};
 use super::simulation::Simulation;
@@ -34,6 +36,8 @@ pub(super) struct Runner {
     now: Timestamp,
     until: Timestamp,
     keep: bool,
+    lives: Option<Lives>,
+    assumed: Vec<(Timestamp, ReplicaId)>,
     trace: Trace,
     statuses: Vec<(Timestamp, StatusChange)>,
     verdicts: Vec<(Timestamp, ReplicaId, crate::decide::Decision)>,
@@ -64,6 +68,10 @@ struct Doing {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Does {
     Start,
+    /// It runs, as recorded.
+    Run,
+    /// It ends, as recorded.
+    Die,
     /// By which behaviour.
     StartFail(u16),
     Ready,
@@ -75,7 +83,7 @@ enum Does {
 
 impl Runner {
     pub(super) fn new(simulation: Simulation, until: Timestamp) -> Result<Self, SimError> {
-        let Simulation { policy, seed, world, behaviours, mut timeline, keep, .. } = simulation;
+        let Simulation { policy, seed, world, behaviours, mut timeline, keep, lives, .. } = simulation;
         timeline.sort_by_key(|(at, _)| *at);
         if let Some((at, _)) = timeline.last().filter(|(at, _)| *at > until) {
             return Err(SimError::AfterTheEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
@@ -95,6 +103,8 @@ impl Runner {
             now: Timestamp::ZERO,
             until,
             keep,
+            lives,
+            assumed: Vec::new(),
             trace: Trace::default(),
             statuses: Vec::new(),
             verdicts: Vec::new(),
@@ -117,6 +127,7 @@ impl Runner {
             figures: self.figures,
             set: self.set,
             until: self.until,
+            assumed: self.assumed,
         })
     }
 
@@ -186,7 +197,7 @@ impl Runner {
         &mut self.instances[place]
     }
 
-    fn schedule(&mut self, after: std::time::Duration, replica: ReplicaId, incarnation: Incarnation, what: Does) {
+    fn schedule(&mut self, after: Duration, replica: ReplicaId, incarnation: Incarnation, what: Does) {
         self.sequence += 1;
         let at = self.now.plus_nanos(nanos(after));
         self.doings.push(Reverse(Doing { at, sequence: self.sequence, replica, incarnation, what }));
@@ -264,6 +275,12 @@ impl Runner {
                 self.schedule(ready, replica, incarnation, Does::Ready);
                 self.will_exit(replica, incarnation);
                 Event::started(replica, incarnation)
+            }
+            Does::Run => Event::started(replica, incarnation),
+            Does::Die => {
+                let life = self.lives.as_ref().and_then(|lives| lives.get(&(replica, incarnation.0)));
+                let Some((_, outcome)) = life.and_then(|life| life.end.clone()) else { return };
+                self.dies(replica, incarnation, Outcome { at: self.now, ..outcome })
             }
             Does::StartFail(behaviour) => match &self.behaviours[usize::from(behaviour)].what {
                 What::StartFails(cause) => {
@@ -349,11 +366,12 @@ impl Runner {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(_) => {
-                self.figures.starts += 1;
-                if incarnation.0 > 1 {
-                    *self.figures.restarts.entry(replica.0).or_insert(0) += 1;
-                }
+                self.figures.started(replica.0, incarnation.0);
                 self.instance(replica).live = Some(incarnation);
+                if self.lives.is_some() {
+                    self.live_again(replica, incarnation);
+                    return;
+                }
                 let what = self.start_fails(replica, incarnation).map_or(Does::Start, Does::StartFail);
                 self.schedule(self.world.start, replica, incarnation, what);
             }
@@ -365,14 +383,37 @@ impl Runner {
             }
             Command::Kill(_) => {
                 if self.instance(replica).lost != Some(incarnation) {
-                    self.schedule(std::time::Duration::ZERO, replica, incarnation, Does::Stop);
+                    self.schedule(Duration::ZERO, replica, incarnation, Does::Stop);
                 }
             }
             Command::Probe(probe) => {
                 let fails =
                     self.applying(replica, incarnation).any(|(_, one)| one.what == What::ProbeFails(probe.probe));
-                self.schedule(std::time::Duration::ZERO, replica, incarnation, Does::Answer(probe.probe, !fails));
+                self.schedule(Duration::ZERO, replica, incarnation, Does::Answer(probe.probe, !fails));
             }
+        }
+    }
+
+    /// Lives a recorded life again; where none is recorded, it comes up as the last one did and runs on.
+    fn live_again(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        let Some(lives) = &self.lives else { return };
+        let recorded = lives.get(&(replica, incarnation.0)).cloned();
+        let life = recorded.unwrap_or_else(|| {
+            self.assumed.push((self.now, replica));
+            let earlier = lives.range((replica, 0)..(replica, incarnation.0));
+            let came_up = earlier.rev().map(|(_, life)| life).find(|life| life.start.is_some());
+            let (start, ready) = came_up
+                .map_or((Duration::ZERO, Some(Duration::ZERO)), |life| (life.start.unwrap_or_default(), life.ready));
+            Life { start: Some(start), ready, end: None }
+        });
+        if let Some(start) = life.start {
+            self.schedule(start, replica, incarnation, Does::Run);
+            if let Some(ready) = life.ready {
+                self.schedule(start.saturating_add(ready), replica, incarnation, Does::Ready);
+            }
+        }
+        if let Some((ran, _)) = life.end {
+            self.schedule(life.start.unwrap_or_default().saturating_add(ran), replica, incarnation, Does::Die);
         }
     }
 

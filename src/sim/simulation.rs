@@ -1,5 +1,6 @@
 //! A simulation, put together in code.
 
+use super::counterfactual::Lives;
 use super::error::SimError;
 use super::run::Run;
 use super::runner::Runner;
@@ -21,6 +22,8 @@ pub struct Simulation {
     pub(super) behaviours: Vec<Behaviour>,
     pub(super) timeline: Vec<(Timestamp, Act)>,
     pub(super) keep: bool,
+    /// Recorded lives to live again, in place of the world and the behaviours.
+    pub(super) lives: Option<Lives>,
     mistake: Option<SimError>,
 }
 
@@ -34,6 +37,7 @@ impl Simulation {
             behaviours: Vec::new(),
             timeline: Vec::new(),
             keep: true,
+            lives: None,
             mistake: None,
         }
     }

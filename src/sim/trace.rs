@@ -37,6 +37,10 @@ impl Trace {
         self.instant.lines.push(line);
     }
 
+    pub(super) fn add_some(&mut self, line: Option<TraceLine>) {
+        self.instant.lines.extend(line);
+    }
+
     pub(super) fn status(&mut self, change: StatusChange) {
         if change.status == Status::Terminating {
             self.instant.terminating = Some(change);

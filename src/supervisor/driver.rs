@@ -10,9 +10,10 @@ use super::calls::Calls;
 use super::handle::SetStatus;
 use super::message::{Message, Request};
 use super::notices::{Happened, Happening};
+use super::record::Record;
 use crate::backend::{Backend, Instance, Report};
 use crate::decide::ReplicaId;
-use crate::engine::{Command, Event, News, Observed, Output, Phase, ReplicaSet};
+use crate::engine::{Command, Event, News, Observed, Output, Phase, RecordedStep, ReplicaSet, Told};
 use crate::time::Timestamp;
 
 /// How many messages are taken at once.
@@ -22,6 +23,7 @@ const PROBES_AT_ONCE: u32 = 16;
 
 pub(super) struct Driver<B: Backend> {
     set: ReplicaSet,
+    record: Option<Box<dyn Record>>,
     calls: Calls<B>,
     inbox: mpsc::UnboundedReceiver<Message>,
     reported: mpsc::UnboundedReceiver<Report>,
@@ -57,6 +59,7 @@ enum Woken {
 impl<B: Backend> Driver<B> {
     pub(super) fn new(
         set: ReplicaSet,
+        record: Option<Box<dyn Record>>,
         calls: Calls<B>,
         inbox: mpsc::UnboundedReceiver<Message>,
         reported: mpsc::UnboundedReceiver<Report>,
@@ -65,6 +68,7 @@ impl<B: Backend> Driver<B> {
     ) -> Self {
         Self {
             set,
+            record,
             calls,
             inbox,
             reported,
@@ -137,23 +141,38 @@ impl<B: Backend> Driver<B> {
     }
 
     fn wake(&mut self) {
-        let now = self.calls.clock.now();
-        self.set.handle_timeout(now);
+        self.call(Told::Timeout);
+    }
+
+    /// Every call of the set: recorded, made, and what it commands carried out.
+    fn call(&mut self, told: Told) {
+        let step = RecordedStep::new(self.calls.clock.now(), told);
+        if let Some(record) = &mut self.record {
+            record.step(&step);
+        }
+        let now = step.at;
+        step.tell(&mut self.set);
         self.carry_out(now);
+        if let Some(record) = &mut self.record {
+            if record.wants_beginning() {
+                record.begin(&self.set.beginning(&self.calls.name));
+                // A restored set commands nothing before its first time-out; this one has had it.
+                record.step(&RecordedStep::new(now, Told::Timeout));
+            }
+        }
     }
 
     fn tell(&mut self, events: Vec<Event>) {
         if events.is_empty() {
             return;
         }
-        let now = self.calls.clock.now();
         if self.notices.receiver_count() > 0 {
+            let now = self.calls.clock.now();
             for event in &events {
                 self.publish(now, Happening::Event(event.clone()));
             }
         }
-        self.set.handle_all(now, events);
-        self.carry_out(now);
+        self.call(Told::Events(events));
     }
 
     fn take(&mut self, message: Message) {
@@ -172,14 +191,8 @@ impl<B: Backend> Driver<B> {
                 self.tell(vec![Event::Terminate]);
                 self.wake();
             }
-            Message::Policy(policy) => {
-                self.set.replace_policy(now, policy);
-                self.carry_out(now);
-            }
-            Message::LimitStarts(at_most) => {
-                self.set.limit_starts(now, at_most);
-                self.carry_out(now);
-            }
+            Message::Policy(policy) => self.call(Told::Policy(policy)),
+            Message::LimitStarts(at_most) => self.call(Told::LimitStarts(at_most)),
             // Whoever asked may have gone away.
             Message::Request(Request::Replicas(answer)) => drop(answer.send(self.set.replicas().collect())),
             Message::Request(Request::Summary(answer)) => drop(answer.send(self.set.summary(now))),
@@ -198,9 +211,7 @@ impl<B: Backend> Driver<B> {
             let Instance { replica, incarnation, state, .. } = instance;
             observed.push(Observed { replica, incarnation, state });
         }
-        let now = self.calls.clock.now();
-        self.set.observe(now, &observed);
-        self.carry_out(now);
+        self.call(Told::Observed(observed));
         if !self.listed {
             self.listed = true;
             self.wake();

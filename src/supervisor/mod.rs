@@ -6,6 +6,9 @@ mod driver;
 mod handle;
 mod message;
 mod notices;
+mod record;
+#[cfg(feature = "recording")]
+mod recorder;
 mod workload;
 
 use std::sync::Arc;
@@ -15,10 +18,13 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 pub use handle::{Ended as SupervisorEnded, Handle, SetStatus};
 pub use notices::{Happened, Happening, Heard, Notices};
+pub use record::Record;
+#[cfg(feature = "recording")]
+pub use recorder::FileRecorder;
 
 use crate::backend::Backend;
 use crate::decide::ReplicaId;
-use crate::engine::{ReplicaSet, RestoreError, Snapshot};
+use crate::engine::{RecordingHeader, ReplicaSet, RestoreError, Snapshot};
 use crate::policy::Policy;
 use calls::Calls;
 use clock::Clock;
@@ -88,6 +94,7 @@ pub struct Builder<B: Backend> {
     call_timeout: Duration,
     buffer: usize,
     snapshot: Option<Snapshot>,
+    record: Option<Box<dyn Record>>,
 }
 
 impl<B: Backend> std::fmt::Debug for Builder<B> {
@@ -107,6 +114,7 @@ impl<B: Backend> Builder<B> {
             call_timeout: Duration::from_secs(30),
             buffer: 4096,
             snapshot: None,
+            record: None,
         }
     }
 
@@ -140,6 +148,12 @@ impl<B: Backend> Builder<B> {
         self
     }
 
+    /// Records what the set is told.
+    pub fn record(mut self, record: impl Record) -> Self {
+        self.record = Some(Box::new(record));
+        self
+    }
+
     /// Starts supervising on the runtime it is called in.
     ///
     /// # Panics
@@ -169,11 +183,17 @@ impl<B: Backend> Builder<B> {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn spawn_with_notices(self) -> Result<(Handle, Notices), RestoreError> {
+    pub fn spawn_with_notices(mut self) -> Result<(Handle, Notices), RestoreError> {
         let clock = Clock::new();
+        let began = clock.now();
+        if let Some(record) = &mut self.record {
+            let header =
+                RecordingHeader::new(self.name.as_str(), self.policy.clone(), self.seed, began, self.snapshot.clone());
+            record.begin(&header);
+        }
         let set = match self.snapshot {
-            Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, clock.now())?,
-            None => ReplicaSet::new(self.policy, self.seed, clock.now()),
+            Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, began)?,
+            None => ReplicaSet::new(self.policy, self.seed, began),
         };
         let (messages, inbox) = mpsc::unbounded_channel();
         let (reports, reported) = mpsc::unbounded_channel();
@@ -189,7 +209,7 @@ impl<B: Backend> Builder<B> {
         };
         let handle = Handle { messages, status: watched, notices: notices.downgrade() };
         tokio::spawn(calls.clone().watch(reports));
-        tokio::spawn(Driver::new(set, calls, inbox, reported, status, notices).run());
+        tokio::spawn(Driver::new(set, self.record, calls, inbox, reported, status, notices).run());
         Ok((handle, Notices { receiver }))
     }
 }

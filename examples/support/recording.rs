@@ -1,0 +1,26 @@
+//! Reading a recording, a JSON object a line.
+
+use std::path::Path;
+
+use uphold::RecordedLine;
+use uphold::sim::Recording;
+
+/// Reads a recording, and whether its last line was cut off (and left out): the recorder may have been killed.
+///
+/// # Errors
+/// The file cannot be read, or another line than the last is damaged.
+pub fn read_recording(path: &Path) -> Result<(Recording, bool), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut read = Vec::with_capacity(lines.len());
+    let mut cut_off = false;
+    for (index, line) in lines.iter().enumerate() {
+        match serde_json::from_str::<RecordedLine>(line) {
+            Ok(line) => read.push(line),
+            Err(_) if index > 0 && index + 1 == lines.len() && !text.ends_with('\n') => cut_off = true,
+            Err(error) => return Err(format!("{}: line {}: {error}", path.display(), index + 1)),
+        }
+    }
+    let recording = Recording::from_lines(read).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((recording, cut_off))
+}

@@ -1,0 +1,109 @@
+//! What a set was told, in a form that can be kept: each call, and when it came.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::observe::Observed;
+use super::set::ReplicaSet;
+use super::snapshot::Snapshot;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// The version of the recordings that this release writes.
+pub(crate) const RECORDING_VERSION: u8 = 1;
+
+/// One line of a recording; NDJSON is one such line after the other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "the large variant comes once")]
+#[non_exhaustive]
+pub enum RecordedLine {
+    /// The first line: how it began.
+    Begin(RecordingHeader),
+    /// One call of the set.
+    Step(RecordedStep),
+}
+
+/// How a recording began.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RecordingHeader {
+    /// The version of the format.
+    pub version: u8,
+    /// The name of the set.
+    pub name: String,
+    /// The policy it ran under.
+    pub policy: Policy,
+    /// The seed of its jitter.
+    pub seed: u64,
+    /// When it began.
+    pub began: Timestamp,
+    /// The state it went on from; `None`: it began anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<Snapshot>,
+}
+
+/// One call of the set, and when.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RecordedStep {
+    /// When.
+    pub at: Timestamp,
+    /// What the set was told.
+    pub told: Told,
+}
+
+/// What a set was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Told {
+    /// Events, known at one instant.
+    Events(Vec<Event>),
+    /// That time has passed.
+    Timeout,
+    /// All that the backend lists.
+    Observed(Vec<Observed>),
+    /// Another policy.
+    Policy(Policy),
+    /// The owner's cap on starts.
+    LimitStarts(Option<u32>),
+}
+
+impl RecordingHeader {
+    /// The header of a set that begins or goes on now.
+    pub fn new(
+        name: impl Into<String>,
+        policy: Policy,
+        seed: u64,
+        began: Timestamp,
+        snapshot: Option<Snapshot>,
+    ) -> Self {
+        Self { version: RECORDING_VERSION, name: name.into(), policy, seed, began, snapshot }
+    }
+}
+
+impl RecordedStep {
+    /// What the set was told at `at`.
+    pub fn new(at: Timestamp, told: Told) -> Self {
+        Self { at, told }
+    }
+
+    /// Tells it to a set.
+    pub(crate) fn tell(&self, set: &mut ReplicaSet) {
+        match &self.told {
+            Told::Events(events) => set.handle_all(self.at, events.iter().cloned()),
+            Told::Timeout => set.handle_timeout(self.at),
+            Told::Observed(listed) => set.observe(self.at, listed),
+            Told::Policy(policy) => set.replace_policy(self.at, policy.clone()),
+            Told::LimitStarts(at_most) => set.limit_starts(self.at, *at_most),
+        }
+    }
+}
+
+impl ReplicaSet {
+    /// The header of a recording that begins now, in the middle of the set's life: with its state as it is.
+    pub fn beginning(&self, name: &str) -> RecordingHeader {
+        RecordingHeader::new(name, self.policy().clone(), self.seed(), self.now(), Some(self.snapshot()))
+    }
+}

@@ -1,0 +1,143 @@
+//! What another policy would have done with what happened.
+//!
+//! The lives of the recorded incarnations (how long the n-th start of a replica took, how long it ran, how it ended)
+//! are lived again under the other policy, and operators ask for the same at the same times. A start that never
+//! happened has no recorded life: it is assumed to come up as the replica's last recorded start did, and to run on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::error::SimError;
+use super::replay::{Recording, RecordingError};
+use super::run::Run;
+use super::simulation::Simulation;
+use super::timeline::Act;
+use crate::decide::{Outcome, ReplicaId};
+use crate::engine::{Command, Event, Output, Phase, RecordedStep, ReplicaSet, Start, Told};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// The recorded life of one start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Life {
+    /// From the command until it ran; `None`: it never did.
+    pub(super) start: Option<Duration>,
+    /// From when it ran until it could serve; `None`: it never could.
+    pub(super) ready: Option<Duration>,
+    /// From when it ran (or was commanded, if it never did) until it ended by itself, and how; `None`: it did not.
+    pub(super) end: Option<(Duration, Outcome)>,
+}
+
+/// The recorded lives, by replica and number of the start, from 1.
+pub(super) type Lives = BTreeMap<(ReplicaId, u64), Life>;
+
+/// What another policy would have done.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Counterfactual {
+    /// The run under the other policy.
+    pub run: Run,
+    /// Starts for which the recording does not tell what would have become of them, with the time from which on.
+    pub assumed: Vec<(Timestamp, ReplicaId)>,
+}
+
+/// Why it cannot be told.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CounterfactualError {
+    /// The recording cannot be replayed.
+    #[error(transparent)]
+    Recording(#[from] RecordingError),
+    /// The simulation of the other policy failed.
+    #[error(transparent)]
+    Simulation(#[from] SimError),
+    /// It goes on from a state whose lives began before.
+    #[error("this recording goes on from an earlier one: what its replicas did before is not in it; compare the first")]
+    Continued,
+}
+
+impl Recording {
+    /// What `policy` would have done with what happened.
+    ///
+    /// # Errors
+    /// The recording goes on from an earlier one, or the simulation fails.
+    pub fn replay_under(&self, policy: Policy) -> Result<Counterfactual, CounterfactualError> {
+        if self.header().snapshot.is_some() {
+            return Err(CounterfactualError::Continued);
+        }
+        let began = self.header().began;
+        let mut simulation = Simulation::new(policy).seed(self.header().seed);
+        for step in self.steps() {
+            let Told::Events(events) = &step.told else { continue };
+            let at = Timestamp::ZERO + step.at.since(began);
+            simulation.timeline.extend(events.iter().filter_map(asked).map(|act| (at, act)));
+        }
+        simulation.lives = Some(self.lives()?);
+        let run = simulation.run_until(Timestamp::ZERO + self.ended().since(began))?;
+        let assumed = run.assumed.clone();
+        Ok(Counterfactual { run, assumed })
+    }
+
+    /// The lives of all starts that were commanded.
+    fn lives(&self) -> Result<Lives, RecordingError> {
+        let mut lives = Lives::new();
+        let mut commanded: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
+        let mut ran: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
+        let mut set = self.replaying()?;
+        for step in self.steps() {
+            if let Told::Events(events) = &step.told {
+                for event in events {
+                    let Some((replica, incarnation)) = event.instance() else { continue };
+                    let key = (replica, incarnation.0);
+                    let Some(&start) = commanded.get(&key) else { continue };
+                    let life = lives.entry(key).or_default();
+                    match event {
+                        Event::Started(_) | Event::Ready(_) => {
+                            let running = *ran.entry(key).or_insert(step.at);
+                            life.start.get_or_insert(running.since(start));
+                            if matches!(event, Event::Ready(_)) {
+                                life.ready.get_or_insert(step.at.since(running));
+                            }
+                        }
+                        Event::Exited(ended) | Event::StartFailed(ended) => {
+                            let asked = set.get(replica).is_some_and(|view| view.phase == Phase::Stopping);
+                            if !asked && life.end.is_none() {
+                                let from = ran.get(&key).copied().unwrap_or(start);
+                                life.end = Some((step.at.since(from), ended.outcome.clone()));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            step_into(&mut set, step, |start, at| {
+                commanded.insert((start.replica, start.incarnation.0), at);
+                lives.entry((start.replica, start.incarnation.0)).or_default();
+            });
+        }
+        Ok(lives)
+    }
+}
+
+/// Tells a step to a set, and hears of the starts it commands.
+fn step_into(set: &mut ReplicaSet, step: &RecordedStep, mut started: impl FnMut(Start, Timestamp)) {
+    step.tell(set);
+    while let Some(output) = set.poll_output() {
+        if let Output::Command(Command::Start(start)) = output {
+            started(start, step.at);
+        }
+    }
+}
+
+/// What an operator asked for.
+fn asked(event: &Event) -> Option<Act> {
+    match event {
+        Event::Scale(replicas) => Some(Act::Scale(*replicas)),
+        Event::Restart(id) => Some(Act::Restart(id.0)),
+        Event::Drain(id) => Some(Act::Drain(id.0)),
+        Event::Reset(selection) => Some(Act::Reset(selection.clone())),
+        Event::RetryNow(selection) => Some(Act::RetryNow(selection.clone())),
+        Event::Terminate => Some(Act::Terminate),
+        _ => None,
+    }
+}

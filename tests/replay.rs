@@ -1,0 +1,119 @@
+//! Recordings: what really happened, replayed under the policy it was made with and under another.
+#![cfg(unix)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
+use uphold::sim::Recording;
+use uphold::{FileRecorder, Happening, Heard, Notice, Policy, RetryPolicy, Status, Supervisor};
+use uphold_examples::read_recording;
+
+fn policy(attempts: u32) -> Policy {
+    let retry = RetryPolicy::every(Duration::from_millis(40)).max_attempts(attempts);
+    Policy::builder().replicas(3).retry(retry).build().unwrap()
+}
+
+/// Replica 1 crashes again and again until it is given up. Returns the verdicts that were given.
+async fn record(path: &Path, most: u64) -> Vec<String> {
+    let spec = ProcessSpec::new("if [ {replica} = 1 ]; then sleep 0.02; exit 7; fi; exec sleep 1000")
+        .shell(true)
+        .output(ProcessOutput::Null);
+    let supervisor = Supervisor::builder(policy(3), ProcessBackend::new(), spec)
+        .seed(5)
+        .record(FileRecorder::new(path, most).unwrap());
+    let (mut handle, mut notices) = supervisor.spawn_with_notices().unwrap();
+    let mut verdicts = Vec::new();
+    while verdicts.len() < 4 {
+        let Some(Heard::Happened(happened)) = notices.next().await else { panic!("it goes on") };
+        if let Happening::Notice(Notice::Verdict(judged)) = happened.what {
+            verdicts.push(judged.decision.to_string());
+        }
+    }
+    handle.shutdown().await;
+    verdicts
+}
+
+fn folder(name: &str) -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("uphold-replay-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// The recorder writes in a thread of its own: waits until the set's end is written.
+async fn written(path: &Path) -> Recording {
+    loop {
+        if let Ok((recording, _)) = read_recording(path) {
+            if recording.replay().is_ok_and(|run| run.set().status() == Status::Terminated) {
+                return recording;
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
+    let folder = folder("same");
+    let path = folder.join("recording.ndjson");
+    let verdicts = record(&path, u64::MAX).await;
+    let recording = written(&path).await;
+    let run = recording.replay().unwrap();
+    let replayed: Vec<_> = run.verdicts_of(1).map(|(_, decision)| decision.to_string()).collect();
+    assert_eq!(replayed, verdicts);
+    assert!(verdicts[3].contains("given up"), "{verdicts:?}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn another_policy_lives_the_recorded_lives_and_says_where_the_recording_stops_telling() {
+    let folder = folder("other");
+    let path = folder.join("recording.ndjson");
+    record(&path, u64::MAX).await;
+    let recording = written(&path).await;
+    // One attempt less: the recording tells all of it.
+    let stricter = recording.replay_under(policy(2)).unwrap();
+    assert_eq!(stricter.run.verdicts_of(1).count(), 3);
+    assert_eq!(stricter.assumed, []);
+    // No limit, and faster: after the last recorded life, nobody knows.
+    let retry = RetryPolicy::every(Duration::from_millis(1));
+    let patient = recording.replay_under(Policy::builder().replicas(3).retry(retry).build().unwrap()).unwrap();
+    assert_eq!(patient.assumed.iter().filter(|(_, replica)| replica.0 == 1).count(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn a_recording_is_bounded_by_size_and_each_file_replays_on_its_own() {
+    let folder = folder("rotate");
+    let path = folder.join("recording.ndjson");
+    record(&path, 700).await;
+    let last = written(&path).await;
+    assert!(last.header().snapshot.is_some(), "it goes on from the one before");
+    assert_eq!(last.replay().unwrap().set().status(), Status::Terminated);
+    let before = read_recording(&folder.join("recording.ndjson.1")).unwrap().0;
+    before.replay().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_recording_that_is_cut_off_or_damaged_is_told() {
+    let folder = folder("damaged");
+    let path = folder.join("recording.ndjson");
+    let header = uphold::RecordingHeader::new("x", policy(1), 0, uphold::Timestamp::ZERO, None);
+    let begin = serde_json::to_string(&uphold::RecordedLine::Begin(header)).unwrap();
+    let step = r#"{"step":{"at":5,"told":"timeout"}}"#;
+
+    std::fs::write(&path, format!("{begin}\n{step}\n{{\"step\":{{\"at\"")).unwrap();
+    let (recording, cut_off) = read_recording(&path).unwrap();
+    assert_eq!((recording.steps().len(), cut_off), (1, true));
+
+    std::fs::write(&path, format!("{begin}\nnonsense\n{step}\n")).unwrap();
+    assert!(read_recording(&path).unwrap_err().contains("line 2"));
+
+    std::fs::write(&path, format!("{step}\n")).unwrap();
+    assert!(read_recording(&path).unwrap_err().contains("no recording"));
+
+    std::fs::write(&path, "").unwrap();
+    assert!(read_recording(&path).is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}
