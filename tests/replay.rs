@@ -43,10 +43,10 @@ fn folder(name: &str) -> std::path::PathBuf {
 /// The recorder writes in a thread of its own: waits until the set's end is written.
 async fn written(path: &Path) -> Recording {
     loop {
-        if let Ok((recording, _)) = read_recording(path) {
-            if recording.replay().is_ok_and(|run| run.set().status() == Status::Terminated) {
-                return recording;
-            }
+        if let Ok((recording, _)) = read_recording(path)
+            && recording.replay().is_ok_and(|run| run.set().status() == Status::Terminated)
+        {
+            return recording;
         }
         tokio::task::yield_now().await;
     }

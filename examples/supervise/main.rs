@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::{
-    Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor, Timestamp, TraceLine,
+    FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor, Timestamp,
+    TraceLine,
 };
 use uphold_examples::{Service, read_yaml};
 
