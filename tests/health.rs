@@ -1,0 +1,210 @@
+//! Probes on real servers: what the answers do to the set.
+#![cfg(unix)]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
+use uphold::{
+    Cause, Check, Handle, HealthPolicy, HttpCheck, Incarnation, Policy, Probe, RetryPolicy, SetStatus, Status,
+    StatusReason, Supervisor,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends
+/// headers without end.
+const SERVER: &str = r#"
+import http.server, os, sys, time
+folder, replica, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+def is_(what): return os.path.exists(os.path.join(folder, what + "-" + replica))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        while is_("mute"): time.sleep(0.05)
+        self.send_response(500 if is_("sick") else 200)
+        while is_("chatty"):
+            self.send_header("X", "y" * 1000)
+            self.flush_headers()
+        self.end_headers()
+    def log_message(self, *_): pass
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"#;
+
+struct Bench {
+    handle: Handle,
+    folder: PathBuf,
+}
+
+impl Bench {
+    /// Three servers; `first_port` keeps the tests apart.
+    async fn new(name: &str, health: HealthPolicy) -> Self {
+        let folder = std::env::temp_dir().join(format!("uphold-health-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let spec = ProcessSpec::new("python3")
+            .args(["-c", SERVER, &*folder.to_string_lossy(), "{replica}", "{port}"])
+            .port(free_ports())
+            .output(ProcessOutput::Null);
+        let policy =
+            Policy::builder().replicas(3).retry(RetryPolicy::every(millis(200))).health(health).build().unwrap();
+        let mut handle = Supervisor::builder(policy, ProcessBackend::new(), spec).name(name).spawn();
+        wait(&mut handle, "they serve", |status| status.available == 3).await;
+        Self { handle, folder }
+    }
+
+    fn set(&self, what: &str, replica: u32) {
+        std::fs::write(self.folder.join(format!("{what}-{replica}")), "").unwrap();
+    }
+
+    fn clear(&self, what: &str, replica: u32) {
+        std::fs::remove_file(self.folder.join(format!("{what}-{replica}"))).unwrap();
+    }
+
+    async fn incarnations(&self) -> Vec<u64> {
+        self.handle.replicas().await.unwrap().iter().map(|view| view.incarnation.0).collect()
+    }
+
+    async fn shutdown(mut self) {
+        timeout(PATIENCE, self.handle.shutdown()).await.expect("it shuts down");
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+
+    /// Waits until replica 1 was restarted for an unhealthy answer and all serve again.
+    async fn restarts_replica_1(mut self, what: &str) {
+        self.set(what, 1);
+        wait(&mut self.handle, "it is restarted", |status| status.status == Status::Degraded).await;
+        let failed = async {
+            while self.handle.replicas().await.unwrap()[1].last_failure.is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, failed).await.expect("it has failed");
+        let (cause, _) = self.handle.replicas().await.unwrap()[1].last_failure.clone().unwrap();
+        assert_eq!(cause, Cause::Unhealthy);
+        self.clear(what, 1);
+        wait(&mut self.handle, "all serve again", |status| status.status == Status::Healthy).await;
+        let incarnations = self.incarnations().await;
+        assert_eq!((incarnations[0], incarnations[2]), (1, 1), "the others are left alone");
+        assert!(incarnations[1] >= 2);
+        self.shutdown().await;
+    }
+}
+
+async fn wait(handle: &mut Handle, what: &str, wanted: impl Fn(&SetStatus) -> bool) {
+    let status = timeout(PATIENCE, handle.wait_for(|status| wanted(status))).await;
+    status.unwrap_or_else(|_| panic!("waited in vain: {what}")).expect("the supervisor goes on");
+}
+
+/// The first of three ports that nobody listens on.
+fn free_ports() -> u16 {
+    loop {
+        let first = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = first.local_addr().unwrap().port();
+        let free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if port < 65_000 && free(port + 1) && free(port + 2) {
+            return port;
+        }
+    }
+}
+
+fn http() -> Probe {
+    Probe::new(Check::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(500))
+}
+
+#[tokio::test]
+async fn a_replica_that_answers_500_to_readiness_is_not_ready_and_not_restarted() {
+    let mut bench = Bench::new("readiness", HealthPolicy::new().readiness(http())).await;
+    bench.set("sick", 1);
+    wait(&mut bench.handle, "it is not ready", |status| status.reason == StatusReason::ReplicaNotReady).await;
+    assert_eq!(bench.handle.status().available, 2);
+    bench.clear("sick", 1);
+    wait(&mut bench.handle, "it is ready again", |status| status.status == Status::Healthy).await;
+    assert_eq!(bench.incarnations().await, [1, 1, 1]);
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_replica_that_answers_500_to_liveness_is_restarted() {
+    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    Bench::new("liveness", health).await.restarts_replica_1("sick").await;
+}
+
+#[tokio::test]
+async fn a_replica_that_accepts_and_never_answers_is_restarted() {
+    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    Bench::new("mute", health).await.restarts_replica_1("mute").await;
+}
+
+#[tokio::test]
+async fn a_replica_that_sends_headers_without_end_is_restarted() {
+    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    Bench::new("chatty", health).await.restarts_replica_1("chatty").await;
+}
+
+#[tokio::test]
+async fn an_exec_probe_runs_in_the_surroundings_of_its_replica() {
+    let script = "test ! -e \"$0/sick-$1\"";
+    let folder = std::env::temp_dir().join(format!("uphold-health-{}-exec", std::process::id()));
+    let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
+    let exec = Probe::new(Check::Exec(words)).interval(millis(100)).timeout(millis(2000));
+    Bench::new("exec", HealthPolicy::new().liveness(exec)).await.restarts_replica_1("sick").await;
+}
+
+#[tokio::test]
+async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
+    let folder = std::env::temp_dir().join(format!("uphold-health-{}-hang", std::process::id()));
+    let script = "if [ -e \"$0/hang-$1\" ]; then sleep 1000 & echo $! >> \"$0/children\"; wait; fi";
+    let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
+    let exec = Probe::new(Check::Exec(words)).interval(millis(200)).timeout(millis(300)).failures(2);
+    let bench = Bench::new("hang", HealthPolicy::new().liveness(exec)).await;
+    let folder = bench.folder.clone();
+    bench.set("hang", 1);
+    let children = async {
+        loop {
+            let text = std::fs::read_to_string(folder.join("children")).unwrap_or_default();
+            let pids: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            if pids.len() >= 2 {
+                return pids;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let pids = timeout(PATIENCE, children).await.expect("the probe runs");
+    bench.clear("hang", 1);
+    let lives = |pid: i32| {
+        std::fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+    };
+    let gone = async {
+        while pids.iter().any(|&pid| lives(pid)) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("they are killed");
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_stopped_is_not_ready_and_comes_back_with_its_incarnation() {
+    let mut bench = Bench::new("stopped", HealthPolicy::new().readiness(http())).await;
+    let pid = |replica: u32| {
+        let output = std::process::Command::new("pgrep")
+            .args(["-f", &format!("{} {replica} ", bench.folder.to_string_lossy())])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().next().unwrap().to_owned()
+    };
+    let one = pid(1);
+    let signal =
+        |name: &str| assert!(std::process::Command::new("kill").args([name, &one]).status().unwrap().success());
+    signal("-STOP");
+    wait(&mut bench.handle, "it is not ready", |status| status.available == 2).await;
+    signal("-CONT");
+    wait(&mut bench.handle, "it is back", |status| status.available == 3).await;
+    assert_eq!(bench.incarnations().await[1], Incarnation(1).0);
+    bench.shutdown().await;
+}
