@@ -6,6 +6,7 @@
 //! gracefully, twice at once. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
+mod metrics;
 mod table;
 
 use std::io::IsTerminal;
@@ -23,13 +24,14 @@ use uphold_examples::{Service, read_yaml};
 const HELP: &str = "\
 Keeps real processes up by a service file.
 
-usage: supervise [--json | --plain] [--logs DIR] [--record FILE] FILE
+usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT] FILE
 
   FILE        name, process and policy (YAML)
   --json      prints what happens, one JSON object a line
   --plain     prints lines instead of a table, on a terminal too
   --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log instead of between the lines; the table needs it
               or drops the output
+  --metrics P serves figures on port P of this machine, as Prometheus text
   --record F  records what happens into F, for simulate --replay
 
 exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
@@ -49,18 +51,23 @@ struct Arguments {
     show: Show,
     logs: Option<PathBuf>,
     record: Option<PathBuf>,
+    metrics: Option<u16>,
 }
 
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut args = std::env::args().skip(1);
     let mut show = if std::io::stdout().is_terminal() { Show::Table } else { Show::Plain };
-    let (mut file, mut logs, mut record) = (None, None, None);
+    let (mut file, mut logs, mut record, mut metrics) = (None, None, None, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--json" => show = Show::Json,
             "--plain" => show = Show::Plain,
             "--logs" => logs = Some(PathBuf::from(args.next().ok_or("--logs needs a folder")?)),
+            "--metrics" => {
+                let port = args.next().ok_or("--metrics needs a port")?;
+                metrics = Some(port.parse().map_err(|_| format!("'{port}' is not a port: 1 to 65535"))?);
+            }
             "--record" => record = Some(PathBuf::from(args.next().ok_or("--record needs a file")?)),
             flag if flag.starts_with('-') => return Err(format!("unknown option '{flag}'")),
             path if file.is_none() => file = Some(PathBuf::from(path)),
@@ -68,7 +75,7 @@ fn arguments() -> Result<Option<Arguments>, String> {
         }
     }
     let file = file.ok_or("a service file is missing")?;
-    Ok(Some(Arguments { file, show, logs, record }))
+    Ok(Some(Arguments { file, show, logs, record, metrics }))
 }
 
 #[tokio::main]
@@ -106,6 +113,12 @@ async fn main() -> ExitCode {
         // A table cannot share the screen with what replicas print, nor JSON lines their stream.
         (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
         (None, Show::Plain) => {}
+    }
+    if let Some(port) = arguments.metrics {
+        if let Err(error) = metrics::serve(port).await {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
     }
     let mut supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
     if let Some(path) = arguments.record {

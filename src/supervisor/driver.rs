@@ -84,6 +84,7 @@ impl<B: Backend> Driver<B> {
     pub(super) async fn run(mut self) {
         let mut messages = Vec::new();
         let mut reports = Vec::new();
+        self.show();
         while !self.set.status().is_final() {
             match self.sleep(&mut messages, &mut reports).await {
                 Woken::Deserted => return,
@@ -166,7 +167,7 @@ impl<B: Backend> Driver<B> {
         if events.is_empty() {
             return;
         }
-        if self.notices.receiver_count() > 0 {
+        if self.is_heard() {
             let now = self.calls.clock.now();
             for event in &events {
                 self.publish(now, Happening::Event(event.clone()));
@@ -260,10 +261,29 @@ impl<B: Backend> Driver<B> {
             }
         }
         let status = status_of(&self.set);
-        self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
+        let changed = self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
+        if changed {
+            self.show();
+        }
+    }
+
+    /// Whether anybody wants to know of events.
+    fn is_heard(&self) -> bool {
+        cfg!(feature = "tracing") || self.notices.receiver_count() > 0
+    }
+
+    /// Shows the present status to whoever collects figures.
+    #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "nobody collects figures"))]
+    fn show(&self) {
+        #[cfg(feature = "metrics")]
+        super::metrics::show(&self.calls.name, &self.status.borrow());
     }
 
     fn publish(&self, at: Timestamp, what: Happening) {
+        #[cfg(feature = "tracing")]
+        super::tracing::tell(&self.calls.name, &what);
+        #[cfg(feature = "metrics")]
+        super::metrics::count(&self.calls.name, &what);
         // Nobody may be listening.
         let _ = self.notices.send(Happened { at, what });
     }

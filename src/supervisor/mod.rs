@@ -5,10 +5,14 @@ mod clock;
 mod driver;
 mod handle;
 mod message;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod notices;
 mod record;
 #[cfg(feature = "recording")]
 mod recorder;
+#[cfg(feature = "tracing")]
+mod tracing;
 mod workload;
 
 use std::sync::Arc;

@@ -1,0 +1,95 @@
+//! Figures through the `metrics` facade, named in the manner of Prometheus. Every one carries the label `set`.
+//!
+//! | name | type | unit | further labels |
+//! |---|---|---|---|
+//! | `uphold_starts_total` | counter | starts commanded | |
+//! | `uphold_stops_total` | counter | stops commanded | |
+//! | `uphold_kills_total` | counter | kills commanded | |
+//! | `uphold_verdicts_total` | counter | verdicts | `verdict`, `cause` |
+//! | `uphold_ignored_total` | counter | news that changed nothing | `why` |
+//! | `uphold_refused_total` | counter | requests that could not be met | |
+//! | `uphold_incidents_total` | counter | incidents recognised | |
+//! | `uphold_waits_total` | counter | due starts that had to wait | `gate` |
+//! | `uphold_trouble_total` | counter | backend calls and watches that went wrong | |
+//! | `uphold_restart_delay_seconds` | histogram | seconds from a failure to its due restart | |
+//! | `uphold_replicas_desired` | gauge | replicas | |
+//! | `uphold_replicas_available` | gauge | replicas | |
+//! | `uphold_status` | gauge | 1 for the present status, 0 for the others | `status` |
+//! | `uphold_status_since_seconds` | gauge | Unix time in seconds | |
+
+use std::sync::Arc;
+
+use metrics::{counter, gauge, histogram};
+
+use super::handle::SetStatus;
+use super::notices::Happening;
+use crate::decide::{Status, Verdict};
+use crate::engine::{Command, IncidentNotice, Notice};
+
+const STATUSES: [Status; 7] = [
+    Status::Pending,
+    Status::Healthy,
+    Status::Degraded,
+    Status::Outage,
+    Status::Terminating,
+    Status::Terminated,
+    Status::Completed,
+];
+
+fn label(set: &Arc<str>) -> metrics::SharedString {
+    set.clone().into()
+}
+
+/// Counts one thing that happened.
+pub(super) fn count(set: &Arc<str>, what: &Happening) {
+    match what {
+        Happening::Command(Command::Start(_)) => counter!("uphold_starts_total", "set" => label(set)).increment(1),
+        Happening::Command(Command::Stop(_)) => counter!("uphold_stops_total", "set" => label(set)).increment(1),
+        Happening::Command(Command::Kill(_)) => counter!("uphold_kills_total", "set" => label(set)).increment(1),
+        Happening::Command(Command::Probe(_)) | Happening::Event(_) => {}
+        Happening::Trouble(_) => counter!("uphold_trouble_total", "set" => label(set)).increment(1),
+        Happening::Notice(notice) => count_notice(set, notice),
+    }
+}
+
+fn count_notice(set: &Arc<str>, notice: &Notice) {
+    match notice {
+        Notice::Verdict(judged) => {
+            let decision = &judged.decision;
+            counter!(
+                "uphold_verdicts_total",
+                "set" => label(set),
+                "verdict" => decision.verdict.as_str(),
+                "cause" => decision.cause.to_string(),
+            )
+            .increment(1);
+            if matches!(decision.verdict, Verdict::Restart(_)) {
+                histogram!("uphold_restart_delay_seconds", "set" => label(set)).record(decision.delay().as_secs_f64());
+            }
+        }
+        Notice::Ignored(news) => {
+            counter!("uphold_ignored_total", "set" => label(set), "why" => news.why.as_str()).increment(1);
+        }
+        Notice::Refused(_) => counter!("uphold_refused_total", "set" => label(set)).increment(1),
+        Notice::Incident(IncidentNotice::Recognised(_)) => {
+            counter!("uphold_incidents_total", "set" => label(set)).increment(1);
+        }
+        Notice::Waiting(waiting) => {
+            counter!("uphold_waits_total", "set" => label(set), "gate" => waiting.gate.as_str()).increment(1);
+        }
+        Notice::Status(_) | Notice::Replica(_) | Notice::Incident(_) | Notice::Dropped(_) => {}
+    }
+}
+
+/// Shows the present status.
+#[expect(clippy::float_arithmetic, reason = "the facade takes floats")]
+pub(super) fn show(set: &Arc<str>, status: &SetStatus) {
+    gauge!("uphold_replicas_desired", "set" => label(set)).set(f64::from(status.desired));
+    gauge!("uphold_replicas_available", "set" => label(set)).set(f64::from(status.available));
+    let since = status.since.as_millis() as f64 / 1000.0;
+    gauge!("uphold_status_since_seconds", "set" => label(set)).set(since);
+    for known in STATUSES {
+        let is = f64::from(u8::from(known == status.status));
+        gauge!("uphold_status", "set" => label(set), "status" => known.as_str()).set(is);
+    }
+}

@@ -1,0 +1,58 @@
+//! What happens, as `tracing` events under the target `uphold`, each with the name of its set.
+
+use tracing::{debug, info, warn};
+
+use super::notices::Happening;
+use crate::engine::Notice;
+
+/// Tells of one thing that happened. What an operator wants to know of is `info`, what goes wrong `warn`, the rest
+/// `debug`.
+pub(super) fn tell(set: &str, what: &Happening) {
+    match what {
+        Happening::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),
+        Happening::Command(command) => {
+            let (replica, incarnation) = command.instance();
+            debug!(
+                target: "uphold",
+                set,
+                replica = replica.0,
+                incarnation = incarnation.0,
+                command = command.as_str(),
+                "{command}"
+            );
+        }
+        Happening::Trouble(trouble) => warn!(target: "uphold", set, "{trouble}"),
+        Happening::Notice(notice) => match notice {
+            Notice::Verdict(judged) => info!(
+                target: "uphold",
+                set,
+                replica = judged.replica.0,
+                incarnation = judged.incarnation.0,
+                verdict = judged.decision.verdict.as_str(),
+                reason = judged.decision.reason.as_str(),
+                attempt = judged.decision.attempt,
+                cause = judged.decision.cause.as_str(),
+                "{notice}"
+            ),
+            Notice::Status(change) => info!(
+                target: "uphold",
+                set,
+                status = change.status.as_str(),
+                reason = change.reason.as_str(),
+                available = change.available,
+                desired = change.desired,
+                "{notice}"
+            ),
+            Notice::Incident(_) | Notice::Refused(_) | Notice::Dropped(_) => warn!(target: "uphold", set, "{notice}"),
+            Notice::Replica(change) => debug!(
+                target: "uphold",
+                set,
+                replica = change.replica.0,
+                incarnation = change.incarnation.0,
+                phase = change.phase.as_str(),
+                "{notice}"
+            ),
+            Notice::Waiting(_) | Notice::Ignored(_) => debug!(target: "uphold", set, "{notice}"),
+        },
+    }
+}
