@@ -1,4 +1,78 @@
-//! Decides what becomes of a replicated service when replicas fail.
+//! Decides what becomes of a replicated service when replicas fail: **restart** what failed, serve on **degraded**, or
+//! **terminate** the set.
+//!
+//! A [`Policy`] says what is to be done; it is read from a document with any serde format, or built in code. There are
+//! three depths at which it can be embedded, and a simulator; every decision has one implementation.
+//!
+//! # Depth 1: functions on rows
+//!
+//! For a scheduler that keeps its state in its own database: [`History`] and [`SetHistory`] are one row each, a
+//! [`Census`] is counts. [`Policy::decide`] says what becomes of one replica, [`Policy::admit`] whether a start that is
+//! due may go now, [`Policy::assess`] what the set is and whether it must end.
+//!
+//! ```
+//! use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp};
+//! use std::time::Duration;
+//!
+//! let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+//! let mut row = History::new(7, 1.into());
+//! policy.start(&mut row, Timestamp::ZERO);
+//! let decision = policy.decide(&mut row, &Outcome::exited(137, Timestamp::from_secs(60)))?;
+//! assert_eq!(decision.to_string(), "ended with exit code 137; restart in 30s (attempt 1)");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Depth 2: a state machine for your own event loop
+//!
+//! [`ReplicaSet`]: events in with the time they are told, commands and notices out, one next deadline with its reason.
+//!
+//! ```
+//! use uphold::{Event, Policy, ReplicaSet, RetryPolicy, Status, Timestamp};
+//! use std::time::Duration;
+//!
+//! let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+//! let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
+//! set.handle_timeout(Timestamp::ZERO);
+//! let commands: Vec<String> = std::iter::from_fn(|| set.poll_output()).map(|output| output.to_string()).collect();
+//! assert_eq!(commands[0], "start replica 0 incarnation 1");
+//! set.handle(Timestamp::from_secs(1), Event::ready(0, 1));
+//! # while set.poll_output().is_some() {}
+//! assert_eq!(set.status(), Status::Healthy);
+//! # Ok::<(), uphold::PolicyError>(())
+//! ```
+//!
+//! # Depth 3: a driver that just runs it
+#![cfg_attr(
+    feature = "process",
+    doc = "
+`Supervisor` runs a set on a `Backend`, here operating system processes:
+
+```no_run
+use uphold::backend::process::{ProcessBackend, ProcessSpec};
+use uphold::{Policy, RetryPolicy, Supervisor};
+use std::time::Duration;
+
+# #[tokio::main(flavor = \"current_thread\")]
+# async fn main() -> Result<(), uphold::PolicyError> {
+let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+let server = ProcessSpec::new(\"my-server\").args([\"--port\", \"{port}\"]).port(8000);
+let mut handle = Supervisor::builder(policy, ProcessBackend::new(), server).name(\"web\").spawn();
+println!(\"{}\", handle.wait().await.status);
+# Ok(())
+# }
+```
+"
+)]
+//!
+//! # The simulator
+//!
+//! The same state machine under a virtual clock: see [`sim`].
+//!
+//! # Features
+//!
+//! `supervisor` (default): the tokio driver and the `Backend` trait. `process` (default): the process backend, unix.
+//! `recording`: recording what a set was told into a file. `metrics`, `tracing`: the facades of these names.
+//! `schemars`: the JSON Schema of the policy document. Without default features the crate is pure: no clock, no I/O.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "supervisor")]
@@ -17,3 +91,8 @@ pub use policy::*;
 #[cfg(feature = "supervisor")]
 pub use supervisor::*;
 pub use time::Timestamp;
+
+/// The examples of the README, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::{
-    FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor, Timestamp,
-    TraceLine,
+    Command, FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor,
+    Timestamp, TraceLine,
 };
 use uphold_examples::{Service, read_yaml};
 
@@ -114,11 +114,11 @@ async fn main() -> ExitCode {
         (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
         (None, Show::Plain) => {}
     }
-    if let Some(port) = arguments.metrics {
-        if let Err(error) = metrics::serve(port).await {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
+    if let Some(port) = arguments.metrics
+        && let Err(error) = metrics::serve(port).await
+    {
+        eprintln!("{error}");
+        return ExitCode::from(2);
     }
     let mut supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
     if let Some(path) = arguments.record {
@@ -207,7 +207,7 @@ fn json(happened: &Happened, start: Timestamp) {
 fn plain(happened: &Happened, start: Timestamp) {
     let at = happened.at.since(start).as_secs_f64();
     match &happened.what {
-        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) => {}
+        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) | Happening::Command(Command::Probe(_)) => {}
         Happening::Notice(notice) => println!("{at:>9.3}  {notice}"),
         Happening::Command(command) => println!("{at:>9.3}  {command}"),
         Happening::Trouble(trouble) => println!("{at:>9.3}  trouble: {trouble}"),
