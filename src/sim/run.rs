@@ -116,14 +116,17 @@ impl Run {
 
     /// The share of time in which the status was this, in parts per million.
     pub fn share_of(&self, status: Status) -> u32 {
-        let whole = self.until.as_nanos();
-        let part = self.time_in(status).as_nanos();
-        u32::try_from((part * 1_000_000).checked_div(whole.into()).unwrap_or(0)).unwrap_or(1_000_000)
+        self.share(self.time_in(status))
     }
 
     /// The share of time in which enough replicas were available, healthy or degraded, in parts per million.
     pub fn availability(&self) -> u32 {
-        self.share_of(Status::Healthy) + self.share_of(Status::Degraded)
+        self.share(self.time_in(Status::Healthy) + self.time_in(Status::Degraded))
+    }
+
+    fn share(&self, part: Duration) -> u32 {
+        let share = (part.as_nanos() * 1_000_000).checked_div(self.until.as_nanos().into()).unwrap_or(0);
+        u32::try_from(share).unwrap_or(1_000_000)
     }
 
     /// How often a replica was started again.
