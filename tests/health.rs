@@ -111,8 +111,14 @@ fn free_ports() -> u16 {
     }
 }
 
+/// Patient enough for a machine that has other things to do.
 fn http() -> Probe {
-    Probe::new(Check::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(500))
+    Probe::new(Check::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(2000))
+}
+
+/// Liveness, once the server has come up however slowly.
+fn alive() -> HealthPolicy {
+    HealthPolicy::new().startup(http().failures(600)).readiness(http()).liveness(http())
 }
 
 #[tokio::test]
@@ -129,19 +135,19 @@ async fn a_replica_that_answers_500_to_readiness_is_not_ready_and_not_restarted(
 
 #[tokio::test]
 async fn a_replica_that_answers_500_to_liveness_is_restarted() {
-    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    let health = alive();
     Bench::new("liveness", health).await.restarts_replica_1("sick").await;
 }
 
 #[tokio::test]
 async fn a_replica_that_accepts_and_never_answers_is_restarted() {
-    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    let health = alive();
     Bench::new("mute", health).await.restarts_replica_1("mute").await;
 }
 
 #[tokio::test]
 async fn a_replica_that_sends_headers_without_end_is_restarted() {
-    let health = HealthPolicy::new().readiness(http()).liveness(http().initial_delay(millis(500)));
+    let health = alive();
     Bench::new("chatty", health).await.restarts_replica_1("chatty").await;
 }
 
@@ -150,7 +156,7 @@ async fn an_exec_probe_runs_in_the_surroundings_of_its_replica() {
     let script = "test ! -e \"$0/sick-$1\"";
     let folder = std::env::temp_dir().join(format!("uphold-health-{}-exec", std::process::id()));
     let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
-    let exec = Probe::new(Check::Exec(words)).interval(millis(100)).timeout(millis(2000));
+    let exec = Probe::new(Check::Exec(words)).interval(millis(100)).timeout(millis(5000));
     Bench::new("exec", HealthPolicy::new().liveness(exec)).await.restarts_replica_1("sick").await;
 }
 
