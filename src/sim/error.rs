@@ -18,14 +18,14 @@ pub enum SimError {
         until_ms: u64,
     },
     /// A replica that the set never has.
-    #[error("replica {replica} at {at_ms} ms: the set has no such replica then, its highest is {highest:?}")]
+    #[error("there is no replica {replica} at {at_ms} ms: the set has had {had} by then")]
     NoSuchReplica {
         /// Which.
         replica: u32,
         /// When, in milliseconds.
         at_ms: u64,
-        /// The highest replica that the set has had by then.
-        highest: Option<u32>,
+        /// How many replicas the set has had by then.
+        had: u32,
     },
     /// Something goes on for ever within one instant.
     #[error("at {at_ms} ms things go on for ever: more than {rounds} rounds within one instant")]

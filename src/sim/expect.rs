@@ -106,7 +106,7 @@ fn lines_at(trace: &Trace, at_ms: u64) -> impl Iterator<Item = &TraceLine> {
 }
 
 /// The keys that an expectation may name: those of the lines, and the short forms.
-pub(super) const KEYS: [&str; 39] = [
+pub(super) const KEYS: [&str; 37] = [
     "at",
     "start",
     "stop",
@@ -141,10 +141,8 @@ pub(super) const KEYS: [&str; 39] = [
     "all",
     "kind",
     "rules",
-    "at_ms",
     "absent",
     "count",
-    "wait",
     "note",
 ];
 

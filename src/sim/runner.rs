@@ -206,8 +206,8 @@ impl Runner {
     fn act(&mut self, act: Act) -> Result<(), SimError> {
         let view = act.replica().map(|replica| (replica, self.set.get(ReplicaId(replica))));
         if let Some((replica, None)) = view {
-            let highest = self.set.replicas().last().map(|view| view.replica.0);
-            return Err(SimError::NoSuchReplica { replica, at_ms: self.now.as_millis(), highest });
+            let had = self.instances.len() as u32;
+            return Err(SimError::NoSuchReplica { replica, at_ms: self.now.as_millis(), had });
         }
         let view = view.and_then(|(_, view)| view);
         let (id, incarnation, phase) =

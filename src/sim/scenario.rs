@@ -146,12 +146,21 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
     if let Some(value) = fields.get("timeline") {
         walk.field("timeline", |walk| {
             let mut last = Timestamp::ZERO;
+            let mut most = policy.as_ref().map_or(u32::MAX, Policy::replicas);
             walk.list(value, "a list of what happens", |walk, value| {
                 if let Some((at, acts)) = entry(walk, value, until) {
                     if at < last {
                         walk.problem(format!("happens at {at}, before what stands above it, at {last}; put it first"));
                     }
                     last = last.max(at);
+                    for act in &acts {
+                        if let Act::Scale(replicas) = act {
+                            most = most.max(*replicas);
+                        }
+                        if let Some(replica) = act.replica().filter(|&replica| replica >= most) {
+                            walk.problem(format!("there is no replica {replica}: the set has at most {most} by then"));
+                        }
+                    }
                     simulation.timeline.extend(acts.into_iter().map(|act| (at, act)));
                 }
             });
@@ -359,7 +368,7 @@ fn expectation(walk: &mut Walk, value: &Value) -> Option<Expectation> {
     };
     let mut wants = Vec::new();
     for key in KEYS {
-        let Some(value) = fields.get(key).filter(|_| !["at", "absent", "count", "note", "at_ms"].contains(&key)) else {
+        let Some(value) = fields.get(key).filter(|_| !["at", "absent", "count", "note"].contains(&key)) else {
             continue;
         };
         let wanted = walk.field(key, |walk| wanted(walk, key, value));

@@ -1,0 +1,115 @@
+//! The `simulate` example as a person uses it: exit codes, and what it says of bad input.
+
+use uphold::sim::Scenario;
+use uphold::sim::{Behaviour, SimError, Simulation, World, crash, fail, lost, scale};
+use uphold::{Cause, Exit, Policy, RetryPolicy, Status};
+use uphold_examples::parse_yaml;
+
+use std::time::Duration;
+
+fn policy(replicas: u32) -> Policy {
+    Policy::builder().replicas(replicas).retry(RetryPolicy::every(Duration::from_secs(30))).build().unwrap()
+}
+
+#[test]
+fn a_scenario_with_many_mistakes_is_told_all_of_them() {
+    let text = r#"
+policy: {replicas: 3, retry: {intervl: 3s}}
+timelin: []
+behaviour: [{replica: 1, runs: 10s}, {start_fails: No Capacity}, {probe: aliveness, fails: true}]
+timeline:
+  - {at: 60s, replica: 1, exit: 1}
+  - {at: 50s, replica: 1, exit: 1}
+  - {at: 50s, replica: 1, exit: 1, fail: error}
+  - {at: 70s, replica: -1, exit: {sgnal: 9}}
+  - {at: 80s, rollout: v2}
+  - {at: 2h, scale: 4}
+  - {at: 95s, exit: 1}
+until: 1h
+expect: [{at: 60s, statuss: degraded}, {at: 60s}, {at: -5s, status: healthy}]
+"#;
+    let error = parse_yaml::<Scenario>(text).unwrap_err();
+    for mistake in [
+        "policy.retry.intervl: unknown field; did you mean 'interval'?",
+        "timelin: unknown field; did you mean 'timeline'?",
+        "behaviour[0]: 'exit' is missing",
+        "behaviour[1].start_fails: 'No Capacity' is not a cause",
+        "behaviour[2].probe: unknown word 'aliveness'",
+        "timeline[1]: happens at 50s, before what stands above it",
+        "timeline[2]: says what happens by one of",
+        "timeline[3].replica: -1 is out of range",
+        "timeline[3].exit.sgnal: unknown field; did you mean 'signal'?",
+        "timeline[4].rollout: rollouts are not there yet",
+        "timeline[5].at: is after the end",
+        "timeline[6].replica: is missing",
+        "expect[0].statuss: unknown field; did you mean 'status'?",
+        "expect[1]: expects nothing",
+        "expect[2].at: expected a duration",
+    ] {
+        assert!(error.contains(mistake), "'{mistake}' is not in:\n{error}");
+    }
+}
+
+#[test]
+fn a_replica_that_the_set_never_has_is_told_by_its_path() {
+    let text = "policy: {replicas: 3}\ntimeline: [{at: 1s, scale: 5}, {at: 2s, replica: 5, exit: 1}]\nuntil: 1m";
+    let error = parse_yaml::<Scenario>(text).unwrap_err();
+    assert!(error.contains("timeline[1]: there is no replica 5: the set has at most 5 by then"), "{error}");
+}
+
+#[test]
+fn a_time_that_is_none_is_told_when_the_simulation_runs() {
+    let run = Simulation::new(policy(3)).at("soon", crash(1)).run_until("1h");
+    assert_eq!(run.unwrap_err(), SimError::Time("soon".into()));
+    let run = Simulation::new(policy(3)).at("2h", crash(1)).run_until("1h");
+    assert!(matches!(run.unwrap_err(), SimError::AfterTheEnd { .. }));
+    let run = Simulation::new(policy(3)).at("1m", crash(9)).run_until("1h");
+    assert!(matches!(run.unwrap_err(), SimError::NoSuchReplica { replica: 9, .. }));
+}
+
+#[test]
+fn nothing_happens_to_a_set_of_no_replicas() {
+    let run = Simulation::new(policy(0)).run_until("1000h").unwrap();
+    assert_eq!(run.status_at("1h").unwrap(), Status::Healthy);
+    assert_eq!(run.figures().starts, 0);
+}
+
+#[test]
+fn a_million_things_on_a_timeline_are_simulated() {
+    let mut simulation = Simulation::new(policy(100)).figures_only();
+    for second in 0..1_000_000u64 {
+        simulation = simulation.at(Duration::from_secs(second), crash((second % 100) as u32));
+    }
+    let run = simulation.run_until(Duration::from_secs(1_000_000)).unwrap();
+    assert!(run.figures().events >= 1_000_000);
+}
+
+#[test]
+fn memory_and_figures_of_a_century_are_those_of_an_hour() {
+    let run = Simulation::new(policy(3))
+        .world(World::new().start(Duration::from_secs(2)))
+        .behaviour(Behaviour::runs(Duration::from_secs(86_400), Exit::Code(1)).of(1))
+        .figures_only()
+        .run_until(Duration::from_secs(100 * 365 * 86_400))
+        .unwrap();
+    assert!(run.trace().lines().is_empty());
+    assert!(run.restarts_of(1) > 36_000);
+    assert_eq!(run.restarts_of(0), 0);
+    assert!(run.availability() >= 999_999);
+}
+
+#[test]
+fn questions_to_a_run_read_like_the_incident() {
+    let run = Simulation::new(policy(3))
+        .at("1m", fail(0, Cause::Interruption))
+        .at("2m", lost(2))
+        .at("10m", scale(4))
+        .run_until("20m")
+        .unwrap();
+    assert_eq!(run.status_at("1m").unwrap(), Status::Degraded);
+    assert_eq!(run.status_at("90s").unwrap(), Status::Healthy);
+    assert_eq!(run.available_at("3m").unwrap(), 2);
+    let verdicts: Vec<_> = run.verdicts_of(2).map(|(at, decision)| (at.as_millis(), decision.cause.clone())).collect();
+    assert_eq!(verdicts, [(8 * 60_000, Cause::NodeLost)]);
+    assert_eq!(run.available_at("20m").unwrap(), 4);
+}
