@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
+use uphold::backend::{Backend, InstanceKey, ListRequest, StartRequest};
 use uphold::{
     Backoff, Cause, Command, Decision, Event, Exhausted, FailurePolicy, Handle, Happened, Happening, Heard, Notice,
     Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason, Supervisor, Timestamp,
@@ -334,4 +335,77 @@ async fn a_second_shutdown_kills_at_once() {
     bench.shutdown().await;
     stopping.await.unwrap();
     assert!(!lives(pids[&0]));
+}
+
+#[tokio::test]
+async fn the_same_set_on_the_same_backend_numbers_on() {
+    let backend = std::sync::Arc::new(ProcessBackend::new());
+    let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::Null);
+    for incarnation in 1..=3 {
+        let policy = retrying(2, millis(100)).build().unwrap();
+        let mut handle = Supervisor::builder(policy, backend.clone(), spec.clone()).name("again").spawn();
+        timeout(PATIENCE, handle.wait_for(|status| status.available == 2)).await.expect("they come up").unwrap();
+        let views = handle.replicas().await.unwrap();
+        assert!(views.iter().all(|view| view.incarnation.0 == incarnation), "{views:?}");
+        timeout(PATIENCE, handle.shutdown()).await.expect("a shutdown ends");
+    }
+}
+
+#[tokio::test]
+async fn children_die_with_their_backend() {
+    let spec = shell("sleep 1000 & echo $! > \"$FOLDER/1.1\"; echo $$ > \"$FOLDER/0.1\"; wait");
+    let mut bench = Bench::new("dropped", retrying(1, millis(100)), spec.clone());
+    let first = bench.pids(2, 1).await;
+    bench.shutdown().await;
+    for pid in first.into_values() {
+        gone(pid).await;
+    }
+    // Neither a shutdown nor a supervisor: the backend alone is dropped while its child runs.
+    let folder = std::env::temp_dir().join(format!("uphold-{}-dropped-alone", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let spec = spec.env("FOLDER", folder.to_string_lossy());
+    let backend = ProcessBackend::new();
+    let key = InstanceKey::new("alone", 0.into(), 1.into());
+    backend.start(StartRequest::new(key, &spec)).await.unwrap();
+    backend.start(StartRequest::new(key, &spec)).await.unwrap();
+    assert_eq!(backend.list(ListRequest::new("alone")).await.unwrap().len(), 1, "a repeated start starts nothing");
+    let pid = |replica: u32| {
+        let file = folder.join(format!("{replica}.1"));
+        async move {
+            let written = async {
+                loop {
+                    let text = std::fs::read_to_string(&file).unwrap_or_default();
+                    if let Ok(pid) = text.trim().parse::<i32>() {
+                        return pid;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            };
+            timeout(PATIENCE, written).await.expect("it writes its process id")
+        }
+    };
+    let (leader, grandchild) = (pid(0).await, pid(1).await);
+    drop(backend);
+    gone(leader).await;
+    gone(grandchild).await;
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn children_die_with_their_runtime() {
+    let folder = std::env::temp_dir().join(format!("uphold-{}-runtime", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let pids = runtime.block_on(async {
+        let script = "sleep 1000 & echo $! > \"$FOLDER/1.1\"; echo $$ > \"$FOLDER/0.1\"; wait";
+        Bench::new("runtime", retrying(1, millis(100)), shell(script)).pids(2, 1).await
+    });
+    runtime.shutdown_timeout(PATIENCE);
+    let waited = tokio::runtime::Runtime::new().unwrap();
+    waited.block_on(async {
+        for pid in pids.into_values() {
+            gone(pid).await;
+        }
+    });
+    let _ = std::fs::remove_dir_all(&folder);
 }

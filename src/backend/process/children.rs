@@ -6,18 +6,20 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, test_kill_process_group};
 use tokio::process::Child;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::command::signal_group;
+use super::exited::exited;
+use super::output::Forwarding;
 use super::spec::ProcessSpec;
 use super::stopped::is_stopped;
 use crate::backend::{BackendError, Instance, InstanceKey};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{Ended, Event, InstanceState};
-use crate::policy::Signal as ExitSignal;
+use crate::policy::{Cause, Signal as ExitSignal};
 use crate::time::Timestamp;
 
 /// Which child.
@@ -32,6 +34,16 @@ impl Key {
     pub(super) fn new(key: InstanceKey<'_>) -> Self {
         Self { set: key.set.to_owned(), replica: key.replica, incarnation: key.incarnation }
     }
+}
+
+#[derive(Debug)]
+enum Life {
+    /// It is being started: a repeated start has nothing to do.
+    Starting,
+    Running(Running),
+    /// It has ended, what is left of its group was killed, and nobody signals that group any more: once it is reaped,
+    /// its id may be another's. Its end is about to be told.
+    Ending,
 }
 
 #[derive(Debug)]
@@ -51,7 +63,10 @@ struct News {
 
 #[derive(Debug, Default)]
 struct State {
-    running: BTreeMap<Key, Running>,
+    lives: BTreeMap<Key, Life>,
+    /// How the latest incarnation of each replica ended: a repeated start does not run it again, and whoever
+    /// supervises the set next numbers on from it.
+    ended: BTreeMap<(String, ReplicaId), (Incarnation, Outcome)>,
     news: BTreeMap<String, News>,
 }
 
@@ -67,25 +82,57 @@ impl State {
         // The receiver lives as long as the sender: both are kept here.
         let _ = self.news_of(set).sender.send(event);
     }
+
+    fn running(&self) -> impl Iterator<Item = &Running> {
+        self.lives.values().filter_map(|life| if let Life::Running(running) = life { Some(running) } else { None })
+    }
 }
 
-#[derive(Clone, Debug, Default)]
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // Nothing that holds the lock can leave the state half changed.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All children of a backend. On drop they are killed; the tasks that watch over them own only the state.
+#[derive(Debug, Default)]
 pub(super) struct Children {
     state: Arc<Mutex<State>>,
 }
 
+impl Drop for Children {
+    fn drop(&mut self) {
+        for running in lock(&self.state).running() {
+            let _ = signal_group(running.leader, Signal::KILL);
+        }
+    }
+}
+
 impl Children {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can leave the state half changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    pub(super) fn has(&self, key: &Key) -> bool {
-        self.state().running.contains_key(key)
+    /// Makes room for a child that is to be started. `false`: it was started before, there is nothing to do.
+    pub(super) fn reserve(&self, key: &Key) -> bool {
+        let mut state = self.state();
+        let ended = state.ended.get(&(key.set.clone(), key.replica));
+        if state.lives.contains_key(key) || ended.is_some_and(|(latest, _)| *latest >= key.incarnation) {
+            return false;
+        }
+        state.lives.insert(key.clone(), Life::Starting);
+        true
+    }
+
+    /// The child that there was to be room for could not be started.
+    pub(super) fn give_back(&self, key: &Key) {
+        self.state().lives.remove(key);
     }
 
     pub(super) fn spec(&self, key: &Key) -> Option<Arc<ProcessSpec>> {
-        self.state().running.get(key).map(|running| running.spec.clone())
+        match self.state().lives.get(key) {
+            Some(Life::Running(running)) => Some(running.spec.clone()),
+            _ => None,
+        }
     }
 
     pub(super) fn news_of(&self, set: &str) -> Arc<AsyncMutex<UnboundedReceiver<Event>>> {
@@ -93,43 +140,41 @@ impl Children {
     }
 
     /// Takes charge of a child: it runs, and its end will be told.
-    pub(super) fn watch_over(&self, key: Key, mut child: Child, spec: ProcessSpec) -> Result<(), BackendError> {
-        let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let leader = leader.ok_or_else(|| BackendError::start_error("it ended before it could be watched"))?;
+    pub(super) fn watch_over(&self, key: Key, child: Child, leader: Pid, spec: ProcessSpec, output: Forwarding) {
         {
             let mut state = self.state();
-            state.running.insert(key.clone(), Running { leader, spec: Arc::new(spec), stopped: false });
+            state.lives.insert(key.clone(), Life::Running(Running { leader, spec: Arc::new(spec), stopped: false }));
             let (replica, incarnation) = (key.replica, key.incarnation);
             state.tell(&key.set, Event::started(replica, incarnation));
             state.tell(&key.set, Event::ready(replica, incarnation));
         }
-        let children = self.clone();
+        let state = self.state.clone();
         tokio::spawn(async move {
+            let mut child = child;
+            let watched = Watched { state, key, leader };
+            exited(leader).await;
+            watched.bury();
             let ended = child.wait().await;
-            // No grandchild of this incarnation lives into the next. Its group cannot have been taken by another
-            // while a member lives, and where none does there is nothing to kill.
-            bury_group(leader).await;
-            let mut state = children.state();
-            state.running.remove(&key);
-            let outcome = outcome_of(ended);
-            let (replica, incarnation) = (key.replica, key.incarnation);
-            state.tell(&key.set, Event::Exited(Ended { replica, incarnation, outcome }));
+            until_gone(leader).await;
+            output.finish().await;
+            watched.tell(outcome_of(ended));
         });
-        Ok(())
     }
 
-    /// Signals a child's group. One that is gone is told again.
+    /// Signals a child's group. The end of one that is gone is told again.
     pub(super) fn signal(&self, key: &Key, signal: Signal) -> Result<(), BackendError> {
         let mut state = self.state();
-        match state.running.get(key) {
-            Some(running) => {
-                let group = running.leader;
-                if running.stopped {
-                    // A stopped process does not act on SIGTERM before it is continued.
-                    signal_group(group, Signal::CONT)?;
+        match state.lives.get(key) {
+            Some(Life::Running(running)) => {
+                signal_group(running.leader, signal)?;
+                if signal != Signal::KILL && is_stopped(running.leader) == Some(true) {
+                    // A stopped process does not act on a signal before it is continued.
+                    signal_group(running.leader, Signal::CONT)?;
                 }
-                signal_group(group, signal)
+                Ok(())
             }
+            Some(Life::Starting) => Err(BackendError::caused_by(Cause::Error, "it is still being started")),
+            Some(Life::Ending) => Ok(()),
             None => {
                 state.tell(&key.set, Event::stopped(key.replica, key.incarnation));
                 Ok(())
@@ -138,18 +183,31 @@ impl Children {
     }
 
     pub(super) fn list(&self, set: &str) -> Vec<Instance> {
+        let seen = |key: &Key, life: &Life| {
+            let state = match life {
+                Life::Starting => InstanceState::Starting,
+                // What is stopped is out of contact, and so not to be seen.
+                Life::Running(running) if running.stopped => return None,
+                Life::Running(_) => InstanceState::Ready,
+                Life::Ending => InstanceState::Stopping,
+            };
+            Some(Instance::new(key.replica, key.incarnation, state).address("127.0.0.1"))
+        };
         let state = self.state();
-        // What is stopped is out of contact, and so not to be seen.
-        let seen = state.running.iter().filter(|(key, running)| key.set == set && !running.stopped);
-        seen.map(|(key, _)| Instance::new(key.replica, key.incarnation, InstanceState::Ready).address("127.0.0.1"))
-            .collect()
+        let lives = state.lives.iter().filter(|(key, _)| key.set == set).filter_map(|(key, life)| seen(key, life));
+        let ended =
+            state.ended.iter().filter(|((of, _), _)| of == set).map(|((_, replica), (incarnation, outcome))| {
+                Instance::new(*replica, *incarnation, InstanceState::Ended(outcome.clone()))
+            });
+        lives.chain(ended).collect()
     }
 
     /// A process that is stopped is out of contact, until it is continued.
     pub(super) fn look_for_stopped(&self, set: &str) {
         let mut state = self.state();
         let mut changed = Vec::new();
-        for (key, running) in state.running.iter_mut().filter(|(key, _)| key.set == set) {
+        for (key, life) in state.lives.iter_mut().filter(|(key, _)| key.set == set) {
+            let Life::Running(running) = life else { continue };
             let stopped = is_stopped(running.leader).unwrap_or(false);
             if std::mem::replace(&mut running.stopped, stopped) != stopped {
                 let (replica, incarnation) = (key.replica, key.incarnation);
@@ -166,23 +224,45 @@ impl Children {
     }
 }
 
-impl Drop for Children {
-    /// The last owner besides the watchers of children takes them along.
-    fn drop(&mut self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::strong_count(&self.state) <= state.running.len() + 1 {
-            for running in std::mem::take(&mut state.running).into_values() {
-                let _ = signal_group(running.leader, Signal::KILL);
-            }
+/// A child that a task watches over. If the task ends before the child does, because its runtime is shut down, the
+/// child is killed: nobody would ever hear of its end.
+struct Watched {
+    state: Arc<Mutex<State>>,
+    key: Key,
+    leader: Pid,
+}
+
+impl Watched {
+    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
+    /// leader, dead or alive, must not have been reaped.
+    fn bury(&self) {
+        let mut state = lock(&self.state);
+        if let Some(life @ Life::Running(_)) = state.lives.get_mut(&self.key) {
+            *life = Life::Ending;
+            let _ = signal_group(self.leader, Signal::KILL);
         }
+    }
+
+    fn tell(&self, outcome: Outcome) {
+        let mut state = lock(&self.state);
+        state.lives.remove(&self.key);
+        let (replica, incarnation) = (self.key.replica, self.key.incarnation);
+        state.ended.insert((self.key.set.clone(), replica), (incarnation, outcome.clone()));
+        state.tell(&self.key.set, Event::Exited(Ended { replica, incarnation, outcome }));
     }
 }
 
-/// Kills what is left of a group whose leader is dead, and waits a moment until it is gone: the next incarnation is
-/// not to meet the last one's children. Dead ones that nobody reaps are not waited for longer.
-async fn bury_group(group: Pid) {
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.bury();
+    }
+}
+
+/// Waits a moment until nobody is left of a group that was killed: the next incarnation is not to meet the last one's
+/// children. Dead ones that nobody reaps are not waited for longer.
+async fn until_gone(group: Pid) {
     for pause in [1, 2, 4, 8, 16, 32, 64] {
-        if kill_process_group(group, Signal::KILL).is_err() {
+        if test_kill_process_group(group).is_err() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -196,10 +276,10 @@ fn outcome_of(ended: std::io::Result<ExitStatus>) -> Outcome {
             match (status.code(), status.signal().and_then(|signal| ExitSignal::from_number(signal.into()))) {
                 (Some(code), _) => Outcome::exited(code, at),
                 (None, Some(signal)) => Outcome::signalled(signal, at),
-                (None, None) => Outcome::failed(crate::policy::Cause::Error, at).because(status.to_string()),
+                (None, None) => Outcome::failed(Cause::Error, at).because(status.to_string()),
             }
         }
-        Err(error) => Outcome::failed(crate::policy::Cause::Error, at).because(error.to_string()),
+        Err(error) => Outcome::failed(Cause::Error, at).because(error.to_string()),
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::exited::exited;
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::backend::{BackendError, Target};
 use crate::engine::ProbeResult;
@@ -28,7 +29,8 @@ fn command(spec: &ProcessSpec, program: &str, args: &[String], target: &Target) 
     command
 }
 
-pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<Child, BackendError> {
+/// Starts the process; also its id, which is that of its group.
+pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<(Child, Pid), BackendError> {
     let mut command = if spec.shell {
         let words = [vec!["-c".to_owned(), spec.command.clone(), "sh".to_owned()], spec.args.clone()].concat();
         command(spec, "sh", &words, target)
@@ -50,7 +52,14 @@ pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<Child, Backen
             command.stdout(open().map_err(failed)?).stderr(open().map_err(failed)?);
         }
     }
-    command.spawn().map_err(|error| cannot_spawn(spec, target, &error))
+    let child = command.spawn().map_err(|error| cannot_spawn(spec, target, &error))?;
+    let leader = id_of(&child).ok_or_else(|| BackendError::start_error("the process has no id"))?;
+    Ok((child, leader))
+}
+
+/// The id of a child that was not reaped.
+fn id_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
 }
 
 /// Says what is wrong, and whether it is for want of room.
@@ -62,11 +71,16 @@ fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io::Error) -> 
     match error.kind() {
         ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
         ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
-        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
-            BackendError::no_capacity(format!("no room to start '{program}': {error}"))
-        }
+        _ if is_want_of_room(error) => BackendError::no_capacity(format!("no room to start '{program}': {error}")),
         _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
     }
+}
+
+/// Too many processes or open files, or too little memory: it may work later.
+fn is_want_of_room(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    room.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// Signals a whole process group. A group that is gone is no error.
@@ -83,19 +97,13 @@ pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target,
     let mut command = command(spec, program, args, target);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = command.spawn() else { return ProbeResult::Unanswered };
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let ended = timeout(within, child.wait()).await;
-    if let Some(group) = group {
-        // Whatever the command has left behind goes with it.
-        let _ = signal_group(group, Signal::KILL);
-    }
-    match ended {
-        Ok(Ok(status)) if status.success() => ProbeResult::Success,
-        Ok(Ok(_)) => ProbeResult::Failure,
-        Ok(Err(_)) => ProbeResult::Unanswered,
-        Err(_) => {
-            let _ = child.wait().await;
-            ProbeResult::Failure
-        }
+    let Some(group) = id_of(&child) else { return ProbeResult::Unanswered };
+    let in_time = timeout(within, exited(group)).await.is_ok();
+    // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
+    let _ = signal_group(group, Signal::KILL);
+    match child.wait().await {
+        Ok(status) if in_time && status.success() => ProbeResult::Success,
+        Ok(_) => ProbeResult::Failure,
+        Err(_) => ProbeResult::Unanswered,
     }
 }

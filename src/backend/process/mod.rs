@@ -9,6 +9,7 @@
 
 mod children;
 mod command;
+mod exited;
 mod output;
 mod spec;
 mod stopped;
@@ -26,6 +27,7 @@ use super::{
 use crate::engine::{Event, ProbeResult};
 use crate::policy::Check;
 use children::{Children, Key};
+use output::Forwarding;
 
 /// How often is looked for processes that are stopped (SIGSTOP) or continued.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -63,14 +65,21 @@ impl Backend for ProcessBackend {
 
     async fn start(&self, request: StartRequest<'_, ProcessSpec>) -> Result<(), BackendError> {
         let key = Key::new(request.key);
-        if self.children.has(&key) {
+        if !self.children.reserve(&key) {
             return Ok(());
         }
         let target = request.workload.target(request.key);
-        let mut child = command::spawn(request.workload, &target)?;
+        let (mut child, leader) = match command::spawn(request.workload, &target) {
+            Ok(spawned) => spawned,
+            Err(error) => {
+                self.children.give_back(&key);
+                return Err(error);
+            }
+        };
         let label = format!("{}/{}", request.key.set, request.key.replica);
-        output::forward(&mut child, &request.workload.output, &label)?;
-        self.children.watch_over(key, child, request.workload.clone())
+        let output = Forwarding::of(&mut child, &label);
+        self.children.watch_over(key, child, leader, request.workload.clone(), output);
+        Ok(())
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {

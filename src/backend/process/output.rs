@@ -1,28 +1,48 @@
 //! What replicas print, line by line, with the replica's name before it.
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
-use tokio::process::Child;
+use std::time::Duration;
 
-use super::spec::ProcessOutput;
-use crate::backend::BackendError;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::process::Child;
+use tokio::task::JoinHandle;
 
 /// A longer line is printed in pieces.
 const LONGEST_LINE: usize = 8 * 1024;
+/// How long the end of a replica may wait for what it printed last.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
-/// Forwards what the child prints, where it is to be forwarded.
-pub(super) fn forward(child: &mut Child, output: &ProcessOutput, label: &str) -> Result<(), BackendError> {
-    if *output == ProcessOutput::Prefix {
-        if let Some(stdout) = child.stdout.take() {
-            tokio::spawn(prefix(stdout, label.to_owned(), false));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            tokio::spawn(prefix(stderr, label.to_owned(), true));
-        }
-    }
-    Ok(())
+/// What a child prints on its way to this program's output.
+#[derive(Debug, Default)]
+pub(super) struct Forwarding {
+    streams: Vec<JoinHandle<()>>,
 }
 
-async fn prefix(from: impl AsyncRead + Unpin, label: String, to_stderr: bool) {
+impl Forwarding {
+    /// Forwards what the child prints into its pipes, if it has any.
+    pub(super) fn of(child: &mut Child, label: &str) -> Self {
+        let mut streams = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            streams.push(tokio::spawn(prefix(stdout, tokio::io::stdout(), label.to_owned())));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            streams.push(tokio::spawn(prefix(stderr, tokio::io::stderr(), label.to_owned())));
+        }
+        Self { streams }
+    }
+
+    /// Waits a moment for the last words of a child that has ended. Not longer: whoever left its process group may
+    /// hold the pipes for ever, and our own output may be blocked.
+    pub(super) async fn finish(self) {
+        let all = async {
+            for stream in self.streams {
+                let _ = stream.await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, all).await;
+    }
+}
+
+async fn prefix(from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, label: String) {
     let mut reader = BufReader::with_capacity(LONGEST_LINE, from);
     let mut line = Vec::new();
     loop {
@@ -35,13 +55,11 @@ async fn prefix(from: impl AsyncRead + Unpin, label: String, to_stderr: bool) {
             if !line.ends_with(b"\n") {
                 line.push(b'\n');
             }
-            // Who closed our own output does not want to read it.
-            let written = if to_stderr {
-                tokio::io::stderr().write_all(&line).await
-            } else {
-                tokio::io::stdout().write_all(&line).await
-            };
-            let _ = written;
+            // A line at a time, so that those of different replicas do not mix. Who closed our own output does not
+            // want to read it.
+            if to.write_all(&line).await.is_ok() {
+                let _ = to.flush().await;
+            }
         }
         if ended {
             return;
@@ -86,5 +104,12 @@ mod tests {
             }
         }
         assert_eq!(pieces, [LONGEST_LINE, 11, 5]);
+    }
+
+    #[tokio::test]
+    async fn every_line_has_the_name_before_it_in_order() {
+        let mut printed = Vec::new();
+        prefix(&b"one\ntwo\n\xff"[..], &mut printed, "web/1".to_owned()).await;
+        assert_eq!(printed, b"web/1 | one\nweb/1 | two\nweb/1 | \xff\n");
     }
 }
