@@ -11,7 +11,6 @@ use async_trait::async_trait;
 
 pub use check::{Target, check};
 pub use error::BackendError;
-pub(crate) use reporter::Report;
 pub use reporter::Reporter;
 pub use request::{
     Instance, InstanceKey, KillRequest, ListRequest, ProbeRequest, StartRequest, StopRequest, WatchRequest,

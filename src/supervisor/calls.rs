@@ -7,26 +7,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use super::message::Message;
-use super::workload::Workloads;
-use crate::backend::{
-    Backend, BackendError, InstanceKey, KillRequest, ListRequest, ProbeRequest, Report, Reporter, StartRequest,
-    StopRequest, WatchRequest,
-};
-use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{Command, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
-use crate::policy::{Cause, Check, Policy};
-use crate::time::{Timestamp, nanos};
-
 use super::clock::Clock;
+use super::message::Message;
+use super::ticket::{Starting, Ticket};
+use super::watching::FIRST_PAUSE;
+use super::workload::Workloads;
+use crate::backend::{Backend, BackendError, InstanceKey, KillRequest, ProbeRequest, StartRequest, StopRequest};
+use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
+use crate::policy::{Check, Policy};
 
 /// How often a start whose answer was lost is repeated.
 const REPEATS: u32 = 2;
-/// The first pause after a watch that broke, or a list that failed; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A watch that held for this long was no flicker: the pauses begin anew.
-const STEADY: Duration = Duration::from_secs(60);
 
 /// What every call needs.
 pub(super) struct Calls<B: Backend> {
@@ -52,108 +44,144 @@ impl<B: Backend> Clone for Calls<B> {
 }
 
 /// How a call ended without an answer of the backend.
-enum Broken {
+pub(super) enum Broken {
     TimedOut,
     Panicked,
 }
 
 impl<B: Backend> Calls<B> {
     /// Runs a call in a task of its own, so that neither a hang nor a panic reaches its caller.
-    async fn bounded<T: Send + 'static>(
+    pub(super) async fn bounded<T: Send + 'static>(
         &self,
         within: Duration,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Broken> {
-        let task = tokio::spawn(call);
-        let abort = task.abort_handle();
-        match timeout(within, task).await {
+        let mut task = AbortOnDrop(tokio::spawn(call));
+        match timeout(within, &mut task.0).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Broken::Panicked),
-            Err(_) => {
-                abort.abort();
-                Err(Broken::TimedOut)
-            }
+            Err(_) => Err(Broken::TimedOut),
         }
     }
 
-    fn send(&self, message: Message) {
+    pub(super) fn send(&self, message: Message) {
         // Nobody listens once the set has ended, and then nobody needs to.
         let _ = self.messages.send(message);
     }
 
-    /// Carries a command out.
-    pub(super) fn spawn(&self, command: Command, policy: &Policy, address: Option<String>, delay: Duration) {
+    /// Starts an instance; what comes to stop it takes the ticket.
+    pub(super) fn start(&self, start: Start) -> Ticket {
+        let (ticket, starting) = Ticket::new();
         let calls = self.clone();
-        match command {
-            Command::Start(start) => {
-                tokio::spawn(async move { calls.start(start).await });
-            }
-            Command::Stop(stop) => {
-                tokio::spawn(async move { calls.stop(stop).await });
-            }
-            Command::Kill(kill) => {
-                tokio::spawn(async move { calls.kill(kill).await });
-            }
-            Command::Probe(probe) => {
-                let health = policy.health();
-                let settings = match probe.probe {
-                    ProbeKind::Startup => &health.startup,
-                    ProbeKind::Readiness => &health.readiness,
-                    ProbeKind::Liveness => &health.liveness,
-                };
-                let check = settings.as_ref().map(|settings| settings.check.clone());
-                tokio::spawn(async move {
-                    if !delay.is_zero() {
-                        sleep(delay).await;
-                    }
-                    calls.probe(probe, check, address).await;
-                });
-            }
-        }
+        tokio::spawn(async move { calls.see_started(start, starting).await });
+        ticket
     }
 
-    async fn start(&self, start: Start) {
+    async fn see_started(&self, start: Start, mut starting: Starting) {
         let (replica, incarnation) = (start.replica, start.incarnation);
+        let mut pause = FIRST_PAUSE;
         for attempt in 0..=REPEATS {
-            let calls = self.clone();
-            let answer = self
-                .bounded(self.call_timeout, async move {
-                    let workload = calls.workloads.of(replica);
-                    let key = InstanceKey::new(&calls.name, replica, incarnation);
-                    let request = StartRequest::new(key, &*workload).placement(start.placement);
-                    calls.backend.start(request).await
-                })
-                .await;
+            let answer = tokio::select! {
+                answer = self.start_call(start) => answer,
+                // It is killed next, whether it came about or not.
+                () = starting.abandoned() => return,
+            };
             let lost = match answer {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) if !error.is_lost_answer() => return self.start_failed(replica, incarnation, &error),
+                Ok(Err(error)) if !error.is_lost_answer() => {
+                    return self.send(Message::Event(Event::StartFailed(self.failed(start, &error))));
+                }
                 Ok(Err(error)) => error,
                 Err(Broken::TimedOut) => {
                     BackendError::lost_answer(format!("the start did not answer within {:?}", self.call_timeout))
                 }
-                Err(Broken::Panicked) => {
-                    let error = BackendError::start_error("the backend panicked while starting it");
-                    return self.start_failed(replica, incarnation, &error);
-                }
+                Err(Broken::Panicked) => BackendError::start_error("the backend panicked while starting it"),
             };
-            if attempt == REPEATS {
-                // It may come about yet: whatever there is of it must not outlive its failure.
-                self.kill_quietly(replica, incarnation).await;
-                return self.start_failed(replica, incarnation, &lost);
+            if !starting.may_repeat() {
+                // It is stopped next, whether it came about or not.
+                return;
+            }
+            if attempt == REPEATS || !lost.is_lost_answer() {
+                // It may have come about, or come about yet: whatever there is of it must not outlive its failure.
+                self.send(Message::GivingUp(replica, incarnation));
+                let _ = self.kill_call(replica, incarnation).await;
+                return self.send(Message::GaveUp(self.failed(start, &lost)));
             }
             self.send(Message::Trouble(format!("start of replica {replica}: {lost}; repeated")));
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = starting.unwanted() => return,
+            }
+            pause *= 2;
         }
     }
 
-    fn start_failed(&self, replica: ReplicaId, incarnation: Incarnation, error: &BackendError) {
+    async fn start_call(&self, start: Start) -> Result<Result<(), BackendError>, Broken> {
+        let calls = self.clone();
+        self.bounded(self.call_timeout, async move {
+            let workload = calls.workloads.of(start.replica);
+            let key = InstanceKey::new(&calls.name, start.replica, start.incarnation);
+            let request = StartRequest::new(key, &*workload).placement(start.placement);
+            calls.backend.start(request).await
+        })
+        .await
+    }
+
+    fn failed(&self, start: Start, error: &BackendError) -> Ended {
         let mut outcome = Outcome::start_failed(error.cause(), self.clock.now()).because(error.to_string());
         if let Some(delay) = error.retry_delay() {
             outcome = outcome.retry_after(delay);
         }
-        self.send(Message::Event(Event::StartFailed(Ended { replica, incarnation, outcome })));
+        Ended { replica: start.replica, incarnation: start.incarnation, outcome }
     }
 
-    async fn stop(&self, stop: Stop) {
+    /// Stops an instance, after its start if that is under way.
+    pub(super) fn stop(&self, stop: Stop, start: Option<Ticket>) {
+        let calls = self.clone();
+        tokio::spawn(async move {
+            if let Some(start) = start {
+                start.stop().await;
+            }
+            calls.stop_call(stop).await;
+        });
+    }
+
+    /// Kills an instance, its start as well if that is under way.
+    pub(super) fn kill(&self, kill: Kill, start: Option<Ticket>) {
+        self.kill_now(kill.replica, kill.incarnation, start);
+    }
+
+    /// Kills an instance without the set's asking.
+    pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<Ticket>) {
+        let calls = self.clone();
+        tokio::spawn(async move {
+            if let Some(start) = start {
+                start.kill().await;
+            }
+            let answer = calls.kill_call(replica, incarnation).await;
+            calls.trouble("kill", replica, answer);
+        });
+    }
+
+    /// Asks an instance how it is, after a delay.
+    pub(super) fn probe(&self, probe: engine::ProbeRequest, policy: &Policy, address: Option<String>, delay: Duration) {
+        let health = policy.health();
+        let settings = match probe.probe {
+            ProbeKind::Startup => &health.startup,
+            ProbeKind::Readiness => &health.readiness,
+            ProbeKind::Liveness => &health.liveness,
+        };
+        let check = settings.as_ref().map(|settings| settings.check.clone());
+        let calls = self.clone();
+        tokio::spawn(async move {
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+            calls.probe_call(probe, check, address).await;
+        });
+    }
+
+    async fn stop_call(&self, stop: Stop) {
         let calls = self.clone();
         let answer = self
             .bounded(self.call_timeout, async move {
@@ -162,21 +190,6 @@ impl<B: Backend> Calls<B> {
             })
             .await;
         self.trouble("stop", stop.replica, answer);
-    }
-
-    async fn kill(&self, kill: Kill) {
-        let answer = self.kill_call(kill.replica, kill.incarnation).await;
-        self.trouble("kill", kill.replica, answer);
-    }
-
-    /// Kills an instance without the set's asking.
-    pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation) {
-        let calls = self.clone();
-        tokio::spawn(async move { calls.kill_quietly(replica, incarnation).await });
-    }
-
-    async fn kill_quietly(&self, replica: ReplicaId, incarnation: Incarnation) {
-        let _ = self.kill_call(replica, incarnation).await;
     }
 
     async fn kill_call(
@@ -203,7 +216,7 @@ impl<B: Backend> Calls<B> {
         self.send(Message::Trouble(format!("{what} of replica {replica}: {why}")));
     }
 
-    async fn probe(&self, probe: crate::engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
+    async fn probe_call(&self, probe: engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
         let (replica, incarnation, kind) = (probe.replica, probe.incarnation, probe.probe);
         let result = match check {
             None => ProbeResult::Unanswered,
@@ -224,63 +237,13 @@ impl<B: Backend> Calls<B> {
         let at = Some(self.clock.now());
         self.send(Message::Event(Event::Probed(ProbeNews { replica, incarnation, probe: kind, result, at })));
     }
+}
 
-    /// Watches, lists and compares, for as long as somebody listens.
-    pub(super) async fn watch(self, reports: mpsc::UnboundedSender<Report>) {
-        let mut pause = FIRST_PAUSE;
-        while !self.messages.is_closed() {
-            let began = self.clock.now();
-            let calls = self.clone();
-            let reporter = Reporter::new(reports.clone());
-            let mut watching = tokio::spawn(async move {
-                let request = WatchRequest { set: &calls.name };
-                calls.backend.watch(request, reporter).await
-            });
-            // What happens between the list and the watch would be lost: the watch comes first.
-            tokio::task::yield_now().await;
-            let broke = if self.list(began).await {
-                tokio::select! {
-                    ended = &mut watching => Some(match ended {
-                        Ok(Ok(())) => "the watch ended".to_owned(),
-                        Ok(Err(error)) => format!("the watch broke: {error}"),
-                        Err(_) => "the watch panicked".to_owned(),
-                    }),
-                    () = self.messages.closed() => None,
-                }
-            } else {
-                None
-            };
-            watching.abort();
-            if let Some(broke) = broke {
-                self.send(Message::Trouble(broke));
-            }
-            if nanos(self.clock.now().since(began)) > nanos(STEADY) {
-                pause = FIRST_PAUSE;
-            }
-            tokio::select! {
-                () = sleep(pause) => {}
-                () = self.messages.closed() => return,
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
+/// A task that nobody waits for any longer is not left running.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
-    /// Whether the list came.
-    async fn list(&self, asked: Timestamp) -> bool {
-        let calls = self.clone();
-        let answer = self
-            .bounded(self.call_timeout, async move { calls.backend.list(ListRequest { set: &calls.name }).await })
-            .await;
-        let error = match answer {
-            Ok(Ok(instances)) => {
-                self.send(Message::Listed(instances));
-                return true;
-            }
-            Ok(Err(error)) => error,
-            Err(Broken::TimedOut) => BackendError::lost_answer(format!("no answer within {:?}", self.call_timeout)),
-            Err(Broken::Panicked) => BackendError::caused_by(Cause::Error, "the backend panicked"),
-        };
-        self.send(Message::ListFailed(asked, error));
-        false
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -1,6 +1,7 @@
 //! The loop: drain what has come, tell the set, carry out what it commands, sleep until its next deadline.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
@@ -11,9 +12,12 @@ use super::handle::SetStatus;
 use super::message::{Message, Request};
 use super::notices::{Happened, Happening};
 use super::record::Record;
-use crate::backend::{Backend, Instance, Report};
-use crate::decide::ReplicaId;
-use crate::engine::{Command, Event, News, Observed, Output, Phase, RecordedStep, ReplicaSet, Told};
+use super::ticket::Ticket;
+use crate::backend::{Backend, Instance};
+use crate::decide::{Incarnation, ReplicaId};
+use crate::engine::{
+    Command, Event, InstanceState, News, Observed, Output, Phase, RecordedStep, ReplicaSet, ReplicaView, Told,
+};
 use crate::time::Timestamp;
 
 /// How many messages are taken at once.
@@ -26,16 +30,37 @@ pub(super) struct Driver<B: Backend> {
     record: Option<Box<dyn Record>>,
     calls: Calls<B>,
     inbox: mpsc::UnboundedReceiver<Message>,
-    reported: mpsc::UnboundedReceiver<Report>,
     status: watch::Sender<SetStatus>,
     notices: broadcast::Sender<Happened>,
     /// The backend has listed what runs already: commands may go out.
     listed: bool,
+    /// What was heard and asked for before that.
+    early: Vec<Event>,
+    /// The latest start of each replica: what stops it comes after it.
+    starts: BTreeMap<ReplicaId, (Incarnation, Ticket)>,
+    /// Starts that were given up and are being killed: no news of them is wanted.
+    giving_up: BTreeSet<(ReplicaId, Incarnation)>,
+    /// What was heard of replicas while the backend was listing, and whether it was heard alive: the list may be older.
+    heard: BTreeMap<ReplicaId, bool>,
     shutting_down: bool,
+    /// Asked twice to shut down: it leaves then, whatever is still there.
+    leaves: Option<Timestamp>,
     /// Since when lists have failed.
     blind_since: Option<Timestamp>,
     /// Where instances are reached, as last listed.
     addresses: BTreeMap<ReplicaId, String>,
+}
+
+/// What the set knows of a live replica, as a list would say it.
+fn as_known(view: &ReplicaView) -> Option<Observed> {
+    let state = match view.phase {
+        Phase::Starting => InstanceState::Starting,
+        Phase::Running => InstanceState::Running,
+        Phase::Ready => InstanceState::Ready,
+        Phase::Stopping => InstanceState::Stopping,
+        _ => return None,
+    };
+    Some(Observed { replica: view.replica, incarnation: view.incarnation, state })
 }
 
 pub(super) fn status_of(set: &ReplicaSet) -> SetStatus {
@@ -48,21 +73,12 @@ pub(super) fn status_of(set: &ReplicaSet) -> SetStatus {
     }
 }
 
-/// Why the driver woke up.
-enum Woken {
-    Messages,
-    Reports,
-    Deadline,
-    Deserted,
-}
-
 impl<B: Backend> Driver<B> {
     pub(super) fn new(
         set: ReplicaSet,
         record: Option<Box<dyn Record>>,
         calls: Calls<B>,
         inbox: mpsc::UnboundedReceiver<Message>,
-        reported: mpsc::UnboundedReceiver<Report>,
         status: watch::Sender<SetStatus>,
         notices: broadcast::Sender<Happened>,
     ) -> Self {
@@ -71,11 +87,15 @@ impl<B: Backend> Driver<B> {
             record,
             calls,
             inbox,
-            reported,
             status,
             notices,
             listed: false,
+            early: Vec::new(),
+            starts: BTreeMap::new(),
+            giving_up: BTreeSet::new(),
+            heard: BTreeMap::new(),
             shutting_down: false,
+            leaves: None,
             blind_since: None,
             addresses: BTreeMap::new(),
         }
@@ -83,30 +103,32 @@ impl<B: Backend> Driver<B> {
 
     pub(super) async fn run(mut self) {
         let mut messages = Vec::new();
-        let mut reports = Vec::new();
+        let mut timer = pin!(sleep_until(self.calls.clock.instant(Timestamp::MAX)));
+        let mut armed = None;
         self.show();
         while !self.set.status().is_final() {
-            match self.sleep(&mut messages, &mut reports).await {
-                Woken::Deserted => return,
-                Woken::Deadline => self.wake(),
-                Woken::Messages => {
-                    let mut together = Vec::new();
-                    for message in messages.drain(..) {
-                        match message {
-                            // What came together is known at one instant.
-                            Message::Event(event) => together.push(event),
-                            other => {
-                                self.tell(std::mem::take(&mut together));
-                                self.take(other);
-                            }
-                        }
-                    }
-                    self.tell(together);
+            let due = self.due();
+            // A deadline that has passed is served without touching a timer: a timer rounds up to the next millisecond.
+            if due.is_some_and(|due| due <= self.calls.clock.now()) {
+                if self.leaves.is_some_and(|leaves| leaves <= self.calls.clock.now()) {
+                    self.leave();
+                    break;
                 }
-                Woken::Reports => {
-                    let events: Vec<Event> = reports.drain(..).map(|Report(event)| event).collect();
-                    self.tell(events);
-                }
+                self.wake();
+                // What has come meanwhile, and other tasks, get their turn however much is due.
+                tokio::task::yield_now().await;
+                self.inbox_now(&mut messages);
+                continue;
+            }
+            if let Some(due) = due.filter(|due| armed != Some(*due)) {
+                timer.as_mut().reset(self.calls.clock.instant(due));
+                armed = Some(due);
+            }
+            tokio::select! {
+                biased;
+                // The inbox stays open: the driver itself could write into it.
+                _ = self.inbox.recv_many(&mut messages, AT_ONCE) => self.take_all(&mut messages),
+                () = &mut timer, if due.is_some() => armed = None,
             }
         }
         // Whoever asked late is answered before the door closes.
@@ -116,33 +138,37 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Sleeps until something has come or is due. A deadline that has passed is served without touching a timer:
-    /// a timer rounds up to the next millisecond.
-    async fn sleep(&mut self, messages: &mut Vec<Message>, reports: &mut Vec<Report>) -> Woken {
-        let due = self.set.next_deadline().filter(|_| self.listed || self.shutting_down).map(|next| next.at);
-        if due.is_some_and(|due| due <= self.calls.clock.now()) {
-            return Woken::Deadline;
-        }
-        let timer = async {
-            match due {
-                Some(due) => sleep_until(self.calls.clock.instant(due)).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            count = self.reported.recv_many(reports, AT_ONCE) => {
-                if count == 0 { Woken::Deserted } else { Woken::Reports }
-            }
-            count = self.inbox.recv_many(messages, AT_ONCE) => {
-                if count == 0 { Woken::Deserted } else { Woken::Messages }
-            }
-            () = timer => Woken::Deadline,
-        }
+    /// When something is to be done. Before the backend has listed, nothing is.
+    fn due(&self) -> Option<Timestamp> {
+        let next = self.set.next_deadline().filter(|_| self.listed).map(|next| next.at);
+        [next, self.leaves].into_iter().flatten().min()
     }
 
     fn wake(&mut self) {
         self.call(Told::Timeout);
+    }
+
+    fn inbox_now(&mut self, messages: &mut Vec<Message>) {
+        while messages.len() < AT_ONCE {
+            let Ok(message) = self.inbox.try_recv() else { break };
+            messages.push(message);
+        }
+        self.take_all(messages);
+    }
+
+    fn take_all(&mut self, messages: &mut Vec<Message>) {
+        let mut together = Vec::new();
+        for message in messages.drain(..) {
+            match message {
+                // What came together is known at one instant.
+                Message::Event(event) => together.push(event),
+                other => {
+                    self.tell(std::mem::take(&mut together));
+                    self.take(other);
+                }
+            }
+        }
+        self.tell(together);
     }
 
     /// Every call of the set: recorded, made, and what it commands carried out.
@@ -163,9 +189,19 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    fn tell(&mut self, events: Vec<Event>) {
+    fn tell(&mut self, mut events: Vec<Event>) {
+        events.retain(|event| event.instance().is_none_or(|instance| !self.giving_up.contains(&instance)));
+        if !self.listed {
+            // The set does not know yet what they are about.
+            self.early.append(&mut events);
+        }
         if events.is_empty() {
             return;
+        }
+        for event in &events {
+            if let Some((replica, _)) = event.instance() {
+                self.heard.insert(replica, !matches!(event, Event::Lost(_)));
+            }
         }
         if self.is_heard() {
             let now = self.calls.clock.now();
@@ -180,17 +216,22 @@ impl<B: Backend> Driver<B> {
         let now = self.calls.clock.now();
         match message {
             Message::Event(event) => self.tell(vec![event]),
+            Message::GivingUp(replica, incarnation) => drop(self.giving_up.insert((replica, incarnation))),
+            Message::GaveUp(ended) => {
+                self.giving_up.remove(&(ended.replica, ended.incarnation));
+                self.tell(vec![Event::StartFailed(ended)]);
+            }
+            Message::Listing => self.heard.clear(),
             Message::Listed(instances) => self.listed(instances),
             Message::ListFailed(asked, error) => {
                 self.publish(now, Happening::Trouble(format!("list: {error}")));
                 self.blind(asked);
             }
             Message::Trouble(trouble) => self.publish(now, Happening::Trouble(trouble)),
-            Message::Shutdown if self.shutting_down => self.kill_all(),
+            Message::Shutdown if self.shutting_down => self.kill_all(now),
             Message::Shutdown => {
                 self.shutting_down = true;
                 self.tell(vec![Event::Terminate]);
-                self.wake();
             }
             Message::Policy(policy) => self.call(Told::Policy(policy)),
             Message::LimitStarts(at_most) => self.call(Told::LimitStarts(at_most)),
@@ -210,11 +251,20 @@ impl<B: Backend> Driver<B> {
                 self.addresses.insert(instance.replica, address);
             }
             let Instance { replica, incarnation, state, .. } = instance;
-            observed.push(Observed { replica, incarnation, state });
+            if !self.heard.contains_key(&replica) && !self.giving_up.contains(&(replica, incarnation)) {
+                observed.push(Observed { replica, incarnation, state });
+            }
+        }
+        // Of what was heard while the backend listed, the list may know less: it says what the set knows.
+        for (&replica, _) in self.heard.iter().filter(|(_, alive)| **alive) {
+            observed.extend(self.set.get(replica).and_then(|view| as_known(&view)));
         }
         self.call(Told::Observed(observed));
         if !self.listed {
             self.listed = true;
+            // Nothing is started that was asked to end before.
+            let early = std::mem::take(&mut self.early);
+            self.tell(early);
             self.wake();
         }
     }
@@ -234,12 +284,30 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Asked twice to shut down: no more grace.
-    fn kill_all(&mut self) {
+    /// Asked twice to shut down: no more grace, and no waiting for a backend that does not answer.
+    fn kill_all(&mut self, now: Timestamp) {
         let live: Vec<_> = self.set.replicas().filter(|view| view.phase.is_live()).collect();
         for view in live {
-            self.calls.kill_now(view.replica, view.incarnation);
+            let start = self.start_of(view.replica, view.incarnation);
+            self.calls.kill_now(view.replica, view.incarnation, start);
         }
+        let leaves = if self.listed { now + self.calls.call_timeout } else { now };
+        self.leaves.get_or_insert(leaves);
+    }
+
+    /// Leaves without a set that has ended.
+    fn leave(&mut self) {
+        let what = if self.listed {
+            "the supervisor leaves as asked: not every instance is known to be gone"
+        } else {
+            "the supervisor leaves as asked: the backend has not listed what there may be"
+        };
+        self.publish(self.calls.clock.now(), Happening::Trouble(what.to_owned()));
+    }
+
+    /// The start of that instance, if it may still be under way.
+    fn start_of(&self, replica: ReplicaId, incarnation: Incarnation) -> Option<Ticket> {
+        self.starts.get(&replica).filter(|(latest, _)| *latest == incarnation).map(|(_, ticket)| ticket.clone())
     }
 
     fn carry_out(&mut self, now: Timestamp) {
@@ -248,14 +316,7 @@ impl<B: Backend> Driver<B> {
             match output {
                 Output::Command(command) => {
                     self.publish(now, Happening::Command(command));
-                    let (replica, _) = command.instance();
-                    let mut delay = Duration::ZERO;
-                    if matches!(command, Command::Probe(_)) {
-                        delay = Duration::from_millis((probes / PROBES_AT_ONCE).into());
-                        probes += 1;
-                    }
-                    let address = self.addresses.get(&replica).cloned();
-                    self.calls.spawn(command, self.set.policy(), address, delay);
+                    self.obey(command, &mut probes);
                 }
                 Output::Notice(notice) => self.publish(now, Happening::Notice(notice)),
             }
@@ -264,6 +325,24 @@ impl<B: Backend> Driver<B> {
         let changed = self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
         if changed {
             self.show();
+        }
+    }
+
+    fn obey(&mut self, command: Command, probes: &mut u32) {
+        let (replica, incarnation) = command.instance();
+        match command {
+            Command::Start(start) => {
+                let ticket = self.calls.start(start);
+                self.starts.insert(replica, (incarnation, ticket));
+                self.heard.insert(replica, true);
+            }
+            Command::Stop(stop) => self.calls.stop(stop, self.start_of(replica, incarnation)),
+            Command::Kill(kill) => self.calls.kill(kill, self.start_of(replica, incarnation)),
+            Command::Probe(probe) => {
+                let delay = Duration::from_millis((*probes / PROBES_AT_ONCE).into());
+                *probes += 1;
+                self.calls.probe(probe, self.set.policy(), self.addresses.get(&replica).cloned(), delay);
+            }
         }
     }
 

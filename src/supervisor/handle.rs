@@ -136,8 +136,11 @@ impl Handle {
         self.tell(Event::Terminate)
     }
 
-    /// Stops every replica and waits until all have stopped. Called again, by this or another handle, it kills
-    /// what is still there at once.
+    /// Stops every replica and waits until all have stopped. Before the backend has listed what there is, it waits for
+    /// that.
+    ///
+    /// Called again, by this or another handle, it kills what is still there at once, and returns after `call_timeout`
+    /// at the latest: the status then is not final if the backend did not confirm every end.
     pub async fn shutdown(&mut self) -> SetStatus {
         // Ended already is as good as ended now.
         let _ = self.messages.send(Message::Shutdown);

@@ -1,16 +1,23 @@
-//! What reaches the driver.
+//! What reaches the driver, from everywhere, in one order.
 
 use tokio::sync::oneshot;
 
 use crate::backend::{BackendError, Instance};
-use crate::engine::{Event, ReplicaView, Snapshot, Summary};
+use crate::decide::{Incarnation, ReplicaId};
+use crate::engine::{Ended, Event, ReplicaView, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From an operator, or from a call that failed.
+    /// From an operator, or from a backend.
     Event(Event),
+    /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.
+    GivingUp(ReplicaId, Incarnation),
+    /// That is done, and the start has failed.
+    GaveUp(Ended),
+    /// The backend is asked what there is.
+    Listing,
     /// All that the backend lists.
     Listed(Vec<Instance>),
     /// The backend could not list; when it was asked.

@@ -11,8 +11,10 @@ mod notices;
 mod record;
 #[cfg(feature = "recording")]
 mod recorder;
+mod ticket;
 #[cfg(feature = "tracing")]
 mod tracing;
+mod watching;
 mod workload;
 
 use std::sync::Arc;
@@ -96,6 +98,7 @@ pub struct Builder<B: Backend> {
     name: String,
     seed: u64,
     call_timeout: Duration,
+    resync: Duration,
     buffer: usize,
     snapshot: Option<Snapshot>,
     record: Option<Box<dyn Record>>,
@@ -116,6 +119,7 @@ impl<B: Backend> Builder<B> {
             name: "set".to_owned(),
             seed: 0,
             call_timeout: Duration::from_secs(30),
+            resync: Duration::from_secs(30),
             buffer: 4096,
             snapshot: None,
             record: None,
@@ -137,6 +141,13 @@ impl<B: Backend> Builder<B> {
     /// A backend call that has not returned by then is given up. Default 30 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = timeout;
+        self
+    }
+
+    /// How often the backend is asked what there is even while its watch holds: what a watch has missed is found
+    /// then. At least 10 ms. Default 30 s.
+    pub fn resync(mut self, every: Duration) -> Self {
+        self.resync = every.max(Duration::from_millis(10));
         self
     }
 
@@ -200,7 +211,6 @@ impl<B: Backend> Builder<B> {
             None => ReplicaSet::new(self.policy, self.seed, began),
         };
         let (messages, inbox) = mpsc::unbounded_channel();
-        let (reports, reported) = mpsc::unbounded_channel();
         let (notices, receiver) = broadcast::channel(self.buffer);
         let (status, watched) = watch::channel(driver::status_of(&set));
         let calls = Calls {
@@ -212,8 +222,8 @@ impl<B: Backend> Builder<B> {
             clock,
         };
         let handle = Handle { messages, status: watched, notices: notices.downgrade() };
-        tokio::spawn(calls.clone().watch(reports));
-        tokio::spawn(Driver::new(set, self.record, calls, inbox, reported, status, notices).run());
+        tokio::spawn(watching::watch_and_list(calls.clone(), self.resync));
+        tokio::spawn(Driver::new(set, self.record, calls, inbox, status, notices).run());
         Ok((handle, Notices { receiver }))
     }
 }
