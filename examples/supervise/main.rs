@@ -19,7 +19,7 @@ use uphold::{
     Command, FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor,
     Timestamp, TraceLine,
 };
-use uphold_examples::{Service, read_yaml};
+use uphold_examples::Service;
 
 const HELP: &str = "\
 Keeps real processes up by a service file.
@@ -91,7 +91,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut service: Service = match read_yaml(&arguments.file) {
+    let mut service = match Service::read(&arguments.file) {
         Ok(service) => service,
         Err(error) => {
             eprintln!("{error}");

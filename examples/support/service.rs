@@ -1,12 +1,16 @@
 //! A service file: what to run, and under which policy.
 
-use serde::Deserialize;
-use uphold::Policy;
+use std::fmt::Display;
+use std::path::Path;
+
+use serde_json::{Map, Value};
 use uphold::backend::process::ProcessSpec;
+use uphold::{Policy, ReadError};
+
+const KEYS: &str = "name, process, policy";
 
 /// A service file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Service {
     /// The name of the set.
     pub name: String,
@@ -14,4 +18,67 @@ pub struct Service {
     pub process: ProcessSpec,
     /// What becomes of it when replicas fail.
     pub policy: Policy,
+}
+
+impl Service {
+    /// Reads a service file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or everything that is wrong with it, a line each, with the path in the file.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::parse(&text).map_err(|error| format!("{}:\n{error}", path.display()))
+    }
+
+    /// Reads the text of a service file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, a line each, with the path in the file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Value::Object(fields) = crate::parse_yaml(text)? else {
+            return Err(format!("a service file is a block of keys: {KEYS}"));
+        };
+        let mut problems = Vec::new();
+        for key in fields.keys().filter(|key| !KEYS.split(", ").any(|known| known == *key)) {
+            problems.push(format!("{key}: unknown field; known: {KEYS}"));
+        }
+        let name = name(&fields, &mut problems);
+        let process = part(&fields, "process", &mut problems, |value| ProcessSpec::read(value));
+        let policy = part(&fields, "policy", &mut problems, |value| Policy::read(value));
+        match (name, process, policy) {
+            (Some(name), Some(process), Some(policy)) if problems.is_empty() => Ok(Self { name, process, policy }),
+            _ => Err(problems.join("\n")),
+        }
+    }
+}
+
+fn name(fields: &Map<String, Value>, problems: &mut Vec<String>) -> Option<String> {
+    let problem = match fields.get("name") {
+        Some(Value::String(name)) if !name.is_empty() && !name.contains(['/', '\0']) => return Some(name.clone()),
+        Some(_) => "name: expected a text without '/'",
+        None => "'name' is missing: what the set is called, such as web",
+    };
+    problems.push(problem.to_owned());
+    None
+}
+
+fn part<T, E: Display>(
+    fields: &Map<String, Value>,
+    key: &str,
+    problems: &mut Vec<String>,
+    read: impl FnOnce(&Value) -> Result<T, ReadError<E>>,
+) -> Option<T> {
+    let Some(value) = fields.get(key) else {
+        problems.push(format!("'{key}' is missing"));
+        return None;
+    };
+    match read(value) {
+        Ok(part) => return Some(part),
+        Err(ReadError::Policy(error)) => problems.extend(error.problems().iter().map(|problem| {
+            let dot = if problem.path().is_empty() { ": " } else { "." };
+            format!("{key}{dot}{problem}")
+        })),
+        Err(ReadError::Format(error)) => problems.push(format!("{key}: {error}")),
+    }
+    None
 }

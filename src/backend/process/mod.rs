@@ -11,6 +11,7 @@ mod children;
 mod command;
 mod exited;
 mod output;
+mod read;
 mod spec;
 mod stopped;
 
@@ -22,7 +23,7 @@ pub use spec::{ProcessOutput, ProcessSpec};
 
 use super::{
     Backend, BackendError, Instance, KillRequest, ListRequest, ProbeRequest, Reporter, StartRequest, StopRequest,
-    Target, WatchRequest, check,
+    WatchRequest, check,
 };
 use crate::engine::{Event, ProbeResult};
 use crate::policy::Check;
@@ -68,8 +69,8 @@ impl Backend for ProcessBackend {
         if !self.children.reserve(&key) {
             return Ok(());
         }
-        let target = request.workload.target(request.key);
-        let (mut child, leader) = match command::spawn(request.workload, &target) {
+        let spawned = request.workload.target(request.key).and_then(|target| command::spawn(request.workload, &target));
+        let (mut child, leader) = match spawned {
             Ok(spawned) => spawned,
             Err(error) => {
                 self.children.give_back(&key);
@@ -117,7 +118,7 @@ impl Backend for ProcessBackend {
 
     async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
         let Some(spec) = self.children.spec(&Key::new(request.key)) else { return ProbeResult::Unanswered };
-        let target: Target = spec.target(request.key);
+        let Ok(target) = spec.target(request.key) else { return ProbeResult::Unanswered };
         match request.check {
             Check::Exec(words) => command::probe(&spec, words, &target, request.timeout).await,
             network => check(network, &target, request.timeout).await.unwrap_or(ProbeResult::Unanswered),

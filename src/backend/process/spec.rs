@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::backend::{InstanceKey, Target};
+use crate::backend::{BackendError, InstanceKey, Target};
 
 /// A command to run for each replica.
 ///
 /// In the command, its arguments, environment values, working directory and output file, `{replica}` stands for the
 /// replica's number, `{incarnation}` for the number of its start, `{set}` for the set's name, and `{port}` for `port`
-/// plus the replica's number.
+/// plus the replica's number. Anything else in braces stays as it is.
+///
+/// Read from a document, every mistake is found at once: see [`ProcessSpec::read`].
 ///
 /// ```
 /// use uphold::backend::process::ProcessSpec;
@@ -19,28 +21,26 @@ use crate::backend::{InstanceKey, Target};
 /// let server = ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000);
 /// # let _ = server;
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ProcessSpec {
     /// The program; looked for in PATH unless it holds a `/`.
     pub(crate) command: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) args: Vec<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) env: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cwd: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) port: Option<u16>,
-    #[serde(default)]
     pub(crate) output: ProcessOutput,
     /// Runs `sh -c COMMAND ARGS...` instead.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) shell: bool,
 }
 
 /// Where the output of a replica goes.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProcessOutput {
@@ -106,12 +106,25 @@ impl ProcessSpec {
     }
 
     /// What the placeholders stand for.
-    pub(super) fn target(&self, key: InstanceKey<'_>) -> Target {
+    pub(super) fn target(&self, key: InstanceKey<'_>) -> Result<Target, BackendError> {
         let target =
             Target::new().value("replica", key.replica).value("incarnation", key.incarnation).value("set", key.set);
-        match self.port {
-            Some(first) => target.value("port", u64::from(first) + u64::from(key.replica.0)),
-            None => target,
+        let Some(first) = self.port else {
+            return match self.texts().find(|text| text.contains("{port}")) {
+                Some(text) => Err(BackendError::start_error(format!("there is no port for '{text}'"))),
+                None => Ok(target),
+            };
+        };
+        let port = u64::from(first) + u64::from(key.replica.0);
+        if port > u16::MAX.into() {
+            return Err(BackendError::start_error(format!("port {port} is beyond 65535")));
         }
+        Ok(target.value("port", port))
+    }
+
+    /// Every text that placeholders may stand in, but for the output file.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let words = std::iter::once(&self.command).chain(&self.args).chain(self.env.values()).chain(&self.cwd);
+        words.map(String::as_str)
     }
 }
