@@ -275,6 +275,9 @@ impl ReplicaSet {
 
     /// Sight is back: those whose time was up meanwhile are declared lost now.
     pub(super) fn declare_overdue(&mut self) {
+        if self.lost.is_empty() {
+            return;
+        }
         while !self.is_blind() {
             let Some((&id, _)) = self.lost.iter().find(|(_, lost)| lost.overdue) else { return };
             self.declare_lost(id, self.now);

@@ -287,6 +287,8 @@ impl ReplicaSet {
         if self.begun {
             loop {
                 self.run_due();
+                // Once all the news of this instant is in.
+                self.declare_overdue();
                 self.act_on_probes();
                 self.try_starts();
                 if self.deadlines.earliest().is_none_or(|(at, ..)| at > self.now) {
