@@ -29,8 +29,8 @@ usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT
   FILE        name, process and policy (YAML)
   --json      prints what happens, one JSON object a line
   --plain     prints lines instead of a table, on a terminal too
-  --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log instead of between the lines; the table needs it
-              or drops the output
+  --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log; with --plain the default is between the lines,
+              otherwise a folder for temporary files
   --metrics P serves figures on port P of this machine, as Prometheus text
   --record F  records what happens into F, for simulate --replay
 
@@ -101,18 +101,21 @@ async fn main() -> ExitCode {
     for warning in service.policy.lint() {
         eprintln!("warning: {warning}");
     }
-    match (&arguments.logs, arguments.show) {
-        (Some(folder), _) => {
-            if let Err(error) = std::fs::create_dir_all(folder) {
-                eprintln!("{}: {error}", folder.display());
-                return ExitCode::from(2);
-            }
-            let file = folder.join("{set}-{replica}.log");
-            service.process = service.process.output(ProcessOutput::File(file));
+    // A table cannot share the screen with what replicas print, nor JSON lines their stream.
+    let temporary = || std::env::temp_dir().join(format!("uphold-{}-{}", service.name, std::process::id()));
+    let logs = arguments.logs.or_else(|| (arguments.show != Show::Plain).then(temporary));
+    let mut below = String::new();
+    if let Some(folder) = logs {
+        if let Err(error) = std::fs::create_dir_all(&folder) {
+            eprintln!("{}: {error}", folder.display());
+            return ExitCode::from(2);
         }
-        // A table cannot share the screen with what replicas print, nor JSON lines their stream.
-        (None, Show::Table | Show::Json) => service.process = service.process.output(ProcessOutput::Null),
-        (None, Show::Plain) => {}
+        below = format!("output in {}", folder.display());
+        if arguments.show != Show::Table {
+            eprintln!("{below}");
+        }
+        let file = folder.join("{set}-{replica}.log");
+        service.process = service.process.output(ProcessOutput::File(file));
     }
     if let Some(port) = arguments.metrics
         && let Err(error) = metrics::serve(port).await
@@ -137,7 +140,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show));
+    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show, below));
     stop_on_signals(handle.clone());
     let mut waiting = handle;
     let last = waiting.wait().await;
@@ -169,10 +172,10 @@ fn stop_on_signals(handle: Handle) {
     });
 }
 
-async fn show(handle: Handle, mut notices: Notices, show: Show) {
+async fn show(handle: Handle, mut notices: Notices, show: Show, below: String) {
     if show == Show::Table {
         drop(notices);
-        table::run(handle).await;
+        table::run(handle, &below).await;
         return;
     }
     drop(handle);

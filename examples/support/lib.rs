@@ -2,6 +2,7 @@
 
 mod recording;
 mod service;
+mod table;
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use uphold::sim::{Scenario, ScenarioDocument};
 
 pub use recording::read_recording;
 pub use service::Service;
+pub use table::{headline, table};
 
 /// Reads a YAML file (JSON is YAML too).
 ///

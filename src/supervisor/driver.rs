@@ -63,16 +63,6 @@ fn as_known(view: &ReplicaView) -> Option<Observed> {
     Some(Observed { replica: view.replica, incarnation: view.incarnation, state })
 }
 
-pub(super) fn status_of(set: &ReplicaSet) -> SetStatus {
-    SetStatus {
-        status: set.status(),
-        reason: set.status_reason(),
-        since: set.status_since(),
-        available: set.census().available,
-        desired: set.desired(),
-    }
-}
-
 impl<B: Backend> Driver<B> {
     pub(super) fn new(
         set: ReplicaSet,
@@ -321,7 +311,7 @@ impl<B: Backend> Driver<B> {
                 Output::Notice(notice) => self.publish(now, Happening::Notice(notice)),
             }
         }
-        let status = status_of(&self.set);
+        let status = SetStatus::of(&self.set);
         let changed = self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
         if changed {
             self.show();

@@ -5,7 +5,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::message::{Message, Request};
 use super::notices::{Happened, Notices};
 use crate::decide::{ReplicaId, Status, StatusReason};
-use crate::engine::{Event, ReplicaView, Selection, Snapshot, Summary};
+use crate::engine::{Event, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -23,6 +23,19 @@ pub struct SetStatus {
     pub available: u32,
     /// Replicas that are asked for.
     pub desired: u32,
+}
+
+impl SetStatus {
+    /// The status of a set.
+    pub fn of(set: &ReplicaSet) -> Self {
+        Self {
+            status: set.status(),
+            reason: set.status_reason(),
+            since: set.status_since(),
+            available: set.census().available,
+            desired: set.desired(),
+        }
+    }
 }
 
 /// The supervisor has ended: the set is terminated or completed.

@@ -212,7 +212,7 @@ impl<B: Backend> Builder<B> {
         };
         let (messages, inbox) = mpsc::unbounded_channel();
         let (notices, receiver) = broadcast::channel(self.buffer);
-        let (status, watched) = watch::channel(driver::status_of(&set));
+        let (status, watched) = watch::channel(SetStatus::of(&set));
         let calls = Calls {
             backend: Arc::new(self.backend),
             name: self.name.into(),
