@@ -256,7 +256,6 @@ impl ReplicaSet {
             self.update_readiness(id, now);
         }
         self.retime(id);
-        self.declare_overdue();
     }
 
     #[inline]

@@ -297,6 +297,7 @@ impl ReplicaSet {
             }
         }
         self.assess(self.now);
+        self.close_incident();
         self.show_status();
     }
 
