@@ -140,7 +140,16 @@ fn millis(at: Timestamp, start: Timestamp) -> u64 {
 
 impl TraceLine {
     fn new(kind: TraceKind, at: Timestamp, start: Timestamp) -> Self {
-        Self { kind, fields: vec![("at_ms", millis(at, start).into()), ("kind", kind.as_str().into())] }
+        Self { kind, fields: Self::head(kind, at, start) }
+    }
+
+    fn head(kind: TraceKind, at: Timestamp, start: Timestamp) -> Vec<(&'static str, TraceValue)> {
+        let mut fields = Vec::with_capacity(match kind {
+            TraceKind::Verdict => 14,
+            _ => 6,
+        });
+        fields.extend([("at_ms", millis(at, start).into()), ("kind", kind.as_str().into())]);
+        fields
     }
 
     fn with(mut self, key: &'static str, value: impl Into<TraceValue>) -> Self {
@@ -220,7 +229,7 @@ impl TraceLine {
             None => self,
         };
         line.with_some("cause", outcome.named_cause().map(ToString::to_string))
-            .with_some("message", outcome.reason().map(str::to_owned))
+            .with_some("reason", outcome.reason().map(str::to_owned))
     }
 
     /// The line of something the set handed out at `at`; times count from `start`. `None`: nothing that a trace

@@ -7,14 +7,17 @@ use crate::engine::{TraceKind, TraceLine, TraceValue};
 
 /// One line that a scenario expects, in part: the keys that it names must be those of a line at its instant.
 ///
-/// An expectation of the status alone also holds where the status was the same before and no line tells of it.
+/// An expectation of the status alone (`status`, `available`, `desired`, `reason`) also holds where the status was
+/// the same before and no line tells of it. With `absent: true` no such line may be there; with `count: 3` there must
+/// be so many, at that instant, or in the whole run where no instant is named.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    pub(super) at_ms: u64,
+    /// `None`: in the whole run.
+    pub(super) at_ms: Option<u64>,
     pub(super) wants: Vec<(String, TraceValue)>,
     /// No such line must be there.
     pub(super) absent: bool,
-    /// So many such lines, at any time.
+    /// So many such lines.
     pub(super) count: Option<u32>,
 }
 
@@ -36,11 +39,10 @@ pub struct Difference {
 
 impl Serialize for Expectation {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let at = [("at_ms".to_owned(), TraceValue::from(self.at_ms))];
+        let at = self.at_ms.map(|at_ms| ("at_ms".to_owned(), at_ms.into()));
         let absent = self.absent.then(|| ("absent".to_owned(), TraceValue::Bool(true)));
         let count = self.count.map(|count| ("count".to_owned(), count.into()));
-        let at = at.into_iter().filter(|_| self.count.is_none());
-        serializer.collect_map(at.chain(self.wants.iter().cloned()).chain(absent).chain(count))
+        serializer.collect_map(at.into_iter().chain(self.wants.iter().cloned()).chain(absent).chain(count))
     }
 }
 
@@ -59,24 +61,38 @@ impl Expectation {
     /// Whether it says nothing but what the status is.
     fn is_of_status_alone(&self) -> bool {
         let status = ["status", "available", "desired", "reason", "kind"];
-        let names_status = self.wants.iter().any(|(key, _)| key == "status" || key == "available");
         let of_status = |(key, value): &(String, TraceValue)| {
             status.contains(&key.as_str()) && (key != "kind" || *value == TraceValue::from("status"))
         };
-        names_status && self.wants.iter().all(of_status)
+        self.wants.iter().all(of_status)
+    }
+
+    /// The lines among which it looks.
+    fn looks_at<'t>(&self, trace: &'t Trace) -> &'t [TraceLine] {
+        let lines = trace.lines();
+        let Some(at_ms) = self.at_ms else { return lines };
+        let first = lines.partition_point(|line| line.at_ms() < at_ms);
+        let after = lines.partition_point(|line| line.at_ms() <= at_ms);
+        &lines[first..after]
+    }
+
+    /// The status line in effect at its instant, if it is of the status alone.
+    fn in_effect<'t>(&self, trace: &'t Trace) -> Option<&'t TraceLine> {
+        let at_ms = self.at_ms.filter(|_| self.is_of_status_alone())?;
+        trace.status_line_at(at_ms)
     }
 
     fn holds(&self, trace: &Trace) -> bool {
         if let Some(count) = self.count {
             return self.counted(trace) == count as usize;
         }
-        let found = lines_at(trace, self.at_ms).any(|line| self.matches(line))
-            || (self.is_of_status_alone() && trace.status_line_at(self.at_ms).is_some_and(|line| self.matches(line)));
+        let found = self.looks_at(trace).iter().any(|line| self.matches(line))
+            || self.in_effect(trace).is_some_and(|line| self.matches(line));
         found != self.absent
     }
 
     fn counted(&self, trace: &Trace) -> usize {
-        trace.lines().iter().filter(|line| self.matches(line)).count()
+        self.looks_at(trace).iter().filter(|line| self.matches(line)).count()
     }
 
     pub(super) fn check(&self, index: usize, trace: &Trace) -> Result<(), Box<Difference>> {
@@ -84,30 +100,27 @@ impl Expectation {
             return Ok(());
         }
         let lines = trace.lines();
-        let first = lines.partition_point(|line| line.at_ms() < self.at_ms);
-        let after = lines.partition_point(|line| line.at_ms() <= self.at_ms);
+        let shown = self.looks_at(trace);
+        // The last of those that agree the most: a later line is nearer to the end of the instant.
+        let nearest = shown.iter().max_by_key(|line| self.agreement(line)).or_else(|| self.in_effect(trace));
+        let at_ms = self.at_ms.or_else(|| nearest.map(TraceLine::at_ms)).unwrap_or(0);
+        let first = lines.partition_point(|line| line.at_ms() < at_ms);
+        let after = lines.partition_point(|line| line.at_ms() <= at_ms);
         let around = lines[first.saturating_sub(AROUND)..(after + AROUND).min(lines.len())].to_vec();
-        let shown = lines_at(trace, self.at_ms).max_by_key(|line| self.agreement(line));
-        let in_effect = || trace.status_line_at(self.at_ms).filter(|_| self.is_of_status_alone());
         Err(Box::new(Difference {
             index,
             expected: self.clone(),
-            nearest: shown.or_else(in_effect).cloned(),
+            nearest: nearest.cloned(),
             around,
             counted: self.count.map(|_| self.counted(trace)),
         }))
     }
 }
 
-fn lines_at(trace: &Trace, at_ms: u64) -> impl Iterator<Item = &TraceLine> {
-    let lines = trace.lines();
-    let first = lines.partition_point(|line| line.at_ms() < at_ms);
-    lines[first..].iter().take_while(move |line| line.at_ms() == at_ms)
-}
-
 /// The keys that an expectation may name: those of the lines, and the short forms.
-pub(super) const KEYS: [&str; 37] = [
+pub(super) const KEYS: [&str; 38] = [
     "at",
+    "at_ms",
     "start",
     "stop",
     "kill",

@@ -23,6 +23,8 @@ mod run;
 mod runner;
 mod scenario;
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod time;
 mod timeline;
 mod trace;

@@ -16,7 +16,7 @@ use crate::engine::{
     Command, Ended, Event, News, Notice, Output, Phase, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, StatusChange,
     TraceLine,
 };
-use crate::policy::{Cause, Exit, MAX_REPLICAS};
+use crate::policy::{Exit, MAX_REPLICAS};
 use crate::time::{Timestamp, nanos};
 
 /// More rounds than this within one instant are no progress: every wait of a policy is at least 100 ms where nothing
@@ -214,14 +214,14 @@ impl Runner {
             view.map_or((ReplicaId(0), Incarnation(0), Phase::Removed), |v| (v.replica, v.incarnation, v.phase));
         let news = News { replica: id, incarnation, at: None };
         let event = match act {
-            Act::Exit { exit, .. } => self.dies(id, incarnation, exited(exit, self.now)),
-            Act::Fail { cause, reason, retry_after, .. } => {
-                let starting = phase == Phase::Starting && matches!(cause, Cause::NoCapacity | Cause::StartError);
-                let mut outcome =
-                    if starting { Outcome::start_failed(cause, self.now) } else { Outcome::failed(cause, self.now) };
-                outcome.reason = reason.map(Into::into);
-                outcome.retry_after = retry_after;
-                self.dies(id, incarnation, outcome)
+            Act::Exit { exit, told, .. } => self.dies(id, incarnation, told.of(exited(exit, self.now))),
+            Act::Fail { cause, told, .. } => {
+                let outcome = if phase == Phase::Starting {
+                    Outcome::start_failed(cause, self.now)
+                } else {
+                    Outcome::failed(cause, self.now)
+                };
+                self.dies(id, incarnation, told.of(outcome))
             }
             Act::Ready { ready: true, .. } => Event::Ready(news),
             Act::Ready { ready: false, .. } => Event::NotReady(news),

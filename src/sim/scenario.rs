@@ -6,7 +6,7 @@ use super::error::SimError;
 use super::expect::{Difference, Expectation, KEYS, short_form};
 use super::run::Run;
 use super::simulation::Simulation;
-use super::timeline::Act;
+use super::timeline::{Act, Told};
 use super::world::{Behaviour, World};
 use crate::decide::ReplicaId;
 use crate::engine::{ProbeKind, Selection, TraceValue};
@@ -142,11 +142,10 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
         walk.field("behaviour", |walk| walk.problem("has more than 65535 behaviours"));
         behaviours.clear();
     }
-    simulation.behaviours = behaviours;
+    let mut most = policy.as_ref().map_or(u32::MAX, Policy::replicas);
     if let Some(value) = fields.get("timeline") {
         walk.field("timeline", |walk| {
             let mut last = Timestamp::ZERO;
-            let mut most = policy.as_ref().map_or(u32::MAX, Policy::replicas);
             walk.list(value, "a list of what happens", |walk, value| {
                 if let Some((at, acts)) = entry(walk, value, until) {
                     if at < last {
@@ -166,10 +165,21 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
             });
         });
     }
+    for (index, one) in behaviours.iter().enumerate() {
+        if let Some(replica) = one.replica.filter(|&replica| replica >= most) {
+            let problem = format!("there is no replica {replica}: the set never has more than {most}");
+            walk.field("behaviour", |walk| {
+                walk.index(index, |walk| walk.field("replica", |walk| walk.problem(problem)))
+            });
+        }
+    }
+    simulation.behaviours = behaviours;
     let mut expectations = Vec::new();
     if let Some(value) = fields.get("expect") {
         walk.field("expect", |walk| {
-            walk.list(value, "a list of what is expected", |walk, value| expectations.extend(expectation(walk, value)));
+            walk.list(value, "a list of what is expected", |walk, value| {
+                expectations.extend(expectation(walk, value, until));
+            });
         });
     }
     let name = fields.read(walk, "name", Walk::text).map(str::to_owned);
@@ -304,15 +314,21 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
         walk.field("replica", |walk| walk.problem(problem));
         return None;
     }
-    let reason = fields.read(walk, "reason", Walk::text).map(str::to_owned);
-    let retry_after = fields.read(walk, "retry_after", Walk::duration).map(nanos);
+    let told = Told {
+        reason: fields.read(walk, "reason", Walk::text).map(Into::into),
+        retry_after: fields.read(walk, "retry_after", Walk::duration).map(nanos),
+    };
+    for key in ["reason", "retry_after"] {
+        if fields.get(key).is_some() && !["exit", "fail"].contains(&what) {
+            walk.field(key, |walk| walk.problem("has no meaning here: it tells more of an 'exit' or a 'fail'"));
+        }
+    }
     let acts = walk.field(what, |walk| {
         let each = |act: &dyn Fn(u32) -> Act| replicas.iter().map(|&replica| act(replica)).collect::<Vec<_>>();
         match what {
-            "exit" => exit(walk, value).map(|exit| each(&|replica| Act::Exit { replica, exit })),
-            "fail" => cause(walk, value).map(|cause| {
-                each(&|replica| Act::Fail { replica, cause: cause.clone(), reason: reason.clone(), retry_after })
-            }),
+            "exit" => exit(walk, value).map(|exit| each(&|replica| Act::Exit { replica, exit, told: told.clone() })),
+            "fail" => cause(walk, value)
+                .map(|cause| each(&|replica| Act::Fail { replica, cause: cause.clone(), told: told.clone() })),
             "ready" => walk.flag(value).map(|ready| each(&|replica| Act::Ready { replica, ready })),
             "lost" => only_true(walk, value, "found: true").map(|()| each(&|replica| Act::Lost { replica })),
             "found" => only_true(walk, value, "lost: true").map(|()| each(&|replica| Act::Found { replica })),
@@ -358,17 +374,37 @@ impl crate::policy::read::walk::Known for Names {
     }
 }
 
-fn expectation(walk: &mut Walk, value: &Value) -> Option<Expectation> {
+fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<Expectation> {
     let fields = walk.fields(value, &KEYS)?;
     let count = fields.read(walk, "count", |walk, value| walk.count(value, &(0..=u32::MAX)));
-    let at = if count.is_some() && fields.get("at").is_none() {
-        Some(std::time::Duration::ZERO)
-    } else {
-        fields.require(walk, "at", "at which instant, such as 90s; or 'count' for the whole run", Walk::duration)
+    let absent = fields.read(walk, "absent", Walk::flag).unwrap_or(false);
+    if count.is_some() && absent {
+        walk.field("absent", |walk| walk.problem("stands beside 'count'; write count: 0"));
+    }
+    let at = match (fields.get("at"), fields.get("at_ms")) {
+        (Some(_), Some(_)) => {
+            walk.field("at_ms", |walk| walk.problem("stands beside 'at'; give one of them"));
+            return None;
+        }
+        (None, Some(_)) => Some(fields.read(walk, "at_ms", |walk, value| match value {
+            Value::Int(millis) if u64::try_from(*millis).is_ok() => u64::try_from(*millis).ok(),
+            other => walk.expected("milliseconds since the start", other),
+        })?),
+        (None, None) if fields.get("count").is_some() => None,
+        _ => {
+            let what = "at which instant, such as 90s; or 'count' for the whole run";
+            let at = fields.require(walk, "at", what, Walk::duration);
+            at.map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX))
+        }
     };
+    if let (Some(at_ms), Some(until)) = (at, until) {
+        if at_ms > until.as_millis() {
+            walk.problem(format!("looks at {at_ms} ms, after the end of the simulation, {until}"));
+        }
+    }
     let mut wants = Vec::new();
     for key in KEYS {
-        let Some(value) = fields.get(key).filter(|_| !["at", "absent", "count", "note"].contains(&key)) else {
+        let Some(value) = fields.get(key).filter(|_| !["at", "at_ms", "absent", "count", "note"].contains(&key)) else {
             continue;
         };
         let wanted = walk.field(key, |walk| wanted(walk, key, value));
@@ -388,9 +424,10 @@ fn expectation(walk: &mut Walk, value: &Value) -> Option<Expectation> {
         walk.problem("expects nothing; name a key of a trace line, such as status: degraded or start: 1");
         return None;
     }
-    let absent = fields.read(walk, "absent", Walk::flag).unwrap_or(false);
-    let at_ms = u64::try_from(at?.as_millis()).unwrap_or(u64::MAX);
-    Some(Expectation { at_ms, wants, absent, count })
+    if at.is_none() && count.is_none() {
+        return None;
+    }
+    Some(Expectation { at_ms: at, wants, absent, count })
 }
 
 fn wanted(walk: &mut Walk, key: &str, value: &Value) -> Option<TraceValue> {

@@ -1,8 +1,12 @@
 //! What is made to happen at a time of a simulation.
 
-use crate::decide::ReplicaId;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::decide::{Outcome, ReplicaId};
 use crate::engine::Selection;
 use crate::policy::{Cause, Exit, Signal};
+use crate::time::nanos;
 
 /// One thing that is made to happen. Made by functions such as [`crash`] and [`scale`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,8 +14,8 @@ pub struct Action(pub(super) Act);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Act {
-    Exit { replica: u32, exit: Exit },
-    Fail { replica: u32, cause: Cause, reason: Option<String>, retry_after: Option<u64> },
+    Exit { replica: u32, exit: Exit, told: Told },
+    Fail { replica: u32, cause: Cause, told: Told },
     Ready { replica: u32, ready: bool },
     Lost { replica: u32 },
     Found { replica: u32 },
@@ -21,6 +25,40 @@ pub(super) enum Act {
     Reset(Selection),
     RetryNow(Selection),
     Terminate,
+}
+
+/// What comes with a failure beside how it failed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Told {
+    pub(super) reason: Option<Arc<str>>,
+    /// Nanoseconds.
+    pub(super) retry_after: Option<u64>,
+}
+
+impl Told {
+    pub(super) fn of(self, outcome: Outcome) -> Outcome {
+        Outcome { reason: self.reason, retry_after: self.retry_after, ..outcome }
+    }
+}
+
+impl Action {
+    /// A failure comes with a text, for rules that match reasons. Nothing else does: there it changes nothing.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        if let Act::Exit { told, .. } | Act::Fail { told, .. } = &mut self.0 {
+            told.reason = Some(reason.into());
+        }
+        self
+    }
+
+    /// A failure asks that its restart waits this long. Nothing else does: there it changes nothing.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        if let Act::Exit { told, .. } | Act::Fail { told, .. } = &mut self.0 {
+            told.retry_after = Some(nanos(delay));
+        }
+        self
+    }
 }
 
 impl Act {
@@ -50,17 +88,17 @@ pub fn crash(replica: u32) -> Action {
 
 /// A replica exits with this code.
 pub fn exit(replica: u32, code: i32) -> Action {
-    Action(Act::Exit { replica, exit: Exit::Code(code) })
+    Action(Act::Exit { replica, exit: Exit::Code(code), told: Told::default() })
 }
 
 /// A signal ends a replica.
 pub fn signal(replica: u32, signal: Signal) -> Action {
-    Action(Act::Exit { replica, exit: Exit::Signal(signal) })
+    Action(Act::Exit { replica, exit: Exit::Signal(signal), told: Told::default() })
 }
 
-/// A replica fails for this cause; while it is starting, `no-capacity` and `start-error` are failed starts.
+/// A replica fails for this cause; while it is still starting, that is a failed start.
 pub fn fail(replica: u32, cause: Cause) -> Action {
-    Action(Act::Fail { replica, cause, reason: None, retry_after: None })
+    Action(Act::Fail { replica, cause, told: Told::default() })
 }
 
 /// A replica can serve.

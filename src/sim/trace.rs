@@ -66,11 +66,8 @@ impl Trace {
 
     /// The status line in effect at the end of this millisecond.
     pub(super) fn status_line_at(&self, at_ms: u64) -> Option<&TraceLine> {
-        self.lines
-            .iter()
-            .take_while(|line| line.at_ms() <= at_ms)
-            .filter(|line| line.kind() == TraceKind::Status)
-            .last()
+        let after = self.lines.partition_point(|line| line.at_ms() <= at_ms);
+        self.lines[..after].iter().rev().find(|line| line.kind() == TraceKind::Status)
     }
 
     /// How often a command was given to a replica.

@@ -1,0 +1,86 @@
+//! What a scenario's document means, and what is wrong with one.
+
+use super::Scenario;
+
+fn scenario(rest: &str) -> Result<Scenario, String> {
+    let text = format!(r#"{{"policy": {{"replicas": 3, "retry": {{"interval": "30s"}}}}, "until": "1h", {rest}}}"#);
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+/// One crash at 60 s, and this expected.
+fn holds(expected: &str) -> bool {
+    let scenario = scenario(&format!(
+        r#""timeline": [{{"at": "60s", "replica": 1, "exit": 137, "reason": "oom?"}}], "expect": [{expected}]"#
+    ));
+    let scenario = scenario.unwrap_or_else(|error| panic!("{expected}: {error}"));
+    let run = scenario.run().unwrap();
+    scenario.check(&run).is_ok()
+}
+
+#[track_caller]
+fn is_told(rest: &str, mistake: &str) {
+    let error = scenario(rest).map(|_| ()).unwrap_err();
+    assert!(error.contains(mistake), "'{mistake}' is not in:\n{error}");
+}
+
+#[test]
+fn any_key_of_a_line_may_be_expected() {
+    assert!(holds(r#"{"at": "60s", "event": "exited", "exit_code": 137, "incarnation": 1, "reason": "oom?"}"#));
+    assert!(holds(r#"{"at_ms": 60000, "verdict": "restart", "due_ms": 90000, "rule": null, "charged": true}"#));
+    assert!(!holds(r#"{"at": "60s", "verdict": "restart", "due_ms": 90001}"#));
+    assert!(holds(r#"{"at": "90s", "start": 1}"#));
+    assert!(!holds(r#"{"at": "90s", "start": 0}"#));
+}
+
+#[test]
+fn the_status_in_effect_holds_where_no_line_tells_of_it() {
+    for status in [r#""status": "degraded""#, r#""available": 2"#, r#""desired": 3"#, r#""reason": "replica-failed""#] {
+        assert!(holds(&format!(r#"{{"at": "75s", {status}}}"#)), "{status}");
+        assert!(!holds(&format!(r#"{{"at": "75s", {status}, "absent": true}}"#)), "{status}");
+    }
+    assert!(!holds(r#"{"at": "75s", "status": "degraded", "available": 3}"#));
+    // Of an instant at which it changed, the end counts.
+    assert!(!holds(r#"{"at": "90s", "status": "degraded"}"#));
+    assert!(!holds(r#"{"at": "75s", "status": "degraded", "replica": 1}"#));
+}
+
+#[test]
+fn lines_are_counted_at_an_instant_or_in_the_whole_run() {
+    assert!(holds(r#"{"command": "start", "count": 4}"#));
+    assert!(holds(r#"{"at": "0s", "command": "start", "count": 3}"#));
+    assert!(holds(r#"{"at": "90s", "start": 0, "count": 0}"#));
+    assert!(!holds(r#"{"at": "90s", "start": 1, "count": 0}"#));
+}
+
+#[test]
+fn what_cannot_be_expected_is_told() {
+    is_told(r#""expect": [{"at": "2h", "status": "healthy"}]"#, "expect[0]: looks at 7200000 ms, after the end");
+    is_told(r#""expect": [{"at_ms": -1, "status": "healthy"}]"#, "expect[0].at_ms: expected milliseconds");
+    is_told(r#""expect": [{"at": "1s", "at_ms": 1000, "start": 1}]"#, "expect[0].at_ms: stands beside 'at'");
+    is_told(r#""expect": [{"at": "1s", "start": 1, "count": 0, "absent": true}]"#, "expect[0].absent: stands beside");
+    is_told(r#""expect": [{"status": "healthy"}]"#, "expect[0]: 'at' is missing");
+    is_told(r#""expect": [{"at": "1s", "strat": 1}]"#, "expect[0].strat: unknown field; did you mean 'start'?");
+}
+
+#[test]
+fn what_cannot_happen_is_told() {
+    is_told(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: has no meaning here");
+    is_told(r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#, "timeline[0].retry_after: has no");
+    is_told(r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}]"#, "behaviour[0].replica: there is no replica 3");
+    let grown = r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}], "timeline": [{"at": "1s", "scale": 4}]"#;
+    assert!(scenario(grown).is_ok());
+}
+
+#[test]
+fn whatever_fails_a_replica_that_is_starting_is_a_failed_start() {
+    let run = |world: &str| {
+        let scenario = scenario(&format!(
+            r#""world": {{{world}}}, "timeline": [{{"at": "5s", "replica": 1, "fail": "interruption"}}],
+               "expect": [{{"at": "5s", "event": "start-failed", "cause": "interruption"}}]"#
+        ));
+        let scenario = scenario.unwrap();
+        scenario.check(&scenario.run().unwrap()).is_ok()
+    };
+    assert!(run(r#""start": "10s""#));
+    assert!(!run(r#""start": "0s""#));
+}
