@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use uphold::backend::{
-    Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
+    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeRequest, Reporter, StartRequest, StopRequest,
+    WatchRequest,
 };
 use uphold::{
-    Cause, Event, Handle, Happening, Heard, Incarnation, InstanceState, Notice, Notices, Outcome, Policy,
-    PolicyBuilder, ReplicaId, RetryPolicy, Status, Supervisor, Timestamp,
+    Cause, Check, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices, Outcome,
+    Policy, PolicyBuilder, Probe, ProbeResult, ReplicaId, RetryPolicy, Status, Supervisor, TcpCheck, Timestamp,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +33,7 @@ struct Call {
     kind: Kind,
     replica: u32,
     incarnation: u64,
+    last_node: Option<String>,
     answer: oneshot::Sender<Result<Vec<Instance>, BackendError>>,
 }
 
@@ -57,16 +59,33 @@ impl Call {
 struct Manual {
     calls: mpsc::UnboundedSender<Call>,
     reporter: Arc<Mutex<Option<Reporter>>>,
+    /// The addresses at which instances are probed.
+    probed: mpsc::UnboundedSender<Option<String>>,
 }
 
 impl Manual {
     async fn call(&self, kind: Kind, replica: u32, incarnation: u64) -> Result<Vec<Instance>, BackendError> {
+        self.call_on(kind, replica, incarnation, None).await
+    }
+
+    async fn call_on(
+        &self,
+        kind: Kind,
+        replica: u32,
+        incarnation: u64,
+        last_node: Option<&str>,
+    ) -> Result<Vec<Instance>, BackendError> {
         let (answer, answered) = oneshot::channel();
-        let _ = self.calls.send(Call { kind, replica, incarnation, answer });
+        let last_node = last_node.map(str::to_owned);
+        let _ = self.calls.send(Call { kind, replica, incarnation, last_node, answer });
         match answered.await {
             Ok(answer) => answer,
             Err(_) => std::future::pending().await,
         }
+    }
+
+    fn saw(&self, instance: Instance) {
+        assert!(self.reporter.lock().unwrap().as_ref().expect("it is watched").saw(instance));
     }
 
     fn report(&self, event: Event) {
@@ -79,7 +98,8 @@ impl Backend for Manual {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
-        self.call(Kind::Start, request.key.replica.0, request.key.incarnation.0).await.map(drop)
+        let (replica, incarnation) = (request.key.replica.0, request.key.incarnation.0);
+        self.call_on(Kind::Start, replica, incarnation, request.last_node).await.map(drop)
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
@@ -94,6 +114,11 @@ impl Backend for Manual {
         self.call(Kind::List, 0, 0).await
     }
 
+    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
+        let _ = self.probed.send(request.address.map(str::to_owned));
+        ProbeResult::Success
+    }
+
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
         *self.reporter.lock().unwrap() = Some(reporter);
         std::future::pending().await
@@ -104,6 +129,7 @@ impl Backend for Manual {
 struct Bench {
     backend: Manual,
     calls: mpsc::UnboundedReceiver<Call>,
+    probed: mpsc::UnboundedReceiver<Option<String>>,
     handle: Handle,
     notices: Notices,
 }
@@ -111,11 +137,12 @@ struct Bench {
 impl Bench {
     fn new(policy: PolicyBuilder) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
-        let backend = Manual { calls: sender, reporter: Arc::default() };
+        let (probes, probed) = mpsc::unbounded_channel();
+        let backend = Manual { calls: sender, reporter: Arc::default(), probed: probes };
         let supervisor = Supervisor::builder(policy.build().unwrap(), backend.clone(), ());
         let supervisor = supervisor.name("order").call_timeout(CALL_TIMEOUT).resync(RESYNC);
         let (handle, notices) = supervisor.spawn_with_notices().unwrap();
-        Self { backend, calls, handle, notices }
+        Self { backend, calls, probed, handle, notices }
     }
 
     /// The same with an empty first list.
@@ -346,4 +373,32 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
     assert_eq!(last.status, Status::Terminating);
     assert_eq!(first.await.unwrap().status, Status::Terminating);
     bench.hear(|what| matches!(what, Happening::Trouble(text) if text.contains("not every instance"))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_sees_states_reports_states() {
+    let probe = Probe::new(Check::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
+    let mut bench = Bench::begun(retrying(1).health(HealthPolicy::new().liveness(probe))).await;
+    bench.next(Kind::Start).await.done();
+    let saw = |incarnation, state| Instance::new(ReplicaId(0), Incarnation(incarnation), state);
+    bench.backend.saw(saw(1, InstanceState::Starting));
+    bench.backend.saw(saw(1, InstanceState::Running).node("a").address("10.0.0.1"));
+    assert_eq!(bench.probed.recv().await.unwrap().as_deref(), Some("10.0.0.1"));
+    // Probes come with every pulse; what was seen before is no news.
+    for _ in 0..3 {
+        bench.backend.saw(saw(1, InstanceState::Ready));
+        bench.available(1).await;
+    }
+    let heard = bench.handle.summary().await.unwrap();
+    assert_eq!(heard.ignored, 0);
+    bench.backend.saw(saw(1, InstanceState::Running));
+    bench.available(0).await;
+    bench.backend.saw(saw(1, InstanceState::Ended(Outcome::exited(1, Timestamp::MAX))));
+    let start = bench.next(Kind::Start).await;
+    assert!(start.is(Kind::Start, 0, 2));
+    assert_eq!(start.last_node.as_deref(), Some("a"));
+    start.done();
+    while bench.probed.try_recv().is_ok() {}
+    bench.backend.saw(saw(2, InstanceState::Running));
+    assert_eq!(bench.probed.recv().await.unwrap(), None, "its address is not known yet");
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 pub use check::{Target, check};
 pub use error::BackendError;
-pub use reporter::Reporter;
+pub use reporter::{Report, Reporter};
 pub use request::{
     Instance, InstanceKey, KillRequest, ListRequest, ProbeRequest, StartRequest, StopRequest, WatchRequest,
 };
@@ -83,7 +83,8 @@ pub trait Backend: Send + Sync + 'static {
     type Workload: Send + Sync + 'static;
 
     /// Starts an instance. Returning means that the start is accepted, which may be long before it runs; what
-    /// becomes of it is reported: `Started`, `Ready`, `Exited`.
+    /// becomes of it is reported: `Started`, `Ready`, `Exited`. Nothing stops the instance before this has returned,
+    /// or was given up.
     ///
     /// Idempotent: it is called again for the same set, replica and incarnation where an answer was lost.
     ///
@@ -105,7 +106,11 @@ pub trait Backend: Send + Sync + 'static {
     /// It could not be done. The set repeats it with growing gaps.
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError>;
 
-    /// Every instance of the set, those from before a restart of this program included.
+    /// Every instance of the set, those from before a restart of this program included. Called when the supervisor
+    /// begins, with every new watch, and now and then.
+    ///
+    /// Of ended instances the latest of each replica is worth listing for as long as it is remembered: numbering goes
+    /// on from it, and how it ended is found where the watch has missed it.
     ///
     /// # Errors
     /// It could not be found out. From the first such error on the instances count as out of contact.

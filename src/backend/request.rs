@@ -35,12 +35,14 @@ pub struct StartRequest<'a, W> {
     pub workload: &'a W,
     /// Where.
     pub placement: Placement,
+    /// The node that its last instance was on, as last seen: where it goes again, or not, as `placement` says.
+    pub last_node: Option<&'a str>,
 }
 
 impl<'a, W> StartRequest<'a, W> {
     /// A start in place.
     pub fn new(key: InstanceKey<'a>, workload: &'a W) -> Self {
-        Self { key, workload, placement: Placement::Same }
+        Self { key, workload, placement: Placement::Same, last_node: None }
     }
 
     /// The same with another placement.
@@ -124,7 +126,7 @@ pub struct ProbeRequest<'a> {
     pub check: &'a Check,
     /// When no answer is a failure.
     pub timeout: Duration,
-    /// Where it is reached, as last listed.
+    /// Where it is reached, as last seen.
     pub address: Option<&'a str>,
 }
 

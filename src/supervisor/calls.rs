@@ -70,19 +70,19 @@ impl<B: Backend> Calls<B> {
     }
 
     /// Starts an instance; what comes to stop it takes the ticket.
-    pub(super) fn start(&self, start: Start) -> Ticket {
+    pub(super) fn start(&self, start: Start, last_node: Option<String>) -> Ticket {
         let (ticket, starting) = Ticket::new();
         let calls = self.clone();
-        tokio::spawn(async move { calls.see_started(start, starting).await });
+        tokio::spawn(async move { calls.see_started(start, last_node, starting).await });
         ticket
     }
 
-    async fn see_started(&self, start: Start, mut starting: Starting) {
+    async fn see_started(&self, start: Start, last_node: Option<String>, mut starting: Starting) {
         let (replica, incarnation) = (start.replica, start.incarnation);
         let mut pause = FIRST_PAUSE;
         for attempt in 0..=REPEATS {
             let answer = tokio::select! {
-                answer = self.start_call(start) => answer,
+                answer = self.start_call(start, last_node.clone()) => answer,
                 // It is killed next, whether it came about or not.
                 () = starting.abandoned() => return,
             };
@@ -116,12 +116,13 @@ impl<B: Backend> Calls<B> {
         }
     }
 
-    async fn start_call(&self, start: Start) -> Result<Result<(), BackendError>, Broken> {
+    async fn start_call(&self, start: Start, last_node: Option<String>) -> Result<Result<(), BackendError>, Broken> {
         let calls = self.clone();
         self.bounded(self.call_timeout, async move {
             let workload = calls.workloads.of(start.replica);
             let key = InstanceKey::new(&calls.name, start.replica, start.incarnation);
-            let request = StartRequest::new(key, &*workload).placement(start.placement);
+            let mut request = StartRequest::new(key, &*workload).placement(start.placement);
+            request.last_node = last_node.as_deref();
             calls.backend.start(request).await
         })
         .await

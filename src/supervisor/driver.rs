@@ -16,7 +16,7 @@ use super::ticket::Ticket;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
-    Command, Event, InstanceState, News, Observed, Output, Phase, RecordedStep, ReplicaSet, ReplicaView, Told,
+    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, RecordedStep, ReplicaSet, ReplicaView, Told,
 };
 use crate::time::Timestamp;
 
@@ -47,8 +47,16 @@ pub(super) struct Driver<B: Backend> {
     leaves: Option<Timestamp>,
     /// Since when lists have failed.
     blind_since: Option<Timestamp>,
-    /// Where instances are reached, as last listed.
-    addresses: BTreeMap<ReplicaId, String>,
+    /// Where instances are, as last seen.
+    places: BTreeMap<ReplicaId, Place>,
+}
+
+/// Where an instance is.
+#[derive(Debug)]
+struct Place {
+    incarnation: Incarnation,
+    node: Option<String>,
+    address: Option<String>,
 }
 
 /// What the set knows of a live replica, as a list would say it.
@@ -87,7 +95,7 @@ impl<B: Backend> Driver<B> {
             shutting_down: false,
             leaves: None,
             blind_since: None,
-            addresses: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
@@ -206,6 +214,7 @@ impl<B: Backend> Driver<B> {
         let now = self.calls.clock.now();
         match message {
             Message::Event(event) => self.tell(vec![event]),
+            Message::Saw(instance) => self.saw(instance),
             Message::GivingUp(replica, incarnation) => drop(self.giving_up.insert((replica, incarnation))),
             Message::GaveUp(ended) => {
                 self.giving_up.remove(&(ended.replica, ended.incarnation));
@@ -234,13 +243,9 @@ impl<B: Backend> Driver<B> {
 
     fn listed(&mut self, instances: Vec<Instance>) {
         self.blind_since = None;
-        self.addresses.clear();
         let mut observed = Vec::with_capacity(instances.len());
         for instance in instances {
-            if let Some(address) = instance.address {
-                self.addresses.insert(instance.replica, address);
-            }
-            let Instance { replica, incarnation, state, .. } = instance;
+            let Instance { replica, incarnation, state, .. } = self.place(instance);
             if !self.heard.contains_key(&replica) && !self.giving_up.contains(&(replica, incarnation)) {
                 observed.push(Observed { replica, incarnation, state });
             }
@@ -257,6 +262,35 @@ impl<B: Backend> Driver<B> {
             self.tell(early);
             self.wake();
         }
+    }
+
+    /// Remembers where an instance is.
+    fn place(&mut self, mut instance: Instance) -> Instance {
+        let (node, address) = (instance.node.take(), instance.address.take());
+        let known = self.places.get(&instance.replica).map(|place| place.incarnation);
+        if (node.is_some() || address.is_some()) && known.is_none_or(|known| known <= instance.incarnation) {
+            self.places.insert(instance.replica, Place { incarnation: instance.incarnation, node, address });
+        }
+        instance
+    }
+
+    /// An instance as the watch sees it: tells what is new in that.
+    fn saw(&mut self, instance: Instance) {
+        let Instance { replica, incarnation, state, .. } = self.place(instance);
+        let view = self.set.get(replica).filter(|view| view.incarnation == incarnation);
+        let phase = view.map(|view| view.phase);
+        let news = News { replica, incarnation, at: None };
+        let event = match state {
+            // While lists fail, every sign of life counts.
+            InstanceState::Ready if phase == Some(Phase::Ready) && self.blind_since.is_none() => return,
+            InstanceState::Ready => Event::Ready(news),
+            InstanceState::Running if phase.is_none_or(|phase| phase == Phase::Starting) => Event::Started(news),
+            InstanceState::Running => Event::NotReady(news),
+            InstanceState::Ended(outcome) => Event::Exited(Ended { replica, incarnation, outcome }),
+            _ if phase == Some(Phase::Unknown) => Event::Found(news),
+            _ => return,
+        };
+        self.tell(vec![event]);
     }
 
     /// A list that failed: every live replica is out of contact, from the first such list on.
@@ -322,7 +356,8 @@ impl<B: Backend> Driver<B> {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(start) => {
-                let ticket = self.calls.start(start);
+                let last_node = self.places.get(&replica).and_then(|place| place.node.clone());
+                let ticket = self.calls.start(start, last_node);
                 self.starts.insert(replica, (incarnation, ticket));
                 self.heard.insert(replica, true);
             }
@@ -331,7 +366,10 @@ impl<B: Backend> Driver<B> {
             Command::Probe(probe) => {
                 let delay = Duration::from_millis((*probes / PROBES_AT_ONCE).into());
                 *probes += 1;
-                self.calls.probe(probe, self.set.policy(), self.addresses.get(&replica).cloned(), delay);
+                // Where an earlier instance was reached, something else may be now.
+                let place = self.places.get(&replica).filter(|place| place.incarnation == incarnation);
+                let address = place.and_then(|place| place.address.clone());
+                self.calls.probe(probe, self.set.policy(), address, delay);
             }
         }
     }

@@ -12,6 +12,8 @@ use crate::time::Timestamp;
 pub(crate) enum Message {
     /// From an operator, or from a backend.
     Event(Event),
+    /// How an instance is, from a backend.
+    Saw(Instance),
     /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.
     GivingUp(ReplicaId, Incarnation),
     /// That is done, and the start has failed.

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::calls::{Broken, Calls};
 use super::message::Message;
-use crate::backend::{Backend, BackendError, ListRequest, Reporter, WatchRequest};
+use crate::backend::{Backend, BackendError, ListRequest, Report, Reporter, WatchRequest};
 use crate::policy::Cause;
 
 /// The first pause after a watch that broke, or a list that failed; it doubles up to [`LONGEST_PAUSE`].
@@ -30,8 +30,14 @@ async fn watch<B: Backend>(calls: &Calls<B>, again: &std::sync::Arc<Notify>) {
             let calls = calls.clone();
             let again = again.clone();
             let messages = calls.messages.clone();
-            let reporter = Reporter::new(move |event| messages.send(Message::Event(event)).is_ok())
-                .on_watching(move || again.notify_one());
+            let reporter = Reporter::new(move |report| match report {
+                Report::Event(event) => messages.send(Message::Event(event)).is_ok(),
+                Report::Saw(instance) => messages.send(Message::Saw(instance)).is_ok(),
+                Report::Watching => {
+                    again.notify_one();
+                    !messages.is_closed()
+                }
+            });
             tokio::spawn(async move { calls.backend.watch(WatchRequest::new(&calls.name), reporter).await })
         };
         // What happens between a list and the watch would be missed until the next list: the watch goes first.
