@@ -1,6 +1,10 @@
 //! What a supervisor tells whoever listens.
 
-use futures::Stream;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -59,9 +63,58 @@ impl Notices {
 
     /// The same as a stream.
     pub fn into_stream(self) -> impl Stream<Item = Heard> + Send {
-        futures::stream::unfold(self, |mut notices| async move {
-            let heard = notices.next().await?;
-            Some((heard, notices))
-        })
+        Listening { next: next(self) }
+    }
+}
+
+type Next = Pin<Box<dyn Future<Output = Option<(Heard, Notices)>> + Send>>;
+
+fn next(mut notices: Notices) -> Next {
+    Box::pin(async move {
+        let heard = notices.next().await?;
+        Some((heard, notices))
+    })
+}
+
+struct Listening {
+    next: Next,
+}
+
+impl Stream for Listening {
+    type Item = Heard;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Heard>> {
+        let Some((heard, notices)) = ready!(self.next.as_mut().poll(context)) else {
+            // The end may be asked for again.
+            self.next = Box::pin(std::future::ready(None));
+            return Poll::Ready(None);
+        };
+        self.next = next(notices);
+        Poll::Ready(Some(heard))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::engine::Event;
+
+    #[tokio::test]
+    async fn a_stream_gives_what_happens_and_then_ends() {
+        let (sender, receiver) = broadcast::channel(2);
+        let happened = Happened { at: Timestamp::ZERO, what: Happening::Event(Event::Terminate) };
+        for _ in 0..3 {
+            sender.send(happened.clone()).unwrap();
+        }
+        drop(sender);
+        let mut stream = Box::pin(Notices { receiver }.into_stream());
+        let mut heard = Vec::new();
+        while let Some(next) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
+            heard.push(next);
+        }
+        assert_eq!(heard, [Heard::Missed(1), Heard::Happened(happened.clone()), Heard::Happened(happened)]);
+        assert_eq!(poll_fn(|context| stream.as_mut().poll_next(context)).await, None);
     }
 }
