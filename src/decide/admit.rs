@@ -203,6 +203,8 @@ impl Policy {
             if let Some(incident) = &set.incident {
                 match incident.stage {
                     Stage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
+                    // The canary is one of those that failed.
+                    Stage::Holding { .. } if !restart => return wait(Gate::Incident, None),
                     Stage::Holding { not_before, .. } if now < not_before => {
                         return wait(Gate::Incident, Some(not_before));
                     }

@@ -3,7 +3,7 @@
 use super::output::{Notice, ReplicaChange};
 use super::replica::{After, Marks, Phase, Standing};
 use super::set::ReplicaSet;
-use crate::decide::{Census, Gate, ReplicaId};
+use crate::decide::{Census, Gate, ReplicaId, StartKind};
 
 impl ReplicaSet {
     /// Puts a replica into a phase, with all that follows from it for the counts.
@@ -36,7 +36,7 @@ impl ReplicaSet {
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == After::Start,
             _ => false,
-        };
+        } && replica.kind != StartKind::First;
         let awaited = replica.marks.has(Marks::AWAITING);
         match (awaited, awaits) {
             (false, true) => {

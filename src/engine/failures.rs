@@ -251,12 +251,14 @@ impl ReplicaSet {
         }
     }
 
-    /// An incident is over when nothing waits any more.
-    pub(super) fn close_incident(&mut self) {
-        if self.set.has_incident() && self.awaiting == 0 && self.set.canary().is_none() {
+    /// An incident is over when no restart waits any more. Whether it is over now.
+    pub(super) fn close_incident(&mut self) -> bool {
+        let over = self.set.has_incident() && self.awaiting == 0 && self.set.canary().is_none();
+        if over {
             self.set.close_incident();
             self.notice(Notice::Incident(IncidentNotice::Over));
         }
+        over
     }
 
     /// The start as `admit` sees it.

@@ -88,6 +88,8 @@ impl Queue {
     /// Holds back what this gate holds back, until [`Queue::open`].
     pub(crate) fn hold(&mut self, lane: Lane, gate: Gate) {
         let lanes: &[Lane] = match gate {
+            // First starts wait for a canary, and are none themselves.
+            Gate::Incident if lane == Lane::First => &[Lane::First],
             Gate::Incident => &[Lane::Charged, Lane::Uncharged, Lane::First],
             Gate::Concurrency => &[Lane::Charged, Lane::Uncharged],
             Gate::Owner => &Lane::ALL,

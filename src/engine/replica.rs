@@ -160,7 +160,7 @@ impl Marks {
     /// It is believed to be out of contact.
     pub(crate) const LOST: Self = Self(1 << 13);
 
-    /// Its next start is only a matter of time or of a gate.
+    /// Its restart is only a matter of time or of a gate.
     pub(crate) const AWAITING: Self = Self(1 << 14);
     /// It was given up because a limit is used up: an incident gives that back.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);

@@ -71,7 +71,7 @@ pub struct ReplicaSet {
     pub(super) gate_opens: Timestamp,
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
-    /// Replicas whose next start is only a matter of time or of a gate.
+    /// Replicas whose restart is only a matter of time or of a gate.
     pub(super) awaiting: u32,
     pub(super) group: Option<Group>,
     /// Members of a group whose starts are under way: together they hold one slot.

@@ -38,11 +38,25 @@ impl ReplicaSet {
 
     /// Lets go what the gates admit, oldest due first.
     pub(super) fn try_starts(&mut self) {
-        if self.queue.is_empty() || self.ending || self.status().is_final() {
-            self.gate_opens = Timestamp::MAX;
-            self.close_incident();
-            return;
+        self.gate_opens = Timestamp::MAX;
+        loop {
+            if !self.queue.is_empty() && !self.ending && !self.status().is_final() {
+                self.admit_what_is_due();
+            }
+            // What the end of an incident lets go is tried at once.
+            if !self.close_incident() || self.queue.is_empty() {
+                break;
+            }
         }
+        while let Some(id) = self.newly_queued.pop() {
+            let replica = &self.replicas[id.index()];
+            if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
+                self.notice(Notice::Waiting(Waiting { replica: id, gate }));
+            }
+        }
+    }
+
+    fn admit_what_is_due(&mut self) {
         self.reopen_gates();
         loop {
             let replicas = &self.replicas;
@@ -50,7 +64,7 @@ impl ReplicaSet {
                 let replica = &replicas[id.index()];
                 replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
             });
-            let Some((lane, _, id)) = first else { break };
+            let Some((lane, _, id)) = first else { return };
             let start = self.due_start(id);
             match self.policy.admit(&mut self.set, &self.census, start, self.now) {
                 Admission::Start => {
@@ -65,18 +79,10 @@ impl ReplicaSet {
                 }
                 Admission::Terminate(reason) => {
                     self.end(reason);
-                    self.newly_queued.clear();
                     return;
                 }
             }
         }
-        while let Some(id) = self.newly_queued.pop() {
-            let replica = &self.replicas[id.index()];
-            if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
-                self.notice(Notice::Waiting(Waiting { replica: id, gate }));
-            }
-        }
-        self.close_incident();
     }
 
     fn reopen_gates(&mut self) {
