@@ -1,10 +1,6 @@
 //! What a supervisor tells whoever listens.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use futures_core::Stream;
+use futures::{Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -63,34 +59,11 @@ impl Notices {
 
     /// The same as a stream.
     pub fn into_stream(self) -> impl Stream<Item = Heard> + Send {
-        Listening { next: next(self) }
-    }
-}
-
-type Next = Pin<Box<dyn Future<Output = Option<(Heard, Notices)>> + Send>>;
-
-fn next(mut notices: Notices) -> Next {
-    Box::pin(async move {
-        let heard = notices.next().await?;
-        Some((heard, notices))
-    })
-}
-
-struct Listening {
-    next: Next,
-}
-
-impl Stream for Listening {
-    type Item = Heard;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Heard>> {
-        let Some((heard, notices)) = ready!(self.next.as_mut().poll(context)) else {
-            // The end may be asked for again.
-            self.next = Box::pin(std::future::ready(None));
-            return Poll::Ready(None);
-        };
-        self.next = next(notices);
-        Poll::Ready(Some(heard))
+        futures::stream::unfold(self, |mut notices| async move {
+            let heard = notices.next().await?;
+            Some((heard, notices))
+        })
+        .fuse()
     }
 }
 
