@@ -1,0 +1,46 @@
+//! An allocator that counts what this thread asks of it.
+#![allow(unsafe_code, reason = "an allocator cannot be written without; it hands everything on to the system's")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The system's allocator, counted. Put it in place with `#[global_allocator]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting;
+
+fn count(allocations: u64, bytes: i64) {
+    // A thread that is ending may free after its counters are gone.
+    let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + allocations));
+    let _ = BYTES.try_with(|count| count.set(count.get() + bytes));
+}
+
+// SAFETY: every call is handed on to `System` unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(1, layout.size() as i64);
+        // SAFETY: as our caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, -(layout.size() as i64));
+        // SAFETY: as our caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(1, size as i64 - layout.size() as i64);
+        // SAFETY: as our caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// What this thread has allocated so far: how many times, and how many bytes are not freed yet.
+pub fn allocated() -> (u64, i64) {
+    (ALLOCATIONS.get(), BYTES.get())
+}

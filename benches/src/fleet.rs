@@ -1,0 +1,96 @@
+//! Many sets in one process, driven from one queue of deadlines.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use uphold::{Command, Event, Incarnation, Output, Policy, ReplicaId, ReplicaSet, Timestamp};
+
+use crate::shuffle::Random;
+
+/// What happens next, and in which set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Next {
+    /// A set wants to be woken.
+    Deadline,
+    /// A replica crashes.
+    Crash(ReplicaId, Incarnation),
+}
+
+/// A fleet of sets and a world in which their replicas are ready at once and crash after a random time.
+#[derive(Debug)]
+pub struct Fleet {
+    sets: Vec<ReplicaSet>,
+    queue: BinaryHeap<Reverse<(Timestamp, u32, Next)>>,
+    /// The deadline of each set that is in the queue.
+    queued: Vec<Timestamp>,
+    started: Vec<(ReplicaId, Incarnation)>,
+    random: Random,
+    mean_life: Duration,
+}
+
+impl Fleet {
+    /// So many sets under one policy, all begun.
+    pub fn new(policy: &Policy, sets: u32, mean_life: Duration) -> Self {
+        let mut fleet = Self {
+            sets: (0..sets).map(|set| ReplicaSet::new(policy.clone(), set.into(), Timestamp::ZERO)).collect(),
+            queue: BinaryHeap::new(),
+            queued: vec![Timestamp::MAX; sets as usize],
+            started: Vec::new(),
+            random: Random::new(3),
+            mean_life,
+        };
+        for set in 0..sets {
+            fleet.sets[set as usize].handle_timeout(Timestamp::ZERO);
+            fleet.obey(set, Timestamp::ZERO);
+        }
+        fleet
+    }
+
+    /// Handles `count` deadlines and crashes. How many mutations that were, what follows at once included.
+    pub fn run(&mut self, count: u64) -> u64 {
+        let mut mutations = 0;
+        for _ in 0..count {
+            let Some(Reverse((now, set, next))) = self.queue.pop() else { break };
+            let machine = &mut self.sets[set as usize];
+            match next {
+                Next::Deadline if self.queued[set as usize] == now => {
+                    self.queued[set as usize] = Timestamp::MAX;
+                    machine.handle_timeout(now);
+                }
+                // It has moved on since.
+                Next::Deadline => continue,
+                Next::Crash(replica, incarnation) => machine.handle(now, Event::exited(replica, incarnation, 137)),
+            }
+            mutations += 1 + self.obey(set, now);
+        }
+        mutations
+    }
+
+    /// Obeys what a set commands, and queues when it wants to be woken.
+    fn obey(&mut self, set: u32, now: Timestamp) -> u64 {
+        let machine = &mut self.sets[set as usize];
+        let mut mutations = 0;
+        let mut started = std::mem::take(&mut self.started);
+        loop {
+            while let Some(output) = machine.poll_output() {
+                if let Output::Command(Command::Start(start)) = output {
+                    started.push((start.replica, start.incarnation));
+                }
+            }
+            let Some((replica, incarnation)) = started.pop() else { break };
+            machine.handle(now, Event::ready(replica, incarnation));
+            mutations += 1;
+            let life = self.random.below(2 * self.mean_life.as_nanos() as u64);
+            let crash = now + Duration::from_nanos(life);
+            self.queue.push(Reverse((crash, set, Next::Crash(replica, incarnation))));
+        }
+        self.started = started;
+        let deadline = machine.next_deadline().map_or(Timestamp::MAX, |next| next.at);
+        if deadline != self.queued[set as usize] && deadline != Timestamp::MAX {
+            self.queue.push(Reverse((deadline, set, Next::Deadline)));
+        }
+        self.queued[set as usize] = deadline;
+        mutations
+    }
+}

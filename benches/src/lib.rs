@@ -1,0 +1,10 @@
+//! What the benches share: policies, sets whose replicas are all ready, the floor they are measured against.
+
+pub mod counting;
+pub mod fleet;
+pub mod floor;
+pub mod policies;
+pub mod probed;
+pub mod ready;
+pub mod rows;
+pub mod shuffle;

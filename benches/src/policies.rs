@@ -1,0 +1,107 @@
+//! The policies that are measured, each with how far apart its failures must be to stay what it is.
+
+use std::time::Duration;
+
+use uphold::{
+    Backoff, Budget, Check, Correlated, FailurePolicy, HealthPolicy, Jitter, Policy, Probe, Quantity, RetryPolicy,
+    Rule, RuleAction, Scope, TcpCheck,
+};
+
+/// A policy and the time line it is measured on.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The policy.
+    pub policy: Policy,
+    /// From one failure to the next.
+    pub step: Duration,
+    /// Healthy time between two failures of one replica: long enough to end its streak and to empty its window.
+    pub rest: Duration,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn retry() -> RetryPolicy {
+    RetryPolicy::every(30 * SECOND).max_duration(HOUR)
+}
+
+fn setup(replicas: u32, retry: RetryPolicy, failure: FailurePolicy) -> Setup {
+    let policy = Policy::builder().replicas(replicas).retry(retry).failure(failure).build().expect("a valid policy");
+    Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
+}
+
+/// Every 30 s for at most an hour: the smallest policy that restarts.
+pub fn flat(replicas: u32) -> Setup {
+    setup(replicas, retry(), FailurePolicy::new())
+}
+
+/// With a sliding window of 5 in 10 min.
+pub fn window(replicas: u32) -> Setup {
+    setup(replicas, retry().limit(5, 600 * SECOND), FailurePolicy::new())
+}
+
+/// With exponential backoff and jitter.
+pub fn jitter(replicas: u32) -> Setup {
+    let retry = RetryPolicy::every(30 * SECOND).backoff(Backoff::exponential()).max_interval(300 * SECOND);
+    setup(replicas, retry.jitter(Jitter::Equal), FailurePolicy::new())
+}
+
+/// With a token bucket shared by the set, never empty.
+pub fn budget(replicas: u32) -> Setup {
+    setup(replicas, retry(), FailurePolicy::new().budget(Budget::new(1_000_000, SECOND)))
+}
+
+/// Watching for incidents; failures are too far apart to be one.
+pub fn correlated(replicas: u32) -> Setup {
+    let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), 30 * SECOND));
+    // A restart is due when all have failed that fail in one batch.
+    Setup { step: 31 * SECOND, ..setup(replicas, RetryPolicy::every(2100 * SECOND), failure) }
+}
+
+/// `retry: true`.
+pub fn recommended(replicas: u32) -> Setup {
+    Setup { step: 31 * SECOND, ..setup(replicas, RetryPolicy::recommended(), FailurePolicy::new()) }
+}
+
+/// `count` rules, of which the last one matches.
+pub fn rules(replicas: u32, count: usize) -> Setup {
+    let mut failure = FailurePolicy::new();
+    for code in 1..count {
+        failure = failure.rule(Rule::new(RuleAction::Terminate).exit_code(code as i32));
+    }
+    if count > 0 {
+        failure = failure.rule(Rule::new(RuleAction::Retry).exit_code(137));
+    }
+    setup(replicas, retry(), failure)
+}
+
+/// One failure restarts all.
+pub fn whole_set(replicas: u32) -> Setup {
+    setup(replicas, retry(), FailurePolicy::new().scope(Scope::All))
+}
+
+/// With a liveness probe every 10 s.
+pub fn probed(replicas: u32) -> Setup {
+    let probe = Probe::new(Check::Tcp(TcpCheck::new("8080"))).interval(10 * SECOND);
+    let policy = Policy::builder()
+        .replicas(replicas)
+        .retry(retry())
+        .health(HealthPolicy::new().liveness(probe))
+        .build()
+        .expect("a valid policy");
+    Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
+}
+
+/// What is measured at one size: the features, by name.
+pub fn features(replicas: u32) -> Vec<(&'static str, Setup)> {
+    vec![
+        ("flat", flat(replicas)),
+        ("window", window(replicas)),
+        ("jitter", jitter(replicas)),
+        ("budget", budget(replicas)),
+        ("correlated", correlated(replicas)),
+        ("1 rule", rules(replicas, 1)),
+        ("10 rules", rules(replicas, 10)),
+        ("100 rules", rules(replicas, 100)),
+    ]
+}

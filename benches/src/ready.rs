@@ -1,0 +1,243 @@
+//! Sets whose replicas are all ready, and fail one after the other in an order without a pattern.
+//!
+//! A replica that has failed twice without being restarted measures the path of stale news. So every replica fails
+//! exactly once; then, untimed, all are brought back and rest until their streaks and windows are forgotten.
+
+use uphold::{Command, Event, Incarnation, Notice, Output, ReplicaId, ReplicaSet, Status, Timestamp, Verdict};
+
+use crate::policies::Setup;
+use crate::shuffle::{Random, shuffle};
+
+/// The most failures between two recoveries.
+const BATCH: usize = 16_384;
+/// The fewest: sets smaller than this come in numbers, so that reading the clock does not count.
+const LEAST: usize = 64;
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    set: u32,
+    replica: u32,
+    incarnation: u64,
+}
+
+/// Ready sets of one size.
+#[derive(Debug)]
+pub struct Ready {
+    setup: Setup,
+    sets: Vec<ReplicaSet>,
+    /// Every replica once, shuffled.
+    slots: Vec<Slot>,
+    cursor: usize,
+    now: Timestamp,
+}
+
+impl Ready {
+    /// Sets of `n` replicas each, every replica ready and failed once before.
+    pub fn new(setup: Setup) -> Self {
+        let n = setup.policy.replicas();
+        let count = LEAST.div_ceil(n as usize);
+        let mut now = Timestamp::ZERO;
+        let sets = (0..count as u64).map(|seed| ready_set(&setup, seed, &mut now)).collect();
+        let mut slots: Vec<Slot> = (0..count as u32)
+            .flat_map(|set| (0..n).map(move |replica| Slot { set, replica, incarnation: 1 }))
+            .collect();
+        shuffle(&mut slots, &mut Random::new(7));
+        let mut ready = Self { setup, sets, slots, cursor: 0, now };
+        // The first failure of a replica may allocate; it is not the one to measure.
+        for _ in 0..ready.slots.len().div_ceil(BATCH) {
+            let failed = ready.round_trips(usize::MAX);
+            ready.rest(failed);
+        }
+        ready
+    }
+
+    /// Lets the next `count` replicas fail, and drains the outputs: what is timed. Returns how many did. No set sees
+    /// the next failure before the outputs of the last are read.
+    #[inline(never)]
+    pub fn fail(&mut self, count: usize) -> usize {
+        let slots = &self.slots[self.cursor..];
+        let slots = &slots[..count.min(slots.len()).min(BATCH)];
+        let mut twist = 0;
+        for slot in slots {
+            let replica = slot.replica ^ twist;
+            self.now = self.now + self.setup.step;
+            let set = &mut self.sets[slot.set as usize];
+            set.handle(self.now, Event::exited(replica, slot.incarnation, 137));
+            twist = judged(set) ^ slot.replica;
+        }
+        assert_eq!(twist, 0, "every failure is judged");
+        slots.len()
+    }
+
+    /// [`fail`](Self::fail), asking for the next deadline after each.
+    #[inline(never)]
+    pub fn fail_and_ask(&mut self, count: usize) -> usize {
+        let slots = &self.slots[self.cursor..];
+        let slots = &slots[..count.min(slots.len()).min(BATCH)];
+        let mut twist = 0;
+        for slot in slots {
+            let replica = slot.replica ^ twist;
+            self.now = self.now + self.setup.step;
+            let set = &mut self.sets[slot.set as usize];
+            set.handle(self.now, Event::exited(replica, slot.incarnation, 137));
+            twist = judged(set) ^ slot.replica;
+            std::hint::black_box(set.next_deadline());
+        }
+        assert_eq!(twist, 0, "every failure is judged");
+        slots.len()
+    }
+
+    /// Brings the last `failed` replicas back and lets all rest: not timed.
+    pub fn recover(&mut self, failed: usize) {
+        let mut latest = self.now;
+        for set in &mut self.sets {
+            let mut now = self.now;
+            bring_up(set, &mut now);
+            latest = latest.max(now);
+        }
+        self.advance(failed);
+        self.now = latest + self.setup.rest;
+    }
+
+    /// The whole way of the next `count` replicas, one after the other: exited, due, started, ready, the outputs
+    /// drained after each. What is timed. Ends with the set ready again.
+    #[inline(never)]
+    pub fn round_trips(&mut self, count: usize) -> usize {
+        let slots = &self.slots[self.cursor..];
+        let slots = &slots[..count.min(slots.len()).min(BATCH)];
+        let mut twist = 0;
+        for slot in slots {
+            let replica = slot.replica ^ twist;
+            let set = &mut self.sets[slot.set as usize];
+            twist = round_trip(set, &mut self.now, replica, slot.incarnation) ^ slot.replica;
+            self.now = self.now + self.setup.step;
+        }
+        assert_eq!(twist, 0, "every failure is judged");
+        slots.len()
+    }
+
+    /// Lets all rest after round trips: not timed.
+    pub fn rest(&mut self, failed: usize) {
+        self.advance(failed);
+        self.now = self.now + self.setup.rest;
+    }
+
+    fn advance(&mut self, failed: usize) {
+        for slot in &mut self.slots[self.cursor..][..failed] {
+            slot.incarnation += 1;
+        }
+        self.cursor = (self.cursor + failed) % self.slots.len();
+    }
+
+    /// The first of the sets.
+    pub fn set(&mut self) -> &mut ReplicaSet {
+        &mut self.sets[0]
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// A new set, brought up.
+pub fn ready_set(setup: &Setup, seed: u64, now: &mut Timestamp) -> ReplicaSet {
+    let mut set = ReplicaSet::new(setup.policy.clone(), seed, *now);
+    bring_up(&mut set, now);
+    set
+}
+
+/// Drains the outputs; whose failure was judged.
+#[inline]
+pub fn judged(set: &mut ReplicaSet) -> u32 {
+    let mut replica = u32::MAX;
+    while let Some(output) = set.poll_output() {
+        if let Output::Notice(Notice::Verdict(judged)) = &output {
+            replica = judged.replica.0;
+        }
+        std::hint::black_box(&output);
+    }
+    replica
+}
+
+/// One failure and the way back to ready; whose failure was judged.
+#[inline]
+pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incarnation: u64) -> u32 {
+    set.handle(*now, Event::exited(replica, incarnation, 137));
+    let mut whose = u32::MAX;
+    let mut start = None;
+    while let Some(output) = set.poll_output() {
+        match output {
+            Output::Notice(Notice::Verdict(judged)) => {
+                whose = judged.replica.0;
+                if let Verdict::Restart(restart) = judged.decision.verdict {
+                    *now = restart.due;
+                }
+            }
+            // A restart at once.
+            Output::Command(Command::Start(command)) => start = Some(command),
+            output => drop(std::hint::black_box(output)),
+        }
+    }
+    if start.is_none() {
+        set.handle_timeout(*now);
+        while let Some(output) = set.poll_output() {
+            match output {
+                Output::Command(Command::Start(command)) => start = Some(command),
+                output => drop(std::hint::black_box(output)),
+            }
+        }
+    }
+    let start = start.expect("it is started when it is due");
+    set.handle(*now, Event::started(start.replica, start.incarnation));
+    drain(set);
+    set.handle(*now, Event::ready(start.replica, start.incarnation));
+    drain(set);
+    whose
+}
+
+/// Drains the outputs.
+#[inline]
+pub fn drain(set: &mut ReplicaSet) {
+    while let Some(output) = set.poll_output() {
+        std::hint::black_box(&output);
+    }
+}
+
+/// Starts whatever is due until every replica is available.
+pub fn bring_up(set: &mut ReplicaSet, now: &mut Timestamp) {
+    let mut starts: Vec<(ReplicaId, Incarnation)> = Vec::new();
+    loop {
+        set.handle_timeout(*now);
+        collect(set, &mut starts);
+        while let Some((replica, incarnation)) = starts.pop() {
+            set.handle(*now, Event::ready(replica, incarnation));
+            collect(set, &mut starts);
+        }
+        if set.census().available == set.desired() {
+            break;
+        }
+        *now = (*now).max(set.next_deadline().expect("what is not up waits for a known time").at);
+    }
+    assert_eq!(set.status(), Status::Healthy);
+}
+
+/// One failure under `scope: all`: the others stop, and all start together.
+pub fn restart_all(set: &mut ReplicaSet, now: &mut Timestamp, failed: u32) {
+    set.handle(*now, Event::exited(failed, 1, 137));
+    drain(set);
+    for replica in (0..set.desired()).rev().filter(|&replica| replica != failed) {
+        set.handle(*now, Event::stopped(replica, 1));
+        drain(set);
+    }
+    *now = set.next_deadline().expect("all are due").at;
+    bring_up(set, now);
+}
+
+fn collect(set: &mut ReplicaSet, starts: &mut Vec<(ReplicaId, Incarnation)>) {
+    while let Some(output) = set.poll_output() {
+        if let Output::Command(Command::Start(start)) = output {
+            starts.push((start.replica, start.incarnation));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Histories of single replicas, judged by `decide()` alone.
+
+use uphold::{History, Outcome, Timestamp, Verdict};
+
+use crate::policies::Setup;
+
+/// How many histories there are.
+pub const ROWS: u32 = 64;
+
+/// Live histories, each failed before.
+#[derive(Debug)]
+pub struct Rows {
+    setup: Setup,
+    histories: Vec<History>,
+    cursor: usize,
+    now: Timestamp,
+}
+
+impl Rows {
+    /// All live.
+    pub fn new(setup: Setup) -> Self {
+        let histories = (0..ROWS).map(|replica| History::new(7, replica.into())).collect();
+        let mut rows = Self { setup, histories, cursor: 0, now: Timestamp::ZERO };
+        rows.begin(0, ROWS as usize);
+        for _ in 0..2 {
+            let done = rows.fail(ROWS as usize);
+            rows.revive(done);
+        }
+        rows
+    }
+
+    /// Starts the next incarnation of those that failed last: not timed.
+    pub fn revive(&mut self, failed: usize) {
+        self.begin(self.cursor, failed);
+        self.cursor = (self.cursor + failed) % self.histories.len();
+    }
+
+    fn begin(&mut self, from: usize, count: usize) {
+        for history in &mut self.histories[from..][..count] {
+            self.setup.policy.start(history, self.now);
+            history.ready(self.now);
+        }
+        self.now = self.now + self.setup.rest;
+    }
+
+    /// Lets the next `count` fail: what is timed. How many did.
+    #[inline(never)]
+    pub fn fail(&mut self, count: usize) -> usize {
+        let rows = &mut self.histories[self.cursor..];
+        let count = count.min(rows.len());
+        let mut twist = 0;
+        for place in 0..count {
+            self.now = self.now + self.setup.step;
+            let outcome = Outcome::exited(137, self.now);
+            let decision = self.setup.policy.decide(&mut rows[place ^ twist], &outcome).expect("it is live");
+            let Verdict::Restart(restart) = std::hint::black_box(&decision).verdict else { panic!("{decision}") };
+            twist = usize::from(restart.due < self.now);
+        }
+        count
+    }
+}

@@ -1,0 +1,114 @@
+//! What is allocated: nothing per event once every replica has failed once, and little per set.
+#![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
+
+use uphold::{Decision, Event, History, Outcome, Output, Policy, ReplicaSet, Timestamp};
+use uphold_benches::counting::{Counting, allocated};
+use uphold_benches::policies::{self, Setup};
+use uphold_benches::probed::Probed;
+use uphold_benches::ready::{Ready, ready_set};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn assert_no_allocations(name: &str, setup: Setup) {
+    let mut ready = Ready::new(setup);
+    // Warm: every replica has failed and come back once before.
+    let done = ready.round_trips(usize::MAX);
+    ready.rest(done);
+    let before = allocated();
+    for _ in 0..4 {
+        let done = ready.round_trips(usize::MAX);
+        ready.rest(done);
+    }
+    assert_eq!(allocated(), before, "{name}: allocations in the steady state");
+}
+
+#[test]
+fn a_restart_allocates_nothing_in_the_steady_state() {
+    for replicas in [1, 3, 16, 256] {
+        for (name, setup) in policies::features(replicas) {
+            assert_no_allocations(name, setup);
+        }
+        assert_no_allocations("recommended", policies::recommended(replicas));
+    }
+}
+
+#[test]
+fn a_probe_asked_and_answered_allocates_nothing() {
+    let mut probed = Probed::new(16);
+    for _ in 0..2 {
+        probed.ask();
+        probed.answers(16);
+    }
+    let before = allocated();
+    for _ in 0..4 {
+        probed.ask();
+        probed.answers(16);
+    }
+    assert_eq!(allocated(), before);
+}
+
+#[test]
+fn failures_of_all_replicas_allocate_nothing_in_the_steady_state() {
+    for (name, setup) in policies::features(16) {
+        let mut ready = Ready::new(setup);
+        for round in 0..4 {
+            let before = allocated();
+            let failed = ready.fail(usize::MAX);
+            if round > 0 {
+                assert_eq!(allocated(), before, "{name}: allocations in the steady state");
+            }
+            ready.recover(failed);
+        }
+    }
+}
+
+#[test]
+fn deciding_allocates_nothing_in_the_steady_state() {
+    for (name, Setup { policy, rest, .. }) in policies::features(3) {
+        let mut history = History::new(7, 0.into());
+        let mut now = Timestamp::ZERO;
+        let mut before = allocated();
+        for round in 0..5 {
+            policy.start(&mut history, now);
+            history.ready(now);
+            now = now + rest;
+            drop(policy.decide(&mut history, &Outcome::exited(137, now)));
+            if round < 2 {
+                before = allocated();
+            }
+        }
+        assert_eq!(allocated(), before, "{name}: allocations in the steady state");
+    }
+}
+
+/// What one set under this policy keeps allocated, its own size included.
+fn bytes_of_one(policy: &Policy) -> i64 {
+    const SETS: i64 = 100;
+    let mut now = Timestamp::ZERO;
+    let setup = Setup { policy: policy.clone(), step: std::time::Duration::ZERO, rest: std::time::Duration::ZERO };
+    let mut sets = Vec::with_capacity(SETS as usize);
+    let before = allocated().1;
+    sets.extend((0..SETS as u64).map(|seed| ready_set(&setup, seed, &mut now)));
+    (allocated().1 - before) / SETS + size_of::<ReplicaSet>() as i64
+}
+
+#[test]
+fn a_set_of_three_that_never_failed_is_small() {
+    let three = bytes_of_one(&policies::flat(3).policy);
+    let recommended = bytes_of_one(&policies::recommended(3).policy);
+    let thousand = bytes_of_one(&policies::flat(1000).policy);
+    println!("a set of 3: {three} bytes, recommended: {recommended} bytes");
+    println!("of that ReplicaSet itself: {} bytes", size_of::<ReplicaSet>());
+    println!("a set of 1000: {} bytes a replica", thousand / 1000);
+    println!(
+        "History {}, Event {}, Output {}, Decision {}, Outcome {}",
+        size_of::<History>(),
+        size_of::<Event>(),
+        size_of::<Output>(),
+        size_of::<Decision>(),
+        size_of::<Outcome>()
+    );
+    // A ratchet; the aim is well under a kibibyte.
+    assert!(three <= 2864, "{three}");
+}

@@ -1,0 +1,49 @@
+//! Wall time. What is and is not timed stands with each row, in the modules.
+#![allow(clippy::disallowed_methods, missing_docs, reason = "a benchmark reads the clock")]
+
+mod decide;
+mod fleet;
+mod floor;
+mod policy;
+mod set;
+mod snapshot;
+
+use std::time::{Duration, Instant};
+
+use criterion::{Bencher, Criterion};
+
+/// Times `timed` until it has done `iters` things; `untimed` makes good for them in between.
+fn batches<S>(
+    bencher: &mut Bencher<'_>,
+    state: &mut S,
+    timed: impl Fn(&mut S, usize) -> usize,
+    untimed: impl Fn(&mut S, usize),
+) {
+    bencher.iter_custom(|iters| {
+        let mut left = iters as usize;
+        let mut elapsed = Duration::ZERO;
+        while left > 0 {
+            let begin = Instant::now();
+            let done = timed(state, left);
+            elapsed += begin.elapsed();
+            untimed(state, done);
+            left -= done;
+        }
+        elapsed
+    });
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1500))
+        .sample_size(20)
+        .configure_from_args();
+    floor::bench(&mut criterion);
+    decide::bench(&mut criterion);
+    set::bench(&mut criterion);
+    snapshot::bench(&mut criterion);
+    policy::bench(&mut criterion);
+    fleet::bench(&mut criterion);
+    criterion.final_summary();
+}
