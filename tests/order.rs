@@ -12,8 +12,9 @@ use uphold::backend::{
     WatchRequest,
 };
 use uphold::{
-    Cause, Check, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices, Outcome,
-    Policy, PolicyBuilder, Probe, ProbeResult, ReplicaId, RetryPolicy, Status, Supervisor, TcpCheck, Timestamp,
+    Builder, Cause, Check, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices,
+    Outcome, Policy, PolicyBuilder, Probe, ProbeResult, Record, RecordedStep, RecordingHeader, ReplicaId, RetryPolicy,
+    Status, Supervisor, TcpCheck, Timestamp,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -136,12 +137,16 @@ struct Bench {
 
 impl Bench {
     fn new(policy: PolicyBuilder) -> Self {
+        Self::supervising(policy, |supervisor| supervisor)
+    }
+
+    fn supervising(policy: PolicyBuilder, settings: impl FnOnce(Builder<Manual>) -> Builder<Manual>) -> Self {
         let (sender, calls) = mpsc::unbounded_channel();
         let (probes, probed) = mpsc::unbounded_channel();
         let backend = Manual { calls: sender, reporter: Arc::default(), probed: probes };
         let supervisor = Supervisor::builder(policy.build().unwrap(), backend.clone(), ());
         let supervisor = supervisor.name("order").call_timeout(CALL_TIMEOUT).resync(RESYNC);
-        let (handle, notices) = supervisor.spawn_with_notices().unwrap();
+        let (handle, notices) = settings(supervisor).spawn_with_notices().unwrap();
         Self { backend, calls, probed, handle, notices }
     }
 
@@ -401,4 +406,37 @@ async fn a_backend_that_sees_states_reports_states() {
     while bench.probed.try_recv().is_ok() {}
     bench.backend.saw(saw(2, InstanceState::Running));
     assert_eq!(bench.probed.recv().await.unwrap(), None, "its address is not known yet");
+}
+
+/// Counts what the set is told.
+struct Count(Arc<Mutex<u32>>);
+
+impl Record for Count {
+    fn begin(&mut self, _: &RecordingHeader) {}
+
+    fn step(&mut self, _: &RecordedStep) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_say_nothing_new_are_not_recorded() {
+    let steps = Arc::new(Mutex::new(0));
+    let mut bench = Bench::supervising(retrying(1), |supervisor| supervisor.record(Count(steps.clone())));
+    bench.next(Kind::List).await.list(&[]);
+    bench.up(1).await;
+    let ready = [(0, 1, InstanceState::Ready)];
+    bench.next(Kind::List).await.list(&ready);
+    bench.next(Kind::List).await.list(&ready);
+    let before = *steps.lock().unwrap();
+    for _ in 0..100 {
+        bench.next(Kind::List).await.list(&ready);
+    }
+    assert_eq!(*steps.lock().unwrap(), before);
+    // What is out of sight is asked for until it is found.
+    bench.next(Kind::List).await.list(&[]);
+    bench.next(Kind::List).await.list(&ready);
+    bench.next(Kind::List).await.list(&ready);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(*steps.lock().unwrap(), before + 2);
 }

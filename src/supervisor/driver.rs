@@ -9,6 +9,7 @@ use tokio::time::sleep_until;
 
 use super::calls::Calls;
 use super::handle::SetStatus;
+use super::listing;
 use super::message::{Message, Request};
 use super::notices::{Happened, Happening};
 use super::record::Record;
@@ -16,7 +17,7 @@ use super::ticket::Ticket;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
-    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, RecordedStep, ReplicaSet, ReplicaView, Told,
+    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, ReplicaSet, Told,
 };
 use crate::time::Timestamp;
 
@@ -47,6 +48,8 @@ pub(super) struct Driver<B: Backend> {
     leaves: Option<Timestamp>,
     /// Since when lists have failed.
     blind_since: Option<Timestamp>,
+    /// No instance can be out of contact: a list that says what the set knows is no news.
+    in_sight: bool,
     /// Where instances are, as last seen.
     places: BTreeMap<ReplicaId, Place>,
 }
@@ -57,18 +60,6 @@ struct Place {
     incarnation: Incarnation,
     node: Option<String>,
     address: Option<String>,
-}
-
-/// What the set knows of a live replica, as a list would say it.
-fn as_known(view: &ReplicaView) -> Option<Observed> {
-    let state = match view.phase {
-        Phase::Starting => InstanceState::Starting,
-        Phase::Running => InstanceState::Running,
-        Phase::Ready => InstanceState::Ready,
-        Phase::Stopping => InstanceState::Stopping,
-        _ => return None,
-    };
-    Some(Observed { replica: view.replica, incarnation: view.incarnation, state })
 }
 
 impl<B: Backend> Driver<B> {
@@ -95,6 +86,7 @@ impl<B: Backend> Driver<B> {
             shutting_down: false,
             leaves: None,
             blind_since: None,
+            in_sight: false,
             places: BTreeMap::new(),
         }
     }
@@ -200,6 +192,11 @@ impl<B: Backend> Driver<B> {
             if let Some((replica, _)) = event.instance() {
                 self.heard.insert(replica, !matches!(event, Event::Lost(_)));
             }
+            self.in_sight &= match event {
+                Event::Lost(_) => false,
+                Event::Probed(news) => news.result != ProbeResult::Unanswered,
+                _ => true,
+            };
         }
         if self.is_heard() {
             let now = self.calls.clock.now();
@@ -252,9 +249,12 @@ impl<B: Backend> Driver<B> {
         }
         // Of what was heard while the backend listed, the list may know less: it says what the set knows.
         for (&replica, _) in self.heard.iter().filter(|(_, alive)| **alive) {
-            observed.extend(self.set.get(replica).and_then(|view| as_known(&view)));
+            observed.extend(self.set.get(replica).and_then(|view| listing::as_known(&view)));
         }
-        self.call(Told::Observed(observed));
+        if !(self.listed && self.in_sight && listing::is_known(&self.set, &observed)) {
+            self.in_sight = listing::is_complete(&self.set, &observed);
+            self.call(Told::Observed(observed));
+        }
         if !self.listed {
             self.listed = true;
             // Nothing is started that was asked to end before.

@@ -4,6 +4,7 @@ mod calls;
 mod clock;
 mod driver;
 mod handle;
+mod listing;
 mod message;
 #[cfg(feature = "metrics")]
 pub mod metrics;
