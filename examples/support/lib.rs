@@ -29,7 +29,11 @@ pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 /// Everything that is wrong with it.
 pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     // Sizes are bounded by the reader of the document itself, with better words.
-    let options = serde_saphyr::options! { with_snippet: false };
+    const MOST: usize = 100_000_000;
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_events: MOST, max_nodes: MOST, max_total_scalar_bytes: 10 * MOST },
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
 }
 

@@ -35,6 +35,14 @@ pub enum SimError {
         /// How many rounds were tried.
         rounds: u32,
     },
+    /// The trace would fill the memory.
+    #[error("at {at_ms} ms the trace has more than {lines} lines; end the simulation earlier, or ask for figures only")]
+    TooLong {
+        /// When, in milliseconds.
+        at_ms: u64,
+        /// How many lines a trace may have.
+        lines: usize,
+    },
     /// The scenario's document is wrong; every mistake is listed.
     #[error("{0}")]
     Document(#[from] PolicyError),

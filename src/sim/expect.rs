@@ -100,13 +100,15 @@ impl Expectation {
             return Ok(());
         }
         let lines = trace.lines();
-        let shown = self.looks_at(trace);
         // The last of those that agree the most: a later line is nearer to the end of the instant.
-        let nearest = shown.iter().max_by_key(|line| self.agreement(line)).or_else(|| self.in_effect(trace));
-        let at_ms = self.at_ms.or_else(|| nearest.map(TraceLine::at_ms)).unwrap_or(0);
-        let first = lines.partition_point(|line| line.at_ms() < at_ms);
-        let after = lines.partition_point(|line| line.at_ms() <= at_ms);
-        let around = lines[first.saturating_sub(AROUND)..(after + AROUND).min(lines.len())].to_vec();
+        let shown = self.looks_at(trace).iter().max_by_key(|line| self.agreement(line));
+        let nearest = shown.or_else(|| self.in_effect(trace));
+        // Of a crowded instant only what stands around that line is shown.
+        let place = match shown {
+            Some(shown) => lines.iter().position(|line| std::ptr::eq(line, shown)).unwrap_or(0),
+            None => self.at_ms.map_or(0, |at_ms| lines.partition_point(|line| line.at_ms() <= at_ms)),
+        };
+        let around = lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(lines.len())].to_vec();
         Err(Box::new(Difference {
             index,
             expected: self.clone(),

@@ -23,6 +23,9 @@ use crate::time::{Timestamp, nanos};
 /// runs in between.
 const MOST_ROUNDS: u32 = 100_000;
 
+/// A trace of more lines than this is not read by anybody, and would fill the memory: a crash loop of many years.
+const MOST_LINES: usize = 10_000_000;
+
 pub(super) struct Runner {
     set: ReplicaSet,
     world: World,
@@ -144,6 +147,9 @@ impl Runner {
             if round >= MOST_ROUNDS {
                 return Err(SimError::Livelock { at_ms: self.now.as_millis(), rounds: MOST_ROUNDS });
             }
+            if self.trace.len() > MOST_LINES {
+                return Err(SimError::TooLong { at_ms: self.now.as_millis(), lines: MOST_LINES });
+            }
             // What is due precedes what arrives.
             if self.set.next_deadline().is_some_and(|next| next.at <= self.now) {
                 self.set.handle_timeout(self.now);
@@ -156,17 +162,13 @@ impl Runner {
                 }
                 continue;
             }
-            let events = std::mem::take(&mut self.events);
-            self.figures.events += events.len() as u64;
+            self.figures.events += self.events.len() as u64;
             if self.keep {
-                for event in &events {
+                for event in &self.events {
                     self.trace.add(TraceLine::of_event(event, self.now, Timestamp::ZERO));
                 }
             }
-            self.events = events;
-            let mut events = std::mem::take(&mut self.events);
-            self.set.handle_all(self.now, events.drain(..));
-            self.events = events;
+            self.set.handle_all(self.now, self.events.drain(..));
             self.obey();
         }
         if self.keep {

@@ -42,9 +42,12 @@ pub struct Scenario {
 #[derive(Clone, Debug)]
 pub struct ScenarioDocument(Value);
 
+/// Room for a timeline of a million entries.
+const MOST_VALUES: u32 = 20_000_000;
+
 impl<'de> Deserialize<'de> for ScenarioDocument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self)
+        Value::deserialize_up_to(deserializer, MOST_VALUES).map(Self)
     }
 }
 

@@ -84,3 +84,15 @@ fn whatever_fails_a_replica_that_is_starting_is_a_failed_start() {
     assert!(run(r#""start": "10s""#));
     assert!(!run(r#""start": "0s""#));
 }
+
+#[test]
+fn a_difference_shows_what_stands_around_it_however_crowded_its_instant() {
+    let text =
+        r#"{"policy": {"replicas": 1000}, "until": "1s", "expect": [{"at": "0s", "start": 500, "incarnation": 2}]}"#;
+    let scenario: Scenario = serde_json::from_str(text).unwrap();
+    let difference = scenario.check(&scenario.run().unwrap()).unwrap_err();
+    let nearest = serde_json::to_string(&difference.nearest).unwrap();
+    assert!(nearest.contains(r#""command":"start","replica":500,"incarnation":1"#), "{nearest}");
+    assert!(difference.around.len() <= 13);
+    assert!(difference.around.iter().any(|line| Some(line) == difference.nearest.as_ref()));
+}

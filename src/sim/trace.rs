@@ -33,6 +33,11 @@ impl Trace {
         &self.lines
     }
 
+    /// How many lines there are, those of the present instant included.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len() + self.instant.lines.len()
+    }
+
     pub(super) fn add(&mut self, line: TraceLine) {
         self.instant.lines.push(line);
     }

@@ -59,8 +59,15 @@ pub(crate) fn clip(text: &str) -> String {
 
 impl<'de> de::Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize_up_to(deserializer, MAX_NODES)
+    }
+}
+
+impl Value {
+    /// Deserialises a document that has at most so many values.
+    pub(crate) fn deserialize_up_to<'de, D: Deserializer<'de>>(deserializer: D, most: u32) -> Result<Self, D::Error> {
         let nodes = Cell::new(0);
-        Collect { depth: 0, nodes: &nodes }.deserialize(deserializer)
+        Collect { depth: 0, nodes: &nodes, most }.deserialize(deserializer)
     }
 }
 
@@ -68,6 +75,7 @@ impl<'de> de::Deserialize<'de> for Value {
 struct Collect<'n> {
     depth: u32,
     nodes: &'n Cell<u32>,
+    most: u32,
 }
 
 impl Collect<'_> {
@@ -84,8 +92,8 @@ impl<'de> DeserializeSeed<'de> for Collect<'_> {
             return Err(de::Error::custom(format_args!("the document nests deeper than {MAX_DEPTH} levels")));
         }
         self.nodes.set(self.nodes.get() + 1);
-        if self.nodes.get() > MAX_NODES {
-            return Err(de::Error::custom(format_args!("the document has more than {MAX_NODES} values")));
+        if self.nodes.get() > self.most {
+            return Err(de::Error::custom(format_args!("the document has more than {} values", self.most)));
         }
         deserializer.deserialize_any(self)
     }
