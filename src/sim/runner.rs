@@ -1,7 +1,7 @@
 //! The loop of a simulation: the set's deadlines, the world's doings and the timeline, in the order of time.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use super::counterfactual::{Life, Lives};
@@ -33,6 +33,8 @@ pub(super) struct Runner {
     /// Latest first, so that the next is popped.
     timeline: Vec<(Timestamp, Act)>,
     doings: BinaryHeap<Reverse<Doing>>,
+    /// What the world does in the present instant, after what it had planned for it.
+    at_once: VecDeque<Doing>,
     sequence: u64,
     /// What the world knows of the instances of each replica.
     instances: Vec<Instance>,
@@ -56,6 +58,8 @@ struct Instance {
     live: Option<Incarnation>,
     /// The incarnation with which contact is lost: it lives, hears nothing, and is not heard of.
     lost: Option<Incarnation>,
+    /// How often it was started again.
+    restarts: u64,
 }
 
 /// Something that the world will do.
@@ -101,6 +105,7 @@ impl Runner {
             behaviours,
             timeline,
             doings: BinaryHeap::new(),
+            at_once: VecDeque::new(),
             sequence: 0,
             instances,
             now: Timestamp::ZERO,
@@ -123,6 +128,8 @@ impl Runner {
         }
         self.now = self.until;
         self.count_time(self.status.0);
+        let restarts = (0u32..).zip(&self.instances).map(|(replica, instance)| (replica, instance.restarts));
+        self.figures.restarts = restarts.filter(|(_, restarts)| *restarts > 0).collect();
         Ok(Run {
             trace: self.trace,
             statuses: self.statuses,
@@ -136,7 +143,10 @@ impl Runner {
 
     fn next(&self) -> Option<Timestamp> {
         let deadline = self.set.next_deadline().map(|next| next.at);
-        let doing = self.doings.peek().map(|Reverse(doing)| doing.at);
+        let doing = match self.at_once.front() {
+            Some(doing) => Some(doing.at),
+            None => self.doings.peek().map(|Reverse(doing)| doing.at),
+        };
         let acts = self.timeline.last().map(|(at, _)| *at);
         [deadline, doing, acts].into_iter().flatten().min()
     }
@@ -188,6 +198,9 @@ impl Runner {
             self.doings.pop();
             self.does(doing);
         }
+        while let Some(doing) = self.at_once.pop_front() {
+            self.does(doing);
+        }
         Ok(())
     }
 
@@ -202,7 +215,12 @@ impl Runner {
     fn schedule(&mut self, after: Duration, replica: ReplicaId, incarnation: Incarnation, what: Does) {
         self.sequence += 1;
         let at = self.now.plus_nanos(nanos(after));
-        self.doings.push(Reverse(Doing { at, sequence: self.sequence, replica, incarnation, what }));
+        let doing = Doing { at, sequence: self.sequence, replica, incarnation, what };
+        if at <= self.now {
+            self.at_once.push_back(doing);
+        } else {
+            self.doings.push(Reverse(doing));
+        }
     }
 
     fn act(&mut self, act: Act) -> Result<(), SimError> {
@@ -368,8 +386,10 @@ impl Runner {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(_) => {
-                self.figures.started(replica.0, incarnation.0);
-                self.instance(replica).live = Some(incarnation);
+                self.figures.starts += 1;
+                let instance = self.instance(replica);
+                instance.live = Some(incarnation);
+                instance.restarts += u64::from(incarnation.0 > 1);
                 if self.lives.is_some() {
                     self.live_again(replica, incarnation);
                     return;
