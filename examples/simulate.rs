@@ -57,6 +57,15 @@ fn main() -> ExitCode {
             file => files.push(PathBuf::from(file)),
         }
     }
+    let astray = match (&recording, &other) {
+        (None, Some(_)) => Some("--policy asks what another policy would have done with a recording: give --replay too"),
+        (Some(_), _) if !files.is_empty() => Some("--replay stands alone: give scenarios apart from it"),
+        _ => None,
+    };
+    if let Some(astray) = astray {
+        eprintln!("{astray}\n\n{HELP}");
+        return ExitCode::from(2);
+    }
     if let Some(recording) = recording {
         return match replay(&recording, other.as_deref()) {
             Ok(()) => ExitCode::SUCCESS,
