@@ -58,7 +58,9 @@ fn main() -> ExitCode {
         }
     }
     let astray = match (&recording, &other) {
-        (None, Some(_)) => Some("--policy asks what another policy would have done with a recording: give --replay too"),
+        (None, Some(_)) => {
+            Some("--policy asks what another policy would have done with a recording: give --replay too")
+        }
         (Some(_), _) if !files.is_empty() => Some("--replay stands alone: give scenarios apart from it"),
         _ => None,
     };
