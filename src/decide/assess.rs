@@ -4,8 +4,8 @@ use super::census::Census;
 use super::set_history::SetHistory;
 use super::status::{EndReason, Status, StatusReason};
 use crate::policy::Policy;
-use crate::policy::ladder::FOREVER;
-use crate::time::Timestamp;
+use crate::policy::ladder::{FOREVER, LEAST_RECOVERY};
+use crate::time::{Timestamp, nanos};
 
 /// What [`Policy::assess`] finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +67,9 @@ impl Policy {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
             let blind = census.available.saturating_add(census.unknown) >= need;
-            let keeps_for = compiled.ladders[0].recover_after;
+            let ladder = &compiled.ladders[0];
+            let never = ladder.recover_after == FOREVER;
+            let keeps_for = if never { nanos(LEAST_RECOVERY) } else { ladder.recover_after };
             let lasted = set.outage.run(down, down && blind, keeps_for, now);
             if let Some(lasted) = lasted.filter(|_| compiled.outage_deadline != FOREVER) {
                 if lasted >= compiled.outage_deadline {
@@ -186,7 +188,7 @@ impl super::set_history::Shown {
             self.calm_since = now;
         }
         let held = |since: Timestamp| now.nanos_since(since) < clear_after;
-        if clear_after > 0 && raw != Status::Completed {
+        if clear_after > 0 && raw != Status::Completed && reason != StatusReason::ScaledToZero {
             if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
                 self.reason = StatusReason::Clearing;
                 return Some(self.no_outage_since.plus_nanos(clear_after));

@@ -99,7 +99,7 @@ impl Policy {
         let ran_for = history.started_at.known().map(|started| at.nanos_since(started));
         self.not_ready(history, at);
         history.started_at = Timestamp::MAX;
-        let floor = if outcome.start_failed || ran_for == Some(0) { FAILED_START_FLOOR } else { 0 };
+        let floor = if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 };
         let case = Case { policy: self, outcome, surroundings, floor };
         if outcome.is_success() {
             match self.compiled().success {

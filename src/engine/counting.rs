@@ -61,7 +61,9 @@ impl ReplicaSet {
         if let Some(count) = count_of(&mut self.census, stands) {
             *count += 1;
         }
-        if !wanted && self.replica(id).marks.has(Marks::JOINING) {
+        // One that is given up or has completed does not join any more.
+        let joins = wanted && !matches!(stands, Standing::GivenUp | Standing::Completed);
+        if !joins && self.replica(id).marks.has(Marks::JOINING) {
             self.replica_mut(id).marks.clear(Marks::JOINING);
             self.census.joining -= 1;
         }

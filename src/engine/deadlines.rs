@@ -39,6 +39,19 @@ impl Deadlines {
         self.heap.first().map(|entry| (entry.at, entry.replica, entry.why))
     }
 
+    /// Everybody whose deadline is the earliest there is. Costs a few comparisons for each.
+    pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId, DeadlineReason)) {
+        let Some(earliest) = self.heap.first().map(|entry| entry.at) else { return };
+        // A heap has equal deadlines at its top, in one piece.
+        let mut places = vec![0];
+        while let Some(place) = places.pop() {
+            if let Some(entry) = self.heap.get(place).filter(|entry| entry.at == earliest) {
+                visit(entry.replica, entry.why);
+                places.extend([2 * place + 1, 2 * place + 2]);
+            }
+        }
+    }
+
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: DeadlineReason) {

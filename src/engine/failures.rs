@@ -1,6 +1,6 @@
 //! A failure on its way through the set: correlated with others, judged, carried out.
 
-use super::event::Event;
+use super::event::{Ended, Event};
 use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
@@ -8,7 +8,7 @@ use crate::decide::{
     Decision, DecisionReason, Degrade, DueStart, EndReason, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame,
     StartKind, Verdict,
 };
-use crate::policy::{OnSuccess, Scope};
+use crate::policy::{Cause, OnSuccess, Scope};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
@@ -21,7 +21,17 @@ impl ReplicaSet {
         }
         let mut noted = false;
         for event in events {
-            let (Event::Exited(ended) | Event::StartFailed(ended)) = event else { continue };
+            let stopped;
+            let ended = match event {
+                Event::Exited(ended) | Event::StartFailed(ended) => ended,
+                // Stopped by somebody else.
+                Event::Stopped(news) => {
+                    let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
+                    stopped = Ended { replica: news.replica, incarnation: news.incarnation, outcome };
+                    &stopped
+                }
+                _ => continue,
+            };
             let Some(replica) = self.replicas.get_mut(ended.replica.index()) else { continue };
             let genuine = replica.history.incarnation() == ended.incarnation
                 && replica.phase.is_up()
@@ -36,13 +46,41 @@ impl ReplicaSet {
         }
     }
 
+    /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
+    pub(super) fn note_together(&mut self, failing: impl IntoIterator<Item = ReplicaId>, outcome: &Outcome) {
+        let compiled = self.policy.compiled();
+        if self.ending || (!compiled.watches_isolation && compiled.correlated.is_none()) {
+            return;
+        }
+        let mut noted: Vec<ReplicaId> = failing.into_iter().collect();
+        noted.sort_unstable();
+        noted.retain(|id| !self.noted.contains(id));
+        for &id in &noted {
+            self.note_failure(id, outcome);
+        }
+        self.noted.extend(&noted);
+        if self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
+            for &id in &noted {
+                self.replica_mut(id).marks.set(Marks::ENDING);
+            }
+            self.incident_recognised();
+            for &id in &noted {
+                self.replica_mut(id).marks.clear(Marks::ENDING);
+            }
+        }
+    }
+
+    /// Its failure is judged now: it may be noted again.
+    pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
+        let noted = self.noted.iter().position(|&other| other == id);
+        noted.map(|place| self.noted.swap_remove(place)).is_some()
+    }
+
     /// For a failure that comes on its own.
     pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
-        let noted = self.note_failure(id, outcome);
-        if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
-            self.replica_mut(id).marks.set(Marks::ENDING);
-            self.incident_recognised();
-            self.replica_mut(id).marks.clear(Marks::ENDING);
+        if !self.was_noted(id) {
+            self.note_together([id], outcome);
+            self.was_noted(id);
         }
     }
 
@@ -69,7 +107,7 @@ impl ReplicaSet {
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.trial_time();
         let mut canary = None;
-        for id in members {
+        for id in members.into_iter().filter(|id| id.index() < self.replicas.len()).collect::<Vec<_>>() {
             let now = self.now;
             let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
@@ -80,7 +118,8 @@ impl ReplicaSet {
             if matches!(replica.kind, StartKind::Restart { .. }) {
                 replica.kind = StartKind::Restart { charged: false };
             }
-            let gave_up = replica.marks.has(Marks::GAVE_UP);
+            // What waited for room in the window has room again.
+            let gave_up = replica.marks.has(Marks::GAVE_UP) || replica.gate == Gate::Window;
             replica.marks.clear(Marks::GAVE_UP);
             match replica.phase {
                 Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.requeue(id),
@@ -120,7 +159,9 @@ impl ReplicaSet {
             self.ignore(id, incarnation, IgnoredWhy::Duplicate);
             return;
         };
-        self.forget_lost(id);
+        if !still_live {
+            self.forget_lost(id);
+        }
         self.tally.judged(&decision, decision.reason != DecisionReason::Success);
         self.decided(id, StartBecame::Failed { retry: decision.verdict.due().unwrap_or(self.now) });
         self.carry_out(id, decision, still_live);
@@ -214,6 +255,9 @@ impl ReplicaSet {
     fn release_places(&mut self, id: ReplicaId) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::IN_FLIGHT) {
+            if self.replicas[id.index()].phase.is_up() {
+                self.free_acted(id);
+            }
             return;
         }
         marks.clear(Marks::IN_FLIGHT);

@@ -23,7 +23,7 @@ impl ReplicaSet {
                 // The newer incarnation stays; an earlier one that shows itself alive is told to stop.
                 // An answer to a probe may only be late.
                 let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
-                if alive && why == IgnoredWhy::Stale {
+                if alive && why != IgnoredWhy::Unheard {
                     self.stop_stray(id, incarnation);
                 }
                 return;
@@ -85,7 +85,7 @@ impl ReplicaSet {
     }
 
     fn started(&mut self, news: News) {
-        let at = self.when(news.at);
+        let at = self.when(news.at).max(self.replica(news.replica).since);
         let replica = self.replica_mut(news.replica);
         if replica.phase == Phase::Starting {
             replica.history.started(at);
@@ -110,7 +110,8 @@ impl ReplicaSet {
         } else {
             replica.marks.clear(Marks::BACKEND_READY);
         }
-        self.update_readiness(news.replica, self.when(news.at));
+        let at = self.when(news.at).max(self.replica(news.replica).since);
+        self.update_readiness(news.replica, at);
     }
 
     /// Ready is what both the backend and the probes call ready.
@@ -140,7 +141,8 @@ impl ReplicaSet {
         let id = ended.replica;
         self.replica_mut(id).marks.clear(Marks::ENDING);
         let mut outcome = ended.outcome;
-        outcome.at = outcome.at.min(self.now);
+        // Not in the future, nor before the news that came before it.
+        outcome.at = outcome.at.min(self.now).max(self.replica(id).since.min(self.now));
         outcome.start_failed |= start_failed;
         match self.replica(id).phase {
             // The stop was asked for: its end is not a failure, whatever it looks like.
@@ -150,6 +152,7 @@ impl ReplicaSet {
     }
 
     fn stopped(&mut self, news: News) {
+        self.replica_mut(news.replica).marks.clear(Marks::ENDING);
         if self.replica(news.replica).phase == Phase::Stopping {
             self.finish_stop(news.replica);
         } else {
@@ -264,6 +267,7 @@ impl ReplicaSet {
         if marks.has(Marks::LOST) {
             marks.clear(Marks::LOST);
             self.lost.remove(&id);
+            self.overdue.remove(&id);
         }
     }
 
@@ -274,13 +278,31 @@ impl ReplicaSet {
 
     /// Sight is back: those whose time was up meanwhile are declared lost now.
     pub(super) fn declare_overdue(&mut self) {
-        if self.lost.is_empty() {
+        while !self.overdue.is_empty() && !self.is_blind() {
+            let Some(id) = self.overdue.pop_first() else { return };
+            if self.replica(id).phase == Phase::Stopping {
+                self.finish_stop(id);
+            } else {
+                self.declare_lost(id, self.now);
+            }
+        }
+    }
+
+    /// All that fail by time-out at this instant are one batch.
+    fn note_timeouts(&mut self, outcome: &Outcome) {
+        let compiled = self.policy.compiled();
+        if !compiled.watches_isolation && compiled.correlated.is_none() {
             return;
         }
-        while !self.is_blind() {
-            let Some((&id, _)) = self.lost.iter().find(|(_, lost)| lost.overdue) else { return };
-            self.declare_lost(id, self.now);
-        }
+        let blind = self.is_blind();
+        let mut failing = Vec::new();
+        self.deadlines.at_earliest(|id, why| match why {
+            DeadlineReason::StartTimeout => failing.push(id),
+            DeadlineReason::NodeLost if !blind => failing.push(id),
+            _ => {}
+        });
+        failing.retain(|&id| self.replica(id).phase != Phase::Stopping);
+        self.note_together(failing, outcome);
     }
 
     fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
@@ -297,6 +319,7 @@ impl ReplicaSet {
             DeadlineReason::HoldEnds => self.hold_ends(id),
             DeadlineReason::StartTimeout => {
                 let outcome = Outcome::start_failed(Cause::StartTimeout, at);
+                self.note_timeouts(&outcome);
                 self.correlate_one(id, &outcome);
                 self.fail(id, &outcome, true);
             }
@@ -319,14 +342,16 @@ impl ReplicaSet {
                 self.set_phase(id, Phase::Unknown);
                 self.retime(id);
             }
-            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
             DeadlineReason::NodeLost if self.is_blind() => {
                 if let Some(lost) = self.lost.get_mut(&id) {
                     lost.overdue = true;
+                    self.overdue.insert(id);
                 }
                 self.retime(id);
             }
+            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
             DeadlineReason::NodeLost => {
+                self.note_timeouts(&Outcome::failed(Cause::NodeLost, at));
                 self.declare_lost(id, at);
                 self.declare_overdue();
             }
@@ -401,6 +426,7 @@ impl ReplicaSet {
             match replica.phase {
                 Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
                 Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                Phase::Stopping if lost.overdue => {}
                 Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
                 Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
                 // A start is bounded by `start_timeout`, seen or not.

@@ -148,6 +148,9 @@ impl ReplicaSet {
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.marks.clear(Marks::QUEUED);
+        if !matches!(seen.state, InstanceState::Ended(_)) {
+            replica.after = After::Start;
+        }
         replica.history.adopt(seen.incarnation);
         match &seen.state {
             InstanceState::Ended(_) => {

@@ -49,6 +49,7 @@ impl ReplicaSet {
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Requested;
+        replica.history.counts_on_start = false;
         replica.placement = placement;
         replica.gate = Gate::Backoff;
         replica.marks.set(Marks::REQUESTED);
@@ -74,7 +75,12 @@ impl ReplicaSet {
             let replica = self.replica_mut(id);
             replica.history.reset();
             replica.marks.clear(Marks::GAVE_UP);
-            let given_up = matches!(replica.after, After::Quarantine | After::Hold);
+            let given_up = match replica.phase {
+                Phase::Quarantined => true,
+                Phase::Waiting => replica.gate == Gate::Hold,
+                Phase::Stopping => matches!(replica.after, After::Quarantine | After::Hold),
+                _ => false,
+            };
             let in_window = replica.phase == Phase::Waiting && replica.gate == Gate::Window;
             if given_up || in_window {
                 self.start_soon(id, now);
@@ -92,7 +98,10 @@ impl ReplicaSet {
         for id in self.selected(selection) {
             let now = self.now;
             let replica = self.replica_mut(id);
-            let waits = replica.phase == Phase::Waiting && replica.kind != StartKind::First;
+            let waits = replica.phase == Phase::Waiting;
+            if replica.kind == StartKind::First {
+                continue;
+            }
             if waits || (replica.phase == Phase::Stopping && matches!(replica.after, After::Start | After::Hold)) {
                 let one = matches!(selection, Selection::Replica(_));
                 if self.replica(id).gate == Gate::Group {

@@ -39,6 +39,25 @@ impl ReplicaSet {
     }
 
     #[inline]
+    /// After a restore, perhaps under other probes: what the policy does not ask ends, what is missing begins. A probe
+    /// in flight that nobody answers any more is asked again when it is due.
+    pub(super) fn resume_probes(&mut self, id: ReplicaId) {
+        let (probes, now) = (self.policy.compiled().probes, self.now);
+        let (phase, was_ready) = (self.replica(id).phase, self.replica(id).phase == Phase::Ready);
+        let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
+        let Some(lines) = self.health.lines(id) else { return };
+        let started = probes.startup.is_none() || lines.startup.passed || was_ready;
+        for kind in KINDS {
+            let line = lines.line(kind);
+            let wanted = up && (kind == ProbeKind::Startup) != started;
+            match probe_of(&probes, kind).filter(|_| wanted) {
+                None => *line = Line { passed: kind == ProbeKind::Startup && started, ..Line::default() },
+                Some(_) if !line.next.is_never() => {}
+                probe => *line = Line { passed: was_ready, ..Line::begin(probe, now) },
+            }
+        }
+    }
+
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
         if let Some(lines) = self.health.lines(id) {
             *lines = Lines::default();
@@ -64,20 +83,22 @@ impl ReplicaSet {
         let probes = self.policy.compiled().probes;
         let now = self.now;
         for kind in KINDS {
-            let Some(probe) = probe_of(&probes, kind) else { continue };
             let Some(line) = self.health.lines(id).map(|lines| lines.line(kind)) else { return };
+            let Some(probe) = probe_of(&probes, kind) else {
+                line.next = Timestamp::MAX;
+                continue;
+            };
             if line.next > now {
                 continue;
             }
             // What was missed while nobody called is not made up for.
             let late = now.nanos_since(line.next);
             line.next = line.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
-            let asked = line.asked;
-            if let Some(unanswered) = asked.known() {
+            // No answer to the last one by now is no answer: contact is lost from then on, and it is asked again.
+            let unanswered = std::mem::replace(&mut line.asked, now);
+            if let Some(unanswered) = unanswered.known() {
                 self.lost(id, unanswered);
-                continue;
             }
-            line.asked = now;
             let incarnation = self.incarnation(id);
             let timeout = std::time::Duration::from_nanos(probe.timeout);
             self.command(Command::Probe(ProbeRequest { replica: id, incarnation, probe: kind, timeout }));
@@ -120,7 +141,6 @@ impl ReplicaSet {
                 if self.replica(id).phase != Phase::Unknown {
                     self.health.waiting.insert(id);
                     self.replica_mut(id).marks.set(Marks::UNHEALTHY);
-                    self.act_on_probes();
                 }
             }
         }
@@ -144,6 +164,10 @@ impl ReplicaSet {
             return;
         }
         let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
+        let places = most.saturating_sub(self.health.acted) as usize;
+        let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
+        let failing: Vec<ReplicaId> = self.health.waiting.iter().copied().filter(up).take(places).collect();
+        self.note_together(failing, &Outcome::failed(Cause::Unhealthy, self.now));
         while self.health.acted < most && !self.ending {
             let Some(id) = self.health.waiting.pop_first() else { return };
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);

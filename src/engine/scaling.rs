@@ -35,6 +35,7 @@ impl ReplicaSet {
 
     /// A slot that was removed is wanted again: all is new but the number of its next incarnation.
     fn revive(&mut self, id: ReplicaId) {
+        self.free_acted(id);
         let now = self.now;
         let replica = self.replica_mut(id);
         let kept = replica.marks.only(Marks::AWAITING).and(replica.marks.only(Marks::LOST));

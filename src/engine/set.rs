@@ -1,6 +1,6 @@
 //! Depth 2: the state machine of one set. No clock, no I/O: events in, outputs and one next deadline out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
@@ -78,6 +78,8 @@ pub struct ReplicaSet {
     pub(super) group_in_flight: u32,
     /// Since when contact with a replica is lost, and what it was.
     pub(super) lost: BTreeMap<ReplicaId, Lost>,
+    /// Of these, those whose time was up while the set was blind.
+    pub(super) overdue: BTreeSet<ReplicaId>,
     pub(super) health: super::health::Health,
     pub(super) outputs: VecDeque<Output>,
     /// Commands from before the first `handle_timeout`.
@@ -85,6 +87,8 @@ pub struct ReplicaSet {
     pub(super) shown: Option<StatusChange>,
     pub(super) tally: Tally,
     pub(super) batch: Vec<Event>,
+    /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
+    pub(super) noted: Vec<ReplicaId>,
 }
 
 /// Lost contact with one replica.
@@ -126,12 +130,14 @@ impl ReplicaSet {
             group: None,
             group_in_flight: 0,
             lost: BTreeMap::new(),
+            overdue: BTreeSet::new(),
             health: super::health::Health::default(),
             outputs: VecDeque::new(),
             withheld: Vec::new(),
             shown: None,
             tally: Tally::default(),
             batch: Vec::new(),
+            noted: Vec::new(),
         }
     }
 
@@ -270,7 +276,9 @@ impl ReplicaSet {
         loop {
             let replica = self.deadlines.earliest().filter(|(at, ..)| *at <= self.now);
             // The status may end the set, and then nothing that is due later happens.
-            let status = self.assess_at <= self.now && replica.is_none_or(|(at, ..)| self.assess_at < at);
+            let status = !self.assess_at.is_never()
+                && self.assess_at <= self.now
+                && replica.is_none_or(|(at, ..)| self.assess_at < at);
             if status {
                 let at = self.assess_at;
                 self.assess(at);
@@ -298,6 +306,8 @@ impl ReplicaSet {
         }
         self.assess(self.now);
         self.close_incident();
+        // What was noted and not judged went another way, such as into a group.
+        self.noted.clear();
         self.show_status();
     }
 

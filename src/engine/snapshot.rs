@@ -94,6 +94,7 @@ impl ReplicaSet {
             let ahead = taken_at.nanos_since(now);
             set.shift(|at| if at.is_never() { at } else { at.minus_nanos(ahead) });
         }
+        set.overdue = set.lost.iter().filter(|(_, lost)| lost.overdue).map(|(&id, _)| id).collect();
         set.rebuild(taken_at.min(now));
         set.carry_over(&layout);
         Ok(set)
@@ -149,6 +150,7 @@ impl ReplicaSet {
             if marks.has(Marks::QUEUED) {
                 self.enqueue(id);
             }
+            self.resume_probes(id);
             self.retime(id);
         }
         self.newly_queued.clear();
@@ -178,6 +180,9 @@ impl Snapshot {
         }
         if self.lost.iter().any(|(id, _)| id.index() >= count) {
             return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
+        }
+        if self.health.waiting.iter().any(|id| id.index() >= count) {
+            return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
         }
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {
             return Err(RestoreError::Damaged("a group restarts with a replica that it does not have"));

@@ -113,6 +113,7 @@ impl ReplicaSet {
         replica.due = now;
         replica.kills = 0;
         replica.marks.clear(Marks::BACKEND_READY);
+        replica.marks.clear(Marks::ENDING);
         replica.marks.clear(Marks::UNHEALTHY);
         replica.marks.set(Marks::IN_FLIGHT);
         self.census.in_flight += 1;

@@ -70,7 +70,7 @@ fn the_others_wait_for_the_startup_probe() {
     let health = HealthPolicy::new().startup(probe().failures(3)).readiness(probe()).liveness(probe());
     let mut bench = with(1, health);
     assert_eq!(bench.next(), Some((10, "probe")));
-    assert_eq!(Bench::commands(bench.tick(10)), [""; 0], "the first is not answered yet");
+    assert_eq!(Bench::commands(bench.tick(10)), ["probe replica 0 incarnation 1 startup"], "no answer: asked again");
     bench.tell(11, answer(0, 1, Startup, Success));
     assert_eq!(bench.status(), "pending (starting)");
     let commands = Bench::commands(bench.tick(11));
