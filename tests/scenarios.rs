@@ -17,6 +17,10 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
 fn scenarios() -> Vec<PathBuf> {
     let mut found = Vec::new();
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut found);
@@ -32,12 +36,11 @@ fn every_scenario_goes_as_expected() {
             assert!(!scenario.expectations().is_empty(), "{}: expects nothing", file.display());
             let run = scenario.run().map_err(|error| error.to_string())?;
             scenario.check(&run).map_err(|difference| {
-                let json = |value: &dyn erased::Json| value.json();
                 format!(
                     "expect[{}]\n  expected {}\n  happened {}",
                     difference.index,
                     json(&difference.expected),
-                    difference.nearest.as_ref().map_or_else(|| "nothing".to_owned(), |line| json(line)),
+                    difference.nearest.as_ref().map_or_else(|| "nothing".to_owned(), json),
                 )
             })
         });
@@ -53,21 +56,8 @@ fn the_same_scenario_gives_the_same_bytes_twice() {
     for file in scenarios() {
         let run = || {
             let scenario = read_scenario(&file).unwrap();
-            serde_json::to_string(scenario.run().unwrap().trace()).unwrap()
+            json(scenario.run().unwrap().trace())
         };
         assert_eq!(run(), run(), "{}", file.display());
-    }
-}
-
-mod erased {
-    /// What can be shown as JSON.
-    pub(crate) trait Json {
-        fn json(&self) -> String;
-    }
-
-    impl<T: serde::Serialize> Json for T {
-        fn json(&self) -> String {
-            serde_json::to_string(self).unwrap()
-        }
     }
 }

@@ -106,7 +106,7 @@ mod tests {
         let set = set(replicas);
         let status = SetStatus::of(&set);
         let views: Vec<_> = set.replicas().collect();
-        table(&status, &views, Timestamp::from_secs(65), size, "output in /tmp/x")
+        table(&status, &views, Timestamp::from_secs(65), size, "output in logs")
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
                 "       1  waiting                1         0  in 25s        error, exit code 137",
                 "       2  ready                  1         0  -             -",
                 "",
-                " Ctrl-C stops, twice at once; output in /tmp/x",
+                " Ctrl-C stops, twice at once; output in logs",
             ]
         );
     }

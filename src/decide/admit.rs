@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::census::Census;
 use super::ids::ReplicaId;
-use super::incident::{Incident, Stage};
-use super::judge::Surroundings;
+use super::incident::Stage;
 use super::set_history::SetHistory;
 use super::status::EndReason;
 use crate::policy::{BudgetEmpty, Policy};
@@ -25,6 +24,11 @@ impl DueStart {
     /// A first start: no gate but an incident and the owner's cap.
     pub fn first(replica: ReplicaId) -> Self {
         Self { replica, kind: StartKind::First }
+    }
+
+    /// A start that an operator asked for: no gate but the owner's cap.
+    pub fn requested(replica: ReplicaId) -> Self {
+        Self { replica, kind: StartKind::Requested }
     }
 
     /// A restart after a failure; `charged` as its decision said.
@@ -119,54 +123,7 @@ impl std::fmt::Display for Gate {
     }
 }
 
-/// What became of a start.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a start comes up, fails or is given up by an operator")]
-pub enum StartBecame {
-    /// The replica is ready, or has run for `correlated.within` without failing.
-    Up,
-    /// It failed; its decision says when to try again.
-    Failed {
-        /// When the next canary may be tried.
-        retry: Timestamp,
-    },
-    /// It was stopped or removed before it was either.
-    Gone,
-}
-
 impl Policy {
-    /// Notes that a replica failed, for incidents and for telling an isolated failure. Note all that failed at one
-    /// instant, then ask [`Policy::recognise_incident`], then judge the first. `previous` is when the same replica
-    /// failed before, if that is known.
-    pub fn note_failure(
-        &self,
-        set: &mut SetHistory,
-        replica: ReplicaId,
-        at: Timestamp,
-        previous: Option<Timestamp>,
-        now: Timestamp,
-    ) {
-        let compiled = self.compiled();
-        if compiled.watches_isolation {
-            set.lately.note(replica, at);
-        }
-        if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
-            set.recent.forget(now, correlated.within);
-            set.recent.note(replica, at, previous.filter(|&previous| now.nanos_since(previous) < correlated.within));
-        }
-    }
-
-    /// Whether the failures noted so far are one incident, recognised now: from then on restarts are held for a
-    /// canary. Distinct replicas count: the share of `correlated` rounded up, at least 2, 3 from 5 replicas on.
-    pub fn recognise_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
-        let Some(correlated) = self.compiled().correlated else { return false };
-        let recognised = !set.is_holding() && set.recent.replicas() >= correlated.threshold(census.desired());
-        if recognised {
-            set.incident = Some(Incident::new(now));
-        }
-        recognised
-    }
-
     /// May a start that is due go now?
     ///
     /// Depth 1 of embedding: a pure function of one row and of counts. Ask in the order of (due, replica); a start
@@ -215,8 +172,8 @@ impl Policy {
             }
         }
         // Every gate is asked before anything is taken, so that a start which waits has used up nothing.
-        let cap = compiled.max_concurrent_starts.filter(|_| restart);
-        let no_room = cap.is_some_and(|cap| census.starting >= cap.of_rounded_down(census.desired()).max(1));
+        let cap = self.max_concurrent_starts(census.desired()).filter(|_| restart);
+        let no_room = cap.is_some_and(|cap| census.starting >= cap);
         let capped = set.start_limit.is_some_and(|limit| census.in_flight >= limit);
         if let Some(budget) = compiled.budget.filter(|_| paid) {
             let mut bucket = set.bucket;
@@ -237,95 +194,5 @@ impl Policy {
             set.release(start.replica, paid);
         }
         Admission::Start
-    }
-
-    /// What the set knows at the moment a replica fails, for [`Policy::decide_in`]. `indispensable`: giving the
-    /// replica up would put `min_available` out of reach.
-    pub fn surroundings(
-        &self,
-        set: &SetHistory,
-        replica: ReplicaId,
-        at: Timestamp,
-        indispensable: bool,
-    ) -> Surroundings {
-        let incident = match set.incident {
-            Some(Incident { stage: Stage::Holding { level, canary, .. }, .. }) => {
-                Some(level.saturating_add(u32::from(canary == Some(replica))))
-            }
-            Some(_) | None => None,
-        };
-        let isolated = set.lately.isolated(replica, at, self.compiled().isolation);
-        Surroundings { isolated, indispensable, incident }
-    }
-
-    /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.
-    pub fn start_decided(&self, set: &mut SetHistory, replica: ReplicaId, became: StartBecame) {
-        let Some(incident) = &mut set.incident else { return };
-        match &mut incident.stage {
-            Stage::Holding { level, not_before, canary } => {
-                let was_canary = *canary == Some(replica);
-                if was_canary {
-                    *canary = None;
-                }
-                match became {
-                    // Any replica that comes up shows that the cause is gone.
-                    StartBecame::Up => incident.stage = Stage::RESUMING,
-                    StartBecame::Failed { retry } if was_canary => {
-                        *level = level.saturating_add(1);
-                        *not_before = retry;
-                    }
-                    StartBecame::Failed { .. } | StartBecame::Gone => {}
-                }
-            }
-            stage @ Stage::Resuming { .. } => stage.decided(),
-        }
-    }
-
-    /// How long a start of an incident must run without failing to count as up, in nanoseconds.
-    pub(crate) fn trial_time(&self) -> u64 {
-        self.compiled().isolation
-    }
-}
-
-impl SetHistory {
-    fn release(&mut self, replica: ReplicaId, paid: bool) {
-        let Some(incident) = &mut self.incident else { return };
-        incident.charged |= paid;
-        match &mut incident.stage {
-            Stage::Holding { canary, .. } => {
-                *canary = Some(replica);
-                incident.charged = true;
-            }
-            Stage::Resuming { to_release, undecided, .. } => {
-                *to_release = to_release.saturating_sub(1);
-                *undecided = undecided.saturating_add(1);
-            }
-        }
-    }
-
-    /// A member of the incident that was started before it was recognised serves as its canary.
-    pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
-        if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = &mut self.incident {
-            canary.get_or_insert(replica);
-        }
-    }
-
-    /// The incident is charged once: what its members took of the budget before it was recognised is given back.
-    pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
-        if let Some(budget) = policy.compiled().budget {
-            self.bucket.refund(budget, tokens);
-        }
-    }
-
-    /// The replicas whose failures the incident takes in.
-    pub(crate) fn take_members(&mut self) -> Vec<ReplicaId> {
-        self.recent.take_members()
-    }
-
-    /// The next canary may be tried at once.
-    pub(crate) fn hurry_canary(&mut self, now: Timestamp) {
-        if let Some(Incident { stage: Stage::Holding { not_before, .. }, .. }) = &mut self.incident {
-            *not_before = now.min(*not_before);
-        }
     }
 }

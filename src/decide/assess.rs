@@ -47,7 +47,7 @@ impl Policy {
     pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
         let compiled = self.compiled();
         let desired = census.desired();
-        let settled = desired.saturating_sub(census.completed).saturating_sub(census.joining);
+        let settled = census.settled();
         let need = compiled.need(settled);
 
         if set.end.is_none() {

@@ -53,6 +53,12 @@ impl Census {
             .saturating_add(self.fresh)
     }
 
+    /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.
+    #[inline]
+    pub(crate) const fn settled(&self) -> u32 {
+        self.desired().saturating_sub(self.completed).saturating_sub(self.joining)
+    }
+
     /// Replicas that are missing through no wish of an operator.
     #[inline]
     pub(crate) const fn lost(&self) -> u32 {

@@ -4,7 +4,7 @@
 //! contract: a stream never changes between releases.
 
 use crate::policy::Jitter;
-use crate::policy::ladder::{Pacing, share};
+use crate::policy::ladder::{Pacing, share, with_room_for};
 
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -44,8 +44,7 @@ pub(crate) fn delay(pacing: &Pacing, level: u32, previous: u64, draw: u64) -> u6
             between(base, previous.max(base).saturating_mul(3).max(base).min(pacing.cap), draw)
         }
         Jitter::Spread(percent) => {
-            let fits = (u128::from(pacing.cap) * 100 / (100 + u128::from(percent))) as u64;
-            let base = nominal.min(fits);
+            let base = nominal.min(with_room_for(pacing.cap, percent));
             between(base, base.saturating_add(share(base, percent)), draw)
         }
     };

@@ -4,6 +4,7 @@ mod admit;
 mod assess;
 mod budget;
 mod census;
+mod correlation;
 mod history;
 mod ids;
 mod incident;
@@ -17,10 +18,10 @@ mod streak;
 mod verdict;
 mod window;
 
-pub use admit::{Admission, DueStart, Gate, StartBecame, StartKind, Wait};
+pub use admit::{Admission, DueStart, Gate, StartKind, Wait};
 pub use assess::Assessment;
 pub use census::Census;
-
+pub use correlation::StartBecame;
 pub use history::History;
 pub use ids::{Incarnation, ReplicaId};
 pub use judge::Surroundings;

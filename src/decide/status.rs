@@ -25,6 +25,16 @@ pub enum Status {
 }
 
 impl Status {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Healthy,
+        Self::Degraded,
+        Self::Outage,
+        Self::Terminating,
+        Self::Terminated,
+        Self::Completed,
+    ];
+
     /// The word that traces and metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -277,9 +277,6 @@ impl fmt::Display for Decision {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ignored {
-    /// It is about an earlier incarnation.
-    #[error("news of an earlier incarnation")]
-    Stale,
     /// The incarnation is not live: its end has been told before, or it never began.
     #[error("its end has been told before")]
     Duplicate,

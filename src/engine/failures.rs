@@ -172,10 +172,9 @@ impl ReplicaSet {
         if !self.policy.compiled().keep_min_available {
             return false;
         }
-        let census = &self.census;
-        let settled = self.desired.saturating_sub(census.completed).saturating_sub(census.joining);
+        let settled = self.census.settled();
         let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
-        settled.saturating_sub(census.given_up).saturating_sub(counted) < self.policy.compiled().need(settled)
+        settled.saturating_sub(self.census.given_up).saturating_sub(counted) < self.policy.compiled().need(settled)
     }
 
     fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, still_live: bool) {

@@ -62,12 +62,12 @@ impl Line {
         Self { next, ..Self::default() }
     }
 
-    /// Takes an answer; whether it counts as passed or failed now, if that is news.
+    /// Takes an answer. Whether it counts as passed or failed, once there are enough equal ones in a row.
     pub(super) fn answer(&mut self, good: bool, probe: CompiledProbe) -> Option<bool> {
         self.run = if self.good == good { self.run.saturating_add(1) } else { 1 };
         self.good = good;
         let enough = self.run >= if good { probe.successes } else { probe.failures };
-        if enough { Some(good) } else { None }
+        enough.then_some(good)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::ProbeKind;
 use super::replica::Phase;
 use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason};
-use crate::policy::Placement;
+use crate::policy::{MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
 /// What [`ReplicaSet::poll_output`](crate::ReplicaSet::poll_output) hands out.
@@ -240,7 +240,7 @@ pub enum Refused {
     #[error("there is no replica {0}")]
     NoSuchReplica(ReplicaId),
     /// A set has at most 1 000 000 replicas.
-    #[error("{0} replicas are asked for; a set has at most 1000000")]
+    #[error("{0} replicas are asked for; a set has at most {MAX_REPLICAS}")]
     TooManyReplicas(u32),
 }
 

@@ -38,7 +38,6 @@ impl ReplicaSet {
         self.update_readiness(id, now);
     }
 
-    #[inline]
     /// After a restore, perhaps under other probes: what the policy does not ask ends, what is missing begins. A probe
     /// in flight that nobody answers any more is asked again when it is due.
     pub(super) fn resume_probes(&mut self, id: ReplicaId) {

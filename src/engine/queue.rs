@@ -27,7 +27,7 @@ impl Lane {
             StartKind::Restart { charged: true } => Self::Charged,
             StartKind::First => Self::First,
             StartKind::Requested => Self::Requested,
-            _ => Self::Uncharged,
+            StartKind::Restart { charged: false } => Self::Uncharged,
         }
     }
 }

@@ -41,7 +41,7 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub enum RestoreError {
     /// It was written by a release that writes them otherwise.
-    #[error("version {0} of the snapshot is not known to this release, which reads version 1")]
+    #[error("version {0} of the snapshot is not known to this release, which reads version {VERSION}")]
     Version(u8),
     /// It does not hold together.
     #[error("the snapshot is damaged: {0}")]

@@ -6,16 +6,6 @@ use super::output::IgnoredWhy;
 use crate::decide::{Census, Decision, Status, Verdict};
 use crate::time::Timestamp;
 
-const STATUSES: [Status; 7] = [
-    Status::Pending,
-    Status::Healthy,
-    Status::Degraded,
-    Status::Outage,
-    Status::Terminating,
-    Status::Terminated,
-    Status::Completed,
-];
-
 /// Counts since the set began.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -37,7 +27,6 @@ pub(crate) struct Tally {
     /// Time spent in each status until it was left last, in nanoseconds.
     time_in: [u64; 7],
     status: Status,
-    #[serde(default)]
     status_since: Timestamp,
     /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds.
     pub(crate) available_nanos: u128,
@@ -98,7 +87,7 @@ impl Tally {
 
     /// Time in each status as of now, in nanoseconds.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
-        let mut times = STATUSES.map(|status| (status, self.time_in[index(status)]));
+        let mut times = Status::ALL.map(|status| (status, self.time_in[index(status)]));
         let current = &mut times[index(self.status)].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));
         times
@@ -115,5 +104,5 @@ impl Tally {
 }
 
 fn index(status: Status) -> usize {
-    STATUSES.iter().position(|known| *known == status).unwrap_or(0)
+    Status::ALL.iter().position(|known| *known == status).unwrap_or(0)
 }

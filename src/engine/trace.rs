@@ -140,16 +140,12 @@ fn millis(at: Timestamp, start: Timestamp) -> u64 {
 
 impl TraceLine {
     fn new(kind: TraceKind, at: Timestamp, start: Timestamp) -> Self {
-        Self { kind, fields: Self::head(kind, at, start) }
-    }
-
-    fn head(kind: TraceKind, at: Timestamp, start: Timestamp) -> Vec<(&'static str, TraceValue)> {
         let mut fields = Vec::with_capacity(match kind {
             TraceKind::Verdict => 14,
             _ => 6,
         });
         fields.extend([("at_ms", millis(at, start).into()), ("kind", kind.as_str().into())]);
-        fields
+        Self { kind, fields }
     }
 
     fn with(mut self, key: &'static str, value: impl Into<TraceValue>) -> Self {

@@ -145,6 +145,11 @@ impl Pacing {
     }
 }
 
+/// The longest delay that fits under a cap with so many percent on top of it.
+pub(crate) fn with_room_for(cap: u64, percent: u8) -> u64 {
+    (u128::from(cap) * 100 / (100 + u128::from(percent))) as u64
+}
+
 /// So many percent of a delay.
 pub(crate) fn share(delay: u64, percent: u8) -> u64 {
     (u128::from(delay) * u128::from(percent) / 100) as u64

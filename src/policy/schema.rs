@@ -1,5 +1,8 @@
 //! The JSON Schema of the document, made of the table of keys.
 
+use std::ops::RangeInclusive;
+
+use super::range;
 use super::read::Value;
 use super::read::keys::{Block, DOCUMENT, Key, Kind};
 
@@ -50,7 +53,7 @@ fn described(key: &Key) -> Value {
 fn kind(what: &Kind) -> Value {
     match what {
         Kind::Duration | Kind::Positive => pattern(DURATION),
-        Kind::Count(range) => integer((*range.start()).into(), (*range.end()).into()),
+        Kind::Count(range) => range_of(range),
         Kind::Quantity => any_of(vec![integer(0, u32::MAX.into()), pattern(PERCENT)]),
         Kind::Percentage => pattern(PERCENT),
         Kind::Flag => map(vec![("type", text("boolean"))]),
@@ -58,9 +61,9 @@ fn kind(what: &Kind) -> Value {
         Kind::Factor => {
             map(vec![("type", text("number")), ("minimum", Value::Float(1.01)), ("maximum", Value::Int(100))])
         }
-        Kind::Port => any_of(vec![integer(1, 65_535), map(vec![("type", text("string"))])]),
+        Kind::Port => any_of(vec![range_of(&range::PORT), map(vec![("type", text("string"))])]),
         Kind::ExitCode => any_of(vec![integer(i32::MIN.into(), i32::MAX.into()), pattern(RANGE)]),
-        Kind::Status => any_of(vec![integer(100, 599), pattern(RANGE)]),
+        Kind::Status => any_of(vec![range_of(&range::STATUS), pattern(RANGE)]),
         Kind::Signal => any_of(vec![integer(1, 64), map(vec![("type", text("string"))])]),
         Kind::Words(words) => map(vec![("enum", Value::Seq(words.iter().map(|word| text(word)).collect()))]),
         Kind::Headers => {
@@ -78,6 +81,10 @@ fn kind(what: &Kind) -> Value {
 
 fn any_of(schemas: Vec<Value>) -> Value {
     map(vec![("anyOf", Value::Seq(schemas))])
+}
+
+fn range_of(range: &RangeInclusive<u32>) -> Value {
+    integer((*range.start()).into(), (*range.end()).into())
 }
 
 fn integer(least: i64, most: i64) -> Value {

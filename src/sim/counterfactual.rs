@@ -73,8 +73,8 @@ impl Recording {
             simulation.timeline.extend(events.iter().filter_map(asked).map(|act| (at, act)));
         }
         simulation.lives = Some(self.lives()?);
-        let run = simulation.run_until(Timestamp::ZERO + self.ended().since(began))?;
-        let assumed = run.assumed.clone();
+        let mut run = simulation.run_until(Timestamp::ZERO + self.ended().since(began))?;
+        let assumed = std::mem::take(&mut run.assumed);
         Ok(Counterfactual { run, assumed })
     }
 

@@ -16,7 +16,7 @@ pub enum RecordingError {
     #[error("the first line does not say how it began: this is no recording, or its beginning is cut off")]
     NoBeginning,
     /// It was written by a release that writes them otherwise.
-    #[error("version {0} of the recording is not known to this release, which reads version 1")]
+    #[error("version {0} of the recording is not known to this release, which reads version {RECORDING_VERSION}")]
     Version(u8),
     /// It begins again in the middle.
     #[error("line {0} begins another recording; replay one at a time")]

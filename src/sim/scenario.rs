@@ -220,11 +220,8 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
         }
         (false, true, false) => Behaviour::start_fails(fields.read(walk, "start_fails", cause)?),
         (false, false, true) => {
-            let kinds = [
-                ("startup", ProbeKind::Startup),
-                ("readiness", ProbeKind::Readiness),
-                ("liveness", ProbeKind::Liveness),
-            ];
+            let kinds =
+                [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness].map(|kind| (kind.as_str(), kind));
             let kind = fields.read(walk, "probe", |walk, value| walk.word(value, &kinds, &[]));
             if fields.require(walk, "fails", "true", Walk::flag) == Some(false) {
                 walk.field("fails", |walk| {

@@ -26,16 +26,6 @@ use super::notices::Happening;
 use crate::decide::{Status, Verdict};
 use crate::engine::{Command, IncidentNotice, Notice};
 
-const STATUSES: [Status; 7] = [
-    Status::Pending,
-    Status::Healthy,
-    Status::Degraded,
-    Status::Outage,
-    Status::Terminating,
-    Status::Terminated,
-    Status::Completed,
-];
-
 fn label(set: &Arc<str>) -> metrics::SharedString {
     set.clone().into()
 }
@@ -88,7 +78,7 @@ pub(super) fn show(set: &Arc<str>, status: &SetStatus) {
     gauge!("uphold_replicas_available", "set" => label(set)).set(f64::from(status.available));
     let since = status.since.as_millis() as f64 / 1000.0;
     gauge!("uphold_status_since_seconds", "set" => label(set)).set(since);
-    for known in STATUSES {
+    for known in Status::ALL {
         let is = f64::from(u8::from(known == status.status));
         gauge!("uphold_status", "set" => label(set), "status" => known.as_str()).set(is);
     }

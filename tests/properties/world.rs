@@ -75,7 +75,6 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => proptest::option::of(0..4u32).prop_map(Step::LimitStarts),
         8 => Just(Step::Obey),
         1 => replica.prop_map(Step::Observe),
-        (1) => Just(Step::Wait),
     ];
     // A set that is terminated early shows little: at most one step in a run terminates it.
     (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, 0..most)).prop_map(|(mut steps, end)| {

@@ -146,7 +146,7 @@ mod tests {
     fn a_spec_reads_back_as_it_was_written() {
         let specs = [
             ProcessSpec::new("true"),
-            ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000).cwd("/tmp"),
+            ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000).cwd("work"),
             ProcessSpec::new("echo a; echo b").shell(true).env("A", "b").output(ProcessOutput::Null),
             ProcessSpec::new("a").output(ProcessOutput::File("x-{replica}.log".into())),
         ];

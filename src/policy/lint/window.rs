@@ -1,6 +1,6 @@
 //! Whether a window limit can ever be reached.
 
-use super::super::ladder::{FOREVER, Pacing};
+use super::super::ladder::{FOREVER, Pacing, with_room_for};
 use super::super::retry::Jitter;
 
 /// Beyond so many restarts only the shortest delay is looked at: exact enough, and the exact way is quadratic.
@@ -15,7 +15,7 @@ pub(super) fn least(pacing: &Pacing, level: u32) -> u64 {
         Jitter::Full => 0,
         Jitter::Decorrelated => pacing.interval.min(pacing.cap),
         // At the cap the base is lowered so that the spread fits.
-        Jitter::Spread(percent) => nominal.min((u128::from(pacing.cap) * 100 / (100 + u128::from(percent))) as u64),
+        Jitter::Spread(percent) => nominal.min(with_room_for(pacing.cap, percent)),
     }
 }
 

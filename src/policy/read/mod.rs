@@ -57,7 +57,7 @@ impl Policy {
         let mut walk = Walk::new();
         let policy = Self::read_part(&mut walk, value);
         walk.finish()?;
-        policy.ok_or_else(|| PolicyError::new(Vec::new(), 1))
+        policy.ok_or_else(PolicyError::unspecified)
     }
 
     /// Reads a policy that is a part of another document. `None` if anything was wrong with it, and was reported.
