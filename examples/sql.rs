@@ -34,7 +34,8 @@ impl Database {
         let count = |state| self.replica.values().filter(|row| row.state == state).count() as u32;
         Census {
             available: count("ready"),
-            failed: count("waiting") + count("restarting"),
+            completed: count("completed"),
+            failed: count("waiting") + count("restarting") + count("ended"),
             given_up: count("given-up"),
             fresh: count("starting"),
             live: count("ready") + count("starting") + count("restarting"),
@@ -94,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// A replica ended: judge it from its own row, and write what is decided into it.
 fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
-    database.with(id, |row, history| {
+    let ends = database.with(id, |row, history| {
         let decision = policy.decide(history, outcome)?;
         println!("replica {id} {decision}");
         row.charged = decision.charged;
@@ -103,10 +104,16 @@ fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) ->
             Verdict::Restart(_) | Verdict::Hold(_) => "waiting",
             Verdict::Degrade(_) => "given-up",
             Verdict::Complete => "completed",
-            Verdict::Terminate => "terminating",
+            Verdict::Terminate => "ended",
         };
-        Ok::<_, uphold::Ignored>(())
+        Ok::<_, uphold::Ignored>(decision.ends())
     })??;
+    if let Some(reason) = ends {
+        // UPDATE set ...; every live replica is told to stop.
+        let mut set: SetHistory = serde_json::from_str(&database.set)?;
+        set.terminate(reason, outcome.at());
+        database.set = serde_json::to_string(&set)?;
+    }
     Ok(())
 }
 

@@ -72,7 +72,7 @@ impl Policy {
             Some(_) | None => None,
         };
         let isolated = set.lately.isolated(replica, at, self.compiled().isolation);
-        Surroundings { isolated, indispensable, incident }
+        Surroundings { isolated, indispensable, incident, joins_group: false }
     }
 
     /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.

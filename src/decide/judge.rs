@@ -27,11 +27,14 @@ pub struct Surroundings {
     /// An incident holds restarts back: the failure is part of it, uncharged. The number is how many of its
     /// canaries have failed, by which the delay grows.
     pub incident: Option<u32>,
+    /// Another failure of this instant has its group restarted, and this replica is part of that: a restart joins it,
+    /// uncharged.
+    pub joins_group: bool,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { isolated: true, indispensable: false, incident: None }
+        Self { isolated: true, indispensable: false, incident: None, joins_group: false }
     }
 }
 
@@ -239,6 +242,11 @@ impl Case<'_> {
         self.surroundings.incident.is_some() && attempts_over.is_some()
     }
 
+    /// Whether a restart counts for this replica, rather than for the set or for the group that it joins.
+    fn counts(&self) -> bool {
+        self.surroundings.incident.is_none() && !self.surroundings.joins_group
+    }
+
     /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
     fn matching_rule(&self, history: &History) -> Option<u16> {
         let rules = &self.policy.compiled().rules;
@@ -261,7 +269,7 @@ impl Case<'_> {
         let at = self.outcome.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
         let limited = self.surroundings.incident.is_none() && (charge || place != 0);
-        let charged = charge && self.surroundings.incident.is_none();
+        let charged = charge && self.counts();
         let mut room = at;
         let mut waits = false;
         if limited {
@@ -287,12 +295,14 @@ impl Case<'_> {
         let delay = delay.max(room.nanos_since(at));
         let reason = if waits {
             DecisionReason::Window
+        } else if self.surroundings.joins_group {
+            DecisionReason::Group
         } else if self.surroundings.incident.is_some() {
             DecisionReason::Incident
         } else {
             why
         };
-        if limited {
+        if limited && self.counts() {
             streak.charged = streak.charged.saturating_add(1);
             streak.stage_charged = streak.stage_charged.saturating_add(1);
             streak.first = streak.first.min(at);
@@ -307,7 +317,7 @@ impl Case<'_> {
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
-    /// delay grows for the set as a whole.
+    /// delay grows for the set as a whole; and a group takes one step together.
     fn next_delay(&self, ladder: &Ladder, streak: &mut Streak, draw: u64) -> (u64, DecisionReason) {
         let stage = ladder.stage(streak.stage);
         let first = !streak.begun && streak.failures == 0;
@@ -326,7 +336,7 @@ impl Case<'_> {
             (jitter::delay(&stage.pacing, level, streak.previous, draw), DecisionReason::Retry)
         };
         let delay = delay.max(self.floor);
-        if self.surroundings.incident.is_none() {
+        if self.counts() {
             if reason != DecisionReason::Immediate {
                 streak.level = streak.level.saturating_add(1);
                 streak.previous = delay;

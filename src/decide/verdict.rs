@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::status::EndReason;
 use crate::policy::{Cause, Exit, MatchedRule, Placement, Scope};
 use crate::time::Timestamp;
 
@@ -110,6 +111,18 @@ impl Decision {
     /// From the end of the incarnation to the next start, where that has a time; else zero.
     pub fn delay(&self) -> Duration {
         self.verdict.due().map_or(Duration::ZERO, |due| due.since(self.ended_at))
+    }
+
+    /// Why the set is terminated, if that is the verdict: what [`SetHistory::terminate`] is told.
+    ///
+    /// [`SetHistory::terminate`]: crate::SetHistory::terminate
+    pub fn ends(&self) -> Option<EndReason> {
+        match (self.verdict, self.reason) {
+            (Verdict::Terminate, DecisionReason::FailFast) => Some(EndReason::FailFast),
+            (Verdict::Terminate, DecisionReason::Exhausted) => Some(EndReason::Exhausted),
+            (Verdict::Terminate, _) => Some(EndReason::Rule),
+            _ => None,
+        }
     }
 }
 

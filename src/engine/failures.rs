@@ -5,8 +5,8 @@ use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use crate::decide::{
-    Decision, DecisionReason, Degrade, DueStart, EndReason, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame,
-    StartKind, Verdict,
+    Decision, DecisionReason, Degrade, DueStart, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame, StartKind,
+    Verdict,
 };
 use crate::policy::{Cause, OnSuccess, Scope};
 use crate::time::Timestamp;
@@ -153,7 +153,9 @@ impl ReplicaSet {
     pub(super) fn fail(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let incarnation = self.incarnation(id);
         let indispensable = self.is_indispensable(id);
-        let surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
+        let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
+        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
+        self.replica_mut(id).marks.clear(Marks::ENDING);
         let history = &mut self.replicas[id.index()].history;
         let Ok(decision) = self.policy.decide_in(history, outcome, surroundings) else {
             self.ignore(id, incarnation, IgnoredWhy::Duplicate);
@@ -164,7 +166,7 @@ impl ReplicaSet {
         }
         self.tally.judged(&decision, decision.reason != DecisionReason::Success);
         self.decided(id, StartBecame::Failed { retry: decision.verdict.due().unwrap_or(self.now) });
-        self.carry_out(id, decision, still_live);
+        self.carry_out(id, decision, surroundings.joins_group, still_live);
     }
 
     /// Giving this replica up would put `min_available` out of reach.
@@ -177,7 +179,8 @@ impl ReplicaSet {
         settled.saturating_sub(self.census.given_up).saturating_sub(counted) < self.policy.compiled().need(settled)
     }
 
-    fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, still_live: bool) {
+    /// `joins`: a restart joins the group that an earlier failure of this instant has formed.
+    fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, joins: bool, still_live: bool) {
         let incarnation = self.incarnation(id);
         let by_limit = decision.used_up.is_some();
         let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
@@ -200,7 +203,7 @@ impl ReplicaSet {
                 if decision.reason == DecisionReason::Window {
                     replica.gate = Gate::Window;
                 }
-                if restart.scope != Scope::Replica {
+                if restart.scope != Scope::Replica || joins {
                     let from = if restart.scope == Scope::All { ReplicaId(0) } else { id };
                     due = self.plan_group(from, due);
                     decision.verdict = Verdict::Restart(Restart { due, ..restart });
@@ -218,28 +221,19 @@ impl ReplicaSet {
         if matches!(after, After::Hold | After::Quarantine) && (by_limit || attempts_rule) {
             replica.marks.set(Marks::GAVE_UP);
         }
-        let reason = decision.reason;
+        let ends = decision.ends();
         self.notice(Notice::Verdict(Judged { replica: id, incarnation, decision }));
-        if matches!(verdict, Verdict::Terminate) {
-            if still_live {
-                self.stop(id, After::Remove)
-            } else {
-                self.enter(id, After::Remove)
-            }
-            self.end(match reason {
-                DecisionReason::FailFast => EndReason::FailFast,
-                DecisionReason::Exhausted => EndReason::Exhausted,
-                _ => EndReason::Rule,
-            });
-            return;
-        }
         if still_live {
             self.stop(id, after)
         } else {
             self.enter(id, after)
         }
+        if let Some(reason) = ends {
+            self.end(reason);
+        }
         if let Some(from) = stops {
-            self.form_group(id, from, due, still_live);
+            let leader = self.group.filter(|_| joins).map_or(id, |group| group.leader);
+            self.form_group(leader, from, due);
         }
     }
 

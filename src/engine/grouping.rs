@@ -32,13 +32,14 @@ impl ReplicaSet {
         }
     }
 
-    /// Makes the group: stops its members in reverse order. `stopping`: the leader itself has to stop first.
-    pub(super) fn form_group(&mut self, leader: ReplicaId, from: ReplicaId, due: Timestamp, stopping: bool) {
+    /// Makes the group, or one of more members of it: stops them in reverse order. Those whose end was told in the same
+    /// batch are judged in their turn.
+    pub(super) fn form_group(&mut self, leader: ReplicaId, from: ReplicaId, due: Timestamp) {
         let from = self.group.map_or(from, |group| from.min(group.from));
-        self.group = Some(Group { leader, from, stopping: u32::from(stopping), is_due: false });
+        self.group = Some(Group { leader, from, stopping: 0, is_due: false });
         for index in (from.0..self.desired).rev() {
             let id = ReplicaId(index);
-            if !self.joins(self.replica(id)) {
+            if !self.joins(self.replica(id)) || self.replica(id).marks.has(Marks::ENDING) {
                 continue;
             }
             let up = self.replica(id).phase.is_up();
@@ -68,9 +69,14 @@ impl ReplicaSet {
 
     fn is_member(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
-        self.group.is_some_and(|group| id >= group.from)
+        self.is_in_group(id)
             && (replica.waits_for_group()
                 || (replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group))
+    }
+
+    /// Whether the group that waits to restart includes this replica's slot.
+    pub(super) fn is_in_group(&self, id: ReplicaId) -> bool {
+        self.group.is_some_and(|group| id >= group.from)
     }
 
     pub(super) fn leads_group(&self, id: ReplicaId) -> bool {

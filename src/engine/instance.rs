@@ -139,7 +139,6 @@ impl ReplicaSet {
 
     fn ended(&mut self, ended: Ended, start_failed: bool) {
         let id = ended.replica;
-        self.replica_mut(id).marks.clear(Marks::ENDING);
         let mut outcome = ended.outcome;
         // Not in the future, nor before the news that came before it.
         outcome.at = outcome.at.min(self.now).max(self.replica(id).since.min(self.now));
@@ -152,7 +151,6 @@ impl ReplicaSet {
     }
 
     fn stopped(&mut self, news: News) {
-        self.replica_mut(news.replica).marks.clear(Marks::ENDING);
         if self.replica(news.replica).phase == Phase::Stopping {
             self.finish_stop(news.replica);
         } else {
@@ -164,6 +162,7 @@ impl ReplicaSet {
 
     pub(super) fn finish_stop(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
+        replica.marks.clear(Marks::ENDING);
         replica.history.gone(&self.policy, self.now);
         let after = replica.after;
         self.forget_lost(id);

@@ -148,6 +148,8 @@ impl ReplicaSet {
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.marks.clear(Marks::QUEUED);
+        // What ended was the one before.
+        replica.marks.clear(Marks::ENDING);
         if !matches!(seen.state, InstanceState::Ended(_)) {
             replica.after = After::Start;
         }

@@ -61,9 +61,55 @@ fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
     let mut bench = scoped(3, Scope::All);
     let lines = bench.tell_all(60, [Event::exited(2, 1, 1), Event::exited(0, 1, 1)]);
     assert_eq!(Bench::commands(lines.clone()), ["stop replica 1 incarnation 1"], "the dead are not told to stop");
-    assert_eq!(lines.iter().filter(|line| line.contains("restart in")).count(), 1);
+    assert_eq!(
+        lines[0],
+        "replica 0 incarnation 1 ended with exit code 1; restart in 30s with the whole set (attempt 1)"
+    );
+    let joins = "(attempt 1, joins the restart of its group, not charged)";
+    assert!(lines.iter().any(|line| line.starts_with("replica 2") && line.ends_with(joins)), "{lines:?}");
     bench.tell(61, Event::stopped(1, 1));
     assert_eq!(Bench::commands(bench.tick(90)).len(), 3);
+}
+
+#[test]
+fn each_failure_of_an_instant_is_judged_whichever_of_them_has_the_lower_number() {
+    // dstack/E9: an interruption that is retried, and an error beside it that ends the set.
+    let retry = RetryPolicy::every(secs(30)).on_events(crate::policy::OnEvents::new().interruption());
+    let policy = Policy::builder().replicas(3).retry(retry).failure(FailurePolicy::new().scope(Scope::All));
+    let policy = policy.build().unwrap();
+    for (interrupted, crashed) in [(0, 2), (2, 0)] {
+        let mut bench = Bench::ready(policy.clone());
+        let interruption = Event::failed(interrupted, 1, crate::Cause::Interruption);
+        bench.tell_all(60, [interruption, Event::exited(crashed, 1, 1)]);
+        assert_eq!(bench.status(), "terminating (fail-fast)");
+    }
+}
+
+#[test]
+fn one_that_is_given_up_at_the_instant_of_its_group_stays_down() {
+    use crate::policy::{Rule, RuleAction};
+    let failure = FailurePolicy::new().scope(Scope::All).rule(Rule::new(RuleAction::Degrade).exit_code(2));
+    for (crashed, given_up) in [(0, 2), (2, 0)] {
+        let mut bench = Bench::ready(retrying(3, 30).failure(failure.clone()).build().unwrap());
+        bench.tell_all(60, [Event::exited(crashed, 1, 1), Event::exited(given_up, 1, 2)]);
+        bench.tell(61, Event::stopped(1, 1));
+        assert_eq!(bench.set.census().given_up, 1);
+        assert_eq!(Bench::commands(bench.tick(90)).len(), 2);
+    }
+}
+
+#[test]
+fn a_group_restarts_at_the_latest_time_of_those_that_failed_at_one_instant() {
+    use crate::policy::{Rule, RuleAction};
+    let later = Rule::new(RuleAction::Retry).exit_code(2).retry(RetryPolicy::every(secs(50)));
+    let failure = FailurePolicy::new().scope(Scope::All).rule(later);
+    for (soon, late) in [(0, 2), (2, 0)] {
+        let mut bench = Bench::ready(retrying(3, 30).failure(failure.clone()).build().unwrap());
+        bench.tell_all(60, [Event::exited(soon, 1, 1), Event::exited(late, 1, 2)]);
+        bench.tell(61, Event::stopped(1, 1));
+        assert_eq!(Bench::commands(bench.tick(109)), [""; 0]);
+        assert_eq!(Bench::commands(bench.tick(110)).len(), 3);
+    }
 }
 
 #[test]
