@@ -417,6 +417,10 @@ impl ReplicaSet {
                     kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
                 };
                 offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
+                let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
+                if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
+                    offer(replica.due, DeadlineReason::StartDue);
+                }
             }
             Phase::Completed | Phase::Removed => {}
         }

@@ -11,7 +11,11 @@ use crate::time::Timestamp;
 impl ReplicaSet {
     /// Its time has come: it takes its turn among the starts that are due.
     pub(super) fn start_due(&mut self, id: ReplicaId) {
-        if self.group_is_due(id) {
+        if self.replica(id).phase == Phase::Stopping {
+            // It is told once, and goes on when its end is confirmed.
+            self.replica_mut(id).gate = Gate::Stop;
+            self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
+        } else if self.group_is_due(id) {
             self.enqueue(id);
         }
         self.retime(id);

@@ -69,6 +69,18 @@ fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() 
 }
 
 #[test]
+fn a_restart_that_is_due_before_its_stop_is_confirmed_waits_for_that_and_says_so_once() {
+    let policy = retrying(1, 5).start_timeout(secs(60)).stop_grace(secs(20)).build().unwrap();
+    let mut bench = Bench::new(policy);
+    bench.tick(0);
+    bench.tick(60);
+    assert_eq!(bench.next(), Some((65, "start-due")));
+    assert_eq!(bench.tick(65), ["replica 0 waits: stop"]);
+    assert_eq!(bench.next(), Some((80, "kill")));
+    assert_eq!(Bench::commands(bench.tell(70, Event::stopped(0, 1))), ["start replica 0 incarnation 2"]);
+}
+
+#[test]
 fn a_failed_start_is_never_repeated_at_once() {
     let mut bench = Bench::new(retrying(1, 0).build().unwrap());
     bench.tick(0);
