@@ -62,6 +62,13 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
     let replayed: Vec<_> = run.verdicts_of(1).map(|(_, decision)| decision.to_string()).collect();
     assert_eq!(replayed, verdicts);
     assert!(verdicts[3].contains("given up"), "{verdicts:?}");
+    // The figures of a replay are as full as those of a simulation.
+    let figures = run.figures();
+    assert_eq!((figures.starts, run.restarts_of(1)), (6, 3));
+    assert!(figures.most_starts_at_once >= 1);
+    let known: Duration = figures.time_in.values().sum();
+    assert_eq!(known, run.until().since(uphold::Timestamp::ZERO));
+    assert!(figures.time_in.contains_key(&Status::Degraded));
     std::fs::remove_dir_all(folder).unwrap();
 }
 

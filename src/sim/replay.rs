@@ -1,10 +1,9 @@
 //! A recording, replayed: under the policy it was made with, it gives the same verdicts.
 
-use super::run::{Figures, Run};
-use super::trace::Trace;
+use super::collect::Collector;
+use super::run::Run;
 use crate::engine::{
-    Command, Notice, Output, RECORDING_VERSION, RecordedLine, RecordedStep, RecordingHeader, ReplicaSet, RestoreError,
-    Told, TraceLine,
+    Command, Output, RECORDING_VERSION, RecordedLine, RecordedStep, RecordingHeader, ReplicaSet, RestoreError, Told,
 };
 use crate::time::Timestamp;
 
@@ -85,39 +84,22 @@ impl Recording {
     /// The state it goes on from does not hold together.
     pub fn replay(&self) -> Result<Run, RecordingError> {
         let mut set = self.replaying()?;
-        let mut trace = Trace::default();
-        let mut statuses = Vec::new();
-        let mut verdicts = Vec::new();
-        let mut figures = Figures::default();
         let began = self.header.began;
+        let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
-            let since = Timestamp::ZERO + step.at.since(began);
             if let Told::Events(events) = &step.told {
-                figures.events += events.len() as u64;
-                events.iter().for_each(|event| trace.add(TraceLine::of_event(event, step.at, began)));
+                collector.told(events, step.at);
             }
             step.tell(&mut set);
+            collector.settled(&set);
             while let Some(output) = set.poll_output() {
-                match &output {
-                    Output::Notice(Notice::Status(change)) => {
-                        trace.status(*change);
-                        statuses.push((since, *change));
-                    }
-                    Output::Notice(Notice::Verdict(judged)) => {
-                        verdicts.push((since, judged.replica, judged.decision.clone()));
-                    }
-                    Output::Command(_) | Output::Notice(_) => {}
-                }
-                if !matches!(output, Output::Notice(Notice::Status(_))) {
-                    trace.add_some(TraceLine::of_output(&output, step.at, began));
-                }
+                collector.output(&output, step.at);
                 if let Output::Command(Command::Start(start)) = output {
-                    figures.started(start.replica.0, start.incarnation.0);
+                    collector.figures.started(start.replica.0, start.incarnation.0);
                 }
             }
-            trace.end_instant(since);
+            collector.end_instant(step.at);
         }
-        let until = Timestamp::ZERO + self.ended().since(began);
-        Ok(Run { trace, statuses, verdicts, figures, set, until, assumed: Vec::new() })
+        Ok(collector.finish(set, self.ended(), Vec::new()))
     }
 }

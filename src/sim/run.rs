@@ -34,7 +34,7 @@ pub struct Figures {
     pub starts: u64,
     /// Restarts commanded, by replica; replicas without one are left out.
     pub restarts: BTreeMap<u32, u64>,
-    /// Time spent in each status.
+    /// Time spent in each status; those that lasted no time are left out.
     pub time_in: BTreeMap<Status, Duration>,
     /// The most starts that were under way at once.
     pub most_starts_at_once: u32,
@@ -104,14 +104,9 @@ impl Run {
         Ok(after.checked_sub(1).map(|last| self.statuses[last].1))
     }
 
-    /// The time in which the status was this, as far as it is known: from the statuses that were kept, or the figures.
+    /// The time in which the status was this.
     pub fn time_in(&self, status: Status) -> Duration {
-        if self.statuses.is_empty() {
-            return self.figures.time_in.get(&status).copied().unwrap_or_default();
-        }
-        let ends = self.statuses.iter().skip(1).map(|(at, _)| *at).chain([self.until]);
-        let spans = self.statuses.iter().zip(ends).filter(|((_, change), _)| change.status == status);
-        spans.map(|((from, _), to)| to.since(*from)).sum()
+        self.figures.time_in.get(&status).copied().unwrap_or_default()
     }
 
     /// The share of time in which the status was this, in parts per million.

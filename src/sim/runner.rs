@@ -4,18 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
+use super::collect::Collector;
 use super::counterfactual::{Life, Lives};
 use super::error::SimError;
-use super::run::{Figures, Run};
+use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::Act;
-use super::trace::Trace;
 use super::world::{Behaviour, What, World};
-use crate::decide::{Incarnation, Outcome, ReplicaId, Status};
-use crate::engine::{
-    Command, Ended, Event, News, Notice, Output, Phase, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, StatusChange,
-    TraceLine,
-};
+use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::engine::{Command, Ended, Event, News, Output, Phase, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
 use crate::policy::{Exit, MAX_REPLICAS};
 use crate::time::{Timestamp, nanos};
 
@@ -40,14 +37,9 @@ pub(super) struct Runner {
     instances: Vec<Instance>,
     now: Timestamp,
     until: Timestamp,
-    keep: bool,
     lives: Option<Lives>,
     assumed: Vec<(Timestamp, ReplicaId)>,
-    trace: Trace,
-    statuses: Vec<(Timestamp, StatusChange)>,
-    verdicts: Vec<(Timestamp, ReplicaId, crate::decide::Decision)>,
-    figures: Figures,
-    status: (Status, Timestamp),
+    collector: Collector,
     events: Vec<Event>,
 }
 
@@ -99,7 +91,7 @@ impl Runner {
         let instances = vec![Instance::default(); policy.replicas() as usize];
         let set = ReplicaSet::new(policy, seed, Timestamp::ZERO);
         Ok(Self {
-            status: (set.status(), Timestamp::ZERO),
+            collector: Collector::new(&set, Timestamp::ZERO, keep),
             set,
             world,
             behaviours,
@@ -110,13 +102,8 @@ impl Runner {
             instances,
             now: Timestamp::ZERO,
             until,
-            keep,
             lives,
             assumed: Vec::new(),
-            trace: Trace::default(),
-            statuses: Vec::new(),
-            verdicts: Vec::new(),
-            figures: Figures::default(),
             events: Vec::new(),
         })
     }
@@ -126,19 +113,9 @@ impl Runner {
             self.now = at.max(self.now);
             self.instant()?;
         }
-        self.now = self.until;
-        self.count_time(self.status.0);
         let restarts = (0u32..).zip(&self.instances).map(|(replica, instance)| (replica, instance.restarts));
-        self.figures.restarts = restarts.filter(|(_, restarts)| *restarts > 0).collect();
-        Ok(Run {
-            trace: self.trace,
-            statuses: self.statuses,
-            verdicts: self.verdicts,
-            figures: self.figures,
-            set: self.set,
-            until: self.until,
-            assumed: self.assumed,
-        })
+        self.collector.figures.restarts = restarts.filter(|(_, restarts)| *restarts > 0).collect();
+        Ok(self.collector.finish(self.set, self.until, self.assumed))
     }
 
     fn next(&self) -> Option<Timestamp> {
@@ -157,7 +134,7 @@ impl Runner {
             if round >= MOST_ROUNDS {
                 return Err(SimError::Livelock { at_ms: self.now.as_millis(), rounds: MOST_ROUNDS });
             }
-            if self.trace.len() > MOST_LINES {
+            if self.collector.trace.len() > MOST_LINES {
                 return Err(SimError::TooLong { at_ms: self.now.as_millis(), lines: MOST_LINES });
             }
             // What is due precedes what arrives.
@@ -172,18 +149,11 @@ impl Runner {
                 }
                 continue;
             }
-            self.figures.events += self.events.len() as u64;
-            if self.keep {
-                for event in &self.events {
-                    self.trace.add(TraceLine::of_event(event, self.now, Timestamp::ZERO));
-                }
-            }
+            self.collector.told(&self.events, self.now);
             self.set.handle_all(self.now, self.events.drain(..));
             self.obey();
         }
-        if self.keep {
-            self.trace.end_instant(self.now);
-        }
+        self.collector.end_instant(self.now);
         Ok(())
     }
 
@@ -354,31 +324,12 @@ impl Runner {
 
     /// Takes the set's outputs: the world obeys its commands.
     fn obey(&mut self) {
-        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(self.set.census().in_flight);
+        self.collector.settled(&self.set);
         while let Some(output) = self.set.poll_output() {
-            if self.keep {
-                self.note(&output);
+            self.collector.output(&output, self.now);
+            if let Output::Command(command) = output {
+                self.carry_out(command);
             }
-            match output {
-                Output::Command(command) => self.carry_out(command),
-                Output::Notice(Notice::Status(change)) => self.count_time(change.status),
-                Output::Notice(Notice::Verdict(judged)) if self.keep => {
-                    self.verdicts.push((self.now, judged.replica, judged.decision));
-                }
-                Output::Notice(_) => {}
-            }
-        }
-    }
-
-    fn note(&mut self, output: &Output) {
-        if let Output::Notice(Notice::Status(change)) = output {
-            self.trace.status(*change);
-            match self.statuses.last_mut() {
-                Some((at, last)) if *at == self.now => *last = *change,
-                _ => self.statuses.push((self.now, *change)),
-            }
-        } else if let Some(line) = TraceLine::of_output(output, self.now, Timestamp::ZERO) {
-            self.trace.add(line);
         }
     }
 
@@ -386,7 +337,7 @@ impl Runner {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(_) => {
-                self.figures.starts += 1;
+                self.collector.figures.starts += 1;
                 let instance = self.instance(replica);
                 instance.live = Some(incarnation);
                 instance.restarts += u64::from(incarnation.0 > 1);
@@ -437,23 +388,6 @@ impl Runner {
         if let Some((ran, _)) = life.end {
             self.schedule(life.start.unwrap_or_default().saturating_add(ran), replica, incarnation, Does::Die);
         }
-    }
-
-    /// Counts the time in the status that ends now.
-    fn count_time(&mut self, next: Status) {
-        let (status, since) = self.status;
-        if status == next && self.now < self.until {
-            return;
-        }
-        let lasted = self.now.since(since);
-        *self.figures.time_in.entry(status).or_default() += lasted;
-        if status == Status::Outage {
-            self.figures.longest_outage = self.figures.longest_outage.max(lasted);
-        }
-        if next == Status::Outage && status != Status::Outage {
-            self.figures.outages += 1;
-        }
-        self.status = (next, self.now);
     }
 }
 

@@ -1,0 +1,105 @@
+//! What a run keeps of all that a set is told and hands out: trace, statuses, verdicts, figures.
+
+use super::run::{Figures, Run};
+use super::trace::Trace;
+use crate::decide::{Decision, ReplicaId, Status};
+use crate::engine::{Event, Notice, Output, ReplicaSet, StatusChange, TraceLine};
+use crate::time::Timestamp;
+
+/// What a run keeps. Times count from its start.
+pub(super) struct Collector {
+    start: Timestamp,
+    /// Only figures are kept otherwise.
+    keep: bool,
+    pub(super) trace: Trace,
+    statuses: Vec<(Timestamp, StatusChange)>,
+    verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
+    pub(super) figures: Figures,
+    /// The status that the set has, and since when.
+    status: (Status, Timestamp),
+}
+
+impl Collector {
+    pub(super) fn new(set: &ReplicaSet, start: Timestamp, keep: bool) -> Self {
+        Self {
+            start,
+            keep,
+            trace: Trace::default(),
+            statuses: Vec::new(),
+            verdicts: Vec::new(),
+            figures: Figures::default(),
+            status: (set.status(), Timestamp::ZERO),
+        }
+    }
+
+    fn since_start(&self, at: Timestamp) -> Timestamp {
+        Timestamp::ZERO + at.since(self.start)
+    }
+
+    /// The set is told these, at `at`.
+    pub(super) fn told(&mut self, events: &[Event], at: Timestamp) {
+        self.figures.events += events.len() as u64;
+        if self.keep {
+            events.iter().for_each(|event| self.trace.add(TraceLine::of_event(event, at, self.start)));
+        }
+    }
+
+    /// The set has been told something, and its outputs are about to be drained.
+    pub(super) fn settled(&mut self, set: &ReplicaSet) {
+        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(set.census().in_flight);
+    }
+
+    /// The set hands this out.
+    pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
+        match output {
+            Output::Notice(Notice::Status(change)) => self.changed(*change, self.since_start(at)),
+            Output::Notice(Notice::Verdict(judged)) if self.keep => {
+                self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
+                self.trace.add_some(TraceLine::of_output(output, at, self.start));
+            }
+            _ if self.keep => self.trace.add_some(TraceLine::of_output(output, at, self.start)),
+            Output::Command(_) | Output::Notice(_) => {}
+        }
+    }
+
+    fn changed(&mut self, change: StatusChange, at: Timestamp) {
+        if self.status.0 != change.status {
+            self.count_time(at);
+            self.figures.outages += u64::from(change.status == Status::Outage);
+            self.status = (change.status, at);
+        }
+        if self.keep {
+            self.trace.status(change);
+            match self.statuses.last_mut() {
+                Some((last, kept)) if *last == at => *kept = change,
+                _ => self.statuses.push((at, change)),
+            }
+        }
+    }
+
+    /// Counts the time that the present status has lasted.
+    fn count_time(&mut self, at: Timestamp) {
+        let (status, since) = self.status;
+        let lasted = at.since(since);
+        if !lasted.is_zero() {
+            *self.figures.time_in.entry(status).or_default() += lasted;
+        }
+        if status == Status::Outage {
+            self.figures.longest_outage = self.figures.longest_outage.max(lasted);
+        }
+    }
+
+    pub(super) fn end_instant(&mut self, at: Timestamp) {
+        if self.keep {
+            self.trace.end_instant(self.since_start(at));
+        }
+    }
+
+    /// The run ends at `at`.
+    pub(super) fn finish(mut self, set: ReplicaSet, at: Timestamp, assumed: Vec<(Timestamp, ReplicaId)>) -> Run {
+        let until = self.since_start(at);
+        self.count_time(until);
+        let Self { trace, statuses, verdicts, figures, .. } = self;
+        Run { trace, statuses, verdicts, figures, set, until, assumed }
+    }
+}
