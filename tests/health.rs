@@ -2,20 +2,14 @@
 #![cfg(unix)]
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::{
-    Cause, Check, Handle, HealthPolicy, HttpCheck, Incarnation, Policy, Probe, RetryPolicy, SetStatus, Status,
-    StatusReason, Supervisor,
+    Cause, Check, Handle, HealthPolicy, HttpCheck, Policy, Probe, RetryPolicy, SetStatus, Status, StatusReason,
+    Supervisor,
 };
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use uphold_tests::{PATIENCE, gone, millis};
 
 /// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends
 /// headers without end.
@@ -41,7 +35,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Three servers; `first_port` keeps the tests apart.
+    /// Three servers that serve.
     async fn new(name: &str, health: HealthPolicy) -> Self {
         let folder = std::env::temp_dir().join(format!("uphold-health-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -135,20 +129,17 @@ async fn a_replica_that_answers_500_to_readiness_is_not_ready_and_not_restarted(
 
 #[tokio::test]
 async fn a_replica_that_answers_500_to_liveness_is_restarted() {
-    let health = alive();
-    Bench::new("liveness", health).await.restarts_replica_1("sick").await;
+    Bench::new("liveness", alive()).await.restarts_replica_1("sick").await;
 }
 
 #[tokio::test]
 async fn a_replica_that_accepts_and_never_answers_is_restarted() {
-    let health = alive();
-    Bench::new("mute", health).await.restarts_replica_1("mute").await;
+    Bench::new("mute", alive()).await.restarts_replica_1("mute").await;
 }
 
 #[tokio::test]
 async fn a_replica_that_sends_headers_without_end_is_restarted() {
-    let health = alive();
-    Bench::new("chatty", health).await.restarts_replica_1("chatty").await;
+    Bench::new("chatty", alive()).await.restarts_replica_1("chatty").await;
 }
 
 #[tokio::test]
@@ -181,16 +172,9 @@ async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
     };
     let pids = timeout(PATIENCE, children).await.expect("the probe runs");
     bench.clear("hang", 1);
-    let lives = |pid: i32| {
-        std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
-    };
-    let gone = async {
-        while pids.iter().any(|&pid| lives(pid)) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, gone).await.expect("they are killed");
+    for pid in pids {
+        gone(pid).await;
+    }
     bench.shutdown().await;
 }
 
@@ -211,6 +195,6 @@ async fn a_server_that_is_stopped_is_not_ready_and_comes_back_with_its_incarnati
     wait(&mut bench.handle, "it is not ready", |status| status.available == 2).await;
     signal("-CONT");
     wait(&mut bench.handle, "it is back", |status| status.available == 3).await;
-    assert_eq!(bench.incarnations().await[1], Incarnation(1).0);
+    assert_eq!(bench.incarnations().await[1], 1);
     bench.shutdown().await;
 }

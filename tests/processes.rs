@@ -13,13 +13,7 @@ use uphold::{
     Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason, Supervisor, Timestamp,
     Verdict,
 };
-
-/// Nothing here takes longer than this, on a machine however slow.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn millis(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
+use uphold_tests::{PATIENCE, gone, lives, millis};
 
 fn shell(script: &str) -> ProcessSpec {
     ProcessSpec::new(script).shell(true).output(ProcessOutput::Null)
@@ -109,22 +103,6 @@ impl Bench {
         assert_eq!((last.status, last.reason), (Status::Terminated, StatusReason::Requested));
         let _ = std::fs::remove_dir_all(&self.folder);
     }
-}
-
-fn lives(pid: i32) -> bool {
-    // A process that is dead and not reaped yet does not live.
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
-}
-
-/// Waits until a process that was killed is gone.
-async fn gone(pid: i32) {
-    let dies = async {
-        while lives(pid) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, dies).await.expect("it is gone");
 }
 
 fn kill(pid: i32, signal: &str) {

@@ -1,4 +1,4 @@
-//! The `simulate` example as a person uses it: exit codes, and what it says of bad input.
+//! Simulations as people write them, in code and as files: what is told of bad input, and how long and large they may be.
 
 use uphold::sim::Scenario;
 use uphold::sim::{Behaviour, SimError, Simulation, World, crash, fail, lost, scale};

@@ -55,23 +55,19 @@ impl Ready {
     /// the next failure before the outputs of the last are read.
     #[inline(never)]
     pub fn fail(&mut self, count: usize) -> usize {
-        let slots = &self.slots[self.cursor..];
-        let slots = &slots[..count.min(slots.len()).min(BATCH)];
-        let mut twist = 0;
-        for slot in slots {
-            let replica = slot.replica ^ twist;
-            self.now = self.now + self.setup.step;
-            let set = &mut self.sets[slot.set as usize];
-            set.handle(self.now, Event::exited(replica, slot.incarnation, 137));
-            twist = judged(set) ^ slot.replica;
-        }
-        assert_eq!(twist, 0, "every failure is judged");
-        slots.len()
+        self.fail_each(count, |_| ())
     }
 
     /// [`fail`](Self::fail), asking for the next deadline after each.
     #[inline(never)]
     pub fn fail_and_ask(&mut self, count: usize) -> usize {
+        self.fail_each(count, |set| {
+            std::hint::black_box(set.next_deadline());
+        })
+    }
+
+    #[inline(always)]
+    fn fail_each(&mut self, count: usize, then: impl Fn(&ReplicaSet)) -> usize {
         let slots = &self.slots[self.cursor..];
         let slots = &slots[..count.min(slots.len()).min(BATCH)];
         let mut twist = 0;
@@ -81,7 +77,7 @@ impl Ready {
             let set = &mut self.sets[slot.set as usize];
             set.handle(self.now, Event::exited(replica, slot.incarnation, 137));
             twist = judged(set) ^ slot.replica;
-            std::hint::black_box(set.next_deadline());
+            then(set);
         }
         assert_eq!(twist, 0, "every failure is judged");
         slots.len()

@@ -134,6 +134,7 @@ impl ReplicaSet {
                     replica.kind = StartKind::Restart { charged: false };
                     replica.after = After::Start;
                     self.recount(id);
+                    self.retime(id);
                 }
                 // Restarted before the incident was recognised, and not up yet: it serves as the canary.
                 Phase::Starting | Phase::Running if !replica.marks.has(Marks::ENDING) => {

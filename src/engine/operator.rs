@@ -67,6 +67,7 @@ impl ReplicaSet {
             }
         }
         self.replica_mut(id).due = now;
+        self.retime(id);
     }
 
     pub(super) fn reset(&mut self, selection: &Selection) {
@@ -130,6 +131,7 @@ impl ReplicaSet {
         if replica.phase == Phase::Stopping {
             replica.after = After::Start;
             self.recount(id);
+            self.retime(id);
         } else {
             self.enter(id, After::Start);
         }

@@ -69,5 +69,6 @@ impl ReplicaSet {
         }
         self.leave_group(id);
         self.recount(id);
+        self.retime(id);
     }
 }

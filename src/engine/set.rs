@@ -354,6 +354,7 @@ impl ReplicaSet {
                 Phase::Stopping => {
                     self.replica_mut(id).after = After::Remove;
                     self.recount(id);
+                    self.retime(id);
                 }
                 Phase::Waiting | Phase::Quarantined => self.enter(id, After::Remove),
                 _ => {}

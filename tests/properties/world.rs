@@ -96,6 +96,8 @@ pub(crate) struct World {
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
     pub(crate) limited: Option<u32>,
+    /// Restarts that were under way before the last step.
+    pub(crate) starting_before: u32,
 }
 
 impl World {
@@ -109,6 +111,7 @@ impl World {
             ended: None,
             violations: Vec::new(),
             limited: None,
+            starting_before: 0,
         };
         world.wake();
         world
@@ -188,6 +191,7 @@ impl World {
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
+        self.starting_before = self.set.census().starting;
         match *step {
             Step::Wait => {
                 if let Some(next) = self.set.next_deadline() {
