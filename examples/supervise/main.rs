@@ -13,7 +13,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::{
     Command, FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor,
@@ -133,6 +133,9 @@ async fn main() -> ExitCode {
             }
         }
     }
+    // Before anything runs: who asks early to stop leaves no children behind.
+    let signals =
+        signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
     let (handle, notices) = match supervisor.spawn_with_notices() {
         Ok(spawned) => spawned,
         Err(error) => {
@@ -141,7 +144,10 @@ async fn main() -> ExitCode {
         }
     };
     let shown = tokio::spawn(show(handle.clone(), notices, arguments.show, below));
-    stop_on_signals(handle.clone());
+    match signals {
+        Ok((interrupt, terminate)) => stop_on_signals(handle.clone(), interrupt, terminate),
+        Err(error) => eprintln!("{error}: Ctrl-C ends this program and leaves its children running"),
+    }
     let mut waiting = handle;
     let last = waiting.wait().await;
     drop(waiting);
@@ -154,13 +160,8 @@ async fn main() -> ExitCode {
 }
 
 /// The first SIGINT or SIGTERM stops gracefully, the second at once.
-fn stop_on_signals(handle: Handle) {
+fn stop_on_signals(handle: Handle, mut interrupt: Signal, mut terminate: Signal) {
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
-            eprintln!("signals cannot be heard: Ctrl-C ends this program and leaves its children running");
-            return;
-        };
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
