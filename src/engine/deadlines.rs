@@ -3,28 +3,33 @@
 //! Each replica has at most one deadline, so nothing stale is ever kept, and moving a deadline costs a few
 //! comparisons however many replicas there are.
 
-use super::deadline::DeadlineReason;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 const NOWHERE: u32 = u32::MAX;
 
-/// Deadlines by replica. Equal deadlines come in the order of their replicas.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Deadlines {
-    heap: Vec<Entry>,
+/// Deadlines by replica, each with why. Equal deadlines come in the order of their replicas.
+#[derive(Clone, Debug)]
+pub(crate) struct Deadlines<Why> {
+    heap: Vec<Entry<Why>>,
     /// Where each replica stands in the heap.
     places: Vec<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Entry {
+struct Entry<Why> {
     at: Timestamp,
     replica: ReplicaId,
-    why: DeadlineReason,
+    why: Why,
 }
 
-impl Deadlines {
+impl<Why> Default for Deadlines<Why> {
+    fn default() -> Self {
+        Self { heap: Vec::new(), places: Vec::new() }
+    }
+}
+
+impl<Why: Copy + Ord> Deadlines<Why> {
     /// Makes room for replicas up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         if self.places.len() < count {
@@ -35,12 +40,12 @@ impl Deadlines {
 
     /// The earliest deadline, whose it is and why.
     #[inline]
-    pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId, DeadlineReason)> {
+    pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId, Why)> {
         self.heap.first().map(|entry| (entry.at, entry.replica, entry.why))
     }
 
     /// Everybody whose deadline is the earliest there is. Costs a few comparisons for each.
-    pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId, DeadlineReason)) {
+    pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId, Why)) {
         let Some(earliest) = self.heap.first().map(|entry| entry.at) else { return };
         // A heap has equal deadlines at its top, in one piece.
         let mut places = vec![0];
@@ -54,7 +59,7 @@ impl Deadlines {
 
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline]
-    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: DeadlineReason) {
+    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
         let place = self.places[replica.index()];
         if place == NOWHERE {
             if !at.is_never() {
@@ -112,7 +117,7 @@ impl Deadlines {
     }
 
     #[inline]
-    fn put(&mut self, place: usize, entry: Entry) {
+    fn put(&mut self, place: usize, entry: Entry<Why>) {
         self.heap[place] = entry;
         self.places[entry.replica.index()] = place as u32;
     }
@@ -132,7 +137,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let replica = ((state >> 33) % 50) as u32;
             let at = if state >> 60 == 0 { Timestamp::MAX } else { Timestamp::from_nanos((state >> 40) % 100) };
-            deadlines.set(ReplicaId(replica), at, DeadlineReason::StartDue);
+            deadlines.set(ReplicaId(replica), at, ());
             model[replica as usize] = at;
             let expected = model.iter().copied().zip(0..).filter(|(at, _)| !at.is_never()).min();
             let earliest = deadlines.earliest().map(|(at, id, _)| (at, id));

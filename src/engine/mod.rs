@@ -2,7 +2,7 @@
 
 mod counting;
 mod deadline;
-mod deadlines;
+pub(crate) mod deadlines;
 mod event;
 mod failures;
 mod group;

@@ -61,7 +61,7 @@ pub struct ReplicaSet {
     pub(super) ending: bool,
     pub(super) desired: u32,
     pub(super) replicas: Vec<Replica>,
-    pub(super) deadlines: Deadlines,
+    pub(super) deadlines: Deadlines<DeadlineReason>,
     pub(super) set: SetHistory,
     pub(super) census: Census,
     pub(super) queue: Queue,

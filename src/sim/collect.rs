@@ -3,7 +3,7 @@
 use super::run::{Figures, Run};
 use super::trace::Trace;
 use crate::decide::{Decision, ReplicaId, Status};
-use crate::engine::{Event, Notice, Output, ReplicaSet, StatusChange, TraceLine};
+use crate::engine::{Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
 /// What a run keeps. Times count from its start.
@@ -14,6 +14,7 @@ pub(super) struct Collector {
     pub(super) trace: Trace,
     statuses: Vec<(Timestamp, StatusChange)>,
     verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
+    phases: Vec<(Timestamp, ReplicaChange)>,
     pub(super) figures: Figures,
     /// The status that the set has, and since when.
     status: (Status, Timestamp),
@@ -27,6 +28,7 @@ impl Collector {
             trace: Trace::default(),
             statuses: Vec::new(),
             verdicts: Vec::new(),
+            phases: Vec::new(),
             figures: Figures::default(),
             status: (set.status(), Timestamp::ZERO),
         }
@@ -57,6 +59,7 @@ impl Collector {
                 self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
                 self.trace.add_some(TraceLine::of_output(output, at, self.start));
             }
+            Output::Notice(Notice::Replica(change)) if self.keep => self.phases.push((self.since_start(at), *change)),
             _ if self.keep => self.trace.add_some(TraceLine::of_output(output, at, self.start)),
             Output::Command(_) | Output::Notice(_) => {}
         }
@@ -96,10 +99,10 @@ impl Collector {
     }
 
     /// The run ends at `at`.
-    pub(super) fn finish(mut self, set: ReplicaSet, at: Timestamp, assumed: Vec<(Timestamp, ReplicaId)>) -> Run {
+    pub(super) fn finish(mut self, set: ReplicaSet, at: Timestamp) -> Run {
         let until = self.since_start(at);
         self.count_time(until);
-        let Self { trace, statuses, verdicts, figures, .. } = self;
-        Run { trace, statuses, verdicts, figures, set, until, assumed }
+        let Self { trace, statuses, verdicts, phases, figures, .. } = self;
+        Run { trace, statuses, verdicts, phases, figures, set, until }
     }
 }

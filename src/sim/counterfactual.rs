@@ -7,29 +7,43 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::environment::{Environment, Life};
 use super::error::SimError;
 use super::replay::{Recording, RecordingError};
 use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::Act;
-use crate::decide::{Outcome, ReplicaId};
+use crate::decide::ReplicaId;
 use crate::engine::{Command, Event, Output, Phase, RecordedStep, ReplicaSet, Start, Told};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// The recorded life of one start.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Life {
-    /// From the command until it ran; `None`: it never did.
-    pub(super) start: Option<Duration>,
-    /// From when it ran until it could serve; `None`: it never could.
-    pub(super) ready: Option<Duration>,
-    /// From when it ran (or was commanded, if it never did) until it ended by itself, and how; `None`: it did not.
-    pub(super) end: Option<(Duration, Outcome)>,
+/// The recorded lives, by replica and number of the start, from 1.
+type Lives = BTreeMap<(ReplicaId, u64), Life>;
+
+/// Recorded lives, lived again.
+struct Recorded {
+    lives: Lives,
+    /// Starts that never happened, with the time from which on nothing is known of them.
+    assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
-/// The recorded lives, by replica and number of the start, from 1.
-pub(super) type Lives = BTreeMap<(ReplicaId, u64), Life>;
+impl Environment for Recorded {
+    /// Where none is recorded, it comes up as the last one did and runs on.
+    fn life(&mut self, start: &Start, at: Timestamp, _under_way: u32) -> Life {
+        let (replica, incarnation) = (start.replica, start.incarnation.0);
+        if let Some(life) = self.lives.get(&(replica, incarnation)) {
+            return life.clone();
+        }
+        self.assumed.push((at, replica));
+        let earlier = self.lives.range((replica, 0)..(replica, incarnation));
+        let came_up = earlier.rev().map(|(_, life)| life).find(|life| life.start.is_some());
+        match came_up {
+            Some(life) => Life { end: None, ..life.clone() },
+            None => Life::new(Duration::ZERO),
+        }
+    }
+}
 
 /// What another policy would have done.
 #[derive(Clone, Debug)]
@@ -72,10 +86,9 @@ impl Recording {
             let at = Timestamp::ZERO + step.at.since(began);
             simulation.timeline.extend(events.iter().filter_map(asked).map(|act| (at, act)));
         }
-        simulation.lives = Some(self.lives()?);
-        let mut run = simulation.run_until(Timestamp::ZERO + self.ended().since(began))?;
-        let assumed = std::mem::take(&mut run.assumed);
-        Ok(Counterfactual { run, assumed })
+        let mut recorded = Recorded { lives: self.lives()?, assumed: Vec::new() };
+        let run = simulation.run_in(&mut recorded, Timestamp::ZERO + self.ended().since(began))?;
+        Ok(Counterfactual { run, assumed: recorded.assumed })
     }
 
     /// The lives of all starts that were commanded.
@@ -90,7 +103,7 @@ impl Recording {
                     let Some((replica, incarnation)) = event.instance() else { continue };
                     let key = (replica, incarnation.0);
                     let Some(&start) = commanded.get(&key) else { continue };
-                    let life = lives.entry(key).or_default();
+                    let life = lives.entry(key).or_insert_with(Life::silent);
                     match event {
                         Event::Started(_) | Event::Ready(_) => {
                             let running = *ran.entry(key).or_insert(step.at);
@@ -112,7 +125,7 @@ impl Recording {
             }
             step_into(&mut set, step, |start, at| {
                 commanded.insert((start.replica, start.incarnation.0), at);
-                lives.entry((start.replica, start.incarnation.0)).or_default();
+                lives.entry((start.replica, start.incarnation.0)).or_insert_with(Life::silent);
             });
         }
         Ok(lives)

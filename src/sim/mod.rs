@@ -17,8 +17,10 @@
 
 mod collect;
 mod counterfactual;
+mod environment;
 mod error;
 mod expect;
+mod instances;
 mod replay;
 mod run;
 mod runner;
@@ -32,6 +34,7 @@ mod trace;
 mod world;
 
 pub use counterfactual::{Counterfactual, CounterfactualError};
+pub use environment::{Environment, Life};
 pub use error::SimError;
 pub use expect::{Difference, Expectation};
 pub use replay::{Recording, RecordingError};

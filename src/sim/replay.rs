@@ -100,6 +100,6 @@ impl Recording {
             }
             collector.end_instant(step.at);
         }
-        Ok(collector.finish(set, self.ended(), Vec::new()))
+        Ok(collector.finish(set, self.ended()))
     }
 }

@@ -7,7 +7,7 @@ use super::error::SimError;
 use super::time::SimTime;
 use super::trace::Trace;
 use crate::decide::{Decision, ReplicaId, Status, StatusReason};
-use crate::engine::{ReplicaSet, StatusChange};
+use crate::engine::{ReplicaChange, ReplicaSet, StatusChange};
 use crate::time::Timestamp;
 
 /// What came of a simulation.
@@ -17,11 +17,10 @@ pub struct Run {
     /// The status at the end of each instant in which it changed.
     pub(super) statuses: Vec<(Timestamp, StatusChange)>,
     pub(super) verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
+    pub(super) phases: Vec<(Timestamp, ReplicaChange)>,
     pub(super) figures: Figures,
     pub(super) set: ReplicaSet,
     pub(super) until: Timestamp,
-    /// Starts whose lives a recording does not tell.
-    pub(super) assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
 /// The figures of a run. They cost the same however long it is.
@@ -132,6 +131,22 @@ impl Run {
     /// How often any replica was started again.
     pub fn restarts(&self) -> u64 {
         self.figures.restarts.values().sum()
+    }
+
+    /// The status at the end of each instant at which it, its reason, or the number of available or desired replicas
+    /// changed; empty if it was not asked for.
+    pub fn statuses(&self) -> &[(Timestamp, StatusChange)] {
+        &self.statuses
+    }
+
+    /// Every change of a replica's phase, in order; empty if it was not asked for.
+    pub fn phases(&self) -> &[(Timestamp, ReplicaChange)] {
+        &self.phases
+    }
+
+    /// Everything that was decided, in order; empty if it was not asked for.
+    pub fn verdicts(&self) -> &[(Timestamp, ReplicaId, Decision)] {
+        &self.verdicts
     }
 
     /// What was decided of a replica, and when.

@@ -1,12 +1,12 @@
 //! A simulation, put together in code.
 
-use super::counterfactual::Lives;
+use super::environment::Environment;
 use super::error::SimError;
 use super::run::Run;
 use super::runner::Runner;
 use super::time::SimTime;
 use super::timeline::{Act, Action};
-use super::world::{Behaviour, World};
+use super::world::{Behaviour, Scripted, World};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -18,12 +18,10 @@ use crate::time::Timestamp;
 pub struct Simulation {
     pub(super) policy: Policy,
     pub(super) seed: u64,
-    pub(super) world: World,
+    world: World,
     pub(super) behaviours: Vec<Behaviour>,
     pub(super) timeline: Vec<(Timestamp, Act)>,
     pub(super) keep: bool,
-    /// Recorded lives to live again, in place of the world and the behaviours.
-    pub(super) lives: Option<Lives>,
     mistake: Option<SimError>,
 }
 
@@ -37,7 +35,6 @@ impl Simulation {
             behaviours: Vec::new(),
             timeline: Vec::new(),
             keep: true,
-            lives: None,
             mistake: None,
         }
     }
@@ -82,11 +79,22 @@ impl Simulation {
     /// # Errors
     /// A time is not one, something happens after the end or to a replica that the set never has, or things go on
     /// for ever within one instant.
-    pub fn run_until(self, until: impl SimTime) -> Result<Run, SimError> {
+    pub fn run_until(mut self, until: impl SimTime) -> Result<Run, SimError> {
+        let behaviours = std::mem::take(&mut self.behaviours);
+        let mut scripted = Scripted { world: self.world, behaviours };
+        self.run_in(&mut scripted, until)
+    }
+
+    /// Runs in surroundings of your own, in place of the world and the behaviours, until this time, included. What
+    /// the timeline holds happens as well.
+    ///
+    /// # Errors
+    /// As for [`run_until`](Self::run_until).
+    pub fn run_in<E: Environment>(self, environment: &mut E, until: impl SimTime) -> Result<Run, SimError> {
         let until = until.timestamp()?;
-        if let Some(mistake) = self.mistake {
-            return Err(mistake);
+        match self.mistake {
+            Some(mistake) => Err(mistake),
+            None => Runner::new(self, environment, until)?.run(),
         }
-        Runner::new(self, until)?.run()
     }
 }

@@ -96,3 +96,16 @@ fn a_difference_shows_what_stands_around_it_however_crowded_its_instant() {
     assert!(difference.around.len() <= 13);
     assert!(difference.around.iter().any(|line| Some(line) == difference.nearest.as_ref()));
 }
+
+#[test]
+fn what_ended_out_of_sight_is_told_when_it_is_found() {
+    let scenario = scenario(
+        r#""behaviour": [{"replica": 1, "runs": "2m", "exit": 1, "times": 1}],
+           "timeline": [{"at": "1m", "replica": 1, "lost": true}, {"at": "3m", "replica": 1, "found": true}],
+           "expect": [{"at": "2m", "event": "exited", "absent": true}, {"at": "3m", "event": "exited", "replica": 1},
+                      {"at": "3m30s", "start": 1}]"#,
+    );
+    let scenario = scenario.unwrap();
+    let run = scenario.run().unwrap();
+    assert_eq!(scenario.check(&run), Ok(()));
+}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::engine::ProbeKind;
+use super::environment::{Environment, Life};
+use super::runner::exited;
+use crate::engine::{ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
@@ -39,10 +41,54 @@ impl World {
     }
 }
 
+/// A world in which replicas behave as it is written down.
+pub(super) struct Scripted {
+    pub(super) world: World,
+    /// Of several that apply, the first does.
+    pub(super) behaviours: Vec<Behaviour>,
+}
+
+impl Scripted {
+    fn applying(&self, replica: u32, incarnation: u64, at: Timestamp) -> impl Iterator<Item = &What> {
+        let applying = self.behaviours.iter().filter(move |one| one.applies(replica, incarnation, at));
+        applying.map(|one| &one.what)
+    }
+}
+
+impl Environment for Scripted {
+    fn life(&mut self, start: &Start, at: Timestamp, _under_way: u32) -> Life {
+        let (replica, incarnation) = (start.replica.0, start.incarnation.0);
+        let World { start: starts_in, ready, .. } = self.world;
+        for what in self.applying(replica, incarnation, at) {
+            if let What::StartFails(cause) = what {
+                return Life::fails_to_start(starts_in, cause.clone());
+            }
+        }
+        let life = Life::new(starts_in).ready(ready);
+        let runs_at = at + starts_in;
+        for what in self.applying(replica, incarnation, runs_at) {
+            if let What::Runs { runs, exit } = what {
+                return life.ends(*runs, exited(*exit, Timestamp::ZERO));
+            }
+        }
+        life
+    }
+
+    fn stops_in(&mut self, _stop: &Stop, _at: Timestamp) -> Duration {
+        self.world.stop
+    }
+
+    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+        let fails = What::ProbeFails(probe.probe);
+        let mut applying = self.applying(probe.replica.0, probe.incarnation.0, at);
+        if applying.any(|what| *what == fails) { ProbeResult::Failure } else { ProbeResult::Success }
+    }
+}
+
 /// What replicas do by themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Behaviour {
-    pub(super) what: What,
+    what: What,
     pub(super) replica: Option<u32>,
     pub(super) times: Option<u64>,
     pub(super) from: Timestamp,
@@ -50,7 +96,7 @@ pub struct Behaviour {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum What {
+enum What {
     Runs { runs: Duration, exit: Exit },
     StartFails(Cause),
     ProbeFails(ProbeKind),
@@ -101,7 +147,7 @@ impl Behaviour {
     }
 
     /// Whether it applies to an incarnation of a replica at a time.
-    pub(super) fn applies(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
+    fn applies(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
         self.replica.is_none_or(|ours| ours == replica)
             && self.times.is_none_or(|times| incarnation <= times)
             && self.from <= at

@@ -1,0 +1,167 @@
+//! What the simulated world knows of the instances of each replica, and what they will do by themselves.
+
+use super::environment::Life;
+use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::engine::deadlines::Deadlines;
+use crate::engine::{Ended, Event};
+use crate::time::{Timestamp, nanos};
+
+/// The instances of all replicas.
+#[derive(Default)]
+pub(super) struct Instances {
+    of: Vec<Instance>,
+    /// When each replica's instance does something next.
+    next: Deadlines<()>,
+}
+
+/// The newest instance of one replica.
+#[derive(Clone)]
+pub(super) struct Instance {
+    incarnation: Incarnation,
+    alive: bool,
+    /// The incarnation with which contact is lost: it lives, hears nothing, and is not heard of.
+    pub(super) lost: Option<Incarnation>,
+    /// How often it was started again.
+    pub(super) restarts: u64,
+    runs_at: Timestamp,
+    ready_at: Timestamp,
+    ends_at: Timestamp,
+    outcome: Option<Outcome>,
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self {
+            incarnation: Incarnation(0),
+            alive: false,
+            lost: None,
+            restarts: 0,
+            runs_at: Timestamp::MAX,
+            ready_at: Timestamp::MAX,
+            ends_at: Timestamp::MAX,
+            outcome: None,
+        }
+    }
+}
+
+impl Instance {
+    /// Whether this incarnation lives, be it out of sight.
+    pub(super) fn lives(&self, incarnation: Incarnation) -> bool {
+        self.lost == Some(incarnation) || (self.alive && self.incarnation == incarnation)
+    }
+
+    /// Contact is there again: with which incarnation, and how it ended if it did so out of sight.
+    pub(super) fn found(&mut self) -> Option<(Incarnation, Option<Outcome>)> {
+        let found = self.lost.take()?;
+        let ended = self.incarnation == found && !self.alive;
+        Some((found, self.outcome.take_if(|_| ended)))
+    }
+
+    fn acts_at(&self) -> Timestamp {
+        if self.alive { self.runs_at.min(self.ready_at).min(self.ends_at) } else { Timestamp::MAX }
+    }
+}
+
+impl Instances {
+    pub(super) fn new(replicas: u32) -> Self {
+        let mut instances = Self::default();
+        if let Some(last) = replicas.checked_sub(1) {
+            instances.get(ReplicaId(last));
+        }
+        instances
+    }
+
+    /// How many replicas there have been.
+    pub(super) fn count(&self) -> u32 {
+        self.of.len() as u32
+    }
+
+    /// How often each replica was started again; those that were not are left out.
+    pub(super) fn restarts(&self) -> impl Iterator<Item = (u32, u64)> {
+        let restarts = (0u32..).zip(&self.of).map(|(replica, instance)| (replica, instance.restarts));
+        restarts.filter(|(_, restarts)| *restarts > 0)
+    }
+
+    pub(super) fn get(&mut self, replica: ReplicaId) -> &mut Instance {
+        let place = replica.0 as usize;
+        if self.of.len() <= place {
+            self.of.resize(place + 1, Instance::default());
+            self.next.grow(place + 1);
+        }
+        &mut self.of[place]
+    }
+
+    /// When any of them does something next.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.next.earliest().map(|(at, ..)| at)
+    }
+
+    /// An instance is started, and this becomes of it.
+    pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, life: Life, now: Timestamp) {
+        let instance = self.get(replica);
+        let after = |from: Timestamp, passed| from.plus_nanos(nanos(passed));
+        let runs_at = life.start.map(|start| after(now, start));
+        let from = runs_at.unwrap_or(now);
+        instance.incarnation = incarnation;
+        instance.alive = true;
+        instance.restarts += u64::from(incarnation.0 > 1);
+        instance.runs_at = runs_at.unwrap_or(Timestamp::MAX);
+        instance.ready_at = life.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
+        instance.ends_at = Timestamp::MAX;
+        instance.outcome = None;
+        if let Some((ends, outcome)) = life.end {
+            instance.ends_at = after(from, ends);
+            instance.outcome = Some(outcome);
+        }
+        self.retime(replica);
+    }
+
+    fn retime(&mut self, replica: ReplicaId) {
+        self.next.set(replica, self.of[replica.0 as usize].acts_at(), ());
+    }
+
+    /// It is no more.
+    pub(super) fn gone(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        let instance = self.get(replica);
+        if instance.incarnation == incarnation && instance.alive {
+            instance.alive = false;
+            self.retime(replica);
+        }
+    }
+
+    /// What instances do by themselves by now, as far as they are heard.
+    pub(super) fn act(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        while let Some((_, replica, ())) = self.next.earliest().filter(|(at, ..)| *at <= now) {
+            let instance = &mut self.of[replica.0 as usize];
+            let incarnation = instance.incarnation;
+            let heard = instance.lost != Some(incarnation);
+            let mut tell = |event: Event| {
+                if heard {
+                    events.push(event);
+                }
+            };
+            if instance.runs_at <= now {
+                instance.runs_at = Timestamp::MAX;
+                tell(Event::started(replica, incarnation));
+            }
+            if instance.ready_at <= now {
+                instance.ready_at = Timestamp::MAX;
+                tell(Event::ready(replica, incarnation));
+            }
+            if instance.ends_at <= now {
+                instance.ends_at = Timestamp::MAX;
+                instance.alive = false;
+                if let Some(outcome) = instance.outcome.take_if(|_| heard) {
+                    tell(ended(replica, incarnation, Outcome { at: now, ..outcome }));
+                }
+            }
+            self.retime(replica);
+        }
+    }
+}
+
+/// The event of an end.
+pub(super) fn ended(replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
+    let ended = Ended { replica, incarnation, outcome };
+    if ended.outcome.is_failed_start() { Event::StartFailed(ended) } else { Event::Exited(ended) }
+}
