@@ -1,0 +1,1 @@
+//! Experiments: several policies against the same faults, over many seeds.

@@ -1,0 +1,1 @@
+//! Fault models: what befalls replicas, drawn from a seed.

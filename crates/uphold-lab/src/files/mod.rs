@@ -1,0 +1,52 @@
+//! Reading the files that people write, and saying everything that is wrong with them.
+
+mod recording;
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use uphold::Policy;
+use uphold::sim::{Scenario, ScenarioDocument};
+
+pub use recording::read_recording;
+
+/// Reads a YAML file (JSON is YAML too).
+///
+/// # Errors
+/// The file cannot be read, or is not what is asked for: the path, and everything that is wrong.
+pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    parse_yaml(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads a YAML text.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    // Sizes are bounded by the reader of the document itself, with better words.
+    const MOST: usize = 100_000_000;
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        budget: serde_saphyr::budget! { max_events: MOST, max_nodes: MOST, max_total_scalar_bytes: 10 * MOST },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+}
+
+/// Reads a policy file.
+///
+/// # Errors
+/// As [`read_yaml`].
+pub fn read_policy(path: &Path) -> Result<Policy, String> {
+    read_yaml(path)
+}
+
+/// Reads a scenario file; a `policy_file` in it is looked for beside it.
+///
+/// # Errors
+/// As [`read_yaml`].
+pub fn read_scenario(path: &Path) -> Result<Scenario, String> {
+    let document: ScenarioDocument = read_yaml(path)?;
+    let load = |name: &str| read_policy(&path.parent().unwrap_or(Path::new(".")).join(name));
+    document.read(load).map_err(|error| format!("{}:\n{error}", path.display()))
+}
