@@ -6,6 +6,7 @@ mod fleet;
 mod floor;
 mod policy;
 mod set;
+mod simulator;
 mod snapshot;
 
 use std::time::{Duration, Instant};
@@ -45,5 +46,6 @@ fn main() {
     snapshot::bench(&mut criterion);
     policy::bench(&mut criterion);
     fleet::bench(&mut criterion);
+    simulator::bench(&mut criterion);
     criterion.final_summary();
 }

@@ -60,7 +60,7 @@ impl Policy {
             let all = desired > 0 && census.available + census.completed == desired;
             set.up |= all || (census.available >= need && desired > 0 && set.failed);
         }
-        let (raw, reason) = self.raw(set, census, need);
+        let (raw, reason) = unfiltered(set, census, desired, need);
 
         let mut deadline = None;
         if set.end.is_none() && raw != Status::Completed {
@@ -84,12 +84,13 @@ impl Policy {
             }
         }
         if set.end.is_some() {
-            let (ended, reason) = self.raw(set, census, need);
+            let (ended, reason) = unfiltered(set, census, desired, need);
             set.shown.show(ended, reason, now);
             deadline = None;
         } else {
-            let clears = set.shown.update(raw, reason, compiled.clear_after, now);
-            deadline = [deadline, clears].into_iter().flatten().min();
+            if let Some(clears) = set.shown.update(raw, reason, compiled.clear_after, now) {
+                deadline = Some(deadline.map_or(clears, |deadline| deadline.min(clears)));
+            }
         }
         Assessment {
             status: set.shown.status,
@@ -100,43 +101,42 @@ impl Policy {
             deadline,
         }
     }
+}
 
-    /// The status as a function of what is remembered and counted, before `clear_after`.
-    fn raw(&self, set: &SetHistory, census: &Census, need: u32) -> (Status, StatusReason) {
-        if let Some((end, _)) = set.end {
-            let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
-            return (status, end.into());
-        }
-        let desired = census.desired();
-        if desired > 0 && census.completed == desired {
-            return (Status::Completed, StatusReason::Completed);
-        }
-        if desired == 0 {
-            return (Status::Healthy, StatusReason::ScaledToZero);
-        }
-        let why = if census.failed > 0 {
-            StatusReason::ReplicaFailed
-        } else if census.given_up > 0 {
-            StatusReason::ReplicaGivenUp
-        } else if census.unknown > 0 {
-            StatusReason::ReplicaUnknown
-        } else if census.not_ready > 0 {
-            StatusReason::ReplicaNotReady
-        } else if census.requested > 0 {
-            StatusReason::ReplicaRestarting
-        } else {
-            StatusReason::Starting
-        };
-        if census.available < need {
-            let status = if !set.up || census.lost() == 0 { Status::Pending } else { Status::Outage };
-            (status, why)
-        } else if why != StatusReason::Starting {
-            (Status::Degraded, why)
-        } else if census.available + census.completed < desired {
-            (Status::Healthy, StatusReason::Starting)
-        } else {
-            (Status::Healthy, StatusReason::AllAvailable)
-        }
+/// The status as a function of what is remembered and counted, before `clear_after`.
+fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
+    if let Some((end, _)) = set.end {
+        let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
+        return (status, end.into());
+    }
+    if desired > 0 && census.completed == desired {
+        return (Status::Completed, StatusReason::Completed);
+    }
+    if desired == 0 {
+        return (Status::Healthy, StatusReason::ScaledToZero);
+    }
+    let why = if census.failed > 0 {
+        StatusReason::ReplicaFailed
+    } else if census.given_up > 0 {
+        StatusReason::ReplicaGivenUp
+    } else if census.unknown > 0 {
+        StatusReason::ReplicaUnknown
+    } else if census.not_ready > 0 {
+        StatusReason::ReplicaNotReady
+    } else if census.requested > 0 {
+        StatusReason::ReplicaRestarting
+    } else {
+        StatusReason::Starting
+    };
+    if census.available < need {
+        let status = if !set.up || census.lost() == 0 { Status::Pending } else { Status::Outage };
+        (status, why)
+    } else if why != StatusReason::Starting {
+        (Status::Degraded, why)
+    } else if census.available + census.completed < desired {
+        (Status::Healthy, StatusReason::Starting)
+    } else {
+        (Status::Healthy, StatusReason::AllAvailable)
     }
 }
 

@@ -43,14 +43,15 @@ impl Census {
     /// How many replicas are asked for.
     #[inline]
     pub const fn desired(&self) -> u32 {
-        self.available
-            .saturating_add(self.completed)
-            .saturating_add(self.given_up)
-            .saturating_add(self.failed)
-            .saturating_add(self.not_ready)
-            .saturating_add(self.unknown)
-            .saturating_add(self.requested)
-            .saturating_add(self.fresh)
+        let Self { available, completed, given_up, failed, not_ready, unknown, requested, fresh, .. } = *self;
+        sum([available, completed, given_up, failed, not_ready, unknown, requested, fresh])
+    }
+
+    /// The counts that the status depends on, as long as the set is not ended.
+    #[inline]
+    pub(crate) const fn standing(&self) -> [u32; 9] {
+        let Self { available, completed, given_up, failed, not_ready, unknown, requested, fresh, joining, .. } = *self;
+        [available, completed, given_up, failed, not_ready, unknown, requested, fresh, joining]
     }
 
     /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.
@@ -62,6 +63,16 @@ impl Census {
     /// Replicas that are missing through no wish of an operator.
     #[inline]
     pub(crate) const fn lost(&self) -> u32 {
-        self.given_up.saturating_add(self.failed).saturating_add(self.not_ready).saturating_add(self.unknown)
+        sum([self.given_up, self.failed, self.not_ready, self.unknown])
     }
+}
+
+/// Saturates.
+const fn sum<const N: usize>(counts: [u32; N]) -> u32 {
+    let (mut sum, mut next) = (0u64, 0);
+    while next < N {
+        sum += counts[next] as u64;
+        next += 1;
+    }
+    if sum > u32::MAX as u64 { u32::MAX } else { sum as u32 }
 }

@@ -400,12 +400,15 @@ impl Case<'_> {
             return None;
         }
         let at = self.outcome.at;
-        let mut nearest: Option<(u128, Nearest)> = None;
+        // How much is left of how much: as fractions, limits of different kinds compare.
+        let mut nearest: Option<(u64, u64, Nearest)> = None;
         let mut offer = |left: u64, of: u64, what: Nearest| {
-            // In parts of 2^32, so that limits of different kinds compare.
-            let part = (u128::from(left) << 32) / u128::from(of.max(1));
-            if nearest.is_none_or(|(least, _)| part < least) {
-                nearest = Some((part, what));
+            let of = of.max(1);
+            let nearer = |(least, most, _): (u64, u64, Nearest)| {
+                u128::from(left) * u128::from(most) < u128::from(least) * u128::from(of)
+            };
+            if nearest.is_none_or(nearer) {
+                nearest = Some((left, of, what));
             }
         };
         for (limits, charged, first) in
@@ -424,7 +427,7 @@ impl Case<'_> {
                 offer(left.into(), limit.restarts.into(), Nearest::Window(left));
             }
         }
-        nearest.map(|(_, what)| what)
+        nearest.map(|(.., what)| what)
     }
 }
 

@@ -35,6 +35,12 @@ impl Status {
         Self::Completed,
     ];
 
+    /// Its place in `ALL`.
+    #[inline]
+    pub(crate) const fn place(self) -> usize {
+        self as usize
+    }
+
     /// The word that traces and metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,6 +3,8 @@
 //! Each replica has at most one deadline, so nothing stale is ever kept, and moving a deadline costs a few
 //! comparisons however many replicas there are.
 
+use std::cmp::Ordering;
+
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
@@ -16,11 +18,19 @@ pub(crate) struct Deadlines<Why> {
     places: Vec<u32>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Entry<Why> {
     at: Timestamp,
     replica: ReplicaId,
     why: Why,
+}
+
+impl<Why> Entry<Why> {
+    /// What entries are ordered by: (time, replica) as one number.
+    #[inline]
+    fn key(&self) -> u128 {
+        (u128::from(self.at.as_nanos()) << 32) | u128::from(self.replica.0)
+    }
 }
 
 impl<Why> Default for Deadlines<Why> {
@@ -29,13 +39,19 @@ impl<Why> Default for Deadlines<Why> {
     }
 }
 
-impl<Why: Copy + Ord> Deadlines<Why> {
+impl<Why: Copy> Deadlines<Why> {
     /// Makes room for replicas up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         if self.places.len() < count {
             self.places.resize(count, NOWHERE);
             self.heap.reserve(count - self.heap.len());
         }
+    }
+
+    /// When the earliest deadline is; "never" if there is none.
+    #[inline]
+    pub(crate) fn next(&self) -> Timestamp {
+        self.heap.first().map_or(Timestamp::MAX, |entry| entry.at)
     }
 
     /// The earliest deadline, whose it is and why.
@@ -72,9 +88,14 @@ impl<Why: Copy + Ord> Deadlines<Why> {
         if at.is_never() {
             self.remove(place);
         } else {
-            let later = at > self.heap[place].at;
-            self.heap[place] = Entry { at, replica, why };
-            if later { self.sink(place) } else { self.rise(place) }
+            let entry = &mut self.heap[place];
+            let before = std::mem::replace(entry, Entry { at, replica, why });
+            match at.cmp(&before.at) {
+                // Of one replica there is one entry: why it stands there orders nothing.
+                Ordering::Equal => {}
+                Ordering::Greater => self.sink(place),
+                Ordering::Less => self.rise(place),
+            }
         }
     }
 
@@ -82,7 +103,7 @@ impl<Why: Copy + Ord> Deadlines<Why> {
         let removed = self.heap.swap_remove(place);
         self.places[removed.replica.index()] = NOWHERE;
         if place < self.heap.len() {
-            if self.heap[place] < removed { self.rise(place) } else { self.sink(place) }
+            if self.heap[place].key() < removed.key() { self.rise(place) } else { self.sink(place) }
         }
     }
 
@@ -90,28 +111,31 @@ impl<Why: Copy + Ord> Deadlines<Why> {
     fn rise(&mut self, mut place: usize) {
         let entry = self.heap[place];
         while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.heap[parent] <= entry {
+            let above = (place - 1) / 2;
+            if self.heap[above].key() <= entry.key() {
                 break;
             }
-            self.put(place, self.heap[parent]);
-            place = parent;
+            self.put(place, self.heap[above]);
+            place = above;
         }
         self.put(place, entry);
     }
 
     fn sink(&mut self, mut place: usize) {
         let entry = self.heap[place];
-        loop {
-            let mut child = 2 * place + 1;
-            if child + 1 < self.heap.len() && self.heap[child + 1] < self.heap[child] {
-                child += 1;
+        let key = entry.key();
+        while let Some(left) = self.heap.get(2 * place + 1) {
+            let (mut below, mut least) = (2 * place + 1, left.key());
+            if let Some(right) = self.heap.get(below + 1) {
+                let right = right.key();
+                below += usize::from(right < least);
+                least = least.min(right);
             }
-            if child >= self.heap.len() || self.heap[child] >= entry {
+            if key <= least {
                 break;
             }
-            self.put(place, self.heap[child]);
-            place = child;
+            self.put(place, self.heap[below]);
+            place = below;
         }
         self.put(place, entry);
     }

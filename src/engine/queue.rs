@@ -43,7 +43,7 @@ pub(crate) struct Queue {
 impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.iter().all(BinaryHeap::is_empty)
+        self.lanes.iter().map(BinaryHeap::len).sum::<usize>() == 0
     }
 
     pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {

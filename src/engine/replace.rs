@@ -14,6 +14,7 @@ impl ReplicaSet {
         self.begin_mutation(now);
         let layout = self.policy.layout();
         let before = std::mem::replace(&mut self.policy, policy);
+        self.assessed = None;
         self.set.rescale_budget(before.compiled().budget, self.policy.compiled().budget, self.now);
         self.carry_over(&layout);
         let probes_differ = before.settings().health != self.policy.settings().health;

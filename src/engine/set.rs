@@ -71,6 +71,8 @@ pub struct ReplicaSet {
     pub(super) gate_opens: Timestamp,
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
+    /// The counts that it was assessed by last, if they still decide: of the same counts comes the same status.
+    pub(super) assessed: Option<[u32; 9]>,
     /// Replicas whose restart is only a matter of time or of a gate.
     pub(super) awaiting: u32,
     pub(super) group: Option<Group>,
@@ -126,6 +128,7 @@ impl ReplicaSet {
             newly_queued: Vec::new(),
             gate_opens: Timestamp::MAX,
             assess_at: Timestamp::MAX,
+            assessed: None,
             awaiting: 0,
             group: None,
             group_in_flight: 0,
@@ -155,8 +158,10 @@ impl ReplicaSet {
         self.begin_mutation(now);
         let mut batch = std::mem::take(&mut self.batch);
         batch.extend(events);
-        // What an operator asks for comes after the news, in the order in which it was asked.
-        batch.sort_by_key(|event| event.instance().map_or(u64::MAX, |(replica, _)| replica.0.into()));
+        if batch.len() > 1 {
+            // What an operator asks for comes after the news, in the order in which it was asked.
+            batch.sort_by_key(|event| event.instance().map_or(u64::MAX, |(replica, _)| replica.0.into()));
+        }
         self.note_failures(&batch);
         for event in batch.drain(..) {
             self.apply(event);
@@ -186,6 +191,13 @@ impl ReplicaSet {
         self.outputs.pop_front()
     }
 
+    /// Drains all outputs at once, into an empty queue that the set goes on with.
+    #[inline]
+    pub(crate) fn swap_outputs(&mut self, drained: &mut VecDeque<Output>) {
+        debug_assert!(drained.is_empty(), "what was drained before is dealt with");
+        std::mem::swap(&mut self.outputs, drained);
+    }
+
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
     /// an event. Ask again after every mutation.
     pub fn next_deadline(&self) -> Option<Deadline> {
@@ -200,6 +212,12 @@ impl ReplicaSet {
             }
         }
         next
+    }
+
+    /// When [`next_deadline`](Self::next_deadline) is; "never" if there is none.
+    #[inline]
+    pub(crate) fn wakes_at(&self) -> Timestamp {
+        if self.begun { self.deadlines.next().min(self.gate_opens).min(self.assess_at) } else { self.now }
     }
 
     /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap.
@@ -273,19 +291,15 @@ impl ReplicaSet {
     /// What is due precedes what arrives at the same instant.
     #[inline]
     fn run_due(&mut self) {
-        loop {
-            let replica = self.deadlines.earliest().filter(|(at, ..)| *at <= self.now);
-            // The status may end the set, and then nothing that is due later happens.
-            let status = !self.assess_at.is_never()
-                && self.assess_at <= self.now
-                && replica.is_none_or(|(at, ..)| self.assess_at < at);
-            if status {
-                let at = self.assess_at;
-                self.assess(at);
-            } else if let Some((at, replica, why)) = replica {
-                self.timeout(replica, at, why);
-            } else {
-                break;
+        while self.deadlines.next().min(self.assess_at) <= self.now {
+            match self.deadlines.earliest() {
+                Some((at, replica, why)) if at <= self.assess_at => self.timeout(replica, at, why),
+                // The status may end the set, and then nothing that is due later happens.
+                _ if !self.assess_at.is_never() => {
+                    let at = self.assess_at;
+                    self.assess(at);
+                }
+                _ => break,
             }
         }
     }
@@ -299,15 +313,19 @@ impl ReplicaSet {
                 self.declare_overdue();
                 self.act_on_probes();
                 self.try_starts();
-                if self.deadlines.earliest().is_none_or(|(at, ..)| at > self.now) {
+                if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
                     break;
                 }
             }
         }
-        self.assess(self.now);
+        if self.ending || self.assess_at <= self.now || self.assessed != Some(self.census.standing()) {
+            self.assess(self.now);
+        }
         self.close_incident();
-        // What was noted and not judged went another way, such as into a group.
-        self.noted.clear();
+        if !self.noted.is_empty() {
+            // What was noted and not judged went another way, such as into a group.
+            self.noted.clear();
+        }
         self.show_status();
     }
 
@@ -315,6 +333,7 @@ impl ReplicaSet {
     pub(super) fn assess(&mut self, at: Timestamp) -> Assessment {
         let at = at.max(self.set.shown().2);
         let assessment = self.policy.assess(&mut self.set, &self.census, at);
+        self.assessed = Some(self.census.standing());
         self.assess_at = assessment.deadline.unwrap_or(Timestamp::MAX);
         if let Some(reason) = assessment.end {
             self.end(reason);
@@ -327,15 +346,15 @@ impl ReplicaSet {
     fn show_status(&mut self) {
         let (status, reason, since) = self.set.shown();
         let (available, desired) = (self.census.available, self.desired);
-        let change = StatusChange { status, reason, available, desired, since };
-        let differs = |shown: StatusChange| {
-            (shown.status, shown.reason, shown.available, shown.desired) != (status, reason, available, desired)
-        };
-        if self.shown.is_none_or(differs) {
-            self.tally.status_changed(status, self.now);
-            self.shown = Some(change);
-            self.notice(Notice::Status(change));
+        if let Some(shown) = &self.shown {
+            if (shown.status, shown.reason, shown.available, shown.desired) == (status, reason, available, desired) {
+                return;
+            }
         }
+        let change = StatusChange { status, reason, available, desired, since };
+        self.tally.status_changed(status, self.now);
+        self.shown = Some(change);
+        self.notice(Notice::Status(change));
     }
 
     /// Ends the set: everything is stopped in reverse order, nothing is started any more.

@@ -41,8 +41,15 @@ impl ReplicaSet {
     }
 
     /// Lets go what the gates admit, oldest due first.
+    #[inline]
     pub(super) fn try_starts(&mut self) {
         self.gate_opens = Timestamp::MAX;
+        if !self.queue.is_empty() || self.set.has_incident() {
+            self.try_what_waits();
+        }
+    }
+
+    fn try_what_waits(&mut self) {
         loop {
             if !self.queue.is_empty() && !self.ending && !self.status().is_final() {
                 self.admit_what_is_due();

@@ -78,8 +78,8 @@ impl Tally {
 
     pub(crate) fn status_changed(&mut self, status: Status, now: Timestamp) {
         if self.status != status {
-            self.time_in[index(self.status)] =
-                self.time_in[index(self.status)].saturating_add(now.nanos_since(self.status_since));
+            self.time_in[self.status.place()] =
+                self.time_in[self.status.place()].saturating_add(now.nanos_since(self.status_since));
             self.status = status;
             self.status_since = now;
         }
@@ -87,8 +87,8 @@ impl Tally {
 
     /// Time in each status as of now, in nanoseconds.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
-        let mut times = Status::ALL.map(|status| (status, self.time_in[index(status)]));
-        let current = &mut times[index(self.status)].1;
+        let mut times = Status::ALL.map(|status| (status, self.time_in[status.place()]));
+        let current = &mut times[self.status.place()].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));
         times
     }
@@ -101,8 +101,4 @@ impl Tally {
         self.status_since = by(self.status_since);
         self.as_of = by(self.as_of);
     }
-}
-
-fn index(status: Status) -> usize {
-    Status::ALL.iter().position(|known| *known == status).unwrap_or(0)
 }

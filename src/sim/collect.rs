@@ -1,8 +1,10 @@
 //! What a run keeps of all that a set is told and hands out: trace, statuses, verdicts, figures.
 
+use std::time::Duration;
+
 use super::run::{Figures, Run};
 use super::trace::Trace;
-use crate::decide::{Decision, ReplicaId, Status};
+use crate::decide::{Census, Decision, ReplicaId, Status};
 use crate::engine::{Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
@@ -18,6 +20,8 @@ pub(super) struct Collector {
     pub(super) figures: Figures,
     /// The status that the set has, and since when.
     status: (Status, Timestamp),
+    /// The time in each, by its place in `Status::ALL`.
+    time_in: [Duration; Status::ALL.len()],
 }
 
 impl Collector {
@@ -31,6 +35,7 @@ impl Collector {
             phases: Vec::new(),
             figures: Figures::default(),
             status: (set.status(), Timestamp::ZERO),
+            time_in: [Duration::ZERO; Status::ALL.len()],
         }
     }
 
@@ -47,21 +52,25 @@ impl Collector {
     }
 
     /// The set has been told something, and its outputs are about to be drained.
-    pub(super) fn settled(&mut self, set: &ReplicaSet) {
-        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(set.census().in_flight);
+    pub(super) fn settled(&mut self, census: &Census) {
+        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(census.in_flight);
     }
 
     /// The set hands this out.
     pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
+        if !self.keep && !matches!(output, Output::Notice(Notice::Status(_))) {
+            return;
+        }
         match output {
             Output::Notice(Notice::Status(change)) => self.changed(*change, self.since_start(at)),
-            Output::Notice(Notice::Verdict(judged)) if self.keep => {
+            Output::Notice(Notice::Verdict(judged)) => {
                 self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
                 self.trace.add_some(TraceLine::of_output(output, at, self.start));
             }
-            Output::Notice(Notice::Replica(change)) if self.keep => self.phases.push((self.since_start(at), *change)),
-            _ if self.keep => self.trace.add_some(TraceLine::of_output(output, at, self.start)),
-            Output::Command(_) | Output::Notice(_) => {}
+            Output::Notice(Notice::Replica(change)) => self.phases.push((self.since_start(at), *change)),
+            Output::Command(_) | Output::Notice(_) => {
+                self.trace.add_some(TraceLine::of_output(output, at, self.start));
+            }
         }
     }
 
@@ -84,9 +93,7 @@ impl Collector {
     fn count_time(&mut self, at: Timestamp) {
         let (status, since) = self.status;
         let lasted = at.since(since);
-        if !lasted.is_zero() {
-            *self.figures.time_in.entry(status).or_default() += lasted;
-        }
+        self.time_in[status.place()] += lasted;
         if status == Status::Outage {
             self.figures.longest_outage = self.figures.longest_outage.max(lasted);
         }
@@ -102,6 +109,8 @@ impl Collector {
     pub(super) fn finish(mut self, set: ReplicaSet, at: Timestamp) -> Run {
         let until = self.since_start(at);
         self.count_time(until);
+        let times = Status::ALL.into_iter().zip(self.time_in);
+        self.figures.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
         let Self { trace, statuses, verdicts, phases, figures, .. } = self;
         Run { trace, statuses, verdicts, phases, figures, set, until }
     }

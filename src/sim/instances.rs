@@ -91,9 +91,10 @@ impl Instances {
         &mut self.of[place]
     }
 
-    /// When any of them does something next.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        self.next.earliest().map(|(at, ..)| at)
+    /// When any of them does something next, or never.
+    #[inline]
+    pub(super) fn next(&self) -> Timestamp {
+        self.next.next()
     }
 
     /// An instance is started, and this becomes of it.

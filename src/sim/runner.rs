@@ -36,6 +36,7 @@ pub(super) struct Runner<'e, E> {
     until: Timestamp,
     collector: Collector,
     events: Vec<Event>,
+    outputs: VecDeque<Output>,
     befalling: Vec<Action>,
 }
 
@@ -89,64 +90,80 @@ impl<'e, E: Environment> Runner<'e, E> {
             now: Timestamp::ZERO,
             until,
             events: Vec::new(),
+            outputs: VecDeque::new(),
             befalling: Vec::new(),
         })
     }
 
     pub(super) fn run(mut self) -> Result<Run, SimError> {
-        while let Some(at) = self.next().filter(|&at| at <= self.until) {
-            self.now = at.max(self.now);
-            self.instant()?;
+        let mut rounds = 0;
+        loop {
+            let (due, arrives) = (self.set.wakes_at(), self.arrives());
+            let next = due.min(arrives);
+            if next > self.now || next.is_never() {
+                self.collector.end_instant(self.now);
+                if next > self.until || next.is_never() {
+                    break;
+                }
+                self.now = next;
+                rounds = 0;
+            }
+            rounds += 1;
+            self.check(rounds)?;
+            self.round(due, arrives)?;
         }
         self.collector.figures.restarts = self.instances.restarts().collect();
         Ok(self.collector.finish(self.set, self.until))
     }
 
-    /// When something happens next.
-    fn next(&self) -> Option<Timestamp> {
-        let due = self.set.next_deadline().map(|next| next.at);
-        [due, self.arrives()].into_iter().flatten().min()
-    }
-
     /// When the set is told something next.
-    fn arrives(&self) -> Option<Timestamp> {
+    fn arrives(&self) -> Timestamp {
         let answer = match self.at_once.front() {
-            Some(answer) => Some(answer.at),
-            None => self.answers.peek().map(|Reverse(answer)| answer.at),
+            Some(answer) => answer.at,
+            None => self.answers.peek().map_or(Timestamp::MAX, |Reverse(answer)| answer.at),
         };
-        let act = self.timeline.last().map(|(at, _)| *at);
-        [self.instances.next(), answer, act, self.environment.next()].into_iter().flatten().min()
+        let act = self.timeline.last().map_or(Timestamp::MAX, |(at, _)| *at);
+        let befalls = self.environment.next().unwrap_or(Timestamp::MAX);
+        self.instances.next().min(answer).min(act).min(befalls)
     }
 
-    /// Everything that happens at one time, until it is quiet.
-    fn instant(&mut self) -> Result<(), SimError> {
-        for round in 0.. {
-            if round >= MOST_ROUNDS {
-                return Err(SimError::Livelock { at_ms: self.now.as_millis(), rounds: MOST_ROUNDS });
+    /// Whether it may go on.
+    fn check(&self, rounds: u32) -> Result<(), SimError> {
+        let at_ms = self.now.as_millis();
+        if rounds > MOST_ROUNDS {
+            Err(SimError::Livelock { at_ms, rounds: MOST_ROUNDS })
+        } else if self.collector.trace.len() > MOST_LINES {
+            Err(SimError::TooLong { at_ms, lines: MOST_LINES })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// One round of what happens now; there may be several until it is quiet.
+    fn round(&mut self, due: Timestamp, mut arrives: Timestamp) -> Result<(), SimError> {
+        // What is due precedes what arrives.
+        if due <= self.now {
+            self.set.handle_timeout(self.now);
+            self.obey();
+            arrives = self.arrives();
+        }
+        if arrives <= self.now {
+            self.gather()?;
+        }
+        match self.events.len() {
+            0 => return Ok(()),
+            1 => {
+                self.collector.told(&self.events, self.now);
+                if let Some(event) = self.events.pop() {
+                    self.set.handle(self.now, event);
+                }
             }
-            if self.collector.trace.len() > MOST_LINES {
-                return Err(SimError::TooLong { at_ms: self.now.as_millis(), lines: MOST_LINES });
-            }
-            // What is due precedes what arrives.
-            let due = self.set.next_deadline().is_some_and(|next| next.at <= self.now);
-            if due {
-                self.set.handle_timeout(self.now);
-                self.obey();
-            }
-            let arrives = self.arrives().is_some_and(|at| at <= self.now);
-            if arrives {
-                self.gather()?;
-            }
-            if !self.events.is_empty() {
+            _ => {
                 self.collector.told(&self.events, self.now);
                 self.set.handle_all(self.now, self.events.drain(..));
-                self.obey();
-            }
-            if !due && !arrives {
-                break;
             }
         }
-        self.collector.end_instant(self.now);
+        self.obey();
         Ok(())
     }
 
@@ -261,22 +278,27 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     /// Takes the set's outputs: the world obeys its commands.
     fn obey(&mut self) {
-        self.collector.settled(&self.set);
-        while let Some(output) = self.set.poll_output() {
-            self.environment.hears(&output, self.now);
-            self.collector.output(&output, self.now);
+        let census = self.set.census();
+        self.collector.settled(&census);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.set.swap_outputs(&mut outputs);
+        for output in outputs.make_contiguous() {
+            self.environment.hears(output, self.now);
+            self.collector.output(output, self.now);
             if let Output::Command(command) = output {
-                self.carry_out(command);
+                self.carry_out(*command, census.in_flight);
             }
         }
+        outputs.clear();
+        self.outputs = outputs;
     }
 
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: Command, under_way: u32) {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(start) => {
                 self.collector.figures.starts += 1;
-                let life = self.environment.life(&start, self.now, self.set.census().in_flight);
+                let life = self.environment.life(&start, self.now, under_way);
                 self.instances.start(replica, incarnation, life, self.now);
             }
             // An instance that hears nothing does not stop.
