@@ -2,7 +2,7 @@
 
 use uphold::sim::Scenario;
 use uphold::sim::{Behaviour, SimError, Simulation, World, crash, fail, lost, scale};
-use uphold::{Cause, Exit, Policy, RetryPolicy, Status};
+use uphold::{Cause, Exit, FailurePolicy, Policy, RetryPolicy, Scope, Status};
 use uphold_examples::parse_yaml;
 
 use std::time::Duration;
@@ -82,6 +82,33 @@ fn a_million_things_on_a_timeline_are_simulated() {
     }
     let run = simulation.run_until(Duration::from_secs(1_000_000)).unwrap();
     assert!(run.figures().events >= 1_000_000);
+}
+
+#[test]
+fn fifty_thousand_replicas_fail_at_one_instant_and_are_restarted_as_one() {
+    // Were the group gone through for each of its members, this would not come to an end.
+    const MANY: u32 = 50_000;
+    let failure = FailurePolicy::new().scope(Scope::All);
+    let retry = RetryPolicy::every(Duration::from_secs(30));
+    let policy = Policy::builder().replicas(MANY).retry(retry).failure(failure).build().unwrap();
+    let mut simulation = Simulation::new(policy).figures_only();
+    for replica in 0..MANY {
+        simulation = simulation.at("1m", crash(replica));
+    }
+    let run = simulation.run_until("10m").unwrap();
+    assert_eq!(run.restarts(), u64::from(MANY));
+    assert_eq!(run.set().status(), Status::Healthy);
+}
+
+#[test]
+fn fifty_thousand_starts_that_time_out_at_one_instant_are_one_incident() {
+    const MANY: u32 = 50_000;
+    let policy = Policy::builder().replicas(MANY).retry(RetryPolicy::recommended());
+    let policy = policy.start_timeout(Duration::from_secs(60)).build().unwrap();
+    let world = World::new().start(Duration::from_secs(3600));
+    let run = Simulation::new(policy).world(world).figures_only().run_until("2m").unwrap();
+    assert_eq!(run.set().summary(run.until()).incidents, 1);
+    assert_eq!(run.set().census().given_up, 0);
 }
 
 #[test]

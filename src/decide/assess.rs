@@ -55,6 +55,10 @@ impl Policy {
                 // Scaling from zero begins anew.
                 set.up = false;
                 set.failed = false;
+                set.never_ready = Some(0);
+            }
+            if census.available > 0 {
+                set.never_ready = None;
             }
             set.failed |= census.failed > 0 || census.given_up > 0;
             let all = desired > 0 && census.available + census.completed == desired;
@@ -77,6 +81,9 @@ impl Policy {
                 } else if !blind {
                     deadline = Some(now.plus_nanos(compiled.outage_deadline - lasted));
                 }
+            }
+            if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
+                set.terminate(EndReason::Exhausted, now);
             }
             let capable = settled.saturating_sub(census.given_up);
             if capable < need && compiled.outage_deadline == FOREVER {

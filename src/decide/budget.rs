@@ -12,6 +12,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Bucket {
+    #[serde(with = "super::wide")]
     spent: u128,
     #[serde(with = "never")]
     as_of: Timestamp,

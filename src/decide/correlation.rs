@@ -1,11 +1,15 @@
 //! Incidents at work: failures are noted, an incident is recognised, its canary is tried, the rest follow.
 
 use super::census::Census;
+use super::history::History;
 use super::ids::ReplicaId;
 use super::incident::{Incident, Stage};
 use super::judge::Surroundings;
+use super::outcome::Outcome;
 use super::set_history::SetHistory;
-use crate::policy::Policy;
+use super::verdict::{Decision, Verdict};
+use crate::policy::ladder::FAILED_START_FLOOR;
+use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
 /// What became of a start.
@@ -24,24 +28,24 @@ pub enum StartBecame {
 }
 
 impl Policy {
-    /// Notes that a replica failed, for incidents and for telling an isolated failure. Note all that failed at one
-    /// instant, then ask [`Policy::recognise_incident`], then judge the first. `previous` is when the same replica
-    /// failed before, if that is known.
-    pub fn note_failure(
-        &self,
-        set: &mut SetHistory,
-        replica: ReplicaId,
-        at: Timestamp,
-        previous: Option<Timestamp>,
-        now: Timestamp,
-    ) {
+    /// Notes that a replica failed, for incidents, for telling an isolated failure, and for a set that never gets
+    /// ready. Note all that failed at one instant, then ask [`Policy::recognise_incident`], then judge the first:
+    /// `history` is the replica's as it was before. A success that is no failure is not noted.
+    pub fn note_failure(&self, set: &mut SetHistory, replica: ReplicaId, history: &History, outcome: &Outcome) {
         let compiled = self.compiled();
+        if outcome.is_success() && compiled.success != OnSuccess::Failure {
+            return;
+        }
         if compiled.watches_isolation {
-            set.lately.note(replica, at);
+            set.lately.note(replica, outcome.at);
         }
         if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
-            set.recent.forget(now, correlated.within);
-            set.recent.note(replica, at, previous.filter(|&previous| now.nanos_since(previous) < correlated.within));
+            set.recent.note(replica, outcome.at, history.failed_at, correlated.within);
+        }
+        // What the platform takes away or has no room for says nothing of what runs on it.
+        let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
+        if let Some(failures) = set.never_ready.as_mut().filter(|_| own) {
+            *failures = failures.saturating_add(1);
         }
     }
 
@@ -73,6 +77,24 @@ impl Policy {
         };
         let isolated = set.lately.isolated(replica, at, self.compiled().isolation);
         Surroundings { isolated, indispensable, incident, joins_group: false }
+    }
+
+    /// What became of a start whose incarnation ended, and this was decided: for [`Policy::start_decided`]. The next
+    /// canary may be tried when this one would be restarted; after one that is not restarted, when the next delay of
+    /// the policy's own `retry` is over. One that has done its work is as good as one that is up.
+    pub fn start_ended(&self, set: &SetHistory, decision: &Decision) -> StartBecame {
+        let tried = match set.incident {
+            Some(Incident { stage: Stage::Holding { level, .. }, .. }) => level.saturating_add(1),
+            _ => 0,
+        };
+        match decision.verdict {
+            Verdict::Complete => StartBecame::Up,
+            Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due },
+            Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
+                let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
+                StartBecame::Failed { retry: decision.ended_at.plus_nanos(delay) }
+            }
+        }
     }
 
     /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.
@@ -135,9 +157,10 @@ impl SetHistory {
         }
     }
 
-    /// The replicas whose failures the incident takes in.
-    pub(crate) fn take_members(&mut self) -> Vec<ReplicaId> {
-        self.recent.take_members()
+    /// The replicas whose failures the incident takes in, and when the last of them happened.
+    pub(crate) fn take_members(&mut self) -> (Vec<ReplicaId>, Option<Timestamp>) {
+        let latest = self.recent.latest();
+        (self.recent.take_members(), latest)
     }
 
     /// The next canary may be tried at once.

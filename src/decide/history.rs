@@ -48,9 +48,12 @@ pub struct History {
     /// A failure is being repaired: there was no successful start since.
     #[serde(default)]
     pub(crate) repairing: bool,
-    /// The rule that judged the last failure.
+    /// The cause of the last failure: its place in `Cause::BUILT_IN` from 1, beyond it a name in the detail; 0: none.
     #[serde(default)]
-    pub(crate) judged_by: Option<u16>,
+    last_cause: u8,
+    /// The rule that judged the last failure, or none.
+    #[serde(with = "no_rule", default = "no_rule::value")]
+    judged_by: u16,
     #[serde(with = "never", default = "never::value")]
     pub(crate) started_at: Timestamp,
     #[serde(with = "never", default = "never::value")]
@@ -58,17 +61,12 @@ pub struct History {
     /// The streak under the policy's own `retry`.
     pub(crate) streak: Streak,
     #[serde(default)]
-    last: LastFailure,
+    last_exit: Option<Exit>,
+    /// When it failed last, so that an incident can tell one replica's failures from those of several.
+    #[serde(with = "never", default = "never::value")]
+    pub(super) failed_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<Box<Detail>>,
-}
-
-/// The last failure, in few bytes: a cause of the user's own has its name in the detail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-struct LastFailure {
-    /// The place in `Cause::BUILT_IN`; beyond it, a name.
-    cause: u8,
-    exit: Option<Exit>,
 }
 
 /// What most replicas never need.
@@ -94,6 +92,23 @@ struct Undo {
     charged: bool,
 }
 
+/// How a rule that may be none is written: as nothing.
+mod no_rule {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) const fn value() -> u16 {
+        u16::MAX
+    }
+
+    pub(super) fn serialize<S: Serializer>(rule: &u16, serializer: S) -> Result<S::Ok, S::Error> {
+        Some(*rule).filter(|rule| *rule != value()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+        Ok(Option::<u16>::deserialize(deserializer)?.unwrap_or(value()))
+    }
+}
+
 pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let version = u8::deserialize(deserializer)?;
     if version == ROW_VERSION {
@@ -115,11 +130,13 @@ impl History {
             live: false,
             counts_on_start: false,
             repairing: false,
-            judged_by: None,
+            last_cause: 0,
+            judged_by: no_rule::value(),
             started_at: Timestamp::MAX,
             ready_since: Timestamp::MAX,
             streak: Streak::default(),
-            last: LastFailure::default(),
+            last_exit: None,
+            failed_at: Timestamp::MAX,
             detail: None,
         }
     }
@@ -146,14 +163,12 @@ impl History {
 
     /// The cause and exit of the last failure; `None` if it never failed.
     pub fn last_failure(&self) -> Option<(Cause, Option<Exit>)> {
-        if self.last == LastFailure::default() {
-            return None;
-        }
-        let cause = match Cause::BUILT_IN.get(usize::from(self.last.cause).wrapping_sub(1)) {
+        let place = usize::from(self.last_cause).checked_sub(1)?;
+        let cause = match Cause::BUILT_IN.get(place) {
             Some(cause) => cause.clone(),
             None => self.detail.as_ref()?.cause.as_deref()?.parse().ok()?,
         };
-        Some((cause, self.last.exit))
+        Some((cause, self.last_exit))
     }
 
     /// It runs: told once for each incarnation.
@@ -180,7 +195,18 @@ impl History {
         self.detail = None;
         self.counts_on_start = false;
         self.repairing = false;
-        self.judged_by = None;
+        self.judged_by = no_rule::value();
+    }
+
+    /// The rule that judged the last failure.
+    #[inline]
+    pub(super) fn judged_by(&self) -> Option<u16> {
+        (self.judged_by != no_rule::value()).then_some(self.judged_by)
+    }
+
+    #[inline]
+    pub(super) fn set_judged_by(&mut self, rule: Option<u16>) {
+        self.judged_by = rule.unwrap_or(no_rule::value());
     }
 
     /// A slot that comes back after a scale-down: all is new but the incarnation.
@@ -263,7 +289,8 @@ impl History {
 
     #[inline]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
-        self.last = LastFailure { cause: cause.place() as u8 + 1, exit };
+        self.last_cause = cause.place() as u8 + 1;
+        self.last_exit = exit;
         if let Cause::Named(name) = cause {
             self.remember_name(name);
         }
@@ -285,18 +312,12 @@ impl History {
         undo.push_back(Undo { at, ladder, before, charged });
     }
 
-    /// When it failed before, if that is less than `within` ago. Known only where incidents are watched for.
-    pub(crate) fn failed_within(&self, now: Timestamp, within: u64) -> Option<Timestamp> {
-        let last = self.detail.as_ref()?.undo.back()?.at;
-        (now.nanos_since(last) < within).then_some(last)
-    }
-
-    /// Gives back what failures younger than `within` charged. How many of them were charged.
-    pub(crate) fn undo(&mut self, now: Timestamp, within: u64) -> u32 {
+    /// Gives back what failures charged that happened less than `within` before `latest`. How many of them were charged.
+    pub(crate) fn undo(&mut self, latest: Timestamp, within: u64) -> u32 {
         let Some(detail) = &mut self.detail else { return 0 };
         let mut since = None;
         let mut charged = 0;
-        while let Some(last) = detail.undo.pop_back().filter(|last| now.nanos_since(last.at) < within) {
+        while let Some(last) = detail.undo.pop_back().filter(|last| latest.nanos_since(last.at) < within) {
             let streak = match last.ladder {
                 0 => Some(&mut self.streak),
                 ladder => detail.streaks.get_mut(usize::from(ladder) - 1),
@@ -319,6 +340,7 @@ impl History {
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
         self.started_at = by(self.started_at);
         self.ready_since = by(self.ready_since);
+        self.failed_at = by(self.failed_at);
         self.streak.shift(by);
         if let Some(detail) = &mut self.detail {
             detail.streaks.iter_mut().for_each(|streak| streak.shift(by));
@@ -348,7 +370,8 @@ impl History {
                 *self.window_mut(*place) = window;
             }
         }
-        self.judged_by = self.judged_by.and_then(|rule| rules.get(usize::from(rule)).copied().flatten());
+        let judged_by = self.judged_by().and_then(|rule| rules.get(usize::from(rule)).copied().flatten());
+        self.set_judged_by(judged_by);
     }
 
     /// Mends what a row written by hand may hold.

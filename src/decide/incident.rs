@@ -12,6 +12,9 @@ use super::ids::ReplicaId;
 use super::never;
 use crate::time::Timestamp;
 
+/// More failures than twice the replicas that have failed are kept up to so many.
+const SPARE: usize = 64;
+
 /// The failures that may still belong to one incident, oldest first.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,31 +34,43 @@ struct RecentFailure {
 }
 
 impl Recent {
-    /// Forgets failures that are `within` old or older.
-    pub(crate) fn forget(&mut self, now: Timestamp, within: u64) {
-        while let Some(oldest) = self.failures.front().filter(|oldest| now.nanos_since(oldest.at) >= within) {
+    /// Forgets failures that are `within` or more older than the latest: they happened in another time.
+    fn forget(&mut self, latest: Timestamp, within: u64) {
+        while let Some(oldest) = self.failures.front().filter(|oldest| latest.nanos_since(oldest.at) >= within) {
             self.distinct = self.distinct.saturating_sub(u32::from(!oldest.again));
             self.failures.pop_front();
         }
     }
 
-    /// Notes a failure. `previous` is when the same replica failed before, if that may still be noted here.
-    pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp, previous: Option<Timestamp>) {
+    /// Notes a failure, by when it happened. `previous` is when the same replica failed before, or never.
+    pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp, previous: Timestamp, within: u64) {
+        let latest = self.failures.back().map_or(at, |last| last.at.max(at));
+        self.forget(latest, within);
+        if latest.nanos_since(at) >= within {
+            return;
+        }
         let place = |failures: &VecDeque<RecentFailure>, at| {
             failures.partition_point(|failure| (failure.at, failure.replica) < (at, replica))
         };
-        self.distinct = self.distinct.saturating_add(1);
-        if let Some(previous) = previous {
-            let earlier = place(&self.failures, previous);
-            if let Some(earlier) = self.failures.get_mut(earlier) {
-                if (earlier.at, earlier.replica, earlier.again) == (previous, replica, false) {
-                    earlier.again = true;
-                    self.distinct -= 1;
-                }
+        let earlier = place(&self.failures, previous);
+        if let Some(earlier) = self.failures.get_mut(earlier) {
+            if (earlier.at, earlier.replica, earlier.again) == (previous, replica, false) {
+                earlier.again = true;
+                self.distinct -= 1;
             }
         }
+        self.distinct = self.distinct.saturating_add(1);
         let last = place(&self.failures, at);
         self.failures.insert(last, RecentFailure { at, replica, again: false });
+        // Of a replica that fails again and again, the last failure is enough.
+        if self.failures.len() > 2 * self.distinct as usize + SPARE {
+            self.failures.retain(|failure| !failure.again);
+        }
+    }
+
+    /// When the last failure happened.
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
+        self.failures.back().map(|last| last.at)
     }
 
     /// How many distinct replicas have failed.
@@ -178,23 +193,49 @@ mod tests {
         Timestamp::from_secs(secs)
     }
 
+    const WITHIN: u64 = 30_000_000_000;
+
+    fn note(recent: &mut Recent, replica: u32, at: u64, previous: Option<u64>) -> u32 {
+        recent.note(ReplicaId(replica), secs(at), previous.map_or(Timestamp::MAX, secs), WITHIN);
+        recent.replicas()
+    }
+
     #[test]
     fn only_distinct_replicas_within_the_window_count() {
         let mut recent = Recent::default();
-        recent.note(ReplicaId(1), secs(0), None);
-        recent.note(ReplicaId(1), secs(5), Some(secs(0)));
-        recent.note(ReplicaId(2), secs(10), None);
+        assert_eq!(note(&mut recent, 1, 0, None), 1);
+        assert_eq!(note(&mut recent, 1, 5, Some(0)), 1);
+        assert_eq!(note(&mut recent, 2, 10, None), 2);
+        assert_eq!(note(&mut recent, 3, 34, None), 3);
+        assert_eq!(note(&mut recent, 4, 39, None), 3);
+        assert_eq!(recent.take_members(), [2, 3, 4].map(ReplicaId));
+    }
+
+    #[test]
+    fn failures_are_near_each_other_by_when_they_happened() {
+        let mut recent = Recent::default();
+        assert_eq!(note(&mut recent, 1, 100, None), 1);
+        // Late news of long ago, then of just before.
+        assert_eq!(note(&mut recent, 2, 70, None), 1);
+        assert_eq!(note(&mut recent, 3, 71, None), 2);
+        assert_eq!(note(&mut recent, 4, 130, None), 1);
+    }
+
+    #[test]
+    fn a_replica_that_fails_ever_so_often_takes_little_room() {
+        let mut recent = Recent::default();
+        note(&mut recent, 2, 0, None);
+        for milli in 0..10_000u64 {
+            let previous = milli.checked_sub(1).map_or(Timestamp::MAX, Timestamp::from_millis);
+            recent.note(ReplicaId(1), Timestamp::from_millis(milli), previous, WITHIN);
+        }
         assert_eq!(recent.replicas(), 2);
-        recent.forget(secs(30), 30_000_000_000);
-        assert_eq!(recent.replicas(), 2);
-        recent.forget(secs(35), 30_000_000_000);
-        assert_eq!(recent.replicas(), 1);
-        assert_eq!(recent.take_members(), [ReplicaId(2)]);
+        assert!(recent.failures.len() <= SPARE + 4, "{}", recent.failures.len());
     }
 
     #[test]
     fn a_failure_is_isolated_when_no_other_replica_failed_lately() {
-        let within = 30_000_000_000;
+        let within = WITHIN;
         let mut lately = Lately::default();
         lately.note(ReplicaId(1), secs(0));
         lately.note(ReplicaId(1), secs(1));

@@ -43,7 +43,7 @@ impl Policy {
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
         if history.counts_on_start {
             history.counts_on_start = false;
-            let ladder = history.judged_by.and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
+            let ladder = history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
             let stage = history.streak_of(ladder).stage;
             count_in_windows(history, self, ladder, stage, now);
         }
@@ -169,8 +169,10 @@ impl Case<'_> {
     fn restart_after_success(&self, history: &mut History) -> Decision {
         let ladder = &self.policy.compiled().ladders[0];
         let (draw, failures) = (history.draw(), history.streak.failures);
-        let (delay, _) = self.next_delay(ladder, &mut history.streak, draw);
+        let first = failures == 0 && !history.streak.after_success;
+        let (delay, _) = self.next_delay(ladder, &mut history.streak, draw, first);
         history.streak.failures = failures;
+        history.streak.after_success = true;
         self.decision(Ruling::new(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success))
     }
 
@@ -188,8 +190,9 @@ impl Case<'_> {
         if !repaired {
             history.remember_failure(self.cause(), self.outcome.exit);
         }
-        history.judged_by = rule;
+        history.set_judged_by(rule);
         history.repairing = true;
+        history.failed_at = self.outcome.at;
 
         let place = matched.map_or(0, |matched| matched.ladder);
         let ladder = &compiled.ladders[usize::from(place)];
@@ -261,7 +264,7 @@ impl Case<'_> {
         }
         rules.first_naming(failure, attempt).or_else(|| {
             let (cause, exit) = history.last_failure()?;
-            rules.first_again(Failure { cause: &cause, exit, reason: None }, history.judged_by, attempt)
+            rules.first_again(Failure { cause: &cause, exit, reason: None }, history.judged_by(), attempt)
         })
     }
 
@@ -291,7 +294,7 @@ impl Case<'_> {
             }
         }
 
-        let (delay, why) = self.next_delay(ladder, streak, history.draw());
+        let (delay, why) = self.next_delay(ladder, streak, history.draw(), streak.failures == 0);
         let delay = delay.max(room.nanos_since(at));
         let reason = if waits {
             DecisionReason::Window
@@ -317,10 +320,9 @@ impl Case<'_> {
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
-    /// delay grows for the set as a whole; and a group takes one step together.
-    fn next_delay(&self, ladder: &Ladder, streak: &mut Streak, draw: u64) -> (u64, DecisionReason) {
+    /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
+    fn next_delay(&self, ladder: &Ladder, streak: &mut Streak, draw: u64, first: bool) -> (u64, DecisionReason) {
         let stage = ladder.stage(streak.stage);
-        let first = !streak.begun && streak.failures == 0;
         let at_once = match ladder.immediate_first {
             ImmediateFirst::Never => false,
             ImmediateFirst::Always => true,
@@ -332,8 +334,8 @@ impl Case<'_> {
             (0, DecisionReason::Immediate)
         } else {
             // The first delay of a streak is the ladder's first; each canary that failed is one step more.
-            let level = streak.level.saturating_add(self.surroundings.incident.unwrap_or(0));
-            (jitter::delay(&stage.pacing, level, streak.previous, draw), DecisionReason::Retry)
+            let more = self.surroundings.incident.unwrap_or(0);
+            (jitter::delay(&stage.pacing, streak.level, more, streak.previous, draw), DecisionReason::Retry)
         };
         let delay = delay.max(self.floor);
         if self.counts() {
@@ -341,7 +343,6 @@ impl Case<'_> {
                 streak.level = streak.level.saturating_add(1);
                 streak.previous = delay;
             }
-            streak.begun = true;
             streak.failures = streak.failures.saturating_add(1);
         }
         (delay, reason)

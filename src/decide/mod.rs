@@ -16,6 +16,7 @@ mod set_history;
 mod status;
 mod streak;
 mod verdict;
+pub(crate) mod wide;
 mod window;
 
 pub use admit::{Admission, DueStart, Gate, StartKind, Wait};

@@ -29,6 +29,8 @@ pub struct SetHistory {
     pub(super) up: bool,
     /// Something has failed since the set began.
     pub(super) failed: bool,
+    /// Failures of its own before any replica was available; `None`: one has been.
+    pub(super) never_ready: Option<u32>,
     pub(super) outage: OutageClock,
     pub(super) shown: Shown,
     pub(super) end: Option<(EndReason, Timestamp)>,
@@ -94,6 +96,7 @@ impl Default for SetHistory {
             start_limit: None,
             up: false,
             failed: false,
+            never_ready: Some(0),
             outage: OutageClock::default(),
             shown: Shown::default(),
             end: None,
@@ -112,6 +115,11 @@ impl SetHistory {
     /// Why it is terminated, if it is.
     pub fn end_reason(&self) -> Option<EndReason> {
         self.end.map(|(reason, _)| reason)
+    }
+
+    /// The failures before any replica was available are forgotten, as an operator's `reset` of all does.
+    pub(crate) fn forget_never_ready(&mut self) {
+        self.never_ready = self.never_ready.map(|_| 0);
     }
 
     /// Terminates the set. Final: a second reason changes nothing.

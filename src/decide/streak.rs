@@ -28,8 +28,8 @@ pub(crate) struct Streak {
     /// The delay given last, in nanoseconds.
     pub(crate) previous: u64,
     pub(crate) stage: u16,
-    /// The first restart was had; the ones after it climb the ladder.
-    pub(crate) begun: bool,
+    /// An exit 0 has been restarted: the first may be at once, and uses up nothing of a failure's.
+    pub(crate) after_success: bool,
 }
 
 impl Default for Streak {
@@ -43,7 +43,7 @@ impl Default for Streak {
             stage_first: Timestamp::MAX,
             previous: 0,
             stage: 0,
-            begun: false,
+            after_success: false,
         }
     }
 }
@@ -70,7 +70,7 @@ impl Streak {
                     self.stage_charged = self.stage_charged.saturating_sub(steps);
                     if self.failures == 0 {
                         // What is left is the pacing of exit 0, which belongs to no streak.
-                        *self = Self { level: self.level, begun: self.begun, ..Self::default() };
+                        *self = Self { level: self.level, after_success: self.after_success, ..Self::default() };
                     }
                 }
             }

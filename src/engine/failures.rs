@@ -8,7 +8,7 @@ use crate::decide::{
     Decision, DecisionReason, Degrade, DueStart, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame, StartKind,
     Verdict,
 };
-use crate::policy::{Cause, OnSuccess, Scope};
+use crate::policy::{Cause, Scope};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
@@ -16,7 +16,7 @@ impl ReplicaSet {
     pub(super) fn note_failures(&mut self, events: &[Event]) {
         let compiled = self.policy.compiled();
         // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
-        if events.len() == 1 && !compiled.watches_isolation && compiled.correlated.is_none() {
+        if events.len() == 1 && !compiled.watches_failures() {
             return;
         }
         let mut noted = false;
@@ -38,7 +38,8 @@ impl ReplicaSet {
                 && !replica.marks.has(Marks::ENDING);
             if genuine {
                 replica.marks.set(Marks::ENDING);
-                noted |= self.note_failure(ended.replica, &ended.outcome);
+                self.note_failure(ended.replica, &ended.outcome);
+                noted = true;
             }
         }
         if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
@@ -48,8 +49,7 @@ impl ReplicaSet {
 
     /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
     pub(super) fn note_together(&mut self, failing: impl IntoIterator<Item = ReplicaId>, outcome: &Outcome) {
-        let compiled = self.policy.compiled();
-        if self.ending || (!compiled.watches_isolation && compiled.correlated.is_none()) {
+        if self.ending || !self.policy.compiled().watches_failures() {
             return;
         }
         let mut noted: Vec<ReplicaId> = failing.into_iter().collect();
@@ -58,7 +58,7 @@ impl ReplicaSet {
         for &id in &noted {
             self.note_failure(id, outcome);
         }
-        self.noted.extend(&noted);
+        self.noted.extend(noted.iter().copied());
         if self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
             for &id in &noted {
                 self.replica_mut(id).marks.set(Marks::ENDING);
@@ -72,8 +72,7 @@ impl ReplicaSet {
 
     /// Its failure is judged now: it may be noted again.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
-        let noted = self.noted.iter().position(|&other| other == id);
-        noted.map(|place| self.noted.swap_remove(place)).is_some()
+        self.noted.remove(&id)
     }
 
     /// For a failure that comes on its own.
@@ -84,25 +83,24 @@ impl ReplicaSet {
         }
     }
 
-    /// Notes a failure beside those of the other replicas; whether that may make an incident.
-    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
-        let compiled = self.policy.compiled();
-        if !compiled.watches_isolation && compiled.correlated.is_none() {
-            return false;
+    /// Notes a failure beside those of the other replicas.
+    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) {
+        if !self.ending && self.policy.compiled().watches_failures() {
+            let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
+            self.policy.note_failure(&mut self.set, id, &self.replicas[id.index()].history, &outcome);
+            self.assessed = None;
         }
-        if self.ending || (outcome.is_success() && compiled.success != OnSuccess::Failure) {
-            return false;
-        }
-        let at = outcome.at.min(self.now);
-        let within = compiled.correlated.map_or(0, |correlated| correlated.within);
-        let previous = self.replicas[id.index()].history.failed_within(self.now, within);
-        self.policy.note_failure(&mut self.set, id, at, previous, self.now);
-        compiled.correlated.is_some()
+    }
+
+    /// When something happened to a replica: not in the future, nor before the news that came before it.
+    pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
+        at.min(self.now).max(self.replica(id).since.min(self.now))
     }
 
     /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.
     fn incident_recognised(&mut self) {
-        let members = self.set.take_members();
+        let (members, latest) = self.set.take_members();
+        let latest = latest.unwrap_or(self.now);
         self.tally.incidents += 1;
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.trial_time();
@@ -111,7 +109,7 @@ impl ReplicaSet {
             let now = self.now;
             let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
-            let charged = replica.history.undo(now, within);
+            let charged = replica.history.undo(latest, within);
             // What is still waiting has taken no token yet.
             let waits = replica.kind == (StartKind::Restart { charged: true }) && !replica.phase.is_up();
             self.set.refund(&self.policy, charged.saturating_sub(u32::from(waits)));
@@ -166,7 +164,7 @@ impl ReplicaSet {
             self.forget_lost(id);
         }
         self.tally.judged(&decision, decision.reason != DecisionReason::Success);
-        self.decided(id, StartBecame::Failed { retry: decision.verdict.due().unwrap_or(self.now) });
+        self.decided(id, self.policy.start_ended(&self.set, &decision));
         self.carry_out(id, decision, surroundings.joins_group, still_live);
     }
 
@@ -205,7 +203,11 @@ impl ReplicaSet {
                     replica.gate = Gate::Window;
                 }
                 if restart.scope != Scope::Replica || joins {
-                    let from = if restart.scope == Scope::All { ReplicaId(0) } else { id };
+                    let from = match self.group {
+                        Some(group) if joins => group.from,
+                        _ if restart.scope == Scope::All => ReplicaId(0),
+                        _ => id,
+                    };
                     due = self.plan_group(from, due);
                     decision.verdict = Verdict::Restart(Restart { due, ..restart });
                     stops = Some(from);
@@ -233,8 +235,7 @@ impl ReplicaSet {
             self.end(reason);
         }
         if let Some(from) = stops {
-            let leader = self.group.filter(|_| joins).map_or(id, |group| group.leader);
-            self.form_group(leader, from, due);
+            self.gather_group(id, from, due);
         }
     }
 

@@ -10,9 +10,47 @@ use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
+    /// Takes a failed replica and, as its restart's scope says, others into a group that restarts together, at the later
+    /// of this and what it waits for already.
+    pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, due: Timestamp) {
+        match self.group {
+            // All the others have been stopped already: it only joins them.
+            Some(group) if group.from <= from => self.join_group(group, id, due),
+            Some(_) | None => self.form_group(id, from, due),
+        }
+    }
+
+    fn join_group(&mut self, mut group: Group, id: ReplicaId, due: Timestamp) {
+        let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
+        let replica = self.replica_mut(id);
+        replica.gate = Gate::Group;
+        replica.due = due;
+        replica.marks.clear(Marks::QUEUED);
+        if id != group.leader {
+            replica.kind = StartKind::Restart { charged: false };
+        }
+        group.stopping += u32::from(replica.phase == Phase::Stopping);
+        let leader = self.replica_mut(group.leader);
+        if charged {
+            leader.kind = StartKind::Restart { charged };
+        }
+        if due > leader.due || group.leader == id {
+            leader.due = due;
+            leader.marks.clear(Marks::QUEUED);
+            group.is_due = false;
+        }
+        self.group = Some(group);
+        self.recount(id);
+        self.retime(id);
+        self.retime(group.leader);
+    }
+
     /// When the group would restart: a member that waits for a later time is joined at that time.
     pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> Timestamp {
         let pending = self.group.map_or(Timestamp::ZERO, |group| self.replica(group.leader).due);
+        if self.group.is_some_and(|group| group.from <= from) {
+            return due.max(pending);
+        }
         let from = self.group.map_or(from, |group| from.min(group.from));
         (from.0..self.desired)
             .map(|index| self.replica(ReplicaId(index)))
@@ -34,7 +72,7 @@ impl ReplicaSet {
 
     /// Makes the group, or one of more members of it: stops them in reverse order. Those whose end was told in the same
     /// batch are judged in their turn.
-    pub(super) fn form_group(&mut self, leader: ReplicaId, from: ReplicaId, due: Timestamp) {
+    fn form_group(&mut self, leader: ReplicaId, from: ReplicaId, due: Timestamp) {
         let from = self.group.map_or(from, |group| from.min(group.from));
         self.group = Some(Group { leader, from, stopping: 0, is_due: false });
         for index in (from.0..self.desired).rev() {

@@ -140,8 +140,7 @@ impl ReplicaSet {
     fn ended(&mut self, ended: Ended, start_failed: bool) {
         let id = ended.replica;
         let mut outcome = ended.outcome;
-        // Not in the future, nor before the news that came before it.
-        outcome.at = outcome.at.min(self.now).max(self.replica(id).since.min(self.now));
+        outcome.at = self.happened(id, outcome.at);
         outcome.start_failed |= start_failed;
         match self.replica(id).phase {
             // The stop was asked for: its end is not a failure, whatever it looks like.
@@ -288,9 +287,8 @@ impl ReplicaSet {
     }
 
     /// All that fail by time-out at this instant are one batch.
-    fn note_timeouts(&mut self, outcome: &Outcome) {
-        let compiled = self.policy.compiled();
-        if !compiled.watches_isolation && compiled.correlated.is_none() {
+    fn note_timeouts(&mut self, id: ReplicaId, outcome: &Outcome) {
+        if !self.policy.compiled().watches_failures() || self.noted.contains(&id) {
             return;
         }
         let blind = self.is_blind();
@@ -318,7 +316,7 @@ impl ReplicaSet {
             DeadlineReason::HoldEnds => self.hold_ends(id),
             DeadlineReason::StartTimeout => {
                 let outcome = Outcome::start_failed(Cause::StartTimeout, at);
-                self.note_timeouts(&outcome);
+                self.note_timeouts(id, &outcome);
                 self.correlate_one(id, &outcome);
                 self.fail(id, &outcome, true);
             }
@@ -350,7 +348,7 @@ impl ReplicaSet {
             }
             DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
             DeadlineReason::NodeLost => {
-                self.note_timeouts(&Outcome::failed(Cause::NodeLost, at));
+                self.note_timeouts(id, &Outcome::failed(Cause::NodeLost, at));
                 self.declare_lost(id, at);
                 self.declare_overdue();
             }

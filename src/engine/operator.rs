@@ -71,6 +71,9 @@ impl ReplicaSet {
     }
 
     pub(super) fn reset(&mut self, selection: &Selection) {
+        if *selection == Selection::All {
+            self.set.forget_never_ready();
+        }
         for id in self.selected(selection) {
             let now = self.now;
             let replica = self.replica_mut(id);

@@ -90,7 +90,7 @@ pub struct ReplicaSet {
     pub(super) tally: Tally,
     pub(super) batch: Vec<Event>,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
-    pub(super) noted: Vec<ReplicaId>,
+    pub(super) noted: BTreeSet<ReplicaId>,
 }
 
 /// Lost contact with one replica.
@@ -140,7 +140,7 @@ impl ReplicaSet {
             shown: None,
             tally: Tally::default(),
             batch: Vec::new(),
-            noted: Vec::new(),
+            noted: BTreeSet::new(),
         }
     }
 

@@ -8,8 +8,8 @@ use super::output::StatusChange;
 use super::replica::{Marks, Phase, Replica, Standing};
 use super::set::{Lost, ReplicaSet};
 use super::tally::Tally;
-use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
-use crate::policy::{Layout, MAX_REPLICAS, Policy};
+use crate::decide::{ReplicaId, SetHistory, StartKind};
+use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
@@ -27,6 +27,10 @@ pub struct Snapshot {
     ending: bool,
     /// What streaks and windows are kept under.
     layout: Layout,
+    /// Of the policy that it was taken under: how many replicas its document asked for, and its budget.
+    replicas_asked: u32,
+    /// Restarts, and nanoseconds.
+    budget: Option<(u32, u64)>,
     set: SetHistory,
     replicas: Vec<Replica>,
     group: Option<Group>,
@@ -59,6 +63,8 @@ impl ReplicaSet {
             desired: self.desired,
             ending: self.ending,
             layout: self.policy.layout(),
+            replicas_asked: self.policy.replicas(),
+            budget: self.policy.compiled().budget.map(|budget| (budget.restarts, budget.per)),
             set: self.set.clone(),
             replicas: self.replicas.clone(),
             group: self.group,
@@ -73,13 +79,15 @@ impl ReplicaSet {
     ///
     /// As in a new set, nothing is commanded before the first [`handle_timeout`](Self::handle_timeout), so that
     /// [`observe`](Self::observe) can come first. A `now` before the snapshot was taken shifts it: ages are kept.
-    /// Restarts that fell due in the meantime are released slowly, as after an incident.
+    /// Starts that fell due in the meantime (restarts, trials after a quarantine, holds that ended) are released
+    /// slowly, as after an incident. A policy that has changed since is taken as by
+    /// [`replace_policy`](Self::replace_policy).
     ///
     /// # Errors
     /// The snapshot is of an unknown version or does not hold together.
     pub fn restore(policy: Policy, snapshot: Snapshot, now: Timestamp) -> Result<Self, RestoreError> {
         snapshot.check()?;
-        let Snapshot { taken_at, seed, desired, ending, layout, .. } = snapshot;
+        let Snapshot { taken_at, seed, desired, ending, layout, replicas_asked, budget, .. } = snapshot;
         let mut set = Self::empty(policy, seed, now);
         set.desired = desired;
         set.ending = ending;
@@ -97,6 +105,11 @@ impl ReplicaSet {
         set.overdue = set.lost.iter().filter(|(_, lost)| lost.overdue).map(|(&id, _)| id).collect();
         set.rebuild(taken_at.min(now));
         set.carry_over(&layout);
+        let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });
+        set.set.rescale_budget(budget, set.policy.compiled().budget, taken_at.min(now));
+        if replicas_asked != set.policy.replicas() && !set.has_ended() {
+            set.rescale(set.policy.replicas());
+        }
         Ok(set)
     }
 
@@ -133,8 +146,10 @@ impl ReplicaSet {
             for transient in [Marks::AWAITING, Marks::ENDING] {
                 replica.marks.clear(transient);
             }
-            let restarts = matches!(replica.kind, StartKind::Restart { .. }) && replica.phase == Phase::Waiting;
-            let timed = restarts && !matches!(replica.gate, Gate::Hold) && !marks.has(Marks::QUEUED);
+            let timed = match replica.phase {
+                Phase::Waiting => matches!(replica.kind, StartKind::Restart { .. }) && !marks.has(Marks::QUEUED),
+                phase => phase == Phase::Quarantined,
+            };
             overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
             self.census.live += u32::from(self.replicas[id.index()].phase.is_live());
             self.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));

@@ -2,7 +2,7 @@
 
 use super::output::{Command, Notice, Start, Waiting};
 use super::queue::Lane;
-use super::replica::{After, Marks, Phase};
+use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
 use crate::decide::{Admission, Gate, ReplicaId, StartKind};
 use crate::policy::Placement;
@@ -32,12 +32,20 @@ impl ReplicaSet {
         replica.marks.set(Marks::QUEUED);
         self.queue.push(Lane::of(replica.kind), replica.due, id);
         self.newly_queued.push(id);
+        self.tidy_queue();
     }
 
     /// It is in the queue and has changed how it starts.
     pub(super) fn requeue(&mut self, id: ReplicaId) {
         let replica = &self.replicas[id.index()];
         self.queue.push(Lane::of(replica.kind), replica.due, id);
+        self.tidy_queue();
+    }
+
+    /// Behind a closed gate, entries of replicas that have moved on would pile up.
+    fn tidy_queue(&mut self) {
+        let replicas = &self.replicas;
+        self.queue.tidy(2 * replicas.len() + 64, |lane, due, id| is_queued(replicas, lane, due, id));
     }
 
     /// Lets go what the gates admit, oldest due first.
@@ -71,10 +79,7 @@ impl ReplicaSet {
         self.reopen_gates();
         loop {
             let replicas = &self.replicas;
-            let first = self.queue.first(|lane, due, id| {
-                let replica = &replicas[id.index()];
-                replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
-            });
+            let first = self.queue.first(|lane, due, id| is_queued(replicas, lane, due, id));
             let Some((lane, _, id)) = first else { return };
             let start = self.due_start(id);
             match self.policy.admit(&mut self.set, &self.census, start, self.now) {
@@ -149,4 +154,10 @@ impl ReplicaSet {
         self.set_phase(id, Phase::Starting);
         self.retime(id);
     }
+}
+
+/// Whether an entry of the queue still stands: its replica has not moved on since.
+fn is_queued(replicas: &[Replica], lane: Lane, due: Timestamp, id: ReplicaId) -> bool {
+    let replica = &replicas[id.index()];
+    replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
 }

@@ -109,13 +109,14 @@ impl ReplicaSet {
 
     fn view(&self, id: ReplicaId, replica: &Replica) -> ReplicaView {
         let waits = matches!(replica.phase, Phase::Waiting | Phase::Quarantined | Phase::Stopping);
+        let leads = self.group.filter(|_| replica.waits_for_group()).map(|group| self.replica(group.leader).due);
         ReplicaView {
             replica: id,
             incarnation: replica.history.incarnation(),
             phase: replica.phase,
             since: replica.since,
             gate: self.gate_of(replica),
-            due: replica.due.known().filter(|_| waits),
+            due: leads.unwrap_or(replica.due).known().filter(|_| waits),
             failures: replica.history.failures(),
             last_failure: replica.history.last_failure(),
         }

@@ -29,7 +29,9 @@ pub(crate) struct Tally {
     status: Status,
     status_since: Timestamp,
     /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds.
+    #[serde(with = "crate::decide::wide")]
     pub(crate) available_nanos: u128,
+    #[serde(with = "crate::decide::wide")]
     pub(crate) failed_nanos: u128,
     as_of: Timestamp,
 }

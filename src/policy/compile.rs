@@ -3,7 +3,7 @@
 use super::document::{OnSuccess, Settings};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
-use super::ladder::{FOREVER, Ladder};
+use super::ladder::{FOREVER, Ladder, UNLIMITED};
 use super::quantity::Quantity;
 use super::retry::{OnEvents, RetryPolicy};
 use super::rule_index::RuleIndex;
@@ -28,6 +28,8 @@ pub(crate) struct Compiled {
     pub(crate) exhausted: Exhausted,
     pub(crate) min_available: Quantity,
     pub(crate) outage_deadline: u64,
+    /// So many failures before any replica was available terminate the set; `UNLIMITED`: none does.
+    pub(crate) never_ready: u32,
     pub(crate) clear_after: u64,
     pub(crate) budget: Option<CompiledBudget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
@@ -130,6 +132,7 @@ impl Compiled {
             exhausted: failure.exhausted.unwrap_or_default(),
             min_available: failure.min_available.unwrap_or(Quantity::Count(1)),
             outage_deadline: failure.outage_deadline.map_or(FOREVER, nanos),
+            never_ready: failure.never_ready.unwrap_or(UNLIMITED),
             clear_after: failure.clear_after.map_or(0, nanos),
             budget: failure.budget.map(|budget| CompiledBudget {
                 restarts: budget.restarts,
@@ -152,6 +155,12 @@ impl Compiled {
                 liveness: health.liveness.as_ref().map(CompiledProbe::new),
             },
         }
+    }
+
+    /// Whether anything asks for failures to be noted beside those of other replicas.
+    #[inline]
+    pub(crate) fn watches_failures(&self) -> bool {
+        self.watches_isolation || self.correlated.is_some() || self.never_ready != UNLIMITED
     }
 
     /// How many of `settled` replicas the service needs.

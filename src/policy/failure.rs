@@ -27,6 +27,7 @@ pub struct FailurePolicy {
     pub(crate) exhausted: Option<Exhausted>,
     pub(crate) min_available: Option<Quantity>,
     pub(crate) outage_deadline: Option<Duration>,
+    pub(crate) never_ready: Option<u32>,
     pub(crate) clear_after: Option<Duration>,
     pub(crate) budget: Option<Budget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
@@ -70,6 +71,16 @@ impl FailurePolicy {
     /// An outage this long terminates the set. Default never.
     pub fn outage_deadline(mut self, deadline: Duration) -> Self {
         self.outage_deadline = Some(deadline);
+        self
+    }
+
+    /// A set of which no replica has ever been available is terminated at this many failures of its own (1 to
+    /// 1 000 000): what never came up once, a bad image or a wrong flag, will not come up the hundredth time.
+    /// Interruptions, missing capacity and lost nodes do not count. Scaling from zero begins anew. Default never.
+    ///
+    /// Others take 3 for each replica, 3 at least and 20 at most (Ray Serve; ECS's deployment circuit breaker).
+    pub fn never_ready(mut self, failures: u32) -> Self {
+        self.never_ready = Some(failures);
         self
     }
 

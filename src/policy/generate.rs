@@ -157,6 +157,7 @@ impl Draw {
         });
         failure = self.maybe(failure, |to, draw| to.min_available(draw.quantity()));
         failure = self.maybe(failure, |to, draw| to.outage_deadline(draw.time()).clear_after(draw.time()));
+        failure = self.maybe(failure, |to, draw| to.never_ready(draw.number()));
         failure = self.maybe(failure, |to, draw| {
             let empty = draw.of(&[BudgetEmpty::Wait, BudgetEmpty::Terminate]);
             to.budget(Budget::new(draw.number(), draw.time()).when_empty(empty))

@@ -211,6 +211,7 @@ fn failure(failure: &FailurePolicy) -> Option<Value> {
         )
         .put("min_available", failure.min_available)
         .put("outage_deadline", failure.outage_deadline)
+        .put("never_ready", failure.never_ready)
         .put("clear_after", failure.clear_after)
         .put(
             "budget",

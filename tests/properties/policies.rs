@@ -66,6 +66,7 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         r#""min_available": "50%""#,
         r#""min_available": "100%", "outage_deadline": "5m""#,
         r#""min_available": 2, "clear_after": "10s""#,
+        r#""never_ready": 5"#,
     ]);
     let success = one_of(&["", "", r#""success": "complete","#, r#""success": "failure","#]);
     let health = one_of(&[

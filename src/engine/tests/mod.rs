@@ -5,6 +5,7 @@ mod groups;
 mod observing;
 mod operating;
 mod probing;
+mod restoring;
 mod starting;
 mod together;
 

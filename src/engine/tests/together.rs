@@ -1,5 +1,6 @@
-use super::{Bench, retrying, secs};
-use crate::engine::Event;
+use super::{Bench, at, retrying, secs};
+use crate::decide::Outcome;
+use crate::engine::{Ended, Event, Selection};
 use crate::policy::{
     Backoff, Budget, BudgetEmpty, Correlated, FailurePolicy, Policy, PolicyBuilder, Quantity, RetryPolicy,
 };
@@ -134,7 +135,7 @@ fn the_first_restart_of_an_isolated_failure_comes_at_once_and_of_a_common_one_do
 #[test]
 fn the_owners_cap_holds_every_start_back() {
     let mut bench = Bench::new(retrying(3, 10).build().unwrap());
-    bench.set.limit_starts(super::at(0), Some(2));
+    bench.set.limit_starts(at(0), Some(2));
     bench.drain();
     let lines = bench.tick(0);
     assert_eq!(Bench::commands(lines.clone()).len(), 2);
@@ -178,4 +179,32 @@ fn an_alarm_is_cleared_after_its_time_without_a_break() {
     assert_eq!(bench.next(), Some((225, "status")));
     bench.tick(225);
     assert_eq!(bench.status(), "healthy (recovered)");
+}
+
+#[test]
+fn late_news_is_one_incident_only_if_it_happened_together() {
+    let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
+    let policy = || retrying(4, 10).failure(failure.clone()).build().unwrap();
+    let ended = |replica: u32, then| {
+        let outcome = Outcome::exited(1, at(then));
+        Event::Exited(Ended { replica: replica.into(), incarnation: 1.into(), outcome })
+    };
+    let mut bench = Bench::ready(policy());
+    let lines = bench.tell_all(200, [ended(0, 100), ended(1, 131)]);
+    assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
+    let mut bench = Bench::ready(policy());
+    let lines = bench.tell_all(200, [ended(0, 100), ended(1, 129)]);
+    assert_eq!(lines[0], "incident: 2 replicas failed together");
+}
+
+#[test]
+fn a_reset_does_not_make_two_replicas_of_one() {
+    let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
+    let mut bench = Bench::ready(retrying(4, 1).failure(failure).build().unwrap());
+    bench.tell(60, Event::exited(0, 1, 1));
+    bench.tell(61, Event::Reset(Selection::All));
+    bench.tick(61);
+    bench.tell(61, Event::ready(0, 2));
+    let lines = bench.tell(62, Event::exited(0, 2, 1));
+    assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
 }

@@ -16,6 +16,7 @@ pub(super) fn check(walk: &mut Walk, failure: &FailurePolicy, retries: bool) {
     }
     quantity(walk, "min_available", failure.min_available);
     duration(walk, "outage_deadline", failure.outage_deadline);
+    number(walk, "never_ready", failure.never_ready, &range::NEVER_READY);
     duration(walk, "clear_after", failure.clear_after);
     if let Some(budget) = failure.budget {
         walk.field("budget", |walk| {

@@ -1,0 +1,75 @@
+use super::{Bench, at, retrying, secs};
+use crate::engine::{Event, ReplicaSet};
+use crate::policy::{Budget, Exhausted, FailurePolicy, Policy, Quantity, RetryPolicy};
+
+/// The set after downtime until `now`, under a policy that may be another.
+fn restored(bench: &Bench, policy: Policy, now: u64) -> Bench {
+    let text = serde_json::to_value(bench.set.snapshot()).unwrap();
+    let snapshot = serde_json::from_value(text).unwrap();
+    let set = ReplicaSet::restore(policy, snapshot, at(now)).unwrap();
+    let mut bench = Bench { set };
+    bench.drain();
+    bench
+}
+
+fn crash(replicas: impl IntoIterator<Item = u32>) -> Vec<Event> {
+    replicas.into_iter().map(|replica| Event::exited(replica, 1, 1)).collect()
+}
+
+#[test]
+fn restarts_that_fell_due_during_downtime_are_released_slowly() {
+    let mut bench = Bench::every(8, 10);
+    bench.tell_all(60, crash(0..4));
+    let mut bench = restored(&bench, bench.set.policy().clone(), 100);
+    assert_eq!(Bench::commands(bench.tick(100)), ["start replica 0 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.tell(101, Event::ready(0, 2))).len(), 2);
+}
+
+#[test]
+fn trials_and_holds_that_ended_during_downtime_are_released_slowly() {
+    for exhausted in [Exhausted::Quarantine(secs(30)), Exhausted::Degrade] {
+        let retry = RetryPolicy::every(secs(10)).max_attempts(u32::from(exhausted == Exhausted::Degrade));
+        let hold = crate::policy::Rule::new(crate::policy::RuleAction::Hold(Some(secs(30)))).exit_code(1);
+        let failure = FailurePolicy::new().exhausted(exhausted).min_available(Quantity::Count(1));
+        let failure = if exhausted == Exhausted::Degrade { failure.rule(hold) } else { failure };
+        let policy = Policy::builder().replicas(8).retry(retry).failure(failure).build().unwrap();
+        let mut bench = Bench::ready(policy.clone());
+        bench.tell_all(60, crash(0..4));
+        let mut bench = restored(&bench, policy, 100);
+        assert_eq!(Bench::commands(bench.tick(100)), ["start replica 0 incarnation 2"], "{exhausted:?}");
+    }
+}
+
+#[test]
+fn another_number_of_replicas_in_the_document_is_applied() {
+    let mut bench = Bench::every(3, 10);
+    let mut more = restored(&bench, retrying(5, 10).build().unwrap(), 100);
+    assert_eq!(Bench::commands(more.tick(100)), ["start replica 3 incarnation 1", "start replica 4 incarnation 1"]);
+    let mut fewer = restored(&bench, retrying(2, 10).build().unwrap(), 100);
+    assert_eq!(Bench::commands(fewer.tick(100)), ["stop replica 2 incarnation 1"]);
+    // What an operator asked for since stays, where the document is the same.
+    bench.tell(60, Event::Scale(4));
+    let mut same = restored(&bench, retrying(3, 10).build().unwrap(), 100);
+    same.tick(100);
+    assert_eq!(same.set.desired(), 4);
+}
+
+#[test]
+fn what_was_spent_of_one_budget_is_spent_of_the_next() {
+    let budget = |restarts| FailurePolicy::new().budget(Budget::new(restarts, secs(3600)));
+    let mut bench = Bench::ready(retrying(8, 10).failure(budget(4)).build().unwrap());
+    bench.tell_all(60, crash(0..3));
+    bench.tick(70);
+    let policy = retrying(8, 10).failure(budget(10)).build().unwrap();
+    let bench = restored(&bench, policy, 70);
+    assert_eq!(bench.set.summary(at(70)).budget_left, Some(7));
+}
+
+#[test]
+fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
+    let mut bench = Bench::every(2, 30);
+    bench.tell(1000, Event::exited(0, 1, 1));
+    let mut bench = restored(&bench, bench.set.policy().clone(), 500);
+    bench.tick(500);
+    assert_eq!(bench.next(), Some((530, "start-due")));
+}
