@@ -9,7 +9,7 @@ use super::jitter;
 use super::never;
 use super::streak::Streak;
 use super::window::Window;
-use crate::policy::{Cause, CauseName, Exit, Policy};
+use crate::policy::{Cause, CauseName, Exit, Policy, Signal};
 use crate::time::Timestamp;
 
 /// The version of the rows that this release writes.
@@ -34,39 +34,127 @@ pub(crate) const ROW_VERSION: u8 = 1;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
 pub struct History {
-    #[serde(deserialize_with = "known_version")]
-    version: u8,
     /// The start of this replica's stream of jitter.
     stream: u64,
-    pub(crate) incarnation: Incarnation,
-    /// The latest incarnation was started and its end has not been told.
-    pub(crate) live: bool,
-    /// Waited for room in the window: counts when it is released.
-    #[serde(default)]
-    pub(crate) counts_on_start: bool,
-    /// A failure is being repaired: there was no successful start since.
-    #[serde(default)]
-    pub(crate) repairing: bool,
+    pub(super) incarnation: Incarnation,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ready_since: Timestamp,
+    /// When it failed last, so that an incident can tell one replica's failures from those of several.
+    pub(super) failed_at: Timestamp,
+    /// The streak under the policy's own `retry`.
+    pub(super) streak: Streak,
+    detail: Option<Box<Detail>>,
+    /// The exit code or signal of the last failure, as the flags say.
+    last_exit: i32,
+    /// The rule that judged the last failure, or `NO_RULE`.
+    judged_by: u16,
     /// The cause of the last failure: its place in `Cause::BUILT_IN` from 1, beyond it a name in the detail; 0: none.
+    last_cause: u8,
+    flags: Flags,
+}
+
+const NO_RULE: u16 = u16::MAX;
+
+/// What is true of a replica, as bits: a million histories lie in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Flags(u8);
+
+impl Flags {
+    /// The latest incarnation was started and its end has not been told.
+    pub(super) const LIVE: Self = Self(1);
+    /// Waited for room in the window: counts when it is released.
+    pub(super) const COUNTS_ON_START: Self = Self(1 << 1);
+    /// A failure is being repaired: there was no successful start since.
+    pub(super) const REPAIRING: Self = Self(1 << 2);
+    /// An exit 0 has been restarted: the first may be at once, and uses up nothing of a failure's.
+    pub(super) const AFTER_SUCCESS: Self = Self(1 << 3);
+    /// The last failure had an exit code.
+    const EXIT_CODE: Self = Self(1 << 4);
+    /// The last failure had a signal.
+    const EXIT_SIGNAL: Self = Self(1 << 5);
+
+    fn only(self, flag: Self) -> Self {
+        Self(self.0 & flag.0)
+    }
+}
+
+/// A history as it is written.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    #[serde(deserialize_with = "known_version")]
+    version: u8,
+    stream: u64,
+    incarnation: Incarnation,
+    live: bool,
+    #[serde(default)]
+    counts_on_start: bool,
+    #[serde(default)]
+    repairing: bool,
+    #[serde(default)]
+    after_success: bool,
+    #[serde(default)]
+    judged_by: Option<u16>,
+    #[serde(with = "never", default = "never::value")]
+    started_at: Timestamp,
+    #[serde(with = "never", default = "never::value")]
+    ready_since: Timestamp,
+    #[serde(with = "never", default = "never::value")]
+    failed_at: Timestamp,
+    #[serde(default)]
+    streak: Streak,
     #[serde(default)]
     last_cause: u8,
-    /// The rule that judged the last failure, or none.
-    #[serde(with = "no_rule", default = "no_rule::value")]
-    judged_by: u16,
-    #[serde(with = "never", default = "never::value")]
-    pub(crate) started_at: Timestamp,
-    #[serde(with = "never", default = "never::value")]
-    pub(crate) ready_since: Timestamp,
-    /// The streak under the policy's own `retry`.
-    pub(crate) streak: Streak,
     #[serde(default)]
     last_exit: Option<Exit>,
-    /// When it failed last, so that an incident can tell one replica's failures from those of several.
-    #[serde(with = "never", default = "never::value")]
-    pub(super) failed_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     detail: Option<Box<Detail>>,
+}
+
+impl From<History> for Row {
+    fn from(history: History) -> Self {
+        Self {
+            version: ROW_VERSION,
+            stream: history.stream,
+            incarnation: history.incarnation,
+            live: history.has(Flags::LIVE),
+            counts_on_start: history.has(Flags::COUNTS_ON_START),
+            repairing: history.has(Flags::REPAIRING),
+            after_success: history.has(Flags::AFTER_SUCCESS),
+            judged_by: history.judged_by(),
+            started_at: history.started_at,
+            ready_since: history.ready_since,
+            failed_at: history.failed_at,
+            streak: history.streak,
+            last_cause: history.last_cause,
+            last_exit: history.last_exit(),
+            detail: history.detail,
+        }
+    }
+}
+
+impl From<Row> for History {
+    fn from(row: Row) -> Self {
+        let mut history = Self {
+            stream: row.stream,
+            incarnation: row.incarnation,
+            started_at: row.started_at,
+            ready_since: row.ready_since,
+            failed_at: row.failed_at,
+            streak: row.streak,
+            last_cause: row.last_cause,
+            detail: row.detail,
+            ..Self::new(0, ReplicaId(0))
+        };
+        history.put(Flags::LIVE, row.live);
+        history.put(Flags::COUNTS_ON_START, row.counts_on_start);
+        history.put(Flags::REPAIRING, row.repairing);
+        history.put(Flags::AFTER_SUCCESS, row.after_success);
+        history.set_judged_by(row.judged_by);
+        history.set_last_exit(row.last_exit);
+        history
+    }
 }
 
 /// What most replicas never need.
@@ -92,23 +180,6 @@ struct Undo {
     charged: bool,
 }
 
-/// How a rule that may be none is written: as nothing.
-mod no_rule {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) const fn value() -> u16 {
-        u16::MAX
-    }
-
-    pub(super) fn serialize<S: Serializer>(rule: &u16, serializer: S) -> Result<S::Ok, S::Error> {
-        Some(*rule).filter(|rule| *rule != value()).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
-        Ok(Option::<u16>::deserialize(deserializer)?.unwrap_or(value()))
-    }
-}
-
 pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let version = u8::deserialize(deserializer)?;
     if version == ROW_VERSION {
@@ -124,21 +195,28 @@ impl History {
     /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
     pub fn new(seed: u64, replica: ReplicaId) -> Self {
         Self {
-            version: ROW_VERSION,
             stream: jitter::stream(seed, replica.0),
             incarnation: Incarnation(0),
-            live: false,
-            counts_on_start: false,
-            repairing: false,
-            last_cause: 0,
-            judged_by: no_rule::value(),
             started_at: Timestamp::MAX,
             ready_since: Timestamp::MAX,
-            streak: Streak::default(),
-            last_exit: None,
             failed_at: Timestamp::MAX,
+            streak: Streak::default(),
             detail: None,
+            last_exit: 0,
+            judged_by: NO_RULE,
+            last_cause: 0,
+            flags: Flags::default(),
         }
+    }
+
+    #[inline]
+    pub(super) fn has(&self, flag: Flags) -> bool {
+        self.flags.only(flag) == flag
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, flag: Flags, value: bool) {
+        self.flags.0 = if value { self.flags.0 | flag.0 } else { self.flags.0 & !flag.0 };
     }
 
     /// The latest incarnation; 0 before the first start.
@@ -148,7 +226,7 @@ impl History {
 
     /// Whether the latest incarnation was started and its end has not been told.
     pub fn is_live(&self) -> bool {
-        self.live
+        self.has(Flags::LIVE)
     }
 
     /// Failures in the present streak under the policy's own `retry`, as of the last failure.
@@ -168,20 +246,20 @@ impl History {
             Some(cause) => cause.clone(),
             None => self.detail.as_ref()?.cause.as_deref()?.parse().ok()?,
         };
-        Some((cause, self.last_exit))
+        Some((cause, self.last_exit()))
     }
 
     /// It runs: told once for each incarnation.
     pub fn started(&mut self, at: Timestamp) {
-        if self.live && self.started_at.is_never() {
+        if self.is_live() && self.started_at.is_never() {
             self.started_at = at;
-            self.repairing = false;
+            self.put(Flags::REPAIRING, false);
         }
     }
 
     /// It is ready, from `at` on without a break until [`Policy::not_ready`] or its end.
     pub fn ready(&mut self, at: Timestamp) {
-        if self.live {
+        if self.is_live() {
             self.started(at);
             if self.ready_since.is_never() {
                 self.ready_since = at;
@@ -193,20 +271,21 @@ impl History {
     pub fn reset(&mut self) {
         self.streak = Streak::default();
         self.detail = None;
-        self.counts_on_start = false;
-        self.repairing = false;
-        self.judged_by = no_rule::value();
+        self.put(Flags::AFTER_SUCCESS, false);
+        self.wait_is_over();
+        self.put(Flags::REPAIRING, false);
+        self.judged_by = NO_RULE;
     }
 
     /// The rule that judged the last failure.
     #[inline]
     pub(super) fn judged_by(&self) -> Option<u16> {
-        (self.judged_by != no_rule::value()).then_some(self.judged_by)
+        (self.judged_by != NO_RULE).then_some(self.judged_by)
     }
 
     #[inline]
     pub(super) fn set_judged_by(&mut self, rule: Option<u16>) {
-        self.judged_by = rule.unwrap_or(no_rule::value());
+        self.judged_by = rule.unwrap_or(NO_RULE);
     }
 
     /// A slot that comes back after a scale-down: all is new but the incarnation.
@@ -217,15 +296,25 @@ impl History {
     /// Numbers on from an incarnation that was found.
     pub(crate) fn adopt(&mut self, incarnation: Incarnation) {
         self.incarnation = incarnation;
-        self.live = true;
+        self.put(Flags::LIVE, true);
         self.started_at = Timestamp::MAX;
         self.ready_since = Timestamp::MAX;
+    }
+
+    /// It waits for no room in its window any more: its start counts for nothing.
+    pub(crate) fn wait_is_over(&mut self) {
+        self.put(Flags::COUNTS_ON_START, false);
+    }
+
+    /// The incarnation has ended, nobody knows how.
+    pub(crate) fn has_ended(&mut self) {
+        self.put(Flags::LIVE, false);
     }
 
     /// The incarnation is gone without being judged: it was asked to stop.
     pub(crate) fn gone(&mut self, policy: &Policy, at: Timestamp) {
         policy.not_ready(self, at);
-        self.live = false;
+        self.put(Flags::LIVE, false);
         self.started_at = Timestamp::MAX;
     }
 
@@ -280,6 +369,9 @@ impl History {
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let ladders = &policy.compiled().ladders;
         self.streak.recover(&ladders[0], ready_for);
+        if ladders[0].recovers_in(ready_for) && self.streak == Streak::default() {
+            self.put(Flags::AFTER_SUCCESS, false);
+        }
         if let Some(detail) = &mut self.detail {
             for (streak, ladder) in detail.streaks.iter_mut().zip(&ladders[1..]) {
                 streak.recover(ladder, ready_for);
@@ -290,10 +382,31 @@ impl History {
     #[inline]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
         self.last_cause = cause.place() as u8 + 1;
-        self.last_exit = exit;
+        self.set_last_exit(exit);
         if let Cause::Named(name) = cause {
             self.remember_name(name);
         }
+    }
+
+    fn last_exit(&self) -> Option<Exit> {
+        if self.has(Flags::EXIT_CODE) {
+            Some(Exit::Code(self.last_exit))
+        } else if self.has(Flags::EXIT_SIGNAL) {
+            Signal::from_number(self.last_exit.into()).map(Exit::Signal)
+        } else {
+            None
+        }
+    }
+
+    #[inline]
+    fn set_last_exit(&mut self, exit: Option<Exit>) {
+        self.put(Flags::EXIT_CODE, matches!(exit, Some(Exit::Code(_))));
+        self.put(Flags::EXIT_SIGNAL, matches!(exit, Some(Exit::Signal(_))));
+        self.last_exit = match exit {
+            None => 0,
+            Some(Exit::Code(code)) => code,
+            Some(Exit::Signal(signal)) => signal.number().into(),
+        };
     }
 
     fn remember_name(&mut self, name: &CauseName) {
@@ -331,7 +444,7 @@ impl History {
         detail.undo.clear();
         if let Some(since) = since {
             detail.windows.iter_mut().for_each(|window| window.uncount_since(since));
-            self.counts_on_start = false;
+            self.wait_is_over();
         }
         charged
     }
@@ -398,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_fits_in_two_cache_lines() {
-        assert!(size_of::<History>() <= 112, "{}", size_of::<History>());
+    fn a_history_fits_in_two_cache_lines() {
+        assert!(size_of::<History>() <= 96, "{}", size_of::<History>());
     }
 }

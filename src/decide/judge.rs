@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::history::History;
+use super::history::{Flags, History};
 use super::ids::Incarnation;
 use super::jitter;
 use super::outcome::Outcome;
@@ -41,14 +41,14 @@ impl Default for Surroundings {
 impl Policy {
     /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
-        if history.counts_on_start {
-            history.counts_on_start = false;
+        if history.has(Flags::COUNTS_ON_START) {
+            history.wait_is_over();
             let ladder = history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
             let stage = history.streak_of(ladder).stage;
             count_in_windows(history, self, ladder, stage, now);
         }
         history.incarnation = history.incarnation.next();
-        history.live = true;
+        history.put(Flags::LIVE, true);
         history.started_at = Timestamp::MAX;
         history.ready_since = Timestamp::MAX;
         history.incarnation
@@ -94,10 +94,10 @@ impl Policy {
         outcome: &Outcome,
         surroundings: Surroundings,
     ) -> Result<Decision, Ignored> {
-        if !history.live {
+        if !history.is_live() {
             return Err(Ignored::Duplicate);
         }
-        history.live = false;
+        history.put(Flags::LIVE, false);
         let at = outcome.at;
         let ran_for = history.started_at.known().map(|started| at.nanos_since(started));
         self.not_ready(history, at);
@@ -169,10 +169,10 @@ impl Case<'_> {
     fn restart_after_success(&self, history: &mut History) -> Decision {
         let ladder = &self.policy.compiled().ladders[0];
         let (draw, failures) = (history.draw(), history.streak.failures);
-        let first = failures == 0 && !history.streak.after_success;
+        let first = failures == 0 && !history.has(Flags::AFTER_SUCCESS);
         let (delay, _) = self.next_delay(ladder, &mut history.streak, draw, first);
         history.streak.failures = failures;
-        history.streak.after_success = true;
+        history.put(Flags::AFTER_SUCCESS, true);
         self.decision(Ruling::new(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success))
     }
 
@@ -186,12 +186,12 @@ impl Case<'_> {
         let compiled = self.policy.compiled();
         let rule = self.matching_rule(history);
         let matched = rule.and_then(|index| compiled.rules.rule(index));
-        let repaired = history.repairing && self.outcome.start_failed;
+        let repaired = history.has(Flags::REPAIRING) && self.outcome.start_failed;
         if !repaired {
             history.remember_failure(self.cause(), self.outcome.exit);
         }
         history.set_judged_by(rule);
-        history.repairing = true;
+        history.put(Flags::REPAIRING, true);
         history.failed_at = self.outcome.at;
 
         let place = matched.map_or(0, |matched| matched.ladder);
@@ -259,7 +259,7 @@ impl Case<'_> {
         // A rule with a streak of its own is reached by the attempts of the policy's streak too.
         let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
         let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
-        if !(self.outcome.start_failed && history.repairing) {
+        if !(self.outcome.start_failed && history.has(Flags::REPAIRING)) {
             return rules.first(failure, attempt);
         }
         rules.first_naming(failure, attempt).or_else(|| {
@@ -310,7 +310,7 @@ impl Case<'_> {
             streak.stage_charged = streak.stage_charged.saturating_add(1);
             streak.first = streak.first.min(at);
             streak.stage_first = streak.stage_first.min(at);
-            history.counts_on_start = waits;
+            history.put(Flags::COUNTS_ON_START, waits);
             if !waits {
                 count_in_windows(history, self.policy, place, streak.stage, at);
             }
@@ -335,7 +335,7 @@ impl Case<'_> {
         } else {
             // The first delay of a streak is the ladder's first; each canary that failed is one step more.
             let more = self.surroundings.incident.unwrap_or(0);
-            (jitter::delay(&stage.pacing, streak.level, more, streak.previous, draw), DecisionReason::Retry)
+            (jitter::delay(&stage.pacing, streak.level.into(), more, streak.previous, draw), DecisionReason::Retry)
         };
         let delay = delay.max(self.floor);
         if self.counts() {

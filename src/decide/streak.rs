@@ -15,8 +15,8 @@ pub(crate) struct Streak {
     pub(crate) failures: u32,
     /// Failures that used up an attempt.
     pub(crate) charged: u32,
-    /// The rung of the present stage's ladder that the next delay stands on.
-    pub(crate) level: u32,
+    /// The rung of the present stage's ladder that the next delay stands on; no ladder grows for longer.
+    pub(crate) level: u16,
     /// Failures that used up an attempt of the present stage.
     pub(crate) stage_charged: u32,
     /// When the first charged failure happened.
@@ -28,8 +28,6 @@ pub(crate) struct Streak {
     /// The delay given last, in nanoseconds.
     pub(crate) previous: u64,
     pub(crate) stage: u16,
-    /// An exit 0 has been restarted: the first may be at once, and uses up nothing of a failure's.
-    pub(crate) after_success: bool,
 }
 
 impl Default for Streak {
@@ -43,7 +41,6 @@ impl Default for Streak {
             stage_first: Timestamp::MAX,
             previous: 0,
             stage: 0,
-            after_success: false,
         }
     }
 }
@@ -52,7 +49,7 @@ impl Streak {
     /// What `ready_for` nanoseconds ready without a break take back.
     #[inline]
     pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
-        if ready_for < ladder.recover_after {
+        if !ladder.recovers_in(ready_for) {
             return;
         }
         match ladder.recovery {
@@ -61,16 +58,16 @@ impl Streak {
             Recovery::Step => {
                 let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
                 let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-                if steps >= self.failures && steps >= self.level {
+                if steps >= self.failures && steps >= u32::from(self.level) {
                     *self = Self::default();
                 } else {
                     self.failures = self.failures.saturating_sub(steps);
                     self.charged = self.charged.saturating_sub(steps);
-                    self.level = self.level.saturating_sub(steps);
+                    self.level = self.level.saturating_sub(u16::try_from(steps).unwrap_or(u16::MAX));
                     self.stage_charged = self.stage_charged.saturating_sub(steps);
                     if self.failures == 0 {
                         // What is left is the pacing of exit 0, which belongs to no streak.
-                        *self = Self { level: self.level, after_success: self.after_success, ..Self::default() };
+                        *self = Self { level: self.level, ..Self::default() };
                     }
                 }
             }

@@ -43,6 +43,10 @@ impl<Why: Copy> Deadlines<Why> {
     /// Makes room for replicas up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         if self.places.len() < count {
+            if self.places.is_empty() {
+                self.places.reserve_exact(count);
+                self.heap.reserve_exact(count);
+            }
             self.places.resize(count, NOWHERE);
             self.heap.reserve(count - self.heap.len());
         }

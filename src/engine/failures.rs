@@ -101,7 +101,7 @@ impl ReplicaSet {
     fn incident_recognised(&mut self) {
         let (members, latest) = self.set.take_members();
         let latest = latest.unwrap_or(self.now);
-        self.tally.incidents += 1;
+        self.tally.count().incidents += 1;
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.trial_time();
         let mut canary = None;

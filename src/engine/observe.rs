@@ -156,7 +156,7 @@ impl ReplicaSet {
         replica.history.adopt(seen.incarnation);
         match &seen.state {
             InstanceState::Ended(_) => {
-                replica.history.live = false;
+                replica.history.has_ended();
                 if wanted && replica.phase.is_live() {
                     self.enter(id, After::Start);
                 }

@@ -9,7 +9,7 @@ use crate::policy::{MAX_REPLICAS, Placement};
 
 impl ReplicaSet {
     fn refuse(&mut self, refused: Refused) {
-        self.tally.refused += 1;
+        self.tally.count().refused += 1;
         self.notice(Notice::Refused(refused));
     }
 
@@ -49,7 +49,7 @@ impl ReplicaSet {
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Requested;
-        replica.history.counts_on_start = false;
+        replica.history.wait_is_over();
         replica.placement = placement;
         replica.gate = Gate::Backoff;
         replica.marks.set(Marks::REQUESTED);
@@ -130,7 +130,7 @@ impl ReplicaSet {
         replica.kind = StartKind::Restart { charged: false };
         replica.due = now;
         replica.gate = Gate::Backoff;
-        replica.history.counts_on_start = false;
+        replica.history.wait_is_over();
         if replica.phase == Phase::Stopping {
             replica.after = After::Start;
             self.recount(id);

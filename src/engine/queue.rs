@@ -114,6 +114,11 @@ impl Queue {
         self.held[Lane::of(kind) as usize]
     }
 
+    /// Gives back the room that nothing takes.
+    pub(crate) fn shrink(&mut self) {
+        self.lanes.iter_mut().for_each(BinaryHeap::shrink_to_fit);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.lanes.iter_mut().for_each(BinaryHeap::clear);
         self.open();

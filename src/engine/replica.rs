@@ -239,6 +239,6 @@ mod tests {
 
     #[test]
     fn a_record_stays_small() {
-        assert!(size_of::<Replica>() <= 144, "{}", size_of::<Replica>());
+        assert!(size_of::<Replica>() <= 128, "{}", size_of::<Replica>());
     }
 }

@@ -12,12 +12,16 @@ impl ReplicaSet {
         let desired = desired.min(MAX_REPLICAS);
         let before = std::mem::replace(&mut self.desired, desired);
         let joins = before > 0 && self.set.has_been_up();
+        if self.replicas.is_empty() {
+            // Most sets keep the size they begin with.
+            self.replicas.reserve_exact(desired as usize);
+        }
+        self.deadlines.grow(desired as usize);
+        self.health.grow(&self.policy, desired as usize);
         for index in before..desired {
             let id = ReplicaId(index);
             if id.index() == self.replicas.len() {
                 self.replicas.push(Replica::new(self.seed, id, self.now));
-                self.deadlines.grow(self.replicas.len());
-                self.health.grow(&self.policy, self.replicas.len());
             } else {
                 self.revive(id);
             }

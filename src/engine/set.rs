@@ -57,6 +57,8 @@ pub struct ReplicaSet {
     pub(super) now: Timestamp,
     /// The first `handle_timeout` has come: commands may go out.
     pub(super) begun: bool,
+    /// The outputs of the first `handle_timeout` are the last that were handed out.
+    pub(super) first_starts: bool,
     /// The set was ended, and every replica told to stop.
     pub(super) ending: bool,
     pub(super) desired: u32,
@@ -118,6 +120,7 @@ impl ReplicaSet {
             seed,
             now,
             begun: false,
+            first_starts: false,
             ending: false,
             desired: 0,
             replicas: Vec::new(),
@@ -175,6 +178,7 @@ impl ReplicaSet {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         if !self.begun {
             self.begun = true;
+            self.first_starts = true;
             self.now = self.now.max(now);
             let withheld = std::mem::take(&mut self.withheld);
             self.outputs.extend(withheld.into_iter().map(Output::Command));
@@ -278,8 +282,14 @@ impl ReplicaSet {
             self.outputs.is_empty() || !self.begun,
             "one mutation, then drain: outputs of the last call were not taken with poll_output"
         );
+        if std::mem::take(&mut self.first_starts) {
+            // What follows is never as much again as the burst of the first starts.
+            self.outputs.shrink_to(0);
+            self.queue.shrink();
+            self.newly_queued.shrink_to(0);
+        }
         if now < self.now {
-            self.tally.clock_went_back();
+            self.tally.count().clock_went_back += 1;
         }
         self.now = self.now.max(now);
         self.tally.pass_time(&self.census, self.now);

@@ -139,7 +139,8 @@ impl ReplicaSet {
                 .map(|(cause, count)| (cause.to_owned(), *count))
                 .collect()
         };
-        let failures = tally.all_failures();
+        let counts = tally.counts();
+        let failures: u64 = counts.failures.iter().sum();
         let mean = |nanos: u128| {
             let mean = nanos.checked_div(failures.into())?;
             Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
@@ -160,11 +161,11 @@ impl ReplicaSet {
                 .map(|(status, nanos)| (status, Duration::from_nanos(nanos)))
                 .collect(),
             starts: tally.starts,
-            failures: by_cause(&tally.failures),
-            restarts: by_cause(&tally.restarts),
-            successes: tally.successes,
-            given_up: tally.given_up,
-            incidents: tally.incidents,
+            failures: by_cause(&counts.failures),
+            restarts: by_cause(&counts.restarts),
+            successes: counts.successes,
+            given_up: counts.given_up,
+            incidents: counts.incidents,
             incident_since: self.set.incident_since(),
             mean_time_between_failures: mean(tally.available_nanos),
             mean_time_to_recovery: mean(tally.failed_nanos),
@@ -174,9 +175,9 @@ impl ReplicaSet {
                 what: next.why.as_str().to_owned(),
                 replica: next.replica,
             }),
-            ignored: tally.stale + tally.duplicate + tally.unheard,
-            refused: tally.refused,
-            clock_went_back: tally.clock_went_back,
+            ignored: counts.stale + counts.duplicate + counts.unheard,
+            refused: counts.refused,
+            clock_went_back: counts.clock_went_back,
         }
     }
 }

@@ -10,20 +10,10 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tally {
-    /// Failures by built-in cause, those of the user's own together in the last.
-    pub(crate) failures: [u64; 9],
-    /// Restarts decided, by the same causes.
-    pub(crate) restarts: [u64; 9],
-    /// Exits with code 0 that were restarted or completed.
-    pub(crate) successes: u64,
     pub(crate) starts: u64,
-    pub(crate) given_up: u64,
-    pub(crate) incidents: u64,
-    pub(crate) stale: u64,
-    pub(crate) duplicate: u64,
-    pub(crate) unheard: u64,
-    pub(crate) refused: u64,
-    pub(crate) clock_went_back: u64,
+    /// Boxed: there are many sets to which nothing has happened yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Box<Counts>>,
     /// Time spent in each status until it was left last, in nanoseconds.
     time_in: [u64; 7],
     status: Status,
@@ -36,32 +26,60 @@ pub(crate) struct Tally {
     as_of: Timestamp,
 }
 
+/// What has gone wrong, counted.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Counts {
+    /// Failures by built-in cause, those of the user's own together in the last.
+    pub(crate) failures: [u64; 9],
+    /// Restarts decided, by the same causes.
+    pub(crate) restarts: [u64; 9],
+    /// Exits with code 0 that were restarted or completed.
+    pub(crate) successes: u64,
+    pub(crate) given_up: u64,
+    pub(crate) incidents: u64,
+    pub(crate) stale: u64,
+    pub(crate) duplicate: u64,
+    pub(crate) unheard: u64,
+    pub(crate) refused: u64,
+    pub(crate) clock_went_back: u64,
+}
+
 impl Tally {
+    /// What has gone wrong so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// To count what goes wrong.
+    #[inline]
+    pub(crate) fn count(&mut self) -> &mut Counts {
+        self.counts.get_or_insert_default()
+    }
+
     #[inline]
     pub(crate) fn judged(&mut self, decision: &Decision, failed: bool) {
         let place = decision.cause.place();
+        let counts = self.count();
         if failed {
-            self.failures[place] += 1;
+            counts.failures[place] += 1;
         } else {
-            self.successes += 1;
+            counts.successes += 1;
         }
         match decision.verdict {
-            Verdict::Restart(_) if failed => self.restarts[place] += 1,
-            Verdict::Degrade(_) => self.given_up += 1,
+            Verdict::Restart(_) if failed => counts.restarts[place] += 1,
+            Verdict::Degrade(_) => counts.given_up += 1,
             Verdict::Restart(_) | Verdict::Hold(_) | Verdict::Terminate | Verdict::Complete => {}
         }
     }
 
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
+        let counts = self.count();
         match why {
-            IgnoredWhy::Stale => self.stale += 1,
-            IgnoredWhy::Duplicate => self.duplicate += 1,
-            IgnoredWhy::Unheard => self.unheard += 1,
+            IgnoredWhy::Stale => counts.stale += 1,
+            IgnoredWhy::Duplicate => counts.duplicate += 1,
+            IgnoredWhy::Unheard => counts.unheard += 1,
         }
-    }
-
-    pub(crate) fn clock_went_back(&mut self) {
-        self.clock_went_back += 1;
     }
 
     pub(crate) fn begin(&mut self, now: Timestamp) {
@@ -93,10 +111,6 @@ impl Tally {
         let current = &mut times[self.status.place()].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));
         times
-    }
-
-    pub(crate) fn all_failures(&self) -> u64 {
-        self.failures.iter().sum()
     }
 
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {

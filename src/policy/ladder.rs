@@ -204,6 +204,12 @@ impl Ladder {
         }
     }
 
+    /// Whether so long ready without a break takes anything back.
+    #[inline]
+    pub(crate) fn recovers_in(&self, ready_for: u64) -> bool {
+        ready_for >= self.recover_after && self.recovery != Recovery::Never
+    }
+
     /// The stage of that index, or the last one.
     #[inline]
     pub(crate) fn stage(&self, index: u16) -> &CompiledStage {
