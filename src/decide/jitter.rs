@@ -34,21 +34,21 @@ pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
 /// The delay of this level under `pacing`, and `more` steps beyond it; `previous` is the delay before it in the streak,
 /// 0 if there is none.
 #[inline]
-pub(crate) fn delay(pacing: &Pacing, level: u32, more: u32, previous: u64, draw: u64) -> u64 {
+pub(crate) fn delay(pacing: &Pacing, level: u32, more: u32, previous: u64, draw: impl FnOnce() -> u64) -> u64 {
     let nominal = pacing.nominal(level.saturating_add(more));
     let delay = match pacing.jitter {
         Jitter::None => nominal,
-        Jitter::Equal => between(nominal - nominal / 2, nominal, draw),
-        Jitter::Full => between(0, nominal, draw),
+        Jitter::Equal => between(nominal - nominal / 2, nominal, draw()),
+        Jitter::Full => between(0, nominal, draw()),
         Jitter::Decorrelated => {
             let base = pacing.interval.min(pacing.cap);
             // A step has no delay before it to grow from but the longest that it could have had.
             let grown = previous.max(base).saturating_mul(3u64.saturating_pow(more.saturating_add(1)));
-            between(base, grown.max(base).min(pacing.cap), draw)
+            between(base, grown.max(base).min(pacing.cap), draw())
         }
         Jitter::Spread(percent) => {
             let base = nominal.min(with_room_for(pacing.cap, percent));
-            between(base, base.saturating_add(share(base, percent)), draw)
+            between(base, base.saturating_add(share(base, percent)), draw())
         }
     };
     delay.min(pacing.cap)
@@ -87,7 +87,7 @@ mod tests {
     fn assert_spread(pacing: &Pacing, level: u32, low: u64, high: u64) {
         let mut parts = [0u32; 10];
         for incarnation in 0..10_000 {
-            let delay = delay(pacing, level, 0, 0, draw(stream(3, 5), incarnation));
+            let delay = delay(pacing, level, 0, 0, || draw(stream(3, 5), incarnation));
             assert!((low..=high).contains(&delay), "{delay} is outside {low}..={high}");
             parts[((delay - low) * 10 / (high - low + 1)) as usize] += 1;
         }
@@ -108,22 +108,22 @@ mod tests {
         assert_spread(&jittered(Jitter::Spread(25)), 9, 48 * SEC, 60 * SEC);
         let pacing = jittered(Jitter::Decorrelated);
         for incarnation in 0..1000 {
-            assert!(delay(&pacing, 0, 0, 59 * SEC, draw(1, incarnation)) <= 60 * SEC);
+            assert!(delay(&pacing, 0, 0, 59 * SEC, || draw(1, incarnation)) <= 60 * SEC);
         }
     }
 
     #[test]
     fn steps_beyond_the_level_grow_every_delay() {
         let pacing = jittered(Jitter::Decorrelated);
-        let longest = |more| (0..1000).map(|n| delay(&pacing, 0, more, 0, draw(1, n))).max().unwrap();
+        let longest = |more| (0..1000).map(|n| delay(&pacing, 0, more, 0, || draw(1, n))).max().unwrap();
         assert!(longest(0) <= 30 * SEC && longest(1) > 50 * SEC && longest(9) <= 60 * SEC);
-        assert_eq!(delay(&jittered(Jitter::None), 1, 1, 0, 1), 40 * SEC);
+        assert_eq!(delay(&jittered(Jitter::None), 1, 1, 0, || 1), 40 * SEC);
     }
 
     #[test]
     fn no_jitter_is_exactly_the_ladder() {
         let pacing = jittered(Jitter::None);
-        assert_eq!((0..4).map(|level| delay(&pacing, level, 0, 0, 1) / SEC).collect::<Vec<_>>(), [10, 20, 40, 60]);
+        assert_eq!((0..4).map(|level| delay(&pacing, level, 0, 0, || 1) / SEC).collect::<Vec<_>>(), [10, 20, 40, 60]);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
         let longest = RetryPolicy::every(Duration::MAX).max_interval(Duration::MAX);
         for jitter in [Jitter::Equal, Jitter::Full, Jitter::Decorrelated, Jitter::Spread(100), Jitter::None] {
             for draw in [0, u64::MAX] {
-                let _ = delay(&pacing(&longest.clone().jitter(jitter)), u32::MAX, u32::MAX, u64::MAX, draw);
+                let _ = delay(&pacing(&longest.clone().jitter(jitter)), u32::MAX, u32::MAX, u64::MAX, || draw);
             }
         }
         assert_eq!(between(0, u64::MAX, u64::MAX), u64::MAX);

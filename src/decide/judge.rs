@@ -55,6 +55,7 @@ impl Policy {
     }
 
     /// It is no longer ready. What the time ready takes back of its streaks is taken back now.
+    #[inline]
     pub fn not_ready(&self, history: &mut History, at: Timestamp) {
         if let Some(since) = history.ready_since.known() {
             history.ready_since = Timestamp::MAX;
@@ -168,10 +169,11 @@ impl Case<'_> {
     /// Exit 0 is paced by the policy's own ladder and belongs to no streak.
     fn restart_after_success(&self, history: &mut History) -> Decision {
         let ladder = &self.policy.compiled().ladders[0];
-        let (draw, failures) = (history.draw(), history.streak.failures);
+        let failures = history.streak.failures;
         let first = failures == 0 && !history.has(Flags::AFTER_SUCCESS);
-        let (delay, _) = self.next_delay(ladder, &mut history.streak, draw, first);
-        history.streak.failures = failures;
+        let mut streak = history.streak;
+        let (delay, _) = self.next_delay(ladder, &mut streak, || history.draw(), first);
+        history.streak = Streak { failures, ..streak };
         history.put(Flags::AFTER_SUCCESS, true);
         self.decision(Ruling::new(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success))
     }
@@ -294,7 +296,7 @@ impl Case<'_> {
             }
         }
 
-        let (delay, why) = self.next_delay(ladder, streak, history.draw(), streak.failures == 0);
+        let (delay, why) = self.next_delay(ladder, streak, || history.draw(), streak.failures == 0);
         let delay = delay.max(room.nanos_since(at));
         let reason = if waits {
             DecisionReason::Window
@@ -321,7 +323,14 @@ impl Case<'_> {
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
     /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
-    fn next_delay(&self, ladder: &Ladder, streak: &mut Streak, draw: u64, first: bool) -> (u64, DecisionReason) {
+    #[inline]
+    fn next_delay(
+        &self,
+        ladder: &Ladder,
+        streak: &mut Streak,
+        draw: impl FnOnce() -> u64,
+        first: bool,
+    ) -> (u64, DecisionReason) {
         let stage = ladder.stage(streak.stage);
         let at_once = match ladder.immediate_first {
             ImmediateFirst::Never => false,
@@ -432,10 +441,14 @@ impl Case<'_> {
     }
 }
 
+#[inline]
 fn count_in_windows(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
-    if policy.compiled().windows == 0 {
-        return;
+    if policy.compiled().windows > 0 {
+        count_in_windows_of(history, policy, ladder, stage, at);
     }
+}
+
+fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
     let ladder = &policy.compiled().ladders[usize::from(ladder)];
     for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
         history.window_mut(limit.slot).count(limit, at);
