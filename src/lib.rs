@@ -78,6 +78,7 @@ println!(\"{}\", handle.wait().await.status);
 #[cfg(feature = "supervisor")]
 pub mod backend;
 mod decide;
+pub mod document;
 mod engine;
 mod policy;
 pub mod sim;

@@ -106,6 +106,11 @@ impl Policy {
         &self.0.settings.health
     }
 
+    /// For how long a replica must have been ready to count as available.
+    pub fn min_ready(&self) -> Duration {
+        self.settings().min_ready.unwrap_or_default()
+    }
+
     /// How many restarts may be under way at once in a set of `desired` replicas; `None`: no cap.
     pub fn max_concurrent_starts(&self, desired: u32) -> Option<u32> {
         self.compiled().max_concurrent_starts.map(|cap| cap.of_rounded_down(desired).max(1))

@@ -215,7 +215,8 @@ impl<'e, E: Environment> Runner<'e, E> {
             Act::Found { .. } => self.instances.get(replica).lost.is_some(),
             Act::Exit { .. } | Act::Fail { .. } | Act::Ready { .. } | Act::Lost { .. } => {
                 let instance = self.instances.get(replica);
-                incarnation.is_some_and(|incarnation| instance.lives(incarnation)) && instance.lost.is_none()
+                let lost = instance.lost;
+                incarnation.is_some_and(|incarnation| instance.lives(incarnation) && lost != Some(incarnation))
             }
             _ => true,
         }

@@ -59,8 +59,7 @@ impl ScenarioDocument {
     pub fn read(&self, load: impl FnOnce(&str) -> Result<Policy, String>) -> Result<Scenario, PolicyError> {
         let mut walk = Walk::new();
         let scenario = scenario(&mut walk, &self.0, load);
-        walk.finish()?;
-        scenario.ok_or_else(PolicyError::unspecified)
+        walk.finish_with(scenario)
     }
 }
 
@@ -128,10 +127,7 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
         _ => fields.require(walk, "policy", "the policy to simulate, or 'policy_file'", Policy::read_part),
     };
     let until = fields.require(walk, "until", "when the simulation ends, such as 1h", Walk::duration);
-    let seed = fields.read(walk, "seed", |walk, value| match value {
-        Value::Int(seed) if u64::try_from(*seed).is_ok() => u64::try_from(*seed).ok(),
-        other => walk.expected("a whole number from 0 to 18446744073709551615", other),
-    });
+    let seed = fields.read(walk, "seed", Walk::seed);
     let world = fields.read(walk, "world", world).unwrap_or_default();
     let mut behaviours = Vec::new();
     if let Some(value) = fields.get("behaviour") {

@@ -22,8 +22,8 @@ pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};
-pub(crate) use value::Value;
-pub(crate) use walk::Walk;
+pub use value::Value;
+pub use walk::{Fields, Known, Walk};
 
 use super::check;
 use super::document::{OnSuccess, Policy, Settings};
@@ -56,8 +56,7 @@ impl Policy {
     fn from_value(value: &Value) -> Result<Self, PolicyError> {
         let mut walk = Walk::new();
         let policy = Self::read_part(&mut walk, value);
-        walk.finish()?;
-        policy.ok_or_else(PolicyError::unspecified)
+        walk.finish_with(policy)
     }
 
     /// Reads a policy that is a part of another document. `None` if anything was wrong with it, and was reported.

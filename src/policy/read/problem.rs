@@ -29,7 +29,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a policy, one [`Problem`] for each mistake; printed one a line.
+/// Everything that is wrong with a policy, or with a document that holds one: a [`Problem`] for each mistake; printed
+/// one a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyError {
     problems: Vec<Problem>,

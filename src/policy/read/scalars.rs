@@ -4,14 +4,16 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration;
+use super::failure::{cause, signal};
 use super::nearest::nearest;
 use super::value::{Value, clip};
 use super::walk::Walk;
 use crate::policy::quantity::Quantity;
+use crate::policy::{Cause, Policy, Signal};
 
 impl Walk {
-    /// `30s`, `1h 30m`.
-    pub(crate) fn duration(&mut self, value: &Value) -> Option<Duration> {
+    /// A duration such as `30s` or `1h 30m`, at most 584 years.
+    pub fn duration(&mut self, value: &Value) -> Option<Duration> {
         const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
         match value {
             Value::Str(text) => match duration::parse(text) {
@@ -31,7 +33,7 @@ impl Walk {
     }
 
     /// A whole number in a range.
-    pub(crate) fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
+    pub fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
         let Value::Int(number) = value else {
             return self.expected(&format!("a whole number from {} to {}", range.start(), range.end()), value);
         };
@@ -42,6 +44,29 @@ impl Walk {
                 None
             }
         }
+    }
+
+    /// A whole number of 64 bits, such as a seed.
+    pub fn seed(&mut self, value: &Value) -> Option<u64> {
+        match value {
+            Value::Int(seed) if u64::try_from(*seed).is_ok() => u64::try_from(*seed).ok(),
+            other => self.expected("a whole number from 0 to 18446744073709551615", other),
+        }
+    }
+
+    /// A policy that is a part of the document.
+    pub fn policy(&mut self, value: &Value) -> Option<Policy> {
+        Policy::read_part(self, value)
+    }
+
+    /// A cause of failures: a built-in one, or a word of the user's own.
+    pub fn cause(&mut self, value: &Value) -> Option<Cause> {
+        cause(self, value)
+    }
+
+    /// A signal by name or number.
+    pub fn signal(&mut self, value: &Value) -> Option<Signal> {
+        signal(self, value)
     }
 
     /// Reports a number that is not in its range.
@@ -66,19 +91,19 @@ impl Walk {
         }
     }
 
-    /// `25%`.
-    pub(crate) fn percentage(&mut self, value: &Value) -> Option<u8> {
+    /// A whole percentage such as `25%`, 0 to 100.
+    pub fn percentage(&mut self, value: &Value) -> Option<u8> {
         let found = if let Value::Str(text) = value { percent(text) } else { None };
         found.or_else(|| self.expected("a whole percentage such as 25%, at most 100%", value))
     }
 
     /// `true` or `false`.
-    pub(crate) fn flag(&mut self, value: &Value) -> Option<bool> {
+    pub fn flag(&mut self, value: &Value) -> Option<bool> {
         if let Value::Bool(flag) = value { Some(*flag) } else { self.expected("true or false", value) }
     }
 
     /// Any text.
-    pub(crate) fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
+    pub fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
         match value {
             Value::Str(text) => Some(text),
             Value::Int(number) => {
@@ -90,7 +115,7 @@ impl Walk {
     }
 
     /// One of the words given; `or` says what else may stand here, such as `{hold: 30m}`.
-    pub(crate) fn word<T: Clone>(&mut self, value: &Value, words: &[(&str, T)], or: &[&str]) -> Option<T> {
+    pub fn word<T: Clone>(&mut self, value: &Value, words: &[(&str, T)], or: &[&str]) -> Option<T> {
         let listed = words.iter().map(|(word, _)| *word).chain(or.iter().copied()).collect::<Vec<_>>().join(", ");
         let Value::Str(given) = value else { return self.expected(&format!("one of: {listed}"), value) };
         if let Some((_, meaning)) = words.iter().find(|(word, _)| word == given) {

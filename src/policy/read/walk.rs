@@ -7,21 +7,25 @@ use super::value::{Value, clip};
 /// More than a person reads, few enough that a hostile document does not fill the memory with them.
 const MAX_PROBLEMS: usize = 1000;
 
-/// A walk: where it is now, and what it has found.
-#[derive(Default)]
-pub(crate) struct Walk {
+/// One walk over a document: where it is now, and what it has found wrong so far.
+///
+/// What reads a part gives `None` where it could not be read, and has reported why; the walk goes on, so that one
+/// reading finds every mistake.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
     path: Vec<Step>,
     problems: Vec<Problem>,
     more: usize,
 }
 
+#[derive(Clone, Debug)]
 enum Step {
     Field(String),
     Index(usize),
 }
 
-/// The fields that a block may have.
-pub(crate) trait Known {
+/// The fields that a block may have: an array of their names, or a type of your own with more to say.
+pub trait Known {
     /// Their names, in the order of the documentation.
     fn names(&self) -> Vec<&'static str>;
 
@@ -38,12 +42,13 @@ impl<const N: usize> Known for [&'static str; N] {
 }
 
 impl Walk {
-    pub(crate) fn new() -> Self {
+    /// A walk that begins at the document's root.
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Reports a mistake at the present path.
-    pub(crate) fn problem(&mut self, message: impl Into<String>) {
+    pub fn problem(&mut self, message: impl Into<String>) {
         if self.problems.len() >= MAX_PROBLEMS {
             self.more += 1;
             return;
@@ -52,19 +57,19 @@ impl Walk {
         self.problems.push(problem);
     }
 
-    /// Reports that something else was expected here.
-    pub(crate) fn expected<T>(&mut self, what: &str, found: &Value) -> Option<T> {
+    /// Reports that something else was expected here; always `None`, to be given back.
+    pub fn expected<T>(&mut self, what: &str, found: &Value) -> Option<T> {
         self.problem(format!("expected {what}, found {}", found.describe()));
         None
     }
 
     /// Steps into a field.
-    pub(crate) fn field<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn field<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Field(if name.len() > 60 { clip(name) } else { name.to_owned() }), read)
     }
 
     /// Steps into an element of a list.
-    pub(crate) fn index<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn index<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Index(index), read)
     }
 
@@ -76,7 +81,7 @@ impl Walk {
     }
 
     /// The present path, such as `failure.rules[2].when`.
-    pub(crate) fn path(&self) -> String {
+    pub fn path(&self) -> String {
         let mut text = String::new();
         for step in &self.path {
             match step {
@@ -93,7 +98,7 @@ impl Walk {
 
     /// The fields of a block. Unknown fields and fields that are given twice are reported here and now; anything
     /// but a block is a mistake, and gives `None`. An empty block may be written as nothing at all.
-    pub(crate) fn fields<'v>(&mut self, value: &'v Value, known: &dyn Known) -> Option<Fields<'v>> {
+    pub fn fields<'v>(&mut self, value: &'v Value, known: &dyn Known) -> Option<Fields<'v>> {
         let entries = match value {
             Value::Map(entries) => entries.as_slice(),
             Value::Null => &[],
@@ -122,7 +127,7 @@ impl Walk {
     }
 
     /// Every element of a list, or the one value that stands for a list of one. Nothing is an empty list.
-    pub(crate) fn each<'v>(&mut self, value: &'v Value, mut read: impl FnMut(&mut Self, &'v Value)) {
+    pub fn each<'v>(&mut self, value: &'v Value, mut read: impl FnMut(&mut Self, &'v Value)) {
         match value {
             Value::Null => {}
             Value::Seq(items) => {
@@ -135,7 +140,7 @@ impl Walk {
     }
 
     /// Every element of a list that may not be written as a single value. Nothing is an empty list.
-    pub(crate) fn list<'v>(&mut self, value: &'v Value, what: &str, read: impl FnMut(&mut Self, &'v Value)) {
+    pub fn list<'v>(&mut self, value: &'v Value, what: &str, read: impl FnMut(&mut Self, &'v Value)) {
         match value {
             Value::Null | Value::Seq(_) => self.each(value, read),
             other => {
@@ -145,30 +150,42 @@ impl Walk {
     }
 
     /// How many mistakes were found so far.
-    pub(crate) fn found(&self) -> usize {
+    pub fn found(&self) -> usize {
         self.problems.len() + self.more
     }
 
-    /// Everything that was found; `Ok` if it is nothing.
-    pub(crate) fn finish(self) -> Result<(), PolicyError> {
+    /// Ends the walk.
+    ///
+    /// # Errors
+    /// Everything that was found wrong.
+    pub fn finish(self) -> Result<(), PolicyError> {
         if self.problems.is_empty() { Ok(()) } else { Err(PolicyError::new(self.problems, self.more)) }
+    }
+
+    /// Ends the walk, and gives what was read.
+    ///
+    /// # Errors
+    /// Everything that was found wrong.
+    pub fn finish_with<T>(self, read: Option<T>) -> Result<T, PolicyError> {
+        self.finish()?;
+        read.ok_or_else(PolicyError::unspecified)
     }
 }
 
 /// The fields of one block of the document.
-#[derive(Clone, Copy)]
-pub(crate) struct Fields<'v> {
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'v> {
     entries: &'v [(String, Value)],
 }
 
 impl<'v> Fields<'v> {
     /// The value of a field, if it is given; of one given twice, the first.
-    pub(crate) fn get(&self, name: &str) -> Option<&'v Value> {
+    pub fn get(&self, name: &str) -> Option<&'v Value> {
         self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// Reads a field that may be left out.
-    pub(crate) fn read<T>(
+    pub fn read<T>(
         &self,
         walk: &mut Walk,
         name: &str,
@@ -179,7 +196,7 @@ impl<'v> Fields<'v> {
     }
 
     /// Reads a field that must be given; `what` is what the message asks for.
-    pub(crate) fn require<T>(
+    pub fn require<T>(
         &self,
         walk: &mut Walk,
         name: &str,
