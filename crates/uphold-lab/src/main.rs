@@ -1,5 +1,61 @@
-//! The `uphold` command.
+//! The `uphold` command: tries restart policies, compares them, and draws what happened.
+#![forbid(unsafe_code)]
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod arguments;
+mod progress;
+
+use std::io::{BufWriter, Write, stderr, stdout};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{CommandFactory, Parser};
+use uphold_lab::command::{Answer, Draw, Simulate, Streams, Try, Watch, experiment, lint, replay, simulate, timeline};
+
+use arguments::{Arguments, Command, Experiment, Timeline};
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let (mut out, mut err) = (BufWriter::new(stdout().lock()), stderr());
+    let mut streams = Streams { out: &mut out, err: &mut err };
+    let answer = match command {
+        Command::Simulate { files, trace, no_lint } => {
+            simulate(&files, Simulate { trace, lint: !no_lint }, &mut streams)
+        }
+        Command::Replay { recording, policy } => replay(&recording, policy.as_deref(), &mut streams),
+        Command::Lint { files } => lint(&files, &mut streams),
+        Command::Experiment(wanted) => try_out(wanted, &mut streams),
+        Command::Timeline(Timeline { file, output, from, until, width, title }) => {
+            let wanted = Draw { output, from, until, width, title };
+            timeline(&file, &wanted, &mut streams)
+        }
+        Command::Completions { shell } => {
+            // Into memory first: whoever reads may have read enough.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "uphold", &mut script);
+            let _ = streams.out.write_all(&script);
+            Answer::Yes
+        }
+    };
+    let _ = out.flush();
+    answer.into()
+}
+
+fn try_out(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
+    let Experiment { file, json, report, seeds, threads } = wanted;
+    // The first Ctrl-C asks for what is done so far, the second ends it.
+    let heard = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    if let Err(error) = heard {
+        let _ = writeln!(streams.err, "Ctrl-C will end this without a report: {error}");
+    }
+    let bar = progress::Bar::new();
+    let (progress, ended) = (|progress| bar.show(progress), || bar.end());
+    let watch = Watch { progress: Some(&progress), ended: Some(&ended), stop: Some(&STOP) };
+    experiment(&file, &Try { json, report, seeds, threads }, watch, streams)
 }

@@ -1,6 +1,7 @@
 //! Reading the files that people write, and saying everything that is wrong with them.
 
 mod recording;
+mod writing;
 
 use std::path::Path;
 
@@ -8,7 +9,10 @@ use serde::de::DeserializeOwned;
 use uphold::Policy;
 use uphold::sim::{Scenario, ScenarioDocument};
 
-pub use recording::read_recording;
+use crate::experiment::{Experiment, ExperimentDocument};
+
+pub use recording::{is_recording, read_recording};
+pub use writing::{writable, write_file};
 
 /// Reads a YAML file (JSON is YAML too).
 ///
@@ -47,6 +51,16 @@ pub fn read_policy(path: &Path) -> Result<Policy, String> {
 /// As [`read_yaml`].
 pub fn read_scenario(path: &Path) -> Result<Scenario, String> {
     let document: ScenarioDocument = read_yaml(path)?;
+    let load = |name: &str| read_policy(&path.parent().unwrap_or(Path::new(".")).join(name));
+    document.read(load).map_err(|error| format!("{}:\n{error}", path.display()))
+}
+
+/// Reads an experiment file; a `policy_file` in it is looked for beside it.
+///
+/// # Errors
+/// As [`read_yaml`].
+pub fn read_experiment(path: &Path) -> Result<Experiment, String> {
+    let document: ExperimentDocument = read_yaml(path)?;
     let load = |name: &str| read_policy(&path.parent().unwrap_or(Path::new(".")).join(name));
     document.read(load).map_err(|error| format!("{}:\n{error}", path.display()))
 }

@@ -1,9 +1,23 @@
 //! Reading a recording, a JSON object a line.
 
+use std::io::Read;
 use std::path::Path;
 
 use uphold::RecordedLine;
 use uphold::sim::Recording;
+
+/// Whether a file holds a recording, as opposed to a scenario: its first line is the beginning of one, or was before
+/// it was damaged.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_recording(path: &Path) -> Result<bool, String> {
+    let mut first = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    file.take(1024).read_to_end(&mut first).map_err(|error| format!("{}: {error}", path.display()))?;
+    let first = first.trim_ascii_start();
+    Ok(["{\"begin\":", "{\"step\":"].iter().any(|word| first.starts_with(word.as_bytes())))
+}
 
 /// Reads a recording, and whether its last line was cut off (and left out): the recorder may have been killed.
 ///

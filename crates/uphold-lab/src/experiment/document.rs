@@ -1,0 +1,123 @@
+//! An experiment's document.
+
+use serde::de::{Deserialize, Deserializer};
+use uphold::document::{Value, Walk};
+use uphold::{Policy, PolicyError};
+
+use super::plan::Experiment;
+use crate::fault::{FaultModel, faults};
+
+/// An experiment as it was written, not looked at yet: for documents that name a `policy_file`, and for callers who
+/// want every mistake apart.
+#[derive(Clone, Debug)]
+pub struct ExperimentDocument(Value);
+
+impl<'de> Deserialize<'de> for ExperimentDocument {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self)
+    }
+}
+
+/// The table has a column for each.
+const MOST_POLICIES: usize = 64;
+const MOST_SEEDS: u32 = 100_000_000;
+const NAME: usize = 64;
+
+const EXPERIMENT: [&str; 10] =
+    ["name", "question", "note", "answer", "policies", "faults", "until", "seeds", "seed", "healed_within"];
+
+impl ExperimentDocument {
+    /// Reads the experiment; `load` reads a policy that a `policy_file` names.
+    ///
+    /// # Errors
+    /// Every mistake, each with its path.
+    pub fn read(&self, mut load: impl FnMut(&str) -> Result<Policy, String>) -> Result<Experiment, PolicyError> {
+        let mut walk = Walk::new();
+        let experiment = experiment(&mut walk, &self.0, &mut load);
+        walk.finish_with(experiment)
+    }
+}
+
+type Load<'l> = &'l mut dyn FnMut(&str) -> Result<Policy, String>;
+
+fn experiment(walk: &mut Walk, value: &Value, load: Load<'_>) -> Option<Experiment> {
+    let fields = walk.fields(value, &EXPERIMENT)?;
+    let policies =
+        fields.require(walk, "policies", "a list of {name, policy}", |walk, value| Some(policies(walk, value, load)));
+    let model = fields.read(walk, "faults", faults).unwrap_or_default();
+    let until = fields.require(walk, "until", "how long each history is, such as 30d", |walk, value| {
+        let until = walk.duration(value)?;
+        if until.is_zero() {
+            walk.problem("is 0s; it must be longer");
+            return None;
+        }
+        Some(until)
+    });
+    let seeds = fields.read(walk, "seeds", |walk, value| walk.count(value, &(1..=MOST_SEEDS)));
+    let seed = fields.read(walk, "seed", Walk::seed);
+    let healed_within = fields.read(walk, "healed_within", Walk::duration);
+    let mut text = |name| fields.read(walk, name, Walk::text).map(str::to_owned);
+    let (name, question) = (text("name"), text("question"));
+    let (note, answer) = (text("note"), text("answer"));
+    let policies = policies?;
+    named_replica(walk, &policies, &model);
+
+    let mut experiment = Experiment::new(model, until?);
+    experiment.policies = policies;
+    (experiment.name, experiment.question, experiment.note, experiment.answer) = (name, question, note, answer);
+    experiment.seeds = seeds.map_or(experiment.seeds, u64::from);
+    experiment.seed = seed.unwrap_or(0);
+    experiment.healed_within = healed_within.unwrap_or(experiment.healed_within);
+    Some(experiment)
+}
+
+/// A replica that is named in the faults must be one that some policy has.
+fn named_replica(walk: &mut Walk, policies: &[(String, Policy)], model: &FaultModel) {
+    let Some(most) = policies.iter().map(|(_, policy)| policy.replicas()).max() else { return };
+    if let Some(replica) = model.highest_replica().filter(|&replica| replica >= most) {
+        let problem = format!("there is no replica {replica}: no policy has more than {most} (0 is the first)");
+        walk.field("faults", |walk| walk.problem(problem));
+    }
+}
+
+fn policies(walk: &mut Walk, value: &Value, load: Load<'_>) -> Vec<(String, Policy)> {
+    let mut policies = Vec::new();
+    match value {
+        Value::Seq(list) if list.len() > MOST_POLICIES => {
+            walk.problem(format!("has more than {MOST_POLICIES} policies"));
+            return policies;
+        }
+        Value::Seq(list) if list.is_empty() => walk.problem("is empty; give at least one policy"),
+        Value::Null => walk.problem("is empty; give at least one policy"),
+        _ => {}
+    }
+    let mut names: Vec<&str> = Vec::new();
+    walk.list(value, "a list such as [{name: fast, policy: {replicas: 3, retry: true}}]", |walk, value| {
+        let Some(fields) = walk.fields(value, &["name", "policy", "policy_file"]) else { return };
+        let name = fields.require(walk, "name", "a few words for the table", |walk, value| {
+            let name = walk.text(value)?;
+            if name.trim().is_empty() || name.chars().count() > NAME {
+                walk.problem(format!("has {} characters; give it 1 to {NAME}", name.chars().count()));
+                return None;
+            }
+            if names.contains(&name) {
+                walk.problem(format!("'{name}' is the name of a policy above; give it another"));
+            }
+            names.push(name);
+            Some(name.to_owned())
+        });
+        let policy = match (fields.get("policy"), fields.get("policy_file")) {
+            (Some(_), Some(_)) => {
+                walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
+                None
+            }
+            (None, Some(_)) => fields.read(walk, "policy_file", |walk, value| {
+                let path = walk.text(value)?;
+                load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
+            }),
+            _ => fields.require(walk, "policy", "the policy to try, or 'policy_file'", Walk::policy),
+        };
+        policies.extend(name.zip(policy));
+    });
+    policies
+}

@@ -1,0 +1,68 @@
+//! Figures as people read them.
+
+use super::metric::{Metric, Unit};
+use super::moments::Interval;
+
+/// So many decimals that the width of the interval shows. What was the same in every run is shown as it is: 99.99 % is
+/// not 100 %.
+pub(crate) fn digits(mean: f64, interval: Option<Interval>, metric: Metric) -> usize {
+    let scale = if metric.unit() == Unit::Share { 100.0 } else { 1.0 };
+    let width = interval.map_or(0.0, |interval| interval.high - interval.low) * scale;
+    let most = if metric.unit() == Unit::Count { 2 } else { 4 };
+    match width {
+        width if width >= 20.0 => 0,
+        width if width >= 2.0 => 1,
+        width if width >= 0.2 => 2,
+        width if width >= 0.02 => most.min(3),
+        width if width == 0.0 && mean.fract() == 0.0 => 0,
+        _ => most,
+    }
+}
+
+/// A figure in its unit.
+pub(crate) fn number(value: f64, metric: Metric, digits: usize) -> String {
+    match metric.unit() {
+        Unit::Share => format!("{:.digits$} %", value * 100.0),
+        Unit::Count => format!("{value:.digits$}"),
+        Unit::Seconds => duration(value),
+    }
+}
+
+/// As [`number`]; a share without its sign, which stands above it already.
+pub(crate) fn bare(value: f64, metric: Metric, digits: usize) -> String {
+    if metric.unit() == Unit::Share { format!("{:.digits$}", value * 100.0) } else { number(value, metric, digits) }
+}
+
+/// To three digits, in the unit that fits.
+pub(crate) fn duration(seconds: f64) -> String {
+    let (value, unit) = match seconds.abs() {
+        length if length >= 2.0 * 86_400.0 => (seconds / 86_400.0, "d"),
+        length if length >= 2.0 * 3600.0 => (seconds / 3600.0, "h"),
+        length if length >= 120.0 => (seconds / 60.0, "min"),
+        _ => (seconds, "s"),
+    };
+    let digits = match value.abs() {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{} {unit}", if text == "-0" { "0" } else { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_to_three_digits_in_the_unit_that_fits() {
+        let told = [0.0, 0.125, 59.0, 119.96, 120.0, 5400.0, 7200.0, 86_400.0, 2_592_000.0, 31_536_000.0].map(duration);
+        assert_eq!(told, ["0 s", "0.12 s", "59 s", "120 s", "2 min", "90 min", "2 h", "24 h", "30 d", "365 d"]);
+    }
+
+    #[test]
+    fn what_is_below_zero_is_told_likewise() {
+        assert_eq!([-150.0, -0.000_1].map(duration), ["-2.5 min", "0 s"]);
+    }
+}

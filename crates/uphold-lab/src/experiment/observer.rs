@@ -1,0 +1,171 @@
+//! What is seen of one run while it goes on: the figures that a simulation does not keep by itself.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use uphold::sim::{Action, Environment, Life, terminate};
+use uphold::{Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp, Verdict};
+
+/// Surroundings that are watched.
+pub(super) struct Observer<'e, E> {
+    inner: E,
+    /// The run is to end at once, and what came of it is of no interest.
+    stop: &'e AtomicBool,
+    told_to_end: bool,
+    min_ready: Duration,
+    status: Status,
+    /// Since when it has not been healthy, if it was before.
+    left_healthy: Option<Timestamp>,
+    replicas: Vec<Tried>,
+    pub(super) seen: Seen,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// From leaving healthy until healthy again.
+    pub(super) recoveries: Vec<Duration>,
+    /// It was not healthy again by the end.
+    pub(super) unrecovered: bool,
+    pub(super) restarts: u64,
+    pub(super) wasted: u64,
+    pub(super) peak: u32,
+    /// When the set was terminated.
+    pub(super) gave_up: Option<Timestamp>,
+}
+
+/// What the newest incarnation of a replica has achieved.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    ready_since: Option<Timestamp>,
+    was_available: bool,
+}
+
+impl<'e, E: Environment> Observer<'e, E> {
+    /// `min_ready`: for how long a replica must be ready to count as available.
+    pub(super) fn new(inner: E, replicas: u32, min_ready: Duration, stop: &'e AtomicBool) -> Self {
+        Self {
+            inner,
+            stop,
+            told_to_end: false,
+            min_ready,
+            status: Status::Pending,
+            left_healthy: None,
+            replicas: vec![Tried::default(); replicas as usize],
+            seen: Seen::default(),
+        }
+    }
+
+    /// What was seen, once the run is over; `None` if it was told to end.
+    pub(super) fn finish(mut self) -> Option<Seen> {
+        self.seen.unrecovered = self.left_healthy.is_some();
+        (!self.told_to_end).then_some(self.seen)
+    }
+
+    /// The surroundings, once the run is over; `None` if it was told to end.
+    pub(super) fn into_inner(self) -> Option<E> {
+        (!self.told_to_end).then_some(self.inner)
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn tried(&mut self, replica: ReplicaId) -> &mut Tried {
+        let place = replica.0 as usize;
+        if self.replicas.len() <= place {
+            self.replicas.resize(place + 1, Tried::default());
+        }
+        &mut self.replicas[place]
+    }
+
+    fn status_is(&mut self, status: Status, at: Timestamp) {
+        if status == self.status {
+            return;
+        }
+        match (self.status, status) {
+            (_, Status::Healthy) => {
+                let recovered = self.left_healthy.take().map(|left| at.since(left));
+                self.seen.recoveries.extend(recovered);
+            }
+            // What has done its work has nothing to recover from.
+            (_, Status::Completed) => self.left_healthy = None,
+            (Status::Healthy, _) => self.left_healthy = Some(at),
+            _ => {}
+        }
+        if matches!(status, Status::Terminating | Status::Terminated) {
+            self.seen.gave_up.get_or_insert(at);
+        }
+        self.status = status;
+    }
+}
+
+impl Tried {
+    /// It is no longer ready; `at` is when it stopped being so.
+    fn settle(&mut self, at: Timestamp, min_ready: Duration) {
+        if let Some(since) = self.ready_since.take() {
+            self.was_available |= at.since(since) >= min_ready;
+        }
+    }
+}
+
+impl<E: Environment> Environment for Observer<'_, E> {
+    fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
+        if start.incarnation.0 > 1 {
+            self.seen.restarts += 1;
+            self.seen.peak = self.seen.peak.max(under_way);
+        }
+        *self.tried(start.replica) = Tried::default();
+        self.inner.life(start, at, under_way)
+    }
+
+    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+        self.inner.stops_in(stop, at)
+    }
+
+    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+        self.inner.answer(probe, at)
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        if self.status.is_final() || self.told_to_end {
+            return None;
+        }
+        if self.stopped() { Some(Timestamp::ZERO) } else { self.inner.next() }
+    }
+
+    fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+        if self.stopped() {
+            self.told_to_end = true;
+            actions.push(terminate());
+        } else {
+            self.inner.befalls(at, actions);
+        }
+    }
+
+    fn hears(&mut self, output: &Output, at: Timestamp) {
+        self.inner.hears(output, at);
+        match output {
+            Output::Notice(Notice::Status(change)) => self.status_is(change.status, at),
+            Output::Notice(Notice::Replica(change)) => {
+                let min_ready = self.min_ready;
+                let tried = self.tried(change.replica);
+                if change.phase == Phase::Ready {
+                    tried.ready_since.get_or_insert(at);
+                    tried.was_available |= min_ready.is_zero();
+                } else {
+                    tried.settle(at, min_ready);
+                }
+            }
+            Output::Notice(Notice::Verdict(judged)) if judged.decision.verdict != Verdict::Complete => {
+                let min_ready = self.min_ready;
+                let tried = self.tried(judged.replica);
+                tried.settle(at, min_ready);
+                if judged.incarnation.0 > 1 && !tried.was_available {
+                    self.seen.wasted += 1;
+                }
+            }
+            Output::Command(_) | Output::Notice(_) => {}
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A report as tables for people.
+
+use std::fmt;
+
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+
+use super::metric::Metric;
+use super::moments::{Compared, Interval};
+use super::number::{bare, digits, duration, number};
+use super::report::{PolicyReport, Recovery, Report};
+
+/// These are shown even if they are 0 for every policy.
+const ALWAYS: [Metric; 4] = [Metric::Availability, Metric::Healthy, Metric::Outages, Metric::Restarts];
+
+/// What policies are compared by.
+const COMPARED: [Metric; 9] = [
+    Metric::Availability,
+    Metric::Healthy,
+    Metric::Outages,
+    Metric::LongestOutage,
+    Metric::MeanRecovery,
+    Metric::Restarts,
+    Metric::WastedRestarts,
+    Metric::PeakStarts,
+    Metric::GaveUp,
+];
+
+/// One of the quantiles of the times to recover, in seconds.
+type Quantile = fn(&Recovery) -> Option<f64>;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for text in [&self.name, &self.question].into_iter().flatten() {
+            writeln!(f, "{text}")?;
+        }
+        let until = duration(self.until_seconds);
+        if self.is_partial() {
+            writeln!(f, "Stopped early: {} of {} histories of {until} each.", self.seeds_done, self.seeds)?;
+        } else {
+            let histories = if self.seeds == 1 { "history" } else { "histories" };
+            writeln!(f, "{} {histories} of {until} each, the same for every policy.", self.seeds)?;
+        }
+        writeln!(f, "\n{}", self.figures())?;
+        f.write_str("\nIn brackets: where the true mean lies in 95 of 100 experiments.\n")?;
+        if self.policies.iter().any(|policy| policy.gave_up.count > 0) {
+            f.write_str(
+                "A set that was terminated has no more failures, outages or restarts: fewer are no merit of it.\n",
+            )?;
+        }
+        if let [first, _, ..] = self.policies.as_slice() {
+            writeln!(f, "\nCompared with '{}', history by history:\n\n{}", first.name, self.comparison())?;
+            f.write_str(
+                "\nNot told apart: chance explains it. Of twenty such comparisons one is told apart by chance.\n",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn figures(&self) -> Table {
+        let mut table = table(&self.policies);
+        for metric in Metric::ALL {
+            let says = |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
+            if ALWAYS.contains(&metric) || self.policies.iter().any(says) {
+                let cells = self.policies.iter().map(|policy| {
+                    let figure = policy.figures.get(&metric);
+                    figure.map_or_else(|| "-".to_owned(), |figure| with_interval(figure.mean, figure.interval, metric))
+                });
+                table.add_row([metric.label().to_owned()].into_iter().chain(cells));
+            }
+            if metric == Metric::MeanRecovery {
+                self.recovery(&mut table);
+            }
+            if metric == Metric::GaveUpTooEarly && self.policies.iter().any(|policy| policy.gave_up.count > 0) {
+                let cells = self.policies.iter().map(|policy| {
+                    let gave_up = policy.gave_up;
+                    gave_up.first.zip(gave_up.median).map_or_else(
+                        || "-".to_owned(),
+                        |(first, median)| format!("{} / {}", duration(first), duration(median)),
+                    )
+                });
+                table.add_row(["terminated: earliest / half by".to_owned()].into_iter().chain(cells));
+            }
+        }
+        table
+    }
+
+    fn recovery(&self, table: &mut Table) {
+        let quantiles: [(&str, Quantile); 3] = [
+            ("time to recover: half within", |recovery| recovery.p50),
+            ("... 95 of 100 within", |recovery| recovery.p95),
+            ("... the longest", |recovery| recovery.max),
+        ];
+        for (label, of) in quantiles {
+            if self.policies.iter().any(|policy| policy.recovery.count > 0) {
+                let seconds = self.policies.iter().map(|policy| of(&policy.recovery));
+                let cells = seconds.map(|seconds| seconds.map_or_else(|| "-".to_owned(), duration));
+                table.add_row([label.to_owned()].into_iter().chain(cells));
+            }
+        }
+        if self.policies.iter().any(|policy| policy.recovery.unfinished > 0) {
+            let cells = self.policies.iter().map(|policy| policy.recovery.unfinished.to_string());
+            table.add_row(["... runs not recovered at their end".to_owned()].into_iter().chain(cells));
+        }
+    }
+
+    fn comparison(&self) -> Table {
+        let others = self.policies.get(1..).unwrap_or_default();
+        let mut table = table(others);
+        for metric in COMPARED {
+            let differs = |policy: &PolicyReport| {
+                policy.differences.get(&metric).is_some_and(|difference| difference.compared != Compared::Same)
+            };
+            if others.iter().any(differs) {
+                let cells = others.iter().map(|policy| match policy.differences.get(&metric) {
+                    Some(difference) if difference.compared == Compared::Same => "the same".to_owned(),
+                    Some(difference) => {
+                        let (mean, interval) = (difference.mean, difference.interval);
+                        format!("{}\n{}", difference.compared, signed(mean, interval, metric))
+                    }
+                    None => "-".to_owned(),
+                });
+                table.add_row([metric.label().to_owned()].into_iter().chain(cells));
+            }
+        }
+        table
+    }
+}
+
+fn table(policies: &[PolicyReport]) -> Table {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')));
+    table.set_header(std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&policy.name))));
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// A name in lines that are not wider than the numbers below it, where its words allow.
+fn wrapped(name: &str) -> String {
+    const WIDTH: usize = 20;
+    let mut lines: Vec<String> = Vec::new();
+    for word in name.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+fn with_interval(mean: f64, interval: Option<Interval>, metric: Metric) -> String {
+    let digits = digits(mean, interval, metric);
+    match interval {
+        Some(interval) if interval.high > interval.low => {
+            let (low, high) = (bare(interval.low.max(0.0), metric, digits), bare(interval.high, metric, digits));
+            format!("{}\n({low} to {high})", number(mean, metric, digits))
+        }
+        _ => number(mean, metric, digits),
+    }
+}
+
+fn signed(mean: f64, interval: Option<Interval>, metric: Metric) -> String {
+    let digits = digits(mean, interval, metric);
+    let sign = |value: f64| if value < 0.0 { '-' } else { '+' };
+    let of = |value: f64| format!("{}{}", sign(value), bare(value.abs(), metric, digits));
+    let mean = format!("{}{}", sign(mean), number(mean.abs(), metric, digits));
+    match interval {
+        Some(interval) if interval.high > interval.low => {
+            format!("{mean}\n({} to {})", of(interval.low), of(interval.high))
+        }
+        _ => mean,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_of_the_interval_says_how_many_decimals_are_worth_showing() {
+        let interval = |low, high| Some(Interval { low, high });
+        assert_eq!(with_interval(0.9993, interval(0.9991, 0.9995), Metric::Healthy), "99.930 %\n(99.910 to 99.950)");
+        assert_eq!(with_interval(512.3, interval(500.0, 524.6), Metric::Restarts), "512\n(500 to 525)");
+        assert_eq!(with_interval(3.0, interval(3.0, 3.0), Metric::PeakStarts), "3");
+        assert_eq!(with_interval(3.0, None, Metric::PeakStarts), "3");
+        assert_eq!(with_interval(0.99993, interval(0.99993, 0.99993), Metric::Availability), "99.9930 %");
+        assert_eq!(with_interval(1.0, interval(1.0, 1.0), Metric::Availability), "100 %");
+        assert_eq!(signed(-0.002, interval(-0.003, -0.001), Metric::Healthy), "-0.20 %\n(-0.30 to -0.10)");
+    }
+}

@@ -1,0 +1,170 @@
+//! What came of the runs so far, added up: the same size however many there are.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use uphold::sim::Run;
+use uphold::{Status, Timestamp};
+
+use super::metric::Metric;
+use super::moments::Moments;
+use super::observer::Seen;
+
+const METRICS: usize = Metric::ALL.len();
+
+/// A representative run is looked for among so many of the first seeds.
+const CANDIDATES: u64 = 10_000;
+
+/// The numbers of one run; `None`: it says nothing about that metric.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Numbers([Option<i64>; METRICS]);
+
+impl Numbers {
+    pub(super) fn of(run: &Run, seen: &Seen, too_early: bool) -> Self {
+        let until = run.until().since(Timestamp::ZERO);
+        let share = |statuses: &[Status]| {
+            let part: Duration = statuses.iter().map(|status| run.time_in(*status)).sum();
+            let billionths = (part.as_nanos() * 1_000_000_000).checked_div(until.as_nanos()).unwrap_or(0);
+            Some(i64::try_from(billionths).unwrap_or(1_000_000_000))
+        };
+        let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
+        let yes = |yes: bool| Some(if yes { 1_000_000_000 } else { 0 });
+        let recoveries = u32::try_from(seen.recoveries.len()).ok().filter(|&recoveries| recoveries > 0);
+        let recovered: Duration = seen.recoveries.iter().sum();
+        Self(Metric::ALL.map(|metric| match metric {
+            Metric::Availability => share(&[Status::Healthy, Status::Degraded]),
+            Metric::Healthy => share(&[Status::Healthy]),
+            Metric::Degraded => share(&[Status::Degraded]),
+            Metric::Outage => share(&[Status::Outage]),
+            Metric::Pending => share(&[Status::Pending]),
+            Metric::Ended => share(&[Status::Terminating, Status::Terminated]),
+            Metric::Completed => share(&[Status::Completed]),
+            Metric::Outages => count(run.figures().outages),
+            Metric::LongestOutage => Some(millis(run.figures().longest_outage)),
+            Metric::MeanRecovery => recoveries.map(|recoveries| millis(recovered / recoveries)),
+            Metric::Restarts => count(seen.restarts),
+            Metric::WastedRestarts => count(seen.wasted),
+            Metric::PeakStarts => count(seen.peak.into()),
+            Metric::GivenUpReplicas => count(run.set().census().given_up.into()),
+            Metric::GaveUp => yes(seen.gave_up.is_some()),
+            Metric::GaveUpTooEarly => yes(too_early),
+        }))
+    }
+
+    fn get(&self, metric: Metric) -> Option<i64> {
+        self.0[metric as usize]
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// What came of the runs of one policy.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    figures: [Moments; METRICS],
+    /// Less those of the first policy, seed by seed.
+    differences: [Moments; METRICS],
+    /// In milliseconds, to three digits.
+    pub(super) recoveries: Histogram<u64>,
+    pub(super) unrecovered: u64,
+    /// When sets were terminated, in milliseconds, to three digits.
+    pub(super) gave_up: Histogram<u64>,
+    /// Availability and number of the seed, of the first seeds.
+    candidates: Vec<(i64, u64)>,
+    worst: Option<(i64, u64)>,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        Self {
+            figures: [Moments::default(); METRICS],
+            differences: [Moments::default(); METRICS],
+            recoveries: histogram(),
+            unrecovered: 0,
+            gave_up: histogram(),
+            candidates: Vec::new(),
+            worst: None,
+        }
+    }
+
+    /// Adds a run under the seed of this number; `first`: what the first policy made of it.
+    pub(super) fn add(&mut self, number: u64, numbers: &Numbers, first: &Numbers, seen: &Seen) {
+        for metric in Metric::ALL {
+            let place = metric as usize;
+            if let Some(value) = numbers.get(metric) {
+                self.figures[place].add(value);
+                if let Some(first) = first.get(metric) {
+                    self.differences[place].add(value.saturating_sub(first));
+                }
+            }
+        }
+        for recovery in &seen.recoveries {
+            record(&mut self.recoveries, *recovery);
+        }
+        self.unrecovered += u64::from(seen.unrecovered);
+        if let Some(at) = seen.gave_up {
+            record(&mut self.gave_up, at.since(Timestamp::ZERO));
+        }
+        if let Some(availability) = numbers.get(Metric::Availability) {
+            let candidate = (availability, number);
+            self.worst = Some(self.worst.map_or(candidate, |worst| worst.min(candidate)));
+            if number < CANDIDATES {
+                self.candidates.push(candidate);
+            }
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (figure, more) in self.figures.iter_mut().zip(&other.figures) {
+            figure.merge(more);
+        }
+        for (difference, more) in self.differences.iter_mut().zip(&other.differences) {
+            difference.merge(more);
+        }
+        merge(&mut self.recoveries, &other.recoveries);
+        self.unrecovered += other.unrecovered;
+        merge(&mut self.gave_up, &other.gave_up);
+        self.candidates.extend(other.candidates);
+        self.worst = [self.worst, other.worst].into_iter().flatten().min();
+    }
+
+    pub(super) fn figure(&self, metric: Metric) -> &Moments {
+        &self.figures[metric as usize]
+    }
+
+    pub(super) fn difference(&self, metric: Metric) -> &Moments {
+        &self.differences[metric as usize]
+    }
+
+    /// The number of the seed with the median availability, and of that with the worst.
+    pub(super) fn worth_a_look(&self) -> Option<(u64, u64)> {
+        let mut candidates = self.candidates.clone();
+        candidates.sort_unstable();
+        // No seed of the first may be among those that were done, if it was stopped early.
+        let (_, worst) = self.worst?;
+        Some((candidates.get(candidates.len() / 2).map_or(worst, |(_, number)| *number), worst))
+    }
+}
+
+/// Of milliseconds up to 584 years; it grows as it must.
+fn histogram() -> Histogram<u64> {
+    let mut histogram = match Histogram::new(3) {
+        Ok(histogram) => histogram,
+        Err(_) => unreachable!("3 is a number of digits that a histogram may have"),
+    };
+    histogram.auto(true);
+    histogram
+}
+
+fn record(histogram: &mut Histogram<u64>, duration: Duration) {
+    const LONGEST: u64 = 584 * 31_557_600_000;
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+    // It resizes itself, so that there is room.
+    let _ = histogram.record(millis);
+}
+
+fn merge(histogram: &mut Histogram<u64>, more: &Histogram<u64>) {
+    let _ = histogram.add(more);
+}

@@ -1,0 +1,133 @@
+//! The time axis: from nanoseconds to centuries.
+
+use super::spell::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, spell};
+
+/// What is shown of a run, and where on the picture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Axis {
+    /// Nanoseconds.
+    pub(super) from: u64,
+    pub(super) until: u64,
+    /// The left end, in pixels.
+    pub(super) left: f64,
+    /// Pixels.
+    pub(super) width: f64,
+}
+
+impl Axis {
+    pub(super) fn length(&self) -> u64 {
+        self.until - self.from
+    }
+
+    /// Where a time is; what is outside is at the end.
+    pub(super) fn x(&self, at: u64) -> f64 {
+        let part = at.clamp(self.from, self.until) - self.from;
+        self.left + self.width * part as f64 / self.length().max(1) as f64
+    }
+
+    pub(super) fn shows(&self, at: u64) -> bool {
+        (self.from..=self.until).contains(&at)
+    }
+
+    /// Times that are marked, as densely as their labels allow.
+    pub(super) fn ticks(&self) -> Vec<(u64, String)> {
+        const GAP: f64 = 18.0;
+        for step in steps() {
+            if self.length() / step > 100 {
+                continue;
+            }
+            let ticks: Vec<(u64, String)> = multiples(self.from, self.until, step).collect();
+            let widest = ticks.iter().map(|(_, label)| text_width(label, 11.0)).fold(0.0, f64::max);
+            if ticks.len() as f64 * (widest + GAP) <= self.width {
+                return ticks;
+            }
+        }
+        vec![(self.from, spell(self.from))]
+    }
+}
+
+fn multiples(from: u64, until: u64, step: u64) -> impl Iterator<Item = (u64, String)> {
+    let first = from.div_ceil(step);
+    (first..=until / step).map(move |count| (count * step, spell(count * step)))
+}
+
+/// Steps that people count in, rising.
+fn steps() -> impl Iterator<Item = u64> {
+    let decimal = |unit: u64| [1, 2, 5, 10, 20, 50, 100, 200, 500].map(|count| count * unit);
+    let sixty = |unit: u64| [1, 2, 5, 10, 15, 30].map(|count| count * unit);
+    let days = [1, 2, 5, 10, 20, 30, 60, 90, 180, 365].map(|count| count * DAY);
+    let years = (0..4).flat_map(|power| [2, 5, 10].map(|count| count * 365 * DAY * 10u64.pow(power)));
+    (decimal(1).into_iter().chain(decimal(MICROSECOND)).chain(decimal(MILLISECOND)))
+        .chain(sixty(SECOND))
+        .chain(sixty(MINUTE))
+        .chain([1, 2, 3, 6, 12].map(|count| count * HOUR))
+        .chain(days)
+        .chain(years)
+        .filter(|step| *step <= u64::MAX / 4)
+}
+
+/// About how wide a text is, in pixels: nobody measures it before it is shown.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    let wide = |character: char| match character {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' | '\u{a0}' | 'f' | 't' | 'r' => 0.36,
+        'm' | 'w' | 'M' | 'W' | '%' => 0.9,
+        character if character.is_ascii() => 0.58,
+        _ => 1.0,
+    };
+    text.chars().map(wide).sum::<f64>() * size
+}
+
+/// Cut off to a width, with an ellipsis.
+pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for character in text.chars() {
+        kept.push(character);
+        if text_width(&kept, size) + size > width {
+            break;
+        }
+    }
+    kept.pop();
+    kept.trim_end().to_owned() + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(from: u64, until: u64) -> Vec<String> {
+        Axis { from, until, left: 0.0, width: 800.0 }.ticks().into_iter().map(|(_, label)| label).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_from_nanoseconds_to_centuries() {
+        assert_eq!(labels(0, 400 * MILLISECOND)[..3], ["0s", "50ms", "100ms"]);
+        assert_eq!(labels(0, HOUR)[..3], ["0s", "5m", "10m"]);
+        assert_eq!(labels(0, 14 * DAY)[..3], ["0s", "1d", "2d"]);
+        assert_eq!(labels(0, 365 * DAY)[..3], ["0s", "30d", "60d"]);
+        assert_eq!(labels(0, 5)[..2], ["0s", "1ns"]);
+    }
+
+    #[test]
+    fn there_are_always_ticks_and_never_too_many_for_the_width() {
+        for power in 0..64 {
+            for from in [0, 30 * DAY + 1] {
+                let until = from + (1u64 << power) - from.min(1u64 << power) / 2;
+                let ticks = labels(from, until.max(from + 1));
+                assert!(!ticks.is_empty(), "{from} {until}");
+                let width: f64 = ticks.iter().map(|label| text_width(label, 11.0)).sum();
+                assert!(width < 800.0, "{ticks:?}");
+            }
+        }
+        assert!(!labels(0, u64::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_cut() {
+        assert_eq!(cut("short", 12.0, 100.0), "short");
+        let cut = cut(&"long ".repeat(100), 12.0, 100.0);
+        assert!(cut.ends_with('…') && text_width(&cut, 12.0) <= 110.0, "{cut}");
+    }
+}

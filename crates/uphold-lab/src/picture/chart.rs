@@ -1,0 +1,209 @@
+//! Charts of numbers with how sure they are.
+
+use super::axis::{cut, text_width};
+use super::look::INK;
+use super::markup::{Attribute, Markup};
+
+/// A dot for each number, with a bar for its interval, one below the other on one scale.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Chart<'c> {
+    title: &'c str,
+    rows: Vec<Row<'c>>,
+    spell: fn(f64) -> String,
+    holds_zero: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Row<'c> {
+    name: &'c str,
+    value: f64,
+    interval: Option<(f64, f64)>,
+}
+
+const WIDTH: f64 = 460.0;
+const ROW: f64 = 26.0;
+const TOP: f64 = 34.0;
+const GREY: &str = "#8a8a8a";
+
+impl<'c> Chart<'c> {
+    /// An empty chart; `spell` writes a number of its scale.
+    pub fn new(title: &'c str, spell: fn(f64) -> String) -> Self {
+        Self { title, rows: Vec::new(), spell, holds_zero: false }
+    }
+
+    /// Adds a number, and the interval around it. What is not finite is not drawn.
+    pub fn row(mut self, name: &'c str, value: f64, interval: Option<(f64, f64)>) -> Self {
+        self.rows.push(Row { name, value, interval });
+        self
+    }
+
+    /// The scale holds 0, and a line marks it. Default: it holds only the numbers.
+    pub fn holding_zero(mut self) -> Self {
+        self.holds_zero = true;
+        self
+    }
+
+    /// The chart: a standalone SVG document, without a prologue. Always 460 pixels wide.
+    pub fn svg(&self) -> String {
+        let widest = self.rows.iter().map(|row| text_width(row.name, 12.0)).fold(0.0, f64::max);
+        let left = widest.min(170.0) + 22.0;
+        let right = WIDTH - 24.0;
+        let scale = Scale::of(self.ends(), (left, right));
+        let bottom = TOP + ROW * self.rows.len() as f64;
+        let height = bottom + 28.0;
+        let mut svg = Markup::default();
+        svg.open(
+            "svg",
+            &[
+                ("xmlns", &"http://www.w3.org/2000/svg"),
+                ("viewBox", &format!("0 0 {WIDTH} {height}")),
+                ("width", &WIDTH),
+                ("height", &height),
+                ("font-family", &"system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"),
+                ("role", &"img"),
+            ],
+        );
+        svg.text("title", &[], self.title);
+        svg.leaf("rect", &[("width", &WIDTH), ("height", &height), ("fill", &"#ffffff")]);
+        text(&mut svg, (12.0, 18.0), "start", &cut(self.title, 13.0, WIDTH - 24.0), &[("font-weight", &"600")]);
+        for at in scale.ticks(self.spell) {
+            let x = scale.x(at);
+            let stroke = if at == 0.0 && self.holds_zero { INK } else { "#dddddd" };
+            line(&mut svg, (x, TOP - 4.0), (x, bottom), stroke, 1.0);
+            text(&mut svg, (x, bottom + 16.0), "middle", &(self.spell)(at), &[]);
+        }
+        for (index, row) in self.rows.iter().enumerate() {
+            let middle = TOP + ROW * (index as f64 + 0.5);
+            text(&mut svg, (left - 10.0, middle + 4.0), "end", &cut(row.name, 12.0, 170.0), &[]);
+            self.draw(&mut svg, row, middle, &scale);
+        }
+        line(&mut svg, (left, bottom), (right, bottom), GREY, 1.0);
+        svg.finish()
+    }
+
+    fn draw(&self, svg: &mut Markup, row: &Row<'_>, middle: f64, scale: &Scale) {
+        if !row.value.is_finite() {
+            return;
+        }
+        let mut told = format!("{}: {}", row.name, (self.spell)(row.value));
+        if let Some((low, high)) = row.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
+            told += &format!(" ({} to {})", (self.spell)(low), (self.spell)(high));
+            let (from, until) = (scale.x(low), scale.x(high));
+            line(svg, (from, middle), (until, middle), INK, 2.0);
+            for end in [from, until] {
+                line(svg, (end, middle - 5.0), (end, middle + 5.0), INK, 2.0);
+            }
+        }
+        let x = scale.x(row.value);
+        svg.told(
+            "circle",
+            &[
+                ("cx", &x),
+                ("cy", &middle),
+                ("r", &5.0),
+                ("fill", &"#0072b2"),
+                ("stroke", &"#ffffff"),
+                ("stroke-width", &1.5),
+            ],
+            Some(&told),
+        );
+    }
+
+    /// The least and the greatest that is drawn.
+    fn ends(&self) -> (f64, f64) {
+        let numbers = self.rows.iter().flat_map(|row| {
+            let (low, high) = row.interval.unwrap_or((row.value, row.value));
+            [row.value, low, high]
+        });
+        let zero = self.holds_zero.then_some(0.0);
+        let numbers = numbers.filter(|number| number.is_finite()).chain(zero);
+        numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)))
+    }
+}
+
+fn text(svg: &mut Markup, (x, y): (f64, f64), anchor: &str, content: &str, more: &[(&str, &dyn Attribute)]) {
+    let mut attributes: Vec<(&str, &dyn Attribute)> =
+        vec![("x", &x), ("y", &y), ("font-size", &12.0), ("fill", &INK), ("text-anchor", &anchor)];
+    attributes.extend_from_slice(more);
+    svg.text("text", &attributes, content);
+}
+
+fn line(svg: &mut Markup, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str, wide: f64) {
+    svg.leaf(
+        "line",
+        &[("x1", &x1), ("y1", &y1), ("x2", &x2), ("y2", &y2), ("stroke", &stroke), ("stroke-width", &wide)],
+    );
+}
+
+/// Numbers to pixels.
+struct Scale {
+    low: f64,
+    high: f64,
+    left: f64,
+    right: f64,
+}
+
+impl Scale {
+    /// From end to end with a little room; a single number stands in the middle.
+    fn of((low, high): (f64, f64), (left, right): (f64, f64)) -> Self {
+        let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+        let room = match (high - low) * 0.04 {
+            room if room > 0.0 => room,
+            _ => (high.abs() * 0.05).max(1e-9),
+        };
+        Self { low: low - room, high: high + room, left, right }
+    }
+
+    fn x(&self, value: f64) -> f64 {
+        self.left + (self.right - self.left) * ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+
+    /// Round numbers, as densely as their texts allow.
+    fn ticks(&self, spell: fn(f64) -> String) -> Vec<f64> {
+        let span = self.high - self.low;
+        // The same bits everywhere, which the standard library does not promise.
+        let power = libm::exp10(libm::floor(libm::log10(span)) - 1.0);
+        for step in [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|step| step * power) {
+            let ticks: Vec<f64> = (0..=200)
+                .map(|index| ((self.low / step).ceil() + f64::from(index)) * step)
+                .take_while(|at| *at <= self.high)
+                // Minus zero is written as such.
+                .map(|at| if at == 0.0 { 0.0 } else { at })
+                .collect();
+            let widest = ticks.iter().map(|at| text_width(&spell(*at), 12.0)).fold(0.0, f64::max);
+            if ticks.len() as f64 * (widest + 14.0) <= self.right - self.left {
+                return ticks;
+            }
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spell(value: f64) -> String {
+        format!("{value}")
+    }
+
+    #[test]
+    fn intervals_stand_where_their_numbers_are() {
+        let scale = Scale::of((0.0, 100.0), (0.0, 104.0 + 4.0));
+        assert_eq!(scale.x(0.0), 4.0);
+        assert_eq!(scale.x(50.0), 54.0);
+        assert_eq!(scale.ticks(spell)[..2], [0.0, 50.0]);
+    }
+
+    #[test]
+    fn whatever_the_numbers_are_there_is_a_chart() {
+        for value in [0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, 1e300, 1e-300, -5.0] {
+            for interval in [None, Some((value, value)), Some((f64::NEG_INFINITY, 1.0)), Some((-1e300, 1e300))] {
+                let svg = Chart::new("<title>", spell).row("a & b", value, interval).holding_zero().svg();
+                assert!(svg.contains("&lt;title&gt;") && !svg.contains("NaN") && !svg.contains("inf\""), "{svg}");
+            }
+        }
+        assert!(Chart::new("nothing", spell).svg().starts_with("<svg"));
+    }
+}

@@ -1,0 +1,162 @@
+//! The page.
+
+use super::number::seconds;
+use super::{figures, runs};
+use crate::experiment::{Experiment, Report};
+use crate::picture::markup::Markup;
+
+const STYLE: &str = "
+body { font: 16px/1.5 system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif; color: #1a1a1a; background: #fff;
+       max-width: 980px; margin: 2em auto; padding: 0 1em; }
+h1 { font-size: 1.7em; line-height: 1.25; margin: 0 0 .4em; }
+h2 { font-size: 1.25em; margin: 2em 0 .5em; }
+h3 { font-size: 1em; margin: 1.5em 0 .3em; }
+.question { font-size: 1.15em; margin: .2em 0 1em; }
+.answer, .partial { border-left: 4px solid #0072b2; padding: .2em 0 .2em 1em; white-space: pre-line; }
+.partial { border-color: #9c2f00; }
+.note { white-space: pre-line; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35em .9em .35em 0; border-bottom: 1px solid #d5d5d5; text-align: right; vertical-align: top; }
+thead th { border-bottom: 2px solid #1a1a1a; vertical-align: bottom; }
+th:first-child { text-align: left; font-weight: 400; min-width: 12em; }
+td { min-width: 8em; }
+td small { display: block; color: #4d4d4d; }
+.wide { overflow-x: auto; }
+.charts { display: flex; flex-wrap: wrap; gap: 1em; align-items: flex-start; }
+figure { margin: 0; }
+figure svg, .charts svg { max-width: 100%; height: auto; border: 1px solid #d5d5d5; }
+figcaption, .small { color: #4d4d4d; font-size: .9em; }
+pre { font-size: .85em; background: #f5f5f5; padding: .8em; overflow-x: auto; }
+@media print { details > * { display: block; } figure, tr { break-inside: avoid; } }
+";
+
+/// The report of an experiment as one HTML page: question and answer, figures, charts, and a picture of a run of each
+/// policy, which is simulated anew. It loads nothing and needs no script. A picture that cannot be drawn is left out,
+/// and the page says why.
+pub fn html(experiment: &Experiment, report: &Report) -> String {
+    let title = [&report.name, &report.question].into_iter().flatten().next().map_or("Experiment", String::as_str);
+    let mut page = Markup::new("<!DOCTYPE html>\n");
+    page.open("html", &[("lang", &"en")]);
+    page.open("head", &[]);
+    page.leaf("meta", &[("charset", &"utf-8")]);
+    page.leaf("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
+    page.text("title", &[], title);
+    page.open("style", &[]);
+    page.embed(STYLE);
+    page.close();
+    page.close();
+    page.open("body", &[]);
+    head(&mut page, report, title);
+    page.text("h2", &[], "Figures");
+    figures::figures(&mut page, report);
+    page.text("p", &[("class", &"small")], "Small: where the true mean lies in 95 of 100 experiments.");
+    figures::charts(&mut page, report);
+    if let [first, _, ..] = report.policies.as_slice() {
+        page.text("h2", &[], &format!("Compared with ‘{}’, history by history", first.name));
+        figures::comparison(&mut page, report);
+        let said = "Every policy went through the same histories, so that a difference is surer than the figures above \
+                    suggest. Differences of shares are in percentage points. Not told apart: chance explains it. Of \
+                    twenty such comparisons one is told apart by chance.";
+        page.text("p", &[("class", &"small")], said);
+    }
+    page.text("h2", &[], "A run of each policy");
+    runs::pictures(&mut page, experiment, report);
+    page.text("h2", &[], "The policies");
+    for (name, policy) in experiment.policies() {
+        page.open("details", &[]);
+        page.text("summary", &[], name);
+        page.text("pre", &[], &serde_json::to_string_pretty(policy).unwrap_or_else(|error| error.to_string()));
+        page.close();
+    }
+    page.finish()
+}
+
+fn head(page: &mut Markup, report: &Report, title: &str) {
+    page.text("h1", &[], title);
+    if let Some(question) = report.question.as_ref().filter(|question| *question != title) {
+        page.text("p", &[("class", &"question")], question);
+    }
+    if let Some(answer) = &report.answer {
+        page.text("p", &[("class", &"answer")], answer.trim());
+    }
+    if let Some(note) = &report.note {
+        page.text("p", &[("class", &"note")], note.trim());
+    }
+    let until = seconds(report.until_seconds);
+    let first = report.first_seed;
+    if report.is_partial() {
+        let said =
+            format!("Stopped early: {} of {} histories of {until} each are done.", report.seeds_done, report.seeds);
+        page.text("p", &[("class", &"partial")], &said);
+    } else {
+        let histories = if report.seeds == 1 { "history" } else { "histories" };
+        let said =
+            format!("{} {histories} of {until} each, the same for every policy, from seed {first} on.", report.seeds);
+        page.text("p", &[], &said);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Metric;
+    use crate::files::parse_yaml;
+
+    fn experiment(policies: usize) -> Experiment {
+        let policy =
+            |index| format!("  - {{name: '<{index}> & co', policy: {{replicas: 2, retry: {{interval: 5s}}}}}}\n");
+        let policies: String = (0..policies).map(policy).collect();
+        let text = format!(
+            "question: Which <one>?\nanswer: |\n  None.\n  Really.\npolicies:\n{policies}\
+             faults: {{ready_in: 20s, failures: {{after: {{exponential: {{mean: 3h}}}}}}}}\nuntil: 1d\nseeds: 5\n"
+        );
+        parse_yaml(&text).unwrap()
+    }
+
+    fn texts(page: &str, tag: &str) -> Vec<String> {
+        let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
+        let document = roxmltree::Document::parse_with_options(page, options).unwrap();
+        let named = document.descendants().filter(|node| node.tag_name().name() == tag);
+        named.map(|node| node.descendants().filter_map(|inner| inner.text()).next().unwrap_or("").to_owned()).collect()
+    }
+
+    #[test]
+    fn the_page_holds_question_answer_figures_and_a_picture_of_each_policy() {
+        let experiment = experiment(3);
+        let page = html(&experiment, &experiment.run().unwrap());
+        assert_eq!(texts(&page, "h1"), ["Which <one>?"]);
+        assert!(page.contains("<p class=\"answer\">None.\nReally.</p>"));
+        assert_eq!(texts(&page, "h3"), ["<0> & co", "<1> & co", "<2> & co"]);
+        assert_eq!(texts(&page, "figure").len(), 3);
+        assert_eq!(texts(&page, "table").len(), 2);
+        assert_eq!(texts(&page, "summary").len(), 3);
+        assert!(texts(&page, "p").iter().any(|text| text.starts_with("5 histories of 24\u{a0}h each")), "{page}");
+    }
+
+    #[test]
+    fn one_policy_is_compared_with_nothing() {
+        let experiment = experiment(1);
+        let page = html(&experiment, &experiment.run().unwrap());
+        assert_eq!(texts(&page, "table").len(), 1);
+        assert!(!page.contains("Compared with"));
+    }
+
+    #[test]
+    fn a_picture_that_is_left_out_is_told_of() {
+        let experiment = experiment(18);
+        let mut report = experiment.run().unwrap();
+        report.seeds = 9;
+        if let Some(restarts) = report.policies[0].figures.get_mut(&Metric::Restarts) {
+            restarts.mean = 1e6;
+        }
+        let page = html(&experiment, &report);
+        let told = texts(&page, "p");
+        assert!(told.iter().any(|text| text.ends_with("about 1000000 restarts are too many; make 'until' shorter.")));
+        assert!(told.iter().any(|text| text == "Pictures of the first 16 policies only."));
+        assert!(
+            told.iter().any(|text| text == "Stopped early: 5 of 9 histories of 24\u{a0}h each are done."),
+            "{told:?}"
+        );
+        assert_eq!(texts(&page, "figure").len(), 15);
+    }
+}

@@ -1,0 +1,242 @@
+//! The `uphold` command as people run it: exit codes, and where it says what.
+#![cfg(all(unix, feature = "command"))]
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn uphold(args: &[&str], folder: &Path) -> (i32, String, String) {
+    let command = Command::new(env!("CARGO_BIN_EXE_uphold")).args(args).current_dir(folder).output();
+    let Output { status, stdout, stderr } = command.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+/// A folder for one test, with these files in it; it goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = std::env::temp_dir().join(format!("uphold-command-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (file, text) in files {
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+const SCENARIO: &str = "name: one of three\n\
+                        policy: {replicas: 3, retry: {interval: 30s, max_duration: 1h}}\n\
+                        timeline: [{at: 60s, replica: 1, exit: 137}]\nuntil: 1h\nexpect: [{at: 90s, start: 1}]\n";
+
+const EXPERIMENT: &str = "question: At once, or <later>?\nanswer: At once.\n\
+                          policies:\n  - {name: at once, policy: {replicas: 2, retry: {interval: 1s}}}\n  \
+                          - {name: later, policy: {replicas: 2, retry: {interval: 10m}}}\n\
+                          faults: {ready_in: 20s, failures: {after: {exponential: {mean: 3h}}}}\nuntil: 1d\nseeds: 10\n";
+
+/// A recording: a set of two, of which one crashes; made as a supervisor makes it.
+fn recording() -> String {
+    use uphold::{Event, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Timestamp, Told};
+    let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(std::time::Duration::from_secs(30)));
+    let began = Timestamp::from_secs(1_790_000_000);
+    let at = |seconds: u64| Timestamp::from_secs(1_790_000_000 + seconds);
+    let told = |seconds: u64, events| RecordedLine::Step(RecordedStep::new(at(seconds), Told::Events(events)));
+    let timeout = |seconds: u64| RecordedLine::Step(RecordedStep::new(at(seconds), Told::Timeout));
+    let lines = [
+        RecordedLine::Begin(RecordingHeader::new("web", policy.build().unwrap(), 7, began, None)),
+        timeout(0),
+        told(1, vec![Event::ready(0, 1), Event::ready(1, 1)]),
+        told(60, vec![Event::exited(1, 1, 137)]),
+        timeout(90),
+        told(95, vec![Event::ready(1, 2)]),
+        timeout(120),
+    ];
+    lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect()
+}
+
+#[test]
+fn simulate_says_whether_all_is_as_expected() {
+    let wrong = SCENARIO.replace("at: 90s", "at: 91s");
+    let folder =
+        Folder::new("simulate", &[("right.yaml", SCENARIO), ("wrong.yaml", &wrong), ("bad.yaml", "untill: 1h")]);
+    let (code, out, _) = uphold(&["simulate", "right.yaml"], &folder.0);
+    assert_eq!((code, out.as_str()), (0, "as expected: one of three\n"));
+    let (code, out, _) = uphold(&["simulate", "wrong.yaml"], &folder.0);
+    assert_eq!(code, 1);
+    assert!(out.contains("expect[0] differs") && out.contains("happened  nothing happened at that instant"), "{out}");
+    let (code, out, error) = uphold(&["simulate", "right.yaml", "wrong.yaml", "bad.yaml"], &folder.0);
+    assert_eq!(code, 2);
+    assert!(out.ends_with("3 scenarios: 1 as expected, 1 differ, 1 cannot be read\n"), "{out}");
+    assert!(error.contains("untill: unknown field; did you mean 'until'?"), "{error}");
+    let (code, out, _) = uphold(&["simulate", "--trace", "right.yaml"], &folder.0);
+    assert_eq!(code, 0);
+    assert!(out.lines().any(|line| line.starts_with(r#"{"at_ms":60000,"kind":"verdict","replica":1"#)), "{out}");
+}
+
+#[test]
+fn replay_says_what_was_done_and_what_another_policy_would_have_done() {
+    let files = [
+        ("web.ndjson", &*recording()),
+        ("patient.yaml", "{replicas: 2, retry: {interval: 5m}}"),
+        ("cut-off.ndjson", &recording()[..recording().len() - 9]),
+    ];
+    let folder = Folder::new("replay", &files);
+    let (code, out, _) = uphold(&["replay", "web.ndjson"], &folder.0);
+    assert_eq!(code, 0);
+    assert!(out.contains(r#"{"at_ms":90000,"kind":"command","command":"start","replica":1,"incarnation":2"#), "{out}");
+    let (code, out, _) = uphold(&["replay", "web.ndjson", "--policy", "patient.yaml"], &folder.0);
+    assert_eq!(code, 0);
+    assert!(out.contains("restarts                             1             0"), "{out}");
+    let (code, _, error) = uphold(&["replay", "cut-off.ndjson"], &folder.0);
+    assert_eq!((code, error.as_str()), (0, "cut-off.ndjson: the last line is cut off and left out\n"));
+}
+
+#[test]
+fn lint_says_what_would_happen_and_what_to_write_instead() {
+    let files = [
+        ("fine.yaml", "{replicas: 3, retry: true}"),
+        ("hot.yaml", "{replicas: 3, retry: {interval: 1m, max_interval: 10s}}"),
+        ("scenario.yaml", "policy: {replicas: 3, retry: {interval: 1m, max_interval: 10s}}\nuntil: 1h\n"),
+        ("bad.yaml", "replica: 3"),
+    ];
+    let folder = Folder::new("lint", &files);
+    let (code, out, _) = uphold(&["lint", "fine.yaml"], &folder.0);
+    assert_eq!((code, out.as_str()), (0, "no lints: the policy means what it says\n"));
+    for file in ["hot.yaml", "scenario.yaml"] {
+        let (code, out, _) = uphold(&["lint", file], &folder.0);
+        assert_eq!(code, 1, "{out}");
+        let said = out.contains(&format!("{file}: cap-below-interval: retry.max_interval\n  happens  "));
+        assert!(said && out.contains("\n  instead  "), "{out}");
+    }
+    let (code, _, error) = uphold(&["lint", "fine.yaml", "bad.yaml"], &folder.0);
+    assert_eq!(code, 2);
+    assert!(error.contains("bad.yaml: replica: unknown field; did you mean 'replicas'?"), "{error}");
+}
+
+#[test]
+fn timeline_draws_a_scenario_and_a_recording_and_tells_them_apart() {
+    let folder = Folder::new("timeline", &[("one.yaml", SCENARIO), ("web.ndjson", &recording())]);
+    let (code, out, error) = uphold(&["timeline", "one.yaml", "-o", "one.svg", "--until", "2m"], &folder.0);
+    assert_eq!((code, out.as_str(), error.as_str()), (0, "", ""));
+    let svg = std::fs::read_to_string(folder.0.join("one.svg")).unwrap();
+    assert!(svg.contains("one of three") && svg.contains("replica 1: waiting from 1m to 1m 30s (30s)"), "{svg}");
+    let (code, svg, _) = uphold(&["timeline", "web.ndjson"], &folder.0);
+    assert_eq!(code, 0);
+    assert!(svg.contains(">web</text>") && svg.contains("recorded from 2026-09-21T14:13:20Z on"), "{svg}");
+    assert!(svg.contains("replica 1: waiting from 1m to 1m 30s (30s)"), "{svg}");
+}
+
+#[test]
+fn experiment_reports_as_tables_as_json_and_as_a_page() {
+    let folder = Folder::new("experiment", &[("question.yaml", EXPERIMENT)]);
+    let (code, out, error) = uphold(&["experiment", "question.yaml", "--report", "page.html"], &folder.0);
+    assert_eq!((code, error.as_str()), (0, ""), "no progress where there is no terminal");
+    assert!(out.contains("At once, or <later>?") && out.contains("10 histories of 24 h each"), "{out}");
+    let page = std::fs::read_to_string(folder.0.join("page.html")).unwrap();
+    for part in ["<h1>At once, or &lt;later&gt;?</h1>", "<svg", "A run of each policy", "Compared with"] {
+        assert!(page.contains(part), "{part} is not in {page}");
+    }
+    for foreign in ["<script", "src=", "href=", "url(http"] {
+        assert!(!page.contains(foreign), "the page needs nothing else: {foreign}");
+    }
+    let args = ["experiment", "question.yaml", "--json", "--seeds", "3", "--threads", "1"];
+    let (code, out, _) = uphold(&args, &folder.0);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, report["seeds_done"].as_u64()), (0, Some(3)));
+}
+
+/// Sends a signal once the program listens and has done some work, by the word of the system.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_reports_what_is_done_so_far() {
+    use std::process::Stdio;
+    let endless = EXPERIMENT.replace("seeds: 10", "seeds: 100000000");
+    let folder = Folder::new("ctrl-c", &[("question.yaml", &endless)]);
+    let child = Command::new(env!("CARGO_BIN_EXE_uphold"))
+        .args(["experiment", "question.yaml", "--report", "page.html"])
+        .current_dir(&folder.0)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Processor time, in hundredths of a second: half a second is many histories.
+    let worked = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let used: u64 = stat.rsplit(") ").next().unwrap().split(' ').nth(11).unwrap().parse().unwrap();
+        used >= 50
+    };
+    while !worked() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let (out, error) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert_eq!((status.code(), error.as_str()), (Some(1), ""));
+    assert!(out.contains("Stopped early: ") && out.contains(" of 100000000 histories"), "{out}");
+    let page = std::fs::read_to_string(folder.0.join("page.html")).unwrap();
+    assert!(page.contains("Stopped early: ") && page.ends_with("</html>\n"));
+}
+
+#[test]
+fn bad_input_is_told_with_its_place_and_exits_with_2() {
+    let damaged = recording().replacen("{\"step\":", "{\"stop\":", 1);
+    let files = [
+        ("one.yaml", SCENARIO),
+        ("question.yaml", EXPERIMENT),
+        ("web.ndjson", &*recording()),
+        ("damaged.ndjson", &damaged),
+        ("not.yaml", "policy: {replicas: [\n"),
+        ("unknown.yaml", "policy: {replicas: 3, retri: true}\nuntil: 1h\n"),
+        ("no-policies.yaml", "policies: []\nuntil: 1h\n"),
+        ("latin.yaml", "name: caf"),
+    ];
+    let folder = Folder::new("bad", &files);
+    std::fs::write(folder.0.join("latin.yaml"), b"name: caf\xe9\n").unwrap();
+    for (args, said) in [
+        (&["simulate", "missing.yaml"][..], "missing.yaml: No such file"),
+        (&["simulate", "not.yaml"], "not.yaml: "),
+        (&["simulate", "latin.yaml"], "latin.yaml: "),
+        (&["simulate", "unknown.yaml"], "policy.retri: unknown field; did you mean 'retry'?"),
+        (&["simulate"], "required arguments were not provided"),
+        (&["lint", "missing.yaml"], "missing.yaml: No such file"),
+        (&["replay", "missing.ndjson"], "missing.ndjson: No such file"),
+        (&["replay", "damaged.ndjson"], "damaged.ndjson: line 2: "),
+        (&["replay", "web.ndjson", "--policy", "missing.yaml"], "missing.yaml: No such file"),
+        (&["replay", "web.ndjson", "--policy"], "a value is required for '--policy <POLICY>'"),
+        (&["timeline", "missing.yaml", "-o", "x.svg"], "missing.yaml: No such file"),
+        (&["timeline", "damaged.ndjson", "-o", "x.svg"], "damaged.ndjson: line 2: "),
+        (&["timeline", "one.yaml", "-o", "nowhere/x.svg"], "nowhere/x.svg: cannot be written: No such file"),
+        (&["timeline", "one.yaml", "-o", "."], ".: cannot be written: "),
+        (&["timeline", "one.yaml", "--until", "2h"], "one.yaml: 2h is after the end of the run, 1h"),
+        (&["timeline", "one.yaml", "--from", "soon"], "'soon' is not a time; write it as 60s, 5m or 1h 30m"),
+        (&["timeline", "one.yaml", "--width", "3"], "one.yaml: a picture 3 pixels wide cannot be drawn"),
+        (&["experiment", "missing.yaml"], "missing.yaml: No such file"),
+        (&["experiment", "no-policies.yaml"], "no-policies.yaml"),
+        (&["experiment", "one.yaml"], "policies"),
+        (&["experiment", "question.yaml", "--report", "nowhere/x.html"], "nowhere/x.html: cannot be written: "),
+        (&["experiment", "question.yaml", "--seeds", "0"], "invalid value '0' for '--seeds <N>'"),
+        (&["completions", "dos"], "invalid value 'dos' for '<SHELL>'"),
+        (&["simulat"], "unrecognized subcommand 'simulat'"),
+    ] {
+        let (code, out, error) = uphold(args, &folder.0);
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {error}");
+        assert!(error.contains(said), "{args:?}: '{said}' is not in: {error}");
+    }
+    assert!(!folder.0.join("x.svg").exists(), "nothing is written of what cannot be drawn");
+}
+
+#[test]
+fn every_shell_gets_a_completion_script() {
+    let folder = Folder::new("completions", &[]);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let (code, out, _) = uphold(&["completions", shell], &folder.0);
+        assert!(code == 0 && out.contains("timeline"), "{shell}: {out}");
+    }
+}

@@ -1,0 +1,210 @@
+//! Experiment documents that are wrong: each mistake is named with its path, and nothing panics.
+
+use uphold::PolicyError;
+use uphold_lab::experiment::{Experiment, ExperimentDocument};
+use uphold_lab::files::parse_yaml;
+
+const POLICIES: &str = "policies: [{name: a, policy: {replicas: 3, retry: {interval: 10s}}}]";
+
+fn read(text: &str) -> Result<Experiment, PolicyError> {
+    match parse_yaml::<ExperimentDocument>(text) {
+        Ok(document) => document.read(|_| Err("there are no files here".to_owned())),
+        Err(error) => panic!("{text}: {error}"),
+    }
+}
+
+/// The paths and messages of all mistakes.
+fn mistakes(text: &str) -> Vec<(String, String)> {
+    match read(text) {
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            error.problems().iter().map(|problem| (problem.path().to_owned(), problem.message().to_owned())).collect()
+        }
+    }
+}
+
+/// That a document with these faults has one mistake, at `path`, whose message has `words` in it.
+#[track_caller]
+fn one_mistake(faults: &str, path: &str, words: &str) {
+    let found = mistakes(&format!("{POLICIES}\nuntil: 1d\nfaults: {faults}"));
+    match found.as_slice() {
+        [(at, message)] => assert!(at == path && message.contains(words), "{at}: {message}"),
+        other => panic!("{faults}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_distribution_is_read() {
+    let all = "{starts_in: 5s, ready_in: {log_normal: {median: 40s, sigma: 0.5}}, stops_in: {fixed: 1s}, \
+               refused_in: {list: [1s, 2m]}, failures: [{after: never}, {after: {exponential: {mean: 1d}}}, \
+               {after: {weibull: {shape: 2, scale: 1d}}}]}";
+    assert_eq!(mistakes(&format!("{POLICIES}\nuntil: 1d\nfaults: {all}")), []);
+}
+
+#[test]
+fn every_fault_is_read() {
+    let all = "
+  slower_per_start: 10%
+  failures:
+    - {after: 1d, ends: [{weight: 3, exit: 1}, {weight: 0.5, cause: interruption}, {weight: 0, signal: SIGKILL}]}
+    - {replicas: [0, 2], node: 1, from: 1h, to: 2h, after: 5s, exit: 137, cause: out-of-memory}
+  droughts:
+    - {from: 1h, lasts: 5m, share: 0.5, cause: start-error}
+    - {every: 1d, lasts: {exponential: {mean: 5m}}}
+    - {share: 1%}
+  dependencies: {from: 1h, lasts: 5m, starts: wait, running: not-ready, crashes_after: 3s, signal: 9}
+  lost_contact: {every: {exponential: {mean: 5d}}, lasts: 2m, replica: 1}
+  nodes:
+    count: 4
+    zones: 2
+    node_fails: [{node: 3, from: 1h, lasts: 10m}, {every: {exponential: {mean: 30d}}, lasts: 1h}]
+    zone_fails: {zone: 1, from: 6h}
+    starts: move
+    cause: interruption
+    silent: true
+";
+    let experiment = read(&format!("{POLICIES}\nuntil: 1d\nseeds: 2\nfaults:{all}")).unwrap();
+    assert_eq!(experiment.run().unwrap().seeds_done, 2);
+}
+
+#[test]
+fn parameters_that_mean_nothing_are_named() {
+    let failure = |after: &str| format!("{{failures: {{after: {after}}}}}");
+    for shape in ["-1", "0", "1000", "1e308"] {
+        let faults = failure(&format!("{{weibull: {{shape: {shape}, scale: 1d}}}}"));
+        one_mistake(&faults, "faults.failures.after.weibull.shape", "out of range: 0.05 to 100");
+    }
+    for sigma in ["-0.1", "11", "1e300"] {
+        let faults = failure(&format!("{{log_normal: {{median: 1d, sigma: {sigma}}}}}"));
+        one_mistake(&faults, "faults.failures.after.log_normal.sigma", "out of range: 0 to 10");
+    }
+    one_mistake(&failure("{exponential: {mean: 0s}}"), "faults.failures.after.exponential.mean", "must be longer");
+    one_mistake(&failure("{exponential: {mean: -1d}}"), "faults.failures.after.exponential.mean", "a duration such as");
+    one_mistake(&failure("{exponential: {mean: 9999y}}"), "faults.failures.after.exponential.mean", "584 years");
+    one_mistake(&failure("{exponential: 30}"), "faults.failures.after.exponential", "block of keys");
+    one_mistake(&failure("{list: []}"), "faults.failures.after.list", "is empty");
+    one_mistake(&failure("{list: [1s, x]}"), "faults.failures.after.list[1]", "a duration such as");
+    one_mistake(&failure("30"), "faults.failures.after", "needs a unit");
+    one_mistake(&failure("{}"), "faults.failures.after", "exponential");
+    one_mistake(
+        &failure("{exponentail: {mean: 1d}}"),
+        "faults.failures.after.exponentail",
+        "did you mean 'exponential'",
+    );
+    one_mistake(&failure("{fixed: 1s, list: [1s]}"), "faults.failures.after", "one of");
+}
+
+#[test]
+fn what_is_not_a_number_is_refused_with_its_line() {
+    for number in [".nan", ".inf", "-.inf"] {
+        let text = format!("{POLICIES}\nuntil: 1d\nfaults:\n  slower_per_start: {number}");
+        let error = parse_yaml::<ExperimentDocument>(&text).unwrap_err();
+        assert!(error.contains("non-finite") && error.contains("line 4"), "{error}");
+    }
+}
+
+#[test]
+fn shares_and_weights_are_checked() {
+    for share in ["-0.1", "150%", "NaN%", "x"] {
+        one_mistake(&format!("{{droughts: {{share: {share}}}}}"), "faults.droughts.share", "from 0 to 100%");
+    }
+    one_mistake("{slower_per_start: 1e300}", "faults.slower_per_start", "a share");
+    let ends = |ends: &str| format!("{{failures: {{after: 1d, ends: {ends}}}}}");
+    one_mistake(&ends("[{weight: 0, exit: 1}, {weight: 0, exit: 2}]"), "faults.failures.ends", "sum to 0");
+    one_mistake(&ends("[]"), "faults.failures.ends", "sum to 0");
+    for weight in ["-1", "1e10"] {
+        let faults = ends(&format!("[{{weight: 1, exit: 1}}, {{weight: {weight}, exit: 2}}]"));
+        one_mistake(&faults, "faults.failures.ends[1].weight", "a number from 0 to 1000000000");
+    }
+    one_mistake(&ends("[{weight: 1}]"), "faults.failures.ends[0]", "one of: cause, exit, signal");
+}
+
+#[test]
+fn times_that_are_no_times_are_named() {
+    one_mistake("{dependencies: {lasts: 5m}}", "faults.dependencies", "'from' (once) or 'every'");
+    one_mistake("{dependencies: {from: 1h, every: 1d}}", "faults.dependencies.every", "stands beside 'from'");
+    one_mistake("{failures: {after: 1s, from: 2h, to: 1h}}", "faults.failures.to", "not later");
+    one_mistake("{lost_contact: {from: soon}}", "faults.lost_contact.from", "a duration such as");
+}
+
+#[test]
+fn what_does_not_exist_is_named() {
+    one_mistake("{failures: {after: 1s, replica: 3}}", "faults", "no replica 3");
+    one_mistake("{lost_contact: {from: 1s, replicas: [0, 9]}}", "faults", "no replica 9");
+    one_mistake("{failures: {after: 1s, node: 3}}", "faults.failures.node", "there are no nodes");
+    one_mistake("{nodes: {count: 3}, failures: {after: 1s, node: 3}}", "faults.failures.node", "nodes.count is 3");
+    one_mistake("{nodes: {count: 3, node_fails: {node: 3, from: 1s}}}", "faults.nodes.node_fails.node", "0 to 2");
+    one_mistake("{nodes: {count: 3, zones: 4}}", "faults.nodes.zones", "1 to 3");
+    one_mistake("{nodes: {count: 0}}", "faults.nodes.count", "1 to 1000000");
+    one_mistake("{nodes: {}}", "faults.nodes", "'count' is missing");
+    one_mistake("{dependencies: {from: 1s, starts: crashes}}", "faults.dependencies.starts", "did you mean 'crash'");
+    one_mistake("{failure: {after: 1s}}", "faults.failure", "did you mean 'failures'");
+    one_mistake("{failures: {after: 1s, exit: 1, signal: 9}}", "faults.failures.signal", "stands beside 'exit'");
+    one_mistake("{failures: {exit: 1}}", "faults.failures", "'after' is missing");
+}
+
+#[test]
+fn a_list_that_is_no_model_is_refused() {
+    let many = vec!["{after: 1d}"; 65].join(", ");
+    one_mistake(&format!("{{failures: [{many}]}}"), "faults.failures", "more than 64");
+    one_mistake("30", "faults", "a block of keys");
+}
+
+#[test]
+fn policies_are_there_and_have_names_of_their_own() {
+    let of = |policies: &str| mistakes(&format!("policies: {policies}\nuntil: 1d"));
+    let policy = "policy: {replicas: 1}";
+    let only = |path: &str, message: &str| vec![(path.to_owned(), message.to_owned())];
+    assert_eq!(of("[]"), only("policies", "is empty; give at least one policy"));
+    assert_eq!(of(""), only("policies", "is empty; give at least one policy"));
+    let twice = format!("[{{name: a, {policy}}}, {{name: a, {policy}}}]");
+    assert_eq!(of(&twice), only("policies[1].name", "'a' is the name of a policy above; give it another"));
+    assert_eq!(of(&format!("[{{name: '', {policy}}}]"))[0].0, "policies[0].name");
+    assert_eq!(of(&format!("[{{{policy}}}]"))[0].1, "'name' is missing: a few words for the table");
+    assert_eq!(of("[{name: a, policy: {replica: 3}}]")[0].0, "policies[0].policy.replica");
+    let file = of("[{name: a, policy_file: x.yaml}]");
+    assert_eq!(file, only("policies[0].policy_file", "'x.yaml': there are no files here"));
+    let both = format!("[{{name: a, policy_file: x.yaml, {policy}}}]");
+    assert_eq!(of(&both), only("policies[0].policy_file", "stands beside 'policy'; give one of them"));
+    let many = vec![format!("{{name: a, {policy}}}"); 65].join(", ");
+    assert_eq!(of(&format!("[{many}]")), only("policies", "has more than 64 policies"));
+}
+
+#[test]
+fn the_rest_of_the_document_is_checked() {
+    let of = |rest: &str| mistakes(&format!("{POLICIES}\n{rest}"));
+    assert_eq!(of("seeds: 5")[0].1, "'until' is missing: how long each history is, such as 30d");
+    assert_eq!(of("until: 0s")[0], ("until".into(), "is 0s; it must be longer".into()));
+    for seeds in ["0", "-5", "1.5", "100000001"] {
+        assert_eq!(of(&format!("until: 1d\nseeds: {seeds}"))[0].0, "seeds");
+    }
+    assert_eq!(of("until: 1d\nseed: -1")[0].0, "seed");
+    let unknown = of("until: 1d\nfautls: {}");
+    assert!(unknown[0].0 == "fautls" && unknown[0].1.contains("did you mean 'faults'"), "{unknown:?}");
+    assert_eq!(mistakes("7")[0].1, "expected a block of keys, found 7");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let found = mistakes("policies: [{name: a}]\nseeds: 0\nfaults: {starts_in: 5, nodes: {count: 0}}");
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["policies[0]", "faults.starts_in", "faults.nodes.count", "", "seeds"]);
+}
+
+#[test]
+fn the_longest_times_and_the_last_seeds_work() {
+    let text = "
+policies: [{name: fail-fast, policy: {replicas: 3}}]
+until: 584y
+seed: 18446744073709551615
+seeds: 2
+healed_within: 1d
+faults:
+  starts_in: 584y
+  failures: {after: {log_normal: {median: 584y, sigma: 10}}}
+  droughts: {every: 1s, lasts: 584y}
+  lost_contact: {from: 584y, lasts: 584y}
+";
+    let report = read(text).unwrap().run().unwrap();
+    assert_eq!((report.first_seed, report.seeds_done), (u64::MAX, 2));
+}
