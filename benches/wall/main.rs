@@ -2,8 +2,9 @@
 #![allow(clippy::disallowed_methods, missing_docs, reason = "a benchmark reads the clock")]
 
 mod decide;
-mod fleet;
 mod floor;
+mod lab;
+mod many_sets;
 mod policy;
 mod set;
 mod simulator;
@@ -40,12 +41,13 @@ fn main() {
         .measurement_time(Duration::from_millis(1500))
         .sample_size(20)
         .configure_from_args();
+    many_sets::bench(&mut criterion);
     floor::bench(&mut criterion);
     decide::bench(&mut criterion);
     set::bench(&mut criterion);
     snapshot::bench(&mut criterion);
     policy::bench(&mut criterion);
-    fleet::bench(&mut criterion);
+    lab::bench(&mut criterion);
     simulator::bench(&mut criterion);
     criterion.final_summary();
 }

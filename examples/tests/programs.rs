@@ -172,3 +172,19 @@ fn simulate_exits_with_0_as_expected_1_on_a_difference_and_2_on_bad_input() {
     assert!(out.lines().any(|line| line == start), "{out}");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn many_sets_says_how_fast_it_was_and_how_all_stand_at_the_end() {
+    let (code, out, _) = run("many_sets", &["1000"], Path::new("."));
+    assert_eq!(code, 0);
+    assert!(out.starts_with("1000 sets brought up: 4000 events in "), "{out}");
+    assert!(out.contains("\n3000 crashes: "), "{out}");
+    // The clock is virtual and the generator is its own: every run ends the same.
+    let last = out.lines().last().unwrap();
+    let count = |status: &str| -> u32 {
+        let (_, rest) = last.split_once(&format!("\"{status}\": ")).unwrap();
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    assert!(last.starts_with("after 5 min: "), "{last}");
+    assert_eq!(count("healthy") + count("degraded"), 1000, "{last}");
+}

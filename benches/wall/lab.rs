@@ -1,0 +1,54 @@
+//! Experiments: simulated time, fault model and all.
+//!
+//! Timed: one history on one core, from the first start to the end. `a year of 1000` is a year of 1,000 replicas that
+//! fail once a day each (exponential), take 20 s to start and 2 min to be ready: 365,000 failures, each with its
+//! verdict, wait, start, and readiness. `a seed of an experiment` is what each seed of a small experiment costs: 30
+//! days of 3 replicas under two policies, figures and all.
+
+use std::hint::black_box;
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use uphold::sim::Simulation;
+use uphold::{Policy, RetryPolicy};
+use uphold_lab::experiment::{Experiment, Options};
+use uphold_lab::fault::{Distribution, Failure, FaultModel};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn model() -> FaultModel {
+    let to_failure = Distribution::exponential(DAY).expect("a day is some time");
+    FaultModel::new()
+        .starts_in(Duration::from_secs(20))
+        .ready_in(Duration::from_secs(120))
+        .failure(Failure::new(to_failure))
+}
+
+fn policy(replicas: u32, interval: u64) -> Policy {
+    let retry = RetryPolicy::every(Duration::from_secs(interval));
+    Policy::builder().replicas(replicas).retry(retry).build().expect("a policy")
+}
+
+pub(crate) fn bench(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lab");
+    group.sample_size(10);
+    let (model, thousand) = (model(), policy(1000, 10));
+    group.bench_function("a year of 1000", |bencher| {
+        bencher.iter(|| {
+            let simulation = Simulation::new(thousand.clone()).figures_only();
+            let run = simulation.run_in(&mut model.surroundings(7, 1000), 365 * DAY);
+            assert!(run.expect("a run").figures().events > 1_000_000);
+        });
+    });
+    let small = Experiment::new(model.clone(), 30 * DAY).policy("fast", policy(3, 1)).policy("slow", policy(3, 60));
+    group.bench_function("a seed of an experiment", |bencher| {
+        bencher.iter_custom(|iters| {
+            let experiment = small.clone().seeds(iters);
+            let begin = Instant::now();
+            let _ = black_box(experiment.run_with(&Options::new().threads(NonZero::<usize>::MIN)));
+            begin.elapsed()
+        });
+    });
+    group.finish();
+}
