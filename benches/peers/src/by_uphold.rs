@@ -1,0 +1,97 @@
+//! Ours: the driver with a backend that does next to nothing, under `interval: 0s`.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use uphold::backend::{
+    Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
+};
+use uphold::{Event, Handle, Incarnation, InstanceState, Policy, RetryPolicy, Supervisor};
+
+use crate::laps::Laps;
+
+type Run = Box<dyn Fn(Reporter, Incarnation) + Send + Sync>;
+
+/// One replica that is ready when it is started.
+struct AtOnce {
+    state: Mutex<State>,
+    run: Run,
+}
+
+#[derive(Default)]
+struct State {
+    reporter: Option<Reporter>,
+    latest: Option<Incarnation>,
+}
+
+impl AtOnce {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Backend for AtOnce {
+    type Workload = ();
+
+    async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
+        let incarnation = request.key.incarnation;
+        let mut state = self.state();
+        state.latest = Some(incarnation);
+        let reporter = state.reporter.as_ref().ok_or_else(|| BackendError::start_error("nobody watches"))?;
+        reporter.report(Event::ready(request.key.replica, incarnation));
+        (self.run)(reporter.clone(), incarnation);
+        Ok(())
+    }
+
+    async fn stop(&self, _: StopRequest<'_>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    async fn kill(&self, _: KillRequest<'_>) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
+        let latest = self.state().latest;
+        Ok(latest.map(|latest| Instance::new(0.into(), latest, InstanceState::Ready)).into_iter().collect())
+    }
+
+    async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
+        reporter.watching();
+        self.state().reporter = Some(reporter);
+        std::future::pending().await
+    }
+}
+
+fn spawn(run: Run) -> Handle {
+    let retry = RetryPolicy::every(Duration::ZERO);
+    let policy = Policy::builder().replicas(1).retry(retry).build().expect("a valid policy");
+    let backend = AtOnce { state: Mutex::default(), run };
+    Supervisor::builder(policy, backend, ()).resync(Duration::from_secs(3600)).spawn()
+}
+
+/// Restarts of a task of its own for each run, as the peers have it.
+pub async fn supervise(laps: Arc<Laps>) -> Handle {
+    spawn(Box::new(move |reporter, incarnation| {
+        let laps = laps.clone();
+        tokio::spawn(async move {
+            laps.run().await;
+            reporter.report(Event::exited(0, incarnation, 1));
+        });
+    }))
+}
+
+/// Restarts by a backend that does nothing: what is there from a failure reported to the next start is ours alone.
+pub async fn supervise_nothing(laps: Arc<Laps>) -> Handle {
+    let (tell, mut started): (UnboundedSender<(Reporter, Incarnation)>, _) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some((reporter, incarnation)) = started.recv().await {
+            laps.run().await;
+            reporter.report(Event::exited(0, incarnation, 1));
+        }
+    });
+    spawn(Box::new(move |reporter, incarnation| drop(tell.send((reporter, incarnation)))))
+}
