@@ -1,0 +1,114 @@
+//! Compares the instruction counts with the committed figures.
+//!
+//! `cargo run --release -p uphold-benches --bin gate` counts and compares; it fails where a count has grown by more
+//! than 5 %. With `-- --accept` the counts become the committed figures. What another compiler makes of the same source
+//! is not compared: the figures name the one they are of.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use serde_json::{Value, json};
+
+/// A count may grow by so many hundredths.
+const TOLERANCE: u64 = 5;
+
+type Figures = BTreeMap<String, u64>;
+
+fn main() -> ExitCode {
+    let accept = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("--accept") => true,
+        Some(other) => {
+            eprintln!("unknown option '{other}'; known: --accept");
+            return ExitCode::from(2);
+        }
+    };
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json");
+    match compiler().and_then(|compiler| Ok((count()?, compiler))) {
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+        Ok((figures, compiler)) if accept => write(&committed, &figures, &compiler),
+        Ok((figures, compiler)) => compare(&committed, &figures, &compiler),
+    }
+}
+
+fn compiler() -> Result<String, String> {
+    let output = Command::new("rustc").arg("--version").output().map_err(|error| format!("rustc: {error}"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Runs the benches; the instructions of each.
+fn count() -> Result<Figures, String> {
+    let bench = ["bench", "--quiet", "-p", "uphold-benches", "--bench", "instructions", "--", "--output-format=json"];
+    let output = Command::new("cargo")
+        .args(bench)
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo bench: {error}"))?;
+    if !output.status.success() {
+        return Err("the benches did not run; they need valgrind, and gungraun-runner of the same version".to_owned());
+    }
+    let mut figures = Figures::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with('{')) {
+        let summary: Value = serde_json::from_str(line).map_err(|error| format!("a summary: {error}"))?;
+        let name = [&summary["function_name"], &summary["id"]].map(|part| part.as_str().unwrap_or_default()).join("/");
+        let counted = summary.pointer("/profiles/0/data/total/summary/Callgrind/Ir/values/new");
+        let counted = counted.and_then(Value::as_u64).ok_or_else(|| format!("{name}: no instructions were counted"))?;
+        figures.insert(name, counted);
+    }
+    if figures.is_empty() { Err("no benches were run".to_owned()) } else { Ok(figures) }
+}
+
+fn write(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
+    let text = format!("{:#}\n", json!({"compiler": compiler, "instructions": figures}));
+    match std::fs::write(path, text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn compare(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
+    let committed = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let committed: Value = match committed.and_then(|text| serde_json::from_str(&text).map_err(|e| e.to_string())) {
+        Ok(committed) => committed,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            return ExitCode::from(2);
+        }
+    };
+    let of = committed["compiler"].as_str().unwrap_or_default();
+    if of != compiler {
+        println!("not compared: the figures are of {of}, and this is {compiler}");
+        return ExitCode::SUCCESS;
+    }
+    let mut grown = 0;
+    println!("{:<28}{:>12}{:>12}{:>9}", "", "committed", "now", "");
+    for (name, now) in figures {
+        let Some(before) = committed["instructions"][name].as_u64() else {
+            println!("{name:<28}{:>12}{now:>12}  is new", "-");
+            continue;
+        };
+        let change = (i128::from(*now) - i128::from(before)) * 1000 / i128::from(before.max(1));
+        let remark = match () {
+            () if *now * 100 > before * (100 + TOLERANCE) => {
+                grown += 1;
+                "  has grown"
+            }
+            () if *now * (100 + TOLERANCE) < before * 100 => "  accept it: it is less",
+            () => "",
+        };
+        println!("{name:<28}{before:>12}{now:>12}{:>+7}.{}%{remark}", change / 10, (change % 10).abs());
+    }
+    if grown == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{grown} have grown by more than {TOLERANCE} %; where that is meant: add `-- --accept`");
+    ExitCode::FAILURE
+}
