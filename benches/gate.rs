@@ -56,7 +56,7 @@ fn count() -> Result<Figures, String> {
     for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with('{')) {
         let summary: Value = serde_json::from_str(line).map_err(|error| format!("a summary: {error}"))?;
         let name = [&summary["function_name"], &summary["id"]].map(|part| part.as_str().unwrap_or_default()).join("/");
-        let counted = summary.pointer("/profiles/0/data/total/summary/Callgrind/Ir/values/new");
+        let counted = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new");
         let counted = counted.and_then(Value::as_u64).ok_or_else(|| format!("{name}: no instructions were counted"))?;
         figures.insert(name, counted);
     }
