@@ -5,9 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
-use uphold::sim::Recording;
-use uphold::{FileRecorder, Happening, Heard, Notice, Policy, RetryPolicy, Status, Supervisor};
+use uphold::sim::{CounterfactualError, Recording};
+use uphold::{
+    Event, FileRecorder, Happening, Heard, InstanceState, Notice, Observed, Policy, RecordedLine, RecordedStep,
+    RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp, Told,
+};
 use uphold_examples::read_recording;
+use uphold_tests::at;
 
 fn policy(attempts: u32) -> Policy {
     let retry = RetryPolicy::every(Duration::from_millis(40)).max_attempts(attempts);
@@ -67,7 +71,7 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
     assert_eq!((figures.starts, run.restarts_of(1)), (6, 3));
     assert!(figures.most_starts_at_once >= 1);
     let known: Duration = figures.time_in.values().sum();
-    assert_eq!(known, run.until().since(uphold::Timestamp::ZERO));
+    assert_eq!(known, run.until().since(Timestamp::ZERO));
     assert!(figures.time_in.contains_key(&Status::Degraded));
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -106,8 +110,8 @@ async fn a_recording_is_bounded_by_size_and_each_file_replays_on_its_own() {
 fn a_recording_that_is_cut_off_or_damaged_is_told() {
     let folder = folder("damaged");
     let path = folder.join("recording.ndjson");
-    let header = uphold::RecordingHeader::new("x", policy(1), 0, uphold::Timestamp::ZERO, None);
-    let begin = serde_json::to_string(&uphold::RecordedLine::Begin(header)).unwrap();
+    let header = RecordingHeader::new("x", policy(1), 0, Timestamp::ZERO, None);
+    let begin = serde_json::to_string(&RecordedLine::Begin(header)).unwrap();
     let step = r#"{"step":{"at":5,"told":"timeout"}}"#;
 
     std::fs::write(&path, format!("{begin}\n{step}\n{{\"step\":{{\"at\"")).unwrap();
@@ -123,4 +127,41 @@ fn a_recording_that_is_cut_off_or_damaged_is_told() {
     std::fs::write(&path, "").unwrap();
     assert!(read_recording(&path).is_err());
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn recorded(steps: Vec<(u64, Told)>) -> Recording {
+    let header = RecordingHeader::new("x", policy(5), 7, Timestamp::ZERO, None);
+    let steps = steps.into_iter().map(|(secs, told)| RecordedLine::Step(RecordedStep::new(at(secs), told)));
+    Recording::from_lines(std::iter::once(RecordedLine::Begin(header)).chain(steps)).unwrap()
+}
+
+fn listed(incarnation: u64, state: InstanceState) -> Told {
+    Told::Observed(
+        (0..3)
+            .map(|id| Observed { replica: id.into(), incarnation: incarnation.into(), state: state.clone() })
+            .collect(),
+    )
+}
+
+#[test]
+fn what_was_refused_is_refused_again() {
+    let ready = Told::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
+    let restart = Told::Events(vec![Event::Restart(7.into())]);
+    let recording = recorded(vec![(0, Told::Timeout), (0, ready), (10, restart), (60, Told::Timeout)]);
+    assert_eq!(recording.replay_under(policy(5)).unwrap().run.set().status(), Status::Healthy);
+}
+
+#[test]
+fn lives_that_a_list_told_of_are_lived_again() {
+    let recording = recorded(vec![(0, Told::Timeout), (1, listed(1, InstanceState::Ready)), (1300, Told::Timeout)]);
+    let again = recording.replay_under(policy(5)).unwrap().run;
+    assert_eq!(again.status_at("1s").unwrap(), recording.replay().unwrap().status_at("1s").unwrap());
+    assert_eq!(again.restarts(), 0);
+}
+
+#[test]
+fn a_recording_that_begins_with_what_ran_before_tells_no_lives() {
+    let recording = recorded(vec![(0, listed(5, InstanceState::Ready)), (0, Told::Timeout), (60, Told::Timeout)]);
+    recording.replay().unwrap();
+    assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::Continued)));
 }

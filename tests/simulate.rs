@@ -1,8 +1,8 @@
 //! Simulations as people write them, in code and as files: what is told of bad input, and how long and large they may be.
 
 use uphold::sim::Scenario;
-use uphold::sim::{Behaviour, SimError, Simulation, World, crash, fail, lost, scale};
-use uphold::{Cause, Exit, FailurePolicy, Policy, RetryPolicy, Scope, Status};
+use uphold::sim::{Action, Behaviour, Environment, Life, SimError, Simulation, World, crash, fail, found, lost, scale};
+use uphold::{Cause, Exit, FailurePolicy, Policy, Quantity, RetryPolicy, Scope, Start, Status, Timestamp};
 use uphold_examples::parse_yaml;
 
 use std::time::Duration;
@@ -139,4 +139,45 @@ fn questions_to_a_run_read_like_the_incident() {
     let verdicts: Vec<_> = run.verdicts_of(2).map(|(at, decision)| (at.as_millis(), decision.cause.clone())).collect();
     assert_eq!(verdicts, [(8 * 60_000, Cause::NodeLost)]);
     assert_eq!(run.available_at("20m").unwrap(), 4);
+}
+
+#[test]
+fn what_befalls_a_replica_that_is_not_there_does_not() {
+    struct Wild(Option<Timestamp>);
+    impl Environment for Wild {
+        fn life(&mut self, _start: &Start, _at: Timestamp, _under_way: u32) -> Life {
+            Life::new(Duration::ZERO)
+        }
+
+        fn next(&self) -> Option<Timestamp> {
+            self.0
+        }
+
+        fn befalls(&mut self, _at: Timestamp, actions: &mut Vec<Action>) {
+            self.0 = None;
+            actions.extend([crash(u32::MAX), lost(3), found(u32::MAX), crash(1)]);
+        }
+    }
+    let run = Simulation::new(policy(3)).run_in(&mut Wild(Some(Timestamp::from_secs(10))), "1m").unwrap();
+    assert_eq!(run.restarts(), 1);
+}
+
+#[test]
+fn starts_that_go_one_after_the_other_at_one_instant_are_no_standstill() {
+    const MANY: u32 = 100_001;
+    let failure = FailurePolicy::new().max_concurrent_starts(Quantity::Count(1));
+    let retry = RetryPolicy::every(Duration::from_secs(1));
+    let policy = Policy::builder().replicas(MANY).retry(retry).failure(failure).build().unwrap();
+    let crashes = (0..MANY).fold(Simulation::new(policy).figures_only(), |all, replica| all.at("1m", crash(replica)));
+    assert_eq!(crashes.run_until("10m").unwrap().restarts(), u64::from(MANY));
+}
+
+#[test]
+fn what_started_out_of_sight_is_told_when_it_is_found() {
+    let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(Duration::from_secs(10)));
+    let policy = policy.start_timeout(Duration::from_secs(300)).build().unwrap();
+    let world = World::new().start(Duration::from_secs(30));
+    let run = Simulation::new(policy).world(world).at("10s", lost(0)).at("60s", found(0)).run_until("10m").unwrap();
+    assert_eq!(run.restarts(), 0);
+    assert_eq!(run.status_at("60s").unwrap(), Status::Healthy);
 }

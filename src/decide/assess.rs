@@ -50,20 +50,7 @@ impl Policy {
         let settled = census.settled();
         let need = compiled.need(settled);
 
-        if set.end.is_none() {
-            if desired == 0 {
-                // Scaling from zero begins anew.
-                set.up = false;
-                set.failed = false;
-                set.never_ready = Some(0);
-            }
-            if census.available > 0 {
-                set.never_ready = None;
-            }
-            set.failed |= census.failed > 0 || census.given_up > 0;
-            let all = desired > 0 && census.available + census.completed == desired;
-            set.up |= all || (census.available >= need && desired > 0 && set.failed);
-        }
+        self.note_standing(set, census);
         let (raw, reason) = unfiltered(set, census, desired, need);
 
         let mut deadline = None;
@@ -107,6 +94,28 @@ impl Policy {
             end: set.end_reason(),
             deadline,
         }
+    }
+
+    /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
+    pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census) {
+        if set.end.is_some() {
+            return;
+        }
+        let desired = census.desired();
+        if desired == 0 {
+            // Scaling from zero begins anew.
+            set.up = false;
+            set.failed = false;
+            set.never_ready = Some(0);
+            return;
+        }
+        if census.available > 0 || census.completed > 0 {
+            set.never_ready = None;
+        }
+        set.failed |= census.failed > 0 || census.given_up > 0;
+        let all = census.available.saturating_add(census.completed) == desired;
+        let need = self.compiled().need(census.settled());
+        set.up |= all || (census.available >= need && set.failed);
     }
 }
 

@@ -8,7 +8,7 @@ use super::judge::Surroundings;
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
 use super::verdict::{Decision, Verdict};
-use crate::policy::ladder::FAILED_START_FLOOR;
+use crate::policy::ladder::{FAILED_START_FLOOR, UNLIMITED};
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -30,30 +30,43 @@ pub enum StartBecame {
 impl Policy {
     /// Notes that a replica failed, for incidents, for telling an isolated failure, and for a set that never gets
     /// ready. Note all that failed at one instant, then ask [`Policy::recognise_incident`], then judge the first:
-    /// `history` is the replica's as it was before. A success that is no failure is not noted.
-    pub fn note_failure(&self, set: &mut SetHistory, replica: ReplicaId, history: &History, outcome: &Outcome) {
+    /// `history` is the replica's, whose failure has not been judged yet. A success that is no failure is not noted.
+    ///
+    /// Whether it was: then there may be an incident.
+    pub fn note_failure(
+        &self,
+        set: &mut SetHistory,
+        replica: ReplicaId,
+        history: &mut History,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> bool {
         let compiled = self.compiled();
         if outcome.is_success() && compiled.success != OnSuccess::Failure {
-            return;
+            return false;
         }
+        let at = outcome.at.min(now);
         if compiled.watches_isolation {
-            set.lately.note(replica, outcome.at);
+            set.lately.note(replica, at);
         }
         if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
-            set.recent.note(replica, outcome.at, history.failed_at, correlated.within);
+            set.recent.note(replica, at, history.noted_at, correlated.within, now);
+            history.noted_at = now;
         }
         // What the platform takes away or has no room for says nothing of what runs on it.
         let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
-        if let Some(failures) = set.never_ready.as_mut().filter(|_| own) {
+        if let Some(failures) = set.never_ready.as_mut().filter(|_| own && compiled.never_ready != UNLIMITED) {
             *failures = failures.saturating_add(1);
         }
+        true
     }
 
     /// Whether the failures noted so far are one incident, recognised now: from then on restarts are held for a
     /// canary. Distinct replicas count: the share of `correlated` rounded up, at least 2, 3 from 5 replicas on.
     pub fn recognise_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
         let Some(correlated) = self.compiled().correlated else { return false };
-        let recognised = !set.is_holding() && set.recent.replicas() >= correlated.threshold(census.desired());
+        let threshold = correlated.threshold(census.desired());
+        let recognised = !set.is_holding() && set.recent.is_incident(threshold, correlated.within);
         if recognised {
             set.incident = Some(Incident::new(now));
         }

@@ -6,14 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{Incarnation, ReplicaId};
 use super::jitter;
-use super::never;
+use super::row::Row;
 use super::streak::Streak;
 use super::window::Window;
 use crate::policy::{Cause, CauseName, Exit, Policy, Signal};
 use crate::time::Timestamp;
-
-/// The version of the rows that this release writes.
-pub(crate) const ROW_VERSION: u8 = 1;
 
 /// What is remembered of one replica: its incarnation, its streaks of failures, its windows.
 ///
@@ -37,22 +34,22 @@ pub(crate) const ROW_VERSION: u8 = 1;
 #[serde(from = "Row", into = "Row")]
 pub struct History {
     /// The start of this replica's stream of jitter.
-    stream: u64,
+    pub(super) stream: u64,
     pub(super) incarnation: Incarnation,
     pub(crate) started_at: Timestamp,
     pub(crate) ready_since: Timestamp,
-    /// When it failed last, so that an incident can tell one replica's failures from those of several.
-    pub(super) failed_at: Timestamp,
+    /// When its last failure was noted, so that an incident can tell one replica's failures from those of several.
+    pub(super) noted_at: Timestamp,
     /// The streak under the policy's own `retry`.
     pub(super) streak: Streak,
-    detail: Option<Box<Detail>>,
+    pub(super) detail: Option<Box<Detail>>,
     /// The exit code or signal of the last failure, as the flags say.
-    last_exit: i32,
+    pub(super) last_exit: i32,
     /// The rule that judged the last failure, or `NO_RULE`.
-    judged_by: u16,
+    pub(super) judged_by: u16,
     /// The cause of the last failure: its place in `Cause::BUILT_IN` from 1, beyond it a name in the detail; 0: none.
-    last_cause: u8,
-    flags: Flags,
+    pub(super) last_cause: u8,
+    pub(super) flags: Flags,
 }
 
 const NO_RULE: u16 = u16::MAX;
@@ -80,87 +77,10 @@ impl Flags {
     }
 }
 
-/// A history as it is written.
-#[derive(Serialize, Deserialize)]
-struct Row {
-    #[serde(deserialize_with = "known_version")]
-    version: u8,
-    stream: u64,
-    incarnation: Incarnation,
-    live: bool,
-    #[serde(default)]
-    counts_on_start: bool,
-    #[serde(default)]
-    repairing: bool,
-    #[serde(default)]
-    after_success: bool,
-    #[serde(default)]
-    judged_by: Option<u16>,
-    #[serde(with = "never", default = "never::value")]
-    started_at: Timestamp,
-    #[serde(with = "never", default = "never::value")]
-    ready_since: Timestamp,
-    #[serde(with = "never", default = "never::value")]
-    failed_at: Timestamp,
-    #[serde(default)]
-    streak: Streak,
-    #[serde(default)]
-    last_cause: u8,
-    #[serde(default)]
-    last_exit: Option<Exit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<Box<Detail>>,
-}
-
-impl From<History> for Row {
-    fn from(history: History) -> Self {
-        Self {
-            version: ROW_VERSION,
-            stream: history.stream,
-            incarnation: history.incarnation,
-            live: history.has(Flags::LIVE),
-            counts_on_start: history.has(Flags::COUNTS_ON_START),
-            repairing: history.has(Flags::REPAIRING),
-            after_success: history.has(Flags::AFTER_SUCCESS),
-            judged_by: history.judged_by(),
-            started_at: history.started_at,
-            ready_since: history.ready_since,
-            failed_at: history.failed_at,
-            streak: history.streak,
-            last_cause: history.last_cause,
-            last_exit: history.last_exit(),
-            detail: history.detail,
-        }
-    }
-}
-
-impl From<Row> for History {
-    fn from(row: Row) -> Self {
-        let mut history = Self {
-            stream: row.stream,
-            incarnation: row.incarnation,
-            started_at: row.started_at,
-            ready_since: row.ready_since,
-            failed_at: row.failed_at,
-            streak: row.streak,
-            last_cause: row.last_cause,
-            detail: row.detail,
-            ..Self::new(0, ReplicaId(0))
-        };
-        history.put(Flags::LIVE, row.live);
-        history.put(Flags::COUNTS_ON_START, row.counts_on_start);
-        history.put(Flags::REPAIRING, row.repairing);
-        history.put(Flags::AFTER_SUCCESS, row.after_success);
-        history.set_judged_by(row.judged_by);
-        history.set_last_exit(row.last_exit);
-        history
-    }
-}
-
 /// What most replicas never need.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Detail {
+pub(super) struct Detail {
     /// One for each window of the policy.
     windows: Vec<Window>,
     /// The streaks under the rules' own `retry`, by ladder from 1.
@@ -180,17 +100,6 @@ struct Undo {
     charged: bool,
 }
 
-pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    let version = u8::deserialize(deserializer)?;
-    if version == ROW_VERSION {
-        Ok(version)
-    } else {
-        Err(serde::de::Error::custom(format_args!(
-            "version {version} of the row is not known to this release, which reads version {ROW_VERSION}"
-        )))
-    }
-}
-
 impl History {
     /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
     pub fn new(seed: u64, replica: ReplicaId) -> Self {
@@ -199,7 +108,7 @@ impl History {
             incarnation: Incarnation(0),
             started_at: Timestamp::MAX,
             ready_since: Timestamp::MAX,
-            failed_at: Timestamp::MAX,
+            noted_at: Timestamp::MAX,
             streak: Streak::default(),
             detail: None,
             last_exit: 0,
@@ -237,6 +146,12 @@ impl History {
     /// Since when it has been ready without a break.
     pub fn ready_since(&self) -> Option<Timestamp> {
         self.ready_since.known()
+    }
+
+    /// The latest that is known of its latest incarnation: since when it has run, or been ready.
+    pub(crate) fn last_known(&self) -> Timestamp {
+        let known = [self.started_at, self.ready_since].into_iter().filter_map(Timestamp::known);
+        known.max().unwrap_or(Timestamp::ZERO)
     }
 
     /// The cause and exit of the last failure; `None` if it never failed.
@@ -290,7 +205,8 @@ impl History {
 
     /// A slot that comes back after a scale-down: all is new but the incarnation.
     pub(crate) fn renew(&mut self) {
-        *self = Self { stream: self.stream, incarnation: self.incarnation, ..Self::new(0, ReplicaId(0)) };
+        let Self { stream, incarnation, noted_at, .. } = *self;
+        *self = Self { stream, incarnation, noted_at, ..Self::new(0, ReplicaId(0)) };
     }
 
     /// Numbers on from an incarnation that was found.
@@ -388,7 +304,7 @@ impl History {
         }
     }
 
-    fn last_exit(&self) -> Option<Exit> {
+    pub(super) fn last_exit(&self) -> Option<Exit> {
         if self.has(Flags::EXIT_CODE) {
             Some(Exit::Code(self.last_exit))
         } else if self.has(Flags::EXIT_SIGNAL) {
@@ -399,7 +315,7 @@ impl History {
     }
 
     #[inline]
-    fn set_last_exit(&mut self, exit: Option<Exit>) {
+    pub(super) fn set_last_exit(&mut self, exit: Option<Exit>) {
         self.put(Flags::EXIT_CODE, matches!(exit, Some(Exit::Code(_))));
         self.put(Flags::EXIT_SIGNAL, matches!(exit, Some(Exit::Signal(_))));
         self.last_exit = match exit {
@@ -453,7 +369,7 @@ impl History {
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
         self.started_at = by(self.started_at);
         self.ready_since = by(self.ready_since);
-        self.failed_at = by(self.failed_at);
+        self.noted_at = by(self.noted_at);
         self.streak.shift(by);
         if let Some(detail) = &mut self.detail {
             detail.streaks.iter_mut().for_each(|streak| streak.shift(by));

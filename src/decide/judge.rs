@@ -194,7 +194,6 @@ impl Case<'_> {
         }
         history.set_judged_by(rule);
         history.put(Flags::REPAIRING, true);
-        history.failed_at = self.outcome.at;
 
         let place = matched.map_or(0, |matched| matched.ladder);
         let ladder = &compiled.ladders[usize::from(place)];

@@ -12,6 +12,7 @@ mod jitter;
 mod judge;
 pub(crate) mod never;
 mod outcome;
+mod row;
 mod set_history;
 mod status;
 mod streak;

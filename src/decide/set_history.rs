@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::Bucket;
-use super::history::ROW_VERSION;
 use super::ids::ReplicaId;
 use super::incident::{Incident, Lately, Recent, Stage};
 use super::never;
+use super::row::ROW_VERSION;
 use super::status::{EndReason, Status, StatusReason};
 use crate::policy::{CompiledBudget, Policy};
 use crate::time::Timestamp;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SetHistory {
-    #[serde(deserialize_with = "super::history::known_version")]
+    #[serde(deserialize_with = "super::row::known_version")]
     version: u8,
     pub(super) bucket: Bucket,
     pub(super) lately: Lately,
@@ -177,6 +177,16 @@ impl SetHistory {
     #[inline]
     pub(crate) fn has_incident(&self) -> bool {
         self.incident.is_some()
+    }
+
+    /// Whether an incident that is open will let a start go, or hears of one.
+    pub(crate) fn goes_on(&self) -> bool {
+        match self.incident {
+            Some(Incident { stage: Stage::Resuming { batch, to_release, undecided }, .. }) => {
+                batch > 0 && (to_release > 0 || undecided > 0)
+            }
+            _ => true,
+        }
     }
 
     pub(crate) fn has_been_up(&self) -> bool {

@@ -4,6 +4,7 @@ use super::event::{Ended, Event};
 use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
+use super::tally::bump;
 use crate::decide::{
     Decision, DecisionReason, Degrade, DueStart, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame, StartKind,
     Verdict,
@@ -38,34 +39,39 @@ impl ReplicaSet {
                 && !replica.marks.has(Marks::ENDING);
             if genuine {
                 replica.marks.set(Marks::ENDING);
-                self.note_failure(ended.replica, &ended.outcome);
-                noted = true;
+                noted |= self.note_failure(ended.replica, &ended.outcome);
             }
         }
         if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
             self.incident_recognised();
         }
+        if let [alone] = events {
+            // It has no company at this instant.
+            if let Some(replica) = alone.instance().and_then(|(id, _)| self.replicas.get_mut(id.index())) {
+                replica.marks.clear(Marks::ENDING);
+            }
+        }
     }
 
     /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
-    pub(super) fn note_together(&mut self, failing: impl IntoIterator<Item = ReplicaId>, outcome: &Outcome) {
+    pub(super) fn note_together(&mut self, mut failing: Vec<(ReplicaId, Outcome)>) {
         if self.ending || !self.policy.compiled().watches_failures() {
             return;
         }
-        let mut noted: Vec<ReplicaId> = failing.into_iter().collect();
-        noted.sort_unstable();
-        noted.retain(|id| !self.noted.contains(id));
-        for &id in &noted {
-            self.note_failure(id, outcome);
+        failing.sort_unstable_by_key(|(id, _)| *id);
+        failing.retain(|(id, _)| !self.noted.contains(id));
+        let mut counted = false;
+        for (id, outcome) in &failing {
+            counted |= self.note_failure(*id, outcome);
+            self.noted.insert(*id);
         }
-        self.noted.extend(noted.iter().copied());
-        if self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
-            for &id in &noted {
-                self.replica_mut(id).marks.set(Marks::ENDING);
+        if counted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
+            for (id, _) in &failing {
+                self.replica_mut(*id).marks.set(Marks::ENDING);
             }
             self.incident_recognised();
-            for &id in &noted {
-                self.replica_mut(id).marks.clear(Marks::ENDING);
+            for (id, _) in &failing {
+                self.replica_mut(*id).marks.clear(Marks::ENDING);
             }
         }
     }
@@ -78,30 +84,37 @@ impl ReplicaSet {
     /// For a failure that comes on its own.
     pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
         if !self.was_noted(id) {
-            self.note_together([id], outcome);
+            self.note_together(vec![(id, outcome.clone())]);
             self.was_noted(id);
         }
     }
 
-    /// Notes a failure beside those of the other replicas.
-    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) {
-        if !self.ending && self.policy.compiled().watches_failures() {
-            let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
-            self.policy.note_failure(&mut self.set, id, &self.replicas[id.index()].history, &outcome);
-            self.assessed = None;
+    /// Notes a failure beside those of the other replicas. Whether that may make an incident.
+    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
+        if self.ending || !self.policy.compiled().watches_failures() {
+            return false;
         }
+        let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
+        let history = &mut self.replicas[id.index()].history;
+        self.assessed = None;
+        self.policy.note_failure(&mut self.set, id, history, &outcome, self.now)
     }
 
-    /// When something happened to a replica: not in the future, nor before the news that came before it.
+    /// When something happened to a replica: not in the future, nor before what happened to it before.
     pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
-        at.min(self.now).max(self.replica(id).since.min(self.now))
+        let replica = self.replica(id);
+        let before = match replica.phase {
+            Phase::Running | Phase::Ready | Phase::Unknown => replica.history.last_known(),
+            _ => replica.since,
+        };
+        at.max(before).min(self.now)
     }
 
     /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.
     fn incident_recognised(&mut self) {
         let (members, latest) = self.set.take_members();
         let latest = latest.unwrap_or(self.now);
-        self.tally.count().incidents += 1;
+        bump(&mut self.tally.count().incidents);
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.trial_time();
         let mut canary = None;

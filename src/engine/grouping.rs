@@ -10,55 +10,79 @@ use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Takes a failed replica and, as its restart's scope says, others into a group that restarts together, at the later
-    /// of this and what it waits for already.
-    pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, due: Timestamp) {
-        match self.group {
-            // All the others have been stopped already: it only joins them.
-            Some(group) if group.from <= from => self.join_group(group, id, due),
-            Some(_) | None => self.form_group(id, from, due),
-        }
-    }
-
-    fn join_group(&mut self, mut group: Group, id: ReplicaId, due: Timestamp) {
-        let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
-        let replica = self.replica_mut(id);
-        replica.gate = Gate::Group;
-        replica.due = due;
-        replica.marks.clear(Marks::QUEUED);
-        if id != group.leader {
-            replica.kind = StartKind::Restart { charged: false };
-        }
-        group.stopping += u32::from(replica.phase == Phase::Stopping);
-        let leader = self.replica_mut(group.leader);
-        if charged {
-            leader.kind = StartKind::Restart { charged };
-        }
-        if due > leader.due || group.leader == id {
-            leader.due = due;
-            leader.marks.clear(Marks::QUEUED);
-            group.is_due = false;
-        }
-        self.group = Some(group);
-        self.recount(id);
-        self.retime(id);
-        self.retime(group.leader);
-    }
-
-    /// When the group would restart: a member that waits for a later time is joined at that time.
+    /// When a group of this replica and those from `from` on would restart: a member that waits for a later time is
+    /// joined at that time.
     pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> Timestamp {
         let pending = self.group.map_or(Timestamp::ZERO, |group| self.replica(group.leader).due);
-        if self.group.is_some_and(|group| group.from <= from) {
-            return due.max(pending);
-        }
-        let from = self.group.map_or(from, |group| from.min(group.from));
-        (from.0..self.desired)
-            .map(|index| self.replica(ReplicaId(index)))
+        self.outside_group(from)
+            .map(|id| self.replica(id))
             .filter(|replica| self.joins(replica) && !replica.phase.is_up() && !replica.due.is_never())
             .map(|replica| replica.due)
             .chain([due, pending])
             .max()
             .unwrap_or(due)
+    }
+
+    /// Takes a failed replica and, as its restart's scope says, those from `from` on into a group that restarts
+    /// together. The others are stopped in reverse order; those whose end was told in the same batch are judged in
+    /// their turn. A group that is there already is joined: its members have been stopped.
+    pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, due: Timestamp) {
+        let before = self.group;
+        let outside: Vec<ReplicaId> = self.outside_group(from).collect();
+        let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
+        let (leader, from) = before.map_or((id, from), |group| (group.leader, from.min(group.from)));
+        let stopping = before.map_or(0, |group| group.stopping);
+        self.group = Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due) });
+        self.enlist(id, due);
+        for other in outside.into_iter().rev().filter(|other| *other != id) {
+            if self.joins(self.replica(other)) && !self.replica(other).marks.has(Marks::ENDING) {
+                self.enlist(other, due);
+            }
+        }
+        // The one that stands for all of them among the due starts is charged for all, and waits for all.
+        let pays = charged && self.replica(leader).kind != (StartKind::Restart { charged: true });
+        let later = due > self.replica(leader).due || leader == id;
+        let waits = self.group.is_some_and(|group| group.stopping > 0);
+        let first = self.replica_mut(leader);
+        if charged {
+            first.kind = StartKind::Restart { charged };
+        }
+        if later {
+            first.due = due;
+        }
+        if later || waits {
+            first.marks.clear(Marks::QUEUED);
+        } else if pays && first.marks.has(Marks::QUEUED) {
+            self.requeue(leader);
+        }
+        if let Some(group) = self.group.as_mut().filter(|_| later) {
+            group.is_due = false;
+        }
+        self.retime(leader);
+    }
+
+    /// Those from `from` on that are not in the group yet.
+    fn outside_group(&self, from: ReplicaId) -> impl Iterator<Item = ReplicaId> + use<> {
+        let upto = self.group.map_or(self.desired, |group| group.from.0);
+        (from.0..upto).map(ReplicaId)
+    }
+
+    /// Makes it a member, and stops it if it is up.
+    fn enlist(&mut self, id: ReplicaId, due: Timestamp) {
+        let replica = self.replica_mut(id);
+        replica.gate = Gate::Group;
+        replica.due = due;
+        replica.kind = StartKind::Restart { charged: false };
+        replica.marks.clear(Marks::QUEUED);
+        if replica.phase.is_up() {
+            self.stop(id, After::Start);
+        }
+        let stopping = self.replica(id).phase == Phase::Stopping;
+        if let Some(group) = self.group.as_mut().filter(|_| stopping) {
+            group.stopping += 1;
+        }
+        self.recount(id);
+        self.retime(id);
     }
 
     /// Who takes part: not the quarantined, the completed, the removed, nor what an operator must release.
@@ -67,36 +91,6 @@ impl ReplicaSet {
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == After::Start,
             phase => phase.is_up(),
-        }
-    }
-
-    /// Makes the group, or one of more members of it: stops them in reverse order. Those whose end was told in the same
-    /// batch are judged in their turn.
-    fn form_group(&mut self, leader: ReplicaId, from: ReplicaId, due: Timestamp) {
-        let from = self.group.map_or(from, |group| from.min(group.from));
-        self.group = Some(Group { leader, from, stopping: 0, is_due: false });
-        for index in (from.0..self.desired).rev() {
-            let id = ReplicaId(index);
-            if !self.joins(self.replica(id)) || self.replica(id).marks.has(Marks::ENDING) {
-                continue;
-            }
-            let up = self.replica(id).phase.is_up();
-            let replica = self.replica_mut(id);
-            replica.gate = Gate::Group;
-            replica.due = due;
-            if id != leader {
-                replica.kind = StartKind::Restart { charged: false };
-            }
-            replica.marks.clear(Marks::QUEUED);
-            if up {
-                self.stop(id, After::Start);
-            }
-            self.recount(id);
-            self.retime(id);
-        }
-        let stopping = self.members().filter(|&id| self.replica(id).phase == Phase::Stopping).count();
-        if let Some(group) = &mut self.group {
-            group.stopping = u32::try_from(stopping).unwrap_or(u32::MAX);
         }
     }
 

@@ -85,7 +85,7 @@ impl ReplicaSet {
     }
 
     fn started(&mut self, news: News) {
-        let at = self.when(news.at).max(self.replica(news.replica).since);
+        let at = self.happened(news.replica, self.when(news.at));
         let replica = self.replica_mut(news.replica);
         if replica.phase == Phase::Starting {
             replica.history.started(at);
@@ -110,7 +110,7 @@ impl ReplicaSet {
         } else {
             replica.marks.clear(Marks::BACKEND_READY);
         }
-        let at = self.when(news.at).max(self.replica(news.replica).since);
+        let at = self.happened(news.replica, self.when(news.at));
         self.update_readiness(news.replica, at);
     }
 
@@ -124,6 +124,7 @@ impl ReplicaSet {
                 self.set_phase(id, Phase::Ready);
                 if self.now.nanos_since(at) >= min_ready {
                     self.make_available(id);
+                    self.note_standing();
                 }
                 self.decided(id, StartBecame::Up);
                 self.retime(id);
@@ -154,7 +155,8 @@ impl ReplicaSet {
             self.finish_stop(news.replica);
         } else {
             // Somebody else stopped it: the platform took it away.
-            let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
+            let at = self.happened(news.replica, self.when(news.at));
+            let outcome = Outcome::failed(Cause::Interruption, at);
             self.fail(news.replica, &outcome.because("stopped by somebody else"), false);
         }
     }
@@ -287,19 +289,19 @@ impl ReplicaSet {
     }
 
     /// All that fail by time-out at this instant are one batch.
-    fn note_timeouts(&mut self, id: ReplicaId, outcome: &Outcome) {
+    fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
         if !self.policy.compiled().watches_failures() || self.noted.contains(&id) {
             return;
         }
         let blind = self.is_blind();
         let mut failing = Vec::new();
         self.deadlines.at_earliest(|id, why| match why {
-            DeadlineReason::StartTimeout => failing.push(id),
-            DeadlineReason::NodeLost if !blind => failing.push(id),
+            DeadlineReason::StartTimeout => failing.push((id, Outcome::start_failed(Cause::StartTimeout, at))),
+            DeadlineReason::NodeLost if !blind => failing.push((id, Outcome::failed(Cause::NodeLost, at))),
             _ => {}
         });
-        failing.retain(|&id| self.replica(id).phase != Phase::Stopping);
-        self.note_together(failing, outcome);
+        failing.retain(|(id, _)| self.replica(*id).phase != Phase::Stopping);
+        self.note_together(failing);
     }
 
     fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
@@ -316,12 +318,13 @@ impl ReplicaSet {
             DeadlineReason::HoldEnds => self.hold_ends(id),
             DeadlineReason::StartTimeout => {
                 let outcome = Outcome::start_failed(Cause::StartTimeout, at);
-                self.note_timeouts(id, &outcome);
+                self.note_timeouts(id, at);
                 self.correlate_one(id, &outcome);
                 self.fail(id, &outcome, true);
             }
             DeadlineReason::MinReady => {
                 self.make_available(id);
+                self.note_standing();
                 self.retime(id);
             }
             DeadlineReason::SlotTimeout => self.release_slot(id),
@@ -348,7 +351,7 @@ impl ReplicaSet {
             }
             DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
             DeadlineReason::NodeLost => {
-                self.note_timeouts(id, &Outcome::failed(Cause::NodeLost, at));
+                self.note_timeouts(id, at);
                 self.declare_lost(id, at);
                 self.declare_overdue();
             }

@@ -159,6 +159,8 @@ impl ReplicaSet {
                 replica.history.has_ended();
                 if wanted && replica.phase.is_live() {
                     self.enter(id, After::Start);
+                } else {
+                    self.retime(id);
                 }
             }
             state => {

@@ -4,12 +4,13 @@ use super::event::Selection;
 use super::output::{Notice, Refused};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
+use super::tally::bump;
 use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
 impl ReplicaSet {
     fn refuse(&mut self, refused: Refused) {
-        self.tally.count().refused += 1;
+        bump(&mut self.tally.count().refused);
         self.notice(Notice::Refused(refused));
     }
 

@@ -40,7 +40,7 @@ impl ReplicaSet {
 
     /// After a restore, perhaps under other probes: what the policy does not ask ends, what is missing begins. A probe
     /// in flight that nobody answers any more is asked again when it is due.
-    pub(super) fn resume_probes(&mut self, id: ReplicaId) {
+    pub(super) fn resume_probes(&mut self, id: ReplicaId, after_downtime: bool) {
         let (probes, now) = (self.policy.compiled().probes, self.now);
         let (phase, was_ready) = (self.replica(id).phase, self.replica(id).phase == Phase::Ready);
         let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
@@ -51,6 +51,8 @@ impl ReplicaSet {
             let wanted = up && (kind == ProbeKind::Startup) != started;
             match probe_of(&probes, kind).filter(|_| wanted) {
                 None => *line = Line { passed: kind == ProbeKind::Startup && started, ..Line::default() },
+                // Whoever was to answer is gone: that is no silence of the replica.
+                Some(_) if !line.next.is_never() && after_downtime => line.asked = Timestamp::MAX,
                 Some(_) if !line.next.is_never() => {}
                 probe => *line = Line { passed: was_ready, ..Line::begin(probe, now) },
             }
@@ -165,8 +167,10 @@ impl ReplicaSet {
         let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
         let places = most.saturating_sub(self.health.acted) as usize;
         let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
-        let failing: Vec<ReplicaId> = self.health.waiting.iter().copied().filter(up).take(places).collect();
-        self.note_together(failing, &Outcome::failed(Cause::Unhealthy, self.now));
+        let outcome = Outcome::failed(Cause::Unhealthy, self.now);
+        let failing = self.health.waiting.iter().copied().filter(up).take(places);
+        let failing = failing.map(|id| (id, outcome.clone())).collect();
+        self.note_together(failing);
         while self.health.acted < most && !self.ending {
             let Some(id) = self.health.waiting.pop_first() else { return };
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);

@@ -50,11 +50,15 @@ impl Queue {
         self.lanes[lane as usize].push(Reverse((due, replica)));
     }
 
-    /// Drops what does not stand any more, when that has become more than what may.
+    /// Drops what does not stand any more or stands twice, when that has become more than what may.
     pub(crate) fn tidy(&mut self, most: usize, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
         if self.lanes.iter().map(BinaryHeap::len).sum::<usize>() > most {
             for lane in Lane::ALL {
-                self.lanes[lane as usize].retain(|&Reverse((due, replica))| current(lane, due, replica));
+                let mut standing = std::mem::take(&mut self.lanes[lane as usize]).into_vec();
+                standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
+                standing.sort_unstable();
+                standing.dedup();
+                self.lanes[lane as usize] = standing.into();
             }
         }
     }

@@ -9,7 +9,7 @@ use super::group::Group;
 use super::output::{Command, Notice, Output, StatusChange};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
-use super::tally::Tally;
+use super::tally::{Tally, bump};
 use crate::decide::{Assessment, Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -289,7 +289,7 @@ impl ReplicaSet {
             self.newly_queued.shrink_to(0);
         }
         if now < self.now {
-            self.tally.count().clock_went_back += 1;
+            bump(&mut self.tally.count().clock_went_back);
         }
         self.now = self.now.max(now);
         self.tally.pass_time(&self.census, self.now);
@@ -351,6 +351,12 @@ impl ReplicaSet {
             self.queue.clear();
         }
         assessment
+    }
+
+    /// A replica is available now, and may not be any more by the time the status is assessed: that it was counts.
+    pub(super) fn note_standing(&mut self) {
+        self.policy.note_standing(&mut self.set, &self.census);
+        self.assessed = None;
     }
 
     fn show_status(&mut self) {

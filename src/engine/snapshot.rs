@@ -1,5 +1,7 @@
 //! The whole state of a set, to be kept and restored.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::group::Group;
@@ -8,7 +10,7 @@ use super::output::StatusChange;
 use super::replica::{Marks, Phase, Replica, Standing};
 use super::set::{Lost, ReplicaSet};
 use super::tally::Tally;
-use crate::decide::{ReplicaId, SetHistory, StartKind};
+use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
 use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
@@ -135,6 +137,9 @@ impl ReplicaSet {
         self.health.grow(&self.policy, count);
         self.health.acted = 0;
         let mut overdue = 0;
+        if let Some(group) = &mut self.group {
+            group.stopping = 0;
+        }
         for index in 0..count as u32 {
             let id = ReplicaId(index);
             let now = self.now;
@@ -154,6 +159,10 @@ impl ReplicaSet {
             self.census.live += u32::from(self.replicas[id.index()].phase.is_live());
             self.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
             self.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
+            let stops = replica_stops_for_group(&self.replicas[id.index()]);
+            if let Some(group) = self.group.as_mut().filter(|group| stops && id >= group.from) {
+                group.stopping += 1;
+            }
             self.group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
             self.health.acted += u32::from(marks.has(Marks::ACTED));
             let joining = marks.has(Marks::JOINING) && index < self.desired;
@@ -165,7 +174,7 @@ impl ReplicaSet {
             if marks.has(Marks::QUEUED) {
                 self.enqueue(id);
             }
-            self.resume_probes(id);
+            self.resume_probes(id, now > taken_at);
             self.retime(id);
         }
         self.newly_queued.clear();
@@ -209,6 +218,44 @@ impl Snapshot {
         if self.replicas.iter().any(disagrees) {
             return Err(RestoreError::Damaged("a replica is live and not live"));
         }
+        self.check_waits()
+    }
+
+    /// Whether everything that waits or holds a place can be let go again.
+    fn check_waits(&self) -> Result<(), RestoreError> {
+        if self.set.end_reason().is_some() && !self.ending {
+            return Err(RestoreError::Damaged("it has ended, and its replicas were not told"));
+        }
+        let lost: BTreeSet<ReplicaId> = self.lost.iter().map(|(id, _)| *id).collect();
+        for (id, replica) in (0..).map(ReplicaId).zip(&self.replicas) {
+            let marks = replica.marks;
+            if marks.has(Marks::QUEUED) && replica.phase != Phase::Waiting {
+                return Err(RestoreError::Damaged("a replica that does not wait is queued for its start"));
+            }
+            let holds = marks.has(Marks::HOLDS_SLOT) || marks.has(Marks::IN_GROUP);
+            if (holds && !marks.has(Marks::IN_FLIGHT)) || (marks.has(Marks::IN_FLIGHT) && !replica.phase.is_live()) {
+                return Err(RestoreError::Damaged("a replica that is not starting holds a place among the starts"));
+            }
+            if replica.waits_for_group() && self.group.is_none_or(|group| id < group.from) {
+                return Err(RestoreError::Damaged("a replica waits for a group that is not there"));
+            }
+            if marks.has(Marks::LOST) != lost.contains(&id) {
+                return Err(RestoreError::Damaged("contact with a replica is lost and not lost"));
+            }
+        }
+        if self.lost.iter().any(|(_, lost)| !lost.was.is_live()) {
+            return Err(RestoreError::Damaged("contact is lost with a replica that did not run"));
+        }
+        let on_trial =
+            |id: ReplicaId| self.replicas.get(id.index()).is_some_and(|canary| canary.marks.has(Marks::ON_TRIAL));
+        if self.set.canary().is_some_and(|canary| !on_trial(canary)) || !self.set.goes_on() {
+            return Err(RestoreError::Damaged("an incident waits for a start that is not there"));
+        }
         Ok(())
     }
+}
+
+/// Whether the group that it is to restart with waits for its end.
+fn replica_stops_for_group(replica: &Replica) -> bool {
+    replica.phase == Phase::Stopping && replica.gate == Gate::Group
 }

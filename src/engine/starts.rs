@@ -4,6 +4,7 @@ use super::output::{Command, Notice, Start, Waiting};
 use super::queue::Lane;
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
+use super::tally::bump;
 use crate::decide::{Admission, Gate, ReplicaId, StartKind};
 use crate::policy::Placement;
 use crate::time::Timestamp;
@@ -149,7 +150,7 @@ impl ReplicaSet {
             None => {}
         }
         let placement = std::mem::replace(&mut replica.placement, Placement::Same);
-        self.tally.starts += 1;
+        bump(&mut self.tally.starts);
         self.command(Command::Start(Start { replica: id, incarnation, placement }));
         self.set_phase(id, Phase::Starting);
         self.retime(id);

@@ -140,7 +140,7 @@ impl ReplicaSet {
                 .collect()
         };
         let counts = tally.counts();
-        let failures: u64 = counts.failures.iter().sum();
+        let failures = counts.failures.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
         let mean = |nanos: u128| {
             let mean = nanos.checked_div(failures.into())?;
             Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
@@ -175,7 +175,7 @@ impl ReplicaSet {
                 what: next.why.as_str().to_owned(),
                 replica: next.replica,
             }),
-            ignored: counts.stale + counts.duplicate + counts.unheard,
+            ignored: counts.stale.saturating_add(counts.duplicate).saturating_add(counts.unheard),
             refused: counts.refused,
             clock_went_back: counts.clock_went_back,
         }

@@ -62,13 +62,13 @@ impl Tally {
         let place = decision.cause.place();
         let counts = self.count();
         if failed {
-            counts.failures[place] += 1;
+            bump(&mut counts.failures[place]);
         } else {
-            counts.successes += 1;
+            bump(&mut counts.successes);
         }
         match decision.verdict {
-            Verdict::Restart(_) if failed => counts.restarts[place] += 1,
-            Verdict::Degrade(_) => counts.given_up += 1,
+            Verdict::Restart(_) if failed => bump(&mut counts.restarts[place]),
+            Verdict::Degrade(_) => bump(&mut counts.given_up),
             Verdict::Restart(_) | Verdict::Hold(_) | Verdict::Terminate | Verdict::Complete => {}
         }
     }
@@ -76,9 +76,9 @@ impl Tally {
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
         let counts = self.count();
         match why {
-            IgnoredWhy::Stale => counts.stale += 1,
-            IgnoredWhy::Duplicate => counts.duplicate += 1,
-            IgnoredWhy::Unheard => counts.unheard += 1,
+            IgnoredWhy::Stale => bump(&mut counts.stale),
+            IgnoredWhy::Duplicate => bump(&mut counts.duplicate),
+            IgnoredWhy::Unheard => bump(&mut counts.unheard),
         }
     }
 
@@ -117,4 +117,10 @@ impl Tally {
         self.status_since = by(self.status_since);
         self.as_of = by(self.as_of);
     }
+}
+
+/// One more. A count read from a damaged snapshot may be as large as there are numbers.
+#[inline]
+pub(crate) fn bump(count: &mut u64) {
+    *count = count.saturating_add(1);
 }

@@ -13,8 +13,8 @@ use super::replay::{Recording, RecordingError};
 use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::Act;
-use crate::decide::ReplicaId;
-use crate::engine::{Command, Event, Output, Phase, RecordedStep, ReplicaSet, Start, Told};
+use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::engine::{Command, Event, InstanceState, Observed, Output, Phase, RecordedStep, ReplicaSet, Start, Told};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -65,8 +65,10 @@ pub enum CounterfactualError {
     /// The simulation of the other policy failed.
     #[error(transparent)]
     Simulation(#[from] SimError),
-    /// It goes on from a state whose lives began before.
-    #[error("this recording goes on from an earlier one: what its replicas did before is not in it; compare the first")]
+    /// It goes on from a state, or begins with instances, whose lives began before.
+    #[error(
+        "what this recording begins with ran before: how it came up is not in it; compare the recording of its start"
+    )]
     Continued,
 }
 
@@ -74,13 +76,15 @@ impl Recording {
     /// What `policy` would have done with what happened.
     ///
     /// # Errors
-    /// The recording goes on from an earlier one, or the simulation fails.
+    /// The recording goes on from an earlier one or begins with what ran before, or the simulation fails.
     pub fn replay_under(&self, policy: Policy) -> Result<Counterfactual, CounterfactualError> {
         if self.header().snapshot.is_some() {
             return Err(CounterfactualError::Continued);
         }
         let began = self.header().began;
         let mut simulation = Simulation::new(policy).seed(self.header().seed);
+        // What was refused is refused again, and so is what another number of replicas makes impossible.
+        simulation.asks_amiss = true;
         for step in self.steps() {
             let Told::Events(events) = &step.told else { continue };
             let at = Timestamp::ZERO + step.at.since(began);
@@ -92,34 +96,37 @@ impl Recording {
     }
 
     /// The lives of all starts that were commanded.
-    fn lives(&self) -> Result<Lives, RecordingError> {
+    fn lives(&self) -> Result<Lives, CounterfactualError> {
         let mut lives = Lives::new();
         let mut commanded: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
         let mut ran: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
         let mut set = self.replaying()?;
         for step in self.steps() {
-            if let Told::Events(events) = &step.told {
-                for event in events {
-                    let Some((replica, incarnation)) = event.instance() else { continue };
-                    let key = (replica, incarnation.0);
-                    let Some(&start) = commanded.get(&key) else { continue };
-                    let life = lives.entry(key).or_insert_with(Life::silent);
-                    match event {
-                        Event::Started(_) | Event::Ready(_) => {
-                            let running = *ran.entry(key).or_insert(step.at);
-                            life.start.get_or_insert(running.since(start));
-                            if matches!(event, Event::Ready(_)) {
-                                life.ready.get_or_insert(step.at.since(running));
-                            }
+            for ((replica, incarnation), news) in news_of(&step.told) {
+                let key = (replica, incarnation.0);
+                let Some(&start) = commanded.get(&key) else {
+                    // One that was there before the first start was commanded: its life began before.
+                    let adopted = set.get(replica).is_some_and(|view| view.incarnation < incarnation);
+                    if adopted && !matches!(news, Lived::Ended(_)) {
+                        return Err(CounterfactualError::Continued);
+                    }
+                    continue;
+                };
+                let life = lives.entry(key).or_insert_with(Life::silent);
+                match news {
+                    Lived::Ran | Lived::WasReady => {
+                        let running = *ran.entry(key).or_insert(step.at);
+                        life.start.get_or_insert(running.since(start));
+                        if matches!(news, Lived::WasReady) {
+                            life.ready.get_or_insert(step.at.since(running));
                         }
-                        Event::Exited(ended) | Event::StartFailed(ended) => {
-                            let asked = set.get(replica).is_some_and(|view| view.phase == Phase::Stopping);
-                            if !asked && life.end.is_none() {
-                                let from = ran.get(&key).copied().unwrap_or(start);
-                                life.end = Some((step.at.since(from), ended.outcome.clone()));
-                            }
+                    }
+                    Lived::Ended(outcome) => {
+                        let asked = set.get(replica).is_some_and(|view| view.phase == Phase::Stopping);
+                        if !asked && life.end.is_none() {
+                            let from = ran.get(&key).copied().unwrap_or(start);
+                            life.end = Some((step.at.since(from), outcome.clone()));
                         }
-                        _ => {}
                     }
                 }
             }
@@ -129,6 +136,45 @@ impl Recording {
             });
         }
         Ok(lives)
+    }
+}
+
+/// What became of an instance.
+enum Lived<'s> {
+    Ran,
+    WasReady,
+    Ended(&'s Outcome),
+}
+
+/// What became of an instance, and of which.
+type News<'s> = ((ReplicaId, Incarnation), Lived<'s>);
+
+fn of_event(event: &Event) -> Option<News<'_>> {
+    let lived = match event {
+        Event::Started(_) => Lived::Ran,
+        Event::Ready(_) => Lived::WasReady,
+        Event::Exited(ended) | Event::StartFailed(ended) => Lived::Ended(&ended.outcome),
+        _ => return None,
+    };
+    Some((event.instance()?, lived))
+}
+
+fn of_listed(seen: &Observed) -> Option<News<'_>> {
+    let lived = match &seen.state {
+        InstanceState::Running => Lived::Ran,
+        InstanceState::Ready => Lived::WasReady,
+        InstanceState::Ended(outcome) => Lived::Ended(outcome),
+        InstanceState::Starting | InstanceState::Stopping => return None,
+    };
+    Some(((seen.replica, seen.incarnation), lived))
+}
+
+/// What a step tells of instances, whether by events or by a list.
+fn news_of(told: &Told) -> Vec<News<'_>> {
+    match told {
+        Told::Events(events) => events.iter().filter_map(of_event).collect(),
+        Told::Observed(list) => list.iter().filter_map(of_listed).collect(),
+        _ => Vec::new(),
     }
 }
 

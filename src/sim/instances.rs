@@ -27,6 +27,24 @@ pub(super) struct Instance {
     ready_at: Timestamp,
     ends_at: Timestamp,
     outcome: Option<Outcome>,
+    /// What it has become out of sight.
+    unseen: Option<Began>,
+}
+
+/// What an instance has become.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Began {
+    Running,
+    Ready,
+}
+
+/// An instance that is in sight again.
+pub(super) struct Found {
+    pub(super) incarnation: Incarnation,
+    /// How it ended out of sight, if it did.
+    pub(super) ended: Option<Outcome>,
+    /// What it has become out of sight.
+    pub(super) began: Option<Began>,
 }
 
 impl Default for Instance {
@@ -40,6 +58,7 @@ impl Default for Instance {
             ready_at: Timestamp::MAX,
             ends_at: Timestamp::MAX,
             outcome: None,
+            unseen: None,
         }
     }
 }
@@ -50,11 +69,12 @@ impl Instance {
         self.lost == Some(incarnation) || (self.alive && self.incarnation == incarnation)
     }
 
-    /// Contact is there again: with which incarnation, and how it ended if it did so out of sight.
-    pub(super) fn found(&mut self) -> Option<(Incarnation, Option<Outcome>)> {
-        let found = self.lost.take()?;
-        let ended = self.incarnation == found && !self.alive;
-        Some((found, self.outcome.take_if(|_| ended)))
+    /// Contact is there again: with which incarnation, and what it did out of sight.
+    pub(super) fn found(&mut self) -> Option<Found> {
+        let incarnation = self.lost.take()?;
+        let ours = self.incarnation == incarnation;
+        let ended = self.outcome.take_if(|_| ours && !self.alive);
+        Some(Found { incarnation, ended, began: self.unseen.take().filter(|_| ours) })
     }
 
     fn acts_at(&self) -> Timestamp {
@@ -110,6 +130,7 @@ impl Instances {
         instance.ready_at = life.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
         instance.ends_at = Timestamp::MAX;
         instance.outcome = None;
+        instance.unseen = None;
         if let Some((ends, outcome)) = life.end {
             instance.ends_at = after(from, ends);
             instance.outcome = Some(outcome);
@@ -143,10 +164,12 @@ impl Instances {
             };
             if instance.runs_at <= now {
                 instance.runs_at = Timestamp::MAX;
+                instance.unseen = Some(Began::Running).filter(|_| !heard);
                 tell(Event::started(replica, incarnation));
             }
             if instance.ready_at <= now {
                 instance.ready_at = Timestamp::MAX;
+                instance.unseen = Some(Began::Ready).filter(|_| !heard);
                 tell(Event::ready(replica, incarnation));
             }
             if instance.ends_at <= now {

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::collect::Collector;
 use super::environment::Environment;
 use super::error::SimError;
-use super::instances::{Instances, ended};
+use super::instances::{Began, Found, Instances, ended};
 use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::{Act, Action};
@@ -34,6 +34,8 @@ pub(super) struct Runner<'e, E> {
     sequence: u64,
     now: Timestamp,
     until: Timestamp,
+    /// What is asked for may be of a replica that the set has not: the set refuses it.
+    asks_amiss: bool,
     collector: Collector,
     events: Vec<Event>,
     outputs: VecDeque<Output>,
@@ -70,7 +72,7 @@ impl PartialOrd for Answer {
 
 impl<'e, E: Environment> Runner<'e, E> {
     pub(super) fn new(simulation: Simulation, environment: &'e mut E, until: Timestamp) -> Result<Self, SimError> {
-        let Simulation { policy, seed, mut timeline, keep, .. } = simulation;
+        let Simulation { policy, seed, mut timeline, keep, asks_amiss, .. } = simulation;
         timeline.sort_by_key(|(at, _)| *at);
         if let Some((at, _)) = timeline.last().filter(|(at, _)| *at > until) {
             return Err(SimError::AfterTheEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
@@ -89,6 +91,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             sequence: 0,
             now: Timestamp::ZERO,
             until,
+            asks_amiss,
             events: Vec::new(),
             outputs: VecDeque::new(),
             befalling: Vec::new(),
@@ -130,8 +133,10 @@ impl<'e, E: Environment> Runner<'e, E> {
     /// Whether it may go on.
     fn check(&self, rounds: u32) -> Result<(), SimError> {
         let at_ms = self.now.as_millis();
-        if rounds > MOST_ROUNDS {
-            Err(SimError::Livelock { at_ms, rounds: MOST_ROUNDS })
+        // Where one starts after the other, there is a round for each.
+        let most = MOST_ROUNDS.saturating_add(self.instances.count().saturating_mul(10));
+        if rounds > most {
+            Err(SimError::Livelock { at_ms, rounds: most })
         } else if self.collector.trace.len() > MOST_LINES {
             Err(SimError::TooLong { at_ms, lines: MOST_LINES })
         } else {
@@ -210,13 +215,12 @@ impl<'e, E: Environment> Runner<'e, E> {
     /// Whether what would befall an instance finds it alive, and in sight.
     fn can_befall(&mut self, act: &Act) -> bool {
         let Some(replica) = act.replica().map(ReplicaId) else { return true };
-        let incarnation = self.set.get(replica).map(|view| view.incarnation);
+        let Some(incarnation) = self.set.get(replica).map(|view| view.incarnation) else { return false };
         match act {
             Act::Found { .. } => self.instances.get(replica).lost.is_some(),
             Act::Exit { .. } | Act::Fail { .. } | Act::Ready { .. } | Act::Lost { .. } => {
                 let instance = self.instances.get(replica);
-                let lost = instance.lost;
-                incarnation.is_some_and(|incarnation| instance.lives(incarnation) && lost != Some(incarnation))
+                instance.lives(incarnation) && instance.lost != Some(incarnation)
             }
             _ => true,
         }
@@ -224,11 +228,12 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     /// What the set is told of it; `None`: there is no such replica.
     fn event_of(&mut self, act: Act) -> Option<Event> {
-        let (id, incarnation, phase) = match act.replica() {
-            Some(replica) => {
-                let view = self.set.get(ReplicaId(replica))?;
-                (view.replica, view.incarnation, view.phase)
-            }
+        let (id, incarnation, phase) = match act.replica().map(ReplicaId) {
+            Some(id) => match self.set.get(id) {
+                Some(view) => (id, view.incarnation, view.phase),
+                None if self.asks_amiss && act.is_asked() => (id, Incarnation(0), Phase::Removed),
+                None => return None,
+            },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
         let news = News { replica: id, incarnation, at: None };
@@ -246,8 +251,17 @@ impl<'e, E: Environment> Runner<'e, E> {
                 Event::Lost(news)
             }
             Act::Found { .. } => match self.instances.get(id).found() {
-                Some((found, Some(outcome))) => ended(id, found, Outcome { at: self.now, ..outcome }),
-                Some((found, None)) => Event::Found(News { incarnation: found, ..news }),
+                Some(Found { incarnation, ended: Some(outcome), .. }) => {
+                    ended(id, incarnation, Outcome { at: self.now, ..outcome })
+                }
+                Some(Found { incarnation, began, .. }) => {
+                    self.events.push(Event::Found(News { incarnation, ..news }));
+                    match began {
+                        Some(Began::Ready) => Event::ready(id, incarnation),
+                        Some(Began::Running) => Event::started(id, incarnation),
+                        None => return self.events.pop(),
+                    }
+                }
                 None => Event::Found(news),
             },
             Act::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),

@@ -22,6 +22,8 @@ pub struct Simulation {
     pub(super) behaviours: Vec<Behaviour>,
     pub(super) timeline: Vec<(Timestamp, Act)>,
     pub(super) keep: bool,
+    /// What is asked for may be of a replica that the set has not by then.
+    pub(super) asks_amiss: bool,
     mistake: Option<SimError>,
 }
 
@@ -35,6 +37,7 @@ impl Simulation {
             behaviours: Vec::new(),
             timeline: Vec::new(),
             keep: true,
+            asks_amiss: false,
             mistake: None,
         }
     }

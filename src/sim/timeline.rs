@@ -62,6 +62,11 @@ impl Action {
 }
 
 impl Act {
+    /// Whether an operator asks for it: the set may refuse.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Self::Restart(_) | Self::Drain(_) | Self::Reset(_) | Self::RetryNow(_))
+    }
+
     /// The replica that it happens to.
     pub(super) fn replica(&self) -> Option<u32> {
         match self {

@@ -1,6 +1,10 @@
-//! What the tests with real processes share.
+//! What the tests share.
+
+mod set;
 
 use std::time::Duration;
+
+pub use set::{Told, at, exited, is_incident, policy};
 
 /// Nothing that is waited for takes longer than this, on a machine however slow.
 pub const PATIENCE: Duration = Duration::from_secs(60);

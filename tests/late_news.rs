@@ -1,0 +1,221 @@
+//! News that comes late, together, or in the middle of something else.
+
+use serde_json::json;
+use uphold::{Cause, Event, News, Phase, ProbeKind, ProbeNews, ProbeResult, Status, Timestamp};
+use uphold_tests::{Told, at, exited, is_incident, policy};
+
+fn news(replica: u32, then: u64) -> News {
+    News { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }
+}
+
+fn correlated(replicas: u32) -> uphold::Policy {
+    policy(json!({
+        "replicas": replicas,
+        "retry": {"interval": "10s", "max_attempts": 5},
+        "failure": {"correlated": {"share": "50%", "within": "30s"}},
+    }))
+}
+
+#[test]
+fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
+    let mut told = Told::ready(correlated(4));
+    told.one(60, exited(0, 1, 60));
+    for incarnation in 2..=6 {
+        let due = told.set.next_deadline().unwrap().at;
+        told.set.handle_timeout(due);
+        told.drain();
+        let ran = |millis| due + std::time::Duration::from_millis(millis);
+        let ended = Event::Exited(uphold::Ended {
+            replica: 0.into(),
+            incarnation: incarnation.into(),
+            outcome: uphold::Outcome::exited(1, ran(15)),
+        });
+        // Its start and its end are told together, after both.
+        told.set.handle_all(ran(20), [Event::started(0, incarnation), ended]);
+        let lines = told.drain();
+        assert!(!is_incident(&lines), "{lines:?}");
+    }
+    assert_eq!(told.set.census().given_up, 1);
+}
+
+#[test]
+fn one_that_somebody_stopped_some_time_ago_is_one_replica() {
+    let mut told = Told::ready(correlated(4));
+    told.one(50, Event::not_ready(0, 1));
+    told.one(51, Event::ready(0, 1));
+    told.one(60, Event::Stopped(news(0, 45)));
+    told.until(70);
+    told.one(72, Event::ready(0, 2));
+    assert!(!is_incident(&told.one(73, exited(0, 2, 73))));
+}
+
+#[test]
+fn a_slot_that_went_and_came_back_is_one_replica() {
+    let mut told = Told::ready(correlated(4));
+    told.one(60, exited(3, 1, 60));
+    told.one(60, Event::Scale(3));
+    told.one(61, Event::Scale(4));
+    told.one(61, Event::ready(3, 2));
+    assert!(!is_incident(&told.one(62, exited(3, 2, 62))));
+}
+
+#[test]
+fn members_that_a_group_stopped_before_they_were_judged_are_counted_once() {
+    let mut told = Told::new(policy(json!({
+        "replicas": 6, "start_timeout": "60s", "retry": {"interval": "1s"},
+        "failure": {"scope": "all", "correlated": {"share": "50%", "within": "10m"}},
+    })));
+    told.all(0, (2..6).map(|replica| Event::ready(replica, 1)));
+    // 0 and 1 time out together; the group of the first stops the second.
+    told.until(60);
+    told.all(60, (0..6).map(|replica| Event::stopped(replica, 1)));
+    told.until(62);
+    told.all(62, (0..6).map(|replica| Event::ready(replica, 2)));
+    assert!(!is_incident(&told.one(70, exited(1, 2, 70))), "two of six are no incident");
+}
+
+#[test]
+fn what_failed_an_hour_ago_is_no_incident_of_today() {
+    let mut told = Told::ready(correlated(6));
+    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    told.until(70);
+    told.all(70, [Event::ready(0, 2), Event::ready(1, 2)]);
+    told.one(100, Event::Scale(4));
+    told.all(100, (4..6).map(|replica| Event::stopped(replica, 1)));
+    assert!(!is_incident(&told.one(3600, Event::exited(2, 1, 0))), "exit 0 is not even a failure");
+}
+
+#[test]
+fn late_news_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
+    let mut told = Told::ready(correlated(8));
+    told.one(150, exited(7, 1, 150));
+    assert!(is_incident(&told.all(200, (0..5).map(|replica| exited(replica, 1, 100)))));
+}
+
+#[test]
+fn a_failure_is_isolated_by_when_it_happened() {
+    let isolated = |lines: &[String], replica: u32| {
+        lines.iter().any(|line| line.starts_with(&format!("replica {replica} ")) && line.contains("restart at once"))
+    };
+    let recommended = || policy(json!({"replicas": 9, "retry": true}));
+    let mut told = Told::ready(recommended());
+    let lines = told.all(200, [exited(0, 1, 120), exited(1, 1, 10), exited(2, 1, 11), exited(3, 1, 130)]);
+    assert!(!isolated(&lines, 3), "0 failed 10 s before");
+    let mut told = Told::ready(recommended());
+    told.one(5000, exited(0, 1, 5000));
+    assert!(isolated(&told.one(5001, exited(1, 1, 100)), 1), "0 failed long after");
+}
+
+#[test]
+fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
+    let due = |told: &Told| told.set.next_deadline().unwrap().at;
+    let one = |min_ready: &str| {
+        Told::new(policy(json!({"replicas": 1, "min_ready": min_ready, "retry": {"interval": "30s"}})))
+    };
+    let mut told = one("0s");
+    told.all(60, [Event::Started(news(0, 40)), exited(0, 1, 50)]);
+    assert_eq!(due(&told), at(80));
+    let mut told = one("30s");
+    told.all(60, [Event::Started(news(0, 40)), Event::Ready(news(0, 50))]);
+    assert_eq!(due(&told), at(80));
+    // Out of sight since 105, unknown since 165, and dead since 104.
+    let mut told = Told::ready(policy(json!({"replicas": 4, "retry": {"interval": "300s"}})));
+    told.one(105, Event::lost(0, 1));
+    told.until(165);
+    told.one(200, exited(0, 1, 104));
+    assert_eq!(due(&told), at(404));
+}
+
+#[test]
+fn a_late_call_knows_that_the_set_was_up() {
+    let told_late = |tick: Option<u64>| {
+        let mut told = Told::new(policy(json!({
+            "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"never_ready": 1},
+        })));
+        told.one(0, Event::ready(0, 1));
+        tick.map(|now| told.tick(now));
+        told.one(1000, exited(0, 1, 1000));
+        told.set.status()
+    };
+    assert_eq!((told_late(Some(5)), told_late(None)), (Status::Outage, Status::Outage));
+}
+
+#[test]
+fn what_was_ready_and_ended_at_one_instant_was_ready() {
+    let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"never_ready": 1}});
+    let mut told = Told::new(policy(never));
+    told.all(1, [Event::ready(0, 1), Event::exited(0, 1, 1)]);
+    assert_eq!(told.set.status(), Status::Outage);
+}
+
+#[test]
+fn a_charged_failure_that_joins_a_queued_group_late_is_not_the_end_of_it() {
+    let spot =
+        json!({"when": {"cause": "interruption"}, "then": "retry", "charge": false, "retry": {"interval": "30s"}});
+    let mut told = Told::ready(policy(json!({
+        "replicas": 3, "retry": {"interval": "10s"}, "failure": {"scope": "all", "rules": [spot]},
+    })));
+    told.one(10, Event::failed(0, 1, Cause::Interruption));
+    told.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    told.one(12, Event::Restart(1.into()));
+    told.one(12, Event::ready(1, 2));
+    told.set.limit_starts(at(39), Some(0));
+    told.drain();
+    told.tick(40);
+    told.one(45, exited(1, 2, 12));
+    told.set.limit_starts(at(46), None);
+    let starts = told.drain().iter().filter(|line| line.starts_with("start ")).count();
+    assert_eq!(starts, 3);
+}
+
+#[test]
+fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
+    let sick = json!({
+        "when": {"cause": "unhealthy"}, "then": "retry",
+        "retry": {"interval": "30s", "immediate_first": true, "scope": "all"},
+    });
+    let mut told = Told::ready(policy(json!({
+        "replicas": 3, "retry": {"interval": "60s"}, "failure": {"scope": "all", "rules": [sick]},
+        "health": {"liveness": {"tcp": {"port": 1}, "interval": "10s", "failures": 1}},
+    })));
+    told.one(5, exited(0, 1, 5));
+    told.all(5, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    told.one(20, Event::Restart(1.into()));
+    told.one(20, Event::ready(1, 2));
+    told.until(64);
+    let (probe, result) = (ProbeKind::Liveness, ProbeResult::Failure);
+    told.one(65, Event::Probed(ProbeNews { replica: 1.into(), incarnation: 2.into(), probe, result, at: None }));
+    told.one(66, Event::stopped(1, 2));
+    told.until(1000);
+    for replica in 0..3 {
+        let view = told.set.get(replica.into()).unwrap();
+        assert_ne!(view.phase, Phase::Waiting, "{view:?}");
+    }
+}
+
+#[test]
+fn what_is_charged_does_not_depend_on_what_else_is_watched() {
+    let verdict = |failure: serde_json::Value| {
+        let mut told = Told::ready(policy(json!({"replicas": 3, "retry": {"interval": "60s"}, "failure": failure})));
+        told.one(10, exited(0, 1, 10));
+        told.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+        told.one(20, Event::Restart(1.into()));
+        told.one(20, Event::ready(1, 2));
+        told.one(60, exited(1, 2, 60))[0].clone()
+    };
+    assert_eq!(verdict(json!({"scope": "all"})), verdict(json!({"scope": "all", "never_ready": 1000})));
+}
+
+#[test]
+fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
+    let mut told = Told::ready(policy(json!({"replicas": 1, "retry": {"interval": "10s"}})));
+    told.set.limit_starts(at(1), Some(0));
+    told.one(60, exited(0, 1, 60));
+    // Were each request kept, this would take as long as all before it together.
+    for _ in 0..100_000 {
+        told.set.handle(at(70), Event::RetryNow(uphold::Selection::Replica(0.into())));
+        while told.set.poll_output().is_some() {}
+    }
+    told.set.limit_starts(Timestamp::from_secs(71), None);
+    assert_eq!(told.drain().iter().filter(|line| line.starts_with("start ")).count(), 1);
+}

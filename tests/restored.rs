@@ -1,0 +1,118 @@
+//! Sets restored: after downtime, under another policy, from snapshots that are damaged.
+
+use serde_json::{Value, json};
+use uphold::{
+    Event, InstanceState, Observed, Outcome, Phase, Policy, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, Status,
+};
+use uphold_tests::{Told, at, exited, policy};
+
+/// The set after downtime until 100 s, its snapshot changed by hand on the way.
+fn restored(told: &Told, change: impl FnOnce(&mut Value)) -> Result<Told, String> {
+    let mut value = serde_json::to_value(told.set.snapshot()).unwrap();
+    change(&mut value);
+    let snapshot = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let set = ReplicaSet::restore(told.set.policy().clone(), snapshot, at(100)).map_err(|error| error.to_string())?;
+    let mut told = Told { set };
+    told.drain();
+    Ok(told)
+}
+
+fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
+    Observed { replica: replica.into(), incarnation: incarnation.into(), state }
+}
+
+fn retrying(replicas: u32, failure: Value) -> Policy {
+    policy(json!({"replicas": replicas, "retry": {"interval": "10s"}, "failure": failure}))
+}
+
+/// One of two has failed at 60 s.
+fn one_failed(failure: Value) -> Told {
+    let mut told = Told::ready(retrying(2, failure));
+    told.one(60, exited(0, 1, 60));
+    told
+}
+
+#[track_caller]
+fn refuses(told: &Told, why: &str, change: impl FnOnce(&mut Value)) {
+    let error = restored(told, change).err().unwrap_or_else(|| panic!("it is restored; '{why}' was expected"));
+    assert!(error.contains(why), "'{why}' is not in: {error}");
+}
+
+fn mark(value: &mut Value, replica: usize, mark: u64) {
+    let marks = &mut value["replicas"][replica]["marks"];
+    *marks = (marks.as_u64().unwrap() | mark).into();
+}
+
+#[test]
+fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
+    let mut told = Told::ready(policy(json!({
+        "replicas": 2, "retry": {"interval": "60s"}, "failure": {"min_available": 2},
+        "health": {"readiness": {"tcp": {"port": 1}, "interval": "10s"}},
+    })));
+    let (probe, result) = (ProbeKind::Readiness, ProbeResult::Success);
+    let answer =
+        |id: u32| Event::Probed(ProbeNews { replica: id.into(), incarnation: 1.into(), probe, result, at: None });
+    told.until(0);
+    told.all(0, [answer(0), answer(1)]);
+    told.tick(10);
+    let mut told = restored(&told, |_| ()).unwrap();
+    told.set.observe(at(100), &[seen(0, 1, InstanceState::Ready), seen(1, 1, InstanceState::Ready)]);
+    told.tick(100);
+    assert_eq!(told.set.status(), Status::Healthy);
+}
+
+#[test]
+fn a_list_that_shows_a_later_incarnation_ended_forgets_nobody() {
+    let mut told = Told::ready(retrying(3, json!({"max_concurrent_starts": 1})));
+    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    told.tick(70);
+    // Of an older snapshot: replica 1 has been started since, and has ended.
+    let mut told = restored(&told, |_| ()).unwrap();
+    let ended = InstanceState::Ended(Outcome::exited(1, at(90)));
+    told.set.observe(at(100), &[seen(0, 2, InstanceState::Ready), seen(1, 2, ended), seen(2, 1, InstanceState::Ready)]);
+    told.tick(100);
+    told.until(1000);
+    assert_ne!(told.set.get(1.into()).unwrap().phase, Phase::Waiting);
+}
+
+#[test]
+fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
+    refuses(&one_failed(json!({})), "it has ended", |value| value["set"]["end"] = json!(["requested", 1]));
+    let queued = 1 << 8;
+    refuses(&one_failed(json!({})), "is queued for its start", |value| mark(value, 1, queued));
+    let holds_slot = 1 << 5;
+    refuses(&one_failed(json!({})), "holds a place among the starts", |value| mark(value, 1, holds_slot));
+    let lost = 1 << 13;
+    refuses(&one_failed(json!({})), "lost and not lost", |value| mark(value, 1, lost));
+    let grouped = one_failed(json!({"scope": "all"}));
+    refuses(&grouped, "a group that is not there", |value| value["group"] = Value::Null);
+    let mut incident = Told::ready(retrying(2, json!({"correlated": {"share": "100%", "within": "30s"}})));
+    incident.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    let waits = "an incident waits for a start that is not there";
+    refuses(&incident, waits, |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
+    let resuming = json!({"resuming": {"batch": 1, "to_release": 0, "undecided": 0}});
+    refuses(&incident, waits, |value| value["set"]["incident"]["stage"] = resuming);
+}
+
+#[test]
+fn what_can_be_counted_anew_is() {
+    let grouped = one_failed(json!({"scope": "all"}));
+    let mut told = restored(&grouped, |value| value["group"]["stopping"] = 5.into()).unwrap();
+    told.tick(100);
+    told.one(100, Event::stopped(1, 1));
+    told.until(1000);
+    assert_ne!(told.set.get(0.into()).unwrap().phase, Phase::Waiting);
+}
+
+#[test]
+fn counts_as_large_as_there_are_numbers_stand_still() {
+    let mut told = restored(&one_failed(json!({})), |value| {
+        value["tally"]["starts"] = u64::MAX.into();
+        value["tally"]["counts"]["stale"] = u64::MAX.into();
+        value["tally"]["counts"]["duplicate"] = 1.into();
+    })
+    .unwrap();
+    told.tick(100);
+    assert_eq!(told.set.summary(at(100)).starts, u64::MAX);
+    assert_eq!(told.set.summary(at(100)).ignored, u64::MAX);
+}
