@@ -93,6 +93,21 @@ fn late_news_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
 }
 
 #[test]
+fn an_incident_does_not_bring_back_what_was_scaled_away() {
+    let mut told = Told::new(policy(json!({
+        "replicas": 4, "start_timeout": "60s", "retry": {"interval": "10s", "max_attempts": 0},
+        "failure": {"correlated": {"share": "50%", "within": "30s"}},
+    })));
+    told.all(0, (0..3).map(|replica| Event::ready(replica, 1)));
+    told.until(60);
+    told.one(61, Event::Scale(3));
+    assert!(is_incident(&told.one(62, exited(0, 1, 62))));
+    told.one(63, Event::stopped(3, 1));
+    told.until(1000);
+    assert_eq!(told.set.get(3.into()).unwrap().phase, Phase::Removed);
+}
+
+#[test]
 fn a_failure_is_isolated_by_when_it_happened() {
     let isolated = |lines: &[String], replica: u32| {
         lines.iter().any(|line| line.starts_with(&format!("replica {replica} ")) && line.contains("restart at once"))

@@ -118,7 +118,7 @@ impl ReplicaSet {
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.trial_time();
         let mut canary = None;
-        for id in members.into_iter().filter(|id| id.index() < self.replicas.len()).collect::<Vec<_>>() {
+        for id in members.into_iter().filter(|id| id.0 < self.desired).collect::<Vec<_>>() {
             let now = self.now;
             let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
