@@ -234,3 +234,19 @@ fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
     told.set.limit_starts(Timestamp::from_secs(71), None);
     assert_eq!(told.drain().iter().filter(|line| line.starts_with("start ")).count(), 1);
 }
+
+#[test]
+fn a_group_does_not_count_the_end_of_one_that_was_scaled_away() {
+    let rest = json!({"interval": "1s", "scope": "rest"});
+    let mut told = Told::ready(policy(json!({"replicas": 6, "retry": rest})));
+    told.one(10, Event::exited(4, 1, 0));
+    told.one(10, Event::Drain(3.into()));
+    told.one(10, exited(2, 1, 10));
+    told.one(10, Event::Scale(2));
+    told.one(10, exited(0, 1, 10));
+    told.one(10, Event::stopped(3, 1));
+    told.tick(11);
+    assert!(told.tick(12).is_empty(), "replica 1 has not stopped yet");
+    let starts = told.one(13, Event::stopped(1, 1));
+    assert_eq!(starts.iter().filter(|line| line.starts_with("start ")).count(), 2);
+}

@@ -76,6 +76,31 @@ fn a_list_that_shows_a_later_incarnation_ended_forgets_nobody() {
 }
 
 #[test]
+fn one_that_was_to_be_held_once_it_had_stopped_is_held_when_a_list_shows_its_end() {
+    let hold = json!({"when": {"cause": "start-timeout"}, "then": "hold"});
+    let held = json!({
+        "replicas": 1, "start_timeout": "60s", "retry": {"interval": "1s"}, "failure": {"rules": [hold]},
+    });
+    let mut told = Told::new(policy(held));
+    told.until(60);
+    assert_eq!(told.set.get(0.into()).unwrap().phase, Phase::Stopping);
+    told.set.observe(at(70), &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(65))))]);
+    told.drain();
+    let view = told.set.get(0.into()).unwrap();
+    assert_eq!((view.phase, view.gate), (Phase::Waiting, Some(uphold::Gate::Hold)));
+}
+
+#[test]
+fn what_shows_itself_after_the_end_is_told_to_stop_and_the_end_stays() {
+    let mut told = Told::ready(policy(json!({"replicas": 1})));
+    told.one(60, exited(0, 1, 60));
+    assert_eq!(told.set.status(), Status::Terminated);
+    told.set.observe(at(70), &[seen(0, 2, InstanceState::Running)]);
+    assert_eq!(told.drain(), ["stop replica 0 incarnation 2"]);
+    assert_eq!(told.set.status(), Status::Terminated);
+}
+
+#[test]
 fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
     refuses(&one_failed(json!({})), "it has ended", |value| value["set"]["end"] = json!(["requested", 1]));
     let queued = 1 << 8;

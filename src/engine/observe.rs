@@ -83,11 +83,13 @@ impl ReplicaSet {
             return;
         };
         let current = replica.history.incarnation();
-        if newest && seen.incarnation > current {
+        // What is final stays so: what shows itself after it is told to stop, and adopted no more.
+        let last = self.status().is_final();
+        if newest && seen.incarnation > current && !last {
             self.adopt(id, seen);
             return;
         }
-        if seen.incarnation < current || !replica.phase.is_live() {
+        if last || seen.incarnation < current || !replica.phase.is_live() {
             if seen.state.is_alive() && seen.state != InstanceState::Stopping {
                 self.stop_stray(id, seen.incarnation);
             }
@@ -157,8 +159,17 @@ impl ReplicaSet {
         match &seen.state {
             InstanceState::Ended(_) => {
                 replica.history.has_ended();
-                if wanted && replica.phase.is_live() {
-                    self.enter(id, After::Start);
+                let after = match replica.phase {
+                    _ if !wanted => After::Remove,
+                    // What was to become of it once it has stopped becomes of it now.
+                    Phase::Stopping => replica.after,
+                    _ => After::Start,
+                };
+                if replica.phase.is_live() {
+                    if replica.phase != Phase::Stopping {
+                        replica.due = now;
+                    }
+                    self.enter(id, after);
                 } else {
                     self.retime(id);
                 }

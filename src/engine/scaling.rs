@@ -72,6 +72,11 @@ impl ReplicaSet {
             _ => self.enter(id, After::Remove),
         }
         self.leave_group(id);
+        let replica = self.replica_mut(id);
+        if replica.gate == Gate::Group {
+            // Its group went before it did.
+            replica.gate = Gate::Backoff;
+        }
         self.recount(id);
         self.retime(id);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::group::Group;
 use super::health::Health;
 use super::output::StatusChange;
-use super::replica::{Marks, Phase, Replica, Standing};
+use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::{Lost, ReplicaSet};
 use super::tally::Tally;
 use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
@@ -257,5 +257,5 @@ impl Snapshot {
 
 /// Whether the group that it is to restart with waits for its end.
 fn replica_stops_for_group(replica: &Replica) -> bool {
-    replica.phase == Phase::Stopping && replica.gate == Gate::Group
+    replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use std::time::Duration;
 use uphold::{
-    Cause, Command, Event, Incarnation, Notice, Output, Phase, Policy, ProbeKind, ProbeNews, ProbeResult, ReplicaId,
-    ReplicaSet, Selection, Signal, Status, Timestamp,
+    Cause, Command, Ended, Event, Incarnation, InstanceState, Notice, Observed, Outcome, Output, Phase, Policy,
+    ProbeKind, ProbeNews, ProbeResult, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -29,6 +29,18 @@ pub(crate) enum Step {
         replica: u32,
         cause: u8,
     },
+    /// An end that is told so many milliseconds later, with the start of the same replica or without.
+    Late {
+        replica: u32,
+        code: i32,
+        ago: u32,
+        flash: bool,
+    },
+    /// One ends and another becomes ready, known at one instant.
+    Together {
+        replica: u32,
+        ready: u32,
+    },
     StartFails(u32),
     Stop(u32),
     Lost(u32),
@@ -47,6 +59,11 @@ pub(crate) enum Step {
     /// Everything that was commanded comes about.
     Obey,
     Observe(u32),
+    /// A complete list that shows one replica's next incarnation, as after a restore: it runs, or has ended.
+    ObserveNext {
+        replica: u32,
+        ended: bool,
+    },
     Terminate,
 }
 
@@ -61,6 +78,10 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => replica.clone().prop_map(Step::NotReady),
         6 => (replica.clone(), 0..4i32).prop_map(|(replica, code)| Step::Crash { replica, code }),
         3 => (replica.clone(), 0..6u8).prop_map(|(replica, cause)| Step::Fail { replica, cause }),
+        4 => (replica.clone(), 0..4i32, 0..90_000u32, any::<bool>())
+            .prop_map(|(replica, code, ago, flash)| Step::Late { replica, code, ago, flash }),
+        2 => (replica.clone(), replica.clone()).prop_map(|(replica, ready)| Step::Together { replica, ready }),
+        1 => (replica.clone(), any::<bool>()).prop_map(|(replica, ended)| Step::ObserveNext { replica, ended }),
         2 => replica.clone().prop_map(Step::StartFails),
         4 => replica.clone().prop_map(Step::Stop),
         1 => replica.clone().prop_map(Step::Lost),
@@ -225,6 +246,9 @@ impl World {
             | Step::NotReady(replica)
             | Step::Crash { replica, .. }
             | Step::Fail { replica, .. }
+            | Step::Late { replica, .. }
+            | Step::Together { replica, .. }
+            | Step::ObserveNext { replica, .. }
             | Step::StartFails(replica)
             | Step::Stop(replica)
             | Step::Lost(replica)
@@ -254,6 +278,19 @@ impl World {
             Step::Fail { cause, .. } => {
                 Event::failed(id, incarnation, Cause::BUILT_IN[usize::from(cause) % Cause::BUILT_IN.len()].clone())
             }
+            Step::Late { code, ago, flash, .. } => {
+                let at = self.now - Duration::from_millis(ago.into());
+                let outcome = Outcome::exited(code, at);
+                let ended = Event::Exited(Ended { replica: id, incarnation, outcome });
+                let started = flash.then(|| Event::started(id, incarnation));
+                return self.tell_all(started.into_iter().chain([ended]).collect());
+            }
+            Step::Together { ready, .. } => {
+                let other = self.pick(ready).filter(|(other, ..)| *other != id);
+                let ready = other.map(|(other, incarnation, _)| Event::ready(other, incarnation));
+                return self.tell_all(ready.into_iter().chain([Event::exited(id, incarnation, 1)]).collect());
+            }
+            Step::ObserveNext { ended, .. } => return self.observe_next(id, incarnation, ended),
             Step::StartFails(_) if phase == Phase::Starting => Event::start_failed(id, incarnation, Cause::NoCapacity),
             Step::Stop(_) => Event::stopped(id, incarnation),
             Step::Lost(_) => Event::lost(id, incarnation),
@@ -276,17 +313,27 @@ impl World {
         self.tell(event);
     }
 
+    fn observe_next(&mut self, id: ReplicaId, incarnation: Incarnation, ended: bool) {
+        let next = Incarnation(incarnation.0 + 1);
+        let state = if ended { InstanceState::Ended(Outcome::exited(1, self.now)) } else { InstanceState::Running };
+        let running = |(&replica, &incarnation)| Observed { replica, incarnation, state: InstanceState::Running };
+        let others = self.live.iter().filter(|(other, _)| **other != id).map(running);
+        let listed: Vec<_> = others.chain([Observed { replica: id, incarnation: next, state }]).collect();
+        self.live.remove(&id);
+        if !ended {
+            self.live.insert(id, next);
+        }
+        self.set.observe(self.now, &listed);
+        self.drain();
+    }
+
     /// A complete list, but for one replica that it does not show.
     fn observe_without(&mut self, hidden: ReplicaId) {
         let listed: Vec<_> = self
             .live
             .iter()
             .filter(|(id, _)| **id != hidden)
-            .map(|(&replica, &incarnation)| uphold::Observed {
-                replica,
-                incarnation,
-                state: uphold::InstanceState::Running,
-            })
+            .map(|(&replica, &incarnation)| Observed { replica, incarnation, state: InstanceState::Running })
             .collect();
         self.set.observe(self.now, &listed);
         self.drain();
@@ -331,6 +378,8 @@ impl World {
             return true;
         }
         let settled = |view: uphold::ReplicaView| match view.phase {
+            // It was scaled away, and is still there.
+            _ if view.replica.0 >= self.set.desired() => false,
             Phase::Ready | Phase::Completed | Phase::Removed => true,
             Phase::Quarantined => view.due.is_none(),
             Phase::Waiting => view.gate == Some(uphold::Gate::Hold) && view.due.is_none(),
