@@ -7,11 +7,10 @@
 //! at the first line that differs; 2: bad input. The `uphold` command does the same, and more.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use uphold_lab::command::{Simulate, Streams, replay, simulate};
+use uphold_lab::command::{Kept, Simulate, Streams, replay, simulate};
 
 const HELP: &str = "\
 Tries a policy before production does.
@@ -49,7 +48,7 @@ fn main() -> ExitCode {
             file => files.push(PathBuf::from(file)),
         }
     }
-    let (mut out, mut err) = (std::io::BufWriter::new(std::io::stdout().lock()), std::io::stderr());
+    let (mut out, mut err) = (Kept::new(std::io::BufWriter::new(std::io::stdout().lock())), std::io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err };
     let answer = match (recording, other) {
         (None, Some(_)) => {
@@ -63,8 +62,10 @@ fn main() -> ExitCode {
         }
         (None, None) => simulate(&files, wanted, &mut streams),
     };
-    // Whoever reads may have read enough.
-    let _ = out.flush();
+    if let Err(error) = out.finish() {
+        eprintln!("the results cannot be written: {error}");
+        return ExitCode::from(2);
+    }
     answer.into()
 }
 

@@ -106,6 +106,11 @@ impl Policy {
         &self.0.settings.health
     }
 
+    /// When a start that has not come about is a failure.
+    pub fn start_timeout(&self) -> Duration {
+        Duration::from_nanos(self.compiled().start_timeout)
+    }
+
     /// For how long a replica must have been ready to count as available.
     pub fn min_ready(&self) -> Duration {
         self.settings().min_ready.unwrap_or_default()

@@ -127,7 +127,8 @@ pub(crate) enum Command {
                        uphold experiment question.yaml\n  \
                        uphold experiment question.yaml --seeds 10000 --report report.html\n  \
                        uphold experiment question.yaml --json | jq '.policies[].figures.availability'\n\n\
-                       Exit code: 0 done, 1 stopped early with a report of what was done, 2 bad input."
+                       Exit code: 0 done, 1 stopped early with a report of what was done, 2 bad input, 130 stopped \
+                       before anything was done."
 )]
 pub(crate) struct Experiment {
     /// The experiment, YAML or JSON

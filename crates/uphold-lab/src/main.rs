@@ -9,16 +9,20 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
-use uphold_lab::command::{Answer, Draw, Simulate, Streams, Try, Watch, experiment, lint, replay, simulate, timeline};
+use uphold_lab::command::{
+    Answer, Draw, Kept, Simulate, Streams, Try, Watch, experiment, lint, replay, simulate, timeline,
+};
 
 use arguments::{Arguments, Command, Experiment, Timeline};
 
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
+/// There is something to report if it is stopped now.
+static WORTH_A_REPORT: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    let (mut out, mut err) = (BufWriter::new(stdout().lock()), stderr());
+    let (mut out, mut err) = (Kept::new(BufWriter::new(stdout().lock())), stderr());
     let mut streams = Streams { out: &mut out, err: &mut err };
     let answer = match command {
         Command::Simulate { files, trace, no_lint } => {
@@ -39,15 +43,18 @@ fn main() -> ExitCode {
             Answer::Yes
         }
     };
-    let _ = out.flush();
+    if let Err(error) = out.finish() {
+        let _ = writeln!(err, "the results cannot be written: {error}");
+        return Answer::BadInput.into();
+    }
     answer.into()
 }
 
 fn try_out(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
     let Experiment { file, json, report, seeds, threads } = wanted;
-    // The first Ctrl-C asks for what is done so far, the second ends it.
+    // The first Ctrl-C asks for what is done so far; the second, or where nothing is, ends it.
     let heard = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
+        if STOP.swap(true, Ordering::Relaxed) || !WORTH_A_REPORT.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
     });
@@ -55,7 +62,14 @@ fn try_out(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
         let _ = writeln!(streams.err, "Ctrl-C will end this without a report: {error}");
     }
     let bar = progress::Bar::new();
-    let (progress, ended) = (|progress| bar.show(progress), || bar.end());
+    let progress = |progress| {
+        WORTH_A_REPORT.store(true, Ordering::Relaxed);
+        bar.show(progress);
+    };
+    let ended = || {
+        WORTH_A_REPORT.store(false, Ordering::Relaxed);
+        bar.end();
+    };
     let watch = Watch { progress: Some(&progress), ended: Some(&ended), stop: Some(&STOP) };
     experiment(&file, &Try { json, report, seeds, threads }, watch, streams)
 }

@@ -240,3 +240,51 @@ fn every_shell_gets_a_completion_script() {
         assert!(code == 0 && out.contains("timeline"), "{shell}: {out}");
     }
 }
+
+#[test]
+fn what_is_read_is_never_written_over() {
+    let folder = Folder::new("apart", &[("incident.yaml", SCENARIO), ("question.yaml", EXPERIMENT)]);
+    for args in [
+        &["timeline", "incident.yaml", "-o", "./incident.yaml"][..],
+        &["experiment", "question.yaml", "--report", "question.yaml"],
+    ] {
+        let (code, _, error) = uphold(args, &folder.0);
+        assert_eq!(code, 2);
+        assert!(error.contains("is what is read; write to another file"), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(folder.0.join("incident.yaml")).unwrap(), SCENARIO);
+    assert_eq!(std::fs::read_to_string(folder.0.join("question.yaml")).unwrap(), EXPERIMENT);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_told() {
+    let folder = Folder::new("full", &[("incident.yaml", SCENARIO)]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_uphold"));
+    let ended = command.args(["timeline", "incident.yaml"]).current_dir(&folder.0).stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    let error = String::from_utf8(ended.stderr).unwrap();
+    assert!(error.contains("the results cannot be written"), "{error}");
+}
+
+#[test]
+fn more_threads_than_any_machine_has_and_more_seeds_than_anybody_waits_for() {
+    let folder = Folder::new("many", &[("question.yaml", EXPERIMENT)]);
+    let (code, ..) = uphold(&["experiment", "question.yaml", "--threads", "1000000000", "--seeds", "500"], &folder.0);
+    assert_eq!(code, 0);
+    let (code, _, error) = uphold(&["experiment", "question.yaml", "--seeds", "18446744073709551615"], &folder.0);
+    assert_eq!(code, 2);
+    assert!(error.contains("at most 100000000"), "{error}");
+}
+
+#[test]
+fn a_report_through_a_link_to_nothing_keeps_the_link() {
+    let folder = Folder::new("link", &[("question.yaml", EXPERIMENT)]);
+    let link = folder.0.join("report.html");
+    std::os::unix::fs::symlink(folder.0.join("real.html"), &link).unwrap();
+    let (code, ..) = uphold(&["experiment", "question.yaml", "--seeds", "2", "--report", "report.html"], &folder.0);
+    assert_eq!(code, 0);
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(folder.0.join("real.html")).unwrap().contains("</html>"));
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use uphold::{Policy, RetryPolicy, Status};
-use uphold_lab::experiment::{Compared, Experiment, ExperimentError, Metric, Options, Report};
+use uphold_lab::experiment::{Compared, Experiment, ExperimentError, Metric, Options, Report, Unit};
 use uphold_lab::fault::{Dependency, Distribution, Episodes, Failure, FaultModel};
 use uphold_lab::files::{parse_yaml, read_experiment};
 
@@ -220,5 +220,39 @@ fn every_example_is_read_and_runs() {
         let experiment = read_experiment(&file).unwrap().seeds(2);
         let report = experiment.run().unwrap();
         assert!(report.question.is_some() && report.answer.is_some(), "{}", file.display());
+    }
+}
+
+fn run(document: &str) -> Report {
+    parse_yaml::<Experiment>(document).expect("an experiment").run().expect("it runs")
+}
+
+#[test]
+fn the_reference_waits_for_a_start_as_long_as_the_policies_do() {
+    let report = run("policies: [{name: ff, policy: {replicas: 2, start_timeout: 1h}}]\n\
+         faults: {starts_in: 30m, failures: {after: 5h, replica: 0, to: 3h}}\nuntil: 1d\nseeds: 3\n");
+    assert_eq!(mean(&report, 0, Metric::GaveUpTooEarly), 1.0);
+}
+
+#[test]
+fn no_figure_lies_outside_of_what_can_be() {
+    let report = run("policies: [{name: a, policy: {replicas: 1}}]\n\
+         faults: {failures: {after: 3599s}}\nuntil: 3599s 500ms\nseeds: 2\n");
+    let gave_up = &report.policies[0].gave_up;
+    assert_eq!((gave_up.first, gave_up.median), (Some(3599.0), Some(3599.0)));
+    let few =
+        run("policies: [{name: a, policy: {replicas: 2, retry: {interval: 1m}}}, {name: b, policy: {replicas: 2}}]\n\
+         faults: {ready_in: 1h, failures: {after: {exponential: {mean: 12h}}}}\nuntil: 1d\nseeds: 4\n");
+    for policy in &few.policies {
+        for (metric, figure) in &policy.figures {
+            let interval = figure.interval.unwrap();
+            assert!(interval.low >= 0.0, "{metric:?}: {interval:?}");
+            assert!(metric.unit() != Unit::Share || interval.high <= 1.0, "{metric:?}: {interval:?}");
+        }
+        for (metric, difference) in &policy.differences {
+            // Four runs that all differ by the same tell nothing apart.
+            let wide = difference.interval.is_none_or(|interval| interval.high > interval.low);
+            assert!(!difference.compared.is_told_apart() || wide, "{metric:?}: {difference:?}");
+        }
     }
 }

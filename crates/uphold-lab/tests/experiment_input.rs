@@ -208,3 +208,14 @@ faults:
     let report = read(text).unwrap().run().unwrap();
     assert_eq!((report.first_seed, report.seeds_done), (u64::MAX, 2));
 }
+
+#[test]
+fn faults_of_nobody_and_names_that_look_alike_are_told() {
+    one_mistake("{failures: [{after: 1h, replicas: []}]}", "faults.failures[0].replicas", "is empty");
+    let alike = "policies: [{name: a, policy: {replicas: 1}}, {name: \"a \", policy: {replicas: 1}}]\nuntil: 1d";
+    let found = mistakes(alike);
+    assert!(
+        found.iter().any(|(at, message)| at == "policies[1].name" && message.contains("name of a policy above")),
+        "{found:?}"
+    );
+}

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::{Answer, Streams};
-use crate::experiment::{Options, Progress, Report};
-use crate::files::{read_experiment, writable, write_file};
+use crate::experiment::{MOST_SEEDS, Options, Progress, Report};
+use crate::files::{apart, read_experiment, writable, write_file};
 use crate::report::html;
 
 /// What is wanted of [`experiment`].
@@ -57,10 +57,14 @@ pub fn experiment(file: &Path, wanted: &Try, watch: Watch<'_>, streams: &mut Str
 fn report(file: &Path, wanted: &Try, watch: Watch<'_>, streams: &mut Streams<'_>) -> Result<Report, String> {
     let mut experiment = read_experiment(file)?;
     if let Some(seeds) = wanted.seeds {
+        if seeds.get() > u64::from(MOST_SEEDS) {
+            return Err(format!("{seeds} seeds are too many: at most {MOST_SEEDS}"));
+        }
         experiment = experiment.seeds(seeds.get());
     }
     // Told before hours of work rather than after them.
     if let Some(page) = &wanted.report {
+        apart(file, page)?;
         writable(page)?;
     }
     let mut options = Options::new();

@@ -9,7 +9,7 @@ mod replay;
 mod simulate;
 mod timeline;
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -27,6 +27,50 @@ pub struct Streams<'s> {
     pub out: &'s mut dyn Write,
     /// Warnings and errors.
     pub err: &'s mut dyn Write,
+}
+
+/// A writer that remembers what went wrong: a reader that has read enough is no error, a full disk is.
+#[derive(Debug)]
+pub struct Kept<W> {
+    inner: W,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> Kept<W> {
+    /// Nothing has gone wrong yet.
+    pub fn new(inner: W) -> Self {
+        Self { inner, error: None }
+    }
+
+    /// Writes out what is left.
+    ///
+    /// # Errors
+    /// Something was not written, and a reader missed it.
+    pub fn finish(mut self) -> io::Result<()> {
+        let _ = self.flush();
+        self.error.map_or(Ok(()), Err)
+    }
+
+    fn keep<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::Interrupted)
+        {
+            self.error.get_or_insert_with(|| io::Error::new(error.kind(), error.to_string()));
+        }
+        result
+    }
+}
+
+impl<W: Write> Write for Kept<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.inner.write(bytes);
+        self.keep(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.inner.flush();
+        self.keep(result)
+    }
 }
 
 /// What came of a command.

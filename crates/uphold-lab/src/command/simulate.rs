@@ -6,6 +6,7 @@ use uphold::sim::{Difference, Run, Scenario};
 
 use super::{Answer, Streams, json};
 use crate::files::read_scenario;
+use crate::plain::plain;
 
 /// What is wanted of [`simulate`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,8 +48,8 @@ pub fn simulate(files: &[PathBuf], wanted: Simulate, streams: &mut Streams<'_>) 
                     }
                 }
                 if alone && !nothing_expected && differ == 0 && !wanted.trace {
-                    streams
-                        .say(format_args!("as expected: {}", scenario.name().unwrap_or(&file.display().to_string())));
+                    let name = scenario.name().map_or_else(|| file.display().to_string(), plain);
+                    streams.say(format_args!("as expected: {name}"));
                 }
             }
         }
@@ -79,7 +80,7 @@ fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, 
 
 /// The first difference: what was expected beside the line that comes nearest, and the lines around.
 fn show(file: &Path, scenario: &Scenario, difference: &Difference, streams: &mut Streams<'_>) {
-    let name = scenario.name().unwrap_or("");
+    let name = plain(scenario.name().unwrap_or(""));
     streams.say(format_args!("{}: {name}: expect[{}] differs", file.display(), difference.index));
     let happened = match (&difference.counted, &difference.nearest) {
         (Some(counted), _) => format!("{counted} such lines"),

@@ -7,7 +7,7 @@ use uphold::sim::{Recording, Run};
 use uphold::{ReplicaSet, Timestamp};
 
 use super::{Answer, Streams};
-use crate::files::{is_recording, read_recording, read_scenario, write_file};
+use crate::files::{apart, is_recording, read_recording, read_scenario, write_file};
 use crate::picture::{PictureError, Timeline};
 
 /// What is wanted of [`timeline`].
@@ -54,6 +54,9 @@ struct Shown {
 }
 
 fn drawn(file: &Path, wanted: &Draw, streams: &mut Streams<'_>) -> Result<(), String> {
+    if let Some(output) = &wanted.output {
+        apart(file, output)?;
+    }
     let shown = if is_recording(file)? { recorded(file, streams)? } else { simulated(file)? };
     let svg = picture(&shown, wanted).map_err(|error| format!("{}: {error}", file.display()))?;
     match &wanted.output {

@@ -20,7 +20,8 @@ impl<'de> Deserialize<'de> for ExperimentDocument {
 
 /// The table has a column for each.
 const MOST_POLICIES: usize = 64;
-const MOST_SEEDS: u32 = 100_000_000;
+/// The most histories of an experiment.
+pub const MOST_SEEDS: u32 = 100_000_000;
 const NAME: usize = 64;
 
 const EXPERIMENT: [&str; 10] =
@@ -95,8 +96,8 @@ fn policies(walk: &mut Walk, value: &Value, load: Load<'_>) -> Vec<(String, Poli
     walk.list(value, "a list such as [{name: fast, policy: {replicas: 3, retry: true}}]", |walk, value| {
         let Some(fields) = walk.fields(value, &["name", "policy", "policy_file"]) else { return };
         let name = fields.require(walk, "name", "a few words for the table", |walk, value| {
-            let name = walk.text(value)?;
-            if name.trim().is_empty() || name.chars().count() > NAME {
+            let name = walk.text(value)?.trim();
+            if name.is_empty() || name.chars().count() > NAME {
                 walk.problem(format!("has {} characters; give it 1 to {NAME}", name.chars().count()));
                 return None;
             }

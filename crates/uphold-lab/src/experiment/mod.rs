@@ -55,7 +55,7 @@ mod running;
 mod table;
 mod tally;
 
-pub use document::ExperimentDocument;
+pub use document::{ExperimentDocument, MOST_SEEDS};
 pub use error::ExperimentError;
 pub use metric::{Metric, Unit};
 pub use moments::{Compared, Difference, Estimate, Interval};

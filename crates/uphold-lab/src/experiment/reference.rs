@@ -25,7 +25,9 @@ pub(super) fn too_early(
 ) -> Result<Option<Vec<bool>>, SimError> {
     let Some(last) = gave_up.iter().max() else { return Ok(Some(Vec::new())) };
     let retry = RetryPolicy::every(INTERVAL).backoff(Backoff::Constant).placement(Placement::Elsewhere);
-    let policy = Policy::builder().replicas(replicas).retry(retry).build()?;
+    // As patient with a start as the most patient of those it is compared with.
+    let patience = experiment.policies.iter().map(|(_, policy)| policy.start_timeout()).max().unwrap_or_default();
+    let policy = Policy::builder().replicas(replicas).start_timeout(patience).retry(retry).build()?;
     let watch = Watch {
         inner: experiment.faults.surroundings(seed, replicas),
         healed_within: experiment.healed_within,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::metric::Metric;
@@ -123,23 +122,18 @@ impl PolicyReport {
             differences: compared.map(|metric| (metric, Difference::of(tally.difference(metric), metric))).collect(),
             recovery: Recovery {
                 count: tally.recoveries.len(),
-                p50: quantile(&tally.recoveries, 0.5),
-                p95: quantile(&tally.recoveries, 0.95),
-                max: quantile(&tally.recoveries, 1.0),
+                p50: tally.recoveries.quantile(0.5),
+                p95: tally.recoveries.quantile(0.95),
+                max: tally.recoveries.quantile(1.0),
                 unfinished: tally.unrecovered,
             },
             gave_up: GaveUp {
                 count: tally.gave_up.len(),
-                first: quantile(&tally.gave_up, 0.0),
-                median: quantile(&tally.gave_up, 0.5),
+                first: tally.gave_up.quantile(0.0),
+                median: tally.gave_up.quantile(0.5),
             },
             typical_seed: first_seed.wrapping_add(typical),
             worst_seed: first_seed.wrapping_add(worst),
         }
     }
-}
-
-/// In seconds; `None` if there is nothing.
-fn quantile(histogram: &Histogram<u64>, quantile: f64) -> Option<f64> {
-    (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile) as f64 / 1e3)
 }

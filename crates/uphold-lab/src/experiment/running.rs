@@ -14,6 +14,9 @@ use super::reference;
 use super::report::Report;
 use super::tally::{Numbers, Tally};
 
+/// More threads than this are no help on any machine.
+const MOST_THREADS: usize = 256;
+
 /// A say in how an experiment is run.
 #[derive(Clone, Copy, Default)]
 #[must_use]
@@ -82,10 +85,12 @@ pub(super) fn run(experiment: &Experiment, options: &Options<'_>) -> Result<Repo
         first_error: Mutex::new(None),
     };
     let cores = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let threads = cores.min(usize::try_from(experiment.seeds).unwrap_or(usize::MAX));
+    let threads = cores.min(MOST_THREADS).min(usize::try_from(experiment.seeds).unwrap_or(usize::MAX));
     let mut tallies: Vec<Tally> = experiment.policies.iter().map(|_| Tally::new()).collect();
     thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(|| shared.work())).collect();
+        // Where the machine has no more threads, those there are do the work.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, || shared.work()).ok();
+        let workers: Vec<_> = (1..threads).map_while(spawn).collect();
         let mut parts = vec![shared.work()];
         for worker in workers {
             match worker.join() {

@@ -8,6 +8,7 @@ use super::metric::Metric;
 use super::moments::{Compared, Interval};
 use super::number::{bare, digits, duration, number};
 use super::report::{PolicyReport, Recovery, Report};
+use crate::plain::plain;
 
 /// These are shown even if they are 0 for every policy.
 const ALWAYS: [Metric; 4] = [Metric::Availability, Metric::Healthy, Metric::Outages, Metric::Restarts];
@@ -31,7 +32,7 @@ type Quantile = fn(&Recovery) -> Option<f64>;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for text in [&self.name, &self.question].into_iter().flatten() {
-            writeln!(f, "{text}")?;
+            writeln!(f, "{}", plain(text))?;
         }
         let until = duration(self.until_seconds);
         if self.is_partial() {
@@ -48,7 +49,7 @@ impl fmt::Display for Report {
             )?;
         }
         if let [first, _, ..] = self.policies.as_slice() {
-            writeln!(f, "\nCompared with '{}', history by history:\n\n{}", first.name, self.comparison())?;
+            writeln!(f, "\nCompared with '{}', history by history:\n\n{}", plain(&first.name), self.comparison())?;
             f.write_str(
                 "\nNot told apart: chance explains it. Of twenty such comparisons one is told apart by chance.\n",
             )?;
@@ -131,7 +132,7 @@ impl Report {
 fn table(policies: &[PolicyReport]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')));
-    table.set_header(std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&policy.name))));
+    table.set_header(std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&plain(&policy.name)))));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

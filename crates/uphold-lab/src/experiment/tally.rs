@@ -66,11 +66,10 @@ pub(super) struct Tally {
     figures: [Moments; METRICS],
     /// Less those of the first policy, seed by seed.
     differences: [Moments; METRICS],
-    /// In milliseconds, to three digits.
-    pub(super) recoveries: Histogram<u64>,
+    pub(super) recoveries: Durations,
     pub(super) unrecovered: u64,
-    /// When sets were terminated, in milliseconds, to three digits.
-    pub(super) gave_up: Histogram<u64>,
+    /// When sets were terminated.
+    pub(super) gave_up: Durations,
     /// Availability and number of the seed, of the first seeds.
     candidates: Vec<(i64, u64)>,
     worst: Option<(i64, u64)>,
@@ -81,9 +80,9 @@ impl Tally {
         Self {
             figures: [Moments::default(); METRICS],
             differences: [Moments::default(); METRICS],
-            recoveries: histogram(),
+            recoveries: Durations::new(),
             unrecovered: 0,
-            gave_up: histogram(),
+            gave_up: Durations::new(),
             candidates: Vec::new(),
             worst: None,
         }
@@ -101,11 +100,11 @@ impl Tally {
             }
         }
         for recovery in &seen.recoveries {
-            record(&mut self.recoveries, *recovery);
+            self.recoveries.add(*recovery);
         }
         self.unrecovered += u64::from(seen.unrecovered);
         if let Some(at) = seen.gave_up {
-            record(&mut self.gave_up, at.since(Timestamp::ZERO));
+            self.gave_up.add(at.since(Timestamp::ZERO));
         }
         if let Some(availability) = numbers.get(Metric::Availability) {
             let candidate = (availability, number);
@@ -123,9 +122,9 @@ impl Tally {
         for (difference, more) in self.differences.iter_mut().zip(&other.differences) {
             difference.merge(more);
         }
-        merge(&mut self.recoveries, &other.recoveries);
+        self.recoveries.merge(&other.recoveries);
         self.unrecovered += other.unrecovered;
-        merge(&mut self.gave_up, &other.gave_up);
+        self.gave_up.merge(&other.gave_up);
         self.candidates.extend(other.candidates);
         self.worst = [self.worst, other.worst].into_iter().flatten().min();
     }
@@ -148,23 +147,54 @@ impl Tally {
     }
 }
 
-/// Of milliseconds up to 584 years; it grows as it must.
-fn histogram() -> Histogram<u64> {
-    let mut histogram = match Histogram::new(3) {
-        Ok(histogram) => histogram,
-        Err(_) => unreachable!("3 is a number of digits that a histogram may have"),
-    };
-    histogram.auto(true);
-    histogram
+/// Durations in whole milliseconds: their quantiles to three digits, their ends exactly.
+#[derive(Clone, Debug)]
+pub(super) struct Durations {
+    histogram: Histogram<u64>,
+    least: u64,
+    most: u64,
 }
 
-fn record(histogram: &mut Histogram<u64>, duration: Duration) {
-    const LONGEST: u64 = 584 * 31_557_600_000;
-    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
-    // It resizes itself, so that there is room.
-    let _ = histogram.record(millis);
-}
+impl Durations {
+    /// Of up to 584 years; it grows as it must.
+    fn new() -> Self {
+        let mut histogram = match Histogram::new(3) {
+            Ok(histogram) => histogram,
+            Err(_) => unreachable!("3 is a number of digits that a histogram may have"),
+        };
+        histogram.auto(true);
+        Self { histogram, least: u64::MAX, most: 0 }
+    }
 
-fn merge(histogram: &mut Histogram<u64>, more: &Histogram<u64>) {
-    let _ = histogram.add(more);
+    fn add(&mut self, duration: Duration) {
+        const LONGEST: u64 = 584 * 31_557_600_000;
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+        // It resizes itself, so that there is room.
+        let _ = self.histogram.record(millis);
+        self.least = self.least.min(millis);
+        self.most = self.most.max(millis);
+    }
+
+    fn merge(&mut self, more: &Self) {
+        let _ = self.histogram.add(&more.histogram);
+        self.least = self.least.min(more.least);
+        self.most = self.most.max(more.most);
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// In seconds; `None` if there is nothing.
+    pub(super) fn quantile(&self, quantile: f64) -> Option<f64> {
+        if self.histogram.is_empty() {
+            return None;
+        }
+        let value = match quantile {
+            quantile if quantile <= 0.0 => self.least,
+            quantile if quantile >= 1.0 => self.most,
+            quantile => self.histogram.value_at_quantile(quantile).clamp(self.least, self.most),
+        };
+        Some(value as f64 / 1e3)
+    }
 }

@@ -189,7 +189,11 @@ fn replicas(walk: &mut Walk, fields: &Fields<'_>) -> Option<Vec<u32>> {
     let mut replicas = Vec::new();
     for name in ["replica", "replicas"] {
         fields.read(walk, name, |walk, value| {
+            let before = walk.found();
             walk.each(value, |walk, value| replicas.extend(walk.count(value, &(0..=LAST_REPLICA))));
+            if replicas.is_empty() && walk.found() == before {
+                walk.problem("is empty; name at least one replica, or leave it out for all");
+            }
             Some(())
         });
     }

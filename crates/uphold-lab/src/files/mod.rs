@@ -3,6 +3,8 @@
 mod recording;
 mod writing;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -12,15 +14,26 @@ use uphold::sim::{Scenario, ScenarioDocument};
 use crate::experiment::{Experiment, ExperimentDocument};
 
 pub use recording::{is_recording, read_recording};
-pub use writing::{writable, write_file};
+pub use writing::{apart, writable, write_file};
 
 /// Reads a YAML file (JSON is YAML too).
 ///
 /// # Errors
 /// The file cannot be read, or is not what is asked for: the path, and everything that is wrong.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = read_text(path)?;
     parse_yaml(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// No file that anybody writes is longer: what is has no end.
+const LONGEST_FILE: u64 = 1 << 30;
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| said(&error))?;
+    let read = file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(|error| said(&error))?;
+    if read as u64 > LONGEST_FILE { Err(said(&"is longer than 1 GiB")) } else { Ok(text) }
 }
 
 /// Reads a YAML text.

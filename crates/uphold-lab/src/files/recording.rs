@@ -24,7 +24,7 @@ pub fn is_recording(path: &Path) -> Result<bool, String> {
 /// # Errors
 /// The file cannot be read, or another line than the last is damaged.
 pub fn read_recording(path: &Path) -> Result<(Recording, bool), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = super::read_text(path)?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut read = Vec::with_capacity(lines.len());
     let mut cut_off = false;
