@@ -20,7 +20,7 @@ use crate::time::{Timestamp, nanos};
 const MOST_ROUNDS: u32 = 100_000;
 
 /// A trace of more lines than this is not read by anybody, and would fill the memory: a crash loop of many years.
-const MOST_LINES: usize = 10_000_000;
+const MOST_LINES: usize = 2_000_000;
 
 pub(super) struct Runner<'e, E> {
     set: ReplicaSet,
