@@ -115,17 +115,7 @@ const SCENARIO: [&str; 10] =
 
 fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Policy, String>) -> Option<Scenario> {
     let fields = walk.fields(value, &SCENARIO)?;
-    let policy = match (fields.get("policy"), fields.get("policy_file")) {
-        (Some(_), Some(_)) => {
-            walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
-            None
-        }
-        (None, Some(_)) => fields.read(walk, "policy_file", |walk, value| {
-            let path = walk.text(value)?;
-            load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
-        }),
-        _ => fields.require(walk, "policy", "the policy to simulate, or 'policy_file'", Policy::read_part),
-    };
+    let policy = fields.policy_or_file(walk, "the policy to simulate", load);
     let until = fields.require(walk, "until", "when the simulation ends, such as 1h", Walk::duration);
     let seed = fields.read(walk, "seed", Walk::seed);
     let world = fields.read(walk, "world", world).unwrap_or_default();

@@ -64,6 +64,21 @@ impl<B: Backend> Calls<B> {
         }
     }
 
+    /// A bounded call about one instance, in a span of its own.
+    #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "they name the span"))]
+    async fn call<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        (replica, incarnation): (ReplicaId, Incarnation),
+        within: Duration,
+        call: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Broken> {
+        #[cfg(feature = "tracing")]
+        let call =
+            tracing::Instrument::instrument(call, super::tracing::call_span(&self.name, what, replica, incarnation));
+        self.bounded(within, call).await
+    }
+
     pub(super) fn send(&self, message: Message) {
         // Nobody listens once the set has ended, and then nobody needs to.
         let _ = self.messages.send(message);
@@ -118,7 +133,7 @@ impl<B: Backend> Calls<B> {
 
     async fn start_call(&self, start: Start, last_node: Option<String>) -> Result<Result<(), BackendError>, Broken> {
         let calls = self.clone();
-        self.bounded(self.call_timeout, async move {
+        self.call("start", (start.replica, start.incarnation), self.call_timeout, async move {
             let workload = calls.workloads.of(start.replica);
             let key = InstanceKey::new(&calls.name, start.replica, start.incarnation);
             let mut request = StartRequest::new(key, &*workload).placement(start.placement);
@@ -185,7 +200,7 @@ impl<B: Backend> Calls<B> {
     async fn stop_call(&self, stop: Stop) {
         let calls = self.clone();
         let answer = self
-            .bounded(self.call_timeout, async move {
+            .call("stop", (stop.replica, stop.incarnation), self.call_timeout, async move {
                 let key = InstanceKey::new(&calls.name, stop.replica, stop.incarnation);
                 calls.backend.stop(StopRequest::new(key, stop.grace)).await
             })
@@ -199,7 +214,7 @@ impl<B: Backend> Calls<B> {
         incarnation: Incarnation,
     ) -> Result<Result<(), BackendError>, Broken> {
         let calls = self.clone();
-        self.bounded(self.call_timeout, async move {
+        self.call("kill", (replica, incarnation), self.call_timeout, async move {
             let key = InstanceKey::new(&calls.name, replica, incarnation);
             calls.backend.kill(KillRequest::new(key)).await
         })
@@ -225,7 +240,7 @@ impl<B: Backend> Calls<B> {
                 let calls = self.clone();
                 // The backend keeps the timeout itself; one that does not is the prober's own trouble.
                 let within = probe.timeout.saturating_mul(2).saturating_add(Duration::from_secs(1));
-                self.bounded(within, async move {
+                self.call("probe", (replica, incarnation), within, async move {
                     let key = InstanceKey::new(&calls.name, replica, incarnation);
                     let mut request = ProbeRequest::new(key, kind, &check, probe.timeout);
                     request.address = address.as_deref();

@@ -1,9 +1,16 @@
-//! What happens, as `tracing` events under the target `uphold`, each with the name of its set.
+//! What happens, as `tracing` events under the target `uphold`, each with the name of its set; and each call of the
+//! backend as a span, so that what the backend itself tells stands beside the instance it is about.
 
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, info_span, warn};
 
 use super::notices::Happening;
+use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::Notice;
+
+/// The span of a call of the backend: `start`, `stop`, `kill` or `probe`.
+pub(super) fn call_span(set: &str, call: &'static str, replica: ReplicaId, incarnation: Incarnation) -> Span {
+    info_span!(target: "uphold", "call", set, call, replica = replica.0, incarnation = incarnation.0)
+}
 
 /// Tells of one thing that happened. What an operator wants to know of is `info`, what goes wrong `warn`, the rest
 /// `debug`.

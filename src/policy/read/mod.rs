@@ -87,6 +87,29 @@ fn settings(walk: &mut Walk, value: &Value) -> Option<Settings> {
     })
 }
 
+impl Fields<'_> {
+    /// The policy that stands under `policy`, or in the file that `policy_file` names; one of them must be given.
+    /// `what` is what the message asks for, such as `the policy to try`; `load` reads the file.
+    pub fn policy_or_file(
+        &self,
+        walk: &mut Walk,
+        what: &str,
+        load: impl FnOnce(&str) -> Result<Policy, String>,
+    ) -> Option<Policy> {
+        match (self.get("policy"), self.get("policy_file")) {
+            (Some(_), Some(_)) => {
+                walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
+                None
+            }
+            (None, Some(_)) => self.read(walk, "policy_file", |walk, value| {
+                let path = walk.text(value)?;
+                load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
+            }),
+            _ => self.require(walk, "policy", &format!("{what}, or 'policy_file'"), Walk::policy),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;

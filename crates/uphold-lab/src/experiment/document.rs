@@ -107,17 +107,7 @@ fn policies(walk: &mut Walk, value: &Value, load: Load<'_>) -> Vec<(String, Poli
             names.push(name);
             Some(name.to_owned())
         });
-        let policy = match (fields.get("policy"), fields.get("policy_file")) {
-            (Some(_), Some(_)) => {
-                walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
-                None
-            }
-            (None, Some(_)) => fields.read(walk, "policy_file", |walk, value| {
-                let path = walk.text(value)?;
-                load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
-            }),
-            _ => fields.require(walk, "policy", "the policy to try, or 'policy_file'", Walk::policy),
-        };
+        let policy = fields.policy_or_file(walk, "the policy to try", &mut *load);
         policies.extend(name.zip(policy));
     });
     policies

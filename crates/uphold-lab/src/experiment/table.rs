@@ -159,7 +159,7 @@ fn with_interval(mean: f64, interval: Option<Interval>, metric: Metric) -> Strin
     let digits = digits(mean, interval, metric);
     match interval {
         Some(interval) if interval.high > interval.low => {
-            let (low, high) = (bare(interval.low.max(0.0), metric, digits), bare(interval.high, metric, digits));
+            let (low, high) = (bare(interval.low, metric, digits), bare(interval.high, metric, digits));
             format!("{}\n({low} to {high})", number(mean, metric, digits))
         }
         _ => number(mean, metric, digits),

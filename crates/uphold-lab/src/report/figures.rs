@@ -1,7 +1,7 @@
 //! The figures of a report: tables and charts.
 
 use super::number::{scale, seconds, told, told_signed};
-use crate::experiment::{Compared, Estimate, Interval, Metric, PolicyReport, Report};
+use crate::experiment::{Compared, Metric, PolicyReport, Report};
 use crate::picture::Chart;
 use crate::picture::markup::Markup;
 
@@ -25,7 +25,7 @@ pub(super) fn figures(page: &mut Markup, report: &Report) {
         for metric in Metric::ALL.into_iter().filter(|metric| says(*metric)) {
             row(page, metric.label(), &report.policies, |policy| {
                 let figure = policy.figures.get(&metric)?;
-                Some(told(figure.mean, interval(figure), metric))
+                Some(told(figure.mean, figure.interval, metric))
             });
         }
         if report.policies.iter().any(|policy| policy.recovery.count > 0) {
@@ -72,15 +72,6 @@ pub(super) fn comparison(page: &mut Markup, report: &Report) {
             });
         }
     });
-}
-
-/// Nothing that is measured is below 0, whatever an approximation says.
-fn interval(figure: &Estimate) -> Option<Interval> {
-    figure.interval.map(|interval| {
-        let mut interval = interval;
-        interval.low = interval.low.max(0.0);
-        interval
-    })
 }
 
 fn table(page: &mut Markup, policies: &[PolicyReport], rows: impl FnOnce(&mut Markup)) {
@@ -132,11 +123,11 @@ pub(super) fn charts(page: &mut Markup, report: &Report) {
         if figures.iter().all(|(_, figure)| figure.mean == 0.0) {
             continue;
         }
-        let ends = figures.iter().map(|(_, figure)| interval(figure).map_or(figure.mean, |interval| interval.high));
+        let ends = figures.iter().map(|(_, figure)| figure.interval.map_or(figure.mean, |interval| interval.high));
         let (unit, spell) = scale(metric, ends.fold(0.0, f64::max));
         let mut chart = Chart::new(metric.label(), spell);
         for (name, figure) in figures {
-            let interval = interval(figure).map(|interval| (interval.low / unit, interval.high / unit));
+            let interval = figure.interval.map(|interval| (interval.low / unit, interval.high / unit));
             chart = chart.row(name, figure.mean / unit, interval);
         }
         page.embed(&chart.svg());
