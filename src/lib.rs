@@ -81,6 +81,7 @@ mod decide;
 pub mod document;
 mod engine;
 mod policy;
+mod seldom;
 pub mod sim;
 #[cfg(feature = "supervisor")]
 mod supervisor;

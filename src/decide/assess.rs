@@ -4,8 +4,8 @@ use super::census::Census;
 use super::set_history::SetHistory;
 use super::status::{EndReason, Status, StatusReason};
 use crate::policy::Policy;
-use crate::policy::ladder::{FOREVER, LEAST_RECOVERY};
-use crate::time::{Timestamp, nanos};
+use crate::policy::ladder::FOREVER;
+use crate::time::Timestamp;
 
 /// What [`Policy::assess`] finds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,26 +47,26 @@ impl Policy {
     pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
         let compiled = self.compiled();
         let desired = census.desired();
-        let settled = census.settled();
+        let settled = census.settled_of(desired);
         let need = compiled.need(settled);
 
-        self.note_standing(set, census);
-        let (raw, reason) = unfiltered(set, census, desired, need);
-
         let mut deadline = None;
+        if set.end.is_none() {
+            note(set, census, desired, need);
+        }
+        let (raw, reason) = unfiltered(set, census, desired, need);
         if set.end.is_none() && raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
             let blind = census.available.saturating_add(census.unknown) >= need;
-            let ladder = &compiled.ladders[0];
-            let never = ladder.recover_after == FOREVER;
-            let keeps_for = if never { nanos(LEAST_RECOVERY) } else { ladder.recover_after };
-            let lasted = set.outage.run(down, down && blind, keeps_for, now);
-            if let Some(lasted) = lasted.filter(|_| compiled.outage_deadline != FOREVER) {
-                if lasted >= compiled.outage_deadline {
-                    set.terminate(EndReason::OutageDeadline, now);
-                } else if !blind {
-                    deadline = Some(now.plus_nanos(compiled.outage_deadline - lasted));
+            if down || !set.outage.since.is_never() {
+                let lasted = set.outage.run(down, down && blind, compiled.outage_keeps_for, now);
+                if let Some(lasted) = lasted.filter(|_| compiled.outage_deadline != FOREVER) {
+                    if lasted >= compiled.outage_deadline {
+                        set.terminate(EndReason::OutageDeadline, now);
+                    } else if !blind {
+                        deadline = Some(now.plus_nanos(compiled.outage_deadline - lasted));
+                    }
                 }
             }
             if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
@@ -81,10 +81,8 @@ impl Policy {
             let (ended, reason) = unfiltered(set, census, desired, need);
             set.shown.show(ended, reason, now);
             deadline = None;
-        } else {
-            if let Some(clears) = set.shown.update(raw, reason, compiled.clear_after, now) {
-                deadline = Some(deadline.map_or(clears, |deadline| deadline.min(clears)));
-            }
+        } else if let Some(clears) = set.shown.update(raw, reason, compiled.clear_after, now) {
+            deadline = Some(deadline.map_or(clears, |deadline| deadline.min(clears)));
         }
         Assessment {
             status: set.shown.status,
@@ -98,25 +96,28 @@ impl Policy {
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
     pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census) {
-        if set.end.is_some() {
-            return;
+        if set.end.is_none() {
+            note(set, census, census.desired(), self.compiled().need(census.settled()));
         }
-        let desired = census.desired();
-        if desired == 0 {
-            // Scaling from zero begins anew.
-            set.up = false;
-            set.failed = false;
-            set.never_ready = Some(0);
-            return;
-        }
-        if census.available > 0 || census.completed > 0 {
-            set.never_ready = None;
-        }
-        set.failed |= census.failed > 0 || census.given_up > 0;
-        let all = census.available.saturating_add(census.completed) == desired;
-        let need = self.compiled().need(census.settled());
-        set.up |= all || (census.available >= need && set.failed);
     }
+}
+
+/// What the set has been by now, as long as it is not ended.
+#[inline]
+fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
+    if desired == 0 {
+        // Scaling from zero begins anew.
+        set.up = false;
+        set.failed = false;
+        set.never_ready = Some(0);
+        return;
+    }
+    if census.available > 0 || census.completed > 0 {
+        set.never_ready = None;
+    }
+    set.failed |= census.failed > 0 || census.given_up > 0;
+    let all = census.available.saturating_add(census.completed) == desired;
+    set.up |= all || (census.available >= need && set.failed);
 }
 
 /// The status as a function of what is remembered and counted, before `clear_after`.

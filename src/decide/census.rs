@@ -47,17 +47,16 @@ impl Census {
         sum([available, completed, given_up, failed, not_ready, unknown, requested, fresh])
     }
 
-    /// The counts that the status depends on, as long as the set is not ended.
-    #[inline]
-    pub(crate) const fn standing(&self) -> [u32; 9] {
-        let Self { available, completed, given_up, failed, not_ready, unknown, requested, fresh, joining, .. } = *self;
-        [available, completed, given_up, failed, not_ready, unknown, requested, fresh, joining]
-    }
-
     /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.
     #[inline]
     pub(crate) const fn settled(&self) -> u32 {
-        self.desired().saturating_sub(self.completed).saturating_sub(self.joining)
+        self.settled_of(self.desired())
+    }
+
+    /// The same, of a number of desired replicas that is known already.
+    #[inline]
+    pub(crate) const fn settled_of(&self, desired: u32) -> u32 {
+        desired.saturating_sub(self.completed).saturating_sub(self.joining)
     }
 
     /// Replicas that are missing through no wish of an operator.

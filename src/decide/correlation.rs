@@ -88,7 +88,8 @@ impl Policy {
             }
             Some(_) | None => None,
         };
-        let isolated = set.lately.isolated(replica, at, self.compiled().isolation);
+        let compiled = self.compiled();
+        let isolated = !compiled.watches_isolation || set.lately.isolated(replica, at, compiled.isolation);
         Surroundings { isolated, indispensable, incident, joins_group: false }
     }
 

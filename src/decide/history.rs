@@ -9,6 +9,7 @@ use super::jitter;
 use super::row::Row;
 use super::streak::Streak;
 use super::window::Window;
+use crate::policy::ladder::{Ladder, WindowLimit};
 use crate::policy::{Cause, CauseName, Exit, Policy, Signal};
 use crate::time::Timestamp;
 
@@ -89,6 +90,15 @@ pub(super) struct Detail {
     undo: VecDeque<Undo>,
     /// The name of the last failure's cause, where it is the user's own.
     cause: Option<String>,
+}
+
+impl Detail {
+    #[inline(never)]
+    fn recover(&mut self, ladders: &[Ladder], ready_for: u64) {
+        for (streak, ladder) in self.streaks.iter_mut().zip(ladders) {
+            streak.recover(ladder, ready_for);
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -251,10 +261,22 @@ impl History {
 
     #[inline]
     pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak) {
-        if ladder == 0 {
-            self.streak = streak;
-            return;
-        }
+        if ladder == 0 { self.streak = streak } else { self.set_streak_of_rule(ladder, streak) }
+    }
+
+    /// Puts the streak of a rule's ladder where the policy's own is, which is returned, until
+    /// [`swap_back`](Self::swap_back).
+    pub(super) fn swap_streak(&mut self, ladder: u16) -> Streak {
+        let judged = self.streak_of(ladder);
+        std::mem::replace(&mut self.streak, judged)
+    }
+
+    pub(super) fn swap_back(&mut self, ladder: u16, own: Streak) {
+        let judged = std::mem::replace(&mut self.streak, own);
+        self.set_streak(ladder, judged);
+    }
+
+    fn set_streak_of_rule(&mut self, ladder: u16, streak: Streak) {
         let streaks = &mut self.detail_mut().streaks;
         let place = usize::from(ladder) - 1;
         if streaks.len() <= place {
@@ -276,6 +298,12 @@ impl History {
         &mut windows[place]
     }
 
+    /// How many more restarts fit into a window at `at`.
+    #[inline(never)]
+    pub(super) fn room(&self, limit: WindowLimit, at: Timestamp) -> u32 {
+        self.window(limit.slot).map_or(limit.restarts, |window| window.room(limit, at))
+    }
+
     fn detail_mut(&mut self) -> &mut Detail {
         self.detail.get_or_insert_default()
     }
@@ -284,14 +312,11 @@ impl History {
     #[inline]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let ladders = &policy.compiled().ladders;
-        self.streak.recover(&ladders[0], ready_for);
-        if ladders[0].recovers_in(ready_for) && self.streak == Streak::default() {
+        if self.streak.recover(&ladders[0], ready_for) {
             self.put(Flags::AFTER_SUCCESS, false);
         }
-        if let Some(detail) = &mut self.detail {
-            for (streak, ladder) in detail.streaks.iter_mut().zip(&ladders[1..]) {
-                streak.recover(ladder, ready_for);
-            }
+        if let Some(detail) = self.detail.as_mut().filter(|detail| !detail.streaks.is_empty()) {
+            detail.recover(&ladders[1..], ready_for);
         }
     }
 
@@ -316,12 +341,17 @@ impl History {
 
     #[inline]
     pub(super) fn set_last_exit(&mut self, exit: Option<Exit>) {
-        self.put(Flags::EXIT_CODE, matches!(exit, Some(Exit::Code(_))));
-        self.put(Flags::EXIT_SIGNAL, matches!(exit, Some(Exit::Signal(_))));
+        self.put(Flags(Flags::EXIT_CODE.0 | Flags::EXIT_SIGNAL.0), false);
         self.last_exit = match exit {
             None => 0,
-            Some(Exit::Code(code)) => code,
-            Some(Exit::Signal(signal)) => signal.number().into(),
+            Some(Exit::Code(code)) => {
+                self.put(Flags::EXIT_CODE, true);
+                code
+            }
+            Some(Exit::Signal(signal)) => {
+                self.put(Flags::EXIT_SIGNAL, true);
+                signal.number().into()
+            }
         };
     }
 

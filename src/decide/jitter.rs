@@ -36,19 +36,24 @@ pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
 #[inline]
 pub(crate) fn delay(pacing: &Pacing, level: u32, more: u32, previous: u64, draw: impl FnOnce() -> u64) -> u64 {
     let nominal = pacing.nominal(level.saturating_add(more));
+    if pacing.jitter == Jitter::None { nominal } else { jittered(pacing, nominal, more, previous, draw()) }
+}
+
+#[inline(never)]
+fn jittered(pacing: &Pacing, nominal: u64, more: u32, previous: u64, draw: u64) -> u64 {
     let delay = match pacing.jitter {
         Jitter::None => nominal,
-        Jitter::Equal => between(nominal - nominal / 2, nominal, draw()),
-        Jitter::Full => between(0, nominal, draw()),
+        Jitter::Equal => between(nominal - nominal / 2, nominal, draw),
+        Jitter::Full => between(0, nominal, draw),
         Jitter::Decorrelated => {
             let base = pacing.interval.min(pacing.cap);
             // A step has no delay before it to grow from but the longest that it could have had.
             let grown = previous.max(base).saturating_mul(3u64.saturating_pow(more.saturating_add(1)));
-            between(base, grown.max(base).min(pacing.cap), draw())
+            between(base, grown.max(base).min(pacing.cap), draw)
         }
         Jitter::Spread(percent) => {
             let base = nominal.min(with_room_for(pacing.cap, percent));
-            between(base, base.saturating_add(share(base, percent)), draw())
+            between(base, base.saturating_add(share(base, percent)), draw)
         }
     };
     delay.min(pacing.cap)

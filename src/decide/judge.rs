@@ -11,8 +11,8 @@ use super::jitter;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, Nearest, Restart, UsedUp, Verdict};
-use crate::policy::ladder::{FAILED_START_FLOOR, FOREVER, Ladder, Limits, UNLIMITED};
-use crate::policy::rule_index::Failure;
+use crate::policy::ladder::{CompiledStage, FAILED_START_FLOOR, FOREVER, Ladder, Limits, UNLIMITED};
+use crate::policy::rule_index::{CompiledRule, Failure};
 use crate::policy::{Cause, Exhausted, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
 use crate::time::Timestamp;
 
@@ -95,9 +95,11 @@ impl Policy {
         outcome: &Outcome,
         surroundings: Surroundings,
     ) -> Result<Decision, Ignored> {
-        if !history.is_live() {
-            return Err(Ignored::Duplicate);
-        }
+        if history.is_live() { Ok(self.decide_live(history, outcome, surroundings)) } else { Err(Ignored::Duplicate) }
+    }
+
+    /// [`Policy::decide_in`] of an incarnation that is live.
+    pub(crate) fn decide_live(&self, history: &mut History, outcome: &Outcome, surroundings: Surroundings) -> Decision {
         history.put(Flags::LIVE, false);
         let at = outcome.at;
         let ran_for = history.started_at.known().map(|started| at.nanos_since(started));
@@ -105,16 +107,10 @@ impl Policy {
         history.started_at = Timestamp::MAX;
         let floor = if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 };
         let case = Case { policy: self, outcome, surroundings, floor };
-        if outcome.is_success() {
-            match self.compiled().success {
-                OnSuccess::Complete => {
-                    return Ok(case.decision(Ruling::new(Verdict::Complete, DecisionReason::Success)));
-                }
-                OnSuccess::Restart => return Ok(case.restart_after_success(history)),
-                OnSuccess::Failure => {}
-            }
+        if outcome.is_success() && self.compiled().success != OnSuccess::Failure {
+            return case.succeeded(history);
         }
-        Ok(case.judge(history))
+        case.judge(history)
     }
 }
 
@@ -129,12 +125,13 @@ struct Ruling {
 }
 
 impl Ruling {
+    #[inline]
     fn new(verdict: Verdict, reason: DecisionReason) -> Self {
         Self { verdict, reason, charged: false, used_up: None, nearest: None }
     }
 }
 
-/// One failure being judged.
+/// One failure being judged. What every failure goes through is kept in line, and what few do out of it.
 struct Case<'a> {
     policy: &'a Policy,
     outcome: &'a Outcome,
@@ -144,12 +141,20 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    #[inline]
     fn cause(&self) -> &Cause {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
 
-    /// A decision about a success, which belongs to no streak.
-    fn decision(&self, ruling: Ruling) -> Decision {
+    /// A success belongs to no streak. Exit 0 that is restarted is paced by the policy's own ladder.
+    #[inline(never)]
+    fn succeeded(&self, history: &mut History) -> Decision {
+        let ruling = match self.policy.compiled().success {
+            OnSuccess::Complete => Ruling::new(Verdict::Complete, DecisionReason::Success),
+            OnSuccess::Restart | OnSuccess::Failure => {
+                Ruling::new(self.restart_after_success(history), DecisionReason::Success)
+            }
+        };
         Decision {
             ended_at: self.outcome.at,
             verdict: ruling.verdict,
@@ -166,29 +171,29 @@ impl Case<'_> {
         }
     }
 
-    /// Exit 0 is paced by the policy's own ladder and belongs to no streak.
-    fn restart_after_success(&self, history: &mut History) -> Decision {
+    fn restart_after_success(&self, history: &mut History) -> Verdict {
         let ladder = &self.policy.compiled().ladders[0];
         let failures = history.streak.failures;
         let first = failures == 0 && !history.has(Flags::AFTER_SUCCESS);
-        let mut streak = history.streak;
-        let (delay, _) = self.next_delay(ladder, &mut streak, || history.draw(), first);
-        history.streak = Streak { failures, ..streak };
+        let stage = ladder.stage(history.streak.stage);
+        let (delay, _) = self.next_delay(ladder, stage, history, first);
+        history.streak.failures = failures;
         history.put(Flags::AFTER_SUCCESS, true);
-        self.decision(Ruling::new(self.restart(ladder, history.streak.stage, delay), DecisionReason::Success))
+        self.restart(stage, delay)
     }
 
-    fn restart(&self, ladder: &Ladder, stage: u16, delay: u64) -> Verdict {
-        let stage = ladder.stage(stage);
+    #[inline]
+    fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
         let due = self.outcome.at.plus_nanos(delay);
         Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
     }
 
+    #[inline]
     fn judge(&self, history: &mut History) -> Decision {
         let compiled = self.policy.compiled();
-        let rule = self.matching_rule(history);
+        let rule = if compiled.rules.is_empty() { None } else { self.matching_rule(history) };
         let matched = rule.and_then(|index| compiled.rules.rule(index));
-        let repaired = history.has(Flags::REPAIRING) && self.outcome.start_failed;
+        let repaired = self.outcome.start_failed && history.has(Flags::REPAIRING);
         if !repaired {
             history.remember_failure(self.cause(), self.outcome.exit);
         }
@@ -197,33 +202,27 @@ impl Case<'_> {
 
         let place = matched.map_or(0, |matched| matched.ladder);
         let ladder = &compiled.ladders[usize::from(place)];
-        let mut streak = history.streak_of(place);
-        let before = streak;
-        let attempt = streak.failures.saturating_add(1);
-        let ruling = match matched.map(|matched| matched.then) {
-            None if !compiled.retries || (!repaired && !wants(compiled.on_events, self.cause())) => {
-                Ruling::new(Verdict::Terminate, DecisionReason::FailFast)
-            }
-            Some(RuleAction::Terminate) => Ruling::new(Verdict::Terminate, DecisionReason::Rule),
-            // A number of attempts is a limit, and an incident uses up no limit.
-            Some(RuleAction::Degrade) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
-                streak.failures = attempt;
-                Ruling::new(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
-            }
-            Some(RuleAction::Hold(duration)) if !self.pardons(matched.and_then(|matched| matched.attempts_over)) => {
-                streak.failures = attempt;
-                let until = duration.map(|duration| self.outcome.at + duration);
-                Ruling::new(Verdict::Hold(Hold { until }), DecisionReason::Rule)
-            }
-            None | Some(RuleAction::Retry | RuleAction::Degrade | RuleAction::Hold(_)) => {
-                let charge = matched.is_none_or(|matched| matched.charge);
-                self.retry(history, place, ladder, &mut streak, charge)
-            }
+        // The streak that is judged takes the place of the policy's own for as long.
+        let own = (place != 0).then(|| history.swap_streak(place));
+        let noting = compiled.correlated.filter(|_| self.surroundings.incident.is_none());
+        let before = noting.map(|correlated| (correlated.within, history.streak));
+        let attempt = history.streak.failures.saturating_add(1);
+        let retried = compiled.retries && (repaired || compiled.on_events.is_none_or(|on| wants(on, self.cause())));
+        let charge = match matched {
+            None => retried.then_some(true),
+            Some(rule) => self.is_retried_by(rule).then_some(rule.charge),
         };
-        if let Some(correlated) = compiled.correlated.filter(|_| self.surroundings.incident.is_none()) {
-            history.remember_undo(self.outcome.at, correlated.within, place, before, ruling.charged);
+        let ruling = match charge {
+            Some(charge) => self.retry(history, place, ladder, charge),
+            None => self.not_retried(history, matched.map(|rule| rule.then)),
+        };
+        let stage = history.streak.stage;
+        if let Some(own) = own {
+            history.swap_back(place, own);
         }
-        history.set_streak(place, streak);
+        if let Some((within, before)) = before {
+            history.remember_undo(self.outcome.at, within, place, before, ruling.charged);
+        }
 
         Decision {
             verdict: ruling.verdict,
@@ -231,7 +230,7 @@ impl Case<'_> {
             rule: matched.map(|matched| matched.shown.clone()),
             attempt,
             max_attempts: (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts),
-            stage: streak.stage,
+            stage,
             charged: ruling.charged,
             used_up: ruling.used_up,
             nearest: ruling.nearest,
@@ -241,9 +240,34 @@ impl Case<'_> {
         }
     }
 
-    /// Whether an incident overrules a rule that gives up after so many attempts.
-    fn pardons(&self, attempts_over: Option<u32>) -> bool {
-        self.surroundings.incident.is_some() && attempts_over.is_some()
+    /// A number of attempts is a limit, and an incident uses up no limit: what gives up after so many retries in one.
+    #[inline]
+    fn is_retried_by(&self, rule: &CompiledRule) -> bool {
+        let pardoned = self.surroundings.incident.is_some() && rule.attempts_over.is_some();
+        match rule.then {
+            RuleAction::Retry => true,
+            RuleAction::Degrade | RuleAction::Hold(_) => pardoned,
+            RuleAction::Terminate => false,
+        }
+    }
+
+    /// What a rule says that does not retry, or what holds without one.
+    #[inline(never)]
+    fn not_retried(&self, history: &mut History, then: Option<RuleAction>) -> Ruling {
+        let attempt = history.streak.failures.saturating_add(1);
+        match then {
+            None => Ruling::new(Verdict::Terminate, DecisionReason::FailFast),
+            Some(RuleAction::Terminate | RuleAction::Retry) => Ruling::new(Verdict::Terminate, DecisionReason::Rule),
+            Some(RuleAction::Degrade) => {
+                history.streak.failures = attempt;
+                Ruling::new(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
+            }
+            Some(RuleAction::Hold(duration)) => {
+                history.streak.failures = attempt;
+                let until = duration.map(|duration| self.outcome.at + duration);
+                Ruling::new(Verdict::Hold(Hold { until }), DecisionReason::Rule)
+            }
+        }
     }
 
     /// Whether a restart counts for this replica, rather than for the set or for the group that it joins.
@@ -252,11 +276,9 @@ impl Case<'_> {
     }
 
     /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
+    #[inline(never)]
     fn matching_rule(&self, history: &History) -> Option<u16> {
         let rules = &self.policy.compiled().rules;
-        if rules.is_empty() {
-            return None;
-        }
         // A rule with a streak of its own is reached by the attempts of the policy's streak too.
         let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
         let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
@@ -269,35 +291,27 @@ impl Case<'_> {
         })
     }
 
-    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, streak: &mut Streak, charge: bool) -> Ruling {
+    #[inline]
+    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Ruling {
         let at = self.outcome.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
         let limited = self.surroundings.incident.is_none() && (charge || place != 0);
         let charged = charge && self.counts();
-        let mut room = at;
-        let mut waits = false;
+        let mut room = None;
         if limited {
-            if let Some(used_up) = self.used_up(history, ladder, streak) {
-                let waits_for_room = used_up == UsedUp::Window
-                    && match self.policy.compiled().exhausted {
-                        Exhausted::Hold => true,
-                        Exhausted::Degrade => {
-                            self.policy.compiled().keep_min_available && self.surroundings.indispensable
-                        }
-                        Exhausted::Terminate | Exhausted::Quarantine(_) => false,
-                    };
-                if !waits_for_room {
-                    streak.failures = streak.failures.saturating_add(1);
-                    return Ruling { used_up: Some(used_up), ..self.exhausted() };
+            if let Some(used_up) = self.used_up(history, ladder) {
+                if !self.waits_for_room(used_up) {
+                    history.streak.failures = history.streak.failures.saturating_add(1);
+                    return self.exhausted(used_up);
                 }
-                waits = true;
-                room = self.room_from(history, ladder, streak.stage);
+                room = Some(self.room_from(history, ladder));
             }
         }
 
-        let (delay, why) = self.next_delay(ladder, streak, || history.draw(), streak.failures == 0);
-        let delay = delay.max(room.nanos_since(at));
-        let reason = if waits {
+        let stage = ladder.stage(history.streak.stage);
+        let (delay, why) = self.next_delay(ladder, stage, history, history.streak.failures == 0);
+        let delay = room.map_or(delay, |room| delay.max(room.nanos_since(at)));
+        let reason = if room.is_some() {
             DecisionReason::Window
         } else if self.surroundings.joins_group {
             DecisionReason::Group
@@ -307,30 +321,30 @@ impl Case<'_> {
             why
         };
         if limited && self.counts() {
+            let streak = &mut history.streak;
             streak.charged = streak.charged.saturating_add(1);
             streak.stage_charged = streak.stage_charged.saturating_add(1);
             streak.first = streak.first.min(at);
             streak.stage_first = streak.stage_first.min(at);
-            history.put(Flags::COUNTS_ON_START, waits);
-            if !waits {
-                count_in_windows(history, self.policy, place, streak.stage, at);
+            history.put(Flags::COUNTS_ON_START, room.is_some());
+            if room.is_none() {
+                count_in_windows(history, self.policy, place, history.streak.stage, at);
             }
         }
-        let nearest = if limited { self.nearest(history, ladder, streak) } else { None };
-        Ruling { charged, nearest, ..Ruling::new(self.restart(ladder, streak.stage, delay), reason) }
+        let nearest = if limited { self.nearest(history, &ladder.whole, &stage.limits) } else { None };
+        Ruling { charged, nearest, ..Ruling::new(self.restart(stage, delay), reason) }
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
     /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
-    #[inline]
+    #[inline(always)]
     fn next_delay(
         &self,
         ladder: &Ladder,
-        streak: &mut Streak,
-        draw: impl FnOnce() -> u64,
+        stage: &CompiledStage,
+        history: &mut History,
         first: bool,
     ) -> (u64, DecisionReason) {
-        let stage = ladder.stage(streak.stage);
         let at_once = match ladder.immediate_first {
             ImmediateFirst::Never => false,
             ImmediateFirst::Always => true,
@@ -343,10 +357,12 @@ impl Case<'_> {
         } else {
             // The first delay of a streak is the ladder's first; each canary that failed is one step more.
             let more = self.surroundings.incident.unwrap_or(0);
-            (jitter::delay(&stage.pacing, streak.level.into(), more, streak.previous, draw), DecisionReason::Retry)
+            let Streak { level, previous, .. } = history.streak;
+            (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
         };
         let delay = delay.max(self.floor);
         if self.counts() {
+            let streak = &mut history.streak;
             if reason != DecisionReason::Immediate {
                 streak.level = streak.level.saturating_add(1);
                 streak.previous = delay;
@@ -357,34 +373,53 @@ impl Case<'_> {
     }
 
     /// Which limit this failure finds used up, going on from stage to stage.
-    fn used_up(&self, history: &History, ladder: &Ladder, streak: &mut Streak) -> Option<UsedUp> {
-        let at = self.outcome.at;
-        let over = |limits: &Limits, charged: u32, first: Timestamp| {
-            if at.nanos_since(first) > limits.duration {
-                Some(UsedUp::Duration)
-            } else if charged >= limits.attempts {
-                Some(UsedUp::Attempts)
-            } else {
-                let window = limits.window?;
-                let kept = history.window(window.slot)?;
-                (kept.room(window, at) == 0).then_some(UsedUp::Window)
-            }
-        };
-        if let Some(used_up) = over(&ladder.whole, streak.charged, streak.first) {
+    #[inline]
+    fn used_up(&self, history: &mut History, ladder: &Ladder) -> Option<UsedUp> {
+        let Streak { charged, first, .. } = history.streak;
+        if let Some(used_up) = self.over(&ladder.whole, history, charged, first) {
             return Some(used_up);
         }
         loop {
-            let limits = &ladder.stage(streak.stage).limits;
-            let used_up = over(limits, streak.stage_charged, streak.stage_first)?;
-            if !streak.next_stage(ladder) {
+            let Streak { stage, stage_charged, stage_first, .. } = history.streak;
+            let limits = &ladder.stage(stage).limits;
+            let used_up = self.over(limits, history, stage_charged, stage_first)?;
+            if !history.streak.next_stage(ladder) {
                 return Some(used_up);
             }
         }
     }
 
+    /// Which of these limits is used up.
+    #[inline]
+    fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<UsedUp> {
+        if !limits.any {
+            None
+        } else if self.outcome.at.nanos_since(first) > limits.duration {
+            Some(UsedUp::Duration)
+        } else if charged >= limits.attempts {
+            Some(UsedUp::Attempts)
+        } else {
+            let window = limits.window?;
+            (history.room(window, self.outcome.at) == 0).then_some(UsedUp::Window)
+        }
+    }
+
+    /// Whether a failure that finds this limit used up waits until it is not.
+    #[inline(never)]
+    fn waits_for_room(&self, used_up: UsedUp) -> bool {
+        let compiled = self.policy.compiled();
+        used_up == UsedUp::Window
+            && match compiled.exhausted {
+                Exhausted::Hold => true,
+                Exhausted::Degrade => compiled.keep_min_available && self.surroundings.indispensable,
+                Exhausted::Terminate | Exhausted::Quarantine(_) => false,
+            }
+    }
+
     /// When every window that the restart would count in has room.
-    fn room_from(&self, history: &History, ladder: &Ladder, stage: u16) -> Timestamp {
-        [ladder.whole.window, ladder.stage(stage).limits.window]
+    #[inline(never)]
+    fn room_from(&self, history: &History, ladder: &Ladder) -> Timestamp {
+        [ladder.whole.window, ladder.stage(history.streak.stage).limits.window]
             .into_iter()
             .flatten()
             .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.outcome.at)))
@@ -392,51 +427,64 @@ impl Case<'_> {
             .unwrap_or(self.outcome.at)
     }
 
-    fn exhausted(&self) -> Ruling {
+    #[inline(never)]
+    fn exhausted(&self, used_up: UsedUp) -> Ruling {
         let verdict = match self.policy.compiled().exhausted {
             Exhausted::Terminate => Verdict::Terminate,
             Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
             Exhausted::Hold => Verdict::Hold(Hold { until: None }),
             Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
         };
-        Ruling::new(verdict, DecisionReason::Exhausted)
+        Ruling { used_up: Some(used_up), ..Ruling::new(verdict, DecisionReason::Exhausted) }
     }
 
     /// The limit of which the smallest part is left.
-    fn nearest(&self, history: &History, ladder: &Ladder, streak: &Streak) -> Option<Nearest> {
-        let stage = &ladder.stage(streak.stage).limits;
-        if !ladder.whole.any() && !stage.any() {
-            return None;
+    #[inline]
+    fn nearest(&self, history: &History, whole: &Limits, stage: &Limits) -> Option<Nearest> {
+        let Streak { charged, first, stage_charged, stage_first, .. } = history.streak;
+        let mut nearest = None;
+        if whole.any {
+            self.nearer(&mut nearest, history, whole, charged, first);
         }
+        if stage.any {
+            self.nearer(&mut nearest, history, stage, stage_charged, stage_first);
+        }
+        nearest.map(|(.., what)| what)
+    }
+
+    /// Takes whichever of these limits is nearer: how much is left of how much. As fractions, limits of different kinds
+    /// compare.
+    #[inline]
+    fn nearer(
+        &self,
+        nearest: &mut Option<(u64, u64, Nearest)>,
+        history: &History,
+        limits: &Limits,
+        charged: u32,
+        first: Timestamp,
+    ) {
         let at = self.outcome.at;
-        // How much is left of how much: as fractions, limits of different kinds compare.
-        let mut nearest: Option<(u64, u64, Nearest)> = None;
         let mut offer = |left: u64, of: u64, what: Nearest| {
             let of = of.max(1);
             let nearer = |(least, most, _): (u64, u64, Nearest)| {
                 u128::from(left) * u128::from(most) < u128::from(least) * u128::from(of)
             };
             if nearest.is_none_or(nearer) {
-                nearest = Some((left, of, what));
+                *nearest = Some((left, of, what));
             }
         };
-        for (limits, charged, first) in
-            [(&ladder.whole, streak.charged, streak.first), (stage, streak.stage_charged, streak.stage_first)]
-        {
-            if limits.attempts != UNLIMITED {
-                let left = limits.attempts.saturating_sub(charged);
-                offer(left.into(), limits.attempts.into(), Nearest::Attempts(left));
-            }
-            if limits.duration != FOREVER {
-                let left = limits.duration.saturating_sub(at.nanos_since(first));
-                offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
-            }
-            if let Some(limit) = limits.window {
-                let left = history.window(limit.slot).map_or(limit.restarts, |window| window.room(limit, at));
-                offer(left.into(), limit.restarts.into(), Nearest::Window(left));
-            }
+        if limits.attempts != UNLIMITED {
+            let left = limits.attempts.saturating_sub(charged);
+            offer(left.into(), limits.attempts.into(), Nearest::Attempts(left));
         }
-        nearest.map(|(.., what)| what)
+        if limits.duration != FOREVER {
+            let left = limits.duration.saturating_sub(at.nanos_since(first));
+            offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
+        }
+        if let Some(limit) = limits.window {
+            let left = history.room(limit, at);
+            offer(left.into(), limit.restarts.into(), Nearest::Window(left));
+        }
     }
 }
 
@@ -455,10 +503,10 @@ fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stag
 }
 
 /// Whether dstack's `on_events` retries this cause.
-fn wants(on_events: Option<OnEvents>, cause: &Cause) -> bool {
-    on_events.is_none_or(|events| match cause {
+fn wants(events: OnEvents, cause: &Cause) -> bool {
+    match cause {
         Cause::NoCapacity => events.no_capacity,
         Cause::Interruption => events.interruption,
         _ => events.error,
-    })
+    }
 }

@@ -46,11 +46,11 @@ impl Default for Streak {
 }
 
 impl Streak {
-    /// What `ready_for` nanoseconds ready without a break take back.
+    /// What `ready_for` nanoseconds ready without a break take back. Whether nothing is left of it.
     #[inline]
-    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
+    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) -> bool {
         if !ladder.recovers_in(ready_for) {
-            return;
+            return false;
         }
         match ladder.recovery {
             Recovery::Never => {}
@@ -72,6 +72,7 @@ impl Streak {
                 }
             }
         }
+        (self.failures, self.level) == (0, 0)
     }
 
     /// Goes on to the next stage, whose ladder begins anew. Whether there is one.

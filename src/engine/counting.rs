@@ -1,96 +1,114 @@
 //! How the replicas stand, counted as they change.
 
-use super::output::{Notice, ReplicaChange};
-use super::replica::{After, Marks, Phase, Standing};
+use super::output::{Notice, Output, ReplicaChange};
+use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
+use super::tally::Tally;
 use crate::decide::{Census, Gate, ReplicaId, StartKind};
+use crate::time::Timestamp;
 
-impl ReplicaSet {
-    /// Puts a replica into a phase, with all that follows from it for the counts.
-    #[inline]
-    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
-        let now = self.now;
-        let replica = self.replica_mut(id);
-        let was = replica.phase;
-        if was == phase {
-            return;
-        }
-        replica.phase = phase;
-        replica.since = now;
-        let incarnation = replica.history.incarnation();
-        match (was.is_live(), phase.is_live()) {
-            (false, true) => self.census.live += 1,
-            (true, false) => self.census.live -= 1,
-            _ => {}
-        }
-        self.recount(id);
-        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
-    }
+/// How the replicas stand, counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) census: Census,
+    /// Replicas whose restart is only a matter of time or of a gate.
+    pub(super) awaiting: u32,
+    /// The status must be assessed again: of the same counts comes the same status.
+    pub(super) changed: bool,
+}
 
-    /// Brings the census up to date with a replica that has changed.
+impl Counts {
+    /// Brings the counts up to date with a replica that has changed. `wanted`: it is one of those asked for.
     #[inline]
-    pub(super) fn recount(&mut self, id: ReplicaId) {
-        let wanted = id.0 < self.desired;
-        let replica = self.replica_mut(id);
+    fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == After::Start,
             _ => false,
         } && replica.kind != StartKind::First;
-        let awaited = replica.marks.has(Marks::AWAITING);
-        match (awaited, awaits) {
-            (false, true) => {
+        if replica.marks.has(Marks::AWAITING) != awaits {
+            if awaits {
                 replica.marks.set(Marks::AWAITING);
                 self.awaiting += 1;
-            }
-            (true, false) => {
+            } else {
                 replica.marks.clear(Marks::AWAITING);
                 self.awaiting -= 1;
             }
-            _ => {}
         }
-        let replica = self.replica_mut(id);
         let stands = if wanted { replica.stands() } else { Standing::None };
-        let stood = std::mem::replace(&mut replica.standing, stands);
-        if stood == stands {
-            return;
+        if replica.standing != stands {
+            self.stands(replica, stands, tally, now);
+            // One that is given up or has completed does not join any more.
+            if !wanted || matches!(stands, Standing::GivenUp | Standing::Completed) {
+                self.joined(replica);
+            }
         }
+    }
+
+    #[inline]
+    fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
+        let stood = std::mem::replace(&mut replica.standing, stands);
         if let Some(count) = count_of(&mut self.census, stood) {
             *count -= 1;
         }
         if let Some(count) = count_of(&mut self.census, stands) {
             *count += 1;
         }
-        // One that is given up or has completed does not join any more.
-        let joins = wanted && !matches!(stands, Standing::GivenUp | Standing::Completed);
-        if !joins && self.replica(id).marks.has(Marks::JOINING) {
-            self.replica_mut(id).marks.clear(Marks::JOINING);
-            self.census.joining -= 1;
-        }
+        tally.stands(stood, stands, now);
+        self.changed = true;
     }
 
-    /// A ready replica counts as available from now on: what it failed before is over.
-    pub(super) fn make_available(&mut self, id: ReplicaId) {
-        if id.0 >= self.desired || self.replica(id).standing == Standing::Available {
-            return;
-        }
-        let replica = self.replica_mut(id);
-        replica.marks.clear(Marks::FAILED);
-        replica.marks.clear(Marks::REQUESTED);
-        replica.marks.set(Marks::WAS_AVAILABLE);
-        let joining = replica.marks.has(Marks::JOINING);
-        replica.marks.clear(Marks::JOINING);
-        let stood = std::mem::replace(&mut replica.standing, Standing::Available);
-        if let Some(count) = count_of(&mut self.census, stood) {
-            *count -= 1;
-        }
-        self.census.available += 1;
-        if joining {
+    /// It is not one that joins any more.
+    fn joined(&mut self, replica: &mut Replica) {
+        if replica.marks.has(Marks::JOINING) {
+            replica.marks.clear(Marks::JOINING);
             self.census.joining -= 1;
+            self.changed = true;
         }
     }
 }
 
+impl ReplicaSet {
+    /// Puts a replica into a phase, with all that follows from it for the counts.
+    #[inline]
+    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
+        let replica = &mut self.replicas[id.index()];
+        let was = replica.phase;
+        if was == phase {
+            return;
+        }
+        replica.phase = phase;
+        replica.since = self.now;
+        if was.is_live() != phase.is_live() {
+            let live = &mut self.counts.census.live;
+            *live = if phase.is_live() { *live + 1 } else { *live - 1 };
+        }
+        self.counts.recount(replica, id.0 < self.desired, &mut self.tally, self.now);
+        let incarnation = replica.history.incarnation();
+        self.outputs.push_back(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+    }
+
+    /// Brings the census up to date with a replica that has changed.
+    #[inline]
+    pub(super) fn recount(&mut self, id: ReplicaId) {
+        self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
+    }
+
+    /// A ready replica counts as available from now on: what it failed before is over.
+    pub(super) fn make_available(&mut self, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        if id.0 >= self.desired || replica.standing == Standing::Available {
+            return;
+        }
+        replica.marks.clear(Marks::FAILED);
+        replica.marks.clear(Marks::REQUESTED);
+        replica.marks.set(Marks::WAS_AVAILABLE);
+        self.counts.joined(replica);
+        self.counts.stands(replica, Standing::Available, &mut self.tally, self.now);
+    }
+}
+
+#[inline]
 fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
     match standing {
         Standing::Available => Some(&mut census.available),

@@ -6,10 +6,9 @@ use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{
-    Decision, DecisionReason, Degrade, DueStart, Gate, Hold, Outcome, ReplicaId, Restart, StartBecame, StartKind,
-    Verdict,
+    Decision, DecisionReason, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict,
 };
-use crate::policy::{Cause, Scope};
+use crate::policy::{Cause, Placement, Scope};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
@@ -17,7 +16,7 @@ impl ReplicaSet {
     pub(super) fn note_failures(&mut self, events: &[Event]) {
         let compiled = self.policy.compiled();
         // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
-        if events.len() == 1 && !compiled.watches_failures() {
+        if events.len() == 1 && !compiled.watches_failures {
             return;
         }
         let mut noted = false;
@@ -42,7 +41,7 @@ impl ReplicaSet {
                 noted |= self.note_failure(ended.replica, &ended.outcome);
             }
         }
-        if noted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
+        if noted && self.policy.recognise_incident(&mut self.set, &self.counts.census, self.now) {
             self.incident_recognised();
         }
         if let [alone] = events {
@@ -55,17 +54,18 @@ impl ReplicaSet {
 
     /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
     pub(super) fn note_together(&mut self, mut failing: Vec<(ReplicaId, Outcome)>) {
-        if self.ending || !self.policy.compiled().watches_failures() {
+        if self.ending || !self.policy.compiled().watches_failures {
             return;
         }
         failing.sort_unstable_by_key(|(id, _)| *id);
-        failing.retain(|(id, _)| !self.noted.contains(id));
+        let noted = self.noted.make();
+        failing.retain(|(id, _)| !noted.contains(id));
         let mut counted = false;
         for (id, outcome) in &failing {
             counted |= self.note_failure(*id, outcome);
-            self.noted.insert(*id);
+            self.noted.make().insert(*id);
         }
-        if counted && self.policy.recognise_incident(&mut self.set, &self.census, self.now) {
+        if counted && self.policy.recognise_incident(&mut self.set, &self.counts.census, self.now) {
             for (id, _) in &failing {
                 self.replica_mut(*id).marks.set(Marks::ENDING);
             }
@@ -78,7 +78,7 @@ impl ReplicaSet {
 
     /// Its failure is judged now: it may be noted again.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
-        self.noted.remove(&id)
+        self.noted.get_mut().is_some_and(|noted| noted.remove(&id))
     }
 
     /// For a failure that comes on its own.
@@ -91,12 +91,12 @@ impl ReplicaSet {
 
     /// Notes a failure beside those of the other replicas. Whether that may make an incident.
     fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
-        if self.ending || !self.policy.compiled().watches_failures() {
+        if self.ending || !self.policy.compiled().watches_failures {
             return false;
         }
         let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
         let history = &mut self.replicas[id.index()].history;
-        self.assessed = None;
+        self.counts.changed = true;
         self.policy.note_failure(&mut self.set, id, history, &outcome, self.now)
     }
 
@@ -163,80 +163,25 @@ impl ReplicaSet {
 
     /// Judges the end of an incarnation. `still_live`: the instance must be stopped first.
     pub(super) fn fail(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        let incarnation = self.incarnation(id);
-        let indispensable = self.is_indispensable(id);
+        let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
         surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
-        self.replica_mut(id).marks.clear(Marks::ENDING);
-        let history = &mut self.replicas[id.index()].history;
-        let Ok(decision) = self.policy.decide_in(history, outcome, surroundings) else {
+        let replica = &mut self.replicas[id.index()];
+        replica.marks.clear(Marks::ENDING);
+        let (incarnation, marks) = (replica.history.incarnation(), replica.marks);
+        if !replica.history.is_live() {
             self.ignore(id, incarnation, IgnoredWhy::Duplicate);
             return;
-        };
-        if !still_live {
+        }
+        let mut decision = self.policy.decide_live(&mut replica.history, outcome, surroundings);
+        if !still_live && marks.has(Marks::LOST) {
             self.forget_lost(id);
         }
         self.tally.judged(&decision, decision.reason != DecisionReason::Success);
-        self.decided(id, self.policy.start_ended(&self.set, &decision));
-        self.carry_out(id, decision, surroundings.joins_group, still_live);
-    }
-
-    /// Giving this replica up would put `min_available` out of reach.
-    fn is_indispensable(&self, id: ReplicaId) -> bool {
-        if !self.policy.compiled().keep_min_available {
-            return false;
+        if marks.any(Marks::START_PENDS) {
+            self.decided(id, self.policy.start_ended(&self.set, &decision));
         }
-        let settled = self.census.settled();
-        let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
-        settled.saturating_sub(self.census.given_up).saturating_sub(counted) < self.policy.compiled().need(settled)
-    }
-
-    /// `joins`: a restart joins the group that an earlier failure of this instant has formed.
-    fn carry_out(&mut self, id: ReplicaId, mut decision: Decision, joins: bool, still_live: bool) {
-        let incarnation = self.incarnation(id);
-        let by_limit = decision.used_up.is_some();
-        let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
-        let attempts_rule = rule.is_some_and(|rule| rule.attempts_over.is_some());
-        let replica = self.replica_mut(id);
-        replica.kind = StartKind::Restart { charged: decision.charged };
-        replica.placement = crate::policy::Placement::Same;
-        replica.marks.clear(Marks::REQUESTED);
-        replica.marks.clear(Marks::GAVE_UP);
-        if !matches!(decision.verdict, Verdict::Complete) {
-            replica.marks.set(Marks::FAILED);
-        }
-        replica.gate = Gate::Backoff;
-        let verdict = decision.verdict;
-        let mut stops = None;
-        let (after, due) = match verdict {
-            Verdict::Restart(restart) => {
-                let mut due = restart.due;
-                replica.placement = restart.placement;
-                if decision.reason == DecisionReason::Window {
-                    replica.gate = Gate::Window;
-                }
-                if restart.scope != Scope::Replica || joins {
-                    let from = match self.group {
-                        Some(group) if joins => group.from,
-                        _ if restart.scope == Scope::All => ReplicaId(0),
-                        _ => id,
-                    };
-                    due = self.plan_group(from, due);
-                    decision.verdict = Verdict::Restart(Restart { due, ..restart });
-                    stops = Some(from);
-                }
-                (After::Start, due)
-            }
-            Verdict::Hold(Hold { until }) => (After::Hold, until.unwrap_or(Timestamp::MAX)),
-            Verdict::Degrade(Degrade { until }) => (After::Quarantine, until.unwrap_or(Timestamp::MAX)),
-            Verdict::Complete => (After::Complete, Timestamp::MAX),
-            Verdict::Terminate => (After::Remove, Timestamp::MAX),
-        };
-        let replica = self.replica_mut(id);
-        replica.due = due;
-        if matches!(after, After::Hold | After::Quarantine) && (by_limit || attempts_rule) {
-            replica.marks.set(Marks::GAVE_UP);
-        }
+        let (after, group) = self.prepare(id, &mut decision, surroundings.joins_group);
         let ends = decision.ends();
         self.notice(Notice::Verdict(Judged { replica: id, incarnation, decision }));
         if still_live {
@@ -247,9 +192,80 @@ impl ReplicaSet {
         if let Some(reason) = ends {
             self.end(reason);
         }
-        if let Some(from) = stops {
+        if let Some((from, due)) = group {
             self.gather_group(id, from, due);
         }
+    }
+
+    /// Giving this replica up would put `min_available` out of reach.
+    fn is_indispensable(&self, id: ReplicaId) -> bool {
+        let settled = self.counts.census.settled();
+        let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
+        settled.saturating_sub(self.counts.census.given_up).saturating_sub(counted)
+            < self.policy.compiled().need(settled)
+    }
+
+    /// Prepares a replica for what is decided: what becomes of it once its instance is gone, from where on the others
+    /// are restarted with it, and when. `joins`: a restart joins the group that an earlier failure of this instant has formed.
+    #[inline]
+    fn prepare(
+        &mut self,
+        id: ReplicaId,
+        decision: &mut Decision,
+        joins: bool,
+    ) -> (After, Option<(ReplicaId, Timestamp)>) {
+        let replica = &mut self.replicas[id.index()];
+        replica.kind = StartKind::Restart { charged: decision.charged };
+        replica.placement = Placement::Same;
+        replica.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
+        replica.gate = Gate::Backoff;
+        let Verdict::Restart(restart) = decision.verdict else {
+            return (self.prepare_to_stay_down(id, decision), None);
+        };
+        replica.marks.set(Marks::FAILED);
+        replica.placement = restart.placement;
+        replica.due = restart.due;
+        if decision.reason == DecisionReason::Window {
+            replica.gate = Gate::Window;
+        }
+        if restart.scope == Scope::Replica && !joins {
+            return (After::Start, None);
+        }
+        let from = match self.group {
+            Some(group) if joins => group.from,
+            _ if restart.scope == Scope::All => ReplicaId(0),
+            _ => id,
+        };
+        let due = self.plan_group(from, restart.due);
+        decision.verdict = Verdict::Restart(Restart { due, ..restart });
+        self.replica_mut(id).due = due;
+        (After::Start, Some((from, due)))
+    }
+
+    fn prepare_to_stay_down(&mut self, id: ReplicaId, decision: &Decision) -> After {
+        let by_limit = self.is_by_limit(decision);
+        let replica = &mut self.replicas[id.index()];
+        replica.due = decision.verdict.due().unwrap_or(Timestamp::MAX);
+        if decision.verdict != Verdict::Complete {
+            replica.marks.set(Marks::FAILED);
+        }
+        let after = match decision.verdict {
+            Verdict::Restart(_) => After::Start,
+            Verdict::Hold(_) => After::Hold,
+            Verdict::Degrade(_) => After::Quarantine,
+            Verdict::Complete => After::Complete,
+            Verdict::Terminate => After::Remove,
+        };
+        if matches!(after, After::Hold | After::Quarantine) && by_limit {
+            replica.marks.set(Marks::GAVE_UP);
+        }
+        after
+    }
+
+    /// Whether a limit, or a number of attempts, is what gives a replica up.
+    fn is_by_limit(&self, decision: &Decision) -> bool {
+        let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
+        decision.used_up.is_some() || rule.is_some_and(|rule| rule.attempts_over.is_some())
     }
 
     /// What a start that was under way has become: its places are free again.
@@ -269,16 +285,16 @@ impl ReplicaSet {
             return;
         }
         marks.clear(Marks::IN_FLIGHT);
-        self.census.in_flight -= 1;
+        self.counts.census.in_flight -= 1;
         if marks.has(Marks::HOLDS_SLOT) {
             marks.clear(Marks::HOLDS_SLOT);
-            self.census.starting -= 1;
+            self.counts.census.starting -= 1;
         }
         if marks.has(Marks::IN_GROUP) {
             marks.clear(Marks::IN_GROUP);
             self.group_in_flight -= 1;
             if self.group_in_flight == 0 {
-                self.census.starting -= 1;
+                self.counts.census.starting -= 1;
             }
         }
         self.free_acted(id);
@@ -305,7 +321,7 @@ impl ReplicaSet {
 
     /// An incident is over when no restart waits any more. Whether it is over now.
     pub(super) fn close_incident(&mut self) -> bool {
-        let over = self.set.has_incident() && self.awaiting == 0 && self.set.canary().is_none();
+        let over = self.set.has_incident() && self.counts.awaiting == 0 && self.set.canary().is_none();
         if over {
             self.set.close_incident();
             self.notice(Notice::Incident(IncidentNotice::Over));

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::event::ProbeKind;
 use crate::decide::ReplicaId;
-use crate::policy::{CompiledProbe, CompiledProbes, Policy};
+use crate::policy::{CompiledProbe, CompiledProbes};
 use crate::time::Timestamp;
 
 /// What is known from probes.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Health {
     /// By replica; empty where the policy has no probes.
@@ -26,7 +26,7 @@ pub(crate) struct Health {
 }
 
 /// What is known from the probes of one replica.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Lines {
     pub(super) startup: Line,
     pub(super) readiness: Line,
@@ -34,7 +34,7 @@ pub(super) struct Lines {
 }
 
 /// What is known from one probe of one replica.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
     /// When to ask next; never: it is not asked.
     #[serde(with = "crate::decide::never")]
@@ -96,19 +96,6 @@ pub(super) fn probe_of(probes: &CompiledProbes, kind: ProbeKind) -> Option<Compi
 }
 
 impl Health {
-    /// Makes room for replicas up to `count`.
-    pub(crate) fn grow(&mut self, policy: &Policy, count: usize) {
-        let probes = &policy.compiled().probes;
-        let any = KINDS.iter().any(|&kind| probe_of(probes, kind).is_some());
-        if any && self.lines.len() < count {
-            self.lines.resize(count, Lines::default());
-        }
-    }
-
-    pub(super) fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
-        self.lines.get_mut(id.index())
-    }
-
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         for lines in &mut self.lines {
             for kind in KINDS {

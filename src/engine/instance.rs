@@ -1,10 +1,11 @@
 //! News of instances: what each event and each time-out of a replica means.
 
-use super::deadline::{Deadline, DeadlineReason};
+use super::contact::Lost;
+use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News};
 use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Stop};
-use super::replica::{After, Marks, Phase, Standing};
-use super::set::{Lost, ReplicaSet};
+use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::set::ReplicaSet;
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
 use crate::policy::Cause;
 use crate::policy::ladder::FOREVER;
@@ -16,19 +17,14 @@ const FIRST_KILL_GAP: u64 = 10_000_000_000;
 const LONGEST_KILL_GAP: u64 = 300_000_000_000;
 
 impl ReplicaSet {
+    #[inline]
     pub(super) fn apply(&mut self, event: Event) {
         if let Some((id, incarnation)) = event.instance() {
             if let Some(why) = self.unbelievable(id, incarnation) {
-                self.ignore(id, incarnation, why);
-                // The newer incarnation stays; an earlier one that shows itself alive is told to stop.
-                // An answer to a probe may only be late.
-                let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
-                if alive && why != IgnoredWhy::Unheard {
-                    self.stop_stray(id, incarnation);
-                }
+                self.disbelieve(&event, id, incarnation, why);
                 return;
             }
-            if event.shows_alive() {
+            if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
                 self.found(id);
             }
         }
@@ -48,6 +44,17 @@ impl ReplicaSet {
             Event::RetryNow(selection) => self.retry_now(&selection),
             Event::Drain(id) => self.drain(id),
             Event::Terminate => self.terminate(),
+        }
+    }
+
+    /// News that changes nothing. The newer incarnation stays; an earlier one that shows itself alive is told to stop. An
+    /// answer to a probe may only be late.
+    #[cold]
+    fn disbelieve(&mut self, event: &Event, id: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+        self.ignore(id, incarnation, why);
+        let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
+        if alive && why != IgnoredWhy::Unheard {
+            self.stop_stray(id, incarnation);
         }
     }
 
@@ -138,15 +145,16 @@ impl ReplicaSet {
         }
     }
 
-    fn ended(&mut self, ended: Ended, start_failed: bool) {
-        let id = ended.replica;
-        let mut outcome = ended.outcome;
-        outcome.at = self.happened(id, outcome.at);
-        outcome.start_failed |= start_failed;
-        match self.replica(id).phase {
+    #[inline]
+    fn ended(&mut self, mut ended: Ended, start_failed: bool) {
+        let (id, outcome) = (ended.replica, &mut ended.outcome);
+        if self.replica(id).phase == Phase::Stopping {
             // The stop was asked for: its end is not a failure, whatever it looks like.
-            Phase::Stopping => self.finish_stop(id),
-            _ => self.fail(id, &outcome, false),
+            self.finish_stop(id);
+        } else {
+            outcome.at = self.happened(id, outcome.at);
+            outcome.start_failed |= start_failed;
+            self.fail(id, outcome, false);
         }
     }
 
@@ -196,11 +204,12 @@ impl ReplicaSet {
     pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
         self.end_probes(id);
-        if after != After::Start {
-            self.free_acted(id);
-        }
         let now = self.now;
-        let replica = self.replica_mut(id);
+        let replica = &mut self.replicas[id.index()];
+        if after != After::Start && replica.marks.has(Marks::ACTED) {
+            replica.marks.clear(Marks::ACTED);
+            self.health.make().acted -= 1;
+        }
         replica.after = after;
         replica.marks.clear(Marks::QUEUED);
         let phase = match after {
@@ -238,7 +247,7 @@ impl ReplicaSet {
         if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
             replica.marks.set(Marks::LOST);
             let was = replica.phase;
-            self.lost.insert(id, Lost { since: at, was, overdue: false });
+            self.contact.make().lost.insert(id, Lost { since: at, was, overdue: false });
             self.retime(id);
         }
     }
@@ -248,7 +257,7 @@ impl ReplicaSet {
         if !self.replica(id).marks.has(Marks::LOST) {
             return;
         }
-        let was = self.lost.get(&id).map_or(Phase::Running, |lost| lost.was);
+        let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
         self.forget_lost(id);
         if self.replica(id).phase == Phase::Unknown {
             let now = self.now;
@@ -266,20 +275,32 @@ impl ReplicaSet {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::LOST) {
             marks.clear(Marks::LOST);
-            self.lost.remove(&id);
-            self.overdue.remove(&id);
+            let contact = self.contact.make();
+            contact.lost.remove(&id);
+            contact.overdue.remove(&id);
         }
+    }
+
+    fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
+        self.contact.get()?.lost.get(&id)
     }
 
     /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
     fn is_blind(&self) -> bool {
-        self.census.unknown >= self.desired.div_ceil(2).max(2)
+        self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }
 
     /// Sight is back: those whose time was up meanwhile are declared lost now.
+    #[inline]
     pub(super) fn declare_overdue(&mut self) {
-        while !self.overdue.is_empty() && !self.is_blind() {
-            let Some(id) = self.overdue.pop_first() else { return };
+        if self.contact.get().is_some_and(|contact| !contact.overdue.is_empty()) {
+            self.declare_each_overdue();
+        }
+    }
+
+    fn declare_each_overdue(&mut self) {
+        while !self.is_blind() {
+            let Some(id) = self.contact.make().overdue.pop_first() else { return };
             if self.replica(id).phase == Phase::Stopping {
                 self.finish_stop(id);
             } else {
@@ -290,7 +311,7 @@ impl ReplicaSet {
 
     /// All that fail by time-out at this instant are one batch.
     fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
-        if !self.policy.compiled().watches_failures() || self.noted.contains(&id) {
+        if !self.policy.compiled().watches_failures || self.noted.get().is_some_and(|noted| noted.contains(&id)) {
             return;
         }
         let blind = self.is_blind();
@@ -335,7 +356,7 @@ impl ReplicaSet {
             DeadlineReason::Kill => self.kill(id),
             DeadlineReason::Unknown => {
                 let phase = self.replica(id).phase;
-                if let Some(lost) = self.lost.get_mut(&id) {
+                if let Some(lost) = self.contact.make().lost.get_mut(&id) {
                     lost.was = phase;
                 }
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
@@ -343,9 +364,10 @@ impl ReplicaSet {
                 self.retime(id);
             }
             DeadlineReason::NodeLost if self.is_blind() => {
-                if let Some(lost) = self.lost.get_mut(&id) {
+                let contact = self.contact.make();
+                if let Some(lost) = contact.lost.get_mut(&id) {
                     lost.overdue = true;
-                    self.overdue.insert(id);
+                    contact.overdue.insert(id);
                 }
                 self.retime(id);
             }
@@ -373,23 +395,28 @@ impl ReplicaSet {
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
     #[inline]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        let Deadline { at, why, .. } = self.timer(id);
+        let replica = &self.replicas[id.index()];
+        let (at, why) = match replica.phase {
+            Phase::Waiting
+                if !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group) =>
+            {
+                (replica.due, DeadlineReason::StartDue)
+            }
+            _ => self.timer(id, replica),
+        };
         self.deadlines.set(id, at, why);
     }
 
     /// The next deadline of one replica.
-    #[inline]
-    fn timer(&self, id: ReplicaId) -> Deadline {
+    fn timer(&self, id: ReplicaId, replica: &Replica) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
-        let replica = self.replica(id);
-        let mut next = Deadline { at: Timestamp::MAX, why: DeadlineReason::StartDue, replica: Some(id) };
+        let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
         let mut offer = |at: Timestamp, why| {
-            if at < next.at {
-                next.at = at;
-                next.why = why;
+            if at < next.0 {
+                next = (at, why);
             }
         };
-        let in_flight = replica.marks.has(Marks::IN_FLIGHT);
+        let up = matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown);
         match replica.phase {
             Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
             Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
@@ -402,7 +429,7 @@ impl ReplicaSet {
             Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
             Phase::Running | Phase::Ready | Phase::Unknown => {
-                if in_flight {
+                if replica.marks.has(Marks::IN_FLIGHT) {
                     offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
                 }
                 if replica.marks.has(Marks::ON_TRIAL) {
@@ -425,19 +452,21 @@ impl ReplicaSet {
             }
             Phase::Completed | Phase::Removed => {}
         }
-        if let Some(lost) = replica.marks.has(Marks::LOST).then(|| self.lost.get(&id)).flatten() {
-            let unknown = lost.since.plus_nanos(compiled.unknown_after);
-            match replica.phase {
-                Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
-                Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                Phase::Stopping if lost.overdue => {}
-                Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
-                // A start is bounded by `start_timeout`, seen or not.
-                _ => {}
+        if replica.marks.has(Marks::LOST) {
+            if let Some(lost) = self.lost_contact(id) {
+                let unknown = lost.since.plus_nanos(compiled.unknown_after);
+                match replica.phase {
+                    Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
+                    Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                    Phase::Stopping if lost.overdue => {}
+                    Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                    Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
+                    // A start is bounded by `start_timeout`, seen or not.
+                    _ => {}
+                }
             }
         }
-        if matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown) {
+        if up && self.health.get().is_some() {
             offer(self.next_probe(id), DeadlineReason::Probe);
         }
         next

@@ -10,10 +10,25 @@ use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
+    /// Makes room for what is known from the probes of replicas up to `count`, where there are probes.
+    pub(super) fn make_room_for_probes(&mut self, count: usize) {
+        let probes = &self.policy.compiled().probes;
+        if KINDS.iter().any(|&kind| probe_of(probes, kind).is_some()) {
+            let lines = &mut self.health.make().lines;
+            lines.resize(count.max(lines.len()), Lines::default());
+        }
+    }
+
+    /// What is known from the probes of a replica, where there are any.
+    #[inline]
+    pub(super) fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
+        self.health.get_mut()?.lines.get_mut(id.index())
+    }
+
     /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
     pub(super) fn begin_probes(&mut self, id: ReplicaId, at: Timestamp) {
         let probes = self.policy.compiled().probes;
-        let Some(lines) = self.health.lines(id) else { return };
+        let Some(lines) = self.lines(id) else { return };
         *lines = Lines { startup: Line::begin(probes.startup, at), ..Lines::default() };
         if probes.startup.is_none() {
             lines.readiness = Line::begin(probes.readiness, at);
@@ -30,7 +45,7 @@ impl ReplicaSet {
         let was_ready = phase == Phase::Ready;
         let (probes, now) = (self.policy.compiled().probes, self.now);
         self.begin_probes(id, now);
-        if let Some(lines) = self.health.lines(id).filter(|_| was_ready) {
+        if let Some(lines) = self.lines(id).filter(|_| was_ready) {
             lines.startup = Line { passed: true, ..Line::default() };
             lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
             lines.liveness = Line::begin(probes.liveness, now);
@@ -44,7 +59,7 @@ impl ReplicaSet {
         let (probes, now) = (self.policy.compiled().probes, self.now);
         let (phase, was_ready) = (self.replica(id).phase, self.replica(id).phase == Phase::Ready);
         let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
-        let Some(lines) = self.health.lines(id) else { return };
+        let Some(lines) = self.lines(id) else { return };
         let started = probes.startup.is_none() || lines.startup.passed || was_ready;
         for kind in KINDS {
             let line = lines.line(kind);
@@ -59,10 +74,12 @@ impl ReplicaSet {
         }
     }
 
+    #[inline]
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
-        if let Some(lines) = self.health.lines(id) {
+        let Some(health) = self.health.get_mut() else { return };
+        if let Some(lines) = health.lines.get_mut(id.index()) {
             *lines = Lines::default();
-            self.health.waiting.remove(&id);
+            health.waiting.remove(&id);
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
         }
     }
@@ -70,13 +87,14 @@ impl ReplicaSet {
     /// Whether the probes, where there are any, call it ready.
     pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
         let probes = &self.policy.compiled().probes;
-        let Some(lines) = self.health.lines.get(id.index()) else { return true };
+        let lines = self.health.get().and_then(|health| health.lines.get(id.index()));
+        let Some(lines) = lines else { return true };
         (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
     }
 
     #[inline]
     pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
-        self.health.lines.get(id.index()).map_or(Timestamp::MAX, Lines::next)
+        self.health.get().and_then(|health| health.lines.get(id.index())).map_or(Timestamp::MAX, Lines::next)
     }
 
     /// Asks what is due. A probe that has not answered the last time is not asked twice at once.
@@ -84,7 +102,7 @@ impl ReplicaSet {
         let probes = self.policy.compiled().probes;
         let now = self.now;
         for kind in KINDS {
-            let Some(line) = self.health.lines(id).map(|lines| lines.line(kind)) else { return };
+            let Some(line) = self.lines(id).map(|lines| lines.line(kind)) else { return };
             let Some(probe) = probe_of(&probes, kind) else {
                 line.next = Timestamp::MAX;
                 continue;
@@ -112,7 +130,7 @@ impl ReplicaSet {
         let at = self.when(news.at);
         let probes = self.policy.compiled().probes;
         let Some(probe) = probe_of(&probes, news.probe) else { return };
-        let Some(line) = self.health.lines(id).map(|lines| lines.line(news.probe)) else { return };
+        let Some(line) = self.lines(id).map(|lines| lines.line(news.probe)) else { return };
         if line.next.is_never() {
             return;
         }
@@ -135,12 +153,12 @@ impl ReplicaSet {
             }
             (ProbeKind::Liveness, Some(true)) => {
                 // Well again before anything was done about it.
-                self.health.waiting.remove(&id);
+                self.health.make().waiting.remove(&id);
                 self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
             }
             (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
                 if self.replica(id).phase != Phase::Unknown {
-                    self.health.waiting.insert(id);
+                    self.health.make().waiting.insert(id);
                     self.replica_mut(id).marks.set(Marks::UNHEALTHY);
                 }
             }
@@ -149,7 +167,7 @@ impl ReplicaSet {
 
     fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
         let probes = self.policy.compiled().probes;
-        if let Some(lines) = self.health.lines(id) {
+        if let Some(lines) = self.lines(id) {
             lines.startup = Line { passed: true, ..Line::default() };
             lines.readiness = Line::begin(probes.readiness, at);
             lines.liveness = Line::begin(probes.liveness, at);
@@ -161,18 +179,22 @@ impl ReplicaSet {
     /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
     #[inline]
     pub(super) fn act_on_probes(&mut self) {
-        if self.health.waiting.is_empty() {
-            return;
+        if self.health.get().is_some_and(|health| !health.waiting.is_empty()) {
+            self.restart_the_unhealthy();
         }
+    }
+
+    fn restart_the_unhealthy(&mut self) {
         let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
-        let places = most.saturating_sub(self.health.acted) as usize;
-        let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
         let outcome = Outcome::failed(Cause::Unhealthy, self.now);
-        let failing = self.health.waiting.iter().copied().filter(up).take(places);
+        let health = self.health.make();
+        let places = most.saturating_sub(health.acted) as usize;
+        let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
+        let failing = health.waiting.iter().copied().filter(up).take(places);
         let failing = failing.map(|id| (id, outcome.clone())).collect();
         self.note_together(failing);
-        while self.health.acted < most && !self.ending {
-            let Some(id) = self.health.waiting.pop_first() else { return };
+        while self.health.make().acted < most && !self.ending {
+            let Some(id) = self.health.make().waiting.pop_first() else { return };
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
             if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
                 continue;
@@ -182,17 +204,18 @@ impl ReplicaSet {
             self.fail(id, &outcome, true);
             if self.replica(id).after == super::replica::After::Start {
                 self.replica_mut(id).marks.set(Marks::ACTED);
-                self.health.acted += 1;
+                self.health.make().acted += 1;
             }
         }
     }
 
     /// Its place among those that probe evidence restarts is free again.
+    #[inline]
     pub(super) fn free_acted(&mut self, id: ReplicaId) {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::ACTED) {
             marks.clear(Marks::ACTED);
-            self.health.acted -= 1;
+            self.health.make().acted -= 1;
         }
     }
 }

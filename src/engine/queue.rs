@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::decide::{Gate, ReplicaId, StartKind};
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// Starts that the same gates hold back.
@@ -35,51 +36,86 @@ impl Lane {
 /// The queue of due starts. An entry whose replica has moved on since is dropped when it comes up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    lanes: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 4],
+    lanes: Seldom<Lanes>,
+    entries: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Lanes {
+    heaps: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 4],
     /// What holds each lane back, as of the last try.
     held: [Option<Gate>; 4],
+    /// Those queued since the queue was last tried.
+    new: Vec<ReplicaId>,
 }
 
 impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.iter().map(BinaryHeap::len).sum::<usize>() == 0
+        self.entries == 0
     }
 
+    /// Queues a start that is due.
+    pub(crate) fn push_new(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
+        self.lanes.make().new.push(replica);
+        self.push(lane, due, replica);
+    }
+
+    /// Queues one that is in the queue already, for it has changed how it starts.
     pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
-        self.lanes[lane as usize].push(Reverse((due, replica)));
+        self.lanes.make().heaps[lane as usize].push(Reverse((due, replica)));
+        self.entries += 1;
+    }
+
+    /// The next of those queued since the queue was last tried.
+    pub(crate) fn pop_new(&mut self) -> Option<ReplicaId> {
+        self.lanes.get_mut()?.new.pop()
+    }
+
+    /// Nobody wants to know who was queued.
+    pub(crate) fn forget_new(&mut self) {
+        if let Some(lanes) = self.lanes.get_mut() {
+            lanes.new.clear();
+        }
     }
 
     /// Drops what does not stand any more or stands twice, when that has become more than what may.
+    #[inline]
     pub(crate) fn tidy(&mut self, most: usize, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
-        if self.lanes.iter().map(BinaryHeap::len).sum::<usize>() > most {
+        if self.entries > most {
+            let heaps = &mut self.lanes.make().heaps;
             for lane in Lane::ALL {
-                let mut standing = std::mem::take(&mut self.lanes[lane as usize]).into_vec();
+                let mut standing = std::mem::take(&mut heaps[lane as usize]).into_vec();
                 standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
                 standing.sort_unstable();
                 standing.dedup();
-                self.lanes[lane as usize] = standing.into();
+                heaps[lane as usize] = standing.into();
             }
+            self.entries = heaps.iter().map(BinaryHeap::len).sum();
         }
     }
 
     /// Lets every lane be tried again.
     #[inline]
     pub(crate) fn open(&mut self) {
-        self.held = [None; 4];
+        if let Some(lanes) = self.lanes.get_mut() {
+            lanes.held = [None; 4];
+        }
     }
 
     /// The first start of the lanes that nothing holds back; `current` tells whether an entry still stands.
+    #[inline]
     pub(crate) fn first(
         &mut self,
         mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool,
     ) -> Option<(Lane, Timestamp, ReplicaId)> {
+        let lanes = self.lanes.get_mut()?;
         let mut first: Option<(Lane, Timestamp, ReplicaId)> = None;
         for lane in Lane::ALL {
-            if self.held[lane as usize].is_some() {
+            if lanes.held[lane as usize].is_some() {
                 continue;
             }
-            let heap = &mut self.lanes[lane as usize];
+            let heap = &mut lanes.heaps[lane as usize];
             while let Some(&Reverse((due, replica))) = heap.peek() {
                 if current(lane, due, replica) {
                     if first.is_none_or(|(_, at, other)| (due, replica) < (at, other)) {
@@ -88,6 +124,7 @@ impl Queue {
                     break;
                 }
                 heap.pop();
+                self.entries -= 1;
             }
         }
         first
@@ -95,7 +132,8 @@ impl Queue {
 
     /// Takes the first start of a lane.
     pub(crate) fn pop(&mut self, lane: Lane) {
-        self.lanes[lane as usize].pop();
+        let popped = self.lanes.get_mut().and_then(|lanes| lanes.heaps[lane as usize].pop());
+        self.entries -= usize::from(popped.is_some());
     }
 
     /// Holds back what this gate holds back, until [`Queue::open`].
@@ -108,23 +146,29 @@ impl Queue {
             Gate::Owner => &Lane::ALL,
             _ => &[lane],
         };
-        for &held in lanes {
-            self.held[held as usize].get_or_insert(gate);
+        let held = &mut self.lanes.make().held;
+        for &lane in lanes {
+            held[lane as usize].get_or_insert(gate);
         }
     }
 
     /// What holds back starts of this kind.
     pub(crate) fn gate(&self, kind: StartKind) -> Option<Gate> {
-        self.held[Lane::of(kind) as usize]
+        self.lanes.get()?.held[Lane::of(kind) as usize]
     }
 
     /// Gives back the room that nothing takes.
     pub(crate) fn shrink(&mut self) {
-        self.lanes.iter_mut().for_each(BinaryHeap::shrink_to_fit);
+        if self.entries == 0 {
+            self.lanes.take();
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.lanes.iter_mut().for_each(BinaryHeap::clear);
-        self.open();
+        if let Some(lanes) = self.lanes.get_mut() {
+            lanes.heaps.iter_mut().for_each(BinaryHeap::clear);
+            lanes.held = [None; 4];
+        }
+        self.entries = 0;
     }
 }

@@ -14,11 +14,11 @@ impl ReplicaSet {
         self.begin_mutation(now);
         let layout = self.policy.layout();
         let before = std::mem::replace(&mut self.policy, policy);
-        self.assessed = None;
+        self.counts.changed = true;
         self.set.rescale_budget(before.compiled().budget, self.policy.compiled().budget, self.now);
         self.carry_over(&layout);
         let probes_differ = before.settings().health != self.policy.settings().health;
-        self.health.grow(&self.policy, self.replicas.len());
+        self.make_room_for_probes(self.replicas.len());
         for index in 0..self.replicas.len() as u32 {
             let id = ReplicaId(index);
             if probes_differ {

@@ -165,8 +165,15 @@ impl Marks {
     /// It was given up because a limit is used up: an incident gives that back.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
+    /// It matters to the others what becomes of its start, or of what probes have restarted.
+    pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL).and(Self::ACTED);
+
     pub(crate) const fn only(self, mark: Self) -> Self {
         Self(self.0 & mark.0)
+    }
+
+    pub(crate) const fn any(self, marks: Self) -> bool {
+        self.0 & marks.0 != 0
     }
 
     pub(crate) const fn and(self, other: Self) -> Self {

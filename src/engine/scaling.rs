@@ -17,7 +17,7 @@ impl ReplicaSet {
             self.replicas.reserve_exact(desired as usize);
         }
         self.deadlines.grow(desired as usize);
-        self.health.grow(&self.policy, desired as usize);
+        self.make_room_for_probes(desired as usize);
         for index in before..desired {
             let id = ReplicaId(index);
             if id.index() == self.replicas.len() {
@@ -27,7 +27,8 @@ impl ReplicaSet {
             }
             if joins {
                 self.replica_mut(id).marks.set(Marks::JOINING);
-                self.census.joining += 1;
+                self.counts.census.joining += 1;
+                self.counts.changed = true;
             }
             self.recount(id);
             self.retime(id);

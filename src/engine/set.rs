@@ -1,17 +1,21 @@
 //! Depth 2: the state machine of one set. No clock, no I/O: events in, outputs and one next deadline out.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
+use super::contact::Contact;
+use super::counting::Counts;
 use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::Event;
 use super::group::Group;
+use super::health::Health;
 use super::output::{Command, Notice, Output, StatusChange};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};
-use crate::decide::{Assessment, Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::decide::{Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
 use crate::policy::Policy;
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// A set of replicas under one policy.
@@ -65,44 +69,25 @@ pub struct ReplicaSet {
     pub(super) replicas: Vec<Replica>,
     pub(super) deadlines: Deadlines<DeadlineReason>,
     pub(super) set: SetHistory,
-    pub(super) census: Census,
+    pub(super) counts: Counts,
     pub(super) queue: Queue,
-    /// Due starts queued since the queue was last tried.
-    pub(super) newly_queued: Vec<ReplicaId>,
     /// When a gate opens by itself.
     pub(super) gate_opens: Timestamp,
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
-    /// The counts that it was assessed by last, if they still decide: of the same counts comes the same status.
-    pub(super) assessed: Option<[u32; 9]>,
-    /// Replicas whose restart is only a matter of time or of a gate.
-    pub(super) awaiting: u32,
     pub(super) group: Option<Group>,
     /// Members of a group whose starts are under way: together they hold one slot.
     pub(super) group_in_flight: u32,
-    /// Since when contact with a replica is lost, and what it was.
-    pub(super) lost: BTreeMap<ReplicaId, Lost>,
-    /// Of these, those whose time was up while the set was blind.
-    pub(super) overdue: BTreeSet<ReplicaId>,
-    pub(super) health: super::health::Health,
+    pub(super) contact: Seldom<Contact>,
+    pub(super) health: Seldom<Health>,
     pub(super) outputs: VecDeque<Output>,
     /// Commands from before the first `handle_timeout`.
-    pub(super) withheld: Vec<Command>,
+    pub(super) withheld: Seldom<Vec<Command>>,
     pub(super) shown: Option<StatusChange>,
     pub(super) tally: Tally,
     pub(super) batch: Vec<Event>,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
-    pub(super) noted: BTreeSet<ReplicaId>,
-}
-
-/// Lost contact with one replica.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Lost {
-    pub(crate) since: Timestamp,
-    /// What it was when it became unknown.
-    pub(crate) was: Phase,
-    /// Declared `node-lost` but for the blindness of the set.
-    pub(crate) overdue: bool,
+    pub(super) noted: Seldom<BTreeSet<ReplicaId>>,
 }
 
 impl ReplicaSet {
@@ -126,31 +111,29 @@ impl ReplicaSet {
             replicas: Vec::new(),
             deadlines: Deadlines::default(),
             set: SetHistory::new(now),
-            census: Census::default(),
+            counts: Counts { changed: true, ..Counts::default() },
             queue: Queue::default(),
-            newly_queued: Vec::new(),
             gate_opens: Timestamp::MAX,
             assess_at: Timestamp::MAX,
-            assessed: None,
-            awaiting: 0,
             group: None,
             group_in_flight: 0,
-            lost: BTreeMap::new(),
-            overdue: BTreeSet::new(),
-            health: super::health::Health::default(),
+            contact: Seldom::default(),
+            health: Seldom::default(),
             outputs: VecDeque::new(),
-            withheld: Vec::new(),
+            withheld: Seldom::default(),
             shown: None,
             tally: Tally::default(),
             batch: Vec::new(),
-            noted: BTreeSet::new(),
+            noted: Seldom::default(),
         }
     }
 
     /// Tells the set one thing that happened.
     pub fn handle(&mut self, now: Timestamp, event: Event) {
         self.begin_mutation(now);
-        self.note_failures(std::slice::from_ref(&event));
+        if self.policy.compiled().watches_failures {
+            self.note_failures(std::slice::from_ref(&event));
+        }
         self.apply(event);
         self.settle();
     }
@@ -180,7 +163,7 @@ impl ReplicaSet {
             self.begun = true;
             self.first_starts = true;
             self.now = self.now.max(now);
-            let withheld = std::mem::take(&mut self.withheld);
+            let withheld = self.withheld.take().unwrap_or_default();
             self.outputs.extend(withheld.into_iter().map(Output::Command));
             self.run_due();
         } else {
@@ -263,7 +246,7 @@ impl ReplicaSet {
 
     /// How its replicas stand, counted.
     pub fn census(&self) -> Census {
-        self.census
+        self.counts.census
     }
 
     /// How many replicas are asked for.
@@ -282,26 +265,37 @@ impl ReplicaSet {
             self.outputs.is_empty() || !self.begun,
             "one mutation, then drain: outputs of the last call were not taken with poll_output"
         );
-        if std::mem::take(&mut self.first_starts) {
-            // What follows is never as much again as the burst of the first starts.
-            self.outputs.shrink_to(0);
-            self.queue.shrink();
-            self.newly_queued.shrink_to(0);
+        if self.first_starts {
+            self.are_out();
         }
-        if now < self.now {
+        if now >= self.now {
+            self.now = now;
+        } else {
             bump(&mut self.tally.count().clock_went_back);
         }
-        self.now = self.now.max(now);
-        self.tally.pass_time(&self.census, self.now);
-        if self.begun {
+        if self.begun && self.is_due() {
             self.run_due();
         }
     }
 
-    /// What is due precedes what arrives at the same instant.
+    /// The first starts are out: what follows is never as much again as their burst.
+    #[cold]
+    fn are_out(&mut self) {
+        self.first_starts = false;
+        self.outputs.shrink_to(0);
+        self.queue.shrink();
+    }
+
+    /// Whether anything is due by now.
     #[inline]
+    fn is_due(&self) -> bool {
+        self.deadlines.next().min(self.assess_at) <= self.now
+    }
+
+    /// What is due precedes what arrives at the same instant.
+    #[inline(never)]
     fn run_due(&mut self) {
-        while self.deadlines.next().min(self.assess_at) <= self.now {
+        while self.is_due() {
             match self.deadlines.earliest() {
                 Some((at, replica, why)) if at <= self.assess_at => self.timeout(replica, at, why),
                 // The status may end the set, and then nothing that is due later happens.
@@ -315,9 +309,11 @@ impl ReplicaSet {
     }
 
     /// Brings everything that follows from the mutation about.
+    #[inline]
     pub(super) fn settle(&mut self) {
         if self.begun {
-            loop {
+            self.gate_opens = Timestamp::MAX;
+            while self.is_due() || self.something_waits() {
                 self.run_due();
                 // Once all the news of this instant is in.
                 self.declare_overdue();
@@ -328,40 +324,52 @@ impl ReplicaSet {
                 }
             }
         }
-        if self.ending || self.assess_at <= self.now || self.assessed != Some(self.census.standing()) {
+        if self.counts.changed || self.assess_at <= self.now || self.ending {
             self.assess(self.now);
         }
-        self.close_incident();
-        if !self.noted.is_empty() {
+        if self.set.has_incident() {
+            self.close_incident();
+        }
+        if let Some(noted) = self.noted.get_mut() {
             // What was noted and not judged went another way, such as into a group.
-            self.noted.clear();
+            noted.clear();
         }
         self.show_status();
     }
 
+    /// Whether there is anything that waits for more than its time.
+    #[inline]
+    fn something_waits(&self) -> bool {
+        !self.queue.is_empty()
+            || self.set.has_incident()
+            || self.contact.get().is_some_and(|contact| !contact.overdue.is_empty())
+            || self.health.get().is_some_and(|health| !health.waiting.is_empty())
+    }
+
     /// Assesses the status as of `at`, and ends the set if it must.
-    pub(super) fn assess(&mut self, at: Timestamp) -> Assessment {
+    #[inline]
+    pub(super) fn assess(&mut self, at: Timestamp) {
         let at = at.max(self.set.shown().2);
-        let assessment = self.policy.assess(&mut self.set, &self.census, at);
-        self.assessed = Some(self.census.standing());
+        let assessment = self.policy.assess(&mut self.set, &self.counts.census, at);
+        self.counts.changed = false;
         self.assess_at = assessment.deadline.unwrap_or(Timestamp::MAX);
         if let Some(reason) = assessment.end {
             self.end(reason);
         } else if assessment.status == Status::Completed {
             self.queue.clear();
         }
-        assessment
     }
 
     /// A replica is available now, and may not be any more by the time the status is assessed: that it was counts.
     pub(super) fn note_standing(&mut self) {
-        self.policy.note_standing(&mut self.set, &self.census);
-        self.assessed = None;
+        self.policy.note_standing(&mut self.set, &self.counts.census);
+        self.counts.changed = true;
     }
 
+    #[inline]
     fn show_status(&mut self) {
         let (status, reason, since) = self.set.shown();
-        let (available, desired) = (self.census.available, self.desired);
+        let (available, desired) = (self.counts.census.available, self.desired);
         if let Some(shown) = &self.shown {
             if (shown.status, shown.reason, shown.available, shown.desired) == (status, reason, available, desired) {
                 return;
@@ -401,7 +409,7 @@ impl ReplicaSet {
             let change = StatusChange {
                 status: Status::Terminating,
                 reason: reason.into(),
-                available: self.census.available,
+                available: self.counts.census.available,
                 desired: self.desired,
                 since: self.now,
             };
@@ -425,7 +433,7 @@ impl ReplicaSet {
 
     #[inline]
     pub(super) fn command(&mut self, command: Command) {
-        if self.begun { self.outputs.push_back(Output::Command(command)) } else { self.withheld.push(command) }
+        if self.begun { self.outputs.push_back(Output::Command(command)) } else { self.withheld.make().push(command) }
     }
 
     #[inline]

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::contact::{Contact, Lost};
 use super::group::Group;
 use super::health::Health;
 use super::output::StatusChange;
 use super::replica::{After, Marks, Phase, Replica, Standing};
-use super::set::{Lost, ReplicaSet};
+use super::set::ReplicaSet;
 use super::tally::Tally;
 use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
 use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
@@ -37,7 +39,7 @@ pub struct Snapshot {
     replicas: Vec<Replica>,
     group: Option<Group>,
     lost: Vec<(ReplicaId, Lost)>,
-    health: Health,
+    health: Seldom<Health>,
     shown: Option<StatusChange>,
     tally: Tally,
 }
@@ -70,10 +72,10 @@ impl ReplicaSet {
             set: self.set.clone(),
             replicas: self.replicas.clone(),
             group: self.group,
-            lost: self.lost.iter().map(|(&id, &lost)| (id, lost)).collect(),
+            lost: self.contact.get().map(|contact| contact.lost.clone().into_iter().collect()).unwrap_or_default(),
             health: self.health.clone(),
             shown: self.shown,
-            tally: self.tally.clone(),
+            tally: self.tally.counted_up(&self.counts.census, self.now),
         }
     }
 
@@ -96,16 +98,22 @@ impl ReplicaSet {
         set.set = snapshot.set;
         set.replicas = snapshot.replicas;
         set.group = snapshot.group;
-        set.lost = snapshot.lost.into_iter().collect();
+        if !snapshot.lost.is_empty() {
+            let overdue = snapshot.lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
+            *set.contact.make() = Contact { overdue, lost: snapshot.lost.into_iter().collect() };
+        }
         set.health = snapshot.health;
         set.shown = snapshot.shown;
-        set.tally = snapshot.tally;
+        let mut tally = snapshot.tally;
         if now < taken_at {
             let ahead = taken_at.nanos_since(now);
-            set.shift(|at| if at.is_never() { at } else { at.minus_nanos(ahead) });
+            let by = |at: Timestamp| if at.is_never() { at } else { at.minus_nanos(ahead) };
+            set.shift(by);
+            tally.shift(by);
         }
-        set.overdue = set.lost.iter().filter(|(_, lost)| lost.overdue).map(|(&id, _)| id).collect();
         set.rebuild(taken_at.min(now));
+        // Whoever stands somewhere has stood there since the snapshot was taken.
+        set.tally = tally;
         set.carry_over(&layout);
         let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });
         set.set.rescale_budget(budget, set.policy.compiled().budget, taken_at.min(now));
@@ -117,14 +125,17 @@ impl ReplicaSet {
 
     fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
         self.set.shift(by);
-        self.health.shift(by);
-        self.tally.shift(by);
+        if let Some(health) = self.health.get_mut() {
+            health.shift(by);
+        }
         for replica in &mut self.replicas {
             replica.history.shift(by);
             replica.due = by(replica.due);
             replica.since = by(replica.since);
         }
-        self.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
+        if let Some(contact) = self.contact.get_mut() {
+            contact.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
+        }
         if let Some(shown) = &mut self.shown {
             shown.since = by(shown.since);
         }
@@ -134,8 +145,10 @@ impl ReplicaSet {
     fn rebuild(&mut self, taken_at: Timestamp) {
         let count = self.replicas.len();
         self.deadlines.grow(count);
-        self.health.grow(&self.policy, count);
-        self.health.acted = 0;
+        self.make_room_for_probes(count);
+        if let Some(health) = self.health.get_mut() {
+            health.acted = 0;
+        }
         let mut overdue = 0;
         if let Some(group) = &mut self.group {
             group.stopping = 0;
@@ -156,17 +169,19 @@ impl ReplicaSet {
                 phase => phase == Phase::Quarantined,
             };
             overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
-            self.census.live += u32::from(self.replicas[id.index()].phase.is_live());
-            self.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
-            self.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
+            self.counts.census.live += u32::from(self.replicas[id.index()].phase.is_live());
+            self.counts.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
+            self.counts.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
             let stops = replica_stops_for_group(&self.replicas[id.index()]);
             if let Some(group) = self.group.as_mut().filter(|group| stops && id >= group.from) {
                 group.stopping += 1;
             }
             self.group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
-            self.health.acted += u32::from(marks.has(Marks::ACTED));
+            if marks.has(Marks::ACTED) {
+                self.health.make().acted += 1;
+            }
             let joining = marks.has(Marks::JOINING) && index < self.desired;
-            self.census.joining += u32::from(joining);
+            self.counts.census.joining += u32::from(joining);
             self.recount(id);
             if available && index < self.desired {
                 self.make_available(id);
@@ -177,8 +192,8 @@ impl ReplicaSet {
             self.resume_probes(id, now > taken_at);
             self.retime(id);
         }
-        self.newly_queued.clear();
-        self.census.starting += u32::from(self.group_in_flight > 0);
+        self.queue.forget_new();
+        self.counts.census.starting += u32::from(self.group_in_flight > 0);
         if overdue > 1 {
             self.set.resume_slowly(self.now);
         }
@@ -205,7 +220,7 @@ impl Snapshot {
         if self.lost.iter().any(|(id, _)| id.index() >= count) {
             return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
         }
-        if self.health.waiting.iter().any(|id| id.index() >= count) {
+        if self.health.get().is_some_and(|health| health.waiting.iter().any(|id| id.index() >= count)) {
             return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
         }
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {

@@ -31,8 +31,7 @@ impl ReplicaSet {
     pub(super) fn enqueue(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
         replica.marks.set(Marks::QUEUED);
-        self.queue.push(Lane::of(replica.kind), replica.due, id);
-        self.newly_queued.push(id);
+        self.queue.push_new(Lane::of(replica.kind), replica.due, id);
         self.tidy_queue();
     }
 
@@ -68,7 +67,7 @@ impl ReplicaSet {
                 break;
             }
         }
-        while let Some(id) = self.newly_queued.pop() {
+        while let Some(id) = self.queue.pop_new() {
             let replica = &self.replicas[id.index()];
             if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
                 self.notice(Notice::Waiting(Waiting { replica: id, gate }));
@@ -83,7 +82,7 @@ impl ReplicaSet {
             let first = self.queue.first(|lane, due, id| is_queued(replicas, lane, due, id));
             let Some((lane, _, id)) = first else { return };
             let start = self.due_start(id);
-            match self.policy.admit(&mut self.set, &self.census, start, self.now) {
+            match self.policy.admit(&mut self.set, &self.counts.census, start, self.now) {
                 Admission::Start => {
                     self.queue.pop(lane);
                     self.release(id);
@@ -133,7 +132,7 @@ impl ReplicaSet {
         replica.marks.clear(Marks::ENDING);
         replica.marks.clear(Marks::UNHEALTHY);
         replica.marks.set(Marks::IN_FLIGHT);
-        self.census.in_flight += 1;
+        self.counts.census.in_flight += 1;
         if on_trial {
             replica.marks.set(Marks::ON_TRIAL);
         }
@@ -141,11 +140,11 @@ impl ReplicaSet {
             Some(Marks::IN_GROUP) => {
                 replica.marks.set(Marks::IN_GROUP);
                 self.group_in_flight += 1;
-                self.census.starting += u32::from(self.group_in_flight == 1);
+                self.counts.census.starting += u32::from(self.group_in_flight == 1);
             }
             Some(place) => {
                 replica.marks.set(place);
-                self.census.starting += 1;
+                self.counts.census.starting += 1;
             }
             None => {}
         }

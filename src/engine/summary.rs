@@ -125,8 +125,8 @@ impl ReplicaSet {
     /// The set at a glance, as of `now`. Costs a walk over all replicas.
     pub fn summary(&self, now: Timestamp) -> Summary {
         let now = now.max(self.now);
-        let mut tally = self.tally.clone();
-        tally.pass_time(&self.census, now);
+        let tally = &self.tally;
+        let (available_nanos, failed_nanos) = tally.spent(&self.counts.census, now);
         let mut phases = BTreeMap::new();
         for replica in self.replicas.iter().filter(|replica| replica.phase != Phase::Removed) {
             *phases.entry(replica.phase).or_insert(0) += 1;
@@ -152,7 +152,7 @@ impl ReplicaSet {
             reason,
             since,
             desired: self.desired,
-            available: self.census.available,
+            available: self.counts.census.available,
             phases,
             time_in: tally
                 .time_in(now)
@@ -167,8 +167,8 @@ impl ReplicaSet {
             given_up: counts.given_up,
             incidents: counts.incidents,
             incident_since: self.set.incident_since(),
-            mean_time_between_failures: mean(tally.available_nanos),
-            mean_time_to_recovery: mean(tally.failed_nanos),
+            mean_time_between_failures: mean(available_nanos),
+            mean_time_to_recovery: mean(failed_nanos),
             budget_left: self.set.budget_left(&self.policy, now),
             next: self.next_deadline().map(|next| NextAction {
                 at: next.at,

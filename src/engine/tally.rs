@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::output::IgnoredWhy;
+use super::replica::Standing;
 use crate::decide::{Census, Decision, Status, Verdict};
 use crate::time::Timestamp;
 
@@ -18,11 +19,12 @@ pub(crate) struct Tally {
     time_in: [u64; 7],
     status: Status,
     status_since: Timestamp,
-    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds.
+    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds: up to `as_of`, plus where
+    /// they ceased to since, minus where they began to. So it wraps.
     #[serde(with = "crate::decide::wide")]
-    pub(crate) available_nanos: u128,
+    available_nanos: u128,
     #[serde(with = "crate::decide::wide")]
-    pub(crate) failed_nanos: u128,
+    failed_nanos: u128,
     as_of: Timestamp,
 }
 
@@ -66,10 +68,12 @@ impl Tally {
         } else {
             bump(&mut counts.successes);
         }
-        match decision.verdict {
-            Verdict::Restart(_) if failed => bump(&mut counts.restarts[place]),
-            Verdict::Degrade(_) => bump(&mut counts.given_up),
-            Verdict::Restart(_) | Verdict::Hold(_) | Verdict::Terminate | Verdict::Complete => {}
+        if let Verdict::Restart(_) = decision.verdict {
+            if failed {
+                bump(&mut counts.restarts[place]);
+            }
+        } else if let Verdict::Degrade(_) = decision.verdict {
+            bump(&mut counts.given_up);
         }
     }
 
@@ -87,13 +91,33 @@ impl Tally {
         self.as_of = now;
     }
 
-    /// Counts the time that has passed since the census was last like this.
+    /// A replica stands otherwise from now on.
     #[inline]
-    pub(crate) fn pass_time(&mut self, census: &Census, now: Timestamp) {
-        let passed = u128::from(now.nanos_since(self.as_of));
-        self.available_nanos = self.available_nanos.saturating_add(passed * u128::from(census.available));
-        self.failed_nanos = self.failed_nanos.saturating_add(passed * u128::from(census.failed));
-        self.as_of = now;
+    pub(crate) fn stands(&mut self, stood: Standing, stands: Standing, now: Timestamp) {
+        let since = u128::from(now.nanos_since(self.as_of));
+        match stood {
+            Standing::Available => self.available_nanos = self.available_nanos.wrapping_add(since),
+            Standing::Failed => self.failed_nanos = self.failed_nanos.wrapping_add(since),
+            _ => {}
+        }
+        match stands {
+            Standing::Available => self.available_nanos = self.available_nanos.wrapping_sub(since),
+            Standing::Failed => self.failed_nanos = self.failed_nanos.wrapping_sub(since),
+            _ => {}
+        }
+    }
+
+    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds, as of now.
+    pub(crate) fn spent(&self, census: &Census, now: Timestamp) -> (u128, u128) {
+        let since = u128::from(now.nanos_since(self.as_of));
+        let upto = |nanos: u128, count: u32| nanos.wrapping_add(since.wrapping_mul(count.into()));
+        (upto(self.available_nanos, census.available), upto(self.failed_nanos, census.failed))
+    }
+
+    /// The same, counted from now on.
+    pub(crate) fn counted_up(&self, census: &Census, now: Timestamp) -> Self {
+        let (available_nanos, failed_nanos) = self.spent(census, now);
+        Self { available_nanos, failed_nanos, as_of: now, ..self.clone() }
     }
 
     pub(crate) fn status_changed(&mut self, status: Status, now: Timestamp) {

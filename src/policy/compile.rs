@@ -3,9 +3,9 @@
 use super::document::{OnSuccess, Settings};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
-use super::ladder::{FOREVER, Ladder, UNLIMITED};
+use super::ladder::{FOREVER, LEAST_RECOVERY, Ladder, UNLIMITED};
 use super::quantity::Quantity;
-use super::retry::{OnEvents, RetryPolicy};
+use super::retry::{ImmediateFirst, OnEvents, RetryPolicy};
 use super::rule_index::RuleIndex;
 use crate::time::nanos;
 
@@ -28,6 +28,8 @@ pub(crate) struct Compiled {
     pub(crate) exhausted: Exhausted,
     pub(crate) min_available: Quantity,
     pub(crate) outage_deadline: u64,
+    /// An outage that returns within this is the same outage.
+    pub(crate) outage_keeps_for: u64,
     /// So many failures before any replica was available terminate the set; `UNLIMITED`: none does.
     pub(crate) never_ready: u32,
     pub(crate) clear_after: u64,
@@ -36,6 +38,8 @@ pub(crate) struct Compiled {
     pub(crate) correlated: Option<CompiledCorrelated>,
     /// Whether any `retry` asks if a failure is isolated.
     pub(crate) watches_isolation: bool,
+    /// Whether anything asks for failures to be noted beside those of other replicas.
+    pub(crate) watches_failures: bool,
     /// A failure is isolated when no other replica failed within this.
     pub(crate) isolation: u64,
     pub(crate) unknown_after: u64,
@@ -115,6 +119,13 @@ impl Compiled {
             .correlated
             .map(|correlated| CompiledCorrelated { share: correlated.share, within: nanos(correlated.within) });
         let health = &settings.health;
+        let never_ready = failure.never_ready.unwrap_or(UNLIMITED);
+        let watches_isolation = ladders.iter().any(|ladder| ladder.immediate_first == ImmediateFirst::Isolated);
+        // Where nothing ends a streak, an outage is over after the least that would.
+        let outage_keeps_for = match ladders[0].recover_after {
+            FOREVER => nanos(LEAST_RECOVERY),
+            after => after,
+        };
         Self {
             success: settings.success.unwrap_or_default(),
             min_ready: settings.min_ready.map_or(0, nanos),
@@ -123,16 +134,16 @@ impl Compiled {
             retries: settings.retry.is_some(),
             on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
-            watches_isolation: ladders
-                .iter()
-                .any(|ladder: &Ladder| ladder.immediate_first == super::retry::ImmediateFirst::Isolated),
+            watches_isolation,
+            watches_failures: watches_isolation || correlated.is_some() || never_ready != UNLIMITED,
             ladders: ladders.into(),
             windows,
             rules: RuleIndex::new(&failure.rules, &places),
             exhausted: failure.exhausted.unwrap_or_default(),
             min_available: failure.min_available.unwrap_or(Quantity::Count(1)),
             outage_deadline: failure.outage_deadline.map_or(FOREVER, nanos),
-            never_ready: failure.never_ready.unwrap_or(UNLIMITED),
+            never_ready,
+            outage_keeps_for,
             clear_after: failure.clear_after.map_or(0, nanos),
             budget: failure.budget.map(|budget| CompiledBudget {
                 restarts: budget.restarts,
@@ -155,12 +166,6 @@ impl Compiled {
                 liveness: health.liveness.as_ref().map(CompiledProbe::new),
             },
         }
-    }
-
-    /// Whether anything asks for failures to be noted beside those of other replicas.
-    #[inline]
-    pub(crate) fn watches_failures(&self) -> bool {
-        self.watches_isolation || self.correlated.is_some() || self.never_ready != UNLIMITED
     }
 
     /// How many of `settled` replicas the service needs.

@@ -49,6 +49,8 @@ pub(crate) struct CompiledStage {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// Whether there is any limit.
+    pub(crate) any: bool,
     pub(crate) attempts: u32,
     pub(crate) duration: u64,
     pub(crate) window: Option<WindowLimit>,
@@ -229,7 +231,7 @@ impl CompiledStage {
 }
 
 impl Limits {
-    pub(crate) const NONE: Self = Self { attempts: UNLIMITED, duration: FOREVER, window: None };
+    pub(crate) const NONE: Self = Self { any: false, attempts: UNLIMITED, duration: FOREVER, window: None };
 
     fn new(rung: &Rung, slots: &mut u16) -> Self {
         let window = rung.limit.map(|limit| {
@@ -237,15 +239,10 @@ impl Limits {
             *slots = slots.saturating_add(1);
             WindowLimit { slot, restarts: limit.restarts, within: nanos(limit.within) }
         });
-        Self {
-            attempts: rung.max_attempts.unwrap_or(UNLIMITED),
-            duration: rung.max_duration.map_or(FOREVER, nanos),
-            window,
-        }
-    }
-
-    pub(crate) const fn any(&self) -> bool {
-        self.attempts != UNLIMITED || self.duration != FOREVER || self.window.is_some()
+        let attempts = rung.max_attempts.unwrap_or(UNLIMITED);
+        let duration = rung.max_duration.map_or(FOREVER, nanos);
+        let any = attempts != UNLIMITED || duration != FOREVER || window.is_some();
+        Self { any, attempts, duration, window }
     }
 }
 

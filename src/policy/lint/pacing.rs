@@ -27,7 +27,7 @@ pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &
         }
     }
 
-    if let Some(index) = ladder.stages.iter().rev().skip(1).rev().position(|stage| !stage.limits.any()) {
+    if let Some(index) = ladder.stages.iter().rev().skip(1).rev().position(|stage| !stage.limits.any) {
         lints.add(
             "unreachable-stage",
             stage_path(index + 1),
@@ -160,7 +160,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder, se
         return;
     }
     let grows = decorrelated || pacing.nominal(1000) > pacing.nominal(0);
-    if !at_once && !grows && !ladder.whole.any() && !last.limits.any() && !budgeted {
+    if !at_once && !grows && !ladder.whole.any && !last.limits.any && !budgeted {
         lints.add(
             "endless-retry",
             path(),
