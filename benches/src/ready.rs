@@ -70,15 +70,17 @@ impl Ready {
     fn fail_each(&mut self, count: usize, then: impl Fn(&ReplicaSet)) -> usize {
         let slots = &self.slots[self.cursor..];
         let slots = &slots[..count.min(slots.len()).min(BATCH)];
+        let (step, mut now) = (self.setup.step, self.now);
         let mut twist = 0;
         for slot in slots {
             let replica = slot.replica ^ twist;
-            self.now = self.now + self.setup.step;
+            now = now + step;
             let set = &mut self.sets[slot.set as usize];
-            set.handle(self.now, Event::exited(replica, slot.incarnation, 137));
+            set.handle(now, Event::exited(replica, slot.incarnation, 137));
             twist = judged(set) ^ slot.replica;
             then(set);
         }
+        self.now = now;
         assert_eq!(twist, 0, "every failure is judged");
         slots.len()
     }

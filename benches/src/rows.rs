@@ -1,6 +1,6 @@
 //! Histories of single replicas, judged by `decide()` alone.
 
-use uphold::{History, Outcome, Timestamp, Verdict};
+use uphold::{Decision, History, Outcome, Timestamp, Verdict};
 
 use crate::policies::Setup;
 
@@ -52,8 +52,10 @@ impl Rows {
         for place in 0..count {
             self.now = self.now + self.setup.step;
             let outcome = Outcome::exited(137, self.now);
-            let decision = self.setup.policy.decide(&mut rows[place ^ twist], &outcome).expect("it is live");
-            let Verdict::Restart(restart) = std::hint::black_box(&decision).verdict else { panic!("{decision}") };
+            let decision = self.setup.policy.decide(&mut rows[place ^ twist], &outcome);
+            let Ok(Decision { verdict: Verdict::Restart(restart), .. }) = std::hint::black_box(&decision) else {
+                panic!("{decision:?}")
+            };
             twist = usize::from(restart.due < self.now);
         }
         count

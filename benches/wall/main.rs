@@ -14,6 +14,19 @@ use std::time::{Duration, Instant};
 
 use criterion::{Bencher, Criterion};
 
+/// What several rows are measured on, made when the first of them runs.
+struct Made<T, F>(Option<T>, F);
+
+impl<T, F: Fn() -> T> Made<T, F> {
+    fn new(make: F) -> Self {
+        Self(None, make)
+    }
+
+    fn get(&mut self) -> &mut T {
+        self.0.get_or_insert_with(&self.1)
+    }
+}
+
 /// Times `timed` until it has done `iters` things; `untimed` makes good for them in between.
 fn batches<S>(
     bencher: &mut Bencher<'_>,

@@ -10,7 +10,7 @@ use uphold_benches::policies;
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, ready_set, restart_all};
 
-use super::batches;
+use super::{Made, batches};
 
 pub(crate) const SIZES: [u32; 8] = [1, 3, 16, 64, 256, 1024, 100_000, 1_000_000];
 const FEATURES_AT: u32 = 16;
@@ -26,18 +26,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 fn sizes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("set");
     for n in SIZES {
-        let mut ready = Ready::new(policies::flat(n));
+        let mut ready = Made::new(|| Ready::new(policies::flat(n)));
         // Timed: `handle` of an exit, and the outputs drained.
         group.bench_function(BenchmarkId::new("failure", n), |bencher| {
-            batches(bencher, &mut ready, Ready::fail, Ready::recover);
+            batches(bencher, ready.get(), Ready::fail, Ready::recover);
         });
         // The same, and the next deadline asked for.
         group.bench_function(BenchmarkId::new("failure and deadline", n), |bencher| {
-            batches(bencher, &mut ready, Ready::fail_and_ask, Ready::recover);
+            batches(bencher, ready.get(), Ready::fail_and_ask, Ready::recover);
         });
         // Timed: exited, due, started, ready; four calls and all outputs.
         group.bench_function(BenchmarkId::new("round trip", n), |bencher| {
-            batches(bencher, &mut ready, Ready::round_trips, Ready::rest);
+            batches(bencher, ready.get(), Ready::round_trips, Ready::rest);
         });
     }
 }
@@ -45,28 +45,28 @@ fn sizes(criterion: &mut Criterion) {
 fn features(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("set of 16");
     for (name, setup) in policies::features(FEATURES_AT) {
-        let mut ready = Ready::new(setup);
+        let mut ready = Made::new(|| Ready::new(setup.clone()));
         group.bench_function(BenchmarkId::new("failure", name), |bencher| {
-            batches(bencher, &mut ready, Ready::fail, Ready::recover);
+            batches(bencher, ready.get(), Ready::fail, Ready::recover);
         });
         group.bench_function(BenchmarkId::new("round trip", name), |bencher| {
-            batches(bencher, &mut ready, Ready::round_trips, Ready::rest);
+            batches(bencher, ready.get(), Ready::round_trips, Ready::rest);
         });
     }
     // Its first restart is at once: the failure commands the start too.
-    let mut ready = Ready::new(policies::recommended(FEATURES_AT));
+    let mut ready = Made::new(|| Ready::new(policies::recommended(FEATURES_AT)));
     group.bench_function(BenchmarkId::new("round trip", "recommended"), |bencher| {
-        batches(bencher, &mut ready, Ready::round_trips, Ready::rest);
+        batches(bencher, ready.get(), Ready::round_trips, Ready::rest);
     });
 }
 
 fn deadline(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("next deadline");
     for n in [3, 256, 100_000] {
-        let mut ready = Ready::new(policies::flat(n));
-        ready.fail(usize::MAX);
-        let set = ready.set();
         group.bench_function(BenchmarkId::from_parameter(n), |bencher| {
+            let mut ready = Ready::new(policies::flat(n));
+            ready.fail(usize::MAX);
+            let set = ready.set();
             bencher.iter(|| std::hint::black_box(&*set).next_deadline());
         });
     }

@@ -3,8 +3,8 @@
 use super::census::Census;
 use super::set_history::SetHistory;
 use super::status::{EndReason, Status, StatusReason};
-use crate::policy::Policy;
 use crate::policy::ladder::FOREVER;
+use crate::policy::{Compiled, Policy};
 use crate::time::Timestamp;
 
 /// What [`Policy::assess`] finds.
@@ -45,29 +45,37 @@ impl Policy {
     /// # Ok::<(), uphold::PolicyError>(())
     /// ```
     pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
-        let compiled = self.compiled();
         let desired = census.desired();
+        let deadline = self.assess_of(set, census, desired, now);
+        Assessment {
+            status: set.shown.status,
+            reason: set.shown.reason,
+            since: set.shown.since,
+            need: self.compiled().need(census.settled_of(desired)),
+            end: set.end_reason(),
+            deadline: deadline.known(),
+        }
+    }
+
+    /// [`Policy::assess`] where the number of desired replicas is known: what it finds is in `set`, when to assess again is
+    /// returned. In line, for what every failure comes through.
+    #[inline(always)]
+    pub(crate) fn assess_of(&self, set: &mut SetHistory, census: &Census, desired: u32, now: Timestamp) -> Timestamp {
+        if set.end.is_some() {
+            set.show_end(census, now);
+            return Timestamp::MAX;
+        }
+        let compiled = self.compiled();
         let settled = census.settled_of(desired);
         let need = compiled.need(settled);
-
-        let mut deadline = None;
-        if set.end.is_none() {
-            note(set, census, desired, need);
-        }
+        note(set, census, desired, need);
         let (raw, reason) = unfiltered(set, census, desired, need);
-        if set.end.is_none() && raw != Status::Completed {
+        let mut deadline = Timestamp::MAX;
+        if raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
-            let blind = census.available.saturating_add(census.unknown) >= need;
             if down || !set.outage.since.is_never() {
-                let lasted = set.outage.run(down, down && blind, compiled.outage_keeps_for, now);
-                if let Some(lasted) = lasted.filter(|_| compiled.outage_deadline != FOREVER) {
-                    if lasted >= compiled.outage_deadline {
-                        set.terminate(EndReason::OutageDeadline, now);
-                    } else if !blind {
-                        deadline = Some(now.plus_nanos(compiled.outage_deadline - lasted));
-                    }
-                }
+                deadline = outage(compiled, set, census, down, need, now);
             }
             if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
                 set.terminate(EndReason::Exhausted, now);
@@ -76,22 +84,12 @@ impl Policy {
             if capable < need && compiled.outage_deadline == FOREVER {
                 set.terminate(EndReason::Unrecoverable, now);
             }
+            if set.end.is_some() {
+                set.show_end(census, now);
+                return Timestamp::MAX;
+            }
         }
-        if set.end.is_some() {
-            let (ended, reason) = unfiltered(set, census, desired, need);
-            set.shown.show(ended, reason, now);
-            deadline = None;
-        } else if let Some(clears) = set.shown.update(raw, reason, compiled.clear_after, now) {
-            deadline = Some(deadline.map_or(clears, |deadline| deadline.min(clears)));
-        }
-        Assessment {
-            status: set.shown.status,
-            reason: set.shown.reason,
-            since: set.shown.since,
-            need,
-            end: set.end_reason(),
-            deadline,
-        }
+        deadline.min(set.shown.update(raw, reason, compiled.clear_after, now))
     }
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
@@ -102,8 +100,30 @@ impl Policy {
     }
 }
 
+/// Lets the clock of an outage run or stand, and ends the set if it has lasted too long. When to look again, or never.
+#[inline(never)]
+fn outage(
+    compiled: &Compiled,
+    set: &mut SetHistory,
+    census: &Census,
+    down: bool,
+    need: u32,
+    now: Timestamp,
+) -> Timestamp {
+    let blind = census.available.saturating_add(census.unknown) >= need;
+    let lasted = set.outage.run(down, down && blind, compiled.outage_keeps_for, now);
+    match lasted.filter(|_| compiled.outage_deadline != FOREVER) {
+        Some(lasted) if lasted >= compiled.outage_deadline => {
+            set.terminate(EndReason::OutageDeadline, now);
+            Timestamp::MAX
+        }
+        Some(lasted) if !blind => now.plus_nanos(compiled.outage_deadline - lasted),
+        _ => Timestamp::MAX,
+    }
+}
+
 /// What the set has been by now, as long as it is not ended.
-#[inline]
+#[inline(always)]
 fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
     if desired == 0 {
         // Scaling from zero begins anew.
@@ -120,12 +140,20 @@ fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
     set.up |= all || (census.available >= need && set.failed);
 }
 
-/// The status as a function of what is remembered and counted, before `clear_after`.
-fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
-    if let Some((end, _)) = set.end {
-        let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
-        return (status, end.into());
+impl SetHistory {
+    /// What an ended set is.
+    #[inline(never)]
+    fn show_end(&mut self, census: &Census, now: Timestamp) {
+        if let Some(end) = self.end_reason() {
+            let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
+            self.shown.show(status, end.into(), now);
+        }
     }
+}
+
+/// The status as a function of what is remembered and counted, before `clear_after`, as long as the set is not ended.
+#[inline(always)]
+fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
     if desired > 0 && census.completed == desired {
         return (Status::Completed, StatusReason::Completed);
     }
@@ -192,8 +220,9 @@ impl super::set_history::Shown {
         self.reason = reason;
     }
 
-    /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again.
-    fn update(&mut self, raw: Status, mut reason: StatusReason, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
+    /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again, or never.
+    #[inline(always)]
+    fn update(&mut self, raw: Status, mut reason: StatusReason, clear_after: u64, now: Timestamp) -> Timestamp {
         if raw == Status::Outage {
             self.no_outage_since = Timestamp::MAX;
         } else if self.no_outage_since.is_never() {
@@ -204,16 +233,9 @@ impl super::set_history::Shown {
         } else if self.calm_since.is_never() {
             self.calm_since = now;
         }
-        let held = |since: Timestamp| now.nanos_since(since) < clear_after;
         if clear_after > 0 && raw != Status::Completed && reason != StatusReason::ScaledToZero {
-            if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
-                self.reason = StatusReason::Clearing;
-                return Some(self.no_outage_since.plus_nanos(clear_after));
-            }
-            let alarmed = matches!(self.status, Status::Outage | Status::Degraded);
-            if alarmed && raw == Status::Healthy && held(self.calm_since) {
-                self.show(Status::Degraded, StatusReason::Clearing, now);
-                return Some(self.calm_since.plus_nanos(clear_after));
+            if let Some(clears) = self.hold(raw, clear_after, now) {
+                return clears;
             }
         }
         if raw == Status::Healthy && reason == StatusReason::AllAvailable {
@@ -223,6 +245,21 @@ impl super::set_history::Shown {
             }
         }
         self.show(raw, reason, now);
+        Timestamp::MAX
+    }
+
+    /// Holds an alarm whose cause is gone, and until when; `None`: there is none to hold.
+    fn hold(&mut self, raw: Status, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
+        let held = |since: Timestamp| now.nanos_since(since) < clear_after;
+        if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
+            self.reason = StatusReason::Clearing;
+            return Some(self.no_outage_since.plus_nanos(clear_after));
+        }
+        let alarmed = matches!(self.status, Status::Outage | Status::Degraded);
+        if alarmed && raw == Status::Healthy && held(self.calm_since) {
+            self.show(Status::Degraded, StatusReason::Clearing, now);
+            return Some(self.calm_since.plus_nanos(clear_after));
+        }
         None
     }
 }

@@ -75,6 +75,7 @@ impl Policy {
 
     /// What the set knows at the moment a replica fails, for [`Policy::decide_in`]. `indispensable`: giving the
     /// replica up would put `min_available` out of reach.
+    #[inline(always)]
     pub fn surroundings(
         &self,
         set: &SetHistory,
@@ -97,16 +98,20 @@ impl Policy {
     /// canary may be tried when this one would be restarted; after one that is not restarted, when the next delay of
     /// the policy's own `retry` is over. One that has done its work is as good as one that is up.
     pub fn start_ended(&self, set: &SetHistory, decision: &Decision) -> StartBecame {
+        self.start_ended_by(set, decision.verdict, decision.ended_at)
+    }
+
+    pub(crate) fn start_ended_by(&self, set: &SetHistory, verdict: Verdict, ended_at: Timestamp) -> StartBecame {
         let tried = match set.incident {
             Some(Incident { stage: Stage::Holding { level, .. }, .. }) => level.saturating_add(1),
             _ => 0,
         };
-        match decision.verdict {
+        match verdict {
             Verdict::Complete => StartBecame::Up,
             Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
                 let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
-                StartBecame::Failed { retry: decision.ended_at.plus_nanos(delay) }
+                StartBecame::Failed { retry: ended_at.plus_nanos(delay) }
             }
         }
     }

@@ -309,7 +309,7 @@ impl History {
     }
 
     /// What `ready_for` nanoseconds ready take back, in every streak.
-    #[inline]
+    #[inline(always)]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let ladders = &policy.compiled().ladders;
         if self.streak.recover(&ladders[0], ready_for) {
@@ -320,7 +320,7 @@ impl History {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
         self.last_cause = cause.place() as u8 + 1;
         self.set_last_exit(exit);
@@ -339,7 +339,7 @@ impl History {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_last_exit(&mut self, exit: Option<Exit>) {
         self.put(Flags(Flags::EXIT_CODE.0 | Flags::EXIT_SIGNAL.0), false);
         self.last_exit = match exit {

@@ -55,7 +55,7 @@ impl Policy {
     }
 
     /// It is no longer ready. What the time ready takes back of its streaks is taken back now.
-    #[inline]
+    #[inline(always)]
     pub fn not_ready(&self, history: &mut History, at: Timestamp) {
         if let Some(since) = history.ready_since.known() {
             history.ready_since = Timestamp::MAX;
@@ -99,48 +99,133 @@ impl Policy {
     }
 
     /// [`Policy::decide_in`] of an incarnation that is live.
-    pub(crate) fn decide_live(&self, history: &mut History, outcome: &Outcome, surroundings: Surroundings) -> Decision {
-        history.put(Flags::LIVE, false);
-        let at = outcome.at;
-        let ran_for = history.started_at.known().map(|started| at.nanos_since(started));
-        self.not_ready(history, at);
-        history.started_at = Timestamp::MAX;
-        let floor = if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 };
-        let case = Case { policy: self, outcome, surroundings, floor };
+    #[inline(always)]
+    fn decide_live(&self, history: &mut History, outcome: &Outcome, surroundings: Surroundings) -> Decision {
+        if !self.is_plain(outcome, surroundings) {
+            return self.decide_in_full(history, outcome, surroundings);
+        }
+        match self.decide_plain(history, outcome) {
+            Ok(decision) => decision,
+            Err(stays) => self.decide_to_stay_down(history, outcome, stays),
+        }
+    }
+
+    /// Whether a failure is judged by [`decide_plain`](Self::decide_plain).
+    #[inline(always)]
+    pub(crate) fn is_plain(&self, outcome: &Outcome, surroundings: Surroundings) -> bool {
+        let alone = surroundings.incident.is_none() && !surroundings.joins_group;
+        self.compiled().plain && alone && !outcome.is_success()
+    }
+
+    /// Judges a failure of a live incarnation under a plain policy. In line, for that is what most come to; `Err`: it is
+    /// not followed by a restart, as [`decide_to_stay_down`](Self::decide_to_stay_down) has it.
+    #[inline(always)]
+    #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
+    pub(crate) fn decide_plain<'p>(
+        &'p self,
+        history: &mut History,
+        outcome: &Outcome,
+    ) -> Result<Decision, StaysDown<'p>> {
+        let floor = self.end(history, outcome);
+        Case::<true> { policy: self, outcome, surroundings: Surroundings::default(), floor }.judge(history)
+    }
+
+    #[inline(never)]
+    pub(crate) fn decide_to_stay_down(
+        &self,
+        history: &mut History,
+        outcome: &Outcome,
+        stays: StaysDown<'_>,
+    ) -> Decision {
+        let surroundings = Surroundings::default();
+        Case::<true> { policy: self, outcome, surroundings, floor: 0 }.stay_down(history, stays)
+    }
+
+    /// Judges the end of a live incarnation, whatever the policy and the surroundings.
+    #[inline(never)]
+    pub(crate) fn decide_in_full(
+        &self,
+        history: &mut History,
+        outcome: &Outcome,
+        surroundings: Surroundings,
+    ) -> Decision {
+        let floor = self.end(history, outcome);
+        let case = Case::<false> { policy: self, outcome, surroundings, floor };
         if outcome.is_success() && self.compiled().success != OnSuccess::Failure {
             return case.succeeded(history);
         }
-        case.judge(history)
+        match case.judge(history) {
+            Ok(decision) => decision,
+            Err(stays) => case.stay_down(history, stays),
+        }
+    }
+
+    /// The incarnation is not live any more. The least that the delay of the next may be.
+    #[inline(always)]
+    fn end(&self, history: &mut History, outcome: &Outcome) -> u64 {
+        history.put(Flags::LIVE, false);
+        let ran_for = history.started_at.known().map(|started| outcome.at.nanos_since(started));
+        self.not_ready(history, outcome.at);
+        history.started_at = Timestamp::MAX;
+        if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 }
     }
 }
 
-/// What is decided, without what it is decided of.
-#[derive(Clone, Copy)]
-struct Ruling {
-    verdict: Verdict,
+/// A restart that is decided, and what it uses up.
+struct Again {
+    delay: u64,
     reason: DecisionReason,
     charged: bool,
-    used_up: Option<UsedUp>,
     nearest: Option<Nearest>,
 }
 
-impl Ruling {
-    #[inline]
-    fn new(verdict: Verdict, reason: DecisionReason) -> Self {
-        Self { verdict, reason, charged: false, used_up: None, nearest: None }
-    }
+/// Why a failure is not followed by a restart.
+enum Down {
+    FailFast,
+    Rule(RuleAction),
+    UsedUp(UsedUp),
 }
 
-/// One failure being judged. What every failure goes through is kept in line, and what few do out of it.
-struct Case<'a> {
-    policy: &'a Policy,
-    outcome: &'a Outcome,
+/// A failure that is not followed by a restart, as far as it is judged.
+pub(crate) struct StaysDown<'p> {
+    matched: Option<&'p CompiledRule>,
+    ladder: &'p Ladder,
+    lent: Lent,
+    down: Down,
+}
+
+/// What is put back once a failure is judged under a policy that is not plain.
+struct Lent {
+    /// The policy's own streak, where that of a rule was judged in its place.
+    own: Option<Streak>,
+    /// The streak as it was, and for how long an incident may give that back.
+    undo: Option<(Streak, u64)>,
+}
+
+/// One failure being judged. `PLAIN`: under a policy whose one `retry` has neither rules, stages nor windows beside it,
+/// and on its own, in no incident and no group. It is judged as every other, in an instance of the code from which
+/// everything that a plain policy has not is gone. What every failure goes through is kept in line, and what few do out
+/// of it.
+struct Case<'p, 'o, const PLAIN: bool> {
+    policy: &'p Policy,
+    outcome: &'o Outcome,
     surroundings: Surroundings,
     /// The least that the delay may be.
     floor: u64,
 }
 
-impl Case<'_> {
+impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
+    /// The incident that it is part of.
+    #[inline]
+    fn incident(&self) -> Option<u32> {
+        if PLAIN { None } else { self.surroundings.incident }
+    }
+
+    #[inline]
+    fn joins_group(&self) -> bool {
+        !PLAIN && self.surroundings.joins_group
+    }
+
     #[inline]
     fn cause(&self) -> &Cause {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
@@ -149,16 +234,14 @@ impl Case<'_> {
     /// A success belongs to no streak. Exit 0 that is restarted is paced by the policy's own ladder.
     #[inline(never)]
     fn succeeded(&self, history: &mut History) -> Decision {
-        let ruling = match self.policy.compiled().success {
-            OnSuccess::Complete => Ruling::new(Verdict::Complete, DecisionReason::Success),
-            OnSuccess::Restart | OnSuccess::Failure => {
-                Ruling::new(self.restart_after_success(history), DecisionReason::Success)
-            }
+        let verdict = match self.policy.compiled().success {
+            OnSuccess::Complete => Verdict::Complete,
+            OnSuccess::Restart | OnSuccess::Failure => self.restart_after_success(history),
         };
         Decision {
             ended_at: self.outcome.at,
-            verdict: ruling.verdict,
-            reason: ruling.reason,
+            verdict,
+            reason: DecisionReason::Success,
             rule: None,
             attempt: 0,
             max_attempts: None,
@@ -182,16 +265,22 @@ impl Case<'_> {
         self.restart(stage, delay)
     }
 
-    #[inline]
+    #[inline(always)]
+    fn stage<'l>(&self, ladder: &'l Ladder, history: &History) -> &'l CompiledStage {
+        ladder.stage(if PLAIN { 0 } else { history.streak.stage })
+    }
+
+    #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
         let due = self.outcome.at.plus_nanos(delay);
         Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
     }
 
-    #[inline]
-    fn judge(&self, history: &mut History) -> Decision {
+    #[inline(always)]
+    #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
+    fn judge(&self, history: &mut History) -> Result<Decision, StaysDown<'p>> {
         let compiled = self.policy.compiled();
-        let rule = if compiled.rules.is_empty() { None } else { self.matching_rule(history) };
+        let rule = if PLAIN || compiled.rules.is_empty() { None } else { self.matching_rule(history) };
         let matched = rule.and_then(|index| compiled.rules.rule(index));
         let repaired = self.outcome.start_failed && history.has(Flags::REPAIRING);
         if !repaired {
@@ -202,39 +291,93 @@ impl Case<'_> {
 
         let place = matched.map_or(0, |matched| matched.ladder);
         let ladder = &compiled.ladders[usize::from(place)];
-        // The streak that is judged takes the place of the policy's own for as long.
-        let own = (place != 0).then(|| history.swap_streak(place));
-        let noting = compiled.correlated.filter(|_| self.surroundings.incident.is_none());
-        let before = noting.map(|correlated| (correlated.within, history.streak));
+        let lent = self.lend(history, place);
         let attempt = history.streak.failures.saturating_add(1);
-        let retried = compiled.retries && (repaired || compiled.on_events.is_none_or(|on| wants(on, self.cause())));
-        let charge = match matched {
-            None => retried.then_some(true),
-            Some(rule) => self.is_retried_by(rule).then_some(rule.charge),
+        let wanted = |events| repaired || wants(events, self.cause());
+        let retried = PLAIN || (compiled.retries && compiled.on_events.is_none_or(wanted));
+        let again = match matched {
+            None if retried => self.retry(history, place, ladder, true),
+            Some(rule) if self.is_retried_by(rule) => self.retry(history, place, ladder, rule.charge),
+            None => Err(Down::FailFast),
+            Some(rule) => Err(Down::Rule(rule.then)),
         };
-        let ruling = match charge {
-            Some(charge) => self.retry(history, place, ladder, charge),
-            None => self.not_retried(history, matched.map(|rule| rule.then)),
+        let again = match again {
+            Ok(again) => again,
+            Err(down) => return Err(StaysDown { matched, ladder, lent, down }),
         };
+        let restart = self.restart(self.stage(ladder, history), again.delay);
         let stage = history.streak.stage;
-        if let Some(own) = own {
-            history.swap_back(place, own);
-        }
-        if let Some((within, before)) = before {
-            history.remember_undo(self.outcome.at, within, place, before, ruling.charged);
-        }
-
-        Decision {
-            verdict: ruling.verdict,
-            reason: ruling.reason,
+        self.give_back(history, place, lent, again.charged);
+        Ok(Decision {
+            verdict: restart,
+            reason: again.reason,
             rule: matched.map(|matched| matched.shown.clone()),
             attempt,
-            max_attempts: (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts),
+            max_attempts: max_attempts(ladder),
             stage,
-            charged: ruling.charged,
-            used_up: ruling.used_up,
-            nearest: ruling.nearest,
+            charged: again.charged,
+            used_up: None,
+            nearest: again.nearest,
             ended_at: self.outcome.at,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        })
+    }
+
+    /// Puts the streak of a rule where the policy's own is, to be judged there, and remembers what an incident would undo.
+    #[inline(always)]
+    fn lend(&self, history: &mut History, place: u16) -> Lent {
+        let own = (!PLAIN && place != 0).then(|| history.swap_streak(place));
+        let correlated = if PLAIN || self.incident().is_some() { None } else { self.policy.compiled().correlated };
+        Lent { own, undo: correlated.map(|correlated| (history.streak, correlated.within)) }
+    }
+
+    #[inline(always)]
+    fn give_back(&self, history: &mut History, place: u16, lent: Lent, charged: bool) {
+        if PLAIN {
+            return;
+        }
+        if let Some(own) = lent.own {
+            history.swap_back(place, own);
+        }
+        if let Some((before, within)) = lent.undo {
+            history.remember_undo(self.outcome.at, within, place, before, charged);
+        }
+    }
+
+    /// No restart follows: a limit is used up, a rule says so, or nothing says otherwise.
+    #[inline(never)]
+    fn stay_down(&self, history: &mut History, stays: StaysDown<'_>) -> Decision {
+        let StaysDown { matched, ladder, lent, down } = stays;
+        let at = self.outcome.at;
+        let attempt = history.streak.failures.saturating_add(1);
+        let (verdict, reason) = match down {
+            Down::FailFast => (Verdict::Terminate, DecisionReason::FailFast),
+            Down::Rule(RuleAction::Terminate | RuleAction::Retry) => (Verdict::Terminate, DecisionReason::Rule),
+            Down::Rule(RuleAction::Degrade) => (Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule),
+            Down::Rule(RuleAction::Hold(duration)) => {
+                (Verdict::Hold(Hold { until: duration.map(|duration| at + duration) }), DecisionReason::Rule)
+            }
+            Down::UsedUp(_) => (self.exhausted(), DecisionReason::Exhausted),
+        };
+        let used_up = if let Down::UsedUp(used_up) = down { Some(used_up) } else { None };
+        // What terminates the set by itself is no failure more in a streak.
+        if used_up.is_some() || verdict != Verdict::Terminate {
+            history.streak.failures = attempt;
+        }
+        let stage = history.streak.stage;
+        self.give_back(history, matched.map_or(0, |matched| matched.ladder), lent, false);
+        Decision {
+            verdict,
+            reason,
+            rule: matched.map(|matched| matched.shown.clone()),
+            attempt,
+            max_attempts: max_attempts(ladder),
+            stage,
+            charged: false,
+            used_up,
+            nearest: None,
+            ended_at: at,
             cause: self.cause().clone(),
             exit: self.outcome.exit,
         }
@@ -243,7 +386,7 @@ impl Case<'_> {
     /// A number of attempts is a limit, and an incident uses up no limit: what gives up after so many retries in one.
     #[inline]
     fn is_retried_by(&self, rule: &CompiledRule) -> bool {
-        let pardoned = self.surroundings.incident.is_some() && rule.attempts_over.is_some();
+        let pardoned = self.incident().is_some() && rule.attempts_over.is_some();
         match rule.then {
             RuleAction::Retry => true,
             RuleAction::Degrade | RuleAction::Hold(_) => pardoned,
@@ -251,28 +394,9 @@ impl Case<'_> {
         }
     }
 
-    /// What a rule says that does not retry, or what holds without one.
-    #[inline(never)]
-    fn not_retried(&self, history: &mut History, then: Option<RuleAction>) -> Ruling {
-        let attempt = history.streak.failures.saturating_add(1);
-        match then {
-            None => Ruling::new(Verdict::Terminate, DecisionReason::FailFast),
-            Some(RuleAction::Terminate | RuleAction::Retry) => Ruling::new(Verdict::Terminate, DecisionReason::Rule),
-            Some(RuleAction::Degrade) => {
-                history.streak.failures = attempt;
-                Ruling::new(Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule)
-            }
-            Some(RuleAction::Hold(duration)) => {
-                history.streak.failures = attempt;
-                let until = duration.map(|duration| self.outcome.at + duration);
-                Ruling::new(Verdict::Hold(Hold { until }), DecisionReason::Rule)
-            }
-        }
-    }
-
     /// Whether a restart counts for this replica, rather than for the set or for the group that it joins.
     fn counts(&self) -> bool {
-        self.surroundings.incident.is_none() && !self.surroundings.joins_group
+        self.incident().is_none() && !self.joins_group()
     }
 
     /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
@@ -291,31 +415,30 @@ impl Case<'_> {
         })
     }
 
-    #[inline]
-    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Ruling {
+    #[inline(always)]
+    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Result<Again, Down> {
         let at = self.outcome.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
-        let limited = self.surroundings.incident.is_none() && (charge || place != 0);
+        let limited = self.incident().is_none() && (charge || place != 0);
         let charged = charge && self.counts();
         let mut room = None;
         if limited {
             if let Some(used_up) = self.used_up(history, ladder) {
                 if !self.waits_for_room(used_up) {
-                    history.streak.failures = history.streak.failures.saturating_add(1);
-                    return self.exhausted(used_up);
+                    return Err(Down::UsedUp(used_up));
                 }
                 room = Some(self.room_from(history, ladder));
             }
         }
 
-        let stage = ladder.stage(history.streak.stage);
+        let stage = self.stage(ladder, history);
         let (delay, why) = self.next_delay(ladder, stage, history, history.streak.failures == 0);
         let delay = room.map_or(delay, |room| delay.max(room.nanos_since(at)));
         let reason = if room.is_some() {
             DecisionReason::Window
-        } else if self.surroundings.joins_group {
+        } else if self.joins_group() {
             DecisionReason::Group
-        } else if self.surroundings.incident.is_some() {
+        } else if self.incident().is_some() {
             DecisionReason::Incident
         } else {
             why
@@ -327,12 +450,12 @@ impl Case<'_> {
             streak.first = streak.first.min(at);
             streak.stage_first = streak.stage_first.min(at);
             history.put(Flags::COUNTS_ON_START, room.is_some());
-            if room.is_none() {
+            if room.is_none() && !PLAIN {
                 count_in_windows(history, self.policy, place, history.streak.stage, at);
             }
         }
         let nearest = if limited { self.nearest(history, &ladder.whole, &stage.limits) } else { None };
-        Ruling { charged, nearest, ..Ruling::new(self.restart(stage, delay), reason) }
+        Ok(Again { delay, reason, charged, nearest })
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
@@ -346,17 +469,18 @@ impl Case<'_> {
         first: bool,
     ) -> (u64, DecisionReason) {
         let at_once = match ladder.immediate_first {
+            _ if PLAIN => false,
             ImmediateFirst::Never => false,
             ImmediateFirst::Always => true,
             ImmediateFirst::Isolated => self.surroundings.isolated,
         };
         let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
             (asked.min(stage.pacing.cap), DecisionReason::RetryAfter)
-        } else if first && at_once && !self.outcome.start_failed && self.surroundings.incident.is_none() {
+        } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
             (0, DecisionReason::Immediate)
         } else {
             // The first delay of a streak is the ladder's first; each canary that failed is one step more.
-            let more = self.surroundings.incident.unwrap_or(0);
+            let more = self.incident().unwrap_or(0);
             let Streak { level, previous, .. } = history.streak;
             (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
         };
@@ -373,11 +497,14 @@ impl Case<'_> {
     }
 
     /// Which limit this failure finds used up, going on from stage to stage.
-    #[inline]
+    #[inline(always)]
     fn used_up(&self, history: &mut History, ladder: &Ladder) -> Option<UsedUp> {
         let Streak { charged, first, .. } = history.streak;
         if let Some(used_up) = self.over(&ladder.whole, history, charged, first) {
             return Some(used_up);
+        }
+        if PLAIN {
+            return None;
         }
         loop {
             let Streak { stage, stage_charged, stage_first, .. } = history.streak;
@@ -390,7 +517,7 @@ impl Case<'_> {
     }
 
     /// Which of these limits is used up.
-    #[inline]
+    #[inline(always)]
     fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<UsedUp> {
         if !limits.any {
             None
@@ -399,7 +526,7 @@ impl Case<'_> {
         } else if charged >= limits.attempts {
             Some(UsedUp::Attempts)
         } else {
-            let window = limits.window?;
+            let window = limits.window.filter(|_| !PLAIN)?;
             (history.room(window, self.outcome.at) == 0).then_some(UsedUp::Window)
         }
     }
@@ -427,26 +554,25 @@ impl Case<'_> {
             .unwrap_or(self.outcome.at)
     }
 
-    #[inline(never)]
-    fn exhausted(&self, used_up: UsedUp) -> Ruling {
-        let verdict = match self.policy.compiled().exhausted {
+    /// What becomes of a replica whose retry is used up.
+    fn exhausted(&self) -> Verdict {
+        match self.policy.compiled().exhausted {
             Exhausted::Terminate => Verdict::Terminate,
             Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
             Exhausted::Hold => Verdict::Hold(Hold { until: None }),
             Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
-        };
-        Ruling { used_up: Some(used_up), ..Ruling::new(verdict, DecisionReason::Exhausted) }
+        }
     }
 
     /// The limit of which the smallest part is left.
-    #[inline]
+    #[inline(always)]
     fn nearest(&self, history: &History, whole: &Limits, stage: &Limits) -> Option<Nearest> {
         let Streak { charged, first, stage_charged, stage_first, .. } = history.streak;
         let mut nearest = None;
         if whole.any {
             self.nearer(&mut nearest, history, whole, charged, first);
         }
-        if stage.any {
+        if stage.any && !PLAIN {
             self.nearer(&mut nearest, history, stage, stage_charged, stage_first);
         }
         nearest.map(|(.., what)| what)
@@ -454,7 +580,7 @@ impl Case<'_> {
 
     /// Takes whichever of these limits is nearer: how much is left of how much. As fractions, limits of different kinds
     /// compare.
-    #[inline]
+    #[inline(always)]
     fn nearer(
         &self,
         nearest: &mut Option<(u64, u64, Nearest)>,
@@ -481,7 +607,7 @@ impl Case<'_> {
             let left = limits.duration.saturating_sub(at.nanos_since(first));
             offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
         }
-        if let Some(limit) = limits.window {
+        if let Some(limit) = limits.window.filter(|_| !PLAIN) {
             let left = history.room(limit, at);
             offer(left.into(), limit.restarts.into(), Nearest::Window(left));
         }
@@ -500,6 +626,12 @@ fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stag
     for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
         history.window_mut(limit.slot).count(limit, at);
     }
+}
+
+/// How many restarts a streak may have, where that is limited.
+#[inline]
+fn max_attempts(ladder: &Ladder) -> Option<u32> {
+    (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts)
 }
 
 /// Whether dstack's `on_events` retries this cause.

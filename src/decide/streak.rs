@@ -11,10 +11,10 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Streak {
-    /// Failures, charged or not.
-    pub(crate) failures: u32,
     /// Failures that used up an attempt.
     pub(crate) charged: u32,
+    /// Failures, charged or not.
+    pub(crate) failures: u32,
     /// The rung of the present stage's ladder that the next delay stands on; no ladder grows for longer.
     pub(crate) level: u16,
     /// Failures that used up an attempt of the present stage.
@@ -47,29 +47,34 @@ impl Default for Streak {
 
 impl Streak {
     /// What `ready_for` nanoseconds ready without a break take back. Whether nothing is left of it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) -> bool {
         if !ladder.recovers_in(ready_for) {
             return false;
         }
         match ladder.recovery {
-            Recovery::Never => {}
-            Recovery::Reset => *self = Self::default(),
-            Recovery::Step => {
-                let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
-                let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-                if steps >= self.failures && steps >= u32::from(self.level) {
-                    *self = Self::default();
-                } else {
-                    self.failures = self.failures.saturating_sub(steps);
-                    self.charged = self.charged.saturating_sub(steps);
-                    self.level = self.level.saturating_sub(u16::try_from(steps).unwrap_or(u16::MAX));
-                    self.stage_charged = self.stage_charged.saturating_sub(steps);
-                    if self.failures == 0 {
-                        // What is left is the pacing of exit 0, which belongs to no streak.
-                        *self = Self { level: self.level, ..Self::default() };
-                    }
-                }
+            Recovery::Never => false,
+            Recovery::Reset => {
+                *self = Self::default();
+                true
+            }
+            Recovery::Step => self.step_back(ladder, ready_for),
+        }
+    }
+
+    fn step_back(&mut self, ladder: &Ladder, ready_for: u64) -> bool {
+        let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        if steps >= self.failures && steps >= u32::from(self.level) {
+            *self = Self::default();
+        } else {
+            self.failures = self.failures.saturating_sub(steps);
+            self.charged = self.charged.saturating_sub(steps);
+            self.level = self.level.saturating_sub(u16::try_from(steps).unwrap_or(u16::MAX));
+            self.stage_charged = self.stage_charged.saturating_sub(steps);
+            if self.failures == 0 {
+                // What is left is the pacing of exit 0, which belongs to no streak.
+                *self = Self { level: self.level, ..Self::default() };
             }
         }
         (self.failures, self.level) == (0, 0)

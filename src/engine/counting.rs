@@ -18,9 +18,28 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// Puts a replica into a phase that it is not in. In line where every failure comes through.
+    #[inline(always)]
+    pub(super) fn change_phase(
+        &mut self,
+        replica: &mut Replica,
+        phase: Phase,
+        wanted: bool,
+        tally: &mut Tally,
+        now: Timestamp,
+    ) {
+        let was = std::mem::replace(&mut replica.phase, phase);
+        replica.since = now;
+        if was.is_live() != phase.is_live() {
+            let live = &mut self.census.live;
+            *live = if phase.is_live() { *live + 1 } else { *live - 1 };
+        }
+        self.recount(replica, wanted, tally, now);
+    }
+
     /// Brings the counts up to date with a replica that has changed. `wanted`: it is one of those asked for.
-    #[inline]
-    fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
+    #[inline(always)]
+    pub(super) fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == After::Start,
@@ -45,7 +64,7 @@ impl Counts {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
         let stood = std::mem::replace(&mut replica.standing, stands);
         if let Some(count) = count_of(&mut self.census, stood) {
@@ -70,26 +89,23 @@ impl Counts {
 
 impl ReplicaSet {
     /// Puts a replica into a phase, with all that follows from it for the counts.
-    #[inline]
     pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
+        if self.replica(id).phase != phase {
+            self.change_phase(id, phase);
+        }
+    }
+
+    /// Puts a replica into a phase that it is not in.
+    #[inline(always)]
+    pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
         let replica = &mut self.replicas[id.index()];
-        let was = replica.phase;
-        if was == phase {
-            return;
-        }
-        replica.phase = phase;
-        replica.since = self.now;
-        if was.is_live() != phase.is_live() {
-            let live = &mut self.counts.census.live;
-            *live = if phase.is_live() { *live + 1 } else { *live - 1 };
-        }
-        self.counts.recount(replica, id.0 < self.desired, &mut self.tally, self.now);
+        self.counts.change_phase(replica, phase, id.0 < self.desired, &mut self.tally, self.now);
         let incarnation = replica.history.incarnation();
-        self.outputs.push_back(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+        let place = self.outputs.place();
+        *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
     }
 
     /// Brings the census up to date with a replica that has changed.
-    #[inline]
     pub(super) fn recount(&mut self, id: ReplicaId) {
         self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
     }

@@ -125,29 +125,26 @@ impl<Why: Copy> Deadlines<Why> {
     }
 
     /// Sets the deadline of a replica; "never" takes it away.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
         match &mut self.order {
             Order::Few { slots, first, set } => {
                 let (before, _) = std::mem::replace(&mut slots[replica.index()], (at, Some(why)));
                 *set = *set + u32::from(before.is_never()) - u32::from(at.is_never());
-                if *set < 2 && (*set == 0 || !at.is_never()) {
-                    (self.next, *first) = (at, replica.0);
-                } else if (at, replica.0) < (self.next, *first) {
+                let alone = *set == 0 || (*set == 1 && !at.is_never());
+                if alone || (at, replica.0) < (self.next, *first) {
                     (self.next, *first) = (at, replica.0);
                 } else if *first == replica.0 {
                     (self.next, *first) = least(slots);
                 }
             }
-            Order::Many(heap) => {
-                heap.set(replica, at, why);
-                self.next = heap.entries.first().map_or(Timestamp::MAX, |entry| entry.at);
-            }
+            Order::Many(heap) => self.next = heap.set(replica, at, why),
         }
     }
 }
 
 /// The earliest of few, and whose it is.
+#[inline(never)]
 fn least<Why>(slots: &[(Timestamp, Option<Why>)]) -> (Timestamp, u32) {
     let mut least = (Timestamp::MAX, 0);
     for (replica, (at, _)) in (0..).zip(slots) {
@@ -170,8 +167,15 @@ impl<Why: Copy> Heap<Why> {
         }
     }
 
+    /// When the earliest is after that.
+    #[inline(never)]
+    fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) -> Timestamp {
+        self.put_at(replica, at, why);
+        self.entries.first().map_or(Timestamp::MAX, |entry| entry.at)
+    }
+
     #[inline]
-    fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
+    fn put_at(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
         let place = self.places[replica.index()];
         if place == NOWHERE {
             if !at.is_never() {

@@ -1,14 +1,14 @@
 //! A failure on its way through the set: correlated with others, judged, carried out.
 
 use super::event::{Ended, Event};
-use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice};
+use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice, Output};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{
-    Decision, DecisionReason, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict,
+    Decision, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Surroundings, Verdict,
 };
-use crate::policy::{Cause, Placement, Scope};
+use crate::policy::{Cause, Scope};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
@@ -101,6 +101,7 @@ impl ReplicaSet {
     }
 
     /// When something happened to a replica: not in the future, nor before what happened to it before.
+    #[inline(always)]
     pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
         let replica = self.replica(id);
         let before = match replica.phase {
@@ -162,32 +163,116 @@ impl ReplicaSet {
     }
 
     /// Judges the end of an incarnation. `still_live`: the instance must be stopped first.
+    #[inline(never)]
     pub(super) fn fail(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        self.judge(id, outcome, still_live);
+    }
+
+    /// [`fail`](Self::fail), in line for what every failure comes through.
+    #[inline(always)]
+    pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
-        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
-        replica.marks.clear(Marks::ENDING);
-        let (incarnation, marks) = (replica.history.incarnation(), replica.marks);
+        surroundings.joins_group = replica.marks.has(Marks::ENDING) && self.group.is_some_and(|group| id >= group.from);
+        replica.marks.clear_seldom(Marks::ENDING);
+        let incarnation = replica.history.incarnation();
         if !replica.history.is_live() {
             self.ignore(id, incarnation, IgnoredWhy::Duplicate);
             return;
         }
-        let mut decision = self.policy.decide_live(&mut replica.history, outcome, surroundings);
-        if !still_live && marks.has(Marks::LOST) {
+        let calm = !still_live && !replica.marks.any(Marks::LOST.and(Marks::START_PENDS));
+        if !calm || !self.policy.is_plain(outcome, surroundings) {
+            self.judge_in_full(id, outcome, surroundings, still_live);
+            return;
+        }
+        // All that could go wrong comes before: what may have to be dropped on the way out lies in memory until then.
+        let counts = self.tally.count();
+        let place = self.outputs.place();
+        let decided = self.policy.decide_plain(&mut replica.history, outcome);
+        match decided.map(|decision| (decision.verdict, decision)) {
+            Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
+                counts.judged(&decision.cause, decision.verdict, decision.reason);
+                replica.will_restart(restart, decision.charged, decision.reason);
+                *place = Some(Output::Notice(Notice::Verdict(Judged { replica: id, incarnation, decision })));
+                self.go_on(id, After::Start);
+            }
+            decided => {
+                let decision = match decided {
+                    Ok((_, decision)) => decision,
+                    Err(stays) => self.policy.decide_to_stay_down(&mut replica.history, outcome, stays),
+                };
+                self.outputs.leave();
+                self.carry_out(Judged { replica: id, incarnation, decision }, false, still_live);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, surroundings: Surroundings, still_live: bool) {
+        let replica = &mut self.replicas[id.index()];
+        let judged = Judged {
+            replica: id,
+            incarnation: replica.history.incarnation(),
+            decision: self.policy.decide_in_full(&mut replica.history, outcome, surroundings),
+        };
+        self.carry_out(judged, surroundings.joins_group, still_live);
+    }
+
+    /// Its instance holds no place any more, and contact with it is of no matter.
+    #[inline(never)]
+    fn let_loose(&mut self, id: ReplicaId, verdict: Verdict, ended_at: Timestamp, still_live: bool) {
+        if !still_live {
             self.forget_lost(id);
         }
-        self.tally.judged(&decision, decision.reason != DecisionReason::Success);
-        if marks.any(Marks::START_PENDS) {
-            self.decided(id, self.policy.start_ended(&self.set, &decision));
+        if self.replica(id).marks.any(Marks::START_PENDS) {
+            self.decided(id, self.policy.start_ended_by(&self.set, verdict, ended_at));
         }
-        let (after, group) = self.prepare(id, &mut decision, surroundings.joins_group);
-        let ends = decision.ends();
-        self.notice(Notice::Verdict(Judged { replica: id, incarnation, decision }));
+    }
+
+    /// Carries out what is decided, whatever it is. `joins`: a restart joins the group that an earlier failure of this
+    /// instant has formed.
+    #[inline(never)]
+    fn carry_out(&mut self, mut judged: Judged, joins: bool, still_live: bool) {
+        let id = judged.replica;
+        let decision = &mut judged.decision;
+        self.tally.count().judged(&decision.cause, decision.verdict, decision.reason);
+        if self.replica(id).marks.any(Marks::LOST.and(Marks::START_PENDS)) {
+            self.let_loose(id, decision.verdict, decision.ended_at, still_live);
+        }
+        let mut group = None;
+        let after = match decision.verdict {
+            Verdict::Restart(restart) => {
+                self.replica_mut(id).will_restart(restart, decision.charged, decision.reason);
+                if restart.scope != Scope::Replica || joins {
+                    let from = match self.group {
+                        Some(group) if joins => group.from,
+                        _ if restart.scope == Scope::All => ReplicaId(0),
+                        _ => id,
+                    };
+                    let due = self.plan_group(from, restart.due);
+                    decision.verdict = Verdict::Restart(Restart { due, ..restart });
+                    self.replica_mut(id).due = due;
+                    group = Some((from, due));
+                }
+                After::Start
+            }
+            Verdict::Hold(_) => After::Hold,
+            Verdict::Degrade(_) => After::Quarantine,
+            Verdict::Complete => After::Complete,
+            Verdict::Terminate => After::Remove,
+        };
+        if after != After::Start {
+            let gave_up = matches!(after, After::Hold | After::Quarantine) && self.is_by_limit(&judged.decision);
+            self.replica_mut(id).stays_down(judged.decision.verdict, gave_up);
+        }
+        let ends = judged.decision.ends();
+        let place = self.outputs.place();
+        *place = Some(Output::Notice(Notice::Verdict(judged)));
         if still_live {
             self.stop(id, after)
         } else {
-            self.enter(id, after)
+            self.go_on(id, after)
         }
         if let Some(reason) = ends {
             self.end(reason);
@@ -203,63 +288,6 @@ impl ReplicaSet {
         let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
         settled.saturating_sub(self.counts.census.given_up).saturating_sub(counted)
             < self.policy.compiled().need(settled)
-    }
-
-    /// Prepares a replica for what is decided: what becomes of it once its instance is gone, from where on the others
-    /// are restarted with it, and when. `joins`: a restart joins the group that an earlier failure of this instant has formed.
-    #[inline]
-    fn prepare(
-        &mut self,
-        id: ReplicaId,
-        decision: &mut Decision,
-        joins: bool,
-    ) -> (After, Option<(ReplicaId, Timestamp)>) {
-        let replica = &mut self.replicas[id.index()];
-        replica.kind = StartKind::Restart { charged: decision.charged };
-        replica.placement = Placement::Same;
-        replica.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
-        replica.gate = Gate::Backoff;
-        let Verdict::Restart(restart) = decision.verdict else {
-            return (self.prepare_to_stay_down(id, decision), None);
-        };
-        replica.marks.set(Marks::FAILED);
-        replica.placement = restart.placement;
-        replica.due = restart.due;
-        if decision.reason == DecisionReason::Window {
-            replica.gate = Gate::Window;
-        }
-        if restart.scope == Scope::Replica && !joins {
-            return (After::Start, None);
-        }
-        let from = match self.group {
-            Some(group) if joins => group.from,
-            _ if restart.scope == Scope::All => ReplicaId(0),
-            _ => id,
-        };
-        let due = self.plan_group(from, restart.due);
-        decision.verdict = Verdict::Restart(Restart { due, ..restart });
-        self.replica_mut(id).due = due;
-        (After::Start, Some((from, due)))
-    }
-
-    fn prepare_to_stay_down(&mut self, id: ReplicaId, decision: &Decision) -> After {
-        let by_limit = self.is_by_limit(decision);
-        let replica = &mut self.replicas[id.index()];
-        replica.due = decision.verdict.due().unwrap_or(Timestamp::MAX);
-        if decision.verdict != Verdict::Complete {
-            replica.marks.set(Marks::FAILED);
-        }
-        let after = match decision.verdict {
-            Verdict::Restart(_) => After::Start,
-            Verdict::Hold(_) => After::Hold,
-            Verdict::Degrade(_) => After::Quarantine,
-            Verdict::Complete => After::Complete,
-            Verdict::Terminate => After::Remove,
-        };
-        if matches!(after, After::Hold | After::Quarantine) && by_limit {
-            replica.marks.set(Marks::GAVE_UP);
-        }
-        after
     }
 
     /// Whether a limit, or a number of attempts, is what gives a replica up.

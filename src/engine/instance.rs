@@ -3,7 +3,7 @@
 use super::contact::Lost;
 use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News};
-use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Stop};
+use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, ReplicaChange, Stop};
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
@@ -17,11 +17,11 @@ const FIRST_KILL_GAP: u64 = 10_000_000_000;
 const LONGEST_KILL_GAP: u64 = 300_000_000_000;
 
 impl ReplicaSet {
-    #[inline]
-    pub(super) fn apply(&mut self, event: Event) {
+    #[inline(never)]
+    pub(super) fn apply(&mut self, event: &mut Event) {
         if let Some((id, incarnation)) = event.instance() {
             if let Some(why) = self.unbelievable(id, incarnation) {
-                self.disbelieve(&event, id, incarnation, why);
+                self.disbelieve(event, id, incarnation, why);
                 return;
             }
             if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
@@ -29,20 +29,23 @@ impl ReplicaSet {
             }
         }
         match event {
-            Event::Started(news) => self.started(news),
-            Event::Ready(news) => self.backend_ready(news, true),
-            Event::NotReady(news) => self.backend_ready(news, false),
-            Event::Probed(news) => self.probed(news),
-            Event::Exited(ended) => self.ended(ended, false),
-            Event::StartFailed(ended) => self.ended(ended, true),
+            Event::Exited(ended) => self.ended(ended),
+            Event::StartFailed(ended) => {
+                ended.outcome.start_failed = true;
+                self.ended(ended);
+            }
+            Event::Started(news) => self.started(*news),
+            Event::Ready(news) => self.backend_ready(*news, true),
+            Event::NotReady(news) => self.backend_ready(*news, false),
+            Event::Probed(news) => self.probed(*news),
             Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
             Event::Found(_) => {}
-            Event::Stopped(news) => self.stopped(news),
-            Event::Scale(replicas) => self.scale(replicas),
-            Event::Restart(id) => self.restart(id),
-            Event::Reset(selection) => self.reset(&selection),
-            Event::RetryNow(selection) => self.retry_now(&selection),
-            Event::Drain(id) => self.drain(id),
+            Event::Stopped(news) => self.stopped(*news),
+            Event::Scale(replicas) => self.scale(*replicas),
+            Event::Restart(id) => self.restart(*id),
+            Event::Reset(selection) => self.reset(selection),
+            Event::RetryNow(selection) => self.retry_now(selection),
+            Event::Drain(id) => self.drain(*id),
             Event::Terminate => self.terminate(),
         }
     }
@@ -145,17 +148,28 @@ impl ReplicaSet {
         }
     }
 
-    #[inline]
-    fn ended(&mut self, mut ended: Ended, start_failed: bool) {
+    fn ended(&mut self, ended: &mut Ended) {
         let (id, outcome) = (ended.replica, &mut ended.outcome);
         if self.replica(id).phase == Phase::Stopping {
             // The stop was asked for: its end is not a failure, whatever it looks like.
             self.finish_stop(id);
         } else {
             outcome.at = self.happened(id, outcome.at);
-            outcome.start_failed |= start_failed;
             self.fail(id, outcome, false);
         }
+    }
+
+    /// The commonest news, in line: a replica that is up has ended. Whether it was that.
+    #[inline(always)]
+    pub(super) fn exited(&mut self, event: &mut Event) -> bool {
+        let Event::Exited(Ended { replica: id, incarnation, outcome }) = event else { return false };
+        let up = |replica: &Replica| replica.phase.is_up() && replica.history.incarnation() == *incarnation;
+        if self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
+            return false;
+        }
+        outcome.at = self.happened(*id, outcome.at);
+        self.judge(*id, outcome, false);
+        true
     }
 
     fn stopped(&mut self, news: News) {
@@ -200,10 +214,18 @@ impl ReplicaSet {
     }
 
     /// A replica without an instance goes on to what comes next.
-    #[inline]
+    #[inline(never)]
     pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
+        self.go_on(id, after);
+    }
+
+    /// [`enter`](Self::enter), in line for what every failure comes through.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
-        self.end_probes(id);
+        if self.health.get().is_some() {
+            self.end_probes(id);
+        }
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         if after != After::Start && replica.marks.has(Marks::ACTED) {
@@ -211,7 +233,7 @@ impl ReplicaSet {
             self.health.make().acted -= 1;
         }
         replica.after = after;
-        replica.marks.clear(Marks::QUEUED);
+        replica.marks.clear_seldom(Marks::QUEUED);
         let phase = match after {
             After::Start => {
                 if replica.kind == StartKind::First {
@@ -234,12 +256,21 @@ impl ReplicaSet {
                 Phase::Removed
             }
         };
+        let wanted = id.0 < self.desired;
         if replica.phase == phase {
-            self.recount(id)
+            self.counts.recount(replica, wanted, &mut self.tally, now);
         } else {
-            self.set_phase(id, phase)
+            self.counts.change_phase(replica, phase, wanted, &mut self.tally, now);
+            let incarnation = replica.history.incarnation();
+            let place = self.outputs.place();
+            *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
         }
-        self.retime(id);
+        let timed = !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group);
+        if replica.phase == Phase::Waiting && timed {
+            self.deadlines.set(id, replica.due, DeadlineReason::StartDue);
+        } else {
+            self.retime(id);
+        }
     }
 
     pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
@@ -393,17 +424,8 @@ impl ReplicaSet {
     }
 
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
-    #[inline]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        let replica = &self.replicas[id.index()];
-        let (at, why) = match replica.phase {
-            Phase::Waiting
-                if !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group) =>
-            {
-                (replica.due, DeadlineReason::StartDue)
-            }
-            _ => self.timer(id, replica),
-        };
+        let (at, why) = self.timer(id, &self.replicas[id.index()]);
         self.deadlines.set(id, at, why);
     }
 

@@ -13,6 +13,7 @@ mod instance;
 mod observe;
 mod operator;
 mod output;
+mod outputs;
 mod probing;
 mod queue;
 mod recording;

@@ -95,7 +95,7 @@ impl ReplicaSet {
             }
             return;
         }
-        for event in self.news_of(seen) {
+        for event in &mut self.news_of(seen) {
             self.apply(event);
         }
     }
@@ -183,7 +183,7 @@ impl ReplicaSet {
                     self.replica_mut(id).due = now;
                 }
                 self.retime(id);
-                for event in self.news_of(seen) {
+                for event in &mut self.news_of(seen) {
                     self.apply(event);
                 }
             }

@@ -74,7 +74,6 @@ impl ReplicaSet {
         }
     }
 
-    #[inline]
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
         let Some(health) = self.health.get_mut() else { return };
         if let Some(lines) = health.lines.get_mut(id.index()) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Gate, History, ReplicaId, StartKind};
+use crate::decide::{DecisionReason, Gate, History, ReplicaId, Restart, StartKind, Verdict};
 use crate::policy::Placement;
 use crate::time::Timestamp;
 
@@ -191,6 +191,14 @@ impl Marks {
     pub(crate) fn clear(&mut self, mark: Self) {
         self.0 &= !mark.0;
     }
+
+    /// Clears what is seldom set. To write half of a word that is read as a whole right after takes its time.
+    #[inline(always)]
+    pub(crate) fn clear_seldom(&mut self, mark: Self) {
+        if self.any(mark) {
+            self.clear(mark);
+        }
+    }
 }
 
 impl Replica {
@@ -212,6 +220,7 @@ impl Replica {
     }
 
     /// How it counts, if it is desired.
+    #[inline(always)]
     pub(crate) fn stands(&self) -> Standing {
         match self.phase {
             Phase::Completed => Standing::Completed,
@@ -231,6 +240,32 @@ impl Replica {
                     Standing::NotReady
                 }
             }
+        }
+    }
+
+    /// It failed, and is restarted.
+    #[inline(always)]
+    pub(crate) fn will_restart(&mut self, restart: Restart, charged: bool, reason: DecisionReason) {
+        self.kind = StartKind::Restart { charged };
+        self.placement = restart.placement;
+        self.due = restart.due;
+        self.gate = if reason == DecisionReason::Window { Gate::Window } else { Gate::Backoff };
+        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
+        self.marks.set(Marks::FAILED);
+    }
+
+    /// It ended, and is not restarted. `gave_up`: because a limit is used up.
+    pub(crate) fn stays_down(&mut self, verdict: Verdict, gave_up: bool) {
+        self.kind = StartKind::Restart { charged: false };
+        self.placement = Placement::Same;
+        self.due = verdict.due().unwrap_or(Timestamp::MAX);
+        self.gate = Gate::Backoff;
+        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
+        if verdict != Verdict::Complete {
+            self.marks.set(Marks::FAILED);
+        }
+        if gave_up {
+            self.marks.set(Marks::GAVE_UP);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Depth 2: the state machine of one set. No clock, no I/O: events in, outputs and one next deadline out.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use super::contact::Contact;
 use super::counting::Counts;
@@ -10,6 +10,7 @@ use super::event::Event;
 use super::group::Group;
 use super::health::Health;
 use super::output::{Command, Notice, Output, StatusChange};
+use super::outputs::Outputs;
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};
@@ -80,7 +81,7 @@ pub struct ReplicaSet {
     pub(super) group_in_flight: u32,
     pub(super) contact: Seldom<Contact>,
     pub(super) health: Seldom<Health>,
-    pub(super) outputs: VecDeque<Output>,
+    pub(super) outputs: Outputs,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Seldom<Vec<Command>>,
     pub(super) shown: Option<StatusChange>,
@@ -119,7 +120,7 @@ impl ReplicaSet {
             group_in_flight: 0,
             contact: Seldom::default(),
             health: Seldom::default(),
-            outputs: VecDeque::new(),
+            outputs: Outputs::default(),
             withheld: Seldom::default(),
             shown: None,
             tally: Tally::default(),
@@ -129,13 +130,15 @@ impl ReplicaSet {
     }
 
     /// Tells the set one thing that happened.
-    pub fn handle(&mut self, now: Timestamp, event: Event) {
+    pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.begin_mutation(now);
         if self.policy.compiled().watches_failures {
             self.note_failures(std::slice::from_ref(&event));
         }
-        self.apply(event);
-        self.settle();
+        if !self.exited(&mut event) {
+            self.apply(&mut event);
+        }
+        self.settle_in_line();
     }
 
     /// Tells the set all that is known at one instant. Incidents are recognised first, then replicas are judged
@@ -149,9 +152,10 @@ impl ReplicaSet {
             batch.sort_by_key(|event| event.instance().map_or(u64::MAX, |(replica, _)| replica.0.into()));
         }
         self.note_failures(&batch);
-        for event in batch.drain(..) {
+        for event in &mut batch {
             self.apply(event);
         }
+        batch.clear();
         self.batch = batch;
         self.settle();
     }
@@ -164,7 +168,7 @@ impl ReplicaSet {
             self.first_starts = true;
             self.now = self.now.max(now);
             let withheld = self.withheld.take().unwrap_or_default();
-            self.outputs.extend(withheld.into_iter().map(Output::Command));
+            withheld.into_iter().for_each(|command| self.outputs.push(Output::Command(command)));
             self.run_due();
         } else {
             self.begin_mutation(now);
@@ -175,14 +179,7 @@ impl ReplicaSet {
     /// The next output; `None` when all are drained. The queue keeps its capacity.
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// Drains all outputs at once, into an empty queue that the set goes on with.
-    #[inline]
-    pub(crate) fn swap_outputs(&mut self, drained: &mut VecDeque<Output>) {
-        debug_assert!(drained.is_empty(), "what was drained before is dealt with");
-        std::mem::swap(&mut self.outputs, drained);
+        self.outputs.pop()
     }
 
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
@@ -282,7 +279,7 @@ impl ReplicaSet {
     #[cold]
     fn are_out(&mut self) {
         self.first_starts = false;
-        self.outputs.shrink_to(0);
+        self.outputs.shrink();
         self.queue.shrink();
     }
 
@@ -309,23 +306,21 @@ impl ReplicaSet {
     }
 
     /// Brings everything that follows from the mutation about.
-    #[inline]
+    #[inline(never)]
     pub(super) fn settle(&mut self) {
+        self.settle_in_line();
+    }
+
+    #[inline(always)]
+    fn settle_in_line(&mut self) {
         if self.begun {
             self.gate_opens = Timestamp::MAX;
-            while self.is_due() || self.something_waits() {
-                self.run_due();
-                // Once all the news of this instant is in.
-                self.declare_overdue();
-                self.act_on_probes();
-                self.try_starts();
-                if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
-                    break;
-                }
+            if self.is_due() || self.something_waits() {
+                self.let_go();
             }
         }
         if self.counts.changed || self.assess_at <= self.now || self.ending {
-            self.assess(self.now);
+            self.assess_in_line(self.now);
         }
         if self.set.has_incident() {
             self.close_incident();
@@ -337,8 +332,23 @@ impl ReplicaSet {
         self.show_status();
     }
 
+    /// Does what is due, and lets go what may.
+    #[inline(never)]
+    fn let_go(&mut self) {
+        loop {
+            self.run_due();
+            // Once all the news of this instant is in.
+            self.declare_overdue();
+            self.act_on_probes();
+            self.try_starts();
+            if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
+                break;
+            }
+        }
+    }
+
     /// Whether there is anything that waits for more than its time.
-    #[inline]
+    #[inline(always)]
     fn something_waits(&self) -> bool {
         !self.queue.is_empty()
             || self.set.has_incident()
@@ -347,15 +357,20 @@ impl ReplicaSet {
     }
 
     /// Assesses the status as of `at`, and ends the set if it must.
-    #[inline]
+    #[inline(never)]
     pub(super) fn assess(&mut self, at: Timestamp) {
+        self.assess_in_line(at);
+    }
+
+    #[inline(always)]
+    fn assess_in_line(&mut self, at: Timestamp) {
+        debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
         let at = at.max(self.set.shown().2);
-        let assessment = self.policy.assess(&mut self.set, &self.counts.census, at);
         self.counts.changed = false;
-        self.assess_at = assessment.deadline.unwrap_or(Timestamp::MAX);
-        if let Some(reason) = assessment.end {
+        self.assess_at = self.policy.assess_of(&mut self.set, &self.counts.census, self.desired, at);
+        if let Some(reason) = self.set.end_reason() {
             self.end(reason);
-        } else if assessment.status == Status::Completed {
+        } else if self.set.shown().0 == Status::Completed {
             self.queue.clear();
         }
     }
@@ -366,7 +381,7 @@ impl ReplicaSet {
         self.counts.changed = true;
     }
 
-    #[inline]
+    #[inline(always)]
     fn show_status(&mut self) {
         let (status, reason, since) = self.set.shown();
         let (available, desired) = (self.counts.census.available, self.desired);
@@ -378,7 +393,8 @@ impl ReplicaSet {
         let change = StatusChange { status, reason, available, desired, since };
         self.tally.status_changed(status, self.now);
         self.shown = Some(change);
-        self.notice(Notice::Status(change));
+        let place = self.outputs.place();
+        *place = Some(Output::Notice(Notice::Status(change)));
     }
 
     /// Ends the set: everything is stopped in reverse order, nothing is started any more.
@@ -431,14 +447,14 @@ impl ReplicaSet {
         &mut self.replicas[id.index()]
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn command(&mut self, command: Command) {
-        if self.begun { self.outputs.push_back(Output::Command(command)) } else { self.withheld.make().push(command) }
+        if self.begun { self.outputs.push(Output::Command(command)) } else { self.withheld.make().push(command) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn notice(&mut self, notice: Notice) {
-        self.outputs.push_back(Output::Notice(notice));
+        self.outputs.push(Output::Notice(notice));
     }
 
     pub(super) fn incarnation(&self, id: ReplicaId) -> Incarnation {

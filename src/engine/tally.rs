@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::output::IgnoredWhy;
 use super::replica::Standing;
-use crate::decide::{Census, Decision, Status, Verdict};
+use crate::decide::{Census, DecisionReason, Status, Verdict};
+use crate::policy::Cause;
 use crate::time::Timestamp;
 
 /// Counts since the set began.
@@ -57,24 +58,6 @@ impl Tally {
     #[inline]
     pub(crate) fn count(&mut self) -> &mut Counts {
         self.counts.get_or_insert_default()
-    }
-
-    #[inline]
-    pub(crate) fn judged(&mut self, decision: &Decision, failed: bool) {
-        let place = decision.cause.place();
-        let counts = self.count();
-        if failed {
-            bump(&mut counts.failures[place]);
-        } else {
-            bump(&mut counts.successes);
-        }
-        if let Verdict::Restart(_) = decision.verdict {
-            if failed {
-                bump(&mut counts.restarts[place]);
-            }
-        } else if let Verdict::Degrade(_) = decision.verdict {
-            bump(&mut counts.given_up);
-        }
     }
 
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
@@ -140,6 +123,25 @@ impl Tally {
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.status_since = by(self.status_since);
         self.as_of = by(self.as_of);
+    }
+}
+
+impl Counts {
+    #[inline(always)]
+    pub(crate) fn judged(&mut self, cause: &Cause, verdict: Verdict, reason: DecisionReason) {
+        let place = cause.place();
+        let restarts = matches!(verdict, Verdict::Restart(_));
+        if reason == DecisionReason::Success {
+            bump(&mut self.successes);
+        } else {
+            bump(&mut self.failures[place]);
+            if restarts {
+                bump(&mut self.restarts[place]);
+            }
+        }
+        if !restarts && matches!(verdict, Verdict::Degrade(_)) {
+            bump(&mut self.given_up);
+        }
     }
 }
 

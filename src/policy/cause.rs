@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// assert_eq!("no-capacity".parse::<Cause>().unwrap(), Cause::NoCapacity);
 /// assert_eq!("gpu-fell-off".parse::<Cause>().unwrap().to_string(), "gpu-fell-off");
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
 pub enum Cause {
     /// It ended by itself: a bad exit code, a signal, a crash. The cause where no other is named.
@@ -41,7 +41,7 @@ pub enum Cause {
 
 /// The word of a user's own cause: 1 to 64 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct CauseName(Arc<str>);
+pub struct CauseName(Arc<String>);
 
 impl CauseName {
     /// The word itself.
@@ -107,6 +107,24 @@ impl Cause {
     }
 }
 
+impl Clone for Cause {
+    /// In line: a cause is two words, and most have no name to count.
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        match self {
+            Self::Error => Self::Error,
+            Self::Interruption => Self::Interruption,
+            Self::NoCapacity => Self::NoCapacity,
+            Self::OutOfMemory => Self::OutOfMemory,
+            Self::StartTimeout => Self::StartTimeout,
+            Self::Unhealthy => Self::Unhealthy,
+            Self::NodeLost => Self::NodeLost,
+            Self::StartError => Self::StartError,
+            Self::Named(name) => Self::Named(name.clone()),
+        }
+    }
+}
+
 impl FromStr for Cause {
     type Err = CauseError;
 
@@ -117,7 +135,7 @@ impl FromStr for Cause {
         let legal = word.starts_with(|c: char| c.is_ascii_lowercase())
             && word.len() <= 64
             && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
-        if legal { Ok(Self::Named(CauseName(word.into()))) } else { Err(CauseError(word.into())) }
+        if legal { Ok(Self::Named(CauseName(Arc::new(word.to_owned())))) } else { Err(CauseError(word.into())) }
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct Compiled {
     /// Whether the document has a `retry`; without one a failure that no rule matches terminates the set.
     pub(crate) retries: bool,
     pub(crate) on_events: Option<OnEvents>,
+    /// Every failure is retried, by one `retry` without stages, windows or a first restart at once, and nothing is noted
+    /// for an incident.
+    pub(crate) plain: bool,
     pub(crate) keep_min_available: bool,
     /// [0] paces the policy's own `retry` and exit 0; the others belong to rules.
     pub(crate) ladders: Box<[Ladder]>,
@@ -126,7 +129,15 @@ impl Compiled {
             FOREVER => nanos(LEAST_RECOVERY),
             after => after,
         };
+        let plain = settings.retry.as_ref().is_some_and(|retry| retry.on_events.is_none())
+            && failure.rules.is_empty()
+            && correlated.is_none()
+            && windows == 0
+            && ladders[0].stages.len() == 1
+            && !ladders[0].stages[0].limits.any
+            && ladders[0].immediate_first == ImmediateFirst::Never;
         Self {
+            plain,
             success: settings.success.unwrap_or_default(),
             min_ready: settings.min_ready.map_or(0, nanos),
             start_timeout: settings.start_timeout.map_or(super::defaults::START_TIMEOUT, nanos),

@@ -112,7 +112,7 @@ impl Pacing {
     }
 
     /// The delay of this level, from 0, before jitter; capped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn nominal(&self, level: u32) -> u64 {
         let delay = match &self.growth {
             Growth::Constant => self.interval,

@@ -36,6 +36,6 @@ pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
 pub use rule_index::MatchedRule;
 
-pub(crate) use compile::{CompiledBudget, CompiledProbe, CompiledProbes};
+pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::{MAX_REPLICAS, Settings};
 pub(crate) use layout::Layout;

@@ -18,6 +18,8 @@ pub(crate) struct RuleIndex {
     any_exit: Box<[u64]>,
     /// The first exit code of each range in which the same rules match, ascending.
     code_starts: Box<[i32]>,
+    /// For each exit code that a process can have, in which of these ranges it lies.
+    code_ranges: Box<[u32]>,
     /// One mask for each entry of `code_starts`.
     code_masks: Box<[u64]>,
     /// One mask for each signal number from 0.
@@ -127,6 +129,7 @@ impl RuleIndex {
         Self {
             words,
             any_exit: mask(&|rule: &Rule| rule.exit_codes.is_empty() && rule.signals.is_empty()),
+            code_ranges: (0..=255).map(|code| range_of(&starts, code) as u32).collect(),
             code_starts: starts.into(),
             code_masks: concat(code_masks),
             signal_masks: concat(signal_masks),
@@ -200,7 +203,11 @@ impl RuleIndex {
         let exits = match failure.exit {
             None => &self.any_exit[..],
             Some(Exit::Code(code)) => {
-                let range = self.code_starts.partition_point(|&start| start <= code) - 1;
+                // What a process can exit with is looked up; no other code is common.
+                let range = match usize::try_from(code).ok().and_then(|code| self.code_ranges.get(code)) {
+                    Some(range) => *range as usize,
+                    None => range_of(&self.code_starts, code),
+                };
                 &self.code_masks[range * self.words..][..self.words]
             }
             Some(Exit::Signal(signal)) => &self.signal_masks[usize::from(signal.number()) * self.words..][..self.words],
@@ -232,6 +239,11 @@ impl RuleIndex {
         let index = cause.place();
         &self.cause_masks[index * self.words..][..self.words]
     }
+}
+
+/// In which of the ranges that begin so an exit code lies.
+fn range_of(starts: &[i32], code: i32) -> usize {
+    starts.partition_point(|&start| start <= code) - 1
 }
 
 impl CompiledRule {

@@ -38,7 +38,6 @@ pub(super) struct Runner<'e, E> {
     asks_amiss: bool,
     collector: Collector,
     events: Vec<Event>,
-    outputs: VecDeque<Output>,
     befalling: Vec<Action>,
 }
 
@@ -93,7 +92,6 @@ impl<'e, E: Environment> Runner<'e, E> {
             until,
             asks_amiss,
             events: Vec::new(),
-            outputs: VecDeque::new(),
             befalling: Vec::new(),
         })
     }
@@ -295,17 +293,13 @@ impl<'e, E: Environment> Runner<'e, E> {
     fn obey(&mut self) {
         let census = self.set.census();
         self.collector.settled(&census);
-        let mut outputs = std::mem::take(&mut self.outputs);
-        self.set.swap_outputs(&mut outputs);
-        for output in outputs.make_contiguous() {
-            self.environment.hears(output, self.now);
-            self.collector.output(output, self.now);
+        while let Some(output) = self.set.poll_output() {
+            self.environment.hears(&output, self.now);
+            self.collector.output(&output, self.now);
             if let Output::Command(command) = output {
-                self.carry_out(*command, census.in_flight);
+                self.carry_out(command, census.in_flight);
             }
         }
-        outputs.clear();
-        self.outputs = outputs;
     }
 
     fn carry_out(&mut self, command: Command, under_way: u32) {

@@ -1,0 +1,88 @@
+//! The outputs that wait to be drained.
+
+use super::output::Output;
+
+/// A queue that is filled by one mutation and emptied before the next. It keeps its room.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outputs {
+    /// Those from `first` to `end` wait; the others are `None`.
+    places: Vec<Option<Output>>,
+    first: usize,
+    end: usize,
+}
+
+impl Outputs {
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first == self.end
+    }
+
+    pub(crate) fn push(&mut self, output: Output) {
+        *self.place() = Some(output);
+    }
+
+    /// The place of the next output. To make an output in the assignment to its place writes the few words that it has;
+    /// to make it first and move it in writes all that the largest has, twice, and waits in between (benches/README.md).
+    #[inline(always)]
+    pub(crate) fn place(&mut self) -> &mut Option<Output> {
+        if self.end == self.places.len() {
+            self.places.push(None);
+        }
+        self.end += 1;
+        &mut self.places[self.end - 1]
+    }
+
+    /// The place that was taken last is not needed.
+    pub(crate) fn leave(&mut self) {
+        self.end -= 1;
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        if self.first == self.end {
+            (self.first, self.end) = (0, 0);
+            return None;
+        }
+        self.first += 1;
+        self.places[self.first - 1].take()
+    }
+
+    /// Gives back the room that nothing takes.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Notice, Refused};
+
+    fn refused(replicas: u32) -> Output {
+        Output::Notice(Notice::Refused(Refused::TooManyReplicas(replicas)))
+    }
+
+    fn dropped(key: &str) -> Output {
+        Output::Notice(Notice::Dropped(vec![key.to_owned()]))
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_in_the_same_order_and_the_room_is_used_again() {
+        let mut outputs = Outputs::default();
+        for round in 0..3 {
+            let told = [refused(round), dropped("a"), refused(7), dropped("b"), refused(8)];
+            told.iter().for_each(|output| outputs.push(output.clone()));
+            assert!(!outputs.is_empty());
+            for output in told {
+                assert_eq!(outputs.pop(), Some(output));
+            }
+            assert!(outputs.is_empty());
+            assert_eq!(outputs.pop(), None);
+            assert_eq!(outputs.places.len(), 5);
+        }
+        outputs.shrink();
+        assert_eq!(outputs.places.capacity(), 0);
+    }
+}
