@@ -29,8 +29,14 @@ impl<T: Default> Seldom<T> {
     /// It, made if it was not there.
     #[inline]
     pub(crate) fn make(&mut self) -> &mut T {
-        self.0.get_or_insert_default()
+        self.0.get_or_insert_with(new)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn new<T: Default>() -> Box<T> {
+    Box::default()
 }
 
 impl<T> Default for Seldom<T> {

@@ -176,10 +176,10 @@ impl Policy {
         let no_room = cap.is_some_and(|cap| census.starting >= cap);
         let capped = set.start_limit.is_some_and(|limit| census.in_flight >= limit);
         if let Some(budget) = compiled.budget.filter(|_| paid) {
-            let mut bucket = set.bucket;
+            let mut bucket = set.bucket.get().copied().unwrap_or_default();
             match bucket.take(budget, now) {
                 Ok(()) if no_room || capped => {}
-                Ok(()) => set.bucket = bucket,
+                Ok(()) => *set.bucket.make() = bucket,
                 Err(_) if budget.empty == BudgetEmpty::Terminate => return Admission::Terminate(EndReason::Exhausted),
                 Err(refilled) => return wait(Gate::Budget, Some(refilled)),
             }

@@ -74,7 +74,7 @@ impl Policy {
         if raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
-            if down || !set.outage.since.is_never() {
+            if down || set.outage.get().is_some() {
                 deadline = outage(compiled, set, census, down, need, now);
             }
             if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
@@ -111,7 +111,7 @@ fn outage(
     now: Timestamp,
 ) -> Timestamp {
     let blind = census.available.saturating_add(census.unknown) >= need;
-    let lasted = set.outage.run(down, down && blind, compiled.outage_keeps_for, now);
+    let lasted = set.outage.make().run(down, down && blind, compiled.outage_keeps_for, now);
     match lasted.filter(|_| compiled.outage_deadline != FOREVER) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);

@@ -47,10 +47,10 @@ impl Policy {
         }
         let at = outcome.at.min(now);
         if compiled.watches_isolation {
-            set.lately.note(replica, at);
+            set.lately.make().note(replica, at);
         }
         if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
-            set.recent.note(replica, at, history.noted_at, correlated.within, now);
+            set.recent.make().note(replica, at, history.noted_at, correlated.within, now);
             history.noted_at = now;
         }
         // What the platform takes away or has no room for says nothing of what runs on it.
@@ -66,9 +66,10 @@ impl Policy {
     pub fn recognise_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
         let Some(correlated) = self.compiled().correlated else { return false };
         let threshold = correlated.threshold(census.desired());
-        let recognised = !set.is_holding() && set.recent.is_incident(threshold, correlated.within);
+        let recognised = !set.is_holding()
+            && set.recent.get_mut().is_some_and(|recent| recent.is_incident(threshold, correlated.within));
         if recognised {
-            set.incident = Some(Incident::new(now));
+            set.incident = Some(Box::new(Incident::new(now)));
         }
         recognised
     }
@@ -83,14 +84,15 @@ impl Policy {
         at: Timestamp,
         indispensable: bool,
     ) -> Surroundings {
-        let incident = match set.incident {
-            Some(Incident { stage: Stage::Holding { level, canary, .. }, .. }) => {
+        let incident = match set.incident.as_deref() {
+            Some(&Incident { stage: Stage::Holding { level, canary, .. }, .. }) => {
                 Some(level.saturating_add(u32::from(canary == Some(replica))))
             }
             Some(_) | None => None,
         };
         let compiled = self.compiled();
-        let isolated = !compiled.watches_isolation || set.lately.isolated(replica, at, compiled.isolation);
+        let isolated = !compiled.watches_isolation
+            || set.lately.get().is_none_or(|lately| lately.isolated(replica, at, compiled.isolation));
         Surroundings { isolated, indispensable, incident, joins_group: false }
     }
 
@@ -102,7 +104,7 @@ impl Policy {
     }
 
     pub(crate) fn start_ended_by(&self, set: &SetHistory, verdict: Verdict, ended_at: Timestamp) -> StartBecame {
-        let tried = match set.incident {
+        let tried = match set.incident.as_deref() {
             Some(Incident { stage: Stage::Holding { level, .. }, .. }) => level.saturating_add(1),
             _ => 0,
         };
@@ -164,7 +166,7 @@ impl SetHistory {
 
     /// A member of the incident that was started before it was recognised serves as its canary.
     pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
-        if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = &mut self.incident {
+        if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = self.incident.as_deref_mut() {
             canary.get_or_insert(replica);
         }
     }
@@ -172,19 +174,20 @@ impl SetHistory {
     /// The incident is charged once: what its members took of the budget before it was recognised is given back.
     pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
         if let Some(budget) = policy.compiled().budget {
-            self.bucket.refund(budget, tokens);
+            self.bucket.make().refund(budget, tokens);
         }
     }
 
     /// The replicas whose failures the incident takes in, and when the last of them happened.
     pub(crate) fn take_members(&mut self) -> (Vec<ReplicaId>, Option<Timestamp>) {
-        let latest = self.recent.latest();
-        (self.recent.take_members(), latest)
+        let recent = self.recent.make();
+        let latest = recent.latest();
+        (recent.take_members(), latest)
     }
 
     /// The next canary may be tried at once.
     pub(crate) fn hurry_canary(&mut self, now: Timestamp) {
-        if let Some(Incident { stage: Stage::Holding { not_before, .. }, .. }) = &mut self.incident {
+        if let Some(Incident { stage: Stage::Holding { not_before, .. }, .. }) = self.incident.as_deref_mut() {
             *not_before = now.min(*not_before);
         }
     }

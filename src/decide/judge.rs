@@ -130,6 +130,7 @@ impl Policy {
         Case::<true> { policy: self, outcome, surroundings: Surroundings::default(), floor }.judge(history)
     }
 
+    #[cold]
     #[inline(never)]
     pub(crate) fn decide_to_stay_down(
         &self,

@@ -9,6 +9,7 @@ use super::never;
 use super::row::ROW_VERSION;
 use super::status::{EndReason, Status, StatusReason};
 use crate::policy::{CompiledBudget, Policy};
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// What is remembered of the set as a whole: its budget, its incident, how long an outage lasts, whether it was ended.
@@ -19,10 +20,10 @@ use crate::time::Timestamp;
 pub struct SetHistory {
     #[serde(deserialize_with = "super::row::known_version")]
     version: u8,
-    pub(super) bucket: Bucket,
-    pub(super) lately: Lately,
-    pub(super) recent: Recent,
-    pub(super) incident: Option<Incident>,
+    pub(super) bucket: Seldom<Bucket>,
+    pub(super) lately: Seldom<Lately>,
+    pub(super) recent: Seldom<Recent>,
+    pub(super) incident: Option<Box<Incident>>,
     /// The owner's cap on starts under way; `None`: no cap.
     pub(super) start_limit: Option<u32>,
     /// All desired, or need despite a failure, were available once.
@@ -31,7 +32,7 @@ pub struct SetHistory {
     pub(super) failed: bool,
     /// Failures of its own before any replica was available; `None`: one has been.
     pub(super) never_ready: Option<u32>,
-    pub(super) outage: OutageClock,
+    pub(super) outage: Seldom<OutageClock>,
     pub(super) shown: Shown,
     pub(super) end: Option<(EndReason, Timestamp)>,
 }
@@ -89,15 +90,15 @@ impl Default for SetHistory {
     fn default() -> Self {
         Self {
             version: ROW_VERSION,
-            bucket: Bucket::default(),
-            lately: Lately::default(),
-            recent: Recent::default(),
+            bucket: Seldom::default(),
+            lately: Seldom::default(),
+            recent: Seldom::default(),
             incident: None,
             start_limit: None,
             up: false,
             failed: false,
             never_ready: Some(0),
-            outage: OutageClock::default(),
+            outage: Seldom::default(),
             shown: Shown::default(),
             end: None,
         }
@@ -136,17 +137,18 @@ impl SetHistory {
     /// Whether an incident holds restarts back until a canary is up.
     #[inline]
     pub fn is_holding(&self) -> bool {
-        self.incident.is_some_and(|incident| incident.is_holding())
+        self.incident.as_ref().is_some_and(|incident| incident.is_holding())
     }
 
     /// Since when an incident has been open.
     pub fn incident_since(&self) -> Option<Timestamp> {
-        self.incident.map(|incident| incident.since)
+        self.incident.as_ref().map(|incident| incident.since)
     }
 
     /// Whole tokens left in the budget; `None` without a budget.
     pub fn budget_left(&self, policy: &Policy, now: Timestamp) -> Option<u32> {
-        Some(self.bucket.left(policy.compiled().budget?, now))
+        let budget = policy.compiled().budget?;
+        Some(self.bucket.get().copied().unwrap_or_default().left(budget, now))
     }
 
     /// What is spent of one budget is spent of the next, in tokens.
@@ -157,15 +159,17 @@ impl SetHistory {
         now: Timestamp,
     ) {
         self.bucket = match (before, after) {
-            (Some(before), Some(after)) => self.bucket.rescaled(before, after, now),
-            _ => Bucket::default(),
+            (Some(before), Some(after)) => {
+                self.bucket.get().copied().unwrap_or_default().rescaled(before, after, now).into()
+            }
+            _ => Seldom::default(),
         };
     }
 
     /// Restarts that fell due while nobody looked go on in batches, as after an incident.
     pub fn resume_slowly(&mut self, now: Timestamp) {
         if self.incident.is_none() {
-            self.incident = Some(Incident { stage: Stage::RESUMING, charged: true, ..Incident::new(now) });
+            self.incident = Some(Box::new(Incident { stage: Stage::RESUMING, charged: true, ..Incident::new(now) }));
         }
     }
 
@@ -181,8 +185,8 @@ impl SetHistory {
 
     /// Whether an incident that is open will let a start go, or hears of one.
     pub(crate) fn goes_on(&self) -> bool {
-        match self.incident {
-            Some(Incident { stage: Stage::Resuming { batch, to_release, undecided }, .. }) => {
+        match self.incident.as_deref() {
+            Some(&Incident { stage: Stage::Resuming { batch, to_release, undecided }, .. }) => {
                 batch > 0 && (to_release > 0 || undecided > 0)
             }
             _ => true,
@@ -200,27 +204,31 @@ impl SetHistory {
 
     #[inline]
     pub(crate) fn canary(&self) -> Option<ReplicaId> {
-        match self.incident?.stage {
+        match self.incident.as_ref()?.stage {
             Stage::Holding { canary, .. } => canary,
             Stage::Resuming { .. } => None,
         }
     }
 
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
-        self.bucket.shift(by);
-        self.lately.shift(by);
-        self.recent.shift(by);
+        if let Some(bucket) = self.bucket.get_mut() {
+            bucket.shift(by);
+        }
+        if let Some(lately) = self.lately.get_mut() {
+            lately.shift(by);
+        }
+        if let Some(recent) = self.recent.get_mut() {
+            recent.shift(by);
+        }
         if let Some(incident) = &mut self.incident {
             incident.shift(by);
         }
-        for at in [
-            &mut self.outage.since,
-            &mut self.outage.over_since,
-            &mut self.outage.paused_since,
-            &mut self.shown.since,
-            &mut self.shown.no_outage_since,
-            &mut self.shown.calm_since,
-        ] {
+        if let Some(outage) = self.outage.get_mut() {
+            for at in [&mut outage.since, &mut outage.over_since, &mut outage.paused_since] {
+                *at = by(*at);
+            }
+        }
+        for at in [&mut self.shown.since, &mut self.shown.no_outage_since, &mut self.shown.calm_since] {
             *at = by(*at);
         }
         if let Some((_, at)) = &mut self.end {

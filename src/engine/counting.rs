@@ -67,6 +67,19 @@ impl Counts {
     #[inline(always)]
     fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
         let stood = std::mem::replace(&mut replica.standing, stands);
+        self.changed = true;
+        // The way of nearly every failure, without a table of all the others.
+        if (stood, stands) == (Standing::Available, Standing::Failed) {
+            self.census.available -= 1;
+            self.census.failed += 1;
+            tally.stands(Standing::Available, Standing::Failed, now);
+        } else {
+            self.moves(stood, stands, tally, now);
+        }
+    }
+
+    #[inline(never)]
+    fn moves(&mut self, stood: Standing, stands: Standing, tally: &mut Tally, now: Timestamp) {
         if let Some(count) = count_of(&mut self.census, stood) {
             *count -= 1;
         }
@@ -74,7 +87,6 @@ impl Counts {
             *count += 1;
         }
         tally.stands(stood, stands, now);
-        self.changed = true;
     }
 
     /// It is not one that joins any more.

@@ -13,6 +13,7 @@ use crate::time::Timestamp;
 
 impl ReplicaSet {
     /// Incidents first: every failure that is known at this instant is noted before the first is judged.
+    #[inline(never)]
     pub(super) fn note_failures(&mut self, events: &[Event]) {
         let compiled = self.policy.compiled();
         // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
@@ -283,6 +284,7 @@ impl ReplicaSet {
     }
 
     /// Giving this replica up would put `min_available` out of reach.
+    #[inline(never)]
     fn is_indispensable(&self, id: ReplicaId) -> bool {
         let settled = self.counts.census.settled();
         let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));

@@ -83,6 +83,8 @@ impl ReplicaSet {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
         self.tally.ignored(why);
         self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));

@@ -2,13 +2,15 @@
 
 use super::output::Output;
 
-/// A queue that is filled by one mutation and emptied before the next. It keeps its room.
+/// A queue that is filled by one mutation and emptied before the next.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outputs {
     /// Those from `first` to `end` wait; the others are `None`.
     places: Vec<Option<Output>>,
     first: usize,
     end: usize,
+    /// Its room is kept when it is empty.
+    keeps_room: bool,
 }
 
 impl Outputs {
@@ -26,10 +28,16 @@ impl Outputs {
     #[inline(always)]
     pub(crate) fn place(&mut self) -> &mut Option<Output> {
         if self.end == self.places.len() {
-            self.places.push(None);
+            self.grow();
         }
         self.end += 1;
         &mut self.places[self.end - 1]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.places.push(None);
     }
 
     /// The place that was taken last is not needed.
@@ -41,17 +49,18 @@ impl Outputs {
     pub(crate) fn pop(&mut self) -> Option<Output> {
         if self.first == self.end {
             (self.first, self.end) = (0, 0);
+            if !self.keeps_room {
+                self.places = Vec::new();
+            }
             return None;
         }
         self.first += 1;
         self.places[self.first - 1].take()
     }
 
-    /// Gives back the room that nothing takes.
-    pub(crate) fn shrink(&mut self) {
-        if self.is_empty() {
-            *self = Self::default();
-        }
+    /// Whether its room is kept when it is empty.
+    pub(crate) fn keep_room(&mut self, keep: bool) {
+        self.keeps_room = keep;
     }
 }
 
@@ -71,6 +80,7 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out_in_the_same_order_and_the_room_is_used_again() {
         let mut outputs = Outputs::default();
+        outputs.keep_room(true);
         for round in 0..3 {
             let told = [refused(round), dropped("a"), refused(7), dropped("b"), refused(8)];
             told.iter().for_each(|output| outputs.push(output.clone()));
@@ -82,7 +92,8 @@ mod tests {
             assert_eq!(outputs.pop(), None);
             assert_eq!(outputs.places.len(), 5);
         }
-        outputs.shrink();
+        outputs.keep_room(false);
+        assert_eq!(outputs.pop(), None);
         assert_eq!(outputs.places.capacity(), 0);
     }
 }

@@ -62,8 +62,8 @@ pub struct ReplicaSet {
     pub(super) now: Timestamp,
     /// The first `handle_timeout` has come: commands may go out.
     pub(super) begun: bool,
-    /// The outputs of the first `handle_timeout` are the last that were handed out.
-    pub(super) first_starts: bool,
+    /// It comes up for the first time: what that takes is given back.
+    pub(super) coming_up: bool,
     /// The set was ended, and every replica told to stop.
     pub(super) ending: bool,
     pub(super) desired: u32,
@@ -86,7 +86,7 @@ pub struct ReplicaSet {
     pub(super) withheld: Seldom<Vec<Command>>,
     pub(super) shown: Option<StatusChange>,
     pub(super) tally: Tally,
-    pub(super) batch: Vec<Event>,
+    pub(super) batch: Seldom<Vec<Event>>,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
     pub(super) noted: Seldom<BTreeSet<ReplicaId>>,
 }
@@ -106,7 +106,7 @@ impl ReplicaSet {
             seed,
             now,
             begun: false,
-            first_starts: false,
+            coming_up: true,
             ending: false,
             desired: 0,
             replicas: Vec::new(),
@@ -124,7 +124,7 @@ impl ReplicaSet {
             withheld: Seldom::default(),
             shown: None,
             tally: Tally::default(),
-            batch: Vec::new(),
+            batch: Seldom::default(),
             noted: Seldom::default(),
         }
     }
@@ -145,7 +145,7 @@ impl ReplicaSet {
     /// by id: the order of the events of different replicas makes no difference.
     pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
         self.begin_mutation(now);
-        let mut batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(self.batch.make());
         batch.extend(events);
         if batch.len() > 1 {
             // What an operator asks for comes after the news, in the order in which it was asked.
@@ -156,7 +156,7 @@ impl ReplicaSet {
             self.apply(event);
         }
         batch.clear();
-        self.batch = batch;
+        *self.batch.make() = batch;
         self.settle();
     }
 
@@ -165,7 +165,6 @@ impl ReplicaSet {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         if !self.begun {
             self.begun = true;
-            self.first_starts = true;
             self.now = self.now.max(now);
             let withheld = self.withheld.take().unwrap_or_default();
             withheld.into_iter().for_each(|command| self.outputs.push(Output::Command(command)));
@@ -246,6 +245,12 @@ impl ReplicaSet {
         self.counts.census
     }
 
+    /// Starts under way.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.counts.census.in_flight
+    }
+
     /// How many replicas are asked for.
     pub fn desired(&self) -> u32 {
         self.desired
@@ -262,25 +267,31 @@ impl ReplicaSet {
             self.outputs.is_empty() || !self.begun,
             "one mutation, then drain: outputs of the last call were not taken with poll_output"
         );
-        if self.first_starts {
-            self.are_out();
+        if self.coming_up {
+            self.comes_up();
         }
         if now >= self.now {
             self.now = now;
         } else {
-            bump(&mut self.tally.count().clock_went_back);
+            self.clock_went_back();
         }
         if self.begun && self.is_due() {
             self.run_due();
         }
     }
 
-    /// The first starts are out: what follows is never as much again as their burst.
     #[cold]
-    fn are_out(&mut self) {
-        self.first_starts = false;
-        self.outputs.shrink();
+    #[inline(never)]
+    fn clock_went_back(&mut self) {
+        bump(&mut self.tally.count().clock_went_back);
+    }
+
+    /// Until it is up or something fails, every burst is larger than what follows: the room is given back.
+    #[cold]
+    fn comes_up(&mut self) {
         self.queue.shrink();
+        self.coming_up = !self.set.has_been_up() && self.counts.census.failed == 0;
+        self.outputs.keep_room(!self.coming_up);
     }
 
     /// Whether anything is due by now.
@@ -398,6 +409,8 @@ impl ReplicaSet {
     }
 
     /// Ends the set: everything is stopped in reverse order, nothing is started any more.
+    #[cold]
+    #[inline(never)]
     pub(super) fn end(&mut self, reason: EndReason) {
         if std::mem::replace(&mut self.ending, true) {
             return;

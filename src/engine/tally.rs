@@ -57,7 +57,7 @@ impl Tally {
     /// To count what goes wrong.
     #[inline]
     pub(crate) fn count(&mut self) -> &mut Counts {
-        self.counts.get_or_insert_default()
+        self.counts.get_or_insert_with(new_counts)
     }
 
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
@@ -75,7 +75,7 @@ impl Tally {
     }
 
     /// A replica stands otherwise from now on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stands(&mut self, stood: Standing, stands: Standing, now: Timestamp) {
         let since = u128::from(now.nanos_since(self.as_of));
         match stood {
@@ -143,6 +143,12 @@ impl Counts {
             bump(&mut self.given_up);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn new_counts() -> Box<Counts> {
+    Box::default()
 }
 
 /// One more. A count read from a damaged snapshot may be as large as there are numbers.

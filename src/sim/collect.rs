@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::run::{Figures, Run};
 use super::trace::Trace;
-use crate::decide::{Census, Decision, ReplicaId, Status};
+use crate::decide::{Decision, ReplicaId, Status};
 use crate::engine::{Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
@@ -44,6 +44,7 @@ impl Collector {
     }
 
     /// The set is told these, at `at`.
+    #[inline]
     pub(super) fn told(&mut self, events: &[Event], at: Timestamp) {
         self.figures.events += events.len() as u64;
         if self.keep {
@@ -52,15 +53,20 @@ impl Collector {
     }
 
     /// The set has been told something, and its outputs are about to be drained.
-    pub(super) fn settled(&mut self, census: &Census) {
-        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(census.in_flight);
+    #[inline]
+    pub(super) fn settled(&mut self, in_flight: u32) {
+        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(in_flight);
     }
 
     /// The set hands this out.
+    #[inline]
     pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
-        if !self.keep && !matches!(output, Output::Notice(Notice::Status(_))) {
-            return;
+        if self.keep || matches!(output, Output::Notice(Notice::Status(_))) {
+            self.take(output, at);
         }
+    }
+
+    fn take(&mut self, output: &Output, at: Timestamp) {
         match output {
             Output::Notice(Notice::Status(change)) => self.changed(*change, self.since_start(at)),
             Output::Notice(Notice::Verdict(judged)) => {
@@ -99,6 +105,7 @@ impl Collector {
         }
     }
 
+    #[inline]
     pub(super) fn end_instant(&mut self, at: Timestamp) {
         if self.keep {
             self.trace.end_instant(self.since_start(at));

@@ -91,7 +91,7 @@ impl Recording {
                 collector.told(events, step.at);
             }
             step.tell(&mut set);
-            collector.settled(&set.census());
+            collector.settled(set.in_flight());
             while let Some(output) = set.poll_output() {
                 collector.output(&output, step.at);
                 if let Output::Command(Command::Start(start)) = output {

@@ -291,13 +291,13 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     /// Takes the set's outputs: the world obeys its commands.
     fn obey(&mut self) {
-        let census = self.set.census();
-        self.collector.settled(&census);
+        let in_flight = self.set.in_flight();
+        self.collector.settled(in_flight);
         while let Some(output) = self.set.poll_output() {
             self.environment.hears(&output, self.now);
             self.collector.output(&output, self.now);
             if let Output::Command(command) = output {
-                self.carry_out(command, census.in_flight);
+                self.carry_out(command, in_flight);
             }
         }
     }
