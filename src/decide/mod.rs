@@ -3,6 +3,7 @@
 mod admit;
 mod assess;
 mod budget;
+mod case;
 mod census;
 mod correlation;
 mod history;
@@ -10,6 +11,7 @@ mod ids;
 mod incident;
 mod jitter;
 mod judge;
+mod limits;
 pub(crate) mod never;
 mod outcome;
 mod row;

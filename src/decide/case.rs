@@ -1,0 +1,353 @@
+//! One failure being judged: rules, then limits, then the delay.
+
+use super::history::{Flags, History};
+use super::jitter;
+use super::judge::Surroundings;
+use super::limits::count_in_windows;
+use super::outcome::Outcome;
+use super::streak::Streak;
+use super::verdict::{Decision, DecisionReason, Degrade, Hold, Nearest, Restart, UsedUp, Verdict};
+use crate::policy::ladder::{CompiledStage, Ladder, UNLIMITED};
+use crate::policy::rule_index::{CompiledRule, Failure};
+use crate::policy::{Cause, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
+
+/// A restart that is decided, and what it uses up.
+struct Again {
+    delay: u64,
+    reason: DecisionReason,
+    charged: bool,
+    nearest: Option<Nearest>,
+}
+
+/// Why a failure is not followed by a restart.
+enum Down {
+    FailFast,
+    Rule(RuleAction),
+    UsedUp(UsedUp),
+}
+
+/// A failure that is not followed by a restart, as far as it is judged.
+pub(crate) struct StaysDown<'p> {
+    matched: Option<&'p CompiledRule>,
+    ladder: &'p Ladder,
+    lent: Lent,
+    down: Down,
+}
+
+/// What is put back once a failure is judged under a policy that is not plain.
+struct Lent {
+    /// The policy's own streak, where that of a rule was judged in its place.
+    own: Option<Streak>,
+    /// The streak as it was, and for how long an incident may give that back.
+    undo: Option<(Streak, u64)>,
+}
+
+/// One failure being judged. `PLAIN`: under a policy whose one `retry` has neither rules, stages nor windows beside it,
+/// and on its own, in no incident and no group. It is judged as every other, in an instance of the code from which
+/// everything that a plain policy has not is gone. What every failure goes through is kept in line, and what few do out
+/// of it.
+pub(super) struct Case<'p, 'o, const PLAIN: bool> {
+    pub(super) policy: &'p Policy,
+    pub(super) outcome: &'o Outcome,
+    pub(super) surroundings: Surroundings,
+    /// The least that the delay may be.
+    pub(super) floor: u64,
+}
+
+impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
+    /// The incident that it is part of.
+    #[inline]
+    fn incident(&self) -> Option<u32> {
+        if PLAIN { None } else { self.surroundings.incident }
+    }
+
+    #[inline]
+    fn joins_group(&self) -> bool {
+        !PLAIN && self.surroundings.joins_group
+    }
+
+    #[inline]
+    fn cause(&self) -> &Cause {
+        self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
+    }
+
+    /// A success belongs to no streak. Exit 0 that is restarted is paced by the policy's own ladder.
+    #[inline(never)]
+    pub(super) fn succeeded(&self, history: &mut History) -> Decision {
+        let verdict = match self.policy.compiled().success {
+            OnSuccess::Complete => Verdict::Complete,
+            OnSuccess::Restart | OnSuccess::Failure => self.restart_after_success(history),
+        };
+        Decision {
+            ended_at: self.outcome.at,
+            verdict,
+            reason: DecisionReason::Success,
+            rule: None,
+            attempt: 0,
+            max_attempts: None,
+            stage: 0,
+            charged: false,
+            used_up: None,
+            nearest: None,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        }
+    }
+
+    fn restart_after_success(&self, history: &mut History) -> Verdict {
+        let ladder = &self.policy.compiled().ladders[0];
+        let failures = history.streak.failures;
+        let first = failures == 0 && !history.has(Flags::AFTER_SUCCESS);
+        let stage = ladder.stage(history.streak.stage);
+        let (delay, _) = self.next_delay(ladder, stage, history, first);
+        history.streak.failures = failures;
+        history.put(Flags::AFTER_SUCCESS, true);
+        self.restart(stage, delay)
+    }
+
+    #[inline(always)]
+    fn stage<'l>(&self, ladder: &'l Ladder, history: &History) -> &'l CompiledStage {
+        ladder.stage(if PLAIN { 0 } else { history.streak.stage })
+    }
+
+    #[inline(always)]
+    fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
+        let due = self.outcome.at.plus_nanos(delay);
+        Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
+    }
+
+    #[inline(always)]
+    #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
+    pub(super) fn judge(&self, history: &mut History) -> Result<Decision, StaysDown<'p>> {
+        let compiled = self.policy.compiled();
+        let rule = if PLAIN || compiled.rules.is_empty() { None } else { self.matching_rule(history) };
+        let matched = rule.and_then(|index| compiled.rules.rule(index));
+        let repaired = self.outcome.start_failed && history.has(Flags::REPAIRING);
+        if !repaired {
+            history.remember_failure(self.cause(), self.outcome.exit);
+        }
+        history.set_judged_by(rule);
+        history.put(Flags::REPAIRING, true);
+
+        let place = matched.map_or(0, |matched| matched.ladder);
+        let ladder = &compiled.ladders[usize::from(place)];
+        let lent = self.lend(history, place);
+        let attempt = history.streak.failures.saturating_add(1);
+        let wanted = |events| repaired || wants(events, self.cause());
+        let retried = PLAIN || (compiled.retries && compiled.on_events.is_none_or(wanted));
+        let again = match matched {
+            None if retried => self.retry(history, place, ladder, true),
+            Some(rule) if self.is_retried_by(rule) => self.retry(history, place, ladder, rule.charge),
+            None => Err(Down::FailFast),
+            Some(rule) => Err(Down::Rule(rule.then)),
+        };
+        let again = match again {
+            Ok(again) => again,
+            Err(down) => return Err(StaysDown { matched, ladder, lent, down }),
+        };
+        let restart = self.restart(self.stage(ladder, history), again.delay);
+        let stage = history.streak.stage;
+        self.give_back(history, place, lent, again.charged);
+        Ok(Decision {
+            verdict: restart,
+            reason: again.reason,
+            rule: matched.map(|matched| matched.shown.clone()),
+            attempt,
+            max_attempts: max_attempts(ladder),
+            stage,
+            charged: again.charged,
+            used_up: None,
+            nearest: again.nearest,
+            ended_at: self.outcome.at,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        })
+    }
+
+    /// Puts the streak of a rule where the policy's own is, to be judged there, and remembers what an incident would undo.
+    #[inline(always)]
+    fn lend(&self, history: &mut History, place: u16) -> Lent {
+        let own = (!PLAIN && place != 0).then(|| history.swap_streak(place));
+        let correlated = if PLAIN || self.incident().is_some() { None } else { self.policy.compiled().correlated };
+        Lent { own, undo: correlated.map(|correlated| (history.streak, correlated.within)) }
+    }
+
+    #[inline(always)]
+    fn give_back(&self, history: &mut History, place: u16, lent: Lent, charged: bool) {
+        if PLAIN {
+            return;
+        }
+        if let Some(own) = lent.own {
+            history.swap_back(place, own);
+        }
+        if let Some((before, within)) = lent.undo {
+            history.remember_undo(self.outcome.at, within, place, before, charged);
+        }
+    }
+
+    /// No restart follows: a limit is used up, a rule says so, or nothing says otherwise.
+    #[inline(never)]
+    pub(super) fn stay_down(&self, history: &mut History, stays: StaysDown<'_>) -> Decision {
+        let StaysDown { matched, ladder, lent, down } = stays;
+        let at = self.outcome.at;
+        let attempt = history.streak.failures.saturating_add(1);
+        let (verdict, reason) = match down {
+            Down::FailFast => (Verdict::Terminate, DecisionReason::FailFast),
+            Down::Rule(RuleAction::Terminate | RuleAction::Retry) => (Verdict::Terminate, DecisionReason::Rule),
+            Down::Rule(RuleAction::Degrade) => (Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule),
+            Down::Rule(RuleAction::Hold(duration)) => {
+                (Verdict::Hold(Hold { until: duration.map(|duration| at + duration) }), DecisionReason::Rule)
+            }
+            Down::UsedUp(_) => (self.exhausted(), DecisionReason::Exhausted),
+        };
+        let used_up = if let Down::UsedUp(used_up) = down { Some(used_up) } else { None };
+        // What terminates the set by itself is no failure more in a streak.
+        if used_up.is_some() || verdict != Verdict::Terminate {
+            history.streak.failures = attempt;
+        }
+        let stage = history.streak.stage;
+        self.give_back(history, matched.map_or(0, |matched| matched.ladder), lent, false);
+        Decision {
+            verdict,
+            reason,
+            rule: matched.map(|matched| matched.shown.clone()),
+            attempt,
+            max_attempts: max_attempts(ladder),
+            stage,
+            charged: false,
+            used_up,
+            nearest: None,
+            ended_at: at,
+            cause: self.cause().clone(),
+            exit: self.outcome.exit,
+        }
+    }
+
+    /// A number of attempts is a limit, and an incident uses up no limit: what gives up after so many retries in one.
+    #[inline]
+    fn is_retried_by(&self, rule: &CompiledRule) -> bool {
+        let pardoned = self.incident().is_some() && rule.attempts_over.is_some();
+        match rule.then {
+            RuleAction::Retry => true,
+            RuleAction::Degrade | RuleAction::Hold(_) => pardoned,
+            RuleAction::Terminate => false,
+        }
+    }
+
+    /// Whether a restart counts for this replica, rather than for the set or for the group that it joins.
+    fn counts(&self) -> bool {
+        self.incident().is_none() && !self.joins_group()
+    }
+
+    /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
+    #[inline(never)]
+    fn matching_rule(&self, history: &History) -> Option<u16> {
+        let rules = &self.policy.compiled().rules;
+        // A rule with a streak of its own is reached by the attempts of the policy's streak too.
+        let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
+        let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
+        if !(self.outcome.start_failed && history.has(Flags::REPAIRING)) {
+            return rules.first(failure, attempt);
+        }
+        rules.first_naming(failure, attempt).or_else(|| {
+            let (cause, exit) = history.last_failure()?;
+            rules.first_again(Failure { cause: &cause, exit, reason: None }, history.judged_by(), attempt)
+        })
+    }
+
+    #[inline(always)]
+    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Result<Again, Down> {
+        let at = self.outcome.at;
+        // A rule's own limits hold even where it charges nothing to the policy's.
+        let limited = self.incident().is_none() && (charge || place != 0);
+        let charged = charge && self.counts();
+        let mut room = None;
+        if limited {
+            if let Some(used_up) = self.used_up(history, ladder) {
+                if !self.waits_for_room(used_up) {
+                    return Err(Down::UsedUp(used_up));
+                }
+                room = Some(self.room_from(history, ladder));
+            }
+        }
+
+        let stage = self.stage(ladder, history);
+        let (delay, why) = self.next_delay(ladder, stage, history, history.streak.failures == 0);
+        let delay = room.map_or(delay, |room| delay.max(room.nanos_since(at)));
+        let reason = if room.is_some() {
+            DecisionReason::Window
+        } else if self.joins_group() {
+            DecisionReason::Group
+        } else if self.incident().is_some() {
+            DecisionReason::Incident
+        } else {
+            why
+        };
+        if limited && self.counts() {
+            let streak = &mut history.streak;
+            streak.charged = streak.charged.saturating_add(1);
+            streak.stage_charged = streak.stage_charged.saturating_add(1);
+            streak.first = streak.first.min(at);
+            streak.stage_first = streak.stage_first.min(at);
+            history.put(Flags::COUNTS_ON_START, room.is_some());
+            if room.is_none() && !PLAIN {
+                count_in_windows(history, self.policy, place, history.streak.stage, at);
+            }
+        }
+        let nearest = if limited { self.nearest(history, &ladder.whole, &stage.limits) } else { None };
+        Ok(Again { delay, reason, charged, nearest })
+    }
+
+    /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
+    /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
+    #[inline(always)]
+    fn next_delay(
+        &self,
+        ladder: &Ladder,
+        stage: &CompiledStage,
+        history: &mut History,
+        first: bool,
+    ) -> (u64, DecisionReason) {
+        let at_once = match ladder.immediate_first {
+            _ if PLAIN => false,
+            ImmediateFirst::Never => false,
+            ImmediateFirst::Always => true,
+            ImmediateFirst::Isolated => self.surroundings.isolated,
+        };
+        let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
+            (asked.min(stage.pacing.cap), DecisionReason::RetryAfter)
+        } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
+            (0, DecisionReason::Immediate)
+        } else {
+            // The first delay of a streak is the ladder's first; each canary that failed is one step more.
+            let more = self.incident().unwrap_or(0);
+            let Streak { level, previous, .. } = history.streak;
+            (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
+        };
+        let delay = delay.max(self.floor);
+        if self.counts() {
+            let streak = &mut history.streak;
+            if reason != DecisionReason::Immediate {
+                streak.level = streak.level.saturating_add(1);
+                streak.previous = delay;
+            }
+            streak.failures = streak.failures.saturating_add(1);
+        }
+        (delay, reason)
+    }
+}
+
+/// How many restarts a streak may have, where that is limited.
+#[inline]
+fn max_attempts(ladder: &Ladder) -> Option<u32> {
+    (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts)
+}
+
+/// Whether dstack's `on_events` retries this cause.
+fn wants(events: OnEvents, cause: &Cause) -> bool {
+    match cause {
+        Cause::NoCapacity => events.no_capacity,
+        Cause::Interruption => events.interruption,
+        _ => events.error,
+    }
+}

@@ -1,0 +1,145 @@
+//! The limits of a `retry`: which is used up, what follows from that, and which is nearest.
+
+use std::time::Duration;
+
+use super::case::Case;
+use super::history::History;
+use super::streak::Streak;
+use super::verdict::{Degrade, Hold, Nearest, UsedUp, Verdict};
+use crate::policy::ladder::{FOREVER, Ladder, Limits, UNLIMITED};
+use crate::policy::{Exhausted, Policy};
+use crate::time::Timestamp;
+
+impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
+    /// Which limit this failure finds used up, going on from stage to stage.
+    #[inline(always)]
+    pub(super) fn used_up(&self, history: &mut History, ladder: &Ladder) -> Option<UsedUp> {
+        let Streak { charged, first, .. } = history.streak;
+        if let Some(used_up) = self.over(&ladder.whole, history, charged, first) {
+            return Some(used_up);
+        }
+        if PLAIN {
+            return None;
+        }
+        loop {
+            let Streak { stage, stage_charged, stage_first, .. } = history.streak;
+            let limits = &ladder.stage(stage).limits;
+            let used_up = self.over(limits, history, stage_charged, stage_first)?;
+            if !history.streak.next_stage(ladder) {
+                return Some(used_up);
+            }
+        }
+    }
+
+    /// Which of these limits is used up.
+    #[inline(always)]
+    fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<UsedUp> {
+        if !limits.any {
+            None
+        } else if self.outcome.at.nanos_since(first) > limits.duration {
+            Some(UsedUp::Duration)
+        } else if charged >= limits.attempts {
+            Some(UsedUp::Attempts)
+        } else {
+            let window = limits.window.filter(|_| !PLAIN)?;
+            (history.room(window, self.outcome.at) == 0).then_some(UsedUp::Window)
+        }
+    }
+
+    /// Whether a failure that finds this limit used up waits until it is not.
+    #[inline(never)]
+    pub(super) fn waits_for_room(&self, used_up: UsedUp) -> bool {
+        let compiled = self.policy.compiled();
+        used_up == UsedUp::Window
+            && match compiled.exhausted {
+                Exhausted::Hold => true,
+                Exhausted::Degrade => compiled.keep_min_available && self.surroundings.indispensable,
+                Exhausted::Terminate | Exhausted::Quarantine(_) => false,
+            }
+    }
+
+    /// When every window that the restart would count in has room.
+    #[inline(never)]
+    pub(super) fn room_from(&self, history: &History, ladder: &Ladder) -> Timestamp {
+        [ladder.whole.window, ladder.stage(history.streak.stage).limits.window]
+            .into_iter()
+            .flatten()
+            .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.outcome.at)))
+            .max()
+            .unwrap_or(self.outcome.at)
+    }
+
+    /// What becomes of a replica whose retry is used up.
+    pub(super) fn exhausted(&self) -> Verdict {
+        match self.policy.compiled().exhausted {
+            Exhausted::Terminate => Verdict::Terminate,
+            Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
+            Exhausted::Hold => Verdict::Hold(Hold { until: None }),
+            Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
+        }
+    }
+
+    /// The limit of which the smallest part is left.
+    #[inline(always)]
+    pub(super) fn nearest(&self, history: &History, whole: &Limits, stage: &Limits) -> Option<Nearest> {
+        let Streak { charged, first, stage_charged, stage_first, .. } = history.streak;
+        let mut nearest = None;
+        if whole.any {
+            self.nearer(&mut nearest, history, whole, charged, first);
+        }
+        if stage.any && !PLAIN {
+            self.nearer(&mut nearest, history, stage, stage_charged, stage_first);
+        }
+        nearest.map(|(.., what)| what)
+    }
+
+    /// Takes whichever of these limits is nearer: how much is left of how much. As fractions, limits of different kinds
+    /// compare.
+    #[inline(always)]
+    fn nearer(
+        &self,
+        nearest: &mut Option<(u64, u64, Nearest)>,
+        history: &History,
+        limits: &Limits,
+        charged: u32,
+        first: Timestamp,
+    ) {
+        let at = self.outcome.at;
+        let mut offer = |left: u64, of: u64, what: Nearest| {
+            let of = of.max(1);
+            let nearer = |(least, most, _): (u64, u64, Nearest)| {
+                u128::from(left) * u128::from(most) < u128::from(least) * u128::from(of)
+            };
+            if nearest.is_none_or(nearer) {
+                *nearest = Some((left, of, what));
+            }
+        };
+        if limits.attempts != UNLIMITED {
+            let left = limits.attempts.saturating_sub(charged);
+            offer(left.into(), limits.attempts.into(), Nearest::Attempts(left));
+        }
+        if limits.duration != FOREVER {
+            let left = limits.duration.saturating_sub(at.nanos_since(first));
+            offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
+        }
+        if let Some(limit) = limits.window.filter(|_| !PLAIN) {
+            let left = history.room(limit, at);
+            offer(left.into(), limit.restarts.into(), Nearest::Window(left));
+        }
+    }
+}
+
+/// Counts a restart in every window that it counts in.
+#[inline]
+pub(super) fn count_in_windows(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
+    if policy.compiled().windows > 0 {
+        count_in_windows_of(history, policy, ladder, stage, at);
+    }
+}
+
+fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
+    let ladder = &policy.compiled().ladders[usize::from(ladder)];
+    for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
+        history.window_mut(limit.slot).count(limit, at);
+    }
+}
