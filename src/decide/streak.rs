@@ -11,10 +11,10 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Streak {
-    /// Failures that used up an attempt.
-    pub(crate) charged: u32,
     /// Failures, charged or not.
     pub(crate) failures: u32,
+    /// Failures that used up an attempt.
+    pub(crate) charged: u32,
     /// The rung of the present stage's ladder that the next delay stands on; no ladder grows for longer.
     pub(crate) level: u16,
     /// Failures that used up an attempt of the present stage.

@@ -166,7 +166,7 @@ impl ReplicaSet {
     pub(super) fn exited(&mut self, event: &mut Event) -> bool {
         let Event::Exited(Ended { replica: id, incarnation, outcome }) = event else { return false };
         let up = |replica: &Replica| replica.phase.is_up() && replica.history.incarnation() == *incarnation;
-        if self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
+        if *incarnation == Incarnation(0) || self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
             return false;
         }
         outcome.at = self.happened(*id, outcome.at);

@@ -37,7 +37,13 @@ impl Outputs {
     #[cold]
     #[inline(never)]
     fn grow(&mut self) {
-        self.places.push(None);
+        if self.first == self.end {
+            // Whoever drained them took no `None`.
+            (self.first, self.end) = (0, 0);
+        }
+        if self.end == self.places.len() {
+            self.places.push(None);
+        }
     }
 
     /// The place that was taken last is not needed.
@@ -92,6 +98,11 @@ mod tests {
             assert_eq!(outputs.pop(), None);
             assert_eq!(outputs.places.len(), 5);
         }
+        for round in 0..100 {
+            outputs.push(refused(round));
+            assert_eq!(outputs.pop(), Some(refused(round)));
+        }
+        assert_eq!(outputs.places.len(), 5, "polled for no more than there was");
         outputs.keep_room(false);
         assert_eq!(outputs.pop(), None);
         assert_eq!(outputs.places.capacity(), 0);

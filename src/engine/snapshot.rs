@@ -1,6 +1,6 @@
 //! The whole state of a set, to be kept and restored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,8 +99,9 @@ impl ReplicaSet {
         set.replicas = snapshot.replicas;
         set.group = snapshot.group;
         if !snapshot.lost.is_empty() {
-            let overdue = snapshot.lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
-            *set.contact.make() = Contact { overdue, lost: snapshot.lost.into_iter().collect() };
+            let lost: BTreeMap<_, _> = snapshot.lost.into_iter().collect();
+            let overdue = lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
+            *set.contact.make() = Contact { lost, overdue };
         }
         set.health = snapshot.health;
         set.shown = snapshot.shown;
@@ -113,6 +114,7 @@ impl ReplicaSet {
         }
         set.rebuild(taken_at.min(now));
         // Whoever stands somewhere has stood there since the snapshot was taken.
+        tally.mend(now);
         set.tally = tally;
         set.carry_over(&layout);
         let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });

@@ -120,6 +120,11 @@ impl Tally {
         times
     }
 
+    /// Mends what a damaged snapshot may hold: nothing is counted from the future on.
+    pub(crate) fn mend(&mut self, now: Timestamp) {
+        self.as_of = self.as_of.min(now);
+    }
+
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.status_since = by(self.status_since);
         self.as_of = by(self.as_of);

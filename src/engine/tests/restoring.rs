@@ -73,3 +73,39 @@ fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
     bench.tick(500);
     assert_eq!(bench.next(), Some((530, "start-due")));
 }
+
+#[test]
+fn mean_times_count_from_where_replicas_stand_through_every_restore() {
+    let steps = |bench: &mut Bench, second: u64| {
+        match second {
+            60 => drop(bench.tell(60, Event::exited(1, 1, 1))),
+            70 => drop(bench.tick(70)),
+            80 => drop(bench.tell(80, Event::ready(1, 2))),
+            _ => {}
+        }
+        let summary = bench.set.summary(at(second));
+        (summary.mean_time_between_failures, summary.mean_time_to_recovery)
+    };
+    let mut straight = Bench::every(3, 10);
+    let mut through = Bench::every(3, 10);
+    for second in [30, 60, 65, 70, 75, 80, 90, 100] {
+        through = restored(&through, through.set.policy().clone(), second);
+        through.tick(second);
+        assert_eq!(steps(&mut through, second), steps(&mut straight, second), "at {second} s");
+    }
+    // 3 replicas for 60 s, 2 for 20 s, 3 for 20 s; one failed for 20 s.
+    let summary = straight.set.summary(at(100));
+    assert_eq!(summary.mean_time_between_failures, Some(secs(3 * 60 + 2 * 20 + 3 * 20)));
+    assert_eq!(summary.mean_time_to_recovery, Some(secs(20)));
+}
+
+#[test]
+fn an_incarnation_that_no_start_ever_had_is_not_heard_of() {
+    let bench = Bench::every(1, 10);
+    let mut text = serde_json::to_value(bench.set.snapshot()).unwrap();
+    text["replicas"][0]["history"]["incarnation"] = 0.into();
+    let snapshot = serde_json::from_value(text).unwrap();
+    let mut bench = Bench { set: ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(1)).unwrap() };
+    bench.tick(1);
+    assert_eq!(bench.tell(2, Event::exited(0, 0, 1)), ["ignored: unheard news of replica 0 incarnation 0"]);
+}
