@@ -13,7 +13,7 @@ mod instance;
 mod observe;
 mod operator;
 mod output;
-mod outputs;
+pub(crate) mod outputs;
 mod probing;
 mod queue;
 mod recording;

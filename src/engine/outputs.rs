@@ -64,6 +64,19 @@ impl Outputs {
         self.places[self.first - 1].take()
     }
 
+    /// Those that wait, in order.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Output> {
+        self.places[self.first..self.end].iter().flatten()
+    }
+
+    /// Takes all that wait away.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.places[self.first..self.end].fill_with(|| None);
+        self.first = self.end;
+    }
+
     /// Whether its room is kept when it is empty.
     pub(crate) fn keep_room(&mut self, keep: bool) {
         self.keeps_room = keep;
@@ -101,6 +114,10 @@ mod tests {
         for round in 0..100 {
             outputs.push(refused(round));
             assert_eq!(outputs.pop(), Some(refused(round)));
+            outputs.push(refused(round));
+            assert!(outputs.iter().eq([&refused(round)]));
+            outputs.clear();
+            assert!(outputs.is_empty());
         }
         assert_eq!(outputs.places.len(), 5, "polled for no more than there was");
         outputs.keep_room(false);

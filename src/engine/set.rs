@@ -181,6 +181,12 @@ impl ReplicaSet {
         self.outputs.pop()
     }
 
+    /// Hands all outputs to whoever only looks at them. The queue is another's meanwhile: an empty one is put back.
+    #[inline]
+    pub(crate) fn swap_outputs(&mut self, other: &mut Outputs) {
+        std::mem::swap(&mut self.outputs, other);
+    }
+
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
     /// an event. Ask again after every mutation.
     pub fn next_deadline(&self) -> Option<Deadline> {

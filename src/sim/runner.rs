@@ -11,6 +11,7 @@ use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::{Act, Action};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::engine::outputs::Outputs;
 use crate::engine::{Command, Event, News, Output, Phase, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
 use crate::policy::{Exit, MAX_REPLICAS};
 use crate::time::{Timestamp, nanos};
@@ -118,6 +119,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// When the set is told something next.
+    #[inline]
     fn arrives(&self) -> Timestamp {
         let answer = match self.at_once.front() {
             Some(answer) => answer.at,
@@ -129,7 +131,11 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Whether it may go on.
+    #[inline]
     fn check(&self, rounds: u32) -> Result<(), SimError> {
+        if rounds <= MOST_ROUNDS && self.collector.trace.len() <= MOST_LINES {
+            return Ok(());
+        }
         let at_ms = self.now.as_millis();
         // Where one starts after the other, there is a round for each.
         let most = MOST_ROUNDS.saturating_add(self.instances.count().saturating_mul(10));
@@ -293,15 +299,20 @@ impl<'e, E: Environment> Runner<'e, E> {
     fn obey(&mut self) {
         let in_flight = self.set.in_flight();
         self.collector.settled(in_flight);
-        while let Some(output) = self.set.poll_output() {
-            self.environment.hears(&output, self.now);
-            self.collector.output(&output, self.now);
+        let mut outputs = Outputs::default();
+        self.set.swap_outputs(&mut outputs);
+        for output in outputs.iter() {
+            self.environment.hears(output, self.now);
+            self.collector.output(output, self.now);
             if let Output::Command(command) = output {
-                self.carry_out(command, in_flight);
+                self.carry_out(*command, in_flight);
             }
         }
+        outputs.clear();
+        self.set.swap_outputs(&mut outputs);
     }
 
+    #[inline]
     fn carry_out(&mut self, command: Command, under_way: u32) {
         let (replica, incarnation) = command.instance();
         match command {
