@@ -19,6 +19,10 @@ impl<T> Seldom<T> {
         self.0.as_deref_mut()
     }
 
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Gives its room back, and what is in it.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take().map(|made| *made)

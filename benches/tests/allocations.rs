@@ -1,7 +1,7 @@
 //! What is allocated: nothing per event once every replica has failed once, and little per set.
 #![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
 
-use uphold::{Decision, Event, History, Outcome, Output, Policy, ReplicaSet, Timestamp};
+use uphold::{Decision, Event, History, Outcome, Output, Policy, ReplicaSet, SetHistory, Timestamp};
 use uphold_benches::counting::{Counting, allocated};
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
@@ -100,6 +100,7 @@ fn a_set_of_three_that_never_failed_is_small() {
     let thousand = bytes_of_one(&policies::flat(1000).policy);
     println!("a set of 3: {three} bytes, recommended: {recommended} bytes");
     println!("of that ReplicaSet itself: {} bytes", size_of::<ReplicaSet>());
+    println!("of that SetHistory: {} bytes", size_of::<SetHistory>());
     println!("a set of 1000: {} bytes a replica", thousand / 1000);
     println!(
         "History {}, Event {}, Output {}, Decision {}, Outcome {}",

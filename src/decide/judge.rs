@@ -168,3 +168,51 @@ impl Policy {
         if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::{Backoff, Cause, FailurePolicy, Jitter, Recover, RetryPolicy};
+
+    /// Both instances of the code judge the same failures of the same replica.
+    fn assert_same(policy: &Policy) {
+        assert!(policy.compiled().plain);
+        let mut plain = History::new(7, 3.into());
+        let mut now = Timestamp::ZERO;
+        let mut state = 1u64;
+        for _ in 0..2000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            policy.start(&mut plain, now);
+            let (starts, runs) = (state >> 60 < 12, state >> 40 & 0xff);
+            if starts {
+                plain.ready(now);
+            }
+            now = now + Duration::from_secs(runs);
+            let outcome = match state >> 37 & 3 {
+                _ if !starts => Outcome::start_failed(Cause::NoCapacity, now),
+                0 => Outcome::failed(Cause::Interruption, now).retry_after(Duration::from_secs(runs / 2)),
+                _ => Outcome::exited(1, now),
+            };
+            let mut full = plain.clone();
+            let in_full = policy.decide_in_full(&mut full, &outcome, Surroundings::default());
+            assert_eq!(policy.decide(&mut plain, &outcome), Ok(in_full));
+            assert_eq!(plain, full);
+        }
+    }
+
+    #[test]
+    fn a_plain_policy_is_judged_as_every_other() {
+        let every = RetryPolicy::every(Duration::from_secs(10));
+        let growing = every.clone().backoff(Backoff::exponential()).max_interval(Duration::from_secs(60));
+        for retry in [
+            every.clone(),
+            every.max_duration(Duration::from_secs(600)).max_attempts(5),
+            growing.clone().jitter(Jitter::Decorrelated).recover(Recover::Never).max_attempts(50),
+            growing.jitter(Jitter::Equal).recover(Recover::Step(Some(Duration::from_secs(60)))),
+        ] {
+            assert_same(&Policy::builder().replicas(3).retry(retry).failure(FailurePolicy::new()).build().unwrap());
+        }
+    }
+}

@@ -175,7 +175,7 @@ impl ReplicaSet {
         self.settle();
     }
 
-    /// The next output; `None` when all are drained. The queue keeps its capacity.
+    /// The next output; `None` when all are drained. Once the set has been up, the queue keeps its capacity.
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop()

@@ -6,6 +6,7 @@ use super::output::IgnoredWhy;
 use super::replica::Standing;
 use crate::decide::{Census, DecisionReason, Status, Verdict};
 use crate::policy::Cause;
+use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// Counts since the set began.
@@ -13,9 +14,8 @@ use crate::time::Timestamp;
 #[serde(default)]
 pub(crate) struct Tally {
     pub(crate) starts: u64,
-    /// Boxed: there are many sets to which nothing has happened yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    counts: Option<Box<Counts>>,
+    #[serde(skip_serializing_if = "Seldom::is_absent")]
+    counts: Seldom<Counts>,
     /// Time spent in each status until it was left last, in nanoseconds.
     time_in: [u64; 7],
     status: Status,
@@ -51,13 +51,13 @@ pub(crate) struct Counts {
 impl Tally {
     /// What has gone wrong so far.
     pub(crate) fn counts(&self) -> Counts {
-        self.counts.as_deref().cloned().unwrap_or_default()
+        self.counts.get().cloned().unwrap_or_default()
     }
 
     /// To count what goes wrong.
     #[inline]
     pub(crate) fn count(&mut self) -> &mut Counts {
-        self.counts.get_or_insert_with(new_counts)
+        self.counts.make()
     }
 
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
@@ -148,12 +148,6 @@ impl Counts {
             bump(&mut self.given_up);
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn new_counts() -> Box<Counts> {
-    Box::default()
 }
 
 /// One more. A count read from a damaged snapshot may be as large as there are numbers.

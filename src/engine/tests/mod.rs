@@ -87,6 +87,6 @@ pub(super) fn retrying(replicas: u32, interval: u64) -> PolicyBuilder {
 
 #[test]
 fn an_output_is_small_enough_to_be_moved_about() {
-    assert!(size_of::<Output>() <= 176, "{}", size_of::<Output>());
-    assert!(size_of::<Event>() <= 104, "{}", size_of::<Event>());
+    assert!(size_of::<Output>() <= 120, "{}", size_of::<Output>());
+    assert!(size_of::<Event>() <= 96, "{}", size_of::<Event>());
 }
