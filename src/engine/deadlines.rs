@@ -1,249 +1,256 @@
 //! The earliest deadline of many, each replica having at most one.
 //!
 //! Nothing stale is ever kept, and moving a deadline costs little however many replicas there are: few are scanned, and
-//! that only when the earliest of them has moved; many stand in a binary heap that knows where each replica is in it.
-
-use std::cmp::Ordering;
+//! that only when the earliest of them has moved; many stand under a tree in which every node holds the earliest of
+//! each of eight below it, so that a deadline that is moved is looked at in one cache line a level, and in most cases
+//! in one level or two.
 
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 /// Up to so many replicas are scanned. benches/README.md says what that is worth.
 const FEW: usize = 64;
-const NOWHERE: u32 = u32::MAX;
 
-/// Deadlines by replica, each with why. Equal deadlines come in the order of their replicas.
+/// Deadlines by replica. Equal deadlines come in the order of their replicas.
 #[derive(Clone, Debug)]
-pub(crate) struct Deadlines<Why> {
-    /// When the earliest is, or never.
-    next: Timestamp,
-    order: Order<Why>,
+pub(crate) struct Deadlines {
+    first: First,
+    order: Order,
+}
+
+/// Which of several is the earliest: when that is, or never, and whose it is.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    at: Timestamp,
+    replica: u32,
 }
 
 #[derive(Clone, Debug)]
-enum Order<Why> {
-    /// By replica; `first` is whose is the earliest, `set` how many have one.
+enum Order {
+    /// By replica; `set` have one.
     Few {
-        slots: Vec<(Timestamp, Option<Why>)>,
-        first: u32,
+        slots: Vec<Timestamp>,
         set: u32,
     },
-    Many(Box<Heap<Why>>),
+    Many(Box<Tree>),
 }
 
-#[derive(Clone, Debug)]
-struct Heap<Why> {
-    entries: Vec<Entry<Why>>,
-    /// Where each replica stands in the heap.
-    places: Vec<u32>,
+#[derive(Clone, Debug, Default)]
+struct Tree {
+    /// The deadlines of all replicas.
+    bottom: Vec<[Timestamp; WIDTH]>,
+    /// The nodes of the levels above, the lowest level first.
+    nodes: Vec<Node>,
+    /// Where each of these levels begins.
+    levels: Vec<u32>,
 }
 
+const WIDTH: usize = 8;
+
+/// The firsts of eight nodes below.
 #[derive(Clone, Copy, Debug)]
-struct Entry<Why> {
-    at: Timestamp,
-    replica: ReplicaId,
-    why: Why,
+struct Node {
+    at: [Timestamp; WIDTH],
+    replica: [u32; WIDTH],
 }
 
-impl<Why> Entry<Why> {
-    /// What entries are ordered by: (time, replica) as one number.
-    #[inline]
-    fn key(&self) -> u128 {
-        (u128::from(self.at.as_nanos()) << 32) | u128::from(self.replica.0)
-    }
-}
-
-impl<Why> Default for Deadlines<Why> {
+impl Default for Deadlines {
     fn default() -> Self {
-        Self { next: Timestamp::MAX, order: Order::Few { slots: Vec::new(), first: 0, set: 0 } }
+        Self { first: First::NONE, order: Order::Few { slots: Vec::new(), set: 0 } }
     }
 }
 
-impl<Why: Copy> Deadlines<Why> {
+impl Deadlines {
     /// Makes room for replicas up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         match &mut self.order {
             Order::Few { slots, .. } if count <= FEW => {
                 if slots.len() < count {
                     slots.reserve_exact(count - slots.len());
-                    slots.resize(count, (Timestamp::MAX, None));
+                    slots.resize(count, Timestamp::MAX);
                 }
             }
-            Order::Few { slots, .. } => {
-                let mut heap = Heap { entries: Vec::new(), places: Vec::new() };
-                heap.grow(count);
-                for (replica, (at, why)) in (0..).map(ReplicaId).zip(&*slots) {
-                    if let Some(why) = why {
-                        heap.set(replica, *at, *why);
-                    }
-                }
-                self.order = Order::Many(Box::new(heap));
-            }
-            Order::Many(heap) => heap.grow(count),
+            Order::Few { slots, .. } => self.order = Order::Many(Box::new(Tree::over(slots.iter().copied(), count))),
+            Order::Many(tree) => tree.grow(count),
         }
     }
 
     /// When the earliest deadline is; "never" if there is none.
     #[inline]
     pub(crate) fn next(&self) -> Timestamp {
-        self.next
+        self.first.at
     }
 
-    /// The earliest deadline, whose it is and why.
+    /// Whose the earliest deadline is.
     #[inline]
-    pub(crate) fn earliest(&self) -> Option<(Timestamp, ReplicaId, Why)> {
-        match &self.order {
-            Order::Few { slots, first, .. } => {
-                let (at, why) = *slots.get(*first as usize)?;
-                Some((at.known()?, ReplicaId(*first), why?))
-            }
-            Order::Many(heap) => heap.entries.first().map(|entry| (entry.at, entry.replica, entry.why)),
-        }
+    pub(crate) fn first(&self) -> Option<ReplicaId> {
+        self.first.at.known().map(|_| ReplicaId(self.first.replica))
     }
 
-    /// Everybody whose deadline is the earliest there is. Costs a few comparisons for each.
-    pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId, Why)) {
-        if self.next.is_never() {
+    /// Everybody whose deadline is the earliest there is, in order.
+    pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId)) {
+        let next = self.first.at;
+        if next.is_never() {
             return;
         }
         match &self.order {
             Order::Few { slots, .. } => {
-                let earliest = (0..).map(ReplicaId).zip(slots).filter(|(_, (at, _))| *at == self.next);
-                earliest.for_each(|(replica, (_, why))| why.iter().for_each(|why| visit(replica, *why)));
+                (0..).zip(slots).filter(|(_, at)| **at == next).for_each(|(replica, _)| visit(ReplicaId(replica)));
             }
-            Order::Many(heap) => {
-                // A heap has equal deadlines at its top, in one piece.
-                let mut places = vec![0];
-                while let Some(place) = places.pop() {
-                    if let Some(entry) = heap.entries.get(place).filter(|entry| entry.at == self.next) {
-                        visit(entry.replica, entry.why);
-                        places.extend([2 * place + 1, 2 * place + 2]);
-                    }
-                }
-            }
+            Order::Many(tree) => tree.at(next, &mut visit),
         }
     }
 
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline(always)]
-    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
+    pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
         match &mut self.order {
-            Order::Few { slots, first, set } => {
-                let (before, _) = std::mem::replace(&mut slots[replica.index()], (at, Some(why)));
+            Order::Few { slots, set } => {
+                let before = std::mem::replace(&mut slots[replica.index()], at);
                 *set = *set + u32::from(before.is_never()) - u32::from(at.is_never());
                 let alone = *set == 0 || (*set == 1 && !at.is_never());
-                if alone || (at, replica.0) < (self.next, *first) {
-                    (self.next, *first) = (at, replica.0);
-                } else if *first == replica.0 {
-                    (self.next, *first) = least(slots);
+                if alone || (at, replica.0) < (self.first.at, self.first.replica) {
+                    self.first = First { at, replica: replica.0 };
+                } else if self.first.replica == replica.0 {
+                    self.first = first_of_few(slots);
                 }
             }
-            Order::Many(heap) => self.next = heap.set(replica, at, why),
+            Order::Many(tree) => tree.set(replica, at, &mut self.first),
         }
     }
 }
 
-/// The earliest of few, and whose it is.
 #[inline(never)]
-fn least<Why>(slots: &[(Timestamp, Option<Why>)]) -> (Timestamp, u32) {
-    let mut least = (Timestamp::MAX, 0);
-    for (replica, (at, _)) in (0..).zip(slots) {
-        if *at < least.0 {
-            least = (*at, replica);
+fn first_of_few(slots: &[Timestamp]) -> First {
+    let mut first = First::NONE;
+    for (replica, at) in (0..).zip(slots) {
+        if *at < first.at {
+            first = First { at: *at, replica };
         }
     }
-    least
+    first
 }
 
-impl<Why: Copy> Heap<Why> {
+impl First {
+    const NONE: Self = Self { at: Timestamp::MAX, replica: 0 };
+
+    #[inline(always)]
+    fn precedes(self, other: Self) -> bool {
+        self.at < other.at || (self.at == other.at && self.replica <= other.replica)
+    }
+
+    /// The first of both; of equals the one that comes before.
+    #[inline(always)]
+    fn or(self, next: Self) -> Self {
+        let next_is = next.at < self.at;
+        Self { at: if next_is { next.at } else { self.at }, replica: if next_is { next.replica } else { self.replica } }
+    }
+}
+
+/// The first of eight. Without a branch: which it is follows no order.
+#[inline(always)]
+fn first_of(at: &[Timestamp; WIDTH], replica: impl Fn(usize) -> u32) -> First {
+    let one = |place: usize| First { at: at[place], replica: replica(place) };
+    let (a, b) = (one(0).or(one(1)), one(2).or(one(3)));
+    let (c, d) = (one(4).or(one(5)), one(6).or(one(7)));
+    a.or(b).or(c.or(d))
+}
+
+impl Node {
+    const EMPTY: Self = Self { at: [Timestamp::MAX; WIDTH], replica: [0; WIDTH] };
+
+    #[inline(always)]
+    fn first_at(&self, place: usize) -> First {
+        First { at: self.at[place], replica: self.replica[place] }
+    }
+
+    #[inline(always)]
+    fn put(&mut self, place: usize, first: First) {
+        self.at[place] = first.at;
+        self.replica[place] = first.replica;
+    }
+
+    #[inline(always)]
+    fn first(&self) -> First {
+        first_of(&self.at, |place| self.replica[place])
+    }
+}
+
+impl Tree {
+    /// A tree over these, with room for `count`.
+    fn over(deadlines: impl Iterator<Item = Timestamp>, count: usize) -> Self {
+        let mut width = count.div_ceil(WIDTH);
+        let bottom = vec![[Timestamp::MAX; WIDTH]; width];
+        let (mut levels, mut room) = (Vec::new(), 0);
+        while levels.is_empty() || width > 1 {
+            levels.push(room as u32);
+            width = width.div_ceil(WIDTH);
+            room += width;
+        }
+        let mut tree = Self { bottom, nodes: vec![Node::EMPTY; room], levels };
+        let mut first = First::NONE;
+        for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
+            tree.set(replica, at, &mut first);
+        }
+        tree
+    }
+
     fn grow(&mut self, count: usize) {
-        if self.places.len() < count {
-            if self.places.is_empty() {
-                self.places.reserve_exact(count);
-                self.entries.reserve_exact(count);
-            }
-            self.places.resize(count, NOWHERE);
-            self.entries.reserve(count - self.entries.len());
+        let room = self.bottom.len() * WIDTH;
+        if count > room {
+            let bottom = std::mem::take(&mut self.bottom);
+            *self = Self::over(bottom.into_iter().flatten(), count.max(2 * room));
         }
     }
 
-    /// When the earliest is after that.
+    /// Sets a deadline, and what the first of all is.
     #[inline(never)]
-    fn set(&mut self, replica: ReplicaId, at: Timestamp, why: Why) -> Timestamp {
-        self.put_at(replica, at, why);
-        self.entries.first().map_or(Timestamp::MAX, |entry| entry.at)
-    }
-
-    #[inline]
-    fn put_at(&mut self, replica: ReplicaId, at: Timestamp, why: Why) {
-        let place = self.places[replica.index()];
-        if place == NOWHERE {
-            if !at.is_never() {
-                self.entries.push(Entry { at, replica, why });
-                self.rise(self.entries.len() - 1);
-            }
-            return;
+    fn set(&mut self, replica: ReplicaId, at: Timestamp, first: &mut First) {
+        let ours = First { at, replica: replica.0 };
+        let mut place = replica.index();
+        self.bottom[place / WIDTH][place % WIDTH] = at;
+        let mut below = 0;
+        for (height, level) in self.levels.iter().enumerate() {
+            place /= WIDTH;
+            let node = *level as usize + place / WIDTH;
+            let stood = self.nodes[node].first_at(place % WIDTH);
+            let now = if stood.replica != ours.replica || ours.at <= stood.at {
+                if !ours.precedes(stood) {
+                    return;
+                }
+                ours
+            } else if height == 0 {
+                first_of(&self.bottom[place], |other| (place * WIDTH + other) as u32)
+            } else {
+                self.nodes[below].first()
+            };
+            self.nodes[node].put(place % WIDTH, now);
+            below = node;
         }
-        let place = place as usize;
-        if at.is_never() {
-            self.remove(place);
+        if first.replica != ours.replica || ours.at <= first.at {
+            if ours.precedes(*first) {
+                *first = ours;
+            }
         } else {
-            let entry = &mut self.entries[place];
-            let before = std::mem::replace(entry, Entry { at, replica, why });
-            match at.cmp(&before.at) {
-                // Of one replica there is one entry: why it stands there orders nothing.
-                Ordering::Equal => {}
-                Ordering::Greater => self.sink(place),
-                Ordering::Less => self.rise(place),
-            }
+            *first = self.nodes[below].first();
         }
     }
 
-    fn remove(&mut self, place: usize) {
-        let removed = self.entries.swap_remove(place);
-        self.places[removed.replica.index()] = NOWHERE;
-        if place < self.entries.len() {
-            if self.entries[place].key() < removed.key() { self.rise(place) } else { self.sink(place) }
+    fn at(&self, next: Timestamp, visit: &mut impl FnMut(ReplicaId)) {
+        // Places of nodes and their level, and of replicas in the end; the first on top.
+        let mut places = vec![(0, self.levels.len() + 1)];
+        while let Some((place, height)) = places.pop() {
+            let below = match height {
+                0 => {
+                    visit(ReplicaId(place as u32));
+                    continue;
+                }
+                1 => &self.bottom[place],
+                _ => &self.nodes[self.levels[height - 2] as usize + place].at,
+            };
+            let due = (0..WIDTH).rev().filter(|other| below[*other] == next);
+            places.extend(due.map(|other| (place * WIDTH + other, height - 1)));
         }
-    }
-
-    #[inline]
-    fn rise(&mut self, mut place: usize) {
-        let entry = self.entries[place];
-        while place > 0 {
-            let above = (place - 1) / 2;
-            if self.entries[above].key() <= entry.key() {
-                break;
-            }
-            self.put(place, self.entries[above]);
-            place = above;
-        }
-        self.put(place, entry);
-    }
-
-    fn sink(&mut self, mut place: usize) {
-        let entry = self.entries[place];
-        let key = entry.key();
-        while let Some(left) = self.entries.get(2 * place + 1) {
-            let (mut below, mut least) = (2 * place + 1, left.key());
-            if let Some(right) = self.entries.get(below + 1) {
-                let right = right.key();
-                below += usize::from(right < least);
-                least = least.min(right);
-            }
-            if key <= least {
-                break;
-            }
-            self.put(place, self.entries[below]);
-            place = below;
-        }
-        self.put(place, entry);
-    }
-
-    #[inline]
-    fn put(&mut self, place: usize, entry: Entry<Why>) {
-        self.entries[place] = entry;
-        self.places[entry.replica.index()] = place as u32;
     }
 }
 
@@ -253,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_earliest_is_always_first_whatever_is_moved() {
-        for count in [1, 50, FEW as u64, 200] {
+        for count in [1, 50, FEW as u64, FEW as u64 + 1, 200, 5000] {
             the_earliest_of(count);
         }
     }
@@ -267,15 +274,13 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let replica = ((state >> 33) % count) as u32;
             let at = if state >> 60 == 0 { Timestamp::MAX } else { Timestamp::from_nanos((state >> 40) % 100) };
-            deadlines.set(ReplicaId(replica), at, ());
+            deadlines.set(ReplicaId(replica), at);
             model[replica as usize] = at;
             let expected = model.iter().copied().zip(0..).filter(|(at, _)| !at.is_never()).min();
-            let earliest = deadlines.earliest().map(|(at, id, _)| (at, id));
-            assert_eq!(earliest, expected.map(|(at, id)| (at, ReplicaId(id))));
+            assert_eq!(deadlines.first(), expected.map(|(_, id)| ReplicaId(id)));
             assert_eq!(deadlines.next(), expected.map_or(Timestamp::MAX, |(at, _)| at));
             let mut together = Vec::new();
-            deadlines.at_earliest(|id, ()| together.push(id.0));
-            together.sort_unstable();
+            deadlines.at_earliest(|id| together.push(id.0));
             let due = |at: &Timestamp| expected.is_some_and(|(earliest, _)| *at == earliest);
             assert_eq!(together, (0..).zip(&model).filter(|(_, at)| due(at)).map(|(id, _)| id).collect::<Vec<u32>>());
         }
@@ -284,13 +289,16 @@ mod tests {
     #[test]
     fn a_set_that_grows_keeps_its_deadlines() {
         let mut deadlines = Deadlines::default();
-        for count in [3, FEW, FEW + 1, 300] {
+        for count in [3, FEW, FEW + 1, 300, 301, 5000] {
             deadlines.grow(count);
             let last = ReplicaId(count as u32 - 1);
-            deadlines.set(last, Timestamp::from_nanos(1000 - count as u64), ());
-            assert_eq!(deadlines.earliest(), Some((Timestamp::from_nanos(1000 - count as u64), last, ())));
+            let earlier = Timestamp::from_nanos(9000 - count as u64);
+            deadlines.set(last, earlier);
+            assert_eq!((deadlines.first(), deadlines.next()), (Some(last), earlier));
         }
-        deadlines.set(ReplicaId(299), Timestamp::MAX, ());
-        assert_eq!(deadlines.earliest().map(|(_, id, ())| id), Some(ReplicaId(FEW as u32)));
+        for (gone, next) in [(5000, 301), (301, 300), (300, FEW + 1), (FEW + 1, FEW), (FEW, 3)] {
+            deadlines.set(ReplicaId(gone as u32 - 1), Timestamp::MAX);
+            assert_eq!(deadlines.first(), Some(ReplicaId(next as u32 - 1)));
+        }
     }
 }

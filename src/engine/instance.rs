@@ -269,7 +269,8 @@ impl ReplicaSet {
         }
         let timed = !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group);
         if replica.phase == Phase::Waiting && timed {
-            self.deadlines.set(id, replica.due, DeadlineReason::StartDue);
+            replica.wakes_for = DeadlineReason::StartDue;
+            self.deadlines.set(id, replica.due);
         } else {
             self.retime(id);
         }
@@ -349,7 +350,7 @@ impl ReplicaSet {
         }
         let blind = self.is_blind();
         let mut failing = Vec::new();
-        self.deadlines.at_earliest(|id, why| match why {
+        self.deadlines.at_earliest(|id| match self.replicas[id.index()].wakes_for {
             DeadlineReason::StartTimeout => failing.push((id, Outcome::start_failed(Cause::StartTimeout, at))),
             DeadlineReason::NodeLost if !blind => failing.push((id, Outcome::failed(Cause::NodeLost, at))),
             _ => {}
@@ -366,8 +367,8 @@ impl ReplicaSet {
     }
 
     /// What is due of one replica at `at`.
-    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp, why: DeadlineReason) {
-        match why {
+    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
+        match self.replica(id).wakes_for {
             DeadlineReason::StartDue => self.start_due(id),
             DeadlineReason::HoldEnds => self.hold_ends(id),
             DeadlineReason::StartTimeout => {
@@ -428,7 +429,8 @@ impl ReplicaSet {
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
     pub(super) fn retime(&mut self, id: ReplicaId) {
         let (at, why) = self.timer(id, &self.replicas[id.index()]);
-        self.deadlines.set(id, at, why);
+        self.replica_mut(id).wakes_for = why;
+        self.deadlines.set(id, at);
     }
 
     /// The next deadline of one replica.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deadline::DeadlineReason;
 use crate::decide::{DecisionReason, Gate, History, ReplicaId, Restart, StartKind, Verdict};
 use crate::policy::Placement;
 use crate::time::Timestamp;
@@ -123,6 +124,13 @@ pub(crate) struct Replica {
     /// Kills that were not confirmed.
     pub(crate) kills: u8,
     pub(crate) marks: Marks,
+    /// Why its deadline is when it is. Follows from the rest.
+    #[serde(skip, default = "no_deadline")]
+    pub(crate) wakes_for: DeadlineReason,
+}
+
+const fn no_deadline() -> DeadlineReason {
+    DeadlineReason::StartDue
 }
 
 /// What is true of a replica, as bits of one word.
@@ -216,6 +224,7 @@ impl Replica {
             placement: Placement::Same,
             kills: 0,
             marks: Marks::default(),
+            wakes_for: no_deadline(),
         }
     }
 

@@ -68,7 +68,7 @@ pub struct ReplicaSet {
     pub(super) ending: bool,
     pub(super) desired: u32,
     pub(super) replicas: Vec<Replica>,
-    pub(super) deadlines: Deadlines<DeadlineReason>,
+    pub(super) deadlines: Deadlines,
     pub(super) set: SetHistory,
     pub(super) counts: Counts,
     pub(super) queue: Queue,
@@ -193,8 +193,8 @@ impl ReplicaSet {
         if !self.begun {
             return Some(Deadline { at: self.now, why: DeadlineReason::Begin, replica: None });
         }
-        let earliest = self.deadlines.earliest();
-        let mut next = earliest.map(|(at, replica, why)| Deadline { at, why, replica: Some(replica) });
+        let first = self.deadlines.first().map(|replica| (replica, self.replica(replica).wakes_for));
+        let mut next = first.map(|(id, why)| Deadline { at: self.deadlines.next(), why, replica: Some(id) });
         for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (self.assess_at, DeadlineReason::Status)] {
             if !at.is_never() && next.is_none_or(|next| at < next.at) {
                 next = Some(Deadline { at, why, replica: None });
@@ -310,8 +310,9 @@ impl ReplicaSet {
     #[inline(never)]
     fn run_due(&mut self) {
         while self.is_due() {
-            match self.deadlines.earliest() {
-                Some((at, replica, why)) if at <= self.assess_at => self.timeout(replica, at, why),
+            let at = self.deadlines.next();
+            match self.deadlines.first() {
+                Some(replica) if at <= self.assess_at => self.timeout(replica, at),
                 // The status may end the set, and then nothing that is due later happens.
                 _ if !self.assess_at.is_never() => {
                     let at = self.assess_at;

@@ -11,7 +11,7 @@ use crate::time::{Timestamp, nanos};
 pub(super) struct Instances {
     of: Vec<Instance>,
     /// When each replica's instance does something next.
-    next: Deadlines<()>,
+    next: Deadlines,
 }
 
 /// The newest instance of one replica.
@@ -139,7 +139,7 @@ impl Instances {
     }
 
     fn retime(&mut self, replica: ReplicaId) {
-        self.next.set(replica, self.of[replica.0 as usize].acts_at(), ());
+        self.next.set(replica, self.of[replica.0 as usize].acts_at());
     }
 
     /// It is no more.
@@ -153,7 +153,7 @@ impl Instances {
 
     /// What instances do by themselves by now, as far as they are heard.
     pub(super) fn act(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        while let Some((_, replica, ())) = self.next.earliest().filter(|(at, ..)| *at <= now) {
+        while let Some(replica) = self.next.first().filter(|_| self.next.next() <= now) {
             let instance = &mut self.of[replica.0 as usize];
             let incarnation = instance.incarnation;
             let heard = instance.lost != Some(incarnation);
