@@ -80,6 +80,7 @@ pub mod backend;
 mod decide;
 pub mod document;
 mod engine;
+mod places;
 mod policy;
 mod seldom;
 pub mod sim;

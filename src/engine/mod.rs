@@ -13,7 +13,6 @@ mod instance;
 mod observe;
 mod operator;
 mod output;
-pub(crate) mod outputs;
 mod probing;
 mod queue;
 mod recording;

@@ -21,6 +21,14 @@ pub enum Output {
     Notice(Notice),
 }
 
+impl Output {
+    /// Whether it is nothing but words, and most outputs are.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Command(_) | Self::Notice(Notice::Replica(_) | Notice::Status(_)))
+    }
+}
+
 /// What the set asks of its backend. All of it is about one instance, and may be carried out in any order with
 /// respect to other replicas.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

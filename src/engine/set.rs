@@ -10,11 +10,11 @@ use super::event::Event;
 use super::group::Group;
 use super::health::Health;
 use super::output::{Command, Notice, Output, StatusChange};
-use super::outputs::Outputs;
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};
 use crate::decide::{Census, EndReason, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::places::Places;
 use crate::policy::Policy;
 use crate::seldom::Seldom;
 use crate::time::Timestamp;
@@ -81,7 +81,7 @@ pub struct ReplicaSet {
     pub(super) group_in_flight: u32,
     pub(super) contact: Seldom<Contact>,
     pub(super) health: Seldom<Health>,
-    pub(super) outputs: Outputs,
+    pub(super) outputs: Places<Output>,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Seldom<Vec<Command>>,
     pub(super) shown: Option<StatusChange>,
@@ -120,7 +120,7 @@ impl ReplicaSet {
             group_in_flight: 0,
             contact: Seldom::default(),
             health: Seldom::default(),
-            outputs: Outputs::default(),
+            outputs: Places::default(),
             withheld: Seldom::default(),
             shown: None,
             tally: Tally::default(),
@@ -131,12 +131,18 @@ impl ReplicaSet {
 
     /// Tells the set one thing that happened.
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
+        self.hear(now, &mut event);
+    }
+
+    /// Tells the set one thing that happened, from where it lies; of what it says, nothing is needed afterwards.
+    #[inline(never)]
+    pub(crate) fn hear(&mut self, now: Timestamp, event: &mut Event) {
         self.begin_mutation(now);
         if self.policy.compiled().watches_failures {
-            self.note_failures(std::slice::from_ref(&event));
+            self.note_failures(std::slice::from_ref(event));
         }
-        if !self.exited(&mut event) {
-            self.apply(&mut event);
+        if !self.exited(event) {
+            self.apply(event);
         }
         self.settle_in_line();
     }
@@ -181,10 +187,16 @@ impl ReplicaSet {
         self.outputs.pop()
     }
 
-    /// Hands all outputs to whoever only looks at them. The queue is another's meanwhile: an empty one is put back.
+    /// All outputs that wait, for whoever only looks at them.
     #[inline]
-    pub(crate) fn swap_outputs(&mut self, other: &mut Outputs) {
-        std::mem::swap(&mut self.outputs, other);
+    pub(crate) fn outputs(&self) -> &Places<Output> {
+        &self.outputs
+    }
+
+    /// Drops all outputs that wait.
+    #[inline]
+    pub(crate) fn drop_outputs(&mut self) {
+        self.outputs.clear(Output::is_plain);
     }
 
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before

@@ -77,7 +77,7 @@ impl ReplicaSet {
 
     fn admit_what_is_due(&mut self) {
         self.reopen_gates();
-        loop {
+        while !self.queue.is_empty() {
             let replicas = &self.replicas;
             let first = self.queue.first(|lane, due, id| is_queued(replicas, lane, due, id));
             let Some((lane, _, id)) = first else { return };

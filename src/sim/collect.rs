@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::run::{Figures, Run};
 use super::trace::Trace;
 use crate::decide::{Decision, ReplicaId, Status};
-use crate::engine::{Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
+use crate::engine::{Command, Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
 /// What a run keeps. Times count from its start.
@@ -43,12 +43,12 @@ impl Collector {
         Timestamp::ZERO + at.since(self.start)
     }
 
-    /// The set is told these, at `at`.
+    /// The set is told this, at `at`.
     #[inline]
-    pub(super) fn told(&mut self, events: &[Event], at: Timestamp) {
-        self.figures.events += events.len() as u64;
+    pub(super) fn told(&mut self, event: &Event, at: Timestamp) {
+        self.figures.events += 1;
         if self.keep {
-            events.iter().for_each(|event| self.trace.add(TraceLine::of_event(event, at, self.start)));
+            self.trace.add(TraceLine::of_event(event, at, self.start));
         }
     }
 
@@ -61,6 +61,7 @@ impl Collector {
     /// The set hands this out.
     #[inline]
     pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
+        self.figures.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
         if self.keep || matches!(output, Output::Notice(Notice::Status(_))) {
             self.take(output, at);
         }

@@ -1,16 +1,21 @@
 //! What the simulated world knows of the instances of each replica, and what they will do by themselves.
 
 use super::environment::Life;
+use super::in_order::InOrder;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::deadlines::Deadlines;
 use crate::engine::{Ended, Event};
+use crate::places::Places;
 use crate::time::{Timestamp, nanos};
 
 /// The instances of all replicas.
 #[derive(Default)]
 pub(super) struct Instances {
     of: Vec<Instance>,
-    /// When each replica's instance does something next.
+    /// When instances run, and when they can serve, as long as that comes in order. What an entry was for may be past.
+    run: InOrder,
+    serve: InOrder,
+    /// When each replica's instance does something next, but for that.
     next: Deadlines,
 }
 
@@ -103,7 +108,7 @@ impl Instances {
     }
 
     pub(super) fn get(&mut self, replica: ReplicaId) -> &mut Instance {
-        let place = replica.0 as usize;
+        let place = replica.index();
         if self.of.len() <= place {
             self.of.resize(place + 1, Instance::default());
             self.next.grow(place + 1);
@@ -114,7 +119,7 @@ impl Instances {
     /// When any of them does something next, or never.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
-        self.next.next()
+        self.next.next().min(self.run.next()).min(self.serve.next())
     }
 
     /// An instance is started, and this becomes of it.
@@ -135,11 +140,17 @@ impl Instances {
             instance.ends_at = after(from, ends);
             instance.outcome = Some(outcome);
         }
-        self.retime(replica);
-    }
-
-    fn retime(&mut self, replica: ReplicaId) {
-        self.next.set(replica, self.of[replica.0 as usize].acts_at());
+        let Instance { runs_at, ready_at, ends_at, .. } = *instance;
+        let mut next = ends_at;
+        for (at, in_order) in [(runs_at, &mut self.run), (ready_at, &mut self.serve)] {
+            if !at.is_never() && !in_order.takes(at, replica) {
+                next = next.min(at);
+            }
+        }
+        self.next.set(replica, next);
+        let most = self.of.len();
+        self.run.tidy(most, |at, replica| self.of[replica.index()].runs_at == at);
+        self.serve.tidy(most, |at, replica| self.of[replica.index()].ready_at == at);
     }
 
     /// It is no more.
@@ -147,40 +158,64 @@ impl Instances {
         let instance = self.get(replica);
         if instance.incarnation == incarnation && instance.alive {
             instance.alive = false;
-            self.retime(replica);
+            self.next.set(replica, Timestamp::MAX);
         }
     }
 
     /// What instances do by themselves by now, as far as they are heard.
-    pub(super) fn act(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        while let Some(replica) = self.next.first().filter(|_| self.next.next() <= now) {
-            let instance = &mut self.of[replica.0 as usize];
-            let incarnation = instance.incarnation;
-            let heard = instance.lost != Some(incarnation);
-            let mut tell = |event: Event| {
-                if heard {
-                    events.push(event);
-                }
-            };
-            if instance.runs_at <= now {
-                instance.runs_at = Timestamp::MAX;
-                instance.unseen = Some(Began::Running).filter(|_| !heard);
-                tell(Event::started(replica, incarnation));
-            }
-            if instance.ready_at <= now {
-                instance.ready_at = Timestamp::MAX;
-                instance.unseen = Some(Began::Ready).filter(|_| !heard);
-                tell(Event::ready(replica, incarnation));
-            }
-            if instance.ends_at <= now {
-                instance.ends_at = Timestamp::MAX;
-                instance.alive = false;
-                if let Some(outcome) = instance.outcome.take_if(|_| heard) {
-                    tell(ended(replica, incarnation, Outcome { at: now, ..outcome }));
-                }
-            }
-            self.retime(replica);
+    pub(super) fn act(&mut self, now: Timestamp, events: &mut Places<Event>) {
+        while let Some(replica) = self.run.pop(now).or_else(|| self.serve.pop(now)) {
+            self.begin(replica, now, events);
         }
+        while let Some(replica) = self.next.first().filter(|_| self.next.next() <= now) {
+            self.begin(replica, now, events);
+            self.end(replica, now, events);
+        }
+    }
+
+    /// It runs, or can serve.
+    #[inline]
+    fn begin(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+        let instance = &mut self.of[replica.index()];
+        if !instance.alive {
+            return;
+        }
+        let incarnation = instance.incarnation;
+        let heard = instance.lost != Some(incarnation);
+        if instance.runs_at <= now {
+            instance.runs_at = Timestamp::MAX;
+            if heard {
+                let place = events.place();
+                *place = Some(Event::started(replica, incarnation));
+            } else {
+                instance.unseen = Some(Began::Running);
+            }
+        }
+        if instance.ready_at <= now {
+            instance.ready_at = Timestamp::MAX;
+            if heard {
+                let place = events.place();
+                *place = Some(Event::ready(replica, incarnation));
+            } else {
+                instance.unseen = Some(Began::Ready);
+            }
+        }
+    }
+
+    /// It ends.
+    fn end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+        let instance = &mut self.of[replica.index()];
+        if instance.ends_at <= now {
+            let incarnation = instance.incarnation;
+            instance.ends_at = Timestamp::MAX;
+            instance.alive = false;
+            let heard = instance.lost != Some(incarnation);
+            if let Some(outcome) = instance.outcome.take_if(|_| heard) {
+                let place = events.place();
+                *place = Some(ended(replica, incarnation, Outcome { at: now, ..outcome }));
+            }
+        }
+        self.next.set(replica, self.of[replica.index()].acts_at());
     }
 }
 

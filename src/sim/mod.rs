@@ -15,11 +15,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backend;
 mod collect;
 mod counterfactual;
 mod environment;
 mod error;
 mod expect;
+mod in_order;
 mod instances;
 mod replay;
 mod run;

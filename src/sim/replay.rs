@@ -88,14 +88,14 @@ impl Recording {
         let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
             if let Told::Events(events) = &step.told {
-                collector.told(events, step.at);
+                events.iter().for_each(|event| collector.told(event, step.at));
             }
             step.tell(&mut set);
             collector.settled(set.in_flight());
             while let Some(output) = set.poll_output() {
                 collector.output(&output, step.at);
                 if let Output::Command(Command::Start(start)) = output {
-                    collector.figures.started(start.replica.0, start.incarnation.0);
+                    collector.figures.restarted(start.replica.0, start.incarnation.0);
                 }
             }
             collector.end_instant(step.at);

@@ -44,8 +44,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub(super) fn started(&mut self, replica: u32, incarnation: u64) {
-        self.starts += 1;
+    pub(super) fn restarted(&mut self, replica: u32, incarnation: u64) {
         if incarnation > 1 {
             *self.restarts.entry(replica).or_insert(0) += 1;
         }

@@ -1,20 +1,18 @@
 //! The loop of a simulation: the set's deadlines, the doings of its surroundings and the timeline, in the order of time.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
-
+use super::backend::Backend;
 use super::collect::Collector;
 use super::environment::Environment;
 use super::error::SimError;
-use super::instances::{Began, Found, Instances, ended};
+use super::instances::{Began, Found, ended};
 use super::run::Run;
 use super::simulation::Simulation;
 use super::timeline::{Act, Action};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::outputs::Outputs;
-use crate::engine::{Command, Event, News, Output, Phase, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
+use crate::engine::{Event, News, Output, Phase, ReplicaSet};
+use crate::places::Places;
 use crate::policy::{Exit, MAX_REPLICAS};
-use crate::time::{Timestamp, nanos};
+use crate::time::Timestamp;
 
 /// More rounds than this within one instant are no progress: every wait of a policy is at least 100 ms where nothing
 /// runs in between.
@@ -25,49 +23,16 @@ const MOST_LINES: usize = 2_000_000;
 
 pub(super) struct Runner<'e, E> {
     set: ReplicaSet,
-    environment: &'e mut E,
+    backend: Backend<'e, E>,
     /// Latest first, so that the next is popped.
     timeline: Vec<(Timestamp, Act)>,
-    instances: Instances,
-    answers: BinaryHeap<Reverse<Answer>>,
-    /// Answers of the present instant, which come after those that were on their way.
-    at_once: VecDeque<Answer>,
-    sequence: u64,
     now: Timestamp,
     until: Timestamp,
     /// What is asked for may be of a replica that the set has not: the set refuses it.
     asks_amiss: bool,
     collector: Collector,
-    events: Vec<Event>,
+    events: Places<Event>,
     befalling: Vec<Action>,
-}
-
-/// What an instance will answer to a command. The earlier is the smaller.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Answer {
-    at: Timestamp,
-    sequence: u64,
-    replica: ReplicaId,
-    incarnation: Incarnation,
-    what: Answers,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Answers {
-    Stopped,
-    Probe(ProbeKind, ProbeResult),
-}
-
-impl Ord for Answer {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
-impl PartialOrd for Answer {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 impl<'e, E: Environment> Runner<'e, E> {
@@ -78,21 +43,19 @@ impl<'e, E: Environment> Runner<'e, E> {
             return Err(SimError::AfterTheEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
         }
         timeline.reverse();
-        let instances = Instances::new(policy.replicas());
+        let backend = Backend::new(environment, policy.replicas());
+        let mut events = Places::default();
+        events.keep_room(true);
         let set = ReplicaSet::new(policy, seed, Timestamp::ZERO);
         Ok(Self {
             collector: Collector::new(&set, Timestamp::ZERO, keep),
             set,
-            environment,
+            backend,
             timeline,
-            instances,
-            answers: BinaryHeap::new(),
-            at_once: VecDeque::new(),
-            sequence: 0,
             now: Timestamp::ZERO,
             until,
             asks_amiss,
-            events: Vec::new(),
+            events,
             befalling: Vec::new(),
         })
     }
@@ -114,20 +77,15 @@ impl<'e, E: Environment> Runner<'e, E> {
             self.check(rounds)?;
             self.round(due, arrives)?;
         }
-        self.collector.figures.restarts = self.instances.restarts().collect();
+        self.collector.figures.restarts = self.backend.instances.restarts().collect();
         Ok(self.collector.finish(self.set, self.until))
     }
 
     /// When the set is told something next.
     #[inline]
     fn arrives(&self) -> Timestamp {
-        let answer = match self.at_once.front() {
-            Some(answer) => answer.at,
-            None => self.answers.peek().map_or(Timestamp::MAX, |Reverse(answer)| answer.at),
-        };
         let act = self.timeline.last().map_or(Timestamp::MAX, |(at, _)| *at);
-        let befalls = self.environment.next().unwrap_or(Timestamp::MAX);
-        self.instances.next().min(answer).min(act).min(befalls)
+        self.backend.next().min(act)
     }
 
     /// Whether it may go on.
@@ -138,7 +96,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         }
         let at_ms = self.now.as_millis();
         // Where one starts after the other, there is a round for each.
-        let most = MOST_ROUNDS.saturating_add(self.instances.count().saturating_mul(10));
+        let most = MOST_ROUNDS.saturating_add(self.backend.instances.count().saturating_mul(10));
         if rounds > most {
             Err(SimError::Livelock { at_ms, rounds: most })
         } else if self.collector.trace.len() > MOST_LINES {
@@ -159,18 +117,15 @@ impl<'e, E: Environment> Runner<'e, E> {
         if arrives <= self.now {
             self.gather()?;
         }
-        match self.events.len() {
-            0 => return Ok(()),
-            1 => {
-                self.collector.told(&self.events, self.now);
-                if let Some(event) = self.events.pop() {
-                    self.set.handle(self.now, event);
-                }
-            }
-            _ => {
-                self.collector.told(&self.events, self.now);
-                self.set.handle_all(self.now, self.events.drain(..));
-            }
+        if let Some(event) = self.events.only() {
+            self.collector.told(event, self.now);
+            self.set.hear(self.now, event);
+            self.events.clear(|event| matches!(event, Event::Started(_) | Event::Ready(_)));
+        } else if self.events.is_empty() {
+            return Ok(());
+        } else {
+            self.events.iter().for_each(|event| self.collector.told(event, self.now));
+            self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop()));
         }
         self.obey();
         Ok(())
@@ -185,32 +140,25 @@ impl<'e, E: Environment> Runner<'e, E> {
                 return Err(SimError::NoSuchReplica {
                     replica: replica.unwrap_or(0),
                     at_ms: self.now.as_millis(),
-                    had: self.instances.count(),
+                    had: self.backend.instances.count(),
                 });
             };
             self.events.push(event);
         }
-        if self.environment.next().is_some_and(|at| at <= self.now) {
+        if self.backend.environment.next().is_some_and(|at| at <= self.now) {
             self.be_befallen();
         }
-        self.instances.act(self.now, &mut self.events);
-        while let Some(Reverse(answer)) = self.answers.peek().copied().filter(|Reverse(next)| next.at <= self.now) {
-            self.answers.pop();
-            self.answered(answer);
-        }
-        while let Some(answer) = self.at_once.pop_front() {
-            self.answered(answer);
-        }
+        self.backend.tell(self.now, &mut self.events);
         Ok(())
     }
 
     fn be_befallen(&mut self) {
         let mut actions = std::mem::take(&mut self.befalling);
-        self.environment.befalls(self.now, &mut actions);
+        self.backend.environment.befalls(self.now, &mut actions);
         for Action(act) in actions.drain(..) {
             if self.can_befall(&act) {
                 let event = self.event_of(act);
-                self.events.extend(event);
+                event.into_iter().for_each(|event| self.events.push(event));
             }
         }
         self.befalling = actions;
@@ -221,9 +169,9 @@ impl<'e, E: Environment> Runner<'e, E> {
         let Some(replica) = act.replica().map(ReplicaId) else { return true };
         let Some(incarnation) = self.set.get(replica).map(|view| view.incarnation) else { return false };
         match act {
-            Act::Found { .. } => self.instances.get(replica).lost.is_some(),
+            Act::Found { .. } => self.backend.instances.get(replica).lost.is_some(),
             Act::Exit { .. } | Act::Fail { .. } | Act::Ready { .. } | Act::Lost { .. } => {
-                let instance = self.instances.get(replica);
+                let instance = self.backend.instances.get(replica);
                 instance.lives(incarnation) && instance.lost != Some(incarnation)
             }
             _ => true,
@@ -250,20 +198,21 @@ impl<'e, E: Environment> Runner<'e, E> {
             Act::Ready { ready: true, .. } => Event::Ready(news),
             Act::Ready { ready: false, .. } => Event::NotReady(news),
             Act::Lost { .. } => {
-                let instance = self.instances.get(id);
+                let instance = self.backend.instances.get(id);
                 instance.lost = instance.lives(incarnation).then_some(incarnation);
                 Event::Lost(news)
             }
-            Act::Found { .. } => match self.instances.get(id).found() {
+            Act::Found { .. } => match self.backend.instances.get(id).found() {
                 Some(Found { incarnation, ended: Some(outcome), .. }) => {
                     ended(id, incarnation, Outcome { at: self.now, ..outcome })
                 }
                 Some(Found { incarnation, began, .. }) => {
-                    self.events.push(Event::Found(News { incarnation, ..news }));
+                    let found = Event::Found(News { incarnation, ..news });
+                    let Some(began) = began else { return Some(found) };
+                    self.events.push(found);
                     match began {
-                        Some(Began::Ready) => Event::ready(id, incarnation),
-                        Some(Began::Running) => Event::started(id, incarnation),
-                        None => return self.events.pop(),
+                        Began::Ready => Event::ready(id, incarnation),
+                        Began::Running => Event::started(id, incarnation),
                     }
                 }
                 None => Event::Found(news),
@@ -278,73 +227,22 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     fn dies(&mut self, replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
-        self.instances.gone(replica, incarnation);
+        self.backend.instances.gone(replica, incarnation);
         ended(replica, incarnation, outcome)
     }
 
-    fn answered(&mut self, answer: Answer) {
-        let Answer { replica, incarnation, what, .. } = answer;
-        let event = match what {
-            Answers::Stopped => {
-                self.instances.gone(replica, incarnation);
-                Event::stopped(replica, incarnation)
-            }
-            Answers::Probe(..) if !self.instances.get(replica).lives(incarnation) => return,
-            Answers::Probe(probe, result) => Event::Probed(ProbeNews { replica, incarnation, probe, result, at: None }),
-        };
-        self.events.push(event);
-    }
-
-    /// Takes the set's outputs: the world obeys its commands.
+    /// Takes the set's outputs: the backend obeys its commands.
     fn obey(&mut self) {
         let in_flight = self.set.in_flight();
         self.collector.settled(in_flight);
-        let mut outputs = Outputs::default();
-        self.set.swap_outputs(&mut outputs);
-        for output in outputs.iter() {
-            self.environment.hears(output, self.now);
+        for output in self.set.outputs().iter() {
+            self.backend.environment.hears(output, self.now);
             self.collector.output(output, self.now);
             if let Output::Command(command) = output {
-                self.carry_out(*command, in_flight);
+                self.backend.carry_out(command, self.now, in_flight);
             }
         }
-        outputs.clear();
-        self.set.swap_outputs(&mut outputs);
-    }
-
-    #[inline]
-    fn carry_out(&mut self, command: Command, under_way: u32) {
-        let (replica, incarnation) = command.instance();
-        match command {
-            Command::Start(start) => {
-                self.collector.figures.starts += 1;
-                let life = self.environment.life(&start, self.now, under_way);
-                self.instances.start(replica, incarnation, life, self.now);
-            }
-            // An instance that hears nothing does not stop.
-            Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).lost == Some(incarnation) => {}
-            Command::Stop(stop) => {
-                let takes = self.environment.stops_in(&stop, self.now);
-                self.answer(nanos(takes), replica, incarnation, Answers::Stopped);
-            }
-            Command::Kill(_) => self.answer(0, replica, incarnation, Answers::Stopped),
-            Command::Probe(probe) => {
-                let heard = self.instances.get(replica).lost != Some(incarnation);
-                let result = if heard { self.environment.answer(&probe, self.now) } else { ProbeResult::Unanswered };
-                self.answer(0, replica, incarnation, Answers::Probe(probe.probe, result));
-            }
-        }
-    }
-
-    fn answer(&mut self, after: u64, replica: ReplicaId, incarnation: Incarnation, what: Answers) {
-        self.sequence += 1;
-        let at = self.now.plus_nanos(after);
-        let answer = Answer { at, sequence: self.sequence, replica, incarnation, what };
-        if at <= self.now {
-            self.at_once.push_back(answer);
-        } else {
-            self.answers.push(Reverse(answer));
-        }
+        self.set.drop_outputs();
     }
 }
 

@@ -1,32 +1,38 @@
-//! The outputs that wait to be drained.
+//! A queue that things are made in rather than moved into.
 
-use super::output::Output;
-
-/// A queue that is filled by one mutation and emptied before the next.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outputs {
+/// A queue that is filled at one time and emptied before the next, such as the outputs of one mutation.
+///
+/// To make a thing in the assignment to its place writes the few words that it has; to make it first and move it in
+/// writes all that the largest of its kind has, twice, and waits in between (benches/README.md).
+#[derive(Clone, Debug)]
+pub(crate) struct Places<T> {
     /// Those from `first` to `end` wait; the others are `None`.
-    places: Vec<Option<Output>>,
+    places: Vec<Option<T>>,
     first: usize,
     end: usize,
     /// Its room is kept when it is empty.
     keeps_room: bool,
 }
 
-impl Outputs {
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), first: 0, end: 0, keeps_room: false }
+    }
+}
+
+impl<T> Places<T> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first == self.end
     }
 
-    pub(crate) fn push(&mut self, output: Output) {
-        *self.place() = Some(output);
+    pub(crate) fn push(&mut self, thing: T) {
+        *self.place() = Some(thing);
     }
 
-    /// The place of the next output. To make an output in the assignment to its place writes the few words that it has;
-    /// to make it first and move it in writes all that the largest has, twice, and waits in between (benches/README.md).
+    /// The place of the next.
     #[inline(always)]
-    pub(crate) fn place(&mut self) -> &mut Option<Output> {
+    pub(crate) fn place(&mut self) -> &mut Option<T> {
         if self.end == self.places.len() {
             self.grow();
         }
@@ -52,7 +58,7 @@ impl Outputs {
     }
 
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Output> {
+    pub(crate) fn pop(&mut self) -> Option<T> {
         if self.first == self.end {
             (self.first, self.end) = (0, 0);
             if !self.keeps_room {
@@ -66,14 +72,25 @@ impl Outputs {
 
     /// Those that wait, in order.
     #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Output> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.places[self.first..self.end].iter().flatten()
     }
 
-    /// Takes all that wait away.
+    /// The one that waits, if it is one.
     #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.places[self.first..self.end].fill_with(|| None);
+    pub(crate) fn only(&mut self) -> Option<&mut T> {
+        if self.end - self.first == 1 { self.places[self.first].as_mut() } else { None }
+    }
+
+    /// Takes all that wait away. What is plain holds nothing that must be given back, which is quicker.
+    #[inline]
+    pub(crate) fn clear(&mut self, is_plain: impl Fn(&T) -> bool) {
+        for place in &mut self.places[self.first..self.end] {
+            match place {
+                Some(thing) if is_plain(thing) => std::mem::forget(place.take()),
+                _ => *place = None,
+            }
+        }
         self.first = self.end;
     }
 
@@ -86,7 +103,7 @@ impl Outputs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Notice, Refused};
+    use crate::engine::{Notice, Output, Refused};
 
     fn refused(replicas: u32) -> Output {
         Output::Notice(Notice::Refused(Refused::TooManyReplicas(replicas)))
@@ -98,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_in_the_same_order_and_the_room_is_used_again() {
-        let mut outputs = Outputs::default();
+        let mut outputs = Places::default();
         outputs.keep_room(true);
         for round in 0..3 {
             let told = [refused(round), dropped("a"), refused(7), dropped("b"), refused(8)];
@@ -116,9 +133,12 @@ mod tests {
             assert_eq!(outputs.pop(), Some(refused(round)));
             outputs.push(refused(round));
             assert!(outputs.iter().eq([&refused(round)]));
-            outputs.clear();
+            outputs.clear(|output| matches!(output, Output::Notice(Notice::Refused(_))));
+            outputs.push(dropped("c"));
+            outputs.clear(|output| matches!(output, Output::Notice(Notice::Refused(_))));
             assert!(outputs.is_empty());
         }
+        assert!(outputs.places.iter().all(Option::is_none));
         assert_eq!(outputs.places.len(), 5, "polled for no more than there was");
         outputs.keep_room(false);
         assert_eq!(outputs.pop(), None);
