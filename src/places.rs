@@ -82,13 +82,17 @@ impl<T> Places<T> {
         if self.end - self.first == 1 { self.places[self.first].as_mut() } else { None }
     }
 
-    /// Takes all that wait away. What is plain holds nothing that must be given back, which is quicker.
+    /// Looks at all that wait, in order, and takes them away. What is plain holds nothing that must be given back: that
+    /// is quicker.
     #[inline]
-    pub(crate) fn clear(&mut self, is_plain: impl Fn(&T) -> bool) {
+    pub(crate) fn look_at_all(&mut self, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
         for place in &mut self.places[self.first..self.end] {
-            match place {
-                Some(thing) if is_plain(thing) => std::mem::forget(place.take()),
-                _ => *place = None,
+            let Some(thing) = place else { continue };
+            look(thing);
+            if is_plain(thing) {
+                std::mem::forget(place.take());
+            } else {
+                *place = None;
             }
         }
         self.first = self.end;
@@ -133,9 +137,9 @@ mod tests {
             assert_eq!(outputs.pop(), Some(refused(round)));
             outputs.push(refused(round));
             assert!(outputs.iter().eq([&refused(round)]));
-            outputs.clear(|output| matches!(output, Output::Notice(Notice::Refused(_))));
+            outputs.look_at_all(|output| matches!(output, Output::Notice(Notice::Refused(_))), |_| {});
             outputs.push(dropped("c"));
-            outputs.clear(|output| matches!(output, Output::Notice(Notice::Refused(_))));
+            outputs.look_at_all(|output| matches!(output, Output::Notice(Notice::Refused(_))), |_| {});
             assert!(outputs.is_empty());
         }
         assert!(outputs.places.iter().all(Option::is_none));

@@ -189,14 +189,8 @@ impl ReplicaSet {
 
     /// All outputs that wait, for whoever only looks at them.
     #[inline]
-    pub(crate) fn outputs(&self) -> &Places<Output> {
-        &self.outputs
-    }
-
-    /// Drops all outputs that wait.
-    #[inline]
-    pub(crate) fn drop_outputs(&mut self) {
-        self.outputs.clear(Output::is_plain);
+    pub(crate) fn look_at_outputs(&mut self, look: impl FnMut(&Output)) {
+        self.outputs.look_at_all(Output::is_plain, look);
     }
 
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before

@@ -120,7 +120,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         if let Some(event) = self.events.only() {
             self.collector.told(event, self.now);
             self.set.hear(self.now, event);
-            self.events.clear(|event| matches!(event, Event::Started(_) | Event::Ready(_)));
+            self.events.look_at_all(|event| matches!(event, Event::Started(_) | Event::Ready(_)), |_| {});
         } else if self.events.is_empty() {
             return Ok(());
         } else {
@@ -235,14 +235,14 @@ impl<'e, E: Environment> Runner<'e, E> {
     fn obey(&mut self) {
         let in_flight = self.set.in_flight();
         self.collector.settled(in_flight);
-        for output in self.set.outputs().iter() {
-            self.backend.environment.hears(output, self.now);
-            self.collector.output(output, self.now);
+        let now = self.now;
+        self.set.look_at_outputs(|output| {
+            self.backend.environment.hears(output, now);
+            self.collector.output(output, now);
             if let Output::Command(command) = output {
-                self.backend.carry_out(command, self.now, in_flight);
+                self.backend.carry_out(command, now, in_flight);
             }
-        }
-        self.set.drop_outputs();
+        });
     }
 }
 
