@@ -207,32 +207,41 @@ impl Tree {
     #[inline(never)]
     fn set(&mut self, replica: ReplicaId, at: Timestamp, first: &mut First) {
         let ours = First { at, replica: replica.0 };
-        let mut place = replica.index();
-        self.bottom[place / WIDTH][place % WIDTH] = at;
-        let mut below = 0;
-        for (height, level) in self.levels.iter().enumerate() {
-            place /= WIDTH;
-            let node = *level as usize + place / WIDTH;
-            let stood = self.nodes[node].first_at(place % WIDTH);
-            let now = if stood.replica != ours.replica || ours.at <= stood.at {
-                if !ours.precedes(stood) {
-                    return;
-                }
-                ours
-            } else if height == 0 {
-                first_of(&self.bottom[place], |other| (place * WIDTH + other) as u32)
-            } else {
-                self.nodes[below].first()
-            };
-            self.nodes[node].put(place % WIDTH, now);
-            below = node;
-        }
-        if first.replica != ours.replica || ours.at <= first.at {
-            if ours.precedes(*first) {
-                *first = ours;
-            }
+        let mut place = replica.index() / WIDTH;
+        let low = &mut self.bottom[place];
+        low[replica.index() % WIDTH] = at;
+        let nodes = &mut self.nodes[..];
+        let mut node = place / WIDTH;
+        let slot = place % WIDTH;
+        let stood = nodes[node].first_at(slot);
+        let now = if stood.replica == ours.replica && stood.at < ours.at {
+            first_of(low, |other| (place * WIDTH + other) as u32)
+        } else if ours.precedes(stood) {
+            ours
         } else {
-            *first = self.nodes[below].first();
+            return;
+        };
+        nodes[node].put(slot, now);
+        place = node;
+        for level in &self.levels[1..] {
+            let slot = place % WIDTH;
+            place /= WIDTH;
+            let above = *level as usize + place;
+            let stood = nodes[above].first_at(slot);
+            let now = if stood.replica == ours.replica && stood.at < ours.at {
+                nodes[node].first()
+            } else if ours.precedes(stood) {
+                ours
+            } else {
+                return;
+            };
+            nodes[above].put(slot, now);
+            node = above;
+        }
+        if first.replica == ours.replica && first.at < ours.at {
+            *first = nodes[node].first();
+        } else if ours.precedes(*first) {
+            *first = ours;
         }
     }
 
