@@ -209,7 +209,9 @@ impl Tree {
         let ours = First { at, replica: replica.0 };
         let mut place = replica.index() / WIDTH;
         let low = &mut self.bottom[place];
-        low[replica.index() % WIDTH] = at;
+        if std::mem::replace(&mut low[replica.index() % WIDTH], at) == at {
+            return;
+        }
         let nodes = &mut self.nodes[..];
         let mut node = place / WIDTH;
         let slot = place % WIDTH;

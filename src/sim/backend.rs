@@ -16,6 +16,8 @@ pub(super) struct Backend<'e, E> {
     answers: BinaryHeap<Reverse<Answer>>,
     /// Answers of the present instant, which come after those that were on their way.
     at_once: VecDeque<Answer>,
+    /// When the next answer comes, or never.
+    next_answer: Timestamp,
     sequence: u64,
 }
 
@@ -54,6 +56,7 @@ impl<'e, E: Environment> Backend<'e, E> {
             instances: Instances::new(replicas),
             answers: BinaryHeap::new(),
             at_once: VecDeque::new(),
+            next_answer: Timestamp::MAX,
             sequence: 0,
         }
     }
@@ -61,18 +64,21 @@ impl<'e, E: Environment> Backend<'e, E> {
     /// When it has something to tell next, or something befalls it.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
-        let answer = match self.at_once.front() {
-            Some(answer) => answer.at,
-            None => self.answers.peek().map_or(Timestamp::MAX, |Reverse(answer)| answer.at),
-        };
         let befalls = self.environment.next().unwrap_or(Timestamp::MAX);
-        self.instances.next().min(answer).min(befalls)
+        self.instances.next().min(self.next_answer).min(befalls)
     }
 
     /// What instances do by themselves by now, and what they answer.
     #[inline]
     pub(super) fn tell(&mut self, now: Timestamp, events: &mut Places<Event>) {
         self.instances.act(now, events);
+        if self.next_answer <= now {
+            self.answer_what_is_due(now, events);
+        }
+    }
+
+    #[inline(never)]
+    fn answer_what_is_due(&mut self, now: Timestamp, events: &mut Places<Event>) {
         while let Some(Reverse(answer)) = self.answers.peek().copied().filter(|Reverse(next)| next.at <= now) {
             self.answers.pop();
             self.answered(answer).into_iter().for_each(|event| events.push(event));
@@ -80,6 +86,7 @@ impl<'e, E: Environment> Backend<'e, E> {
         while let Some(answer) = self.at_once.pop_front() {
             self.answered(answer).into_iter().for_each(|event| events.push(event));
         }
+        self.next_answer = self.answers.peek().map_or(Timestamp::MAX, |Reverse(answer)| answer.at);
     }
 
     fn answered(&mut self, answer: Answer) -> Option<Event> {
@@ -123,6 +130,7 @@ impl<'e, E: Environment> Backend<'e, E> {
     fn answer(&mut self, now: Timestamp, after: u64, replica: ReplicaId, incarnation: Incarnation, what: Answers) {
         self.sequence += 1;
         let answer = Answer { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, what };
+        self.next_answer = self.next_answer.min(answer.at);
         if answer.at <= now {
             self.at_once.push_back(answer);
         } else {

@@ -148,9 +148,8 @@ impl Instances {
             }
         }
         self.next.set(replica, next);
-        let most = self.of.len();
-        self.run.tidy(most, |at, replica| self.of[replica.index()].runs_at == at);
-        self.serve.tidy(most, |at, replica| self.of[replica.index()].ready_at == at);
+        self.run.tidy(|at, replica| self.of[replica.index()].runs_at == at);
+        self.serve.tidy(|at, replica| self.of[replica.index()].ready_at == at);
     }
 
     /// It is no more.

@@ -26,6 +26,8 @@ pub(super) struct Runner<'e, E> {
     backend: Backend<'e, E>,
     /// Latest first, so that the next is popped.
     timeline: Vec<(Timestamp, Act)>,
+    /// When the timeline has something next, or never.
+    next_act: Timestamp,
     now: Timestamp,
     until: Timestamp,
     /// What is asked for may be of a replica that the set has not: the set refuses it.
@@ -51,6 +53,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             collector: Collector::new(&set, Timestamp::ZERO, keep),
             set,
             backend,
+            next_act: next_act(&timeline),
             timeline,
             now: Timestamp::ZERO,
             until,
@@ -84,8 +87,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     /// When the set is told something next.
     #[inline]
     fn arrives(&self) -> Timestamp {
-        let act = self.timeline.last().map_or(Timestamp::MAX, |(at, _)| *at);
-        self.backend.next().min(act)
+        self.backend.next().min(self.next_act)
     }
 
     /// Whether it may go on.
@@ -133,6 +135,18 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     /// What happens now: the timeline's doing and that of the surroundings, known at one instant.
     fn gather(&mut self) -> Result<(), SimError> {
+        if self.next_act <= self.now {
+            self.follow_timeline()?;
+        }
+        if self.backend.environment.next().is_some_and(|at| at <= self.now) {
+            self.be_befallen();
+        }
+        self.backend.tell(self.now, &mut self.events);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn follow_timeline(&mut self) -> Result<(), SimError> {
         while self.timeline.last().is_some_and(|(at, _)| *at <= self.now) {
             let Some((_, act)) = self.timeline.pop() else { break };
             let replica = act.replica();
@@ -145,10 +159,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             };
             self.events.push(event);
         }
-        if self.backend.environment.next().is_some_and(|at| at <= self.now) {
-            self.be_befallen();
-        }
-        self.backend.tell(self.now, &mut self.events);
+        self.next_act = next_act(&self.timeline);
         Ok(())
     }
 
@@ -244,6 +255,10 @@ impl<'e, E: Environment> Runner<'e, E> {
             }
         });
     }
+}
+
+fn next_act(timeline: &[(Timestamp, Act)]) -> Timestamp {
+    timeline.last().map_or(Timestamp::MAX, |(at, _)| *at)
 }
 
 pub(super) fn exited(exit: Exit, at: Timestamp) -> Outcome {
