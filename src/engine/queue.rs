@@ -36,9 +36,13 @@ impl Lane {
 /// The queue of due starts. An entry whose replica has moved on since is dropped when it comes up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
+    /// One that came while nobody waited, and that is to be tried before another comes: as nearly every restart is.
+    alone: Option<Entry>,
     lanes: Seldom<Lanes>,
     entries: usize,
 }
+
+type Entry = (Lane, Timestamp, ReplicaId);
 
 #[derive(Clone, Debug, Default)]
 struct Lanes {
@@ -57,12 +61,29 @@ impl Queue {
 
     /// Queues a start that is due.
     pub(crate) fn push_new(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
-        self.lanes.make().new.push(replica);
-        self.push(lane, due, replica);
+        if self.entries == 0 {
+            self.alone = Some((lane, due, replica));
+            self.entries = 1;
+        } else {
+            self.line_up();
+            self.lanes.make().new.push(replica);
+            self.push(lane, due, replica);
+        }
+    }
+
+    /// It is alone no more, or must wait.
+    #[inline(never)]
+    fn line_up(&mut self) {
+        if let Some((lane, due, replica)) = self.alone.take() {
+            let lanes = self.lanes.make();
+            lanes.new.push(replica);
+            lanes.heaps[lane as usize].push(Reverse((due, replica)));
+        }
     }
 
     /// Queues one that is in the queue already, for it has changed how it starts.
     pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
+        self.line_up();
         self.lanes.make().heaps[lane as usize].push(Reverse((due, replica)));
         self.entries += 1;
     }
@@ -74,6 +95,7 @@ impl Queue {
 
     /// Nobody wants to know who was queued.
     pub(crate) fn forget_new(&mut self) {
+        self.line_up();
         if let Some(lanes) = self.lanes.get_mut() {
             lanes.new.clear();
         }
@@ -105,12 +127,19 @@ impl Queue {
 
     /// The first start of the lanes that nothing holds back; `current` tells whether an entry still stands.
     #[inline]
-    pub(crate) fn first(
-        &mut self,
-        mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool,
-    ) -> Option<(Lane, Timestamp, ReplicaId)> {
+    pub(crate) fn first(&mut self, mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
+        if let Some((lane, due, replica)) = self.alone {
+            if !current(lane, due, replica) {
+                self.pop(lane);
+            }
+            return self.alone;
+        }
+        self.first_of_lanes(current)
+    }
+
+    fn first_of_lanes(&mut self, mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
         let lanes = self.lanes.get_mut()?;
-        let mut first: Option<(Lane, Timestamp, ReplicaId)> = None;
+        let mut first: Option<Entry> = None;
         for lane in Lane::ALL {
             if lanes.held[lane as usize].is_some() {
                 continue;
@@ -132,12 +161,17 @@ impl Queue {
 
     /// Takes the first start of a lane.
     pub(crate) fn pop(&mut self, lane: Lane) {
+        if self.alone.take().is_some() {
+            self.entries = 0;
+            return;
+        }
         let popped = self.lanes.get_mut().and_then(|lanes| lanes.heaps[lane as usize].pop());
         self.entries -= usize::from(popped.is_some());
     }
 
     /// Holds back what this gate holds back, until [`Queue::open`].
     pub(crate) fn hold(&mut self, lane: Lane, gate: Gate) {
+        self.line_up();
         let lanes: &[Lane] = match gate {
             // First starts wait for a canary, and are none themselves.
             Gate::Incident if lane == Lane::First => &[Lane::First],
@@ -165,6 +199,7 @@ impl Queue {
     }
 
     pub(crate) fn clear(&mut self) {
+        self.alone = None;
         if let Some(lanes) = self.lanes.get_mut() {
             lanes.heaps.iter_mut().for_each(BinaryHeap::clear);
             lanes.held = [None; 4];
