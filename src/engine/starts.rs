@@ -18,6 +18,9 @@ impl ReplicaSet {
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
         } else if self.group_is_due(id) {
             self.enqueue(id);
+            // What is in the queue waits for gates, not for a time.
+            self.deadlines.set(id, Timestamp::MAX);
+            return;
         }
         self.retime(id);
     }

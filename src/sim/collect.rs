@@ -40,7 +40,7 @@ impl Collector {
     }
 
     fn since_start(&self, at: Timestamp) -> Timestamp {
-        Timestamp::ZERO + at.since(self.start)
+        Timestamp::from_nanos(at.nanos_since(self.start))
     }
 
     /// The set is told this, at `at`.

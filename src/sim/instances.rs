@@ -12,6 +12,8 @@ use crate::time::{Timestamp, nanos};
 #[derive(Default)]
 pub(super) struct Instances {
     of: Vec<Instance>,
+    /// How each will end by itself, or has ended out of sight: apart, so that an instance is one cache line.
+    outcomes: Vec<Option<Outcome>>,
     /// When instances run, and when they can serve, as long as that comes in order. What an entry was for may be past.
     run: InOrder,
     serve: InOrder,
@@ -31,7 +33,6 @@ pub(super) struct Instance {
     runs_at: Timestamp,
     ready_at: Timestamp,
     ends_at: Timestamp,
-    outcome: Option<Outcome>,
     /// What it has become out of sight.
     unseen: Option<Began>,
 }
@@ -62,7 +63,6 @@ impl Default for Instance {
             runs_at: Timestamp::MAX,
             ready_at: Timestamp::MAX,
             ends_at: Timestamp::MAX,
-            outcome: None,
             unseen: None,
         }
     }
@@ -72,14 +72,6 @@ impl Instance {
     /// Whether this incarnation lives, be it out of sight.
     pub(super) fn lives(&self, incarnation: Incarnation) -> bool {
         self.lost == Some(incarnation) || (self.alive && self.incarnation == incarnation)
-    }
-
-    /// Contact is there again: with which incarnation, and what it did out of sight.
-    pub(super) fn found(&mut self) -> Option<Found> {
-        let incarnation = self.lost.take()?;
-        let ours = self.incarnation == incarnation;
-        let ended = self.outcome.take_if(|_| ours && !self.alive);
-        Some(Found { incarnation, ended, began: self.unseen.take().filter(|_| ours) })
     }
 
     fn acts_at(&self) -> Timestamp {
@@ -111,9 +103,21 @@ impl Instances {
         let place = replica.index();
         if self.of.len() <= place {
             self.of.resize(place + 1, Instance::default());
+            self.outcomes.resize(place + 1, None);
             self.next.grow(place + 1);
         }
         &mut self.of[place]
+    }
+
+    /// Contact is there again: with which incarnation, and what it did out of sight.
+    pub(super) fn found(&mut self, replica: ReplicaId) -> Option<Found> {
+        let instance = self.get(replica);
+        let incarnation = instance.lost.take()?;
+        let ours = instance.incarnation == incarnation;
+        let ended = ours && !instance.alive;
+        let began = instance.unseen.take().filter(|_| ours);
+        let ended = self.outcomes[replica.index()].take_if(|_| ended);
+        Some(Found { incarnation, ended, began })
     }
 
     /// When any of them does something next, or never.
@@ -124,7 +128,8 @@ impl Instances {
 
     /// An instance is started, and this becomes of it.
     pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, life: Life, now: Timestamp) {
-        let instance = self.get(replica);
+        self.get(replica);
+        let instance = &mut self.of[replica.index()];
         let after = |from: Timestamp, passed| from.plus_nanos(nanos(passed));
         let runs_at = life.start.map(|start| after(now, start));
         let from = runs_at.unwrap_or(now);
@@ -134,11 +139,12 @@ impl Instances {
         instance.runs_at = runs_at.unwrap_or(Timestamp::MAX);
         instance.ready_at = life.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
         instance.ends_at = Timestamp::MAX;
-        instance.outcome = None;
         instance.unseen = None;
-        if let Some((ends, outcome)) = life.end {
-            instance.ends_at = after(from, ends);
-            instance.outcome = Some(outcome);
+        let ends = &mut self.outcomes[replica.index()];
+        *ends = None;
+        if let Some((passed, outcome)) = life.end {
+            instance.ends_at = after(from, passed);
+            *ends = Some(outcome);
         }
         let Instance { runs_at, ready_at, ends_at, .. } = *instance;
         let mut next = ends_at;
@@ -209,7 +215,7 @@ impl Instances {
             instance.ends_at = Timestamp::MAX;
             instance.alive = false;
             let heard = instance.lost != Some(incarnation);
-            if let Some(outcome) = instance.outcome.take_if(|_| heard) {
+            if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| heard) {
                 let place = events.place();
                 *place = Some(ended(replica, incarnation, Outcome { at: now, ..outcome }));
             }
@@ -222,4 +228,14 @@ impl Instances {
 pub(super) fn ended(replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
     let ended = Ended { replica, incarnation, outcome };
     if ended.outcome.is_failed_start() { Event::StartFailed(ended) } else { Event::Exited(ended) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_one_cache_line() {
+        assert_eq!(size_of::<Instance>(), 64);
+    }
 }

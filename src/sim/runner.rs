@@ -213,7 +213,7 @@ impl<'e, E: Environment> Runner<'e, E> {
                 instance.lost = instance.lives(incarnation).then_some(incarnation);
                 Event::Lost(news)
             }
-            Act::Found { .. } => match self.backend.instances.get(id).found() {
+            Act::Found { .. } => match self.backend.instances.found(id) {
                 Some(Found { incarnation, ended: Some(outcome), .. }) => {
                     ended(id, incarnation, Outcome { at: self.now, ..outcome })
                 }
