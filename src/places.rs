@@ -76,24 +76,29 @@ impl<T> Places<T> {
         self.places[self.first..self.end].iter().flatten()
     }
 
-    /// The one that waits, if it is one.
+    /// If but one waits, it is used and taken away.
     #[inline]
-    pub(crate) fn only(&mut self) -> Option<&mut T> {
-        if self.end - self.first == 1 { self.places[self.first].as_mut() } else { None }
+    pub(crate) fn use_only(&mut self, is_plain: impl Fn(&T) -> bool, take: impl FnOnce(&mut T)) -> bool {
+        if self.end - self.first != 1 {
+            return false;
+        }
+        let place = &mut self.places[self.first];
+        self.first = self.end;
+        if let Some(thing) = place {
+            take(thing);
+        }
+        vacate(place, is_plain);
+        true
     }
 
-    /// Looks at all that wait, in order, and takes them away. What is plain holds nothing that must be given back: that
-    /// is quicker.
+    /// Looks at all that wait, in order, and takes them away.
     #[inline]
     pub(crate) fn look_at_all(&mut self, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
         for place in &mut self.places[self.first..self.end] {
-            let Some(thing) = place else { continue };
-            look(thing);
-            if is_plain(thing) {
-                std::mem::forget(place.take());
-            } else {
-                *place = None;
+            if let Some(thing) = place {
+                look(thing);
             }
+            vacate(place, &is_plain);
         }
         self.first = self.end;
     }
@@ -101,6 +106,15 @@ impl<T> Places<T> {
     /// Whether its room is kept when it is empty.
     pub(crate) fn keep_room(&mut self, keep: bool) {
         self.keeps_room = keep;
+    }
+}
+
+/// Empties a place. What is plain holds nothing that must be given back: that is quicker.
+#[inline(always)]
+fn vacate<T>(place: &mut Option<T>, is_plain: impl Fn(&T) -> bool) {
+    match place {
+        Some(thing) if is_plain(thing) => std::mem::forget(place.take()),
+        _ => *place = None,
     }
 }
 

@@ -139,6 +139,12 @@ pub enum Selection {
 }
 
 impl Event {
+    /// Whether it is nothing but words, as most news is.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Started(_) | Self::Ready(_))
+    }
+
     fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> News {
         News { replica: replica.into(), incarnation: incarnation.into(), at: None }
     }

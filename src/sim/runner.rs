@@ -119,13 +119,15 @@ impl<'e, E: Environment> Runner<'e, E> {
         if arrives <= self.now {
             self.gather()?;
         }
-        if let Some(event) = self.events.only() {
-            self.collector.told(event, self.now);
-            self.set.hear(self.now, event);
-            self.events.look_at_all(|event| matches!(event, Event::Started(_) | Event::Ready(_)), |_| {});
-        } else if self.events.is_empty() {
-            return Ok(());
-        } else {
+        let now = self.now;
+        let hear = |event: &mut Event| {
+            self.collector.told(event, now);
+            self.set.hear(now, event);
+        };
+        if !self.events.use_only(Event::is_plain, hear) {
+            if self.events.is_empty() {
+                return Ok(());
+            }
             self.events.iter().for_each(|event| self.collector.told(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop()));
         }
