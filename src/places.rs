@@ -60,14 +60,20 @@ impl<T> Places<T> {
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<T> {
         if self.first == self.end {
-            (self.first, self.end) = (0, 0);
-            if !self.keeps_room {
-                self.places = Vec::new();
-            }
+            self.begin_anew();
             return None;
         }
         self.first += 1;
         self.places[self.first - 1].take()
+    }
+
+    /// Nobody waits: what comes next comes first, and into the cache lines that were used last.
+    #[inline]
+    fn begin_anew(&mut self) {
+        (self.first, self.end) = (0, 0);
+        if !self.keeps_room {
+            self.places = Vec::new();
+        }
     }
 
     /// Those that wait, in order.
@@ -83,11 +89,11 @@ impl<T> Places<T> {
             return false;
         }
         let place = &mut self.places[self.first];
-        self.first = self.end;
         if let Some(thing) = place {
             take(thing);
         }
         vacate(place, is_plain);
+        self.begin_anew();
         true
     }
 
@@ -100,7 +106,7 @@ impl<T> Places<T> {
             }
             vacate(place, &is_plain);
         }
-        self.first = self.end;
+        self.begin_anew();
     }
 
     /// Whether its room is kept when it is empty.
