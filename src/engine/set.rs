@@ -475,7 +475,12 @@ impl ReplicaSet {
 
     #[inline(always)]
     pub(super) fn command(&mut self, command: Command) {
-        if self.begun { self.outputs.push(Output::Command(command)) } else { self.withheld.make().push(command) }
+        if self.begun {
+            let place = self.outputs.place();
+            *place = Some(Output::Command(command));
+        } else {
+            self.withheld.make().push(command);
+        }
     }
 
     #[inline(always)]
