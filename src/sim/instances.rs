@@ -127,6 +127,7 @@ impl Instances {
     }
 
     /// An instance is started, and this becomes of it.
+    #[inline(always)]
     pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, life: Life, now: Timestamp) {
         self.get(replica);
         let instance = &mut self.of[replica.index()];
@@ -167,7 +168,8 @@ impl Instances {
         }
     }
 
-    /// What instances do by themselves by now, as far as they are heard.
+    /// What instances do by themselves by now, as far as they are heard. In line, as a half of every simulated event.
+    #[inline(always)]
     pub(super) fn act(&mut self, now: Timestamp, events: &mut Places<Event>) {
         while let Some(replica) = self.run.pop(now).or_else(|| self.serve.pop(now)) {
             self.begin(replica, now, events);
@@ -179,7 +181,7 @@ impl Instances {
     }
 
     /// It runs, or can serve.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.of[replica.index()];
         if !instance.alive {
@@ -208,6 +210,7 @@ impl Instances {
     }
 
     /// It ends.
+    #[inline(always)]
     fn end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.of[replica.index()];
         if instance.ends_at <= now {
