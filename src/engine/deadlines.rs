@@ -14,7 +14,12 @@ const FEW: usize = 64;
 /// Deadlines by replica. Equal deadlines come in the order of their replicas.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
-    first: First,
+    /// When the earliest is, or never.
+    next: Timestamp,
+    /// Whose that is.
+    first: u32,
+    /// Of few, how many have one.
+    set: u32,
     order: Order,
 }
 
@@ -27,11 +32,8 @@ struct First {
 
 #[derive(Clone, Debug)]
 enum Order {
-    /// By replica; `set` have one.
-    Few {
-        slots: Vec<Timestamp>,
-        set: u32,
-    },
+    /// By replica.
+    Few(Box<[Timestamp]>),
     Many(Box<Tree>),
 }
 
@@ -62,7 +64,7 @@ struct Node {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { first: First::NONE, order: Order::Few { slots: Vec::new(), set: 0 } }
+        Self { next: Timestamp::MAX, first: 0, set: 0, order: Order::Few(Box::default()) }
     }
 }
 
@@ -70,13 +72,14 @@ impl Deadlines {
     /// Makes room for replicas up to `count`.
     pub(crate) fn grow(&mut self, count: usize) {
         match &mut self.order {
-            Order::Few { slots, .. } if count <= FEW => {
+            Order::Few(slots) if count <= FEW => {
                 if slots.len() < count {
-                    slots.reserve_exact(count - slots.len());
-                    slots.resize(count, Timestamp::MAX);
+                    let mut more = vec![Timestamp::MAX; count].into_boxed_slice();
+                    more[..slots.len()].copy_from_slice(slots);
+                    *slots = more;
                 }
             }
-            Order::Few { slots, .. } => self.order = Order::Many(Box::new(Tree::over(slots.iter().copied(), count))),
+            Order::Few(slots) => self.order = Order::Many(Box::new(Tree::over(slots.iter().copied(), count))),
             Order::Many(tree) => tree.grow(count),
         }
     }
@@ -84,23 +87,23 @@ impl Deadlines {
     /// When the earliest deadline is; "never" if there is none.
     #[inline]
     pub(crate) fn next(&self) -> Timestamp {
-        self.first.at
+        self.next
     }
 
     /// Whose the earliest deadline is.
     #[inline]
     pub(crate) fn first(&self) -> Option<ReplicaId> {
-        self.first.at.known().map(|_| ReplicaId(self.first.replica))
+        self.next.known().map(|_| ReplicaId(self.first))
     }
 
     /// Everybody whose deadline is the earliest there is, in order.
     pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId)) {
-        let next = self.first.at;
+        let next = self.next;
         if next.is_never() {
             return;
         }
         match &self.order {
-            Order::Few { slots, .. } => {
+            Order::Few(slots) => {
                 (0..).zip(slots).filter(|(_, at)| **at == next).for_each(|(replica, _)| visit(ReplicaId(replica)));
             }
             Order::Many(tree) => tree.at(next, &mut visit),
@@ -111,17 +114,21 @@ impl Deadlines {
     #[inline(always)]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
         match &mut self.order {
-            Order::Few { slots, set } => {
+            Order::Few(slots) => {
                 let before = std::mem::replace(&mut slots[replica.index()], at);
-                *set = *set + u32::from(before.is_never()) - u32::from(at.is_never());
-                let alone = *set == 0 || (*set == 1 && !at.is_never());
-                if alone || (at, replica.0) < (self.first.at, self.first.replica) {
-                    self.first = First { at, replica: replica.0 };
-                } else if self.first.replica == replica.0 {
-                    self.first = first_of_few(slots);
+                self.set = self.set + u32::from(before.is_never()) - u32::from(at.is_never());
+                let alone = self.set == 0 || (self.set == 1 && !at.is_never());
+                if alone || (at, replica.0) < (self.next, self.first) {
+                    (self.next, self.first) = (at, replica.0);
+                } else if self.first == replica.0 {
+                    let First { at, replica } = first_of_few(slots);
+                    (self.next, self.first) = (at, replica);
                 }
             }
-            Order::Many(tree) => tree.set(replica, at, &mut self.first),
+            Order::Many(tree) => {
+                let First { at, replica } = tree.set(replica, at, First { at: self.next, replica: self.first });
+                (self.next, self.first) = (at, replica);
+            }
         }
     }
 }
@@ -206,7 +213,7 @@ impl Tree {
         let mut tree = Self { rows, nodes: vec![Node::EMPTY; room], levels };
         let mut first = First::NONE;
         for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
-            tree.set(replica, at, &mut first);
+            first = tree.set(replica, at, first);
         }
         tree
     }
@@ -219,14 +226,14 @@ impl Tree {
         }
     }
 
-    /// Sets a deadline, and what the first of all is.
+    /// Sets a deadline where this was the first, and gives the first of all.
     #[inline(never)]
-    fn set(&mut self, replica: ReplicaId, at: Timestamp, first: &mut First) {
+    fn set(&mut self, replica: ReplicaId, at: Timestamp, first: First) -> First {
         let ours = First { at, replica: replica.0 };
         let mut place = replica.index() / ROW;
         let row = &mut self.rows[place];
         if std::mem::replace(&mut row.0[replica.index() % ROW], at) == at {
-            return;
+            return first;
         }
         let nodes = &mut self.nodes[..];
         let mut node = place / WIDTH;
@@ -237,7 +244,7 @@ impl Tree {
         } else if ours.precedes(stood) {
             ours
         } else {
-            return;
+            return first;
         };
         nodes[node].put(slot, now);
         place = node;
@@ -251,15 +258,17 @@ impl Tree {
             } else if ours.precedes(stood) {
                 ours
             } else {
-                return;
+                return first;
             };
             nodes[above].put(slot, now);
             node = above;
         }
         if first.replica == ours.replica && first.at < ours.at {
-            *first = nodes[node].first();
-        } else if ours.precedes(*first) {
-            *first = ours;
+            nodes[node].first()
+        } else if ours.precedes(first) {
+            ours
+        } else {
+            first
         }
     }
 
