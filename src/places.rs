@@ -127,45 +127,75 @@ fn vacate<T>(place: &mut Option<T>, is_plain: impl Fn(&T) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Notice, Output, Refused};
 
-    fn refused(replicas: u32) -> Output {
-        Output::Notice(Notice::Refused(Refused::TooManyReplicas(replicas)))
+    /// A number is plain, a text is not.
+    type Thing = Result<u32, String>;
+
+    fn text(text: &str) -> Thing {
+        Err(text.to_owned())
     }
 
-    fn dropped(key: &str) -> Output {
-        Output::Notice(Notice::Dropped(vec![key.to_owned()]))
+    fn in_use() -> Places<Thing> {
+        let mut things = Places::default();
+        things.keep_room(true);
+        things
     }
 
     #[test]
     fn what_goes_in_comes_out_in_the_same_order_and_the_room_is_used_again() {
-        let mut outputs = Places::default();
-        outputs.keep_room(true);
+        let mut things = in_use();
         for round in 0..3 {
-            let told = [refused(round), dropped("a"), refused(7), dropped("b"), refused(8)];
-            told.iter().for_each(|output| outputs.push(output.clone()));
-            assert!(!outputs.is_empty());
-            for output in told {
-                assert_eq!(outputs.pop(), Some(output));
+            let told = [Ok(round), text("a"), Ok(7), text("b"), Ok(8)];
+            told.iter().for_each(|thing| things.push(thing.clone()));
+            assert!(!things.is_empty());
+            for thing in told {
+                assert_eq!(things.pop(), Some(thing));
             }
-            assert!(outputs.is_empty());
-            assert_eq!(outputs.pop(), None);
-            assert_eq!(outputs.places.len(), 5);
+            assert!(things.is_empty());
+            assert_eq!(things.pop(), None);
+            assert_eq!(things.places.len(), 5);
         }
         for round in 0..100 {
-            outputs.push(refused(round));
-            assert_eq!(outputs.pop(), Some(refused(round)));
-            outputs.push(refused(round));
-            assert!(outputs.iter().eq([&refused(round)]));
-            outputs.look_at_all(|output| matches!(output, Output::Notice(Notice::Refused(_))), |_| {});
-            outputs.push(dropped("c"));
-            outputs.look_at_all(|output| matches!(output, Output::Notice(Notice::Refused(_))), |_| {});
-            assert!(outputs.is_empty());
+            things.push(Ok(round));
+            assert_eq!(things.pop(), Some(Ok(round)));
         }
-        assert!(outputs.places.iter().all(Option::is_none));
-        assert_eq!(outputs.places.len(), 5, "polled for no more than there was");
-        outputs.keep_room(false);
-        assert_eq!(outputs.pop(), None);
-        assert_eq!(outputs.places.capacity(), 0);
+        assert_eq!(things.places.len(), 5, "polled for no more than there was");
+        things.keep_room(false);
+        assert_eq!(things.pop(), None);
+        assert_eq!(things.places.capacity(), 0);
+    }
+
+    #[test]
+    fn what_is_looked_at_is_gone_and_what_comes_next_takes_the_same_places() {
+        let mut things = in_use();
+        for round in 0..100 {
+            things.push(Ok(round));
+            things.push(text("c"));
+            assert!(things.iter().eq([&Ok(round), &text("c")]));
+            let mut seen = Vec::new();
+            things.look_at_all(Result::is_ok, |thing| seen.push(thing.clone()));
+            assert_eq!(seen, [Ok(round), text("c")]);
+            assert!(things.is_empty() && things.places.iter().all(Option::is_none));
+        }
+        assert_eq!(things.places.len(), 2);
+        things.keep_room(false);
+        things.look_at_all(Result::is_ok, |_| unreachable!("nobody waits"));
+        assert_eq!(things.places.capacity(), 0);
+    }
+
+    #[test]
+    fn one_that_is_alone_is_used_where_it_lies() {
+        let mut things = in_use();
+        assert!(!things.use_only(Result::is_ok, |_| unreachable!("nobody waits")));
+        for thing in [Ok(1), text("d")] {
+            things.push(thing.clone());
+            let mut used = None;
+            assert!(things.use_only(Result::is_ok, |thing| used = Some(thing.clone())));
+            assert_eq!((used, things.pop()), (Some(thing), None));
+        }
+        things.push(Ok(1));
+        things.push(Ok(2));
+        assert!(!things.use_only(Result::is_ok, |_| unreachable!("two wait")));
+        assert_eq!((things.pop(), things.pop(), things.pop()), (Some(Ok(1)), Some(Ok(2)), None));
     }
 }
