@@ -59,12 +59,12 @@ impl ReplicaSet {
             return;
         }
         failing.sort_unstable_by_key(|(id, _)| *id);
-        let noted = self.noted.make();
+        let noted = &self.extras.make().noted;
         failing.retain(|(id, _)| !noted.contains(id));
         let mut counted = false;
         for (id, outcome) in &failing {
             counted |= self.note_failure(*id, outcome);
-            self.noted.make().insert(*id);
+            self.extras.make().noted.insert(*id);
         }
         if counted && self.policy.recognise_incident(&mut self.set, &self.counts.census, self.now) {
             for (id, _) in &failing {
@@ -79,7 +79,7 @@ impl ReplicaSet {
 
     /// Its failure is judged now: it may be noted again.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
-        self.noted.get_mut().is_some_and(|noted| noted.remove(&id))
+        self.extras.get_mut().is_some_and(|extras| extras.noted.remove(&id))
     }
 
     /// For a failure that comes on its own.
@@ -174,8 +174,8 @@ impl ReplicaSet {
     pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
+        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
-        surroundings.joins_group = replica.marks.has(Marks::ENDING) && self.group.is_some_and(|group| id >= group.from);
         replica.marks.clear_seldom(Marks::ENDING);
         let incarnation = replica.history.incarnation();
         if !replica.history.is_live() {
@@ -246,7 +246,7 @@ impl ReplicaSet {
             Verdict::Restart(restart) => {
                 self.replica_mut(id).will_restart(restart, decision.charged, decision.reason);
                 if restart.scope != Scope::Replica || joins {
-                    let from = match self.group {
+                    let from = match self.group() {
                         Some(group) if joins => group.from,
                         _ if restart.scope == Scope::All => ReplicaId(0),
                         _ => id,
@@ -322,8 +322,9 @@ impl ReplicaSet {
         }
         if marks.has(Marks::IN_GROUP) {
             marks.clear(Marks::IN_GROUP);
-            self.group_in_flight -= 1;
-            if self.group_in_flight == 0 {
+            let in_flight = &mut self.extras.make().group_in_flight;
+            *in_flight -= 1;
+            if *in_flight == 0 {
                 self.counts.census.starting -= 1;
             }
         }

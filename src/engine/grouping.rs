@@ -13,7 +13,7 @@ impl ReplicaSet {
     /// When a group of this replica and those from `from` on would restart: a member that waits for a later time is
     /// joined at that time.
     pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> Timestamp {
-        let pending = self.group.map_or(Timestamp::ZERO, |group| self.replica(group.leader).due);
+        let pending = self.group().map_or(Timestamp::ZERO, |group| self.replica(group.leader).due);
         self.outside_group(from)
             .map(|id| self.replica(id))
             .filter(|replica| self.joins(replica) && !replica.phase.is_up() && !replica.due.is_never())
@@ -27,12 +27,13 @@ impl ReplicaSet {
     /// together. The others are stopped in reverse order; those whose end was told in the same batch are judged in
     /// their turn. A group that is there already is joined: its members have been stopped.
     pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, due: Timestamp) {
-        let before = self.group;
+        let before = self.group();
         let outside: Vec<ReplicaId> = self.outside_group(from).collect();
         let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
         let (leader, from) = before.map_or((id, from), |group| (group.leader, from.min(group.from)));
         let stopping = before.map_or(0, |group| group.stopping);
-        self.group = Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due) });
+        self.extras.make().group =
+            Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due) });
         self.enlist(id, due);
         for other in outside.into_iter().rev().filter(|other| *other != id) {
             if self.joins(self.replica(other)) && !self.replica(other).marks.has(Marks::ENDING) {
@@ -42,7 +43,7 @@ impl ReplicaSet {
         // The one that stands for all of them among the due starts is charged for all, and waits for all.
         let pays = charged && self.replica(leader).kind != (StartKind::Restart { charged: true });
         let later = due > self.replica(leader).due || leader == id;
-        let waits = self.group.is_some_and(|group| group.stopping > 0);
+        let waits = self.group().is_some_and(|group| group.stopping > 0);
         let first = self.replica_mut(leader);
         if charged {
             first.kind = StartKind::Restart { charged };
@@ -55,7 +56,7 @@ impl ReplicaSet {
         } else if pays && first.marks.has(Marks::QUEUED) {
             self.requeue(leader);
         }
-        if let Some(group) = self.group.as_mut().filter(|_| later) {
+        if let Some(group) = self.group_mut().filter(|_| later) {
             group.is_due = false;
         }
         self.retime(leader);
@@ -63,7 +64,7 @@ impl ReplicaSet {
 
     /// Those from `from` on that are not in the group yet.
     fn outside_group(&self, from: ReplicaId) -> impl Iterator<Item = ReplicaId> + use<> {
-        let upto = self.group.map_or(self.desired, |group| group.from.0);
+        let upto = self.group().map_or(self.desired, |group| group.from.0);
         (from.0..upto).map(ReplicaId)
     }
 
@@ -78,7 +79,7 @@ impl ReplicaSet {
             self.stop(id, After::Start);
         }
         let stopping = self.replica(id).phase == Phase::Stopping;
-        if let Some(group) = self.group.as_mut().filter(|_| stopping) {
+        if let Some(group) = self.group_mut().filter(|_| stopping) {
             group.stopping += 1;
         }
         self.recount(id);
@@ -95,7 +96,7 @@ impl ReplicaSet {
     }
 
     fn members(&self) -> impl Iterator<Item = ReplicaId> + use<'_> {
-        let from = self.group.map_or(self.desired, |group| group.from.0);
+        let from = self.group().map_or(self.desired, |group| group.from.0);
         (from..self.desired).map(ReplicaId).filter(|&id| self.is_member(id))
     }
 
@@ -108,16 +109,16 @@ impl ReplicaSet {
 
     /// Whether the group that waits to restart includes this replica's slot.
     pub(super) fn is_in_group(&self, id: ReplicaId) -> bool {
-        self.group.is_some_and(|group| id >= group.from)
+        self.group().is_some_and(|group| id >= group.from)
     }
 
     pub(super) fn leads_group(&self, id: ReplicaId) -> bool {
-        self.group.is_some_and(|group| group.leader == id)
+        self.group().is_some_and(|group| group.leader == id)
     }
 
     /// Whether this replica may take its turn: a leader whose members have not all stopped waits for them.
     pub(super) fn group_is_due(&mut self, id: ReplicaId) -> bool {
-        match &mut self.group {
+        match self.group_mut() {
             Some(group) if group.leader == id => {
                 group.is_due = true;
                 group.stopping == 0
@@ -128,7 +129,7 @@ impl ReplicaSet {
 
     /// The end of a member is confirmed.
     pub(super) fn member_stopped(&mut self, id: ReplicaId) {
-        let Some(group) = &mut self.group else { return };
+        let Some(group) = self.extras.get_mut().and_then(|extras| extras.group.as_mut()) else { return };
         if id < group.from || self.replicas[id.index()].gate != Gate::Group {
             return;
         }
@@ -142,19 +143,19 @@ impl ReplicaSet {
 
     /// A replica that goes its own way leaves the group; if it led it, the next member does.
     pub(super) fn leave_group(&mut self, id: ReplicaId) {
-        let Some(group) = self.group else { return };
+        let Some(group) = self.group() else { return };
         if id < group.from || self.replica(id).gate != Gate::Group {
             return;
         }
         let was_stopping = self.replica(id).phase == Phase::Stopping;
         let due = self.replica(id).due;
         self.replica_mut(id).gate = Gate::Backoff;
-        if let (Some(group), true) = (&mut self.group, was_stopping) {
+        if let (Some(group), true) = (self.group_mut(), was_stopping) {
             group.stopping = group.stopping.saturating_sub(1);
         }
         if group.leader == id {
             let next = self.members().find(|&member| member != id);
-            match (next, &mut self.group) {
+            match (next, self.group_mut()) {
                 (Some(next), Some(group)) => {
                     group.leader = next;
                     group.is_due = false;
@@ -164,10 +165,10 @@ impl ReplicaSet {
                     }
                     self.retime(next);
                 }
-                _ => self.group = None,
+                _ => self.disband(),
             }
         }
-        if let Some(group) = self.group {
+        if let Some(group) = self.group() {
             if group.is_due && group.stopping == 0 && !self.replica(group.leader).marks.has(Marks::QUEUED) {
                 self.enqueue(group.leader);
                 self.retime(group.leader);
@@ -177,13 +178,13 @@ impl ReplicaSet {
 
     /// All have stopped and it is their turn: all are started in order, as one start.
     pub(super) fn start_group(&mut self) {
-        let Some(group) = self.group else { return };
+        let Some(group) = self.group() else { return };
         for index in group.from.0..self.desired {
             let id = ReplicaId(index);
             if self.replica(id).waits_for_group() {
                 self.start(id, Some(Marks::IN_GROUP));
             }
         }
-        self.group = None;
+        self.disband();
     }
 }

@@ -225,14 +225,14 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
-        if self.health.get().is_some() {
+        if !self.extras.is_absent() {
             self.end_probes(id);
         }
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         if after != After::Start && replica.marks.has(Marks::ACTED) {
             replica.marks.clear(Marks::ACTED);
-            self.health.make().acted -= 1;
+            self.extras.make().health.acted -= 1;
         }
         replica.after = after;
         replica.marks.clear_seldom(Marks::QUEUED);
@@ -281,7 +281,7 @@ impl ReplicaSet {
         if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
             replica.marks.set(Marks::LOST);
             let was = replica.phase;
-            self.contact.make().lost.insert(id, Lost { since: at, was, overdue: false });
+            self.extras.make().contact.lost.insert(id, Lost { since: at, was, overdue: false });
             self.retime(id);
         }
     }
@@ -309,14 +309,14 @@ impl ReplicaSet {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::LOST) {
             marks.clear(Marks::LOST);
-            let contact = self.contact.make();
+            let contact = &mut self.extras.make().contact;
             contact.lost.remove(&id);
             contact.overdue.remove(&id);
         }
     }
 
     fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
-        self.contact.get()?.lost.get(&id)
+        self.extras.get()?.contact.lost.get(&id)
     }
 
     /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
@@ -327,14 +327,14 @@ impl ReplicaSet {
     /// Sight is back: those whose time was up meanwhile are declared lost now.
     #[inline]
     pub(super) fn declare_overdue(&mut self) {
-        if self.contact.get().is_some_and(|contact| !contact.overdue.is_empty()) {
+        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
             self.declare_each_overdue();
         }
     }
 
     fn declare_each_overdue(&mut self) {
         while !self.is_blind() {
-            let Some(id) = self.contact.make().overdue.pop_first() else { return };
+            let Some(id) = self.extras.make().contact.overdue.pop_first() else { return };
             if self.replica(id).phase == Phase::Stopping {
                 self.finish_stop(id);
             } else {
@@ -345,7 +345,9 @@ impl ReplicaSet {
 
     /// All that fail by time-out at this instant are one batch.
     fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
-        if !self.policy.compiled().watches_failures || self.noted.get().is_some_and(|noted| noted.contains(&id)) {
+        if !self.policy.compiled().watches_failures
+            || self.extras.get().is_some_and(|extras| extras.noted.contains(&id))
+        {
             return;
         }
         let blind = self.is_blind();
@@ -390,7 +392,7 @@ impl ReplicaSet {
             DeadlineReason::Kill => self.kill(id),
             DeadlineReason::Unknown => {
                 let phase = self.replica(id).phase;
-                if let Some(lost) = self.contact.make().lost.get_mut(&id) {
+                if let Some(lost) = self.extras.make().contact.lost.get_mut(&id) {
                     lost.was = phase;
                 }
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
@@ -398,7 +400,7 @@ impl ReplicaSet {
                 self.retime(id);
             }
             DeadlineReason::NodeLost if self.is_blind() => {
-                let contact = self.contact.make();
+                let contact = &mut self.extras.make().contact;
                 if let Some(lost) = contact.lost.get_mut(&id) {
                     lost.overdue = true;
                     contact.overdue.insert(id);
@@ -447,7 +449,7 @@ impl ReplicaSet {
             Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
             Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Waiting if replica.gate == Gate::Group => {
-                if self.group.as_ref().is_some_and(|group| group.leader == id && !group.is_due) {
+                if self.group().is_some_and(|group| group.leader == id && !group.is_due) {
                     offer(replica.due, DeadlineReason::StartDue);
                 }
             }
@@ -492,7 +494,7 @@ impl ReplicaSet {
                 }
             }
         }
-        if up && self.health.get().is_some() {
+        if up && !self.extras.is_absent() {
             offer(self.next_probe(id), DeadlineReason::Probe);
         }
         next

@@ -5,6 +5,7 @@ mod counting;
 mod deadline;
 pub(crate) mod deadlines;
 mod event;
+mod extras;
 mod failures;
 mod group;
 mod grouping;

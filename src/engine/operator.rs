@@ -142,7 +142,7 @@ impl ReplicaSet {
     }
 
     fn hurry_group(&mut self, now: crate::time::Timestamp) {
-        if let Some(group) = self.group {
+        if let Some(group) = self.group() {
             let leader = self.replica_mut(group.leader);
             if !leader.marks.has(Marks::QUEUED) {
                 leader.due = leader.due.min(now);

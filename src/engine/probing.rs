@@ -14,7 +14,7 @@ impl ReplicaSet {
     pub(super) fn make_room_for_probes(&mut self, count: usize) {
         let probes = &self.policy.compiled().probes;
         if KINDS.iter().any(|&kind| probe_of(probes, kind).is_some()) {
-            let lines = &mut self.health.make().lines;
+            let lines = &mut self.extras.make().health.lines;
             lines.resize(count.max(lines.len()), Lines::default());
         }
     }
@@ -22,7 +22,7 @@ impl ReplicaSet {
     /// What is known from the probes of a replica, where there are any.
     #[inline]
     pub(super) fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
-        self.health.get_mut()?.lines.get_mut(id.index())
+        self.extras.get_mut()?.health.lines.get_mut(id.index())
     }
 
     /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
@@ -75,10 +75,10 @@ impl ReplicaSet {
     }
 
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
-        let Some(health) = self.health.get_mut() else { return };
-        if let Some(lines) = health.lines.get_mut(id.index()) {
+        let Some(extras) = self.extras.get_mut() else { return };
+        if let Some(lines) = extras.health.lines.get_mut(id.index()) {
             *lines = Lines::default();
-            health.waiting.remove(&id);
+            extras.health.waiting.remove(&id);
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
         }
     }
@@ -86,14 +86,14 @@ impl ReplicaSet {
     /// Whether the probes, where there are any, call it ready.
     pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
         let probes = &self.policy.compiled().probes;
-        let lines = self.health.get().and_then(|health| health.lines.get(id.index()));
+        let lines = self.health().and_then(|health| health.lines.get(id.index()));
         let Some(lines) = lines else { return true };
         (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
     }
 
     #[inline]
     pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
-        self.health.get().and_then(|health| health.lines.get(id.index())).map_or(Timestamp::MAX, Lines::next)
+        self.health().and_then(|health| health.lines.get(id.index())).map_or(Timestamp::MAX, Lines::next)
     }
 
     /// Asks what is due. A probe that has not answered the last time is not asked twice at once.
@@ -152,12 +152,12 @@ impl ReplicaSet {
             }
             (ProbeKind::Liveness, Some(true)) => {
                 // Well again before anything was done about it.
-                self.health.make().waiting.remove(&id);
+                self.extras.make().health.waiting.remove(&id);
                 self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
             }
             (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
                 if self.replica(id).phase != Phase::Unknown {
-                    self.health.make().waiting.insert(id);
+                    self.extras.make().health.waiting.insert(id);
                     self.replica_mut(id).marks.set(Marks::UNHEALTHY);
                 }
             }
@@ -178,7 +178,7 @@ impl ReplicaSet {
     /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
     #[inline]
     pub(super) fn act_on_probes(&mut self) {
-        if self.health.get().is_some_and(|health| !health.waiting.is_empty()) {
+        if self.health().is_some_and(|health| !health.waiting.is_empty()) {
             self.restart_the_unhealthy();
         }
     }
@@ -186,14 +186,14 @@ impl ReplicaSet {
     fn restart_the_unhealthy(&mut self) {
         let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
         let outcome = Outcome::failed(Cause::Unhealthy, self.now);
-        let health = self.health.make();
+        let health = &self.extras.make().health;
         let places = most.saturating_sub(health.acted) as usize;
         let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
         let failing = health.waiting.iter().copied().filter(up).take(places);
         let failing = failing.map(|id| (id, outcome.clone())).collect();
         self.note_together(failing);
-        while self.health.make().acted < most && !self.ending {
-            let Some(id) = self.health.make().waiting.pop_first() else { return };
+        while self.extras.make().health.acted < most && !self.ending {
+            let Some(id) = self.extras.make().health.waiting.pop_first() else { return };
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
             if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
                 continue;
@@ -203,7 +203,7 @@ impl ReplicaSet {
             self.fail(id, &outcome, true);
             if self.replica(id).after == super::replica::After::Start {
                 self.replica_mut(id).marks.set(Marks::ACTED);
-                self.health.make().acted += 1;
+                self.extras.make().health.acted += 1;
             }
         }
     }
@@ -214,7 +214,7 @@ impl ReplicaSet {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::ACTED) {
             marks.clear(Marks::ACTED);
-            self.health.make().acted -= 1;
+            self.extras.make().health.acted -= 1;
         }
     }
 }

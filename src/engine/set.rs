@@ -1,14 +1,10 @@
 //! Depth 2: the state machine of one set. No clock, no I/O: events in, outputs and one next deadline out.
 
-use std::collections::BTreeSet;
-
-use super::contact::Contact;
 use super::counting::Counts;
 use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::Event;
-use super::group::Group;
-use super::health::Health;
+use super::extras::Extras;
 use super::output::{Command, Notice, Output, StatusChange};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
@@ -76,19 +72,10 @@ pub struct ReplicaSet {
     pub(super) gate_opens: Timestamp,
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
-    pub(super) group: Option<Group>,
-    /// Members of a group whose starts are under way: together they hold one slot.
-    pub(super) group_in_flight: u32,
-    pub(super) contact: Seldom<Contact>,
-    pub(super) health: Seldom<Health>,
     pub(super) outputs: Places<Output>,
-    /// Commands from before the first `handle_timeout`.
-    pub(super) withheld: Seldom<Vec<Command>>,
     pub(super) shown: Option<StatusChange>,
     pub(super) tally: Tally,
-    pub(super) batch: Seldom<Vec<Event>>,
-    /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
-    pub(super) noted: Seldom<BTreeSet<ReplicaId>>,
+    pub(super) extras: Seldom<Extras>,
 }
 
 impl ReplicaSet {
@@ -116,16 +103,10 @@ impl ReplicaSet {
             queue: Queue::default(),
             gate_opens: Timestamp::MAX,
             assess_at: Timestamp::MAX,
-            group: None,
-            group_in_flight: 0,
-            contact: Seldom::default(),
-            health: Seldom::default(),
             outputs: Places::default(),
-            withheld: Seldom::default(),
             shown: None,
             tally: Tally::default(),
-            batch: Seldom::default(),
-            noted: Seldom::default(),
+            extras: Seldom::default(),
         }
     }
 
@@ -151,7 +132,7 @@ impl ReplicaSet {
     /// by id: the order of the events of different replicas makes no difference.
     pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
         self.begin_mutation(now);
-        let mut batch = std::mem::take(self.batch.make());
+        let mut batch = std::mem::take(&mut self.extras.make().batch);
         batch.extend(events);
         if batch.len() > 1 {
             // What an operator asks for comes after the news, in the order in which it was asked.
@@ -162,7 +143,7 @@ impl ReplicaSet {
             self.apply(event);
         }
         batch.clear();
-        *self.batch.make() = batch;
+        self.extras.make().batch = batch;
         self.settle();
     }
 
@@ -172,8 +153,8 @@ impl ReplicaSet {
         if !self.begun {
             self.begun = true;
             self.now = self.now.max(now);
-            let withheld = self.withheld.take().unwrap_or_default();
-            withheld.into_iter().for_each(|command| self.outputs.push(Output::Command(command)));
+            let withheld = self.extras.get_mut().map(|extras| std::mem::take(&mut extras.withheld));
+            withheld.into_iter().flatten().for_each(|command| self.outputs.push(Output::Command(command)));
             self.run_due();
         } else {
             self.begin_mutation(now);
@@ -349,9 +330,9 @@ impl ReplicaSet {
         if self.set.has_incident() {
             self.close_incident();
         }
-        if let Some(noted) = self.noted.get_mut() {
+        if let Some(extras) = self.extras.get_mut().filter(|extras| !extras.noted.is_empty()) {
             // What was noted and not judged went another way, such as into a group.
-            noted.clear();
+            extras.noted.clear();
         }
         self.show_status();
     }
@@ -374,10 +355,7 @@ impl ReplicaSet {
     /// Whether there is anything that waits for more than its time.
     #[inline(always)]
     fn something_waits(&self) -> bool {
-        !self.queue.is_empty()
-            || self.set.has_incident()
-            || self.contact.get().is_some_and(|contact| !contact.overdue.is_empty())
-            || self.health.get().is_some_and(|health| !health.waiting.is_empty())
+        !self.queue.is_empty() || self.set.has_incident() || self.extras.get().is_some_and(Extras::something_waits)
     }
 
     /// Assesses the status as of `at`, and ends the set if it must.
@@ -429,7 +407,7 @@ impl ReplicaSet {
             return;
         }
         self.set.terminate(reason, self.now);
-        self.group = None;
+        self.disband();
         self.queue.clear();
         self.gate_opens = Timestamp::MAX;
         for index in (0..self.replicas.len() as u32).rev() {
@@ -479,7 +457,7 @@ impl ReplicaSet {
             let place = self.outputs.place();
             *place = Some(Output::Command(command));
         } else {
-            self.withheld.make().push(command);
+            self.extras.make().withheld.push(command);
         }
     }
 

@@ -13,7 +13,6 @@ use super::set::ReplicaSet;
 use super::tally::Tally;
 use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
 use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
-use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
@@ -39,7 +38,7 @@ pub struct Snapshot {
     replicas: Vec<Replica>,
     group: Option<Group>,
     lost: Vec<(ReplicaId, Lost)>,
-    health: Seldom<Health>,
+    health: Health,
     shown: Option<StatusChange>,
     tally: Tally,
 }
@@ -60,6 +59,7 @@ impl ReplicaSet {
     /// The state as it is, with every output drained.
     pub fn snapshot(&self) -> Snapshot {
         debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
+        let lost = self.extras.get().map(|extras| &extras.contact.lost);
         Snapshot {
             version: VERSION,
             taken_at: self.now,
@@ -71,9 +71,9 @@ impl ReplicaSet {
             budget: self.policy.compiled().budget.map(|budget| (budget.restarts, budget.per)),
             set: self.set.clone(),
             replicas: self.replicas.clone(),
-            group: self.group,
-            lost: self.contact.get().map(|contact| contact.lost.clone().into_iter().collect()).unwrap_or_default(),
-            health: self.health.clone(),
+            group: self.group(),
+            lost: lost.map(|lost| lost.clone().into_iter().collect()).unwrap_or_default(),
+            health: self.health().cloned().unwrap_or_default(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
         }
@@ -97,13 +97,17 @@ impl ReplicaSet {
         set.ending = ending;
         set.set = snapshot.set;
         set.replicas = snapshot.replicas;
-        set.group = snapshot.group;
+        if let Some(group) = snapshot.group {
+            set.extras.make().group = Some(group);
+        }
         if !snapshot.lost.is_empty() {
             let lost: BTreeMap<_, _> = snapshot.lost.into_iter().collect();
             let overdue = lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
-            *set.contact.make() = Contact { lost, overdue };
+            set.extras.make().contact = Contact { lost, overdue };
         }
-        set.health = snapshot.health;
+        if snapshot.health != Health::default() {
+            set.extras.make().health = snapshot.health;
+        }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;
         if now < taken_at {
@@ -127,16 +131,14 @@ impl ReplicaSet {
 
     fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
         self.set.shift(by);
-        if let Some(health) = self.health.get_mut() {
-            health.shift(by);
+        if let Some(extras) = self.extras.get_mut() {
+            extras.health.shift(by);
+            extras.contact.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
         }
         for replica in &mut self.replicas {
             replica.history.shift(by);
             replica.due = by(replica.due);
             replica.since = by(replica.since);
-        }
-        if let Some(contact) = self.contact.get_mut() {
-            contact.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
         }
         if let Some(shown) = &mut self.shown {
             shown.since = by(shown.since);
@@ -148,13 +150,11 @@ impl ReplicaSet {
         let count = self.replicas.len();
         self.deadlines.grow(count);
         self.make_room_for_probes(count);
-        if let Some(health) = self.health.get_mut() {
-            health.acted = 0;
+        if let Some(extras) = self.extras.get_mut() {
+            extras.health.acted = 0;
+            extras.group.iter_mut().for_each(|group| group.stopping = 0);
         }
-        let mut overdue = 0;
-        if let Some(group) = &mut self.group {
-            group.stopping = 0;
-        }
+        let (mut overdue, mut group_in_flight) = (0, 0);
         for index in 0..count as u32 {
             let id = ReplicaId(index);
             let now = self.now;
@@ -175,12 +175,12 @@ impl ReplicaSet {
             self.counts.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
             self.counts.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
             let stops = replica_stops_for_group(&self.replicas[id.index()]);
-            if let Some(group) = self.group.as_mut().filter(|group| stops && id >= group.from) {
+            if let Some(group) = self.group_mut().filter(|group| stops && id >= group.from) {
                 group.stopping += 1;
             }
-            self.group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
+            group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
             if marks.has(Marks::ACTED) {
-                self.health.make().acted += 1;
+                self.extras.make().health.acted += 1;
             }
             let joining = marks.has(Marks::JOINING) && index < self.desired;
             self.counts.census.joining += u32::from(joining);
@@ -195,7 +195,10 @@ impl ReplicaSet {
             self.retime(id);
         }
         self.queue.forget_new();
-        self.counts.census.starting += u32::from(self.group_in_flight > 0);
+        if group_in_flight > 0 {
+            self.extras.make().group_in_flight = group_in_flight;
+            self.counts.census.starting += 1;
+        }
         if overdue > 1 {
             self.set.resume_slowly(self.now);
         }
@@ -222,7 +225,7 @@ impl Snapshot {
         if self.lost.iter().any(|(id, _)| id.index() >= count) {
             return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
         }
-        if self.health.get().is_some_and(|health| health.waiting.iter().any(|id| id.index() >= count)) {
+        if self.health.waiting.iter().any(|id| id.index() >= count) {
             return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
         }
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {

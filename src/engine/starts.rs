@@ -142,8 +142,9 @@ impl ReplicaSet {
         match place {
             Some(Marks::IN_GROUP) => {
                 replica.marks.set(Marks::IN_GROUP);
-                self.group_in_flight += 1;
-                self.counts.census.starting += u32::from(self.group_in_flight == 1);
+                let in_flight = &mut self.extras.make().group_in_flight;
+                *in_flight += 1;
+                self.counts.census.starting += u32::from(*in_flight == 1);
             }
             Some(place) => {
                 replica.marks.set(place);

@@ -109,7 +109,7 @@ impl ReplicaSet {
 
     fn view(&self, id: ReplicaId, replica: &Replica) -> ReplicaView {
         let waits = matches!(replica.phase, Phase::Waiting | Phase::Quarantined | Phase::Stopping);
-        let leads = self.group.filter(|_| replica.waits_for_group()).map(|group| self.replica(group.leader).due);
+        let leads = self.group().filter(|_| replica.waits_for_group()).map(|group| self.replica(group.leader).due);
         ReplicaView {
             replica: id,
             incarnation: replica.history.incarnation(),

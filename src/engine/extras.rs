@@ -1,0 +1,63 @@
+//! What most sets never have, together behind one word of the set: a set that never failed stays small, and one look
+//! tells that there is nothing of it.
+
+use std::collections::BTreeSet;
+
+use super::contact::Contact;
+use super::event::Event;
+use super::group::Group;
+use super::health::Health;
+use super::output::Command;
+use super::set::ReplicaSet;
+use crate::decide::ReplicaId;
+
+/// What most sets never have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extras {
+    pub(super) contact: Contact,
+    pub(super) health: Health,
+    pub(super) group: Option<Group>,
+    /// Members of a group whose starts are under way: together they hold one slot.
+    pub(super) group_in_flight: u32,
+    /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
+    pub(super) noted: BTreeSet<ReplicaId>,
+    /// Room for the events of one instant.
+    pub(super) batch: Vec<Event>,
+    /// Commands from before the first `handle_timeout`.
+    pub(super) withheld: Vec<Command>,
+}
+
+impl Extras {
+    /// Whether there is anything in it that waits for more than its time.
+    #[inline]
+    pub(super) fn something_waits(&self) -> bool {
+        !self.contact.overdue.is_empty() || !self.health.waiting.is_empty()
+    }
+}
+
+impl ReplicaSet {
+    /// The group that waits to restart together, if one does.
+    #[inline]
+    pub(super) fn group(&self) -> Option<Group> {
+        self.extras.get()?.group
+    }
+
+    #[inline]
+    pub(super) fn group_mut(&mut self) -> Option<&mut Group> {
+        self.extras.get_mut()?.group.as_mut()
+    }
+
+    /// There is no group any more.
+    #[inline]
+    pub(super) fn disband(&mut self) {
+        if let Some(extras) = self.extras.get_mut() {
+            extras.group = None;
+        }
+    }
+
+    /// What is known from probes, if anything ever was.
+    #[inline]
+    pub(super) fn health(&self) -> Option<&Health> {
+        self.extras.get().map(|extras| &extras.health)
+    }
+}
