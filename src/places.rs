@@ -76,6 +76,21 @@ impl<T> Places<T> {
         }
     }
 
+    /// How many wait.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.first
+    }
+
+    /// Puts all that wait but the first `before` into the order of `key`. Equals stay as they are.
+    #[inline]
+    pub(crate) fn sort_after<K: Ord>(&mut self, before: usize, key: impl Fn(&T) -> K) {
+        let places = &mut self.places[self.first + before..self.end];
+        if places.len() > 1 {
+            places.sort_by_key(|place| place.as_ref().map(&key));
+        }
+    }
+
     /// Those that wait, in order.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
@@ -181,6 +196,18 @@ mod tests {
         things.keep_room(false);
         things.look_at_all(Result::is_ok, |_| unreachable!("nobody waits"));
         assert_eq!(things.places.capacity(), 0);
+    }
+
+    #[test]
+    fn those_that_came_last_are_put_in_order() {
+        let mut things = in_use();
+        for number in [9, 5, 8, 1, 2] {
+            things.push(Ok(number));
+        }
+        assert_eq!(things.pop(), Some(Ok(9)));
+        let before = things.len() - 3;
+        things.sort_after(before, |thing| thing.as_ref().map_or(0, |number| number / 4));
+        assert!(things.iter().eq([&Ok(5), &Ok(1), &Ok(2), &Ok(8)]), "{things:?}");
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! What a scenario's document means, and what is wrong with one.
 
-use super::Scenario;
+use std::time::Duration;
+
+use super::{Environment, Life, Scenario, Simulation, crash};
+use crate::decide::Incarnation;
+use crate::engine::{Start, TraceValue};
+use crate::policy::{Policy, RetryPolicy};
+use crate::time::Timestamp;
 
 fn scenario(rest: &str) -> Result<Scenario, String> {
     let text = format!(r#"{{"policy": {{"replicas": 3, "retry": {{"interval": "30s"}}}}, "until": "1h", {rest}}}"#);
@@ -108,4 +114,25 @@ fn what_ended_out_of_sight_is_told_when_it_is_found() {
     let scenario = scenario.unwrap();
     let run = scenario.run().unwrap();
     assert_eq!(scenario.check(&run), Ok(()));
+}
+
+/// Every restart runs at 110 s, whenever it was commanded.
+struct AllAtOnce;
+
+impl Environment for AllAtOnce {
+    fn life(&mut self, start: &Start, at: Timestamp, _: u32) -> Life {
+        let first = start.incarnation == Incarnation(1);
+        Life::new(if first { Duration::ZERO } else { Timestamp::from_secs(110).since(at) })
+    }
+}
+
+#[test]
+fn what_happens_at_one_instant_is_told_by_replica() {
+    let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build().unwrap();
+    let simulation = Simulation::new(policy).at("60s", crash(2)).at("70s", crash(0));
+    let run = simulation.run_in(&mut AllAtOnce, "2m").unwrap();
+    let lines = run.trace().lines().iter().filter(|line| line.at_ms() == 110_000 && line.get("event").is_some());
+    let told: Vec<_> = lines.map(|line| (line.get("replica").cloned(), line.get("event").cloned())).collect();
+    let expected = [(0u32, "started"), (0, "ready"), (2, "started"), (2, "ready")];
+    assert_eq!(told, expected.map(|(replica, event)| (Some(TraceValue::from(replica)), Some(TraceValue::from(event)))));
 }
