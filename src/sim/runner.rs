@@ -77,8 +77,8 @@ impl<'e, E: Environment> Runner<'e, E> {
                 rounds = 0;
             }
             rounds += 1;
-            self.check(rounds)?;
             self.round(due, arrives)?;
+            self.check(rounds)?;
         }
         self.collector.figures.restarts = self.backend.instances.restarts().collect();
         Ok(self.collector.finish(self.set, self.until))
