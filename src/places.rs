@@ -8,8 +8,8 @@
 pub(crate) struct Places<T> {
     /// Those from `first` to `end` wait; the others are `None`.
     places: Vec<Option<T>>,
-    first: usize,
-    end: usize,
+    first: u32,
+    end: u32,
     /// Its room is kept when it is empty.
     keeps_room: bool,
 }
@@ -33,11 +33,11 @@ impl<T> Places<T> {
     /// The place of the next.
     #[inline(always)]
     pub(crate) fn place(&mut self) -> &mut Option<T> {
-        if self.end == self.places.len() {
+        if self.end as usize == self.places.len() {
             self.grow();
         }
         self.end += 1;
-        &mut self.places[self.end - 1]
+        &mut self.places[self.end as usize - 1]
     }
 
     #[cold]
@@ -47,7 +47,7 @@ impl<T> Places<T> {
             // Whoever drained them took no `None`.
             (self.first, self.end) = (0, 0);
         }
-        if self.end == self.places.len() {
+        if self.end as usize == self.places.len() {
             self.places.push(None);
         }
     }
@@ -64,7 +64,7 @@ impl<T> Places<T> {
             return None;
         }
         self.first += 1;
-        self.places[self.first - 1].take()
+        self.places[self.first as usize - 1].take()
     }
 
     /// Nobody waits: what comes next comes first, and into the cache lines that were used last.
@@ -76,16 +76,21 @@ impl<T> Places<T> {
         }
     }
 
+    #[inline(always)]
+    fn waiting(&mut self) -> &mut [Option<T>] {
+        &mut self.places[self.first as usize..self.end as usize]
+    }
+
     /// How many wait.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.end - self.first
+        (self.end - self.first) as usize
     }
 
     /// Puts all that wait but the first `before` into the order of `key`. Equals stay as they are.
     #[inline]
     pub(crate) fn sort_after<K: Ord>(&mut self, before: usize, key: impl Fn(&T) -> K) {
-        let places = &mut self.places[self.first + before..self.end];
+        let places = &mut self.waiting()[before..];
         if places.len() > 1 {
             places.sort_by_key(|place| place.as_ref().map(&key));
         }
@@ -94,7 +99,7 @@ impl<T> Places<T> {
     /// Those that wait, in order.
     #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.places[self.first..self.end].iter().flatten()
+        self.places[self.first as usize..self.end as usize].iter().flatten()
     }
 
     /// If but one waits, it is used and taken away.
@@ -103,7 +108,7 @@ impl<T> Places<T> {
         if self.end - self.first != 1 {
             return false;
         }
-        let place = &mut self.places[self.first];
+        let place = &mut self.places[self.first as usize];
         if let Some(thing) = place {
             take(thing);
         }
@@ -115,7 +120,7 @@ impl<T> Places<T> {
     /// Looks at all that wait, in order, and takes them away.
     #[inline]
     pub(crate) fn look_at_all(&mut self, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
-        for place in &mut self.places[self.first..self.end] {
+        for place in self.waiting() {
             if let Some(thing) = place {
                 look(thing);
             }

@@ -34,7 +34,7 @@ pub struct SetHistory {
     pub(super) never_ready: Option<u32>,
     pub(super) outage: Seldom<OutageClock>,
     pub(super) shown: Shown,
-    pub(super) end: Option<(EndReason, Timestamp)>,
+    pub(super) end: Option<Box<(EndReason, Timestamp)>>,
 }
 
 /// For how long an outage has lasted.
@@ -115,7 +115,7 @@ impl SetHistory {
 
     /// Why it is terminated, if it is.
     pub fn end_reason(&self) -> Option<EndReason> {
-        self.end.map(|(reason, _)| reason)
+        self.end.as_deref().map(|(reason, _)| *reason)
     }
 
     /// The failures before any replica was available are forgotten, as an operator's `reset` of all does.
@@ -125,7 +125,7 @@ impl SetHistory {
 
     /// Terminates the set. Final: a second reason changes nothing.
     pub fn terminate(&mut self, reason: EndReason, now: Timestamp) {
-        self.end.get_or_insert((reason, now));
+        self.end.get_or_insert_with(|| Box::new((reason, now)));
     }
 
     /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap. For a
@@ -231,7 +231,7 @@ impl SetHistory {
         for at in [&mut self.shown.since, &mut self.shown.no_outage_since, &mut self.shown.calm_since] {
             *at = by(*at);
         }
-        if let Some((_, at)) = &mut self.end {
+        if let Some((_, at)) = self.end.as_deref_mut() {
             *at = by(*at);
         }
     }

@@ -166,6 +166,23 @@ pub struct StatusChange {
     pub since: Timestamp,
 }
 
+/// What the last notice of the status said, but for its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusShown {
+    pub(crate) status: Status,
+    pub(crate) reason: StatusReason,
+    pub(crate) available: u32,
+    pub(crate) desired: u32,
+}
+
+impl StatusShown {
+    #[inline]
+    pub(crate) fn since(self, since: Timestamp) -> StatusChange {
+        let Self { status, reason, available, desired } = self;
+        StatusChange { status, reason, available, desired, since }
+    }
+}
+
 /// A decision about a replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]

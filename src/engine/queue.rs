@@ -39,7 +39,6 @@ pub(crate) struct Queue {
     /// One that came while nobody waited, and that is to be tried before another comes: as nearly every restart is.
     alone: Option<Entry>,
     lanes: Seldom<Lanes>,
-    entries: usize,
 }
 
 type Entry = (Lane, Timestamp, ReplicaId);
@@ -51,19 +50,20 @@ struct Lanes {
     held: [Option<Gate>; 4],
     /// Those queued since the queue was last tried.
     new: Vec<ReplicaId>,
+    /// How many stand in the heaps.
+    entries: usize,
 }
 
 impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries == 0
+        self.alone.is_none() && self.lanes.get().is_none_or(|lanes| lanes.entries == 0)
     }
 
     /// Queues a start that is due.
     pub(crate) fn push_new(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
-        if self.entries == 0 {
+        if self.is_empty() {
             self.alone = Some((lane, due, replica));
-            self.entries = 1;
         } else {
             self.line_up();
             self.lanes.make().new.push(replica);
@@ -77,15 +77,14 @@ impl Queue {
         if let Some((lane, due, replica)) = self.alone.take() {
             let lanes = self.lanes.make();
             lanes.new.push(replica);
-            lanes.heaps[lane as usize].push(Reverse((due, replica)));
+            lanes.push(lane, due, replica);
         }
     }
 
     /// Queues one that is in the queue already, for it has changed how it starts.
     pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
         self.line_up();
-        self.lanes.make().heaps[lane as usize].push(Reverse((due, replica)));
-        self.entries += 1;
+        self.lanes.make().push(lane, due, replica);
     }
 
     /// The next of those queued since the queue was last tried.
@@ -104,16 +103,15 @@ impl Queue {
     /// Drops what does not stand any more or stands twice, when that has become more than what may.
     #[inline]
     pub(crate) fn tidy(&mut self, most: usize, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
-        if self.entries > most {
-            let heaps = &mut self.lanes.make().heaps;
+        if let Some(lanes) = self.lanes.get_mut().filter(|lanes| lanes.entries > most) {
             for lane in Lane::ALL {
-                let mut standing = std::mem::take(&mut heaps[lane as usize]).into_vec();
+                let mut standing = std::mem::take(&mut lanes.heaps[lane as usize]).into_vec();
                 standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
                 standing.sort_unstable();
                 standing.dedup();
-                heaps[lane as usize] = standing.into();
+                lanes.heaps[lane as usize] = standing.into();
             }
-            self.entries = heaps.iter().map(BinaryHeap::len).sum();
+            lanes.entries = lanes.heaps.iter().map(BinaryHeap::len).sum();
         }
     }
 
@@ -130,7 +128,7 @@ impl Queue {
     pub(crate) fn first(&mut self, mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
         if let Some((lane, due, replica)) = self.alone {
             if !current(lane, due, replica) {
-                self.pop(lane);
+                self.alone = None;
             }
             return self.alone;
         }
@@ -153,7 +151,7 @@ impl Queue {
                     break;
                 }
                 heap.pop();
-                self.entries -= 1;
+                lanes.entries -= 1;
             }
         }
         first
@@ -161,12 +159,11 @@ impl Queue {
 
     /// Takes the first start of a lane.
     pub(crate) fn pop(&mut self, lane: Lane) {
-        if self.alone.take().is_some() {
-            self.entries = 0;
-            return;
+        if self.alone.take().is_none() {
+            if let Some(lanes) = self.lanes.get_mut() {
+                lanes.entries -= usize::from(lanes.heaps[lane as usize].pop().is_some());
+            }
         }
-        let popped = self.lanes.get_mut().and_then(|lanes| lanes.heaps[lane as usize].pop());
-        self.entries -= usize::from(popped.is_some());
     }
 
     /// Holds back what this gate holds back, until [`Queue::open`].
@@ -193,7 +190,7 @@ impl Queue {
 
     /// Gives back the room that nothing takes.
     pub(crate) fn shrink(&mut self) {
-        if self.entries == 0 {
+        if self.is_empty() {
             self.lanes.take();
         }
     }
@@ -203,7 +200,14 @@ impl Queue {
         if let Some(lanes) = self.lanes.get_mut() {
             lanes.heaps.iter_mut().for_each(BinaryHeap::clear);
             lanes.held = [None; 4];
+            lanes.entries = 0;
         }
-        self.entries = 0;
+    }
+}
+
+impl Lanes {
+    fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
+        self.heaps[lane as usize].push(Reverse((due, replica)));
+        self.entries += 1;
     }
 }

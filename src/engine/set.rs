@@ -5,7 +5,7 @@ use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::Event;
 use super::extras::Extras;
-use super::output::{Command, Notice, Output, StatusChange};
+use super::output::{Command, Notice, Output, StatusShown};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};
@@ -73,7 +73,7 @@ pub struct ReplicaSet {
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
     pub(super) outputs: Places<Output>,
-    pub(super) shown: Option<StatusChange>,
+    pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
     pub(super) extras: Seldom<Extras>,
 }
@@ -386,17 +386,13 @@ impl ReplicaSet {
     #[inline(always)]
     fn show_status(&mut self) {
         let (status, reason, since) = self.set.shown();
-        let (available, desired) = (self.counts.census.available, self.desired);
-        if let Some(shown) = &self.shown {
-            if (shown.status, shown.reason, shown.available, shown.desired) == (status, reason, available, desired) {
-                return;
-            }
+        let shows = StatusShown { status, reason, available: self.counts.census.available, desired: self.desired };
+        if self.shown != Some(shows) {
+            self.tally.status_changed(status, self.now);
+            self.shown = Some(shows);
+            let place = self.outputs.place();
+            *place = Some(Output::Notice(Notice::Status(shows.since(since))));
         }
-        let change = StatusChange { status, reason, available, desired, since };
-        self.tally.status_changed(status, self.now);
-        self.shown = Some(change);
-        let place = self.outputs.place();
-        *place = Some(Output::Notice(Notice::Status(change)));
     }
 
     /// Ends the set: everything is stopped in reverse order, nothing is started any more.
@@ -426,16 +422,11 @@ impl ReplicaSet {
         self.assess(self.now);
         // Terminating is shown even where everything is gone at once.
         if self.status() == Status::Terminated {
-            let change = StatusChange {
-                status: Status::Terminating,
-                reason: reason.into(),
-                available: self.counts.census.available,
-                desired: self.desired,
-                since: self.now,
-            };
-            self.tally.status_changed(Status::Terminating, self.now);
-            self.shown = Some(change);
-            self.notice(Notice::Status(change));
+            let (status, available) = (Status::Terminating, self.counts.census.available);
+            let shows = StatusShown { status, reason: reason.into(), available, desired: self.desired };
+            self.tally.status_changed(status, self.now);
+            self.shown = Some(shows);
+            self.notice(Notice::Status(shows.since(self.now)));
         } else {
             self.show_status();
         }

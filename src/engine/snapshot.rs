@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::{Contact, Lost};
 use super::group::Group;
 use super::health::Health;
-use super::output::StatusChange;
+use super::output::StatusShown;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
 use super::tally::Tally;
@@ -39,7 +39,7 @@ pub struct Snapshot {
     group: Option<Group>,
     lost: Vec<(ReplicaId, Lost)>,
     health: Health,
-    shown: Option<StatusChange>,
+    shown: Option<StatusShown>,
     tally: Tally,
 }
 
@@ -139,9 +139,6 @@ impl ReplicaSet {
             replica.history.shift(by);
             replica.due = by(replica.due);
             replica.since = by(replica.since);
-        }
-        if let Some(shown) = &mut self.shown {
-            shown.since = by(shown.since);
         }
     }
 

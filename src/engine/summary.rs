@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::replica::{Phase, Replica};
 use super::set::ReplicaSet;
+use super::tally::CauseCounts;
 use crate::decide::{Gate, Incarnation, ReplicaId, Status, StatusReason};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
@@ -131,16 +132,13 @@ impl ReplicaSet {
         for replica in self.replicas.iter().filter(|replica| replica.phase != Phase::Removed) {
             *phases.entry(replica.phase).or_insert(0) += 1;
         }
-        let by_cause = |counts: &[u64; 9]| {
-            let causes = Cause::BUILT_IN.iter().map(Cause::as_str).chain(["named"]);
-            causes
-                .zip(counts)
-                .filter(|(_, count)| **count > 0)
-                .map(|(cause, count)| (cause.to_owned(), *count))
-                .collect()
-        };
         let counts = tally.counts();
-        let failures = counts.failures.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        let by_cause = |count: fn(&CauseCounts) -> u64| {
+            let causes = Cause::BUILT_IN.iter().map(Cause::as_str).chain(["named"]);
+            let counted = causes.zip(counts.causes.iter().map(count));
+            counted.filter(|(_, count)| *count > 0).map(|(cause, count)| (cause.to_owned(), count)).collect()
+        };
+        let failures = counts.causes.iter().fold(0, |sum: u64, of| sum.saturating_add(of.failures));
         let mean = |nanos: u128| {
             let mean = nanos.checked_div(failures.into())?;
             Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
@@ -161,8 +159,8 @@ impl ReplicaSet {
                 .map(|(status, nanos)| (status, Duration::from_nanos(nanos)))
                 .collect(),
             starts: tally.starts,
-            failures: by_cause(&counts.failures),
-            restarts: by_cause(&counts.restarts),
+            failures: by_cause(|of| of.failures),
+            restarts: by_cause(|of| of.restarts),
             successes: counts.successes,
             given_up: counts.given_up,
             incidents: counts.incidents,

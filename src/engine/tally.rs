@@ -16,8 +16,8 @@ pub(crate) struct Tally {
     pub(crate) starts: u64,
     #[serde(skip_serializing_if = "Seldom::is_absent")]
     counts: Seldom<Counts>,
-    /// Time spent in each status until it was left last, in nanoseconds.
-    time_in: [u64; 7],
+    /// Time spent pending until that was left last, in nanoseconds. A set that came up and never failed has no other.
+    pending: u64,
     status: Status,
     status_since: Timestamp,
     /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds: up to `as_of`, plus where
@@ -29,14 +29,14 @@ pub(crate) struct Tally {
     as_of: Timestamp,
 }
 
-/// What has gone wrong, counted.
+/// What has gone wrong, counted, and what a set that never failed has none of.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Counts {
-    /// Failures by built-in cause, those of the user's own together in the last.
-    pub(crate) failures: [u64; 9],
-    /// Restarts decided, by the same causes.
-    pub(crate) restarts: [u64; 9],
+    /// By built-in cause, those of the user's own together in the last.
+    pub(crate) causes: [CauseCounts; 9],
+    /// Time spent in each status but pending until it was left last, in nanoseconds.
+    time_in: [u64; 7],
     /// Exits with code 0 that were restarted or completed.
     pub(crate) successes: u64,
     pub(crate) given_up: u64,
@@ -46,6 +46,14 @@ pub(crate) struct Counts {
     pub(crate) unheard: u64,
     pub(crate) refused: u64,
     pub(crate) clock_went_back: u64,
+}
+
+/// What has failed for one cause: what is counted together stands together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct CauseCounts {
+    pub(crate) failures: u64,
+    /// Restarts decided.
+    pub(crate) restarts: u64,
 }
 
 impl Tally {
@@ -105,8 +113,12 @@ impl Tally {
 
     pub(crate) fn status_changed(&mut self, status: Status, now: Timestamp) {
         if self.status != status {
-            self.time_in[self.status.place()] =
-                self.time_in[self.status.place()].saturating_add(now.nanos_since(self.status_since));
+            let lasted = now.nanos_since(self.status_since);
+            let time = match self.status {
+                Status::Pending => &mut self.pending,
+                left => &mut self.counts.make().time_in[left.place()],
+            };
+            *time = time.saturating_add(lasted);
             self.status = status;
             self.status_since = now;
         }
@@ -114,7 +126,9 @@ impl Tally {
 
     /// Time in each status as of now, in nanoseconds.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
-        let mut times = Status::ALL.map(|status| (status, self.time_in[status.place()]));
+        let apart = self.counts().time_in;
+        let mut times = Status::ALL.map(|status| (status, apart[status.place()]));
+        times[Status::Pending.place()].1 = self.pending;
         let current = &mut times[self.status.place()].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));
         times
@@ -139,9 +153,10 @@ impl Counts {
         if reason == DecisionReason::Success {
             bump(&mut self.successes);
         } else {
-            bump(&mut self.failures[place]);
+            let counts = &mut self.causes[place];
+            bump(&mut counts.failures);
             if restarts {
-                bump(&mut self.restarts[place]);
+                bump(&mut counts.restarts);
             }
         }
         if !restarts && matches!(verdict, Verdict::Degrade(_)) {
