@@ -1,5 +1,8 @@
 //! A queue that things are made in rather than moved into.
 
+/// It begins with so many places: a failure has three outputs.
+const FEW: usize = 4;
+
 /// A queue that is filled at one time and emptied before the next, such as the outputs of one mutation.
 ///
 /// To make a thing in the assignment to its place writes the few words that it has; to make it first and move it in
@@ -7,7 +10,7 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Places<T> {
     /// Those from `first` to `end` wait; the others are `None`.
-    places: Vec<Option<T>>,
+    places: Box<[Option<T>]>,
     first: u32,
     end: u32,
     /// Its room is kept when it is empty.
@@ -16,7 +19,7 @@ pub(crate) struct Places<T> {
 
 impl<T> Default for Places<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), first: 0, end: 0, keeps_room: false }
+        Self { places: Box::default(), first: 0, end: 0, keeps_room: false }
     }
 }
 
@@ -48,7 +51,9 @@ impl<T> Places<T> {
             (self.first, self.end) = (0, 0);
         }
         if self.end as usize == self.places.len() {
-            self.places.push(None);
+            let mut places = std::mem::take(&mut self.places).into_vec();
+            places.resize_with((2 * places.len()).max(FEW), || None);
+            self.places = places.into_boxed_slice();
         }
     }
 
@@ -72,7 +77,7 @@ impl<T> Places<T> {
     fn begin_anew(&mut self) {
         (self.first, self.end) = (0, 0);
         if !self.keeps_room {
-            self.places = Vec::new();
+            self.places = Box::default();
         }
     }
 
@@ -88,12 +93,9 @@ impl<T> Places<T> {
     }
 
     /// Puts all that wait but the first `before` into the order of `key`. Equals stay as they are.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn sort_after<K: Ord>(&mut self, before: usize, key: impl Fn(&T) -> K) {
-        let places = &mut self.waiting()[before..];
-        if places.len() > 1 {
-            places.sort_by_key(|place| place.as_ref().map(&key));
-        }
+        self.waiting()[before..].sort_by_key(|place| place.as_ref().map(&key));
     }
 
     /// Those that wait, in order.
@@ -173,16 +175,16 @@ mod tests {
             }
             assert!(things.is_empty());
             assert_eq!(things.pop(), None);
-            assert_eq!(things.places.len(), 5);
+            assert_eq!(things.places.len(), 8);
         }
         for round in 0..100 {
             things.push(Ok(round));
             assert_eq!(things.pop(), Some(Ok(round)));
         }
-        assert_eq!(things.places.len(), 5, "polled for no more than there was");
+        assert_eq!(things.places.len(), 8, "polled for no more than there was");
         things.keep_room(false);
         assert_eq!(things.pop(), None);
-        assert_eq!(things.places.capacity(), 0);
+        assert!(things.places.is_empty());
     }
 
     #[test]
@@ -197,10 +199,10 @@ mod tests {
             assert_eq!(seen, [Ok(round), text("c")]);
             assert!(things.is_empty() && things.places.iter().all(Option::is_none));
         }
-        assert_eq!(things.places.len(), 2);
+        assert_eq!(things.places.len(), FEW);
         things.keep_room(false);
         things.look_at_all(Result::is_ok, |_| unreachable!("nobody waits"));
-        assert_eq!(things.places.capacity(), 0);
+        assert!(things.places.is_empty());
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Policy {
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
     pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census) {
-        if set.end.is_none() {
+        let all_is_known = set.up && set.failed && set.never_ready.is_none();
+        if !all_is_known && set.end.is_none() {
             note(set, census, census.desired(), self.compiled().need(census.settled()));
         }
     }

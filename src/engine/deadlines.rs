@@ -126,8 +126,11 @@ impl Deadlines {
                 }
             }
             Order::Many(tree) => {
-                let First { at, replica } = tree.set(replica, at, First { at: self.next, replica: self.first });
-                (self.next, self.first) = (at, replica);
+                let slot = &mut tree.rows[replica.index() / ROW].0[replica.index() % ROW];
+                if std::mem::replace(slot, at) != at {
+                    let First { at, replica } = tree.moved(replica, at, First { at: self.next, replica: self.first });
+                    (self.next, self.first) = (at, replica);
+                }
             }
         }
     }
@@ -213,7 +216,8 @@ impl Tree {
         let mut tree = Self { rows, nodes: vec![Node::EMPTY; room], levels };
         let mut first = First::NONE;
         for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
-            first = tree.set(replica, at, first);
+            tree.rows[replica.index() / ROW].0[replica.index() % ROW] = at;
+            first = tree.moved(replica, at, first);
         }
         tree
     }
@@ -226,15 +230,12 @@ impl Tree {
         }
     }
 
-    /// Sets a deadline where this was the first, and gives the first of all.
+    /// A deadline has been moved in its row, where this was the first. Gives the first of all.
     #[inline(never)]
-    fn set(&mut self, replica: ReplicaId, at: Timestamp, first: First) -> First {
+    fn moved(&mut self, replica: ReplicaId, at: Timestamp, first: First) -> First {
         let ours = First { at, replica: replica.0 };
         let mut place = replica.index() / ROW;
-        let row = &mut self.rows[place];
-        if std::mem::replace(&mut row.0[replica.index() % ROW], at) == at {
-            return first;
-        }
+        let row = &self.rows[place];
         let nodes = &mut self.nodes[..];
         let mut node = place / WIDTH;
         let slot = place % WIDTH;

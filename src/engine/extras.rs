@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::contact::Contact;
-use super::event::Event;
 use super::group::Group;
 use super::health::Health;
 use super::output::Command;
@@ -21,8 +20,6 @@ pub(super) struct Extras {
     pub(super) group_in_flight: u32,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
     pub(super) noted: BTreeSet<ReplicaId>,
-    /// Room for the events of one instant.
-    pub(super) batch: Vec<Event>,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Vec<Command>,
 }

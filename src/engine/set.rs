@@ -75,6 +75,8 @@ pub struct ReplicaSet {
     pub(super) outputs: Places<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
+    /// Room for the events of one instant. Not among the extras: who tells all at once has none of these.
+    pub(super) batch: Seldom<Vec<Event>>,
     pub(super) extras: Seldom<Extras>,
 }
 
@@ -106,6 +108,7 @@ impl ReplicaSet {
             outputs: Places::default(),
             shown: None,
             tally: Tally::default(),
+            batch: Seldom::default(),
             extras: Seldom::default(),
         }
     }
@@ -132,7 +135,7 @@ impl ReplicaSet {
     /// by id: the order of the events of different replicas makes no difference.
     pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
         self.begin_mutation(now);
-        let mut batch = std::mem::take(&mut self.extras.make().batch);
+        let mut batch = std::mem::take(self.batch.make());
         batch.extend(events);
         if batch.len() > 1 {
             // What an operator asks for comes after the news, in the order in which it was asked.
@@ -143,7 +146,7 @@ impl ReplicaSet {
             self.apply(event);
         }
         batch.clear();
-        self.extras.make().batch = batch;
+        *self.batch.make() = batch;
         self.settle();
     }
 
@@ -341,10 +344,14 @@ impl ReplicaSet {
     #[inline(never)]
     fn let_go(&mut self) {
         loop {
-            self.run_due();
+            if self.is_due() {
+                self.run_due();
+            }
             // Once all the news of this instant is in.
-            self.declare_overdue();
-            self.act_on_probes();
+            if self.extras.get().is_some_and(Extras::something_waits) {
+                self.declare_overdue();
+                self.act_on_probes();
+            }
             self.try_starts();
             if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
                 break;

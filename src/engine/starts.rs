@@ -46,6 +46,7 @@ impl ReplicaSet {
     }
 
     /// Behind a closed gate, entries of replicas that have moved on would pile up.
+    #[inline]
     fn tidy_queue(&mut self) {
         let replicas = &self.replicas;
         self.queue.tidy(2 * replicas.len() + 64, |lane, due, id| is_queued(replicas, lane, due, id));

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::environment::Environment;
 use super::instances::Instances;
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Command, Event, ProbeKind, ProbeNews, ProbeResult};
+use crate::engine::{Command, Event, ProbeKind, ProbeNews, ProbeResult, Start};
 use crate::places::Places;
 use crate::time::{Timestamp, nanos};
 
@@ -73,8 +73,10 @@ impl<'e, E: Environment> Backend<'e, E> {
     pub(super) fn tell(&mut self, now: Timestamp, events: &mut Places<Event>) {
         let before = events.len();
         self.instances.act(now, events);
-        // Whoever began first: what is told does not hang on how the instances are kept.
-        events.sort_after(before, |event| event.instance().map(|(replica, _)| replica));
+        if events.len() > before + 1 {
+            // Whoever began first: what is told does not hang on how the instances are kept.
+            events.sort_after(before, |event| event.instance().map(|(replica, _)| replica));
+        }
         if self.next_answer <= now {
             self.answer_what_is_due(now, events);
         }
@@ -111,10 +113,7 @@ impl<'e, E: Environment> Backend<'e, E> {
     pub(super) fn carry_out(&mut self, command: &Command, now: Timestamp, under_way: u32) {
         let (replica, incarnation) = command.instance();
         match command {
-            Command::Start(start) => {
-                let life = self.environment.life(start, now, under_way);
-                self.instances.start(replica, incarnation, life, now);
-            }
+            Command::Start(start) => self.start(start, now, under_way),
             // An instance that hears nothing does not stop.
             Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).lost == Some(incarnation) => {}
             Command::Stop(stop) => {
@@ -128,6 +127,13 @@ impl<'e, E: Environment> Backend<'e, E> {
                 self.answer(now, 0, replica, incarnation, Answers::Probe(probe.probe, result));
             }
         }
+    }
+
+    /// Apart: most outputs are no starts.
+    #[inline(never)]
+    fn start(&mut self, start: &Start, now: Timestamp, under_way: u32) {
+        let life = self.environment.life(start, now, under_way);
+        self.instances.start(start.replica, start.incarnation, life, now);
     }
 
     fn answer(&mut self, now: Timestamp, after: u64, replica: ReplicaId, incarnation: Incarnation, what: Answers) {

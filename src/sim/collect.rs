@@ -62,7 +62,11 @@ impl Collector {
     #[inline]
     pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
         self.figures.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
-        if self.keep || matches!(output, Output::Notice(Notice::Status(_))) {
+        let counts = match output {
+            Output::Notice(Notice::Status(change)) => change.status != self.status.0,
+            _ => false,
+        };
+        if counts || self.keep {
             self.take(output, at);
         }
     }

@@ -99,14 +99,20 @@ impl Instances {
         restarts.filter(|(_, restarts)| *restarts > 0)
     }
 
+    #[inline]
     pub(super) fn get(&mut self, replica: ReplicaId) -> &mut Instance {
-        let place = replica.index();
-        if self.of.len() <= place {
-            self.of.resize(place + 1, Instance::default());
-            self.outcomes.resize(place + 1, None);
-            self.next.grow(place + 1);
+        if self.of.len() <= replica.index() {
+            self.grow(replica.index() + 1);
         }
-        &mut self.of[place]
+        &mut self.of[replica.index()]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, count: usize) {
+        self.of.resize(count, Instance::default());
+        self.outcomes.resize(count, None);
+        self.next.grow(count);
     }
 
     /// Contact is there again: with which incarnation, and what it did out of sight.
