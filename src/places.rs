@@ -86,16 +86,10 @@ impl<T> Places<T> {
         &mut self.places[self.first as usize..self.end as usize]
     }
 
-    /// How many wait.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        (self.end - self.first) as usize
-    }
-
-    /// Puts all that wait but the first `before` into the order of `key`. Equals stay as they are.
+    /// Puts all that wait into the order of `key`. Equals stay as they are.
     #[inline(never)]
-    pub(crate) fn sort_after<K: Ord>(&mut self, before: usize, key: impl Fn(&T) -> K) {
-        self.waiting()[before..].sort_by_key(|place| place.as_ref().map(&key));
+    pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(&T) -> K) {
+        self.waiting().sort_by_key(|place| place.as_ref().map(&key));
     }
 
     /// Those that wait, in order.
@@ -206,15 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn those_that_came_last_are_put_in_order() {
+    fn all_that_wait_are_put_in_order() {
         let mut things = in_use();
         for number in [9, 5, 8, 1, 2] {
             things.push(Ok(number));
         }
         assert_eq!(things.pop(), Some(Ok(9)));
-        let before = things.len() - 3;
-        things.sort_after(before, |thing| thing.as_ref().map_or(0, |number| number / 4));
-        assert!(things.iter().eq([&Ok(5), &Ok(1), &Ok(2), &Ok(8)]), "{things:?}");
+        things.sort_by_key(|thing| thing.as_ref().map_or(0, |number| number / 4));
+        assert!(things.iter().eq([&Ok(1), &Ok(2), &Ok(5), &Ok(8)]), "{things:?}");
     }
 
     #[test]

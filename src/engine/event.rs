@@ -224,6 +224,12 @@ impl Event {
         }
     }
 
+    /// Its place among the events of one instant: news by replica, then what an operator asks for, in the order in which it
+    /// was asked.
+    pub(crate) fn turn(&self) -> u64 {
+        self.instance().map_or(u64::MAX, |(replica, _)| replica.0.into())
+    }
+
     /// The instance it is news of.
     pub fn instance(&self) -> Option<(ReplicaId, Incarnation)> {
         match self {

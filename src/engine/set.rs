@@ -138,8 +138,7 @@ impl ReplicaSet {
         let mut batch = std::mem::take(self.batch.make());
         batch.extend(events);
         if batch.len() > 1 {
-            // What an operator asks for comes after the news, in the order in which it was asked.
-            batch.sort_by_key(|event| event.instance().map_or(u64::MAX, |(replica, _)| replica.0.into()));
+            batch.sort_by_key(Event::turn);
         }
         self.note_failures(&batch);
         for event in &mut batch {

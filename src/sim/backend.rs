@@ -71,12 +71,7 @@ impl<'e, E: Environment> Backend<'e, E> {
     /// What instances do by themselves by now, and what they answer.
     #[inline]
     pub(super) fn tell(&mut self, now: Timestamp, events: &mut Places<Event>) {
-        let before = events.len();
         self.instances.act(now, events);
-        if events.len() > before + 1 {
-            // Whoever began first: what is told does not hang on how the instances are kept.
-            events.sort_after(before, |event| event.instance().map(|(replica, _)| replica));
-        }
         if self.next_answer <= now {
             self.answer_what_is_due(now, events);
         }

@@ -128,6 +128,8 @@ impl<'e, E: Environment> Runner<'e, E> {
             if self.events.is_empty() {
                 return Ok(());
             }
+            // As the set takes them: who was known of first is no matter of what is known at one instant.
+            self.events.sort_by_key(Event::turn);
             self.events.iter().for_each(|event| self.collector.told(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop()));
         }

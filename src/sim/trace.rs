@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 /// What happened in a run, in order. Serialises as a list; a line each is NDJSON.
 ///
 /// Within one instant stand events, verdicts, commands, then at most one status (terminating and terminated both).
+/// Events that are known together stand by replica, what an operator asks for after them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Trace {
