@@ -32,14 +32,12 @@ impl Fleet {
         }
         loop {
             self.events += 1;
-            while let Some(output) = set.poll_output() {
-                match output {
-                    Output::Command(Command::Start(start)) => news.push(Event::ready(start.replica, start.incarnation)),
-                    Output::Command(Command::Stop(stop)) => news.push(Event::stopped(stop.replica, stop.incarnation)),
-                    Output::Command(Command::Kill(kill)) => news.push(Event::stopped(kill.replica, kill.incarnation)),
-                    Output::Command(Command::Probe(_)) | Output::Notice(_) => {}
-                }
-            }
+            set.for_each_output(|output| match output {
+                Output::Command(Command::Start(start)) => news.push(Event::ready(start.replica, start.incarnation)),
+                Output::Command(Command::Stop(stop)) => news.push(Event::stopped(stop.replica, stop.incarnation)),
+                Output::Command(Command::Kill(kill)) => news.push(Event::stopped(kill.replica, kill.incarnation)),
+                Output::Command(Command::Probe(_)) | Output::Notice(_) => {}
+            });
             let Some(event) = news.pop() else { break };
             set.handle(now, event);
         }

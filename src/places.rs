@@ -113,10 +113,12 @@ impl<T> Places<T> {
         true
     }
 
-    /// Looks at all that wait, in order, and takes them away.
+    /// Looks at all that wait, in order, and takes them away. Those after one at which `look` panics wait on.
     #[inline]
     pub(crate) fn look_at_all(&mut self, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
-        for place in self.waiting() {
+        while self.first != self.end {
+            let place = &mut self.places[self.first as usize];
+            self.first += 1;
             if let Some(thing) = place {
                 look(thing);
             }
@@ -208,6 +210,17 @@ mod tests {
         assert_eq!(things.pop(), Some(Ok(9)));
         things.sort_by_key(|thing| thing.as_ref().map_or(0, |number| number / 4));
         assert!(things.iter().eq([&Ok(1), &Ok(2), &Ok(5), &Ok(8)]), "{things:?}");
+    }
+
+    #[test]
+    fn those_after_one_that_is_too_much_wait_on() {
+        let mut things = in_use();
+        [Ok(1), text("e"), text("f"), Ok(2)].into_iter().for_each(|thing| things.push(thing));
+        let too_much =
+            std::panic::AssertUnwindSafe(|| things.look_at_all(Result::is_ok, |thing| assert!(thing.is_ok())));
+        assert!(std::panic::catch_unwind(too_much).is_err());
+        assert_eq!((things.pop(), things.pop(), things.pop()), (Some(text("f")), Some(Ok(2)), None));
+        assert!(things.places.iter().all(|place| place.is_none() || *place == Some(text("e"))));
     }
 
     #[test]

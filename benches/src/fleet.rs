@@ -73,11 +73,11 @@ impl Fleet {
         let mut mutations = 0;
         let mut started = std::mem::take(&mut self.started);
         loop {
-            while let Some(output) = machine.poll_output() {
+            machine.for_each_output(|output| {
                 if let Output::Command(Command::Start(start)) = output {
                     started.push((start.replica, start.incarnation));
                 }
-            }
+            });
             let Some((replica, incarnation)) = started.pop() else { break };
             machine.handle(now, Event::ready(replica, incarnation));
             mutations += 1;

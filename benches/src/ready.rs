@@ -55,19 +55,27 @@ impl Ready {
     /// the next failure before the outputs of the last are read.
     #[inline(never)]
     pub fn fail(&mut self, count: usize) -> usize {
-        self.fail_each(count, |_| ())
+        self.fail_each(count, judged)
+    }
+
+    /// [`fail`](Self::fail), with outputs that are polled rather than looked at.
+    #[inline(never)]
+    pub fn fail_and_poll(&mut self, count: usize) -> usize {
+        self.fail_each(count, judged_of_polled)
     }
 
     /// [`fail`](Self::fail), asking for the next deadline after each.
     #[inline(never)]
     pub fn fail_and_ask(&mut self, count: usize) -> usize {
         self.fail_each(count, |set| {
+            let whose = judged(set);
             std::hint::black_box(set.next_deadline());
+            whose
         })
     }
 
     #[inline(always)]
-    fn fail_each(&mut self, count: usize, then: impl Fn(&ReplicaSet)) -> usize {
+    fn fail_each(&mut self, count: usize, drains: impl Fn(&mut ReplicaSet) -> u32) -> usize {
         let slots = &self.slots[self.cursor..];
         let slots = &slots[..count.min(slots.len()).min(BATCH)];
         let (step, mut now) = (self.setup.step, self.now);
@@ -77,8 +85,7 @@ impl Ready {
             now = now + step;
             let set = &mut self.sets[slot.set as usize];
             set.handle(now, Event::exited(replica, slot.incarnation, 137));
-            twist = judged(set) ^ slot.replica;
-            then(set);
+            twist = drains(set) ^ slot.replica;
         }
         self.now = now;
         assert_eq!(twist, 0, "every failure is judged");
@@ -149,6 +156,17 @@ pub fn ready_set(setup: &Setup, seed: u64, now: &mut Timestamp) -> ReplicaSet {
 #[inline]
 pub fn judged(set: &mut ReplicaSet) -> u32 {
     let mut replica = u32::MAX;
+    set.for_each_output(|output| {
+        if let Output::Notice(Notice::Verdict(judged)) = output {
+            replica = judged.replica.0;
+        }
+        std::hint::black_box(output);
+    });
+    replica
+}
+
+fn judged_of_polled(set: &mut ReplicaSet) -> u32 {
+    let mut replica = u32::MAX;
     while let Some(output) = set.poll_output() {
         if let Output::Notice(Notice::Verdict(judged)) = &output {
             replica = judged.replica.0;
@@ -164,27 +182,23 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
     set.handle(*now, Event::exited(replica, incarnation, 137));
     let mut whose = u32::MAX;
     let mut start = None;
-    while let Some(output) = set.poll_output() {
-        match output {
-            Output::Notice(Notice::Verdict(judged)) => {
-                whose = judged.replica.0;
-                if let Verdict::Restart(restart) = judged.decision.verdict {
-                    *now = restart.due;
-                }
+    set.for_each_output(|output| match output {
+        Output::Notice(Notice::Verdict(judged)) => {
+            whose = judged.replica.0;
+            if let Verdict::Restart(restart) = judged.decision.verdict {
+                *now = restart.due;
             }
-            // A restart at once.
-            Output::Command(Command::Start(command)) => start = Some(command),
-            output => drop(std::hint::black_box(output)),
         }
-    }
+        // A restart at once.
+        Output::Command(Command::Start(command)) => start = Some(*command),
+        output => _ = std::hint::black_box(output),
+    });
     if start.is_none() {
         set.handle_timeout(*now);
-        while let Some(output) = set.poll_output() {
-            match output {
-                Output::Command(Command::Start(command)) => start = Some(command),
-                output => drop(std::hint::black_box(output)),
-            }
-        }
+        set.for_each_output(|output| match output {
+            Output::Command(Command::Start(command)) => start = Some(*command),
+            output => _ = std::hint::black_box(output),
+        });
     }
     let start = start.expect("it is started when it is due");
     set.handle(*now, Event::started(start.replica, start.incarnation));
@@ -197,9 +211,9 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
 /// Drains the outputs.
 #[inline]
 pub fn drain(set: &mut ReplicaSet) {
-    while let Some(output) = set.poll_output() {
-        std::hint::black_box(&output);
-    }
+    set.for_each_output(|output| {
+        std::hint::black_box(output);
+    });
 }
 
 /// Starts whatever is due until every replica is available.

@@ -31,7 +31,11 @@ fn sizes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("failure", n), |bencher| {
             batches(bencher, ready.get(), Ready::fail, Ready::recover);
         });
-        // The same, and the next deadline asked for.
+        // The same, with outputs that are polled.
+        group.bench_function(BenchmarkId::new("failure, polled", n), |bencher| {
+            batches(bencher, ready.get(), Ready::fail_and_poll, Ready::recover);
+        });
+        // The first, and the next deadline asked for.
         group.bench_function(BenchmarkId::new("failure and deadline", n), |bencher| {
             batches(bencher, ready.get(), Ready::fail_and_ask, Ready::recover);
         });

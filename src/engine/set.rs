@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 /// A set of replicas under one policy.
 ///
 /// The contract: **one mutation, then drain**. Call one of the methods that take `now`, hand every output to
-/// whoever carries it out until [`poll_output`](Self::poll_output) gives `None`, then sleep until
+/// whoever carries it out until [`poll_output`](Self::poll_output) gives `None` (or with
+/// [`for_each_output`](Self::for_each_output)), then sleep until
 /// [`next_deadline`](Self::next_deadline) and call [`handle_timeout`](Self::handle_timeout). Debug builds check
 /// that the outputs were drained. Nothing is commanded before the first `handle_timeout`, so that a set can
 /// [`observe`](Self::observe) first what runs already.
@@ -170,10 +171,28 @@ impl ReplicaSet {
         self.outputs.pop()
     }
 
-    /// All outputs that wait, for whoever only looks at them.
+    /// Hands out every output that waits, in order, and takes it away: what [`poll_output`](Self::poll_output) does until
+    /// `None`, with each output where it lies rather than moved.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use uphold::{Command, Output, Policy, ReplicaSet, Timestamp};
+    /// # let policy = Policy::builder().replicas(3).build()?;
+    /// # let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
+    /// set.handle_timeout(Timestamp::ZERO);
+    /// let mut started = Vec::new();
+    /// set.for_each_output(|output| {
+    ///     if let Output::Command(Command::Start(start)) = output {
+    ///         started.push(start.replica.0);
+    ///     }
+    /// });
+    /// assert_eq!(started, [0, 1, 2]);
+    /// assert!(set.poll_output().is_none());
+    /// # Ok::<(), uphold::PolicyError>(())
+    /// ```
     #[inline]
-    pub(crate) fn look_at_outputs(&mut self, look: impl FnMut(&Output)) {
-        self.outputs.look_at_all(Output::is_plain, look);
+    pub fn for_each_output(&mut self, each: impl FnMut(&Output)) {
+        self.outputs.look_at_all(Output::is_plain, each);
     }
 
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before

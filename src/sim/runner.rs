@@ -251,7 +251,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         let in_flight = self.set.in_flight();
         self.collector.settled(in_flight);
         let now = self.now;
-        self.set.look_at_outputs(|output| {
+        self.set.for_each_output(|output| {
             self.backend.environment.hears(output, now);
             self.collector.output(output, now);
             if let Output::Command(command) = output {
