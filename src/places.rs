@@ -1,25 +1,20 @@
 //! A queue that things are made in rather than moved into.
 
-/// It begins with so many places: a failure has three outputs.
-const FEW: usize = 4;
-
 /// A queue that is filled at one time and emptied before the next, such as the outputs of one mutation.
 ///
 /// To make a thing in the assignment to its place writes the few words that it has; to make it first and move it in
 /// writes all that the largest of its kind has, twice, and waits in between (benches/README.md).
 #[derive(Clone, Debug)]
 pub(crate) struct Places<T> {
-    /// Those from `first` to `end` wait; the others are `None`.
-    places: Box<[Option<T>]>,
+    /// Those from `first` to `end` wait. The others are `None`, but for one at which whoever looked at it panicked.
+    places: Vec<Option<T>>,
     first: u32,
     end: u32,
-    /// Its room is kept when it is empty.
-    keeps_room: bool,
 }
 
 impl<T> Default for Places<T> {
     fn default() -> Self {
-        Self { places: Box::default(), first: 0, end: 0, keeps_room: false }
+        Self { places: Vec::new(), first: 0, end: 0 }
     }
 }
 
@@ -51,9 +46,7 @@ impl<T> Places<T> {
             (self.first, self.end) = (0, 0);
         }
         if self.end as usize == self.places.len() {
-            let mut places = std::mem::take(&mut self.places).into_vec();
-            places.resize_with((2 * places.len()).max(FEW), || None);
-            self.places = places.into_boxed_slice();
+            self.places.push(None);
         }
     }
 
@@ -62,10 +55,11 @@ impl<T> Places<T> {
         self.end -= 1;
     }
 
+    /// The next, or `None`: then its room is kept or given back.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<T> {
+    pub(crate) fn pop(&mut self, keeps_room: bool) -> Option<T> {
         if self.first == self.end {
-            self.begin_anew();
+            self.begin_anew(keeps_room);
             return None;
         }
         self.first += 1;
@@ -74,10 +68,10 @@ impl<T> Places<T> {
 
     /// Nobody waits: what comes next comes first, and into the cache lines that were used last.
     #[inline]
-    fn begin_anew(&mut self) {
+    fn begin_anew(&mut self, keeps_room: bool) {
         (self.first, self.end) = (0, 0);
-        if !self.keeps_room {
-            self.places = Box::default();
+        if !keeps_room {
+            self.places = Vec::new();
         }
     }
 
@@ -98,7 +92,7 @@ impl<T> Places<T> {
         self.places[self.first as usize..self.end as usize].iter().flatten()
     }
 
-    /// If but one waits, it is used and taken away.
+    /// If but one waits, it is used and taken away; the room is kept.
     #[inline]
     pub(crate) fn use_only(&mut self, is_plain: impl Fn(&T) -> bool, take: impl FnOnce(&mut T)) -> bool {
         if self.end - self.first != 1 {
@@ -109,13 +103,14 @@ impl<T> Places<T> {
             take(thing);
         }
         vacate(place, is_plain);
-        self.begin_anew();
+        self.begin_anew(true);
         true
     }
 
-    /// Looks at all that wait, in order, and takes them away. Those after one at which `look` panics wait on.
+    /// Looks at all that wait, in order, and takes them away; then the room is kept or given back. Those after one at
+    /// which `look` panics wait on.
     #[inline]
-    pub(crate) fn look_at_all(&mut self, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
+    pub(crate) fn look_at_all(&mut self, keeps_room: bool, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
         while self.first != self.end {
             let place = &mut self.places[self.first as usize];
             self.first += 1;
@@ -124,12 +119,7 @@ impl<T> Places<T> {
             }
             vacate(place, &is_plain);
         }
-        self.begin_anew();
-    }
-
-    /// Whether its room is kept when it is empty.
-    pub(crate) fn keep_room(&mut self, keep: bool) {
-        self.keeps_room = keep;
+        self.begin_anew(keeps_room);
     }
 }
 
@@ -153,89 +143,81 @@ mod tests {
         Err(text.to_owned())
     }
 
-    fn in_use() -> Places<Thing> {
-        let mut things = Places::default();
-        things.keep_room(true);
-        things
-    }
-
     #[test]
     fn what_goes_in_comes_out_in_the_same_order_and_the_room_is_used_again() {
-        let mut things = in_use();
+        let mut things = Places::<Thing>::default();
         for round in 0..3 {
             let told = [Ok(round), text("a"), Ok(7), text("b"), Ok(8)];
             told.iter().for_each(|thing| things.push(thing.clone()));
             assert!(!things.is_empty());
             for thing in told {
-                assert_eq!(things.pop(), Some(thing));
+                assert_eq!(things.pop(true), Some(thing));
             }
             assert!(things.is_empty());
-            assert_eq!(things.pop(), None);
-            assert_eq!(things.places.len(), 8);
+            assert_eq!(things.pop(true), None);
+            assert_eq!(things.places.len(), 5);
         }
         for round in 0..100 {
             things.push(Ok(round));
-            assert_eq!(things.pop(), Some(Ok(round)));
+            assert_eq!(things.pop(true), Some(Ok(round)));
         }
-        assert_eq!(things.places.len(), 8, "polled for no more than there was");
-        things.keep_room(false);
-        assert_eq!(things.pop(), None);
-        assert!(things.places.is_empty());
+        assert_eq!(things.places.len(), 5, "polled for no more than there was");
+        assert_eq!(things.pop(false), None);
+        assert_eq!(things.places.capacity(), 0);
     }
 
     #[test]
     fn what_is_looked_at_is_gone_and_what_comes_next_takes_the_same_places() {
-        let mut things = in_use();
+        let mut things = Places::<Thing>::default();
         for round in 0..100 {
             things.push(Ok(round));
             things.push(text("c"));
             assert!(things.iter().eq([&Ok(round), &text("c")]));
             let mut seen = Vec::new();
-            things.look_at_all(Result::is_ok, |thing| seen.push(thing.clone()));
+            things.look_at_all(true, Result::is_ok, |thing| seen.push(thing.clone()));
             assert_eq!(seen, [Ok(round), text("c")]);
             assert!(things.is_empty() && things.places.iter().all(Option::is_none));
         }
-        assert_eq!(things.places.len(), FEW);
-        things.keep_room(false);
-        things.look_at_all(Result::is_ok, |_| unreachable!("nobody waits"));
-        assert!(things.places.is_empty());
+        assert_eq!(things.places.len(), 2);
+        things.look_at_all(false, Result::is_ok, |_| unreachable!("nobody waits"));
+        assert_eq!(things.places.capacity(), 0);
     }
 
     #[test]
     fn all_that_wait_are_put_in_order() {
-        let mut things = in_use();
+        let mut things = Places::<Thing>::default();
         for number in [9, 5, 8, 1, 2] {
             things.push(Ok(number));
         }
-        assert_eq!(things.pop(), Some(Ok(9)));
+        assert_eq!(things.pop(true), Some(Ok(9)));
         things.sort_by_key(|thing| thing.as_ref().map_or(0, |number| number / 4));
         assert!(things.iter().eq([&Ok(1), &Ok(2), &Ok(5), &Ok(8)]), "{things:?}");
     }
 
     #[test]
     fn those_after_one_that_is_too_much_wait_on() {
-        let mut things = in_use();
+        let mut things = Places::<Thing>::default();
         [Ok(1), text("e"), text("f"), Ok(2)].into_iter().for_each(|thing| things.push(thing));
         let too_much =
-            std::panic::AssertUnwindSafe(|| things.look_at_all(Result::is_ok, |thing| assert!(thing.is_ok())));
+            std::panic::AssertUnwindSafe(|| things.look_at_all(true, Result::is_ok, |thing| assert!(thing.is_ok())));
         assert!(std::panic::catch_unwind(too_much).is_err());
-        assert_eq!((things.pop(), things.pop(), things.pop()), (Some(text("f")), Some(Ok(2)), None));
+        assert_eq!((things.pop(true), things.pop(true), things.pop(true)), (Some(text("f")), Some(Ok(2)), None));
         assert!(things.places.iter().all(|place| place.is_none() || *place == Some(text("e"))));
     }
 
     #[test]
     fn one_that_is_alone_is_used_where_it_lies() {
-        let mut things = in_use();
+        let mut things = Places::<Thing>::default();
         assert!(!things.use_only(Result::is_ok, |_| unreachable!("nobody waits")));
         for thing in [Ok(1), text("d")] {
             things.push(thing.clone());
             let mut used = None;
             assert!(things.use_only(Result::is_ok, |thing| used = Some(thing.clone())));
-            assert_eq!((used, things.pop()), (Some(thing), None));
+            assert_eq!((used, things.pop(true)), (Some(thing), None));
         }
         things.push(Ok(1));
         things.push(Ok(2));
         assert!(!things.use_only(Result::is_ok, |_| unreachable!("two wait")));
-        assert_eq!((things.pop(), things.pop(), things.pop()), (Some(Ok(1)), Some(Ok(2)), None));
+        assert_eq!((things.pop(true), things.pop(true), things.pop(true)), (Some(Ok(1)), Some(Ok(2)), None));
     }
 }

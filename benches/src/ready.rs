@@ -165,6 +165,7 @@ pub fn judged(set: &mut ReplicaSet) -> u32 {
     replica
 }
 
+/// [`judged`], of outputs that are polled.
 fn judged_of_polled(set: &mut ReplicaSet) -> u32 {
     let mut replica = u32::MAX;
     while let Some(output) = set.poll_output() {

@@ -93,10 +93,10 @@ impl Policy {
     }
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
-    pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census) {
-        let all_is_known = set.up && set.failed && set.never_ready.is_none();
+    pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census, desired: u32) {
+        let all_is_known = desired > 0 && set.up && set.failed && set.never_ready.is_none();
         if !all_is_known && set.end.is_none() {
-            note(set, census, census.desired(), self.compiled().need(census.settled()));
+            note(set, census, desired, self.compiled().need(census.settled_of(desired)));
         }
     }
 }

@@ -126,8 +126,7 @@ impl Deadlines {
                 }
             }
             Order::Many(tree) => {
-                let slot = &mut tree.rows[replica.index() / ROW].0[replica.index() % ROW];
-                if std::mem::replace(slot, at) != at {
+                if std::mem::replace(tree.slot(replica), at) != at {
                     let First { at, replica } = tree.moved(replica, at, First { at: self.next, replica: self.first });
                     (self.next, self.first) = (at, replica);
                 }
@@ -216,7 +215,7 @@ impl Tree {
         let mut tree = Self { rows, nodes: vec![Node::EMPTY; room], levels };
         let mut first = First::NONE;
         for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
-            tree.rows[replica.index() / ROW].0[replica.index() % ROW] = at;
+            *tree.slot(replica) = at;
             first = tree.moved(replica, at, first);
         }
         tree
@@ -230,7 +229,14 @@ impl Tree {
         }
     }
 
-    /// A deadline has been moved in its row, where this was the first. Gives the first of all.
+    /// The deadline of a replica, in its row.
+    #[inline(always)]
+    fn slot(&mut self, replica: ReplicaId) -> &mut Timestamp {
+        &mut self.rows[replica.index() / ROW].0[replica.index() % ROW]
+    }
+
+    /// What follows from a deadline that is written into its row already. `first` is the first of all as it was before;
+    /// gives the one that is now.
     #[inline(never)]
     fn moved(&mut self, replica: ReplicaId, at: Timestamp, first: First) -> First {
         let ours = First { at, replica: replica.0 };

@@ -1,5 +1,5 @@
-//! What most sets never have, together behind one word of the set: a set that never failed stays small, and one look
-//! tells that there is nothing of it.
+//! What most sets never have, together behind one word of the set: without probes, groups, lost contact and watched
+//! failures a set stays small, and one look tells that there is nothing of it.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(super) struct Extras {
 impl Extras {
     /// Whether there is anything in it that waits for more than its time.
     #[inline]
-    pub(super) fn something_waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         !self.contact.overdue.is_empty() || !self.health.waiting.is_empty()
     }
 }

@@ -11,7 +11,8 @@ use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason
 use crate::policy::{MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
-/// What [`ReplicaSet::poll_output`](crate::ReplicaSet::poll_output) hands out.
+/// What a set hands out, by [`poll_output`](crate::ReplicaSet::poll_output) or
+/// [`for_each_output`](crate::ReplicaSet::for_each_output).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an ignored kind of output would lose a replica in silence")]
 pub enum Output {
@@ -177,7 +178,7 @@ pub(crate) struct StatusShown {
 
 impl StatusShown {
     #[inline]
-    pub(crate) fn since(self, since: Timestamp) -> StatusChange {
+    pub(crate) fn with_since(self, since: Timestamp) -> StatusChange {
         let Self { status, reason, available, desired } = self;
         StatusChange { status, reason, available, desired, since }
     }

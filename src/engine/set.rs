@@ -76,7 +76,7 @@ pub struct ReplicaSet {
     pub(super) outputs: Places<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
-    /// Room for the events of one instant. Not among the extras: who tells all at once has none of these.
+    /// Room for the events of one instant. Not among the extras: `handle_all` is no reason to have these.
     pub(super) batch: Seldom<Vec<Event>>,
     pub(super) extras: Seldom<Extras>,
 }
@@ -168,11 +168,12 @@ impl ReplicaSet {
     /// The next output; `None` when all are drained. Once the set has been up, the queue keeps its capacity.
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop()
+        self.outputs.pop(!self.coming_up)
     }
 
-    /// Hands out every output that waits, in order, and takes it away: what [`poll_output`](Self::poll_output) does until
-    /// `None`, with each output where it lies rather than moved.
+    /// Hands out every output that waits, in order, and takes it away: what [`poll_output`](Self::poll_output) does
+    /// until `None`, with each output where it lies rather than moved. Of an output at which `each` panics no more is
+    /// heard; those after it wait on.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -192,7 +193,7 @@ impl ReplicaSet {
     /// ```
     #[inline]
     pub fn for_each_output(&mut self, each: impl FnMut(&Output)) {
-        self.outputs.look_at_all(Output::is_plain, each);
+        self.outputs.look_at_all(!self.coming_up, Output::is_plain, each);
     }
 
     /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
@@ -279,7 +280,7 @@ impl ReplicaSet {
     pub(super) fn begin_mutation(&mut self, now: Timestamp) {
         debug_assert!(
             self.outputs.is_empty() || !self.begun,
-            "one mutation, then drain: outputs of the last call were not taken with poll_output"
+            "one mutation, then drain: outputs of the last call were not taken with poll_output or for_each_output"
         );
         if self.coming_up {
             self.comes_up();
@@ -305,7 +306,6 @@ impl ReplicaSet {
     fn comes_up(&mut self) {
         self.queue.shrink();
         self.coming_up = !self.set.has_been_up() && self.counts.census.failed == 0;
-        self.outputs.keep_room(!self.coming_up);
     }
 
     /// Whether anything is due by now.
@@ -366,7 +366,7 @@ impl ReplicaSet {
                 self.run_due();
             }
             // Once all the news of this instant is in.
-            if self.extras.get().is_some_and(Extras::something_waits) {
+            if self.extras.get().is_some_and(Extras::waits) {
                 self.declare_overdue();
                 self.act_on_probes();
             }
@@ -380,7 +380,7 @@ impl ReplicaSet {
     /// Whether there is anything that waits for more than its time.
     #[inline(always)]
     fn something_waits(&self) -> bool {
-        !self.queue.is_empty() || self.set.has_incident() || self.extras.get().is_some_and(Extras::something_waits)
+        !self.queue.is_empty() || self.set.has_incident() || self.extras.get().is_some_and(Extras::waits)
     }
 
     /// Assesses the status as of `at`, and ends the set if it must.
@@ -404,7 +404,7 @@ impl ReplicaSet {
 
     /// A replica is available now, and may not be any more by the time the status is assessed: that it was counts.
     pub(super) fn note_standing(&mut self) {
-        self.policy.note_standing(&mut self.set, &self.counts.census);
+        self.policy.note_standing(&mut self.set, &self.counts.census, self.desired);
         self.counts.changed = true;
     }
 
@@ -416,7 +416,7 @@ impl ReplicaSet {
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
             let place = self.outputs.place();
-            *place = Some(Output::Notice(Notice::Status(shows.since(since))));
+            *place = Some(Output::Notice(Notice::Status(shows.with_since(since))));
         }
     }
 
@@ -451,7 +451,7 @@ impl ReplicaSet {
             let shows = StatusShown { status, reason: reason.into(), available, desired: self.desired };
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
-            self.notice(Notice::Status(shows.since(self.now)));
+            self.notice(Notice::Status(shows.with_since(self.now)));
         } else {
             self.show_status();
         }

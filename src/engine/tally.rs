@@ -16,7 +16,7 @@ pub(crate) struct Tally {
     pub(crate) starts: u64,
     #[serde(skip_serializing_if = "Seldom::is_absent")]
     counts: Seldom<Counts>,
-    /// Time spent pending until that was left last, in nanoseconds. A set that came up and never failed has no other.
+    /// Time spent pending until that was left last, in nanoseconds. A set that came up and stayed healthy has no other.
     pending: u64,
     status: Status,
     status_since: Timestamp,
@@ -29,13 +29,13 @@ pub(crate) struct Tally {
     as_of: Timestamp,
 }
 
-/// What has gone wrong, counted, and what a set that never failed has none of.
+/// What has gone wrong, counted, and what else a set that came up and stayed healthy has none of.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Counts {
     /// By built-in cause, those of the user's own together in the last.
     pub(crate) causes: [CauseCounts; 9],
-    /// Time spent in each status but pending until it was left last, in nanoseconds.
+    /// Time spent in each status until it was left last, in nanoseconds; of pending, it stands in the tally itself.
     time_in: [u64; 7],
     /// Exits with code 0 that were restarted or completed.
     pub(crate) successes: u64,
@@ -126,8 +126,8 @@ impl Tally {
 
     /// Time in each status as of now, in nanoseconds.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
-        let apart = self.counts().time_in;
-        let mut times = Status::ALL.map(|status| (status, apart[status.place()]));
+        let but_pending = self.counts().time_in;
+        let mut times = Status::ALL.map(|status| (status, but_pending[status.place()]));
         times[Status::Pending.place()].1 = self.pending;
         let current = &mut times[self.status.place()].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));

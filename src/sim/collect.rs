@@ -62,11 +62,11 @@ impl Collector {
     #[inline]
     pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
         self.figures.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
-        let counts = match output {
+        let changes_status = match output {
             Output::Notice(Notice::Status(change)) => change.status != self.status.0,
             _ => false,
         };
-        if counts || self.keep {
+        if changes_status || self.keep {
             self.take(output, at);
         }
     }

@@ -88,7 +88,9 @@ impl Recording {
         let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
             if let Told::Events(events) = &step.told {
-                events.iter().for_each(|event| collector.told(event, step.at));
+                let mut events: Vec<_> = events.iter().collect();
+                events.sort_by_key(|event| event.turn());
+                events.into_iter().for_each(|event| collector.told(event, step.at));
             }
             step.tell(&mut set);
             collector.settled(set.in_flight());

@@ -46,8 +46,6 @@ impl<'e, E: Environment> Runner<'e, E> {
         }
         timeline.reverse();
         let backend = Backend::new(environment, policy.replicas());
-        let mut events = Places::default();
-        events.keep_room(true);
         let set = ReplicaSet::new(policy, seed, Timestamp::ZERO);
         Ok(Self {
             collector: Collector::new(&set, Timestamp::ZERO, keep),
@@ -58,7 +56,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             now: Timestamp::ZERO,
             until,
             asks_amiss,
-            events,
+            events: Places::default(),
             befalling: Vec::new(),
         })
     }
@@ -131,7 +129,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             // As the set takes them: who was known of first is no matter of what is known at one instant.
             self.events.sort_by_key(Event::turn);
             self.events.iter().for_each(|event| self.collector.told(event, self.now));
-            self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop()));
+            self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop(true)));
         }
         self.obey();
         Ok(())
