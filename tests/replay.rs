@@ -149,6 +149,15 @@ fn listed(incarnation: u64, state: InstanceState) -> Told {
 }
 
 #[test]
+fn what_was_told_at_once_is_shown_as_it_was_taken() {
+    let together = vec![Event::Scale(2), Event::ready(2, 1), Event::ready(0, 1), Event::ready(1, 1)];
+    let run = recorded(vec![(0, Told::Timeout), (5, Told::Events(together))]).replay().unwrap();
+    let lines = run.trace().lines().iter().filter(|line| line.get("event").is_some());
+    let shown: Vec<_> = lines.map(|line| line.get("replica").cloned()).collect();
+    assert_eq!(shown, [Some(0u32.into()), Some(1u32.into()), Some(2u32.into()), None]);
+}
+
+#[test]
 fn what_was_refused_is_refused_again() {
     let ready = Told::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
     let restart = Told::Events(vec![Event::Restart(7.into())]);

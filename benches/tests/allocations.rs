@@ -94,6 +94,17 @@ fn bytes_of_one(policy: &Policy) -> i64 {
 }
 
 #[test]
+fn a_set_whose_outputs_are_looked_at_gives_their_room_back_as_it_comes_up() {
+    let before = allocated().1;
+    let mut set = ReplicaSet::new(policies::flat(100).policy, 7, Timestamp::ZERO);
+    set.handle_timeout(Timestamp::ZERO);
+    let with_outputs = allocated().1;
+    set.for_each_output(|_| ());
+    let starts = 100 * size_of::<Output>() as i64;
+    assert!(with_outputs - allocated().1 >= starts, "{} of {}", allocated().1 - before, with_outputs - before);
+}
+
+#[test]
 fn a_set_of_three_that_never_failed_is_small() {
     let three = bytes_of_one(&policies::flat(3).policy);
     let recommended = bytes_of_one(&policies::recommended(3).policy);

@@ -94,8 +94,7 @@ impl Policy {
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
     pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census, desired: u32) {
-        let all_is_known = desired > 0 && set.up && set.failed && set.never_ready.is_none();
-        if !all_is_known && set.end.is_none() {
+        if set.end.is_none() {
             note(set, census, desired, self.compiled().need(census.settled_of(desired)));
         }
     }

@@ -1,20 +1,14 @@
-//! News of instances: what each event and each time-out of a replica means.
+//! News of instances: what each event of a replica means.
 
 use super::contact::Lost;
 use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News};
 use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, ReplicaChange, Stop};
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
 use crate::policy::Cause;
-use crate::policy::ladder::FOREVER;
 use crate::time::Timestamp;
-
-/// The gap after the first kill that nobody confirms; it doubles with each.
-const FIRST_KILL_GAP: u64 = 10_000_000_000;
-/// The longest gap between two kills.
-const LONGEST_KILL_GAP: u64 = 300_000_000_000;
 
 impl ReplicaSet {
     #[inline(never)]
@@ -315,12 +309,12 @@ impl ReplicaSet {
         }
     }
 
-    fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
+    pub(super) fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
         self.extras.get()?.contact.lost.get(&id)
     }
 
     /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
-    fn is_blind(&self) -> bool {
+    pub(super) fn is_blind(&self) -> bool {
         self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }
 
@@ -343,160 +337,10 @@ impl ReplicaSet {
         }
     }
 
-    /// All that fail by time-out at this instant are one batch.
-    fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
-        if !self.policy.compiled().watches_failures
-            || self.extras.get().is_some_and(|extras| extras.noted.contains(&id))
-        {
-            return;
-        }
-        let blind = self.is_blind();
-        let mut failing = Vec::new();
-        self.deadlines.at_earliest(|id| match self.replicas[id.index()].wakes_for {
-            DeadlineReason::StartTimeout => failing.push((id, Outcome::start_failed(Cause::StartTimeout, at))),
-            DeadlineReason::NodeLost if !blind => failing.push((id, Outcome::failed(Cause::NodeLost, at))),
-            _ => {}
-        });
-        failing.retain(|(id, _)| self.replica(*id).phase != Phase::Stopping);
-        self.note_together(failing);
-    }
-
-    fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
+    pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
         self.forget_lost(id);
         let outcome = Outcome::failed(Cause::NodeLost, at);
         self.correlate_one(id, &outcome);
         self.fail(id, &outcome, false);
-    }
-
-    /// What is due of one replica at `at`.
-    pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
-        match self.replica(id).wakes_for {
-            DeadlineReason::StartDue => self.start_due(id),
-            DeadlineReason::HoldEnds => self.hold_ends(id),
-            DeadlineReason::StartTimeout => {
-                let outcome = Outcome::start_failed(Cause::StartTimeout, at);
-                self.note_timeouts(id, at);
-                self.correlate_one(id, &outcome);
-                self.fail(id, &outcome, true);
-            }
-            DeadlineReason::MinReady => {
-                self.make_available(id);
-                self.note_standing();
-                self.retime(id);
-            }
-            DeadlineReason::SlotTimeout => self.release_slot(id),
-            DeadlineReason::Trial => {
-                self.trial_decided(id, StartBecame::Up);
-                self.retime(id);
-            }
-            DeadlineReason::Kill => self.kill(id),
-            DeadlineReason::Unknown => {
-                let phase = self.replica(id).phase;
-                if let Some(lost) = self.extras.make().contact.lost.get_mut(&id) {
-                    lost.was = phase;
-                }
-                self.policy.not_ready(&mut self.replicas[id.index()].history, at);
-                self.set_phase(id, Phase::Unknown);
-                self.retime(id);
-            }
-            DeadlineReason::NodeLost if self.is_blind() => {
-                let contact = &mut self.extras.make().contact;
-                if let Some(lost) = contact.lost.get_mut(&id) {
-                    lost.overdue = true;
-                    contact.overdue.insert(id);
-                }
-                self.retime(id);
-            }
-            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
-            DeadlineReason::NodeLost => {
-                self.note_timeouts(id, at);
-                self.declare_lost(id, at);
-                self.declare_overdue();
-            }
-            DeadlineReason::Probe => self.probe_due(id),
-            DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status => self.retime(id),
-        }
-    }
-
-    fn kill(&mut self, id: ReplicaId) {
-        let now = self.now;
-        let replica = self.replica_mut(id);
-        replica.kills = replica.kills.saturating_add(1);
-        replica.since = now;
-        let incarnation = replica.history.incarnation();
-        self.command(Command::Kill(super::output::Kill { replica: id, incarnation }));
-        self.retime(id);
-    }
-
-    /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
-    pub(super) fn retime(&mut self, id: ReplicaId) {
-        let (at, why) = self.timer(id, &self.replicas[id.index()]);
-        self.replica_mut(id).wakes_for = why;
-        self.deadlines.set(id, at);
-    }
-
-    /// The next deadline of one replica.
-    fn timer(&self, id: ReplicaId, replica: &Replica) -> (Timestamp, DeadlineReason) {
-        let compiled = self.policy.compiled();
-        let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
-        let mut offer = |at: Timestamp, why| {
-            if at < next.0 {
-                next = (at, why);
-            }
-        };
-        let up = matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown);
-        match replica.phase {
-            Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
-            Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
-            Phase::Waiting if replica.gate == Gate::Group => {
-                if self.group().is_some_and(|group| group.leader == id && !group.is_due) {
-                    offer(replica.due, DeadlineReason::StartDue);
-                }
-            }
-            Phase::Waiting => offer(replica.due, DeadlineReason::StartDue),
-            Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
-            Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
-            Phase::Running | Phase::Ready | Phase::Unknown => {
-                if replica.marks.has(Marks::IN_FLIGHT) {
-                    offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
-                }
-                if replica.marks.has(Marks::ON_TRIAL) {
-                    offer(replica.history.started_at.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
-                }
-                if replica.phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
-                    offer(replica.history.ready_since.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
-                }
-            }
-            Phase::Stopping => {
-                let gap = match replica.kills {
-                    0 => compiled.stop_grace,
-                    kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
-                };
-                offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
-                let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
-                if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
-                    offer(replica.due, DeadlineReason::StartDue);
-                }
-            }
-            Phase::Completed | Phase::Removed => {}
-        }
-        if replica.marks.has(Marks::LOST) {
-            if let Some(lost) = self.lost_contact(id) {
-                let unknown = lost.since.plus_nanos(compiled.unknown_after);
-                match replica.phase {
-                    Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
-                    Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                    Phase::Stopping if lost.overdue => {}
-                    Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                    Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
-                    // A start is bounded by `start_timeout`, seen or not.
-                    _ => {}
-                }
-            }
-        }
-        if up && !self.extras.is_absent() {
-            offer(self.next_probe(id), DeadlineReason::Probe);
-        }
-        next
     }
 }

@@ -27,6 +27,7 @@ mod summary;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod trace;
 
 pub use deadline::{Deadline, DeadlineReason};

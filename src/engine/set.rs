@@ -362,14 +362,10 @@ impl ReplicaSet {
     #[inline(never)]
     fn let_go(&mut self) {
         loop {
-            if self.is_due() {
-                self.run_due();
-            }
+            self.run_due();
             // Once all the news of this instant is in.
-            if self.extras.get().is_some_and(Extras::waits) {
-                self.declare_overdue();
-                self.act_on_probes();
-            }
+            self.declare_overdue();
+            self.act_on_probes();
             self.try_starts();
             if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
                 break;

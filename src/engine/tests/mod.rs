@@ -86,6 +86,18 @@ pub(super) fn retrying(replicas: u32, interval: u64) -> PolicyBuilder {
 }
 
 #[test]
+fn what_is_looked_at_is_what_would_be_polled() {
+    let mut bench = Bench::every(3, 30);
+    bench.set.handle(at(60), Event::exited(1, 1, 137));
+    let mut other = Bench { set: bench.set.clone() };
+    let mut looked_at = Vec::new();
+    bench.set.for_each_output(|output| looked_at.push(output.to_string()));
+    assert_eq!(looked_at, other.drain());
+    assert_eq!(looked_at.len(), 3, "{looked_at:?}");
+    assert!(bench.drain().is_empty());
+}
+
+#[test]
 fn an_output_is_small_enough_to_be_moved_about() {
     assert!(size_of::<Output>() <= 120, "{}", size_of::<Output>());
     assert!(size_of::<Event>() <= 96, "{}", size_of::<Event>());
