@@ -74,14 +74,15 @@ impl Policy {
         if raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
-            if down || set.outage.get().is_some() {
+            let timed = compiled.outage_deadline != FOREVER;
+            if (down && timed) || set.outage.get().is_some() {
                 deadline = outage(compiled, set, census, down, need, now);
             }
             if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
             let capable = settled.saturating_sub(census.given_up);
-            if capable < need && compiled.outage_deadline == FOREVER {
+            if capable < need && !timed {
                 set.terminate(EndReason::Unrecoverable, now);
             }
             if set.end.is_some() {
@@ -101,6 +102,7 @@ impl Policy {
 }
 
 /// Lets the clock of an outage run or stand, and ends the set if it has lasted too long. When to look again, or never.
+/// There is a clock only under a policy with a deadline.
 #[inline(never)]
 fn outage(
     compiled: &Compiled,
@@ -110,9 +112,14 @@ fn outage(
     need: u32,
     now: Timestamp,
 ) -> Timestamp {
+    if compiled.outage_deadline == FOREVER {
+        set.outage.take();
+        return Timestamp::MAX;
+    }
     let blind = census.available.saturating_add(census.unknown) >= need;
-    let lasted = set.outage.make().run(down, down && blind, compiled.outage_keeps_for, now);
-    match lasted.filter(|_| compiled.outage_deadline != FOREVER) {
+    // A deadline that another policy has brought counts from where the outage began.
+    let began = if set.shown.status == Status::Outage { set.shown.since } else { now };
+    match set.outage.make().run(down, down && blind, compiled.outage_keeps_for, began, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
             Timestamp::MAX
@@ -186,8 +193,9 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
 }
 
 impl super::set_history::OutageClock {
-    /// Lets the clock run or stand; how long the outage has lasted, if there is one.
-    fn run(&mut self, down: bool, pause: bool, keeps_for: u64, now: Timestamp) -> Option<u64> {
+    /// Lets the clock run or stand; how long the outage has lasted, if there is one. `began`: when it did, where it is
+    /// not known from the clock.
+    fn run(&mut self, down: bool, pause: bool, keeps_for: u64, began: Timestamp, now: Timestamp) -> Option<u64> {
         if let Some(paused_since) = self.paused_since.known().filter(|_| !pause) {
             self.paused = self.paused.saturating_add(now.nanos_since(paused_since));
             self.paused_since = Timestamp::MAX;
@@ -200,7 +208,8 @@ impl super::set_history::OutageClock {
         }
         let forgotten = self.over_since.known().is_some_and(|over| now.nanos_since(over) >= keeps_for);
         if self.since.is_never() || forgotten {
-            *self = Self { since: now, ..Self::default() };
+            let since = if forgotten { now } else { began };
+            *self = Self { since, ..Self::default() };
         }
         self.over_since = Timestamp::MAX;
         if pause && self.paused_since.is_never() {

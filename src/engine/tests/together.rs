@@ -166,6 +166,32 @@ fn an_outage_that_returns_soon_keeps_its_clock() {
 }
 
 #[test]
+fn a_deadline_that_another_policy_brings_counts_from_where_the_outage_began() {
+    let under = |failure| retrying(1, 10).failure(failure).build().unwrap();
+    let lasts = |secs_| under(FailurePolicy::new().outage_deadline(secs(secs_)));
+    let mut bench = with(1, 10, FailurePolicy::new());
+    bench.tell(100, Event::exited(0, 1, 1));
+    bench.tick(110);
+    bench.set.replace_policy(at(150), lasts(600));
+    bench.drain();
+    assert_eq!(bench.next(), Some((700, "status")));
+
+    // Under a policy without one, an outage that ended is not remembered.
+    bench.set.replace_policy(at(160), under(FailurePolicy::new()));
+    bench.drain();
+    bench.tell(170, Event::ready(0, 2));
+    bench.tell(200, Event::exited(0, 2, 1));
+    bench.set.replace_policy(at(205), lasts(600));
+    bench.drain();
+    bench.tick(210);
+    assert_eq!(bench.next(), Some((800, "status")));
+
+    bench.set.replace_policy(at(300), lasts(60));
+    bench.drain();
+    assert_eq!(bench.status(), "terminating (outage-deadline)");
+}
+
+#[test]
 fn an_alarm_is_cleared_after_its_time_without_a_break() {
     let mut bench = with(2, 10, FailurePolicy::new().clear_after(secs(60)));
     bench.tell(100, Event::exited(0, 1, 1));
