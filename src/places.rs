@@ -101,8 +101,9 @@ impl<T> Places<T> {
         let place = &mut self.places[self.first as usize];
         if let Some(thing) = place {
             take(thing);
+            let plain = is_plain(thing);
+            vacate(place, plain);
         }
-        vacate(place, is_plain);
         self.begin_anew(true);
         true
     }
@@ -115,9 +116,10 @@ impl<T> Places<T> {
             let place = &mut self.places[self.first as usize];
             self.first += 1;
             if let Some(thing) = place {
+                let plain = is_plain(thing);
                 look(thing);
+                vacate(place, plain);
             }
-            vacate(place, &is_plain);
         }
         self.begin_anew(keeps_room);
     }
@@ -125,10 +127,11 @@ impl<T> Places<T> {
 
 /// Empties a place. What is plain holds nothing that must be given back: that is quicker.
 #[inline(always)]
-fn vacate<T>(place: &mut Option<T>, is_plain: impl Fn(&T) -> bool) {
-    match place {
-        Some(thing) if is_plain(thing) => std::mem::forget(place.take()),
-        _ => *place = None,
+fn vacate<T>(place: &mut Option<T>, plain: bool) {
+    if plain {
+        std::mem::forget(place.take());
+    } else {
+        *place = None;
     }
 }
 

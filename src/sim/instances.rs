@@ -145,13 +145,14 @@ impl Instances {
         instance.restarts += u64::from(incarnation.0 > 1);
         instance.runs_at = runs_at.unwrap_or(Timestamp::MAX);
         instance.ready_at = life.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
-        instance.ends_at = Timestamp::MAX;
         instance.unseen = None;
         let ends = &mut self.outcomes[replica.index()];
-        *ends = None;
         if let Some((passed, outcome)) = life.end {
             instance.ends_at = after(from, passed);
-            *ends = Some(outcome);
+            *ends = Some(Outcome { at: instance.ends_at, ..outcome });
+        } else {
+            instance.ends_at = Timestamp::MAX;
+            *ends = None;
         }
         let Instance { runs_at, ready_at, ends_at, .. } = *instance;
         let mut next = ends_at;

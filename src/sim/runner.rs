@@ -54,7 +54,8 @@ impl<'e, E: Environment> Runner<'e, E> {
             next_act: next_act(&timeline),
             timeline,
             now: Timestamp::ZERO,
-            until,
+            // What never happens comes after it.
+            until: until.min(Timestamp::MAX.minus_nanos(1)),
             asks_amiss,
             events: Places::default(),
             befalling: Vec::new(),
@@ -66,16 +67,22 @@ impl<'e, E: Environment> Runner<'e, E> {
         loop {
             let (due, arrives) = (self.set.wakes_at(), self.arrives());
             let next = due.min(arrives);
-            if next > self.now || next.is_never() {
+            if next > self.now {
                 self.collector.end_instant(self.now);
-                if next > self.until || next.is_never() {
+                if next > self.until {
                     break;
                 }
                 self.now = next;
                 rounds = 0;
             }
             rounds += 1;
-            self.round(due, arrives)?;
+            // What is due precedes what arrives.
+            if due <= self.now {
+                self.set.handle_timeout(self.now);
+            } else {
+                self.tell()?;
+            }
+            self.obey();
             self.check(rounds)?;
         }
         self.collector.figures.restarts = self.backend.instances.restarts().collect();
@@ -106,17 +113,10 @@ impl<'e, E: Environment> Runner<'e, E> {
         }
     }
 
-    /// One round of what happens now; there may be several until it is quiet.
-    fn round(&mut self, due: Timestamp, mut arrives: Timestamp) -> Result<(), SimError> {
-        // What is due precedes what arrives.
-        if due <= self.now {
-            self.set.handle_timeout(self.now);
-            self.obey();
-            arrives = self.arrives();
-        }
-        if arrives <= self.now {
-            self.gather()?;
-        }
+    /// Tells the set what happens now.
+    #[inline(always)]
+    fn tell(&mut self) -> Result<(), SimError> {
+        self.gather()?;
         let now = self.now;
         let hear = |event: &mut Event| {
             self.collector.told(event, now);
@@ -131,7 +131,6 @@ impl<'e, E: Environment> Runner<'e, E> {
             self.events.iter().for_each(|event| self.collector.told(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop(true)));
         }
-        self.obey();
         Ok(())
     }
 
@@ -245,6 +244,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Takes the set's outputs: the backend obeys its commands.
+    #[inline(always)]
     fn obey(&mut self) {
         let in_flight = self.set.in_flight();
         self.collector.settled(in_flight);
