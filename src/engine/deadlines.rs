@@ -126,7 +126,7 @@ impl Deadlines {
                 }
             }
             Order::Many(tree) => {
-                if std::mem::replace(tree.slot(replica), at) != at {
+                if std::mem::replace(tree.slot(replica), at) != at && !tree.is_behind(replica, at) {
                     let First { at, replica } = tree.moved(replica, at, First { at: self.next, replica: self.first });
                     (self.next, self.first) = (at, replica);
                 }
@@ -233,6 +233,14 @@ impl Tree {
     #[inline(always)]
     fn slot(&mut self, replica: ReplicaId) -> &mut Timestamp {
         &mut self.rows[replica.index() / ROW].0[replica.index() % ROW]
+    }
+
+    /// Whether another of its row comes before it as it did before: then nothing follows from where it is.
+    #[inline(always)]
+    fn is_behind(&self, replica: ReplicaId, at: Timestamp) -> bool {
+        let row = replica.index() / ROW;
+        let first = self.nodes[row / WIDTH].first_at(row % WIDTH);
+        first.replica != replica.0 && first.at < at
     }
 
     /// What follows from a deadline that is written into its row already. `first` is the first of all as it was before;
