@@ -68,13 +68,20 @@ impl Counts {
     fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
         let stood = std::mem::replace(&mut replica.standing, stands);
         self.changed = true;
-        // The way of nearly every failure, without a table of all the others.
-        if (stood, stands) == (Standing::Available, Standing::Failed) {
-            self.census.available -= 1;
-            self.census.failed += 1;
-            tally.stands(Standing::Available, Standing::Failed, now);
-        } else {
-            self.moves(stood, stands, tally, now);
+        // The way of nearly every failure, and back, without a table of all the others.
+        let Census { available, failed, .. } = &mut self.census;
+        match (stood, stands) {
+            (Standing::Available, Standing::Failed) => {
+                *available -= 1;
+                *failed += 1;
+                tally.stands(Standing::Available, Standing::Failed, now);
+            }
+            (Standing::Failed, Standing::Available) => {
+                *failed -= 1;
+                *available += 1;
+                tally.stands(Standing::Failed, Standing::Available, now);
+            }
+            _ => self.moves(stood, stands, tally, now),
         }
     }
 

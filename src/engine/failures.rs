@@ -299,13 +299,13 @@ impl ReplicaSet {
     }
 
     /// What a start that was under way has become: its places are free again.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decided(&mut self, id: ReplicaId, became: StartBecame) {
         self.release_places(id);
         self.trial_decided(id, became);
     }
 
-    #[inline]
+    #[inline(always)]
     fn release_places(&mut self, id: ReplicaId) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::IN_FLIGHT) {
@@ -336,7 +336,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn trial_decided(&mut self, id: ReplicaId, became: StartBecame) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::ON_TRIAL) {

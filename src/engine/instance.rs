@@ -95,9 +95,9 @@ impl ReplicaSet {
         let replica = self.replica_mut(news.replica);
         if replica.phase == Phase::Starting {
             replica.history.started(at);
-            self.set_phase(news.replica, Phase::Running);
+            self.change_phase(news.replica, Phase::Running);
             self.begin_probes(news.replica, at);
-            self.retime(news.replica);
+            self.retime_in(news.replica, Phase::Running);
         } else if replica.phase != Phase::Stopping {
             self.ignore(news.replica, news.incarnation, IgnoredWhy::Duplicate);
         }
@@ -121,19 +121,20 @@ impl ReplicaSet {
     }
 
     /// Ready is what both the backend and the probes call ready.
+    #[inline(always)]
     pub(super) fn update_readiness(&mut self, id: ReplicaId, at: Timestamp) {
         let ready = self.replica(id).marks.has(Marks::BACKEND_READY) && self.probes_ready(id);
         let min_ready = self.policy.compiled().min_ready;
         match self.replica(id).phase {
             Phase::Running if ready => {
                 self.replica_mut(id).history.ready(at);
-                self.set_phase(id, Phase::Ready);
+                self.change_phase(id, Phase::Ready);
                 if self.now.nanos_since(at) >= min_ready {
                     self.make_available(id);
                     self.note_standing();
                 }
                 self.decided(id, StartBecame::Up);
-                self.retime(id);
+                self.retime_in(id, Phase::Ready);
             }
             Phase::Ready if !ready => {
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
@@ -319,7 +320,7 @@ impl ReplicaSet {
     }
 
     /// Sight is back: those whose time was up meanwhile are declared lost now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn declare_overdue(&mut self) {
         if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
             self.declare_each_overdue();

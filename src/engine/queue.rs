@@ -101,17 +101,10 @@ impl Queue {
     }
 
     /// Drops what does not stand any more or stands twice, when that has become more than what may.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn tidy(&mut self, most: usize, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
         if let Some(lanes) = self.lanes.get_mut().filter(|lanes| lanes.entries > most) {
-            for lane in Lane::ALL {
-                let mut standing = std::mem::take(&mut lanes.heaps[lane as usize]).into_vec();
-                standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
-                standing.sort_unstable();
-                standing.dedup();
-                lanes.heaps[lane as usize] = standing.into();
-            }
-            lanes.entries = lanes.heaps.iter().map(BinaryHeap::len).sum();
+            lanes.tidy(current);
         }
     }
 
@@ -209,5 +202,17 @@ impl Lanes {
     fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
         self.heaps[lane as usize].push(Reverse((due, replica)));
         self.entries += 1;
+    }
+
+    #[inline(never)]
+    fn tidy(&mut self, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
+        for lane in Lane::ALL {
+            let mut standing = std::mem::take(&mut self.heaps[lane as usize]).into_vec();
+            standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
+            standing.sort_unstable();
+            standing.dedup();
+            self.heaps[lane as usize] = standing.into();
+        }
+        self.entries = self.heaps.iter().map(BinaryHeap::len).sum();
     }
 }

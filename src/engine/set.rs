@@ -162,7 +162,7 @@ impl ReplicaSet {
         } else {
             self.begin_mutation(now);
         }
-        self.settle();
+        self.settle_in_line();
     }
 
     /// The next output; `None` when all are drained. Once the set has been up, the queue keeps its capacity.
@@ -362,7 +362,9 @@ impl ReplicaSet {
     #[inline(never)]
     fn let_go(&mut self) {
         loop {
-            self.run_due();
+            if self.is_due() {
+                self.run_due();
+            }
             // Once all the news of this instant is in.
             self.declare_overdue();
             self.act_on_probes();

@@ -31,6 +31,7 @@ impl ReplicaSet {
         self.enter(id, After::Start);
     }
 
+    #[inline(always)]
     pub(super) fn enqueue(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
         replica.marks.set(Marks::QUEUED);
@@ -156,8 +157,8 @@ impl ReplicaSet {
         let placement = std::mem::replace(&mut replica.placement, Placement::Same);
         bump(&mut self.tally.starts);
         self.command(Command::Start(Start { replica: id, incarnation, placement }));
-        self.set_phase(id, Phase::Starting);
-        self.retime(id);
+        self.change_phase(id, Phase::Starting);
+        self.retime_in(id, Phase::Starting);
     }
 }
 

@@ -76,14 +76,22 @@ impl ReplicaSet {
     }
 
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
+    #[inline(never)]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        let (at, why) = self.timer(id, &self.replicas[id.index()]);
+        self.retime_in(id, self.replica(id).phase);
+    }
+
+    /// [`retime`](Self::retime), in line for a phase that is known.
+    #[inline(always)]
+    pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
+        let (at, why) = self.timer(id, &self.replicas[id.index()], phase);
         self.replica_mut(id).wakes_for = why;
         self.deadlines.set(id, at);
     }
 
     /// The next deadline of one replica.
-    fn timer(&self, id: ReplicaId, replica: &Replica) -> (Timestamp, DeadlineReason) {
+    #[inline(always)]
+    fn timer(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
         let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
         let mut offer = |at: Timestamp, why| {
@@ -91,8 +99,8 @@ impl ReplicaSet {
                 next = (at, why);
             }
         };
-        let up = matches!(replica.phase, Phase::Running | Phase::Ready | Phase::Unknown);
-        match replica.phase {
+        let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
+        match phase {
             Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
             Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Waiting if replica.gate == Gate::Group => {
@@ -110,7 +118,7 @@ impl ReplicaSet {
                 if replica.marks.has(Marks::ON_TRIAL) {
                     offer(replica.history.started_at.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
                 }
-                if replica.phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
+                if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
                     offer(replica.history.ready_since.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
                 }
             }
@@ -130,7 +138,7 @@ impl ReplicaSet {
         if replica.marks.has(Marks::LOST) {
             if let Some(lost) = self.lost_contact(id) {
                 let unknown = lost.since.plus_nanos(compiled.unknown_after);
-                match replica.phase {
+                match phase {
                     Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
                     Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
                     Phase::Stopping if lost.overdue => {}
