@@ -110,7 +110,7 @@ impl<T> Places<T> {
 
     /// Looks at all that wait, in order, and takes them away; then the room is kept or given back. Those after one at
     /// which `look` panics wait on.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn look_at_all(&mut self, keeps_room: bool, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
         while self.first != self.end {
             let place = &mut self.places[self.first as usize];

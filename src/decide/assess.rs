@@ -102,7 +102,8 @@ impl Policy {
 }
 
 /// Lets the clock of an outage run or stand, and ends the set if it has lasted too long. When to look again, or never.
-/// There is a clock only under a policy with a deadline.
+/// There is a clock only under a policy with a deadline: one that another policy brings counts from then on, since how
+/// much of the time before was an outage, and not blindness, nobody has counted.
 #[inline(never)]
 fn outage(
     compiled: &Compiled,
@@ -117,9 +118,7 @@ fn outage(
         return Timestamp::MAX;
     }
     let blind = census.available.saturating_add(census.unknown) >= need;
-    // A deadline that another policy has brought counts from where the outage began.
-    let began = if set.shown.status == Status::Outage { set.shown.since } else { now };
-    match set.outage.make().run(down, down && blind, compiled.outage_keeps_for, began, now) {
+    match set.outage.make().run(down, down && blind, compiled.outage_keeps_for, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
             Timestamp::MAX
@@ -193,9 +192,8 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
 }
 
 impl super::set_history::OutageClock {
-    /// Lets the clock run or stand; how long the outage has lasted, if there is one. `began`: when it did, where it is
-    /// not known from the clock.
-    fn run(&mut self, down: bool, pause: bool, keeps_for: u64, began: Timestamp, now: Timestamp) -> Option<u64> {
+    /// Lets the clock run or stand; how long the outage has lasted, if there is one.
+    fn run(&mut self, down: bool, pause: bool, keeps_for: u64, now: Timestamp) -> Option<u64> {
         if let Some(paused_since) = self.paused_since.known().filter(|_| !pause) {
             self.paused = self.paused.saturating_add(now.nanos_since(paused_since));
             self.paused_since = Timestamp::MAX;
@@ -208,8 +206,7 @@ impl super::set_history::OutageClock {
         }
         let forgotten = self.over_since.known().is_some_and(|over| now.nanos_since(over) >= keeps_for);
         if self.since.is_never() || forgotten {
-            let since = if forgotten { now } else { began };
-            *self = Self { since, ..Self::default() };
+            *self = Self { since: now, ..Self::default() };
         }
         self.over_since = Timestamp::MAX;
         if pause && self.paused_since.is_never() {

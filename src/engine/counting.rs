@@ -29,6 +29,7 @@ impl Counts {
         now: Timestamp,
     ) {
         let was = std::mem::replace(&mut replica.phase, phase);
+        debug_assert!(was != phase, "{phase} already");
         replica.since = now;
         if was.is_live() != phase.is_live() {
             let live = &mut self.census.live;

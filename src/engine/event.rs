@@ -142,7 +142,13 @@ impl Event {
     /// Whether it is nothing but words, as most news is.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Self::Started(_) | Self::Ready(_))
+        match self {
+            Self::Started(_) | Self::Ready(_) => true,
+            Self::Exited(Ended { outcome, .. }) => {
+                outcome.reason.is_none() && !matches!(outcome.cause, Some(Cause::Named(_)))
+            }
+            _ => false,
+        }
     }
 
     fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> News {

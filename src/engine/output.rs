@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::ProbeKind;
 use super::replica::Phase;
 use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason};
-use crate::policy::{MAX_REPLICAS, Placement};
+use crate::policy::{Cause, MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
 /// What a set hands out, by [`poll_output`](crate::ReplicaSet::poll_output) or
@@ -26,7 +26,13 @@ impl Output {
     /// Whether it is nothing but words, and most outputs are.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Self::Command(_) | Self::Notice(Notice::Replica(_) | Notice::Status(_)))
+        match self {
+            Self::Notice(Notice::Verdict(Judged { decision, .. })) => {
+                decision.rule.is_none() && !matches!(decision.cause, Cause::Named(_))
+            }
+            Self::Notice(Notice::Dropped(_)) => false,
+            Self::Command(_) | Self::Notice(_) => true,
+        }
     }
 }
 

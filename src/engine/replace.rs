@@ -8,7 +8,8 @@ use crate::time::Timestamp;
 
 impl ReplicaSet {
     /// Goes on under another policy. Streaks and windows are kept under the names of their rules; what the new
-    /// policy has no place for is dropped and reported. Waits that are under way keep their due time. The number of
+    /// policy has no place for is dropped and reported. Waits that are under way keep their due time. The clock of an
+    /// outage goes on from one `outage_deadline` to the next; it begins now where there was none before. The number of
     /// replicas changes only where the documents differ in it: a set that was scaled since stays as it is.
     pub fn replace_policy(&mut self, now: Timestamp, policy: Policy) {
         self.begin_mutation(now);

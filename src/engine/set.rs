@@ -117,6 +117,9 @@ impl ReplicaSet {
     /// Tells the set one thing that happened.
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.hear(now, &mut event);
+        if event.is_plain() {
+            std::mem::forget(event);
+        }
     }
 
     /// Tells the set one thing that happened, from where it lies; of what it says, nothing is needed afterwards.

@@ -84,6 +84,7 @@ impl ReplicaSet {
     /// [`retime`](Self::retime), in line for a phase that is known.
     #[inline(always)]
     pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
+        debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
         let (at, why) = self.timer(id, &self.replicas[id.index()], phase);
         self.replica_mut(id).wakes_for = why;
         self.deadlines.set(id, at);

@@ -54,8 +54,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             next_act: next_act(&timeline),
             timeline,
             now: Timestamp::ZERO,
-            // What never happens comes after it.
-            until: until.min(Timestamp::MAX.minus_nanos(1)),
+            until,
             asks_amiss,
             events: Places::default(),
             befalling: Vec::new(),
@@ -63,13 +62,15 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     pub(super) fn run(mut self) -> Result<Run, SimError> {
+        // What never happens comes after it.
+        let last = self.until.min(Timestamp::MAX.minus_nanos(1));
         let mut rounds = 0;
         loop {
             let (due, arrives) = (self.set.wakes_at(), self.arrives());
             let next = due.min(arrives);
             if next > self.now {
                 self.collector.end_instant(self.now);
-                if next > self.until {
+                if next > last {
                     break;
                 }
                 self.now = next;

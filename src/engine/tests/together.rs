@@ -166,28 +166,28 @@ fn an_outage_that_returns_soon_keeps_its_clock() {
 }
 
 #[test]
-fn a_deadline_that_another_policy_brings_counts_from_where_the_outage_began() {
+fn a_deadline_that_another_policy_brings_counts_from_then_on() {
     let under = |failure| retrying(1, 10).failure(failure).build().unwrap();
-    let lasts = |secs_| under(FailurePolicy::new().outage_deadline(secs(secs_)));
+    let lasting = |deadline| under(FailurePolicy::new().outage_deadline(secs(deadline)));
     let mut bench = with(1, 10, FailurePolicy::new());
+    let replace = |bench: &mut Bench, now, policy| {
+        bench.set.replace_policy(at(now), policy);
+        bench.drain();
+    };
     bench.tell(100, Event::exited(0, 1, 1));
     bench.tick(110);
-    bench.set.replace_policy(at(150), lasts(600));
-    bench.drain();
-    assert_eq!(bench.next(), Some((700, "status")));
+    replace(&mut bench, 300, lasting(600));
+    assert_eq!(bench.status(), "outage (replica-failed)");
+    assert_eq!(bench.next(), Some((900, "status")));
+    replace(&mut bench, 400, lasting(700));
+    assert_eq!(bench.next(), Some((1000, "status")), "the clock of one deadline is that of the next");
 
-    // Under a policy without one, an outage that ended is not remembered.
-    bench.set.replace_policy(at(160), under(FailurePolicy::new()));
-    bench.drain();
-    bench.tell(170, Event::ready(0, 2));
-    bench.tell(200, Event::exited(0, 2, 1));
-    bench.set.replace_policy(at(205), lasts(600));
-    bench.drain();
-    bench.tick(210);
-    assert_eq!(bench.next(), Some((800, "status")));
-
-    bench.set.replace_policy(at(300), lasts(60));
-    bench.drain();
+    // Under a policy without one, the outage is not counted.
+    replace(&mut bench, 500, under(FailurePolicy::new()));
+    assert_eq!(bench.next(), Some((1310, "start-timeout")));
+    replace(&mut bench, 600, lasting(600));
+    assert_eq!(bench.next(), Some((1200, "status")));
+    bench.tick(1200);
     assert_eq!(bench.status(), "terminating (outage-deadline)");
 }
 
