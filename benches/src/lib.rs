@@ -6,5 +6,6 @@ pub mod floor;
 pub mod policies;
 pub mod probed;
 pub mod ready;
+pub mod restless;
 pub mod rows;
 pub mod shuffle;

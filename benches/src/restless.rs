@@ -1,0 +1,41 @@
+//! Simulated replicas that crash by chance, as long as the simulation goes on.
+
+use std::time::Duration;
+
+use uphold::sim::{Environment, Life, Run, Simulation};
+use uphold::{Outcome, Policy, RetryPolicy, Start, Timestamp};
+
+use crate::shuffle::Random;
+
+/// Each start takes 0.5 s, and 1 s more to become ready; each replica crashes after 20 to 40 s.
+#[derive(Debug)]
+struct Restless(Random);
+
+impl Environment for Restless {
+    fn life(&mut self, _start: &Start, _at: Timestamp, _under_way: u32) -> Life {
+        let runs = Duration::from_millis(20_000 + self.0.below(20_000));
+        let life = Life::new(Duration::from_millis(500)).ready(Duration::from_secs(1));
+        life.ends(runs, Outcome::exited(1, Timestamp::ZERO))
+    }
+}
+
+/// From one start of a replica to the next.
+const CYCLE: Duration = Duration::from_millis(40_500);
+
+/// What a set is told between two starts of a replica: started, ready, exited.
+pub const EVENTS_A_CYCLE: u64 = 3;
+
+/// The policy of `replicas` that are restarted 10 s after they crashed.
+pub fn policy(replicas: u32) -> Policy {
+    Policy::builder()
+        .replicas(replicas)
+        .retry(RetryPolicy::every(Duration::from_secs(10)))
+        .build()
+        .expect("a valid policy")
+}
+
+/// Simulates until every replica has been through so many cycles, and keeps figures only.
+pub fn run(policy: &Policy, cycles: u32) -> Run {
+    let simulation = Simulation::new(policy.clone()).figures_only();
+    simulation.run_in(&mut Restless(Random::new(7)), CYCLE * cycles).expect("it runs")
+}
