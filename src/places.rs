@@ -31,16 +31,17 @@ impl<T> Places<T> {
     /// The place of the next.
     #[inline(always)]
     pub(crate) fn place(&mut self) -> &mut Option<T> {
-        if self.end as usize == self.places.len() {
-            self.grow();
+        let place = self.end as usize;
+        if place >= self.places.len() {
+            return self.place_of_more();
         }
         self.end += 1;
-        &mut self.places[self.end as usize - 1]
+        &mut self.places[place]
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
+    fn place_of_more(&mut self) -> &mut Option<T> {
         if self.first == self.end {
             // Whoever drained them took no `None`.
             (self.first, self.end) = (0, 0);
@@ -48,6 +49,8 @@ impl<T> Places<T> {
         if self.end as usize == self.places.len() {
             self.places.push(None);
         }
+        self.end += 1;
+        &mut self.places[self.end as usize - 1]
     }
 
     /// The place that was taken last is not needed.
@@ -112,9 +115,9 @@ impl<T> Places<T> {
     /// which `look` panics wait on.
     #[inline(always)]
     pub(crate) fn look_at_all(&mut self, keeps_room: bool, is_plain: impl Fn(&T) -> bool, mut look: impl FnMut(&T)) {
-        while self.first != self.end {
-            let place = &mut self.places[self.first as usize];
-            self.first += 1;
+        let Self { places, first, end } = self;
+        for place in &mut places[*first as usize..*end as usize] {
+            *first += 1;
             if let Some(thing) = place {
                 let plain = is_plain(thing);
                 look(thing);

@@ -98,7 +98,8 @@ impl Policy {
     /// [`Policy::decide_in`] of an incarnation that is live.
     #[inline(always)]
     fn decide_live(&self, history: &mut History, outcome: &Outcome, surroundings: Surroundings) -> Decision {
-        if !self.is_plain(outcome, surroundings) {
+        let alone = surroundings.incident.is_none() && !surroundings.joins_group;
+        if !alone || !self.is_plain(outcome) {
             return self.decide_in_full(history, outcome, surroundings);
         }
         match self.decide_plain(history, outcome) {
@@ -107,11 +108,10 @@ impl Policy {
         }
     }
 
-    /// Whether a failure is judged by [`decide_plain`](Self::decide_plain).
+    /// Whether a failure that is no part of an incident or a group is judged by [`decide_plain`](Self::decide_plain).
     #[inline(always)]
-    pub(crate) fn is_plain(&self, outcome: &Outcome, surroundings: Surroundings) -> bool {
-        let alone = surroundings.incident.is_none() && !surroundings.joins_group;
-        self.compiled().plain && alone && !outcome.is_success()
+    pub(crate) fn is_plain(&self, outcome: &Outcome) -> bool {
+        self.compiled().plain && !outcome.is_success()
     }
 
     /// Judges a failure of a live incarnation under a plain policy. In line, for that is what most come to; `Err`: it is

@@ -5,9 +5,7 @@ use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice, Output};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
-use crate::decide::{
-    Decision, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Surroundings, Verdict,
-};
+use crate::decide::{Decision, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict};
 use crate::policy::{Cause, Scope};
 use crate::time::Timestamp;
 
@@ -172,19 +170,12 @@ impl ReplicaSet {
     /// [`fail`](Self::fail), in line for what every failure comes through.
     #[inline(always)]
     pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
-        let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
-        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
-        replica.marks.clear_seldom(Marks::ENDING);
         let incarnation = replica.history.incarnation();
-        if !replica.history.is_live() {
-            self.ignore(id, incarnation, IgnoredWhy::Duplicate);
-            return;
-        }
         let calm = !still_live && !replica.marks.any(Marks::LOST.and(Marks::START_PENDS));
-        if !calm || !self.policy.is_plain(outcome, surroundings) {
-            self.judge_in_full(id, outcome, surroundings, still_live);
+        let alone = !replica.marks.has(Marks::ENDING) && !self.set.has_incident();
+        if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
+            self.judge_in_full(id, outcome, still_live);
             return;
         }
         // All that could go wrong comes before: what may have to be dropped on the way out lies in memory until then.
@@ -210,14 +201,19 @@ impl ReplicaSet {
     }
 
     #[inline(never)]
-    fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, surroundings: Surroundings, still_live: bool) {
+    fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
+        let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
+        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
-        let judged = Judged {
-            replica: id,
-            incarnation: replica.history.incarnation(),
-            decision: self.policy.decide_in_full(&mut replica.history, outcome, surroundings),
-        };
-        self.carry_out(judged, surroundings.joins_group, still_live);
+        replica.marks.clear(Marks::ENDING);
+        let incarnation = replica.history.incarnation();
+        if !replica.history.is_live() {
+            self.ignore(id, incarnation, IgnoredWhy::Duplicate);
+            return;
+        }
+        let decision = self.policy.decide_in_full(&mut replica.history, outcome, surroundings);
+        self.carry_out(Judged { replica: id, incarnation, decision }, surroundings.joins_group, still_live);
     }
 
     /// Its instance holds no place any more, and contact with it is of no matter.
