@@ -4,13 +4,15 @@
 //! than which one batch in fifty is shorter. What is and is not timed stands with the rows of the same names in `wall/`.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs, reason = "a benchmark reads the clock")]
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use uphold_benches::floor::Floor;
-use uphold_benches::policies;
+use uphold_benches::policies::{self, Setup};
+use uphold_benches::probed::Probed;
 use uphold_benches::ready::Ready;
 use uphold_benches::restless;
-use uphold_benches::rows::Rows;
+use uphold_benches::rows::{ROWS, Rows};
 
 /// So many things are timed together, where there are so many.
 const TOGETHER: usize = 64;
@@ -68,16 +70,33 @@ impl Row {
 }
 
 fn rows() -> Vec<Row> {
-    let mut rows = vec![Row::of("decide/flat".to_owned(), Rows::new(policies::flat(1)), Rows::fail, Rows::revive)];
+    let mut rows = Vec::new();
+    for (name, setup) in policies::features(ROWS).into_iter().chain([("recommended", policies::recommended(ROWS))]) {
+        rows.push(Row::of(format!("decide/{name}"), Rows::new(setup), Rows::fail, Rows::revive));
+    }
     for n in [1, 3, 16, 256, 1024, 100_000, 1_000_000] {
         let touch = |floor: &mut Floor, count| {
             std::hint::black_box(floor.dependent(count));
             count
         };
-        let ready = || Ready::new(policies::flat(n));
         rows.push(Row::of(format!("floor/dependent touch/{n}"), Floor::new(n as usize), touch, |_, _| {}));
-        rows.push(Row::of(format!("set/failure/{n}"), ready(), Ready::fail, Ready::recover));
-        rows.push(Row::of(format!("set/round trip/{n}"), ready(), Ready::round_trips, Ready::rest));
+        rows.extend(fails_and_returns("set", n, &policies::flat(n)));
+        let ready = Ready::new(policies::flat(n));
+        rows.push(Row::of(format!("set/failure and deadline/{n}"), ready, Ready::fail_and_ask, Ready::recover));
+    }
+    for (name, setup) in policies::features(16) {
+        rows.extend(fails_and_returns("set of 16", name, &setup));
+    }
+    let ready = Ready::new(policies::recommended(16));
+    rows.push(Row::of("set of 16/round trip/recommended".to_owned(), ready, Ready::round_trips, Ready::rest));
+    for n in [16, 1024] {
+        let mut probed = Probed::new(n);
+        rows.push(Row::new(format!("probe/question and answer/{n}"), BATCHES, move || {
+            let begin = Instant::now();
+            probed.ask();
+            let done = probed.answers(usize::MAX);
+            (begin.elapsed(), done)
+        }));
     }
     for n in [3, 1000] {
         let policy = restless::policy(n);
@@ -90,6 +109,14 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+fn fails_and_returns(group: &str, name: impl Display, setup: &Setup) -> [Row; 2] {
+    let ready = || Ready::new(setup.clone());
+    [
+        Row::of(format!("{group}/failure/{name}"), ready(), Ready::fail, Ready::recover),
+        Row::of(format!("{group}/round trip/{name}"), ready(), Ready::round_trips, Ready::rest),
+    ]
+}
+
 fn main() {
     let mut rows = rows();
     for _ in 0..TURNS {
@@ -97,6 +124,6 @@ fn main() {
     }
     for row in &mut rows {
         let least = row.least();
-        println!("{:<32}{least:8.1} ns", row.name);
+        println!("{:<36}{least:8.1} ns", row.name);
     }
 }
