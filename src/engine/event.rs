@@ -139,7 +139,7 @@ pub enum Selection {
 }
 
 impl Event {
-    /// Whether it is nothing but words, as most news is.
+    /// Whether it holds nothing that must be given back, as most news does not.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match self {

@@ -23,7 +23,7 @@ pub enum Output {
 }
 
 impl Output {
-    /// Whether it is nothing but words, and most outputs are.
+    /// Whether it holds nothing that must be given back, as most outputs do not.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match self {
@@ -31,7 +31,15 @@ impl Output {
                 decision.rule.is_none() && !matches!(decision.cause, Cause::Named(_))
             }
             Self::Notice(Notice::Dropped(_)) => false,
-            Self::Command(_) | Self::Notice(_) => true,
+            Self::Command(_)
+            | Self::Notice(
+                Notice::Status(_)
+                | Notice::Replica(_)
+                | Notice::Waiting(_)
+                | Notice::Ignored(_)
+                | Notice::Refused(_)
+                | Notice::Incident(_),
+            ) => true,
         }
     }
 }

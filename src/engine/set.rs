@@ -118,6 +118,7 @@ impl ReplicaSet {
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.hear(now, &mut event);
         if event.is_plain() {
+            // Quicker than to find out again that there is nothing to give back.
             std::mem::forget(event);
         }
     }

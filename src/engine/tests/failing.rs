@@ -4,6 +4,27 @@ use crate::engine::{Ended, Event};
 use crate::policy::{Cause, Exhausted, FailurePolicy, OnSuccess, Policy, Quantity, RetryPolicy, Rule, RuleAction};
 
 #[test]
+fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
+    let named: Cause = "gpu-fell-off".parse().unwrap();
+    let rule = Rule::new(RuleAction::Retry).cause(named.clone());
+    let policy = retrying(3, 10).failure(FailurePolicy::new().rule(rule)).build().unwrap();
+    let mut bench = Bench::ready(policy);
+    let shown = || bench.set.policy().compiled().rules.rule(0).unwrap().shown.clone();
+    let (shown, outcome) = (shown(), Outcome::failed(named, at(60)).because("bus error"));
+    let reason = outcome.reason.clone().unwrap();
+    let before = std::sync::Arc::strong_count(&shown);
+    let ended = Ended { replica: 1.into(), incarnation: 1.into(), outcome: outcome.clone() };
+    bench.set.handle(at(60), Event::Exited(ended));
+    let mut verdicts = 0;
+    bench.set.for_each_output(|output| verdicts += u32::from(output.to_string().contains("restart in")));
+    assert_eq!(verdicts, 1);
+    let ended = Ended { replica: 2.into(), incarnation: 1.into(), outcome };
+    assert_eq!(bench.tell(65, Event::Exited(ended)).len(), 3);
+    assert_eq!(std::sync::Arc::strong_count(&reason), 1);
+    assert_eq!(std::sync::Arc::strong_count(&shown), before);
+}
+
+#[test]
 fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_on() {
     // dstack/S12 restated: only replica 1 is touched.
     let mut bench = Bench::every(3, 30);
