@@ -1,11 +1,11 @@
 //! What is allocated: nothing per event once every replica has failed once, and little per set.
 #![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
 
-use uphold::{Decision, Event, History, Outcome, Output, Policy, ReplicaSet, SetHistory, Timestamp};
+use uphold::{Cause, Decision, Event, History, Outcome, Output, Policy, ReplicaSet, SetHistory, Timestamp};
 use uphold_benches::counting::{Counting, allocated};
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
-use uphold_benches::ready::{Ready, ready_set};
+use uphold_benches::ready::{Ready, bring_up, drain, ready_set};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -60,6 +60,25 @@ fn failures_of_all_replicas_allocate_nothing_in_the_steady_state() {
             }
             ready.recover(failed);
         }
+    }
+}
+
+#[test]
+fn a_cause_of_the_users_own_is_given_back() {
+    let setup = policies::flat(3);
+    let mut now = Timestamp::ZERO;
+    let mut set = ready_set(&setup, 7, &mut now);
+    let mut kept = 0;
+    for incarnation in 1..6u64 {
+        let cause: Cause = "gpu-fell-off".parse().expect("a cause");
+        set.handle(now, Event::failed(1, incarnation, cause));
+        drain(&mut set);
+        bring_up(&mut set, &mut now);
+        // The history holds the cause of the last failure, and no other.
+        if incarnation > 2 {
+            assert_eq!(allocated().1, kept, "bytes after {incarnation} failures");
+        }
+        kept = allocated().1;
     }
 }
 

@@ -68,7 +68,8 @@ impl FailurePolicy {
         self
     }
 
-    /// An outage this long terminates the set. Default never.
+    /// An outage this long terminates the set. Default never. Brought by another policy in the middle of an outage, it
+    /// counts from then on.
     pub fn outage_deadline(mut self, deadline: Duration) -> Self {
         self.outage_deadline = Some(deadline);
         self
