@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uphold::{
     Backoff, Budget, Check, Correlated, FailurePolicy, HealthPolicy, Jitter, Policy, Probe, Quantity, RetryPolicy,
-    Rule, RuleAction, Scope, TcpCheck,
+    Rule, RuleAction, Scope, TcpCheck, Timestamp,
 };
 
 /// A policy and the time line it is measured on.
@@ -17,6 +17,9 @@ pub struct Setup {
     /// Healthy time between two failures of one replica: long enough to end its streak and to empty its window.
     pub rest: Duration,
 }
+
+/// Whoever measures begins anew after so long, well before time ends.
+pub const LATE: Timestamp = Timestamp::from_secs(100 * 365 * 86_400);
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);

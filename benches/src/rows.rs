@@ -2,7 +2,7 @@
 
 use uphold::{Decision, History, Outcome, Timestamp, Verdict};
 
-use crate::policies::Setup;
+use crate::policies::{LATE, Setup};
 
 /// How many histories there are.
 pub const ROWS: u32 = 64;
@@ -33,6 +33,9 @@ impl Rows {
     pub fn revive(&mut self, failed: usize) {
         self.begin(self.cursor, failed);
         self.cursor = (self.cursor + failed) % self.histories.len();
+        if self.now > LATE {
+            *self = Self::new(self.setup.clone());
+        }
     }
 
     fn begin(&mut self, from: usize, count: usize) {
