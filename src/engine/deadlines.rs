@@ -110,6 +110,15 @@ impl Deadlines {
         }
     }
 
+    /// Reads the deadline of a replica, so that it comes into the cache beside the replica and not after it. Worth a
+    /// sixth of a failure with a million replicas: `wall -- 'set/failure/1000000'`.
+    #[inline(always)]
+    pub(crate) fn fetch(&self, replica: ReplicaId) {
+        if let Order::Many(tree) = &self.order {
+            std::hint::black_box(tree.slot(replica));
+        }
+    }
+
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline(always)]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
@@ -126,7 +135,7 @@ impl Deadlines {
                 }
             }
             Order::Many(tree) => {
-                if std::mem::replace(tree.slot(replica), at) != at && !tree.is_behind(replica, at) {
+                if std::mem::replace(tree.slot_mut(replica), at) != at && !tree.is_behind(replica, at) {
                     let First { at, replica } = tree.moved(replica, at, First { at: self.next, replica: self.first });
                     (self.next, self.first) = (at, replica);
                 }
@@ -215,7 +224,7 @@ impl Tree {
         let mut tree = Self { rows, nodes: vec![Node::EMPTY; room], levels };
         let mut first = First::NONE;
         for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
-            *tree.slot(replica) = at;
+            *tree.slot_mut(replica) = at;
             first = tree.moved(replica, at, first);
         }
         tree
@@ -229,9 +238,14 @@ impl Tree {
         }
     }
 
+    #[inline(always)]
+    fn slot(&self, replica: ReplicaId) -> Timestamp {
+        self.rows[replica.index() / ROW].0[replica.index() % ROW]
+    }
+
     /// The deadline of a replica, in its row.
     #[inline(always)]
-    fn slot(&mut self, replica: ReplicaId) -> &mut Timestamp {
+    fn slot_mut(&mut self, replica: ReplicaId) -> &mut Timestamp {
         &mut self.rows[replica.index() / ROW].0[replica.index() % ROW]
     }
 

@@ -164,6 +164,7 @@ impl ReplicaSet {
         if *incarnation == Incarnation(0) || self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
             return false;
         }
+        self.deadlines.fetch(*id);
         outcome.at = self.happened(*id, outcome.at);
         self.judge(*id, outcome, false);
         true

@@ -103,8 +103,9 @@ pub(crate) enum Standing {
     None,
 }
 
-/// One replica: its history, and where it stands now.
+/// One replica: its history, and where it stands now. In two cache lines: without `align` it would lie across three.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[repr(align(64))]
 pub(crate) struct Replica {
     pub(crate) history: History,
     /// Waiting, quarantined: when it is due, or never. Live: when its start was released. Stopping: when what
