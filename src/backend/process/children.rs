@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, test_kill_process_group};
-use tokio::process::Child;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::child::Child;
 use super::command::signal_group;
-use super::exited::exited;
 use super::output::Forwarding;
 use super::spec::ProcessSpec;
 use super::stopped::is_stopped;
@@ -140,7 +139,8 @@ impl Children {
     }
 
     /// Takes charge of a child: it runs, and its end will be told.
-    pub(super) fn watch_over(&self, key: Key, child: Child, leader: Pid, spec: ProcessSpec, output: Forwarding) {
+    pub(super) fn watch_over(&self, key: Key, child: Child, spec: ProcessSpec, output: Forwarding) {
+        let leader = child.leader();
         {
             let mut state = self.state();
             state.lives.insert(key.clone(), Life::Running(Running { leader, spec: Arc::new(spec), stopped: false }));
@@ -148,13 +148,11 @@ impl Children {
             state.tell(&key.set, Event::started(replica, incarnation));
             state.tell(&key.set, Event::ready(replica, incarnation));
         }
-        let state = self.state.clone();
+        let mut watched = Watched { state: self.state.clone(), key, child };
         tokio::spawn(async move {
-            let mut child = child;
-            let watched = Watched { state, key, leader };
-            exited(leader).await;
+            watched.child.ended().await;
             watched.bury();
-            let ended = child.wait().await;
+            let ended = watched.child.reap().await;
             until_gone(leader).await;
             output.finish().await;
             watched.tell(outcome_of(ended));
@@ -229,7 +227,7 @@ impl Children {
 struct Watched {
     state: Arc<Mutex<State>>,
     key: Key,
-    leader: Pid,
+    child: Child,
 }
 
 impl Watched {
@@ -239,7 +237,7 @@ impl Watched {
         let mut state = lock(&self.state);
         if let Some(life @ Life::Running(_)) = state.lives.get_mut(&self.key) {
             *life = Life::Ending;
-            let _ = signal_group(self.leader, Signal::KILL);
+            let _ = signal_group(self.child.leader(), Signal::KILL);
         }
     }
 

@@ -1,15 +1,15 @@
 //! From a spec to a running process.
 
 use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use super::exited::exited;
+use super::child::Child;
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::backend::{BackendError, Target};
 use crate::engine::ProbeResult;
@@ -21,16 +21,15 @@ fn command(spec: &ProcessSpec, program: &str, args: &[String], target: &Target) 
         .args(args.iter().map(|arg| target.fill(arg)))
         .envs(spec.env.iter().map(|(name, value)| (name, target.fill(value))))
         .stdin(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true);
+        .process_group(0);
     if let Some(cwd) = &spec.cwd {
         command.current_dir(target.fill(cwd));
     }
     command
 }
 
-/// Starts the process; also its id, which is that of its group.
-pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<(Child, Pid), BackendError> {
+/// Starts the process, at the head of a group.
+pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<Child, BackendError> {
     let mut command = if spec.shell {
         let words = [vec!["-c".to_owned(), spec.command.clone(), "sh".to_owned()], spec.args.clone()].concat();
         command(spec, "sh", &words, target)
@@ -52,18 +51,11 @@ pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<(Child, Pid),
             command.stdout(open().map_err(failed)?).stderr(open().map_err(failed)?);
         }
     }
-    let child = command.spawn().map_err(|error| cannot_spawn(spec, target, &error))?;
-    let leader = id_of(&child).ok_or_else(|| BackendError::start_error("the process has no id"))?;
-    Ok((child, leader))
-}
-
-/// The id of a child that was not reaped.
-fn id_of(child: &Child) -> Option<Pid> {
-    child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+    Child::spawn(&mut command).map_err(|error| cannot_spawn(spec, target, &error))
 }
 
 /// Says what is wrong, and whether it is for want of room.
-fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io::Error) -> BackendError {
+pub(super) fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io::Error) -> BackendError {
     let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
     if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
         return BackendError::start_error(format!("the working directory '{cwd}' is not there"));
@@ -96,12 +88,11 @@ pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target,
     let Some((program, args)) = words.split_first() else { return ProbeResult::Unanswered };
     let mut command = command(spec, program, args, target);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let Ok(mut child) = command.spawn() else { return ProbeResult::Unanswered };
-    let Some(group) = id_of(&child) else { return ProbeResult::Unanswered };
-    let in_time = timeout(within, exited(group)).await.is_ok();
+    let Ok(mut child) = Child::spawn(&mut command) else { return ProbeResult::Unanswered };
+    let in_time = timeout(within, child.ended()).await.is_ok();
     // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
-    let _ = signal_group(group, Signal::KILL);
-    match child.wait().await {
+    let _ = signal_group(child.leader(), Signal::KILL);
+    match child.reap().await {
         Ok(status) if in_time && status.success() => ProbeResult::Success,
         Ok(_) => ProbeResult::Failure,
         Err(_) => ProbeResult::Unanswered,

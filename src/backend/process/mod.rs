@@ -7,6 +7,7 @@
 //! Children that outlive this program (it was killed itself) are not found again: a new backend lists only what it
 //! has started. On drop the children are killed.
 
+mod child;
 mod children;
 mod command;
 mod exited;
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::engine::{Event, ProbeResult};
 use crate::policy::Check;
+use child::Child;
 use children::{Children, Key};
 use output::Forwarding;
 
@@ -60,6 +62,16 @@ impl ProcessBackend {
     }
 }
 
+/// Starts the process that is asked for.
+fn run(request: &StartRequest<'_, ProcessSpec>) -> Result<(Child, Forwarding), BackendError> {
+    let target = request.workload.target(request.key)?;
+    let mut child = command::spawn(request.workload, &target)?;
+    let label = format!("{}/{}", request.key.set, request.key.replica);
+    let output = Forwarding::of(&mut child, &label);
+    let output = output.map_err(|error| command::cannot_spawn(request.workload, &target, &error))?;
+    Ok((child, output))
+}
+
 #[async_trait]
 impl Backend for ProcessBackend {
     type Workload = ProcessSpec;
@@ -69,18 +81,16 @@ impl Backend for ProcessBackend {
         if !self.children.reserve(&key) {
             return Ok(());
         }
-        let spawned = request.workload.target(request.key).and_then(|target| command::spawn(request.workload, &target));
-        let (mut child, leader) = match spawned {
-            Ok(spawned) => spawned,
+        match run(&request) {
+            Ok((child, output)) => {
+                self.children.watch_over(key, child, request.workload.clone(), output);
+                Ok(())
+            }
             Err(error) => {
                 self.children.give_back(&key);
-                return Err(error);
+                Err(error)
             }
-        };
-        let label = format!("{}/{}", request.key.set, request.key.replica);
-        let output = Forwarding::of(&mut child, &label);
-        self.children.watch_over(key, child, leader, request.workload.clone(), output);
-        Ok(())
+        }
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {

@@ -1,10 +1,13 @@
 //! What replicas print, line by line, with the replica's name before it.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
+
+use super::child::Child;
 
 /// A longer line is printed in pieces.
 const LONGEST_LINE: usize = 8 * 1024;
@@ -19,15 +22,13 @@ pub(super) struct Forwarding {
 
 impl Forwarding {
     /// Forwards what the child prints into its pipes, if it has any.
-    pub(super) fn of(child: &mut Child, label: &str) -> Self {
-        let mut streams = Vec::new();
-        if let Some(stdout) = child.stdout.take() {
-            streams.push(tokio::spawn(prefix(stdout, tokio::io::stdout(), label.to_owned())));
-        }
-        if let Some(stderr) = child.stderr.take() {
-            streams.push(tokio::spawn(prefix(stderr, tokio::io::stderr(), label.to_owned())));
-        }
-        Self { streams }
+    pub(super) fn of(child: &mut Child, label: &str) -> io::Result<Self> {
+        let (stdout, stderr) = child.take_pipes();
+        let stdout = stdout.map(ChildStdout::from_std).transpose()?;
+        let stderr = stderr.map(ChildStderr::from_std).transpose()?;
+        let stdout = stdout.map(|it| tokio::spawn(prefix(it, tokio::io::stdout(), label.to_owned())));
+        let stderr = stderr.map(|it| tokio::spawn(prefix(it, tokio::io::stderr(), label.to_owned())));
+        Ok(Self { streams: stdout.into_iter().chain(stderr).collect() })
     }
 
     /// Waits a moment for the last words of a child that has ended. Not longer: whoever left its process group may
