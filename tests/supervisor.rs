@@ -11,7 +11,7 @@ use uphold::backend::{
 };
 use uphold::{
     Cause, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices, Policy,
-    PolicyBuilder, ReplicaId, RetryPolicy, Selection, Status, Supervisor,
+    PolicyBuilder, ReplicaId, ReplicaSet, RetryPolicy, Selection, Status, Supervisor, Timestamp,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -344,6 +344,19 @@ async fn a_supervisor_goes_on_from_a_snapshot() {
     healthy(&mut restored).await;
     assert!(fake.with(|state| state.calls.values().all(|calls| *calls == 1)), "nothing was started again");
     restored.shutdown().await;
+}
+
+#[tokio::test]
+async fn sets_of_different_names_are_not_paced_alike() {
+    let mut seeds = Vec::new();
+    for name in ["web", "db", "web"] {
+        let policy = policy(1).build().unwrap();
+        let handle = Supervisor::builder(policy.clone(), Fake::default(), ()).name(name).spawn();
+        let snapshot = handle.snapshot().await.unwrap();
+        seeds.push(ReplicaSet::restore(policy, snapshot, Timestamp::ZERO).unwrap().seed());
+    }
+    assert_ne!(seeds[0], seeds[1]);
+    assert_eq!(seeds[0], seeds[2], "and each as it was before");
 }
 
 #[test]

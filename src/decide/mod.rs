@@ -28,6 +28,7 @@ pub use census::Census;
 pub use correlation::StartBecame;
 pub use history::History;
 pub use ids::{Incarnation, ReplicaId};
+pub use jitter::seed_of;
 pub use judge::Surroundings;
 pub use outcome::Outcome;
 pub use set_history::SetHistory;

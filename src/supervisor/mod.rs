@@ -30,7 +30,7 @@ pub use record::Record;
 pub use recorder::FileRecorder;
 
 use crate::backend::Backend;
-use crate::decide::ReplicaId;
+use crate::decide::{ReplicaId, seed_of};
 use crate::engine::{RecordingHeader, ReplicaSet, RestoreError, Snapshot};
 use crate::policy::Policy;
 use calls::Calls;
@@ -97,7 +97,7 @@ pub struct Builder<B: Backend> {
     backend: B,
     workloads: Workloads<B::Workload>,
     name: String,
-    seed: u64,
+    seed: Option<u64>,
     call_timeout: Duration,
     resync: Duration,
     buffer: usize,
@@ -118,7 +118,7 @@ impl<B: Backend> Builder<B> {
             backend,
             workloads,
             name: "set".to_owned(),
-            seed: 0,
+            seed: None,
             call_timeout: Duration::from_secs(30),
             resync: Duration::from_secs(30),
             buffer: 4096,
@@ -133,9 +133,10 @@ impl<B: Backend> Builder<B> {
         self
     }
 
-    /// Decides all jitter. Two supervisors of one fleet want different seeds. Default 0.
+    /// Decides all jitter. Default: [`seed_of`] the [`name`](Self::name), so that sets of different names do not restart in
+    /// step. Supervisors of sets of one name, each on its own machine, want different seeds.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -202,14 +203,15 @@ impl<B: Backend> Builder<B> {
     pub fn spawn_with_notices(mut self) -> Result<(Handle, Notices), RestoreError> {
         let clock = Clock::new();
         let began = clock.now();
+        let seed = self.seed.unwrap_or_else(|| seed_of(&self.name));
         if let Some(record) = &mut self.record {
             let header =
-                RecordingHeader::new(self.name.as_str(), self.policy.clone(), self.seed, began, self.snapshot.clone());
+                RecordingHeader::new(self.name.as_str(), self.policy.clone(), seed, began, self.snapshot.clone());
             record.begin(&header);
         }
         let set = match self.snapshot {
             Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, began)?,
-            None => ReplicaSet::new(self.policy, self.seed, began),
+            None => ReplicaSet::new(self.policy, seed, began),
         };
         let (messages, inbox) = mpsc::unbounded_channel();
         let (notices, receiver) = broadcast::channel(self.buffer);
