@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::backend::{Backend, InstanceKey, ListRequest, StartRequest};
 use uphold::{
-    Backoff, Cause, Command, Decision, Event, Exhausted, FailurePolicy, Handle, Happened, Happening, Heard, Notice,
-    Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason, Supervisor, Timestamp,
-    Verdict,
+    Backoff, Cause, Command, Decision, Event, Exhausted, Exit, FailurePolicy, Handle, Happened, Happening, Heard,
+    InstanceState, Notice, Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason,
+    Supervisor, Timestamp, Verdict,
 };
 use uphold_tests::{PATIENCE, gone, lives, millis};
 
@@ -130,7 +130,7 @@ async fn kill_9_of_one_of_three_leaves_the_others_alone_and_restarts_it_at_the_i
     bench.status(Status::Healthy).await;
     assert!(bench.statuses.ends_with(&[Status::Healthy, Status::Degraded, Status::Healthy]), "{:?}", bench.statuses);
     let (replica, decision, _) = bench.verdicts.pop().unwrap();
-    assert_eq!((replica, decision.exit), (1, Some(uphold::Exit::Signal(Signal::KILL))));
+    assert_eq!((replica, decision.exit), (1, Some(Exit::Signal(Signal::KILL))));
     let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
     assert_eq!(restart.due.since(decision.ended_at), millis(300));
     let (_, incarnation, started) = *bench.starts.last().unwrap();
@@ -254,7 +254,7 @@ async fn a_port_in_use_is_a_crash_like_any_other_and_is_retried() {
     let mut bench = Bench::new("port", retrying(1, millis(200)), spec);
     bench.hear("it crashes", |bench, _| !bench.verdicts.is_empty()).await;
     let (_, decision, _) = bench.verdicts.pop().unwrap();
-    assert_eq!(decision.exit, Some(uphold::Exit::Code(1)));
+    assert_eq!(decision.exit, Some(Exit::Code(1)));
     drop(taken);
     let answers = async {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -386,4 +386,27 @@ fn children_die_with_their_runtime() {
         }
     });
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+#[test]
+fn the_end_of_a_child_is_told_though_the_runtime_that_it_was_started_in_is_gone() {
+    let backend = ProcessBackend::new();
+    let key = InstanceKey::new("left", 0.into(), 1.into());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(backend.start(StartRequest::new(key, &shell("exec sleep 1000")))).unwrap();
+    runtime.shutdown_timeout(PATIENCE);
+    let next = tokio::runtime::Runtime::new().unwrap();
+    let listed = next.block_on(async {
+        let ends = async {
+            loop {
+                let listed = backend.list(ListRequest::new("left")).await.unwrap().remove(0);
+                if let InstanceState::Ended(outcome) = listed.state {
+                    return outcome;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, ends).await.expect("it was killed, and that is known")
+    });
+    assert_eq!(listed.exit_status(), Some(Exit::Signal(Signal::KILL)));
 }

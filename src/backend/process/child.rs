@@ -2,12 +2,13 @@
 
 use std::io;
 use std::process::{Command, ExitStatus};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use super::command::signal_group;
-use super::exited::exited;
+use super::command::signal;
+use super::exited::Exited;
+use super::orphans::{self, Orphan};
 
 /// A child that was not reaped yet. Dropped before it is, it is killed with its group.
 ///
@@ -17,15 +18,22 @@ use super::exited::exited;
 pub(super) struct Child {
     child: Option<std::process::Child>,
     leader: Pid,
+    exited: Exited,
+    orphan: Orphan,
 }
 
 impl Child {
     /// Starts a command that makes a group of its own.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O; then nothing is left of it.
     pub(super) fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.spawn()?;
         let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let leader = leader.ok_or_else(|| io::Error::other("the process has no id"))?;
-        Ok(Self { child: Some(child), leader })
+        let mut child = Self { child: Some(child), leader, exited: Exited::of(leader), orphan: Orphan::default() };
+        child.exited.register();
+        Ok(child)
     }
 
     /// Its id, which is that of its group.
@@ -41,69 +49,57 @@ impl Child {
 
     /// Waits until it has ended. It is left to be reaped, and until it is its group cannot be another's.
     pub(super) async fn ended(&self) {
-        exited(self.leader).await;
+        self.exited.wait().await;
     }
 
     /// Waits for its end as well, and how that was. From then on its id may be another's.
     pub(super) async fn reap(&mut self) -> io::Result<ExitStatus> {
         loop {
-            let Some(child) = &mut self.child else { return Err(io::Error::other("it was reaped before")) };
-            if let Some(reaped) = child.try_wait().transpose() {
-                // If that is an error, somebody else has reaped it.
-                self.child = None;
-                return reaped;
+            if let Some(reaped) = self.try_reap()? {
+                return Ok(reaped);
             }
             self.ended().await;
+            if let Some(reaped) = self.try_reap()? {
+                return Ok(reaped);
+            }
+            // It has ended, and somebody who traces it has not seen that yet.
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    fn try_reap(&mut self) -> io::Result<Option<ExitStatus>> {
+        let Some(child) = &mut self.child else { return Err(io::Error::other("it was reaped before")) };
+        let reaped = child.try_wait();
+        if !matches!(reaped, Ok(None)) {
+            // If that is an error, somebody else has reaped it.
+            self.child = None;
+        }
+        reaped
+    }
+
+    /// What hears of its end if nobody waits for it any more.
+    pub(super) fn when_orphaned(&mut self, hears: impl FnOnce(io::Result<ExitStatus>) + Send + Sync + 'static) {
+        self.orphan = Orphan::heard_by(hears);
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let _ = signal_group(self.leader, Signal::KILL);
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
+        if let Some(child) = self.child.take() {
+            let _ = signal(self.leader, Signal::KILL);
+            orphans::adopt(child, std::mem::take(&mut self.orphan));
         }
-        // Its end is near, but not here.
-        let mut orphans = orphans();
-        orphans.waiting.push(child);
-        // Where there is no thread to be had they stay unreaped until the next try, or until this program ends.
-        if !orphans.are_reaped {
-            orphans.are_reaped = std::thread::Builder::new().name("reaper".to_owned()).spawn(reap_orphans).is_ok();
-        }
-    }
-}
-
-/// Killed children whose tasks are gone.
-struct Orphans {
-    waiting: Vec<std::process::Child>,
-    /// There is a thread that does it.
-    are_reaped: bool,
-}
-
-static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { waiting: Vec::new(), are_reaped: false });
-
-fn orphans() -> MutexGuard<'static, Orphans> {
-    ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn reap_orphans() {
-    loop {
-        let mut orphans = orphans();
-        let Some(mut child) = orphans.waiting.pop() else {
-            orphans.are_reaped = false;
-            return;
-        };
-        drop(orphans);
-        let _ = child.wait();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rustix::process::{kill_process, test_kill_process};
+    use std::io::Read;
     use std::os::unix::process::CommandExt;
+    use std::process::Stdio;
+    use std::sync::mpsc;
+
+    use rustix::process::test_kill_process;
 
     use super::*;
 
@@ -114,7 +110,7 @@ mod tests {
     #[tokio::test]
     async fn a_child_is_there_until_it_is_reaped_and_only_once() {
         let mut child = sleeping();
-        kill_process(child.leader(), Signal::TERM).expect("it is there");
+        signal(child.leader(), Signal::TERM).expect("it is there");
         child.ended().await;
         test_kill_process(child.leader()).expect("it is left to be reaped");
         assert!(!child.reap().await.expect("it is ours").success());
@@ -122,15 +118,36 @@ mod tests {
         assert!(child.reap().await.is_err(), "it was reaped before");
     }
 
-    #[test]
-    fn children_that_nobody_waits_for_are_killed_and_reaped() {
-        let children: Vec<Child> = (0..20).map(|_| sleeping()).collect();
-        let leaders: Vec<Pid> = children.iter().map(Child::leader).collect();
-        drop(children);
-        for leader in leaders {
-            while test_kill_process(leader).is_ok() {
-                std::thread::yield_now();
-            }
+    #[tokio::test]
+    async fn children_that_nobody_waits_for_are_killed_and_reaped() {
+        let (tell, heard) = mpsc::channel();
+        for _ in 0..20 {
+            let mut child = sleeping();
+            let (tell, leader) = (tell.clone(), child.leader());
+            child.when_orphaned(move |ended| tell.send((leader, ended)).expect("it is heard"));
         }
+        drop(tell);
+        let heard: Vec<_> = heard.into_iter().collect();
+        assert_eq!(heard.len(), 20);
+        for (leader, ended) in heard {
+            assert!(!ended.expect("it is ours").success());
+            assert!(test_kill_process(leader).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_child_that_has_left_its_group_is_killed_as_well() {
+        let leave =
+            "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(1000)";
+        let mut command = Command::new("python3");
+        command.args(["-c", leave]).process_group(0).stdout(Stdio::piped());
+        let mut child = Child::spawn(&mut command).expect("it starts");
+        let mut said = [0; 4];
+        child.take_pipes().0.expect("it has one").read_exact(&mut said).expect("it says when it has left");
+        assert_eq!(rustix::process::getpgid(Some(child.leader())), rustix::process::getpgid(None));
+        let (tell, heard) = mpsc::channel();
+        child.when_orphaned(move |ended| tell.send(ended).expect("it is heard"));
+        drop(child);
+        assert!(!heard.recv().expect("it ends").expect("it is ours").success());
     }
 }

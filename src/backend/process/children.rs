@@ -6,12 +6,12 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::child::Child;
-use super::command::signal_group;
+use super::command;
 use super::output::Forwarding;
 use super::spec::ProcessSpec;
 use super::stopped::is_stopped;
@@ -82,6 +82,15 @@ impl State {
         let _ = self.news_of(set).sender.send(event);
     }
 
+    /// A child is gone, and that is told.
+    fn ended(&mut self, key: Key, outcome: Outcome) {
+        self.lives.remove(&key);
+        let Key { set, replica, incarnation } = key;
+        let exited = Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() });
+        self.tell(&set, exited);
+        self.ended.insert((set, replica), (incarnation, outcome));
+    }
+
     fn running(&self) -> impl Iterator<Item = &Running> {
         self.lives.values().filter_map(|life| if let Life::Running(running) = life { Some(running) } else { None })
     }
@@ -101,7 +110,7 @@ pub(super) struct Children {
 impl Drop for Children {
     fn drop(&mut self) {
         for running in lock(&self.state).running() {
-            let _ = signal_group(running.leader, Signal::KILL);
+            let _ = command::signal(running.leader, Signal::KILL);
         }
     }
 }
@@ -148,15 +157,8 @@ impl Children {
             state.tell(&key.set, Event::started(replica, incarnation));
             state.tell(&key.set, Event::ready(replica, incarnation));
         }
-        let mut watched = Watched { state: self.state.clone(), key, child };
-        tokio::spawn(async move {
-            watched.child.ended().await;
-            watched.bury();
-            let ended = watched.child.reap().await;
-            until_gone(leader).await;
-            output.finish().await;
-            watched.tell(outcome_of(ended));
-        });
+        let watched = Watched { state: self.state.clone(), key, child, outcome: None };
+        tokio::spawn(watched.follow(output));
     }
 
     /// Signals a child's group. The end of one that is gone is told again.
@@ -164,10 +166,10 @@ impl Children {
         let mut state = self.state();
         match state.lives.get(key) {
             Some(Life::Running(running)) => {
-                signal_group(running.leader, signal)?;
+                command::signal(running.leader, signal)?;
                 if signal != Signal::KILL && is_stopped(running.leader) == Some(true) {
                     // A stopped process does not act on a signal before it is continued.
-                    signal_group(running.leader, Signal::CONT)?;
+                    command::signal(running.leader, Signal::CONT)?;
                 }
                 Ok(())
             }
@@ -222,37 +224,48 @@ impl Children {
     }
 }
 
-/// A child that a task watches over. If the task ends before the child does, because its runtime is shut down, the
-/// child is killed: nobody would ever hear of its end.
+/// A child that a task watches over. Its end is told when that is done, and also if the task ends before the child does,
+/// because its runtime is shut down: then the child is killed.
 struct Watched {
     state: Arc<Mutex<State>>,
     key: Key,
     child: Child,
+    /// How it ended, once it is reaped.
+    outcome: Option<Outcome>,
 }
 
 impl Watched {
-    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
-    /// leader, dead or alive, must not have been reaped.
-    fn bury(&self) {
-        let mut state = lock(&self.state);
-        if let Some(life @ Life::Running(_)) = state.lives.get_mut(&self.key) {
-            *life = Life::Ending;
-            let _ = signal_group(self.child.leader(), Signal::KILL);
-        }
+    async fn follow(mut self, output: Forwarding) {
+        self.child.ended().await;
+        self.bury();
+        self.outcome = Some(outcome_of(self.child.reap().await));
+        until_gone(self.child.leader()).await;
+        output.finish().await;
     }
 
-    fn tell(&self, outcome: Outcome) {
-        let mut state = lock(&self.state);
-        state.lives.remove(&self.key);
-        let (replica, incarnation) = (self.key.replica, self.key.incarnation);
-        state.ended.insert((self.key.set.clone(), replica), (incarnation, outcome.clone()));
-        state.tell(&self.key.set, Event::Exited(Ended { replica, incarnation, outcome }));
+    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
+    /// leader, which has ended, must not have been reaped.
+    fn bury(&self) {
+        self.nobody_signals();
+        let _ = kill_process_group(self.child.leader(), Signal::KILL);
+    }
+
+    /// From now on nobody else signals the group.
+    fn nobody_signals(&self) {
+        if let Some(life) = lock(&self.state).lives.get_mut(&self.key) {
+            *life = Life::Ending;
+        }
     }
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.bury();
+        self.nobody_signals();
+        let (state, key) = (self.state.clone(), self.key.clone());
+        match self.outcome.take() {
+            Some(outcome) => lock(&state).ended(key, outcome),
+            None => self.child.when_orphaned(move |ended| lock(&state).ended(key, outcome_of(ended))),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::time::timeout;
 
 use super::child::Child;
@@ -68,18 +69,23 @@ pub(super) fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io:
     }
 }
 
-/// Too many processes or open files, or too little memory: it may work later.
+/// Too many processes, open files or files to be told of, or too little memory: it may work later.
 fn is_want_of_room(error: &std::io::Error) -> bool {
-    use rustix::io::Errno;
-    let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC];
     room.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
-/// Signals a whole process group. A group that is gone is no error.
-pub(super) fn signal_group(group: Pid, signal: Signal) -> Result<(), BackendError> {
-    match kill_process_group(group, signal) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(BackendError::caused_by(crate::policy::Cause::Error, format!("cannot signal: {error}"))),
+/// Signals a process that was not reaped, with its group. What is gone is no error. It may have left its group: no kill
+/// misses it, nor any signal that would reach nobody else.
+pub(super) fn signal(leader: Pid, signal: Signal) -> Result<(), BackendError> {
+    let mut failed = kill_process_group(leader, signal).err();
+    if signal == Signal::KILL || failed == Some(Errno::SRCH) {
+        let alone = kill_process(leader, signal).err();
+        failed = failed.filter(|error| *error != Errno::SRCH).or(alone);
+    }
+    match failed {
+        None | Some(Errno::SRCH) => Ok(()),
+        Some(error) => Err(BackendError::caused_by(crate::policy::Cause::Error, format!("cannot signal: {error}"))),
     }
 }
 
@@ -91,7 +97,7 @@ pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target,
     let Ok(mut child) = Child::spawn(&mut command) else { return ProbeResult::Unanswered };
     let in_time = timeout(within, child.ended()).await.is_ok();
     // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
-    let _ = signal_group(child.leader(), Signal::KILL);
+    let _ = signal(child.leader(), Signal::KILL);
     match child.reap().await {
         Ok(status) if in_time && status.success() => ProbeResult::Success,
         Ok(_) => ProbeResult::Failure,

@@ -6,26 +6,52 @@
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Waits until the process, a child of this one, has ended. It is left to be reaped.
-pub(super) async fn exited(pid: Pid) {
+/// Hears that a process, a child of this one, has ended. It is left to be reaped.
+#[derive(Debug)]
+pub(super) struct Exited {
+    pid: Pid,
+    /// Wakes for this process only, however many there are. `None` where the kernel or a sandbox does not have it.
     #[cfg(target_os = "linux")]
-    if by_descriptor(pid).await.is_some() {
-        return;
-    }
-    by_signal(pid).await;
+    descriptor: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
 }
 
-/// Wakes for this process only, however many there are. `None` where the kernel or a sandbox does not have it.
-#[cfg(target_os = "linux")]
-#[allow(deprecated, reason = "its successor is younger than the oldest tokio that is supported")]
-async fn by_descriptor(pid: Pid) -> Option<()> {
-    use rustix::process::{PidfdFlags, pidfd_open};
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
+impl Exited {
+    pub(super) fn of(pid: Pid) -> Self {
+        Self {
+            pid,
+            #[cfg(target_os = "linux")]
+            descriptor: None,
+        }
+    }
 
-    let descriptor = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-    let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE).ok()?;
-    descriptor.readable().await.ok().map(drop)
+    /// Makes it hear of this process alone, where that can be.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O.
+    #[cfg(target_os = "linux")]
+    #[allow(deprecated, reason = "its successor is younger than the oldest tokio that is supported")]
+    pub(super) fn register(&mut self) {
+        use rustix::process::{PidfdFlags, pidfd_open};
+        use tokio::io::Interest;
+        use tokio::io::unix::AsyncFd;
+
+        let descriptor = pidfd_open(self.pid, PidfdFlags::empty()).ok();
+        self.descriptor = descriptor.and_then(|it| AsyncFd::with_interest(it, Interest::READABLE).ok());
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn register(&mut self) {}
+
+    /// Waits until it has ended.
+    pub(super) async fn wait(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(descriptor) = &self.descriptor
+            && descriptor.readable().await.is_ok()
+        {
+            return;
+        }
+        by_signal(self.pid).await;
+    }
 }
 
 /// Looks again at every SIGCHLD.
@@ -58,8 +84,11 @@ mod tests {
         let mut child = tokio::process::Command::new("sleep").arg("0.1").spawn().unwrap();
         let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
         assert!(!has_exited(pid));
-        let ended = async { if by_signal_only { by_signal(pid).await } else { exited(pid).await } };
-        tokio::time::timeout(Duration::from_secs(30), ended).await.expect("it is told");
+        let mut exited = Exited::of(pid);
+        if !by_signal_only {
+            exited.register();
+        }
+        tokio::time::timeout(Duration::from_secs(30), exited.wait()).await.expect("it is told");
         assert!(has_exited(pid));
         assert!(child.wait().await.unwrap().success(), "it was left to be reaped");
     }

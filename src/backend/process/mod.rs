@@ -11,6 +11,7 @@ mod child;
 mod children;
 mod command;
 mod exited;
+mod orphans;
 mod output;
 mod read;
 mod spec;
