@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::child::Child;
 use super::command;
+use super::orphans;
 use super::output::Forwarding;
 use super::spec::ProcessSpec;
 use super::stopped::is_stopped;
@@ -88,7 +89,11 @@ impl State {
         let Key { set, replica, incarnation } = key;
         let exited = Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() });
         self.tell(&set, exited);
-        self.ended.insert((set, replica), (incarnation, outcome));
+        let latest = self.ended.entry((set, replica)).or_insert((incarnation, outcome.clone()));
+        // An earlier one may have taken longer.
+        if latest.0 < incarnation {
+            *latest = (incarnation, outcome);
+        }
     }
 
     fn running(&self) -> impl Iterator<Item = &Running> {
@@ -120,20 +125,15 @@ impl Children {
         lock(&self.state)
     }
 
-    /// Makes room for a child that is to be started. `false`: it was started before, there is nothing to do.
-    pub(super) fn reserve(&self, key: &Key) -> bool {
+    /// Makes room for a child that is to be started. `None`: it was started before, there is nothing to do.
+    pub(super) fn reserve(&self, key: Key) -> Option<Room<'_>> {
         let mut state = self.state();
         let ended = state.ended.get(&(key.set.clone(), key.replica));
-        if state.lives.contains_key(key) || ended.is_some_and(|(latest, _)| *latest >= key.incarnation) {
-            return false;
+        if state.lives.contains_key(&key) || ended.is_some_and(|(latest, _)| *latest >= key.incarnation) {
+            return None;
         }
         state.lives.insert(key.clone(), Life::Starting);
-        true
-    }
-
-    /// The child that there was to be room for could not be started.
-    pub(super) fn give_back(&self, key: &Key) {
-        self.state().lives.remove(key);
+        Some(Room { children: self, key })
     }
 
     pub(super) fn spec(&self, key: &Key) -> Option<Arc<ProcessSpec>> {
@@ -145,20 +145,6 @@ impl Children {
 
     pub(super) fn news_of(&self, set: &str) -> Arc<AsyncMutex<UnboundedReceiver<Event>>> {
         self.state().news_of(set).receiver.clone()
-    }
-
-    /// Takes charge of a child: it runs, and its end will be told.
-    pub(super) fn watch_over(&self, key: Key, child: Child, spec: ProcessSpec, output: Forwarding) {
-        let leader = child.leader();
-        {
-            let mut state = self.state();
-            state.lives.insert(key.clone(), Life::Running(Running { leader, spec: Arc::new(spec), stopped: false }));
-            let (replica, incarnation) = (key.replica, key.incarnation);
-            state.tell(&key.set, Event::started(replica, incarnation));
-            state.tell(&key.set, Event::ready(replica, incarnation));
-        }
-        let watched = Watched { state: self.state.clone(), key, child, outcome: None };
-        tokio::spawn(watched.follow(output));
     }
 
     /// Signals a child's group. The end of one that is gone is told again.
@@ -204,6 +190,7 @@ impl Children {
 
     /// A process that is stopped is out of contact, until it is continued.
     pub(super) fn look_for_stopped(&self, set: &str) {
+        orphans::see_to_them();
         let mut state = self.state();
         let mut changed = Vec::new();
         for (key, life) in state.lives.iter_mut().filter(|(key, _)| key.set == set) {
@@ -220,6 +207,37 @@ impl Children {
         }
         for event in changed {
             state.tell(set, event);
+        }
+    }
+}
+
+/// Room for a child that is being started; given back unless there is one.
+pub(super) struct Room<'a> {
+    children: &'a Children,
+    key: Key,
+}
+
+impl Room<'_> {
+    /// Takes charge of a child: it runs, and its end will be told.
+    pub(super) fn watch_over(self, child: Child, spec: ProcessSpec, output: Forwarding) {
+        let (key, leader) = (self.key.clone(), child.leader());
+        {
+            let mut state = self.children.state();
+            state.lives.insert(key.clone(), Life::Running(Running { leader, spec: Arc::new(spec), stopped: false }));
+            let (replica, incarnation) = (key.replica, key.incarnation);
+            state.tell(&key.set, Event::started(replica, incarnation));
+            state.tell(&key.set, Event::ready(replica, incarnation));
+        }
+        let watched = Watched { state: self.children.state.clone(), key, child, outcome: None };
+        tokio::spawn(watched.follow(output));
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let mut state = self.children.state();
+        if matches!(state.lives.get(&self.key), Some(Life::Starting)) {
+            state.lives.remove(&self.key);
         }
     }
 }
@@ -305,5 +323,29 @@ mod tests {
         assert_eq!(exited.exit_status(), Some(Exit::Code(3)));
         let killed = outcome_of(Ok(ExitStatus::from_raw(9)));
         assert_eq!(killed.exit_status(), Some(Exit::Signal(ExitSignal::KILL)));
+    }
+
+    fn key(incarnation: u64) -> Key {
+        Key::new(InstanceKey::new("set", 0.into(), incarnation.into()))
+    }
+
+    #[test]
+    fn room_for_a_child_that_was_not_started_is_given_back() {
+        let children = Children::default();
+        let room = children.reserve(key(1)).expect("it is the first");
+        assert!(children.reserve(key(1)).is_none());
+        drop(room);
+        assert!(children.reserve(key(1)).is_some());
+    }
+
+    #[test]
+    fn an_earlier_incarnation_whose_end_is_told_late_does_not_hide_the_later_one() {
+        let children = Children::default();
+        for incarnation in [2, 1] {
+            children.state().ended(key(incarnation), Outcome::exited(1, Timestamp::ZERO));
+        }
+        let listed = children.list("set");
+        assert_eq!(listed.iter().map(|it| it.incarnation.0).collect::<Vec<_>>(), [2]);
+        assert!(children.reserve(key(2)).is_none(), "it is not run again");
     }
 }

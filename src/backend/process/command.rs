@@ -78,11 +78,9 @@ fn is_want_of_room(error: &std::io::Error) -> bool {
 /// Signals a process that was not reaped, with its group. What is gone is no error. It may have left its group: no kill
 /// misses it, nor any signal that would reach nobody else.
 pub(super) fn signal(leader: Pid, signal: Signal) -> Result<(), BackendError> {
-    let mut failed = kill_process_group(leader, signal).err();
-    if signal == Signal::KILL || failed == Some(Errno::SRCH) {
-        let alone = kill_process(leader, signal).err();
-        failed = failed.filter(|error| *error != Errno::SRCH).or(alone);
-    }
+    let in_group = kill_process_group(leader, signal).err();
+    let alone = signal == Signal::KILL || in_group == Some(Errno::SRCH);
+    let failed = if alone { kill_process(leader, signal).err() } else { in_group };
     match failed {
         None | Some(Errno::SRCH) => Ok(()),
         Some(error) => Err(BackendError::caused_by(crate::policy::Cause::Error, format!("cannot signal: {error}"))),

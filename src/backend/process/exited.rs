@@ -3,6 +3,7 @@
 //! Until a dead process is reaped its id, and with it the id of its group, cannot be given to anybody else: that is the
 //! time to signal what is left of the group.
 
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -70,8 +71,18 @@ async fn by_signal(pid: Pid) {
 
 /// A child that is no longer ours to wait for has ended too.
 fn has_exited(pid: Pid) -> bool {
+    !matches!(look(pid), Ok(false) | Err(Errno::INTR))
+}
+
+/// Whether the id is still that of a child of ours, dead or alive.
+pub(super) fn is_ours(pid: Pid) -> bool {
+    look(pid).is_ok()
+}
+
+/// Whether a child has ended; it is left as it is.
+fn look(pid: Pid) -> Result<bool, Errno> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    !matches!(waitid(WaitId::Pid(pid), options), Ok(None) | Err(rustix::io::Errno::INTR))
+    waitid(WaitId::Pid(pid), options).map(|ended| ended.is_some())
 }
 
 #[cfg(test)]

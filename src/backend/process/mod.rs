@@ -78,20 +78,11 @@ impl Backend for ProcessBackend {
     type Workload = ProcessSpec;
 
     async fn start(&self, request: StartRequest<'_, ProcessSpec>) -> Result<(), BackendError> {
-        let key = Key::new(request.key);
-        if !self.children.reserve(&key) {
-            return Ok(());
+        if let Some(room) = self.children.reserve(Key::new(request.key)) {
+            let (child, output) = run(&request)?;
+            room.watch_over(child, request.workload.clone(), output);
         }
-        match run(&request) {
-            Ok((child, output)) => {
-                self.children.watch_over(key, child, request.workload.clone(), output);
-                Ok(())
-            }
-            Err(error) => {
-                self.children.give_back(&key);
-                Err(error)
-            }
-        }
+        Ok(())
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {

@@ -6,6 +6,11 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
+
+use super::command::signal;
+use super::exited::is_ours;
+
 /// Who hears of the end of one, if anybody.
 #[derive(Default)]
 pub(super) struct Orphan(Option<Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>>);
@@ -42,42 +47,49 @@ fn orphans() -> MutexGuard<'static, Orphans> {
 
 /// Sees to it that a child, which was killed, is reaped.
 pub(super) fn adopt(mut child: Child, orphan: Orphan) {
-    if let Some(how) = child.try_wait().transpose() {
-        orphan.ended(how);
-        return;
+    match child.try_wait().transpose() {
+        Some(how) => orphan.ended(how),
+        None => {
+            orphans().waiting.push((child, orphan));
+            see_to_them();
+        }
     }
+}
+
+/// Begins to reap them if nobody does. To be called again and again: there may be no thread to be had for a while.
+pub(super) fn see_to_them() {
     let mut orphans = orphans();
-    orphans.waiting.push((child, orphan));
     let here = Some(std::process::id());
-    if orphans.reaped_in != here {
-        // Where there is no thread to be had, they wait for the next that is adopted.
+    if !orphans.waiting.is_empty() && orphans.reaped_in != here {
         let reaper = std::thread::Builder::new().name("reaper".to_owned()).spawn(reap);
         orphans.reaped_in = here.filter(|_| reaper.is_ok());
     }
 }
 
 /// Looks again and again, and waits for none: a single one may take as long as it likes, if it may not be killed or if a
-/// debugger holds it.
+/// debugger holds it. Nor is anybody kept from adopting meanwhile.
 fn reap() {
     let mut pause = Duration::from_millis(1);
     loop {
-        let mut ended = Vec::new();
-        let mut orphans = orphans();
-        for (mut child, orphan) in std::mem::take(&mut orphans.waiting) {
+        let (mut ended, mut left) = (Vec::new(), Vec::new());
+        let waiting = std::mem::take(&mut orphans().waiting);
+        for (mut child, orphan) in waiting {
+            // It may be one that could not be killed before, or that was not alone in its group.
+            let ours = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|leader| is_ours(*leader));
+            let _ = ours.map(|leader| signal(leader, Signal::KILL));
             match child.try_wait().transpose() {
                 Some(how) => ended.push((orphan, how)),
-                None => orphans.waiting.push((child, orphan)),
+                None => left.push((child, orphan)),
             }
         }
-        let all = orphans.waiting.is_empty();
-        if all {
-            orphans.reaped_in = None;
-        }
-        drop(orphans);
         ended.into_iter().for_each(|(orphan, how)| orphan.ended(how));
-        if all {
+        let mut orphans = orphans();
+        orphans.waiting.append(&mut left);
+        if orphans.waiting.is_empty() {
+            orphans.reaped_in = None;
             return;
         }
+        drop(orphans);
         std::thread::sleep(pause);
         pause = (2 * pause).min(Duration::from_millis(64));
     }
@@ -85,30 +97,22 @@ fn reap() {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
     use std::process::Command;
     use std::sync::mpsc;
 
     use super::*;
 
-    /// A child that ends when its input does.
-    fn reading() -> Child {
-        Command::new("cat").stdin(std::process::Stdio::piped()).spawn().expect("it starts")
-    }
-
     #[test]
-    fn one_that_lives_on_keeps_none_from_being_reaped() {
+    fn one_that_could_not_be_killed_before_is_killed_and_reaped() {
         let (tell, heard) = mpsc::channel();
-        let hears = |name: &'static str| {
+        for _ in 0..3 {
+            let child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
             let tell = tell.clone();
-            Orphan::heard_by(move |how| tell.send((name, how.expect("it is ours").success())).expect("it is heard"))
-        };
-        let (mut lives_on, mut ends) = (reading(), reading());
-        let input = lives_on.stdin.take();
-        adopt(lives_on, hears("lives on"));
-        drop(ends.stdin.take());
-        adopt(ends, hears("ends"));
-        assert_eq!(heard.recv(), Ok(("ends", true)));
-        drop(input);
-        assert_eq!(heard.recv(), Ok(("lives on", true)));
+            adopt(child, Orphan::heard_by(move |how| tell.send(how.expect("it is ours")).expect("it is heard")));
+        }
+        drop(tell);
+        let heard: Vec<_> = heard.into_iter().collect();
+        assert_eq!((heard.len(), heard.iter().any(ExitStatus::success)), (3, false));
     }
 }
