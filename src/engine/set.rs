@@ -446,6 +446,8 @@ impl ReplicaSet {
                 _ => {}
             }
         }
+        // With nobody unknown any more it is not blind.
+        self.declare_overdue();
         self.assess(self.now);
         // Terminating is shown even where everything is gone at once.
         if self.status() == Status::Terminated {

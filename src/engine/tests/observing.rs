@@ -1,6 +1,7 @@
-use super::{Bench, at, retrying};
-use crate::decide::Outcome;
-use crate::engine::{InstanceState, Observed};
+use super::{Bench, at, retrying, secs};
+use crate::decide::{Outcome, Status};
+use crate::engine::{Event, InstanceState, Observed};
+use crate::policy::{FailurePolicy, HealthPolicy, LostAfter, Quantity, Rule, RuleAction};
 
 fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
     Observed { replica: replica.into(), incarnation: incarnation.into(), state }
@@ -49,4 +50,24 @@ fn a_list_tells_what_no_event_told() {
     assert!(lines.contains(&"replica 0 incarnation 1 is running".to_owned()), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("ended with exit code 9; restart in 30s")), "{lines:?}");
     assert_eq!(bench.next(), Some((80, "start-due")));
+}
+
+/// Blind, none is declared lost; what was due meanwhile is not left for a call in which nothing is due.
+#[test]
+fn a_set_that_ends_while_blind_waits_no_longer_for_those_it_has_lost() {
+    let gives_up = FailurePolicy::new().rule(Rule::new(RuleAction::Degrade).exit_code(2)).min_available(Quantity::Count(4));
+    let contact = HealthPolicy::new().unknown_after(secs(15)).lost_after(LostAfter::After(secs(30)));
+    let mut bench = Bench::ready(retrying(4, 30).failure(gives_up).health(contact).build().unwrap());
+    for replica in [1, 2] {
+        bench.tell(0, Event::lost(replica, 1));
+    }
+    bench.tick(15);
+    assert_eq!(bench.tick(45), [""; 0], "half of the set is unknown");
+    let ends = bench.tell(46, Event::exited(0, 1, 2));
+    for gone in ["replica 1 incarnation 1 is removed", "replica 2 incarnation 1 is removed"] {
+        assert!(ends.contains(&gone.to_owned()), "{ends:#?}");
+    }
+    assert_eq!(bench.tick(46), [""; 0]);
+    bench.tell(47, Event::stopped(3, 1));
+    assert_eq!(bench.set.status(), Status::Terminated);
 }
