@@ -55,7 +55,8 @@ fn a_list_tells_what_no_event_told() {
 /// Blind, none is declared lost; what was due meanwhile is not left for a call in which nothing is due.
 #[test]
 fn a_set_that_ends_while_blind_waits_no_longer_for_those_it_has_lost() {
-    let gives_up = FailurePolicy::new().rule(Rule::new(RuleAction::Degrade).exit_code(2)).min_available(Quantity::Count(4));
+    let gives_up =
+        FailurePolicy::new().rule(Rule::new(RuleAction::Degrade).exit_code(2)).min_available(Quantity::Count(4));
     let contact = HealthPolicy::new().unknown_after(secs(15)).lost_after(LostAfter::After(secs(30)));
     let mut bench = Bench::ready(retrying(4, 30).failure(gives_up).health(contact).build().unwrap());
     for replica in [1, 2] {
