@@ -7,6 +7,7 @@ use std::cell::Cell;
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<i64> = const { Cell::new(0) };
+    static MOST: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The system's allocator, counted. Put it in place with `#[global_allocator]`.
@@ -16,7 +17,11 @@ pub struct Counting;
 fn count(allocations: u64, bytes: i64) {
     // A thread that is ending may free after its counters are gone.
     let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + allocations));
-    let _ = BYTES.try_with(|count| count.set(count.get() + bytes));
+    let held = BYTES.try_with(|count| {
+        count.set(count.get() + bytes);
+        count.get()
+    });
+    let _ = held.map(|held| MOST.try_with(|most| most.set(most.get().max(held))));
 }
 
 // SAFETY: every call is handed on to `System` unchanged.
@@ -43,4 +48,12 @@ unsafe impl GlobalAlloc for Counting {
 /// What this thread has allocated so far: how many times, and how many bytes are not freed yet.
 pub fn allocated() -> (u64, i64) {
     (ALLOCATIONS.get(), BYTES.get())
+}
+
+/// The most bytes that this thread held at a time while it did this, beyond those it held before.
+pub fn most_held(does: impl FnOnce()) -> i64 {
+    let before = BYTES.get();
+    MOST.set(before);
+    does();
+    MOST.get() - before
 }

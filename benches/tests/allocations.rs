@@ -2,10 +2,11 @@
 #![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
 
 use uphold::{Cause, Decision, Event, History, Outcome, Output, Policy, ReplicaSet, SetHistory, Timestamp};
-use uphold_benches::counting::{Counting, allocated};
+use uphold_benches::counting::{Counting, allocated, most_held};
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, bring_up, drain, ready_set};
+use uphold_benches::restless;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -142,4 +143,14 @@ fn a_set_of_three_that_never_failed_is_small() {
     );
     // A ratchet; the aim is well under a kibibyte.
     assert!(three <= 840, "{three}");
+}
+
+#[test]
+fn a_simulation_takes_no_more_memory_however_long_it_is() {
+    for n in [3, 100] {
+        let policy = restless::policy(n);
+        let held = |cycles| most_held(|| assert!(restless::run(&policy, cycles).figures().starts > u64::from(cycles)));
+        println!("a simulation of {n}: {} bytes at most", held(20));
+        assert_eq!(held(20), held(2000));
+    }
 }

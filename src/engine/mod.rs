@@ -21,6 +21,7 @@ mod replace;
 mod replica;
 mod scaling;
 mod set;
+mod settle;
 mod snapshot;
 mod starts;
 mod summary;

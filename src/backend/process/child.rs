@@ -8,18 +8,17 @@ use rustix::process::{Pid, Signal};
 
 use super::command::signal;
 use super::exited::Exited;
-use super::orphans::{self, Orphan};
+use super::orphans::{self, Hears, Orphan};
 
 /// A child that was not reaped yet. Dropped before it is, it is killed with its group.
 ///
 /// Not tokio's: that waits for the end in a way of its own and reaps at once, and to hear of the end before, as must be,
 /// would take each system call twice.
-#[derive(Debug)]
 pub(super) struct Child {
     child: Option<std::process::Child>,
     leader: Pid,
     exited: Exited,
-    orphan: Orphan,
+    hears: Option<Hears>,
 }
 
 impl Child {
@@ -31,7 +30,7 @@ impl Child {
         let child = command.spawn()?;
         let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let leader = leader.ok_or_else(|| io::Error::other("the process has no id"))?;
-        let mut child = Self { child: Some(child), leader, exited: Exited::of(leader), orphan: Orphan::default() };
+        let mut child = Self { child: Some(child), leader, exited: Exited::of(leader), hears: None };
         child.exited.register();
         Ok(child)
     }
@@ -54,15 +53,12 @@ impl Child {
 
     /// Waits for its end as well, and how that was. From then on its id may be another's.
     pub(super) async fn reap(&mut self) -> io::Result<ExitStatus> {
+        self.ended().await;
         loop {
             if let Some(reaped) = self.try_reap()? {
                 return Ok(reaped);
             }
-            self.ended().await;
-            if let Some(reaped) = self.try_reap()? {
-                return Ok(reaped);
-            }
-            // It has ended, and somebody who traces it has not seen that yet.
+            // Somebody who traces it has not seen its end yet.
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -79,7 +75,7 @@ impl Child {
 
     /// What hears of its end if nobody waits for it any more.
     pub(super) fn when_orphaned(&mut self, hears: impl FnOnce(io::Result<ExitStatus>) + Send + Sync + 'static) {
-        self.orphan = Orphan::heard_by(hears);
+        self.hears = Some(Box::new(hears));
     }
 }
 
@@ -87,7 +83,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
             let _ = signal(self.leader, Signal::KILL);
-            orphans::adopt(child, std::mem::take(&mut self.orphan));
+            orphans::adopt(Orphan { child, leader: self.leader, hears: self.hears.take() });
         }
     }
 }
@@ -95,6 +91,8 @@ impl Drop for Child {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
     use std::os::unix::process::CommandExt;
     use std::process::Stdio;
     use std::sync::mpsc;
@@ -102,6 +100,8 @@ mod tests {
     use rustix::process::test_kill_process;
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn sleeping() -> Child {
         Child::spawn(Command::new("sleep").arg("1000").process_group(0)).expect("it starts")
@@ -126,28 +126,41 @@ mod tests {
             let (tell, leader) = (tell.clone(), child.leader());
             child.when_orphaned(move |ended| tell.send((leader, ended)).expect("it is heard"));
         }
-        drop(tell);
-        let heard: Vec<_> = heard.into_iter().collect();
-        assert_eq!(heard.len(), 20);
-        for (leader, ended) in heard {
+        for _ in 0..20 {
+            let (leader, ended) = heard.recv_timeout(PATIENCE).expect("it ends");
             assert!(!ended.expect("it is ours").success());
             assert!(test_kill_process(leader).is_err());
         }
     }
 
+    /// Somebody else is left in the group: a signal to that alone would reach somebody, and miss the child.
     #[tokio::test]
     async fn a_child_that_has_left_its_group_is_killed_as_well() {
-        let leave =
-            "import os, time; os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True); time.sleep(1000)";
+        let leave = "import os, time\nif os.fork(): os.setpgid(0, os.getpgid(os.getppid())); print('left', flush=True)\n\
+                     time.sleep(1000)";
         let mut command = Command::new("python3");
         command.args(["-c", leave]).process_group(0).stdout(Stdio::piped());
         let mut child = Child::spawn(&mut command).expect("it starts");
-        let mut said = [0; 4];
-        child.take_pipes().0.expect("it has one").read_exact(&mut said).expect("it says when it has left");
+        let mut said = [0; 5];
+        let mut stdout = child.take_pipes().0.expect("it has one");
+        stdout.read_exact(&mut said).expect("it says when it has left");
         assert_eq!(rustix::process::getpgid(Some(child.leader())), rustix::process::getpgid(None));
         let (tell, heard) = mpsc::channel();
         child.when_orphaned(move |ended| tell.send(ended).expect("it is heard"));
         drop(child);
-        assert!(!heard.recv().expect("it ends").expect("it is ours").success());
+        assert!(!heard.recv_timeout(PATIENCE).expect("it ends").expect("it is ours").success());
+        assert_eq!(stdout.read(&mut said).expect("it can be read"), 0, "nobody of its group is left either");
+    }
+
+    #[test]
+    fn a_child_that_nobody_could_wait_for_is_not_left_running() {
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let spawned = std::panic::catch_unwind(|| {
+            let mut command = Command::new("sleep");
+            Child::spawn(command.arg("1000").process_group(0).stdout(OwnedFd::from(theirs)))
+        });
+        assert!(spawned.is_err(), "there is no runtime");
+        assert_eq!(ours.read(&mut [0]).expect("it ends"), 0);
     }
 }

@@ -12,7 +12,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::child::Child;
 use super::command;
-use super::orphans;
 use super::output::Forwarding;
 use super::spec::ProcessSpec;
 use super::stopped::is_stopped;
@@ -89,10 +88,10 @@ impl State {
         let Key { set, replica, incarnation } = key;
         let exited = Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() });
         self.tell(&set, exited);
-        let latest = self.ended.entry((set, replica)).or_insert((incarnation, outcome.clone()));
+        let replica = (set, replica);
         // An earlier one may have taken longer.
-        if latest.0 < incarnation {
-            *latest = (incarnation, outcome);
+        if self.ended.get(&replica).is_none_or(|(latest, _)| *latest < incarnation) {
+            self.ended.insert(replica, (incarnation, outcome));
         }
     }
 
@@ -190,7 +189,6 @@ impl Children {
 
     /// A process that is stopped is out of contact, until it is continued.
     pub(super) fn look_for_stopped(&self, set: &str) {
-        orphans::see_to_them();
         let mut state = self.state();
         let mut changed = Vec::new();
         for (key, life) in state.lives.iter_mut().filter(|(key, _)| key.set == set) {

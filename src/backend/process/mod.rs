@@ -108,6 +108,7 @@ impl Backend for ProcessBackend {
                     None => return Ok(()),
                 },
                 _ = look.tick() => {
+                    orphans::see_to_them();
                     self.children.look_for_stopped(request.set);
                     continue;
                 }

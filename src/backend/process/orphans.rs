@@ -11,30 +11,27 @@ use rustix::process::{Pid, Signal};
 use super::command::signal;
 use super::exited::is_ours;
 
-/// Who hears of the end of one, if anybody.
-#[derive(Default)]
-pub(super) struct Orphan(Option<Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>>);
+/// What hears how one ended.
+pub(super) type Hears = Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>;
+
+/// A child that was killed and not reaped yet.
+pub(super) struct Orphan {
+    pub(super) child: Child,
+    /// Its id, which is that of its group.
+    pub(super) leader: Pid,
+    pub(super) hears: Option<Hears>,
+}
 
 impl Orphan {
-    pub(super) fn heard_by(hears: impl FnOnce(io::Result<ExitStatus>) + Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(hears)))
-    }
-
-    fn ended(self, how: io::Result<ExitStatus>) {
-        if let Some(hears) = self.0 {
+    fn tell(self, how: io::Result<ExitStatus>) {
+        if let Some(hears) = self.hears {
             hears(how);
         }
     }
 }
 
-impl std::fmt::Debug for Orphan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Orphan").field(&self.0.is_some()).finish()
-    }
-}
-
 struct Orphans {
-    waiting: Vec<(Child, Orphan)>,
+    waiting: Vec<Orphan>,
     /// The process in which a thread reaps them. One that was forked from it has no such thread.
     reaped_in: Option<u32>,
 }
@@ -45,12 +42,12 @@ fn orphans() -> MutexGuard<'static, Orphans> {
     ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sees to it that a child, which was killed, is reaped.
-pub(super) fn adopt(mut child: Child, orphan: Orphan) {
-    match child.try_wait().transpose() {
-        Some(how) => orphan.ended(how),
+/// Sees to it that it is reaped.
+pub(super) fn adopt(mut orphan: Orphan) {
+    match orphan.child.try_wait().transpose() {
+        Some(how) => orphan.tell(how),
         None => {
-            orphans().waiting.push((child, orphan));
+            orphans().waiting.push(orphan);
             see_to_them();
         }
     }
@@ -71,18 +68,18 @@ pub(super) fn see_to_them() {
 fn reap() {
     let mut pause = Duration::from_millis(1);
     loop {
-        let (mut ended, mut left) = (Vec::new(), Vec::new());
+        let mut left = Vec::new();
         let waiting = std::mem::take(&mut orphans().waiting);
-        for (mut child, orphan) in waiting {
+        for mut orphan in waiting {
             // It may be one that could not be killed before, or that was not alone in its group.
-            let ours = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|leader| is_ours(*leader));
-            let _ = ours.map(|leader| signal(leader, Signal::KILL));
-            match child.try_wait().transpose() {
-                Some(how) => ended.push((orphan, how)),
-                None => left.push((child, orphan)),
+            if is_ours(orphan.leader) {
+                let _ = signal(orphan.leader, Signal::KILL);
+            }
+            match orphan.child.try_wait().transpose() {
+                Some(how) => orphan.tell(how),
+                None => left.push(orphan),
             }
         }
-        ended.into_iter().for_each(|(orphan, how)| orphan.ended(how));
         let mut orphans = orphans();
         orphans.waiting.append(&mut left);
         if orphans.waiting.is_empty() {
@@ -106,13 +103,11 @@ mod tests {
     #[test]
     fn one_that_could_not_be_killed_before_is_killed_and_reaped() {
         let (tell, heard) = mpsc::channel();
-        for _ in 0..3 {
-            let child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
-            let tell = tell.clone();
-            adopt(child, Orphan::heard_by(move |how| tell.send(how.expect("it is ours")).expect("it is heard")));
-        }
-        drop(tell);
-        let heard: Vec<_> = heard.into_iter().collect();
-        assert_eq!((heard.len(), heard.iter().any(ExitStatus::success)), (3, false));
+        let child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
+        let leader = Pid::from_raw(child.id().try_into().expect("an id")).expect("an id");
+        let hears: Hears = Box::new(move |how| tell.send(how).expect("it is heard"));
+        adopt(Orphan { child, leader, hears: Some(hears) });
+        let how = heard.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        assert!(!how.expect("it is ours").success());
     }
 }
