@@ -145,7 +145,7 @@ fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
 fn a_late_call_knows_that_the_set_was_up() {
     let told_late = |tick: Option<u64>| {
         let mut told = Told::new(policy(json!({
-            "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"never_ready": 1},
+            "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1},
         })));
         told.one(0, Event::ready(0, 1));
         tick.map(|now| told.tick(now));
@@ -157,7 +157,7 @@ fn a_late_call_knows_that_the_set_was_up() {
 
 #[test]
 fn what_was_ready_and_ended_at_one_instant_was_ready() {
-    let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"never_ready": 1}});
+    let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1}});
     let mut told = Told::new(policy(never));
     told.all(1, [Event::ready(0, 1), Event::exited(0, 1, 1)]);
     assert_eq!(told.set.status(), Status::Outage);
@@ -218,7 +218,7 @@ fn what_is_charged_does_not_depend_on_what_else_is_watched() {
         told.one(20, Event::ready(1, 2));
         told.one(60, exited(1, 2, 60))[0].clone()
     };
-    assert_eq!(verdict(json!({"scope": "all"})), verdict(json!({"scope": "all", "never_ready": 1000})));
+    assert_eq!(verdict(json!({"scope": "all"})), verdict(json!({"scope": "all", "max_failures_before_ready": 1000})));
 }
 
 #[test]

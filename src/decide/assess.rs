@@ -78,7 +78,7 @@ impl Policy {
             if (down && timed) || set.outage.get().is_some() {
                 deadline = outage(compiled, set, census, down, need, now);
             }
-            if set.never_ready.is_some_and(|failures| failures >= compiled.never_ready) {
+            if set.max_failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
             let capable = settled.saturating_sub(census.given_up);
@@ -135,11 +135,11 @@ fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
         // Scaling from zero begins anew.
         set.up = false;
         set.failed = false;
-        set.never_ready = Some(0);
+        set.max_failures_before_ready = Some(0);
         return;
     }
     if census.available > 0 || census.completed > 0 {
-        set.never_ready = None;
+        set.max_failures_before_ready = None;
     }
     set.failed |= census.failed > 0 || census.given_up > 0;
     let all = census.available.saturating_add(census.completed) == desired;

@@ -55,7 +55,9 @@ impl Policy {
         }
         // What the platform takes away or has no room for says nothing of what runs on it.
         let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
-        if let Some(failures) = set.never_ready.as_mut().filter(|_| own && compiled.never_ready != UNLIMITED) {
+        if let Some(failures) =
+            set.max_failures_before_ready.as_mut().filter(|_| own && compiled.max_failures_before_ready != UNLIMITED)
+        {
             *failures = failures.saturating_add(1);
         }
         true

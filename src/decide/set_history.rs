@@ -31,7 +31,7 @@ pub struct SetHistory {
     /// Something has failed since the set began.
     pub(super) failed: bool,
     /// Failures of its own before any replica was available; `None`: one has been.
-    pub(super) never_ready: Option<u32>,
+    pub(super) max_failures_before_ready: Option<u32>,
     pub(super) outage: Seldom<OutageClock>,
     pub(super) shown: Shown,
     pub(super) end: Option<Box<(EndReason, Timestamp)>>,
@@ -97,7 +97,7 @@ impl Default for SetHistory {
             start_limit: None,
             up: false,
             failed: false,
-            never_ready: Some(0),
+            max_failures_before_ready: Some(0),
             outage: Seldom::default(),
             shown: Shown::default(),
             end: None,
@@ -119,8 +119,8 @@ impl SetHistory {
     }
 
     /// The failures before any replica was available are forgotten, as an operator's `reset` of all does.
-    pub(crate) fn forget_never_ready(&mut self) {
-        self.never_ready = self.never_ready.map(|_| 0);
+    pub(crate) fn forget_failures_before_ready(&mut self) {
+        self.max_failures_before_ready = self.max_failures_before_ready.map(|_| 0);
     }
 
     /// Terminates the set. Final: a second reason changes nothing.

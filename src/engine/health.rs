@@ -1,7 +1,7 @@
 //! Probes: when to ask, and what the answers mean.
 //!
 //! Readiness is a level: it changes what is available and restarts nothing. A liveness or startup probe that has
-//! failed is a failure with cause `unhealthy`, but probe evidence alone restarts no more than `max_acted` replicas
+//! failed is a failure with cause `unhealthy`, but probe evidence alone restarts no more than `max_probe_restarts` replicas
 //! at a time. No answer at all is neither: it is lost contact, counted from the first probe that went unanswered.
 
 use std::collections::BTreeSet;

@@ -73,7 +73,7 @@ impl ReplicaSet {
 
     pub(super) fn reset(&mut self, selection: &Selection) {
         if *selection == Selection::All {
-            self.set.forget_never_ready();
+            self.set.forget_failures_before_ready();
         }
         for id in self.selected(selection) {
             let now = self.now;

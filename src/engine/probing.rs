@@ -175,7 +175,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// Restarts what probes call unhealthy, as many at a time as `max_acted` allows.
+    /// Restarts what probes call unhealthy, as many at a time as `max_probe_restarts` allows.
     #[inline]
     pub(super) fn act_on_probes(&mut self) {
         if self.health().is_some_and(|health| !health.waiting.is_empty()) {
@@ -184,7 +184,11 @@ impl ReplicaSet {
     }
 
     fn restart_the_unhealthy(&mut self) {
-        let most = self.policy.compiled().max_acted.map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
+        let most = self
+            .policy
+            .compiled()
+            .max_probe_restarts
+            .map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
         let outcome = Outcome::failed(Cause::Unhealthy, self.now);
         let health = &self.extras.make().health;
         let places = most.saturating_sub(health.acted) as usize;

@@ -137,7 +137,7 @@ const fn no_deadline() -> DeadlineReason {
 /// What is true of a replica, as bits of one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Marks(u16);
+pub(crate) struct Marks(u32);
 
 impl Marks {
     /// It has been available once.

@@ -34,7 +34,7 @@ pub(crate) struct Compiled {
     /// An outage that returns within this is the same outage.
     pub(crate) outage_keeps_for: u64,
     /// So many failures before any replica was available terminate the set; `UNLIMITED`: none does.
-    pub(crate) never_ready: u32,
+    pub(crate) max_failures_before_ready: u32,
     pub(crate) clear_after: u64,
     pub(crate) budget: Option<CompiledBudget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
@@ -47,7 +47,7 @@ pub(crate) struct Compiled {
     pub(crate) isolation: u64,
     pub(crate) unknown_after: u64,
     pub(crate) lost_after: u64,
-    pub(crate) max_acted: Option<Quantity>,
+    pub(crate) max_probe_restarts: Option<Quantity>,
     pub(crate) probes: CompiledProbes,
 }
 
@@ -122,7 +122,7 @@ impl Compiled {
             .correlated
             .map(|correlated| CompiledCorrelated { share: correlated.share, within: nanos(correlated.within) });
         let health = &settings.health;
-        let never_ready = failure.never_ready.unwrap_or(UNLIMITED);
+        let max_failures_before_ready = failure.max_failures_before_ready.unwrap_or(UNLIMITED);
         let watches_isolation = ladders.iter().any(|ladder| ladder.immediate_first == ImmediateFirst::Isolated);
         // Where nothing ends a streak, an outage is over after the least that would.
         let outage_keeps_for = match ladders[0].recover_after {
@@ -146,14 +146,14 @@ impl Compiled {
             on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
             watches_isolation,
-            watches_failures: watches_isolation || correlated.is_some() || never_ready != UNLIMITED,
+            watches_failures: watches_isolation || correlated.is_some() || max_failures_before_ready != UNLIMITED,
             ladders: ladders.into(),
             windows,
             rules: RuleIndex::new(&failure.rules, &places),
             exhausted: failure.exhausted.unwrap_or_default(),
             min_available: failure.min_available.unwrap_or(Quantity::Count(1)),
             outage_deadline: failure.outage_deadline.map_or(FOREVER, nanos),
-            never_ready,
+            max_failures_before_ready,
             outage_keeps_for,
             clear_after: failure.clear_after.map_or(0, nanos),
             budget: failure.budget.map(|budget| CompiledBudget {
@@ -170,7 +170,7 @@ impl Compiled {
                 Some(LostAfter::After(duration)) => nanos(duration),
                 Some(LostAfter::Never) => FOREVER,
             },
-            max_acted: health.max_acted,
+            max_probe_restarts: health.max_probe_restarts,
             probes: CompiledProbes {
                 startup: health.startup.as_ref().map(CompiledProbe::new),
                 readiness: health.readiness.as_ref().map(CompiledProbe::new),

@@ -27,7 +27,7 @@ pub struct FailurePolicy {
     pub(crate) exhausted: Option<Exhausted>,
     pub(crate) min_available: Option<Quantity>,
     pub(crate) outage_deadline: Option<Duration>,
-    pub(crate) never_ready: Option<u32>,
+    pub(crate) max_failures_before_ready: Option<u32>,
     pub(crate) clear_after: Option<Duration>,
     pub(crate) budget: Option<Budget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
@@ -80,8 +80,8 @@ impl FailurePolicy {
     /// Interruptions, missing capacity and lost nodes do not count. Scaling from zero begins anew. Default never.
     ///
     /// Others take 3 for each replica, 3 at least and 20 at most (Ray Serve; ECS's deployment circuit breaker).
-    pub fn never_ready(mut self, failures: u32) -> Self {
-        self.never_ready = Some(failures);
+    pub fn max_failures_before_ready(mut self, failures: u32) -> Self {
+        self.max_failures_before_ready = Some(failures);
         self
     }
 

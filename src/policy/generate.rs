@@ -157,7 +157,7 @@ impl Draw {
         });
         failure = self.maybe(failure, |to, draw| to.min_available(draw.quantity()));
         failure = self.maybe(failure, |to, draw| to.outage_deadline(draw.time()).clear_after(draw.time()));
-        failure = self.maybe(failure, |to, draw| to.never_ready(draw.number()));
+        failure = self.maybe(failure, |to, draw| to.max_failures_before_ready(draw.number()));
         failure = self.maybe(failure, |to, draw| {
             let empty = draw.of(&[BudgetEmpty::Wait, BudgetEmpty::Terminate]);
             to.budget(Budget::new(draw.number(), draw.time()).when_empty(empty))
@@ -207,6 +207,6 @@ impl Draw {
             let time = draw.time();
             to.lost_after(draw.of(&[LostAfter::Never, LostAfter::After(time)]))
         });
-        self.maybe(health, |to, draw| to.max_acted(draw.quantity()))
+        self.maybe(health, |to, draw| to.max_probe_restarts(draw.quantity()))
     }
 }

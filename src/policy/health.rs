@@ -13,7 +13,7 @@ pub struct HealthPolicy {
     pub(crate) liveness: Option<Probe>,
     pub(crate) unknown_after: Option<Duration>,
     pub(crate) lost_after: Option<LostAfter>,
-    pub(crate) max_acted: Option<Quantity>,
+    pub(crate) max_probe_restarts: Option<Quantity>,
 }
 
 impl HealthPolicy {
@@ -53,8 +53,8 @@ impl HealthPolicy {
     }
 
     /// How many replicas probe evidence alone may restart at a time. Default unlimited.
-    pub fn max_acted(mut self, quantity: Quantity) -> Self {
-        self.max_acted = Some(quantity);
+    pub fn max_probe_restarts(mut self, quantity: Quantity) -> Self {
+        self.max_probe_restarts = Some(quantity);
         self
     }
 }

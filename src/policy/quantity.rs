@@ -5,7 +5,7 @@ use std::fmt;
 /// A number of replicas, absolute or as a percentage of the set: `2` or `"50%"`.
 ///
 /// Where a percentage is not whole, `min_available` and `correlated` round up, `max_concurrent_starts`
-/// and `max_acted` round down, never below 1.
+/// and `max_probe_restarts` round down, never below 1.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the two ways in which the document writes a number of replicas")]
 pub enum Quantity {

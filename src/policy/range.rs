@@ -10,7 +10,7 @@ pub(crate) const ATTEMPTS: RangeInclusive<u32> = 0..=u32::MAX - 1;
 /// What a replica keeps a list of.
 pub(crate) const WINDOW_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const BUDGET_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
-pub(crate) const NEVER_READY: RangeInclusive<u32> = 1..=1_000_000;
+pub(crate) const MAX_FAILURES_BEFORE_READY: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const SPREAD: RangeInclusive<u32> = 1..=100;
 pub(crate) const PROBE_RUN: RangeInclusive<u32> = 1..=1_000_000;
 /// A probe that ends in a failure of the replica passes at its first success.

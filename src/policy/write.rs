@@ -211,7 +211,7 @@ fn failure(failure: &FailurePolicy) -> Option<Value> {
         )
         .put("min_available", failure.min_available)
         .put("outage_deadline", failure.outage_deadline)
-        .put("never_ready", failure.never_ready)
+        .put("max_failures_before_ready", failure.max_failures_before_ready)
         .put("clear_after", failure.clear_after)
         .put(
             "budget",
@@ -283,7 +283,7 @@ fn health(health: &HealthPolicy) -> Option<Value> {
                 LostAfter::Never => Value::from("never"),
             }),
         )
-        .put("max_acted", health.max_acted)
+        .put("max_probe_restarts", health.max_probe_restarts)
         .unless_empty()
 }
 

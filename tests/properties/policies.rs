@@ -66,13 +66,13 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         r#""min_available": "50%""#,
         r#""min_available": "100%", "outage_deadline": "5m""#,
         r#""min_available": 2, "clear_after": "10s""#,
-        r#""never_ready": 5"#,
+        r#""max_failures_before_ready": 5"#,
     ]);
     let success = one_of(&["", "", r#""success": "complete","#, r#""success": "failure","#]);
     let health = one_of(&[
         "",
         "",
-        r#""health": {"liveness": {"tcp": {"port": 80}, "interval": "10s", "failures": 2}, "max_acted": "25%"},"#,
+        r#""health": {"liveness": {"tcp": {"port": 80}, "interval": "10s", "failures": 2}, "max_probe_restarts": "25%"},"#,
         r#""health": {"readiness": {"tcp": {"port": 80}, "interval": "5s"}, "unknown_after": "15s", "lost_after": "30s"},"#,
         r#""health": {"startup": {"tcp": {"port": 80}, "interval": "2s"},
             "liveness": {"tcp": {"port": 80}, "interval": "10s"}, "lost_after": "never"},"#,

@@ -93,8 +93,8 @@ fn a_startup_probe_that_fails_often_enough_is_a_failure() {
 }
 
 #[test]
-fn probe_evidence_restarts_no_more_than_max_acted_at_a_time() {
-    let health = HealthPolicy::new().liveness(probe().failures(1)).max_acted(Quantity::Percent(50));
+fn probe_evidence_restarts_no_more_than_max_probe_restarts_at_a_time() {
+    let health = HealthPolicy::new().liveness(probe().failures(1)).max_probe_restarts(Quantity::Percent(50));
     let mut bench = with(4, health);
     bench.tick(10);
     let lines = bench.tell_all(10, (0..4).map(|replica| answer(replica, 1, Liveness, Failure)));
@@ -110,7 +110,7 @@ fn probe_evidence_restarts_no_more_than_max_acted_at_a_time() {
 
 #[test]
 fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
-    let health = HealthPolicy::new().liveness(probe().failures(1)).max_acted(Quantity::Count(1));
+    let health = HealthPolicy::new().liveness(probe().failures(1)).max_probe_restarts(Quantity::Count(1));
     let mut bench = with(3, health);
     bench.tick(10);
     bench.tell_all(10, (0..2).map(|replica| answer(replica, 1, Liveness, Failure)));

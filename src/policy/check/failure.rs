@@ -16,7 +16,7 @@ pub(super) fn check(walk: &mut Walk, failure: &FailurePolicy, retries: bool) {
     }
     quantity(walk, "min_available", failure.min_available);
     duration(walk, "outage_deadline", failure.outage_deadline);
-    number(walk, "never_ready", failure.never_ready, &range::NEVER_READY);
+    number(walk, "max_failures_before_ready", failure.max_failures_before_ready, &range::MAX_FAILURES_BEFORE_READY);
     duration(walk, "clear_after", failure.clear_after);
     if let Some(budget) = failure.budget {
         walk.field("budget", |walk| {

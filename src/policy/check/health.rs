@@ -15,9 +15,9 @@ pub(super) fn check(walk: &mut Walk, health: &HealthPolicy) {
     if let Some(LostAfter::After(time)) = health.lost_after {
         duration(walk, "lost_after", Some(time));
     }
-    quantity(walk, "max_acted", health.max_acted);
-    if is_none(health.max_acted) {
-        walk.field("max_acted", |walk| {
+    quantity(walk, "max_probe_restarts", health.max_probe_restarts);
+    if is_none(health.max_probe_restarts) {
+        walk.field("max_probe_restarts", |walk| {
             walk.problem("must be at least 1 or 1%; to let probes restart nothing leave out `liveness` and `startup`");
         });
     }

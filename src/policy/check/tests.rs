@@ -80,7 +80,7 @@ fn what_belongs_to_the_policys_own_retry_is_refused_in_a_rule() {
 fn quantities_that_would_start_nothing_are_refused() {
     for none in [Quantity::Count(0), Quantity::Percent(0), Quantity::Percent(101)] {
         let failure = FailurePolicy::new().max_concurrent_starts(none).correlated(Correlated::new(none, SEC));
-        let health = HealthPolicy::new().max_acted(none);
+        let health = HealthPolicy::new().max_probe_restarts(none);
         assert_eq!(mistakes(Policy::builder().failure(failure).health(health)).len(), 3, "{none}");
     }
     assert!(Policy::builder().failure(FailurePolicy::new().min_available(Quantity::Count(0))).build().is_ok());

@@ -59,10 +59,13 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
             );
         }
     }
-    if settings.health.max_acted.is_some() && settings.health.liveness.is_none() && settings.health.startup.is_none() {
+    if settings.health.max_probe_restarts.is_some()
+        && settings.health.liveness.is_none()
+        && settings.health.startup.is_none()
+    {
         lints.add(
             "unused-max-acted",
-            "health.max_acted".into(),
+            "health.max_probe_restarts".into(),
             "there is no liveness or startup probe that could restart anything",
             "add one, or leave it out",
         );
@@ -185,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_cap_on_what_probes_may_do_needs_a_probe() {
-        let acted = |probe: &str| json!({"health": {"max_acted": "25%", probe: {"tcp": {"port": 80}}}});
-        warns(acted("readiness"), "health.max_acted unused-max-acted");
+        let acted = |probe: &str| json!({"health": {"max_probe_restarts": "25%", probe: {"tcp": {"port": 80}}}});
+        warns(acted("readiness"), "health.max_probe_restarts unused-max-acted");
         is_quiet(acted("liveness"));
     }
 

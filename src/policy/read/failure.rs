@@ -22,7 +22,9 @@ pub(super) fn failure(walk: &mut Walk, value: &Value) -> Option<FailurePolicy> {
         exhausted: fields.read(walk, "exhausted", exhausted),
         min_available: fields.read(walk, "min_available", Walk::quantity),
         outage_deadline: fields.read(walk, "outage_deadline", Walk::duration),
-        never_ready: fields.read(walk, "never_ready", |walk, value| walk.count(value, &range::NEVER_READY)),
+        max_failures_before_ready: fields.read(walk, "max_failures_before_ready", |walk, value| {
+            walk.count(value, &range::MAX_FAILURES_BEFORE_READY)
+        }),
         clear_after: fields.read(walk, "clear_after", Walk::duration),
         budget: fields.read(walk, "budget", budget),
         max_concurrent_starts: fields.read(walk, "max_concurrent_starts", max_concurrent_starts),

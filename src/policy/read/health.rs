@@ -16,7 +16,7 @@ pub(super) fn health(walk: &mut Walk, value: &Value) -> Option<HealthPolicy> {
         liveness: fields.read(walk, "liveness", probe),
         unknown_after: fields.read(walk, "unknown_after", Walk::duration),
         lost_after: fields.read(walk, "lost_after", lost_after),
-        max_acted: fields.read(walk, "max_acted", Walk::quantity),
+        max_probe_restarts: fields.read(walk, "max_probe_restarts", Walk::quantity),
     })
 }
 

@@ -67,7 +67,7 @@ fn the_document_of_the_design_reads_in_full() {
             "readiness": {"tcp": {"port": 8080}, "interval": "5s", "successes": 1, "failures": 3},
             "liveness": {"exec": ["pg_isready"], "interval": "10s", "timeout": "1s", "failures": 3,
                          "initial_delay": "5s"},
-            "unknown_after": "60s", "lost_after": "5m", "max_acted": "25%",
+            "unknown_after": "60s", "lost_after": "5m", "max_probe_restarts": "25%",
         },
     }))
     .unwrap();

@@ -25,8 +25,8 @@ pub(crate) static FAILURE: Block = Block {
         key("min_available", Kind::Quantity, "1", r#""50%""#, "What the service needs; percent round up."),
         key("outage_deadline", Kind::Duration, "never", r#""10m""#, "An outage this long terminates the set."),
         key(
-            "never_ready",
-            Kind::Count(&range::NEVER_READY),
+            "max_failures_before_ready",
+            Kind::Count(&range::MAX_FAILURES_BEFORE_READY),
             "never",
             "9",
             "So many failures before any replica was ever available terminate the set.",

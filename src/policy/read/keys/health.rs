@@ -43,7 +43,7 @@ pub(crate) static HEALTH: Block = Block {
             "Unknown for this long is a failure with cause `node-lost`.",
         ),
         key(
-            "max_acted",
+            "max_probe_restarts",
             Kind::Quantity,
             "unlimited",
             r#""25%""#,
