@@ -199,7 +199,10 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
     told.one(20, Event::ready(1, 2));
     told.until(64);
     let (probe, result) = (ProbeKind::Liveness, ProbeResult::Failure);
-    told.one(65, Event::Probed(ProbeNews { replica: 1.into(), incarnation: 2.into(), probe, result, at: None }));
+    told.one(
+        65,
+        Event::Probed(ProbeNews { replica: 1.into(), incarnation: 2.into(), probe, result, at: None, message: None }),
+    );
     told.one(66, Event::stopped(1, 2));
     told.until(1000);
     for replica in 0..3 {

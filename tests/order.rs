@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use uphold::backend::{
-    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeRequest, Reporter, StartRequest, StopRequest,
-    WatchRequest,
+    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
+    StopRequest, WatchRequest,
 };
 use uphold::{
     Builder, Cause, Check, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices,
-    Outcome, Policy, PolicyBuilder, Probe, ProbeResult, Record, RecordedStep, RecordingHeader, ReplicaId, RetryPolicy,
-    Status, Supervisor, TcpCheck, Timestamp,
+    Outcome, Policy, PolicyBuilder, Probe, Record, RecordedStep, RecordingHeader, ReplicaId, RetryPolicy, Status,
+    Supervisor, TcpCheck, Timestamp,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,9 +115,9 @@ impl Backend for Manual {
         self.call(Kind::List, 0, 0).await
     }
 
-    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
+    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
         let _ = self.probed.send(request.address.map(str::to_owned));
-        ProbeResult::Success
+        ProbeAnswer::success()
     }
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {

@@ -50,8 +50,9 @@ fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
         "health": {"readiness": {"tcp": {"port": 1}, "interval": "10s"}},
     })));
     let (probe, result) = (ProbeKind::Readiness, ProbeResult::Success);
-    let answer =
-        |id: u32| Event::Probed(ProbeNews { replica: id.into(), incarnation: 1.into(), probe, result, at: None });
+    let answer = |id: u32| {
+        Event::Probed(ProbeNews { replica: id.into(), incarnation: 1.into(), probe, result, at: None, message: None })
+    };
     told.until(0);
     told.all(0, [answer(0), answer(1)]);
     told.tick(10);

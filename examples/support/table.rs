@@ -63,11 +63,17 @@ fn row(view: &ReplicaView, now: Timestamp) -> String {
         (Phase::Waiting | Phase::Stopping, Some(gate), _) => gate.to_string(),
         _ => "-".to_owned(),
     };
-    let failure = match &view.last_failure {
+    let mut failure = match &view.last_failure {
         Some((cause, Some(exit))) => format!("{cause}, {exit}"),
         Some((cause, None)) => cause.to_string(),
         None => "-".to_owned(),
     };
+    if let Some(message) = &view.failure_message {
+        failure += &format!(": {message}");
+    }
+    if let Some(message) = &view.probe_message {
+        failure += &format!(" (now {message})");
+    }
     let restarts = view.incarnation.0.saturating_sub(1);
     format!(" {:>7}  {:<11}  {:>11}  {restarts:>8}  {next:<12}  {failure}", view.replica, view.phase, view.incarnation)
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::engine::ProbeResult;
+use super::answer::ProbeAnswer;
 use crate::policy::{Check, HttpCheck, TcpCheck};
 
 /// The most that status line and headers may take together, in bytes.
@@ -57,60 +57,100 @@ impl Target {
 ///
 /// An answer later than `within` is a failure. What the prober itself cannot do, such as reading a port that is
 /// no number, is unanswered.
-pub async fn check(check: &Check, target: &Target, within: Duration) -> Option<ProbeResult> {
-    let answer = match check {
-        Check::Tcp(tcp) => timeout(within, connect(tcp, target)).await,
-        Check::Http(http) => timeout(within, get(http, target)).await,
+pub async fn check(check: &Check, target: &Target, within: Duration) -> Option<ProbeAnswer> {
+    let (what, answer) = match check {
+        Check::Tcp(tcp) => ("connecting".to_owned(), timeout(within, connect(tcp, target)).await),
+        Check::Http(http) => (request_name(http, target), timeout(within, get(http, target)).await),
         Check::Exec(_) => return None,
     };
-    Some(answer.unwrap_or(ProbeResult::Failure))
+    Some(answer.unwrap_or_else(|_| ProbeAnswer::failure(format!("{what} timed out after {within:?}"))))
 }
 
-async fn connect(tcp: &TcpCheck, target: &Target) -> ProbeResult {
-    let Some(address) = target.address(tcp.host.as_deref(), &tcp.port) else { return ProbeResult::Unanswered };
-    match TcpStream::connect(address).await {
-        Ok(_) => ProbeResult::Success,
-        Err(error) => cannot_connect(&error),
+/// The request as people read it; queries may carry secrets and are left out.
+fn request_name(http: &HttpCheck, target: &Target) -> String {
+    let path = target.fill(&http.path);
+    format!("GET {}", path.split(['?', '#']).next().unwrap_or("/"))
+}
+
+async fn connect(tcp: &TcpCheck, target: &Target) -> ProbeAnswer {
+    let Some((host, port)) = target.address(tcp.host.as_deref(), &tcp.port) else { return no_port(&tcp.port) };
+    match TcpStream::connect((without_brackets(&host), port)).await {
+        Ok(_) => ProbeAnswer::success(),
+        Err(error) => cannot_connect(&format!("connecting to {}", authority(&host, port)), &error),
     }
 }
 
-async fn get(http: &HttpCheck, target: &Target) -> ProbeResult {
-    let Some((host, port)) = target.address(http.host.as_deref(), &http.port) else {
-        return ProbeResult::Unanswered;
+async fn get(http: &HttpCheck, target: &Target) -> ProbeAnswer {
+    let Some((host, port)) = target.address(http.host.as_deref(), &http.port) else { return no_port(&http.port) };
+    let name = request_name(http, target);
+    let Some(request) = http_request(http, target, &host, port) else {
+        return ProbeAnswer::unanswered(format!("{name} cannot be sent: it would hold a control character"));
     };
-    let mut stream = match TcpStream::connect((host.as_str(), port)).await {
+    let mut stream = match TcpStream::connect((without_brackets(&host), port)).await {
         Ok(stream) => stream,
-        Err(error) => return cannot_connect(&error),
+        Err(error) => return cannot_connect(&name, &error),
     };
-    let mut request = format!("GET {} HTTP/1.1\r\n", target.fill(&http.path));
-    let named = |name: &str| http.headers.keys().any(|known| known.eq_ignore_ascii_case(name));
-    if !named("host") {
-        request += &format!("Host: {host}:{port}\r\n");
-    }
-    if !named("user-agent") {
-        request += "User-Agent: uphold\r\n";
-    }
-    for (name, value) in &http.headers {
-        request += &format!("{name}: {}\r\n", target.fill(value));
-    }
-    request += "Accept: */*\r\nConnection: close\r\n\r\n";
     if stream.write_all(request.as_bytes()).await.is_err() {
-        return ProbeResult::Failure;
+        return ProbeAnswer::failure(format!("{name}: the connection broke"));
     }
     match read_status(&mut stream).await {
-        Some(status) if (http.status.0..=http.status.1).contains(&status) => ProbeResult::Success,
-        Some(_) | None => ProbeResult::Failure,
+        Some(status) if (http.status.0..=http.status.1).contains(&status) => ProbeAnswer::success(),
+        Some(status) => ProbeAnswer::failure(format!("{name} answered {status}")),
+        None => ProbeAnswer::failure(format!("{name}: the answer is not HTTP/1")),
     }
 }
 
-/// The status, once the whole header section has come within its limit; `None` for anything else.
+fn no_port(port: &str) -> ProbeAnswer {
+    ProbeAnswer::unanswered(format!("'{port}' is no port"))
+}
+
+/// The request (RFC 9110, 9112). Fields that the check sets itself are not sent a second time. `None`: a value that was
+/// filled in would end its line.
+fn http_request(http: &HttpCheck, target: &Target, host: &str, port: u16) -> Option<String> {
+    let mut lines = vec![format!("GET {} HTTP/1.1", target.fill(&http.path))];
+    let host = authority(host, port);
+    for (name, value) in [("Host", &*host), ("User-Agent", "uphold"), ("Accept", "*/*"), ("Connection", "close")] {
+        if !http.headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
+            lines.push(format!("{name}: {value}"));
+        }
+    }
+    lines.extend(http.headers.iter().map(|(name, value)| format!("{name}: {}", target.fill(value))));
+    let clean = lines.iter().all(|line| !line.contains(|char: char| char.is_control() && char != '\t'));
+    clean.then(|| lines.join("\r\n") + "\r\n\r\n")
+}
+
+/// Host and port as in a URI: an IPv6 address stands in brackets, without its zone.
+fn authority(host: &str, port: u16) -> String {
+    let host = without_brackets(host);
+    if host.contains(':') {
+        let address = host.split('%').next().unwrap_or(host);
+        format!("[{address}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+/// The host as name resolution takes it.
+fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The final status, once its whole header section has come within the limit; `None` for anything else.
 async fn read_status(stream: &mut TcpStream) -> Option<u16> {
     let mut head = Vec::with_capacity(1024);
+    let mut begin = 0;
     loop {
         let read = stream.read_buf(&mut head).await.ok()?;
-        let ended = head.windows(4).any(|four| four == b"\r\n\r\n");
-        if ended || head.len() > HEAD_LIMIT || read == 0 {
-            return if ended { parse_status(&head) } else { None };
+        while let Some(end) = head[begin..].windows(4).position(|four| four == b"\r\n\r\n") {
+            let status = parse_status(&head[begin..])?;
+            if status >= 200 {
+                return Some(status);
+            }
+            // An interim answer: the final one follows (RFC 9110, 15.2).
+            begin += end + 4;
+        }
+        if head.len() > HEAD_LIMIT || read == 0 {
+            return None;
         }
     }
 }
@@ -130,17 +170,16 @@ fn parse_status(head: &[u8]) -> Option<u16> {
 }
 
 /// A refusal is an answer; want of file descriptors or memory is the prober's own trouble.
-fn cannot_connect(error: &std::io::Error) -> ProbeResult {
+fn cannot_connect(what: &str, error: &std::io::Error) -> ProbeAnswer {
     use std::io::ErrorKind;
-    match error.kind() {
-        ErrorKind::ConnectionRefused
-        | ErrorKind::ConnectionReset
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::TimedOut
-        | ErrorKind::HostUnreachable
-        | ErrorKind::NetworkUnreachable => ProbeResult::Failure,
-        _ => ProbeResult::Unanswered,
-    }
+    let why = match error.kind() {
+        ErrorKind::ConnectionRefused => "was refused",
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => "was reset",
+        ErrorKind::TimedOut => "timed out",
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "did not reach its host",
+        _ => return ProbeAnswer::unanswered(format!("{what}: {error}")),
+    };
+    ProbeAnswer::failure(format!("{what} {why}"))
 }
 
 #[cfg(test)]
@@ -148,6 +187,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::engine::ProbeResult;
 
     const SOON: Duration = Duration::from_secs(5);
 
@@ -166,7 +206,7 @@ mod tests {
     }
 
     async fn ask(http: HttpCheck, within: Duration) -> ProbeResult {
-        check(&Check::Http(http), &Target::new(), within).await.unwrap()
+        check(&Check::Http(http), &Target::new(), within).await.unwrap().result
     }
 
     #[tokio::test]
@@ -180,6 +220,7 @@ mod tests {
             (b"HTTP/1.1 2000\r\n\r\n", ProbeResult::Failure),
             (b"ready\r\n\r\n", ProbeResult::Failure),
             (b"HTTP/1.1 200 OK\r\n", ProbeResult::Failure),
+            (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", ProbeResult::Success),
             (b"", ProbeResult::Failure),
         ] {
             let port = server(answer, false).await;
@@ -200,7 +241,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port().to_string();
         assert_eq!(ask(HttpCheck::new(port.clone()), Duration::from_millis(50)).await, ProbeResult::Failure);
         let tcp = Check::Tcp(TcpCheck::new(port));
-        assert_eq!(check(&tcp, &Target::new(), SOON).await, Some(ProbeResult::Success));
+        assert_eq!(check(&tcp, &Target::new(), SOON).await, Some(ProbeAnswer::success()));
     }
 
     #[tokio::test]
@@ -217,5 +258,47 @@ mod tests {
         let target = Target::new().value("port", 8001).value("replica", 1);
         assert_eq!(target.fill("/ready/{replica}?on={port}&{else}"), "/ready/1?on=8001&{else}");
         assert_eq!(target.address(None, "{port}"), Some(("127.0.0.1".to_owned(), 8001)));
+    }
+
+    #[tokio::test]
+    async fn a_failure_says_what_the_probe_got() {
+        let text = |answer: Option<ProbeAnswer>| answer.unwrap().message.unwrap().to_string();
+        let target = Target::new();
+        let port = server(b"HTTP/1.1 404 Not Found\r\n\r\n", false).await;
+        let http = Check::Http(HttpCheck::new(port.to_string()).path("/nope?token=secret"));
+        assert_eq!(text(check(&http, &target, SOON).await), "GET /nope answered 404");
+        let port = server(b"SSH-2.0-x\r\n\r\n", false).await;
+        let http = Check::Http(HttpCheck::new(port.to_string()));
+        assert_eq!(text(check(&http, &target, SOON).await), "GET /: the answer is not HTTP/1");
+
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let http = Check::Http(HttpCheck::new(port.to_string()));
+        assert_eq!(text(check(&http, &target, Duration::from_millis(50)).await), "GET / timed out after 50ms");
+        drop(listener);
+        assert_eq!(text(check(&http, &target, SOON).await), "GET / was refused");
+        let tcp = Check::Tcp(TcpCheck::new(port.to_string()));
+        assert_eq!(text(check(&tcp, &target, SOON).await), format!("connecting to 127.0.0.1:{port} was refused"));
+    }
+
+    #[test]
+    fn a_request_has_each_field_once_and_brackets_around_an_ipv6_address() {
+        let http = HttpCheck::new("8080").path("/up").header("accept", "text/plain").header("connection", "keep-alive");
+        for host in ["::1", "[::1]", "::1%lo"] {
+            assert_eq!(
+                http_request(&http, &Target::new(), host, 8080).unwrap(),
+                "GET /up HTTP/1.1\r\nHost: [::1]:8080\r\nUser-Agent: uphold\r\naccept: text/plain\r\n\
+                 connection: keep-alive\r\n\r\n"
+            );
+        }
+        let named = http_request(&HttpCheck::new("80"), &Target::new(), "db", 80).unwrap();
+        assert!(named.contains("\r\nHost: db:80\r\n") && named.ends_with("Connection: close\r\n\r\n"), "{named}");
+    }
+
+    #[test]
+    fn a_value_that_would_end_its_line_is_not_sent() {
+        let http = HttpCheck::new("80").header("X-Set", "{set}");
+        let target = Target::new().value("set", "a\r\nHost: evil");
+        assert_eq!(http_request(&http, &target, "db", 80), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What a set runs on: the [`Backend`] trait, and the backends that come with the crate.
 
+mod answer;
 mod check;
 mod error;
 #[cfg(all(unix, feature = "process"))]
@@ -9,14 +10,13 @@ mod request;
 
 use async_trait::async_trait;
 
+pub use answer::ProbeAnswer;
 pub use check::{Target, check};
 pub use error::BackendError;
 pub use reporter::{Report, Reporter};
 pub use request::{
     Instance, InstanceKey, KillRequest, ListRequest, ProbeRequest, StartRequest, StopRequest, WatchRequest,
 };
-
-use crate::engine::ProbeResult;
 
 /// Starts, stops and watches the instances of a set: operating system processes, containers, pods.
 ///
@@ -125,13 +125,14 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Asks an instance how it is. By default HTTP and TCP checks go over the network to the instance's address, and
     /// `exec` is unanswered.
-    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
+    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
         let mut target =
             Target::new().value("replica", request.key.replica).value("incarnation", request.key.incarnation);
         if let Some(address) = request.address {
             target = target.host(address);
         }
-        check(request.check, &target, request.timeout).await.unwrap_or(ProbeResult::Unanswered)
+        let answer = check(request.check, &target, request.timeout).await;
+        answer.unwrap_or_else(|| ProbeAnswer::unanswered("this backend cannot run commands"))
     }
 }
 
@@ -161,7 +162,7 @@ macro_rules! forward {
                 (**self).watch(request, reporter).await
             }
 
-            async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
+            async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
                 (**self).probe(request).await
             }
         }

@@ -4,6 +4,7 @@ use super::history::{Flags, History};
 use super::jitter;
 use super::judge::Surroundings;
 use super::limits::count_in_windows;
+use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, Hold, Nearest, Restart, UsedUp, Verdict};
@@ -71,6 +72,12 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
 
+    /// The text that came with it; a failure under a plain policy is judged in full where there is one.
+    #[inline(always)]
+    fn message(&self) -> Option<Message> {
+        if PLAIN { None } else { self.outcome.reason().map(Message::new) }
+    }
+
     /// A success belongs to no streak. Exit 0 that is restarted is paced by the policy's own ladder.
     #[inline(never)]
     pub(super) fn succeeded(&self, history: &mut History) -> Decision {
@@ -91,6 +98,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             nearest: None,
             cause: self.cause().clone(),
             exit: self.outcome.exit,
+            message: self.message(),
         }
     }
 
@@ -161,6 +169,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             ended_at: self.outcome.at,
             cause: self.cause().clone(),
             exit: self.outcome.exit,
+            message: self.message(),
         })
     }
 
@@ -220,6 +229,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             ended_at: at,
             cause: self.cause().clone(),
             exit: self.outcome.exit,
+            message: self.message(),
         }
     }
 

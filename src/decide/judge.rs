@@ -111,7 +111,7 @@ impl Policy {
     /// Whether a failure that is no part of an incident or a group is judged by [`decide_plain`](Self::decide_plain).
     #[inline(always)]
     pub(crate) fn is_plain(&self, outcome: &Outcome) -> bool {
-        self.compiled().plain && !outcome.is_success()
+        self.compiled().plain && !outcome.is_success() && outcome.reason.is_none()
     }
 
     /// Judges a failure of a live incarnation under a plain policy. In line, for that is what most come to; `Err`: it is

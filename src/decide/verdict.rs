@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::message::Message;
 use super::status::EndReason;
 use crate::policy::{Cause, Exit, MatchedRule, Placement, Scope};
 use crate::time::Timestamp;
@@ -105,6 +106,8 @@ pub struct Decision {
     pub cause: Cause,
     /// What was judged: exit code or signal.
     pub exit: Option<Exit>,
+    /// The text that came with the failure: why a start failed, what a probe got.
+    pub message: Option<Message>,
 }
 
 impl Decision {
@@ -226,6 +229,9 @@ impl fmt::Display for Decision {
             (Some(exit), Cause::Error) => write!(f, "ended with {exit}")?,
             (Some(exit), cause) => write!(f, "ended by {cause} with {exit}")?,
             (None, cause) => write!(f, "failed by {cause}")?,
+        }
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
         }
         match &self.verdict {
             Verdict::Restart(restart) => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{Incarnation, Message, Outcome, ReplicaId};
 use crate::policy::{Cause, Signal};
 use crate::time::Timestamp;
 
@@ -72,7 +72,7 @@ pub struct Ended {
 }
 
 /// An answer to a probe.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
 pub struct ProbeNews {
     /// Whose.
@@ -86,6 +86,28 @@ pub struct ProbeNews {
     /// When it was answered; `None`: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
+    /// What a failed probe got, in a few words, such as `GET /ready answered 503`. Only the first 256 bytes are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Message>,
+}
+
+impl ProbeNews {
+    /// An answer as of now, without a message.
+    pub fn new(
+        replica: impl Into<ReplicaId>,
+        incarnation: impl Into<Incarnation>,
+        probe: ProbeKind,
+        result: ProbeResult,
+    ) -> Self {
+        Self { replica: replica.into(), incarnation: incarnation.into(), probe, result, at: None, message: None }
+    }
+
+    /// Says what the probe got.
+    #[must_use]
+    pub fn because(mut self, message: impl Into<Message>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
 }
 
 /// Which probe of `health`.
@@ -283,7 +305,10 @@ impl std::fmt::Display for Event {
                 }
                 Ok(())
             }
-            Self::Probed(news) => write!(f, " {} {:?}", news.probe.as_str(), news.result),
+            Self::Probed(news) => {
+                write!(f, " {} {:?}", news.probe.as_str(), news.result)?;
+                news.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
+            }
             Self::Scale(replicas) => write!(f, " {replicas}"),
             Self::Restart(replica) | Self::Drain(replica) => write!(f, " replica {replica}"),
             _ => Ok(()),

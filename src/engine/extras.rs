@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::contact::Contact;
 use super::group::Group;
 use super::health::Health;
+use super::messages::Messages;
 use super::output::Command;
 use super::set::ReplicaSet;
 use crate::decide::ReplicaId;
@@ -20,6 +21,8 @@ pub(super) struct Extras {
     pub(super) group_in_flight: u32,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
     pub(super) noted: BTreeSet<ReplicaId>,
+    /// Texts that came with failures, for people.
+    pub(super) messages: Messages,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Vec<Command>,
 }

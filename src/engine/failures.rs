@@ -172,7 +172,8 @@ impl ReplicaSet {
     pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let replica = &mut self.replicas[id.index()];
         let incarnation = replica.history.incarnation();
-        let calm = !still_live && !replica.marks.any(Marks::LOST.and(Marks::START_PENDS));
+        let silent = outcome.reason.is_none() && self.extras.get().is_none_or(|extras| extras.messages.is_empty());
+        let calm = silent && !still_live && !replica.marks.any(Marks::LOST.and(Marks::START_PENDS));
         let alone = !replica.marks.has(Marks::ENDING) && !self.set.has_incident();
         if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
             self.judge_in_full(id, outcome, still_live);
@@ -232,6 +233,7 @@ impl ReplicaSet {
     #[inline(never)]
     fn carry_out(&mut self, mut judged: Judged, joins: bool, still_live: bool) {
         let id = judged.replica;
+        self.keep_failure_message(id, judged.decision.message.as_ref());
         let decision = &mut judged.decision;
         self.tally.count().judged(&decision.cause, decision.verdict, decision.reason);
         if self.replica(id).marks.any(Marks::LOST.and(Marks::START_PENDS)) {

@@ -31,7 +31,7 @@ impl ReplicaSet {
             Event::Started(news) => self.started(*news),
             Event::Ready(news) => self.backend_ready(*news, true),
             Event::NotReady(news) => self.backend_ready(*news, false),
-            Event::Probed(news) => self.probed(*news),
+            Event::Probed(news) => self.probed(news),
             Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
             Event::Found(_) => {}
             Event::Stopped(news) => self.stopped(*news),

@@ -11,6 +11,7 @@ mod group;
 mod grouping;
 mod health;
 mod instance;
+mod messages;
 mod observe;
 mod operator;
 mod output;

@@ -80,6 +80,7 @@ impl ReplicaSet {
             *lines = Lines::default();
             extras.health.waiting.remove(&id);
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
+            self.drop_probe_messages(id);
         }
     }
 
@@ -124,7 +125,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn probed(&mut self, news: ProbeNews) {
+    pub(super) fn probed(&mut self, news: &ProbeNews) {
         let id = news.replica;
         let at = self.when(news.at);
         let probes = self.policy.compiled().probes;
@@ -138,16 +139,20 @@ impl ReplicaSet {
             ProbeResult::Success => true,
             ProbeResult::Failure => false,
             ProbeResult::Unanswered => {
+                self.keep_probe_message(id, news.probe, news.message.as_ref());
                 self.lost(id, asked.known().unwrap_or(at));
                 return;
             }
         };
         let verdict = line.answer(good, probe);
+        self.keep_probe_message(id, news.probe, news.message.as_ref().filter(|_| !good));
         match (news.probe, verdict) {
             (_, None) => {}
             (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
             (ProbeKind::Readiness, Some(passed)) => {
-                line.passed = passed;
+                if let Some(lines) = self.lines(id) {
+                    lines.readiness.passed = passed;
+                }
                 self.update_readiness(id, at);
             }
             (ProbeKind::Liveness, Some(true)) => {
@@ -202,7 +207,8 @@ impl ReplicaSet {
             if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
                 continue;
             }
-            let outcome = Outcome::failed(Cause::Unhealthy, self.now);
+            let mut outcome = Outcome::failed(Cause::Unhealthy, self.now);
+            outcome.reason = self.probe_failure_message(id).map(|message| message.as_str().into());
             self.correlate_one(id, &outcome);
             self.fail(id, &outcome, true);
             if self.replica(id).after == super::replica::After::Start {

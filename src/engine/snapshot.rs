@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contact::{Contact, Lost};
 use super::group::Group;
 use super::health::Health;
+use super::messages::Messages;
 use super::output::StatusShown;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
@@ -39,6 +40,8 @@ pub struct Snapshot {
     group: Option<Group>,
     lost: Vec<(ReplicaId, Lost)>,
     health: Health,
+    #[serde(default)]
+    messages: Messages,
     shown: Option<StatusShown>,
     tally: Tally,
 }
@@ -74,6 +77,7 @@ impl ReplicaSet {
             group: self.group(),
             lost: lost.map(|lost| lost.clone().into_iter().collect()).unwrap_or_default(),
             health: self.health().cloned().unwrap_or_default(),
+            messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
         }
@@ -107,6 +111,9 @@ impl ReplicaSet {
         }
         if snapshot.health != Health::default() {
             set.extras.make().health = snapshot.health;
+        }
+        if !snapshot.messages.is_empty() {
+            set.extras.make().messages = snapshot.messages;
         }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::replica::{Phase, Replica};
 use super::set::ReplicaSet;
 use super::tally::CauseCounts;
-use crate::decide::{Gate, Incarnation, ReplicaId, Status, StatusReason};
+use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
@@ -32,6 +32,10 @@ pub struct ReplicaView {
     pub failures: u32,
     /// The cause and exit of its last failure.
     pub last_failure: Option<(Cause, Option<Exit>)>,
+    /// The text that came with its last failure: why a start failed, what a probe got.
+    pub failure_message: Option<Message>,
+    /// What a probe of its that fails at present got last, with the name of the probe.
+    pub probe_message: Option<Message>,
 }
 
 /// The set at a glance, as of one instant.
@@ -58,6 +62,9 @@ pub struct Summary {
     pub starts: u64,
     /// Failures by cause; causes of the user's own together under `named`.
     pub failures: BTreeMap<String, u64>,
+    /// The texts that came with the last failures of replicas, by replica; of the first 20 that have one.
+    #[serde(default)]
+    pub failure_messages: BTreeMap<ReplicaId, Message>,
     /// Restarts decided, by the cause of the failure.
     pub restarts: BTreeMap<String, u64>,
     /// Exits with code 0.
@@ -120,6 +127,8 @@ impl ReplicaSet {
             due: leads.unwrap_or(replica.due).known().filter(|_| waits),
             failures: replica.history.failures(),
             last_failure: replica.history.last_failure(),
+            failure_message: self.failure_message(id),
+            probe_message: self.probe_message(id),
         }
     }
 
@@ -160,6 +169,7 @@ impl ReplicaSet {
                 .collect(),
             starts: tally.starts,
             failures: by_cause(|of| of.failures),
+            failure_messages: self.failure_messages(20),
             restarts: by_cause(|of| of.restarts),
             successes: counts.successes,
             given_up: counts.given_up,

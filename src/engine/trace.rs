@@ -192,14 +192,15 @@ impl TraceLine {
         };
         match event {
             Event::Exited(ended) | Event::StartFailed(ended) => line.ended(ended),
-            Event::Probed(news) => line.with("probe", news.probe.as_str()).with(
-                "result",
-                match news.result {
+            Event::Probed(news) => {
+                let result = match news.result {
                     ProbeResult::Success => "success",
                     ProbeResult::Failure => "failure",
                     ProbeResult::Unanswered => "unanswered",
-                },
-            ),
+                };
+                let message = news.message.as_ref().map(ToString::to_string);
+                line.with("probe", news.probe.as_str()).with("result", result).with_some("message", message)
+            }
             Event::Scale(replicas) => line.with("replicas", *replicas),
             Event::Restart(replica) | Event::Drain(replica) => line.with("replica", *replica),
             Event::Reset(selection) | Event::RetryNow(selection) => match selection {
@@ -317,7 +318,8 @@ impl TraceLine {
             .with("charged", decision.charged)
             .with("reason", decision.reason.as_str())
             .with("cause", decision.cause.to_string())
-            .with_some("used_up", decision.used_up.map(|used_up| used_up.as_str()));
+            .with_some("used_up", decision.used_up.map(|used_up| used_up.as_str()))
+            .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {
             Verdict::Restart(restart) => line
                 .with_some("scope", (restart.scope != Scope::Replica).then(|| restart.scope.as_str()))

@@ -97,7 +97,7 @@ impl<'e, E: Environment> Backend<'e, E> {
                 Some(Event::stopped(replica, incarnation))
             }
             Answers::Probe(probe, result) => {
-                let news = ProbeNews { replica, incarnation, probe, result, at: None };
+                let news = ProbeNews { replica, incarnation, probe, result, at: None, message: None };
                 self.instances.get(replica).lives(incarnation).then_some(Event::Probed(news))
             }
         }

@@ -12,7 +12,9 @@ use super::message::Message;
 use super::ticket::{Starting, Ticket};
 use super::watching::FIRST_PAUSE;
 use super::workload::Workloads;
-use crate::backend::{Backend, BackendError, InstanceKey, KillRequest, ProbeRequest, StartRequest, StopRequest};
+use crate::backend::{
+    Backend, BackendError, InstanceKey, KillRequest, ProbeAnswer, ProbeRequest, StartRequest, StopRequest,
+};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
 use crate::policy::{Check, Policy};
@@ -47,6 +49,15 @@ impl<B: Backend> Clone for Calls<B> {
 pub(super) enum Broken {
     TimedOut,
     Panicked,
+}
+
+impl Broken {
+    fn why(&self, within: Duration) -> String {
+        match self {
+            Self::TimedOut => format!("no answer within {within:?}"),
+            Self::Panicked => "the backend panicked".to_owned(),
+        }
+    }
 }
 
 impl<B: Backend> Calls<B> {
@@ -226,16 +237,15 @@ impl<B: Backend> Calls<B> {
         let why = match answer {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(Broken::TimedOut) => format!("no answer within {:?}", self.call_timeout),
-            Err(Broken::Panicked) => "the backend panicked".to_owned(),
+            Err(broken) => broken.why(self.call_timeout),
         };
         self.send(Message::Trouble(format!("{what} of replica {replica}: {why}")));
     }
 
     async fn probe_call(&self, probe: engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
         let (replica, incarnation, kind) = (probe.replica, probe.incarnation, probe.probe);
-        let result = match check {
-            None => ProbeResult::Unanswered,
+        let answer = match check {
+            None => ProbeResult::Unanswered.into(),
             Some(check) => {
                 let calls = self.clone();
                 // The backend keeps the timeout itself; one that does not is the prober's own trouble.
@@ -247,11 +257,12 @@ impl<B: Backend> Calls<B> {
                     calls.backend.probe(request).await
                 })
                 .await
-                .unwrap_or(ProbeResult::Unanswered)
+                .unwrap_or_else(|broken| ProbeAnswer::unanswered(broken.why(within)))
             }
         };
         let at = Some(self.clock.now());
-        self.send(Message::Event(Event::Probed(ProbeNews { replica, incarnation, probe: kind, result, at })));
+        let ProbeAnswer { result, message } = answer;
+        self.send(Message::Event(Event::Probed(ProbeNews { replica, incarnation, probe: kind, result, at, message })));
     }
 }
 

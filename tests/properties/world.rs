@@ -298,7 +298,14 @@ impl World {
             Step::Probe { good, .. } => {
                 let result = if good { ProbeResult::Success } else { ProbeResult::Failure };
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                    self.tell(Event::Probed(ProbeNews { replica: id, incarnation, probe, result, at: None }));
+                    self.tell(Event::Probed(ProbeNews {
+                        replica: id,
+                        incarnation,
+                        probe,
+                        result,
+                        at: None,
+                        message: None,
+                    }));
                 }
                 return;
             }
@@ -352,7 +359,14 @@ impl World {
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
                     let (replica, incarnation) = (view.replica, view.incarnation);
                     let result = ProbeResult::Success;
-                    self.tell(Event::Probed(ProbeNews { replica, incarnation, probe, result, at: None }));
+                    self.tell(Event::Probed(ProbeNews {
+                        replica,
+                        incarnation,
+                        probe,
+                        result,
+                        at: None,
+                        message: None,
+                    }));
                 }
             }
         }

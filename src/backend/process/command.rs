@@ -1,7 +1,7 @@
 //! From a spec to a running process.
 
 use std::io::ErrorKind;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,8 +12,7 @@ use tokio::time::timeout;
 
 use super::child::Child;
 use super::spec::{ProcessOutput, ProcessSpec};
-use crate::backend::{BackendError, Target};
-use crate::engine::ProbeResult;
+use crate::backend::{BackendError, ProbeAnswer, Target};
 
 /// The command with its surroundings, as a process group of its own.
 fn command(spec: &ProcessSpec, program: &str, args: &[String], target: &Target) -> Command {
@@ -88,17 +87,25 @@ pub(super) fn signal(leader: Pid, signal: Signal) -> Result<(), BackendError> {
 }
 
 /// Runs a probe command in the replica's surroundings; at its timeout it is killed with its children.
-pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target, within: Duration) -> ProbeResult {
-    let Some((program, args)) = words.split_first() else { return ProbeResult::Unanswered };
+pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target, within: Duration) -> ProbeAnswer {
+    let Some((program, args)) = words.split_first() else { return ProbeAnswer::unanswered("there is no command") };
     let mut command = command(spec, program, args, target);
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let Ok(mut child) = Child::spawn(&mut command) else { return ProbeResult::Unanswered };
+    let mut child = match Child::spawn(&mut command) {
+        Ok(child) => child,
+        Err(error) => return ProbeAnswer::unanswered(format!("cannot run {program}: {error}")),
+    };
     let in_time = timeout(within, child.ended()).await.is_ok();
     // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
     let _ = signal(child.leader(), Signal::KILL);
     match child.reap().await {
-        Ok(status) if in_time && status.success() => ProbeResult::Success,
-        Ok(_) => ProbeResult::Failure,
-        Err(_) => ProbeResult::Unanswered,
+        Ok(status) if in_time && status.success() => ProbeAnswer::success(),
+        Ok(_) if !in_time => ProbeAnswer::failure(format!("{program} timed out after {within:?}")),
+        Ok(status) => ProbeAnswer::failure(match (status.code(), status.signal()) {
+            (Some(code), _) => format!("{program} exited with code {code}"),
+            (None, Some(signal)) => format!("{program} was ended by signal {signal}"),
+            (None, None) => format!("{program} ended: {status}"),
+        }),
+        Err(error) => ProbeAnswer::unanswered(format!("the end of {program} is unknown: {error}")),
     }
 }

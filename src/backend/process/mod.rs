@@ -24,10 +24,10 @@ use async_trait::async_trait;
 pub use spec::{ProcessOutput, ProcessSpec};
 
 use super::{
-    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeRequest, Reporter, StartRequest, StopRequest,
-    WatchRequest, check,
+    Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
+    StopRequest, WatchRequest, check,
 };
-use crate::engine::{Event, ProbeResult};
+use crate::engine::Event;
 use crate::policy::Check;
 use child::Child;
 use children::{Children, Key};
@@ -119,12 +119,20 @@ impl Backend for ProcessBackend {
         }
     }
 
-    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeResult {
-        let Some(spec) = self.children.spec(&Key::new(request.key)) else { return ProbeResult::Unanswered };
-        let Ok(target) = spec.target(request.key) else { return ProbeResult::Unanswered };
+    async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
+        let Some(spec) = self.children.spec(&Key::new(request.key)) else {
+            return ProbeAnswer::unanswered("the process does not run");
+        };
+        let target = match spec.target(request.key) {
+            Ok(target) => target,
+            Err(error) => return ProbeAnswer::unanswered(error.to_string()),
+        };
         match request.check {
             Check::Exec(words) => command::probe(&spec, words, &target, request.timeout).await,
-            network => check(network, &target, request.timeout).await.unwrap_or(ProbeResult::Unanswered),
+            network => {
+                let answer = check(network, &target, request.timeout).await;
+                answer.unwrap_or_else(|| ProbeAnswer::unanswered("this check is not known"))
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-use super::{Bench, retrying, secs};
-use crate::engine::{Event, ProbeKind, ProbeNews, ProbeResult};
+use super::{Bench, at, retrying, secs};
+use crate::engine::{Event, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
 use crate::policy::{Check, HealthPolicy, Probe, Quantity, TcpCheck};
 
 fn probe() -> Probe {
@@ -14,7 +14,7 @@ fn with(replicas: u32, health: HealthPolicy) -> Bench {
 }
 
 fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
-    Event::Probed(ProbeNews { replica: replica.into(), incarnation: incarnation.into(), probe, result, at: None })
+    Event::Probed(ProbeNews::new(replica, incarnation, probe, result))
 }
 
 use ProbeKind::{Liveness, Readiness, Startup};
@@ -139,4 +139,36 @@ fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
     // An answer, even a bad one, is contact.
     bench.tell(71, answer(1, 1, Readiness, Failure));
     assert_eq!(bench.set.census().unknown, 0);
+}
+
+#[test]
+fn a_verdict_says_which_probe_failed_and_what_it_got() {
+    let got = |probe, text: &str| Event::Probed(ProbeNews::new(1, 1, probe, Failure).because(text));
+    let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(2)).readiness(probe()));
+    bench.tell_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);
+    bench.tick(10);
+    bench.tell(10, got(Readiness, "GET /ready answered 503"));
+    let message = |bench: &Bench| bench.set.get(1.into()).unwrap().probe_message.map(|text| text.to_string());
+    assert_eq!(message(&bench).as_deref(), Some("readiness: GET /ready answered 503"));
+    bench.tell(10, answer(1, 1, Readiness, Success));
+    bench.tell(10, got(Liveness, "GET /nope answered 404"));
+    bench.tick(20);
+    let lines = bench.tell(20, got(Liveness, "GET /nope\u{1b}[2J answered 404"));
+    assert_eq!(
+        lines[0],
+        "replica 1 incarnation 1 failed by unhealthy: liveness: GET /nope\\u{1b}[2J answered 404 (2 times); \
+         restart in 30s (attempt 1)"
+    );
+    bench.tell(21, Event::stopped(1, 1));
+    let restored = ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(22)).unwrap();
+    for set in [&bench.set, &restored] {
+        let view = set.get(1.into()).unwrap();
+        assert_eq!(view.failure_message.as_deref(), Some("liveness: GET /nope\u{1b}[2J answered 404 (2 times)"));
+        assert_eq!(view.probe_message, None);
+        assert_eq!(set.summary(at(22)).failure_messages.len(), 1);
+    }
+    bench.tick(60);
+    bench.tell(60, Event::ready(1, 2));
+    bench.tell(61, Event::exited(1, 2, 1));
+    assert_eq!(bench.set.get(1.into()).unwrap().failure_message, None, "the last failure came without a text");
 }

@@ -1,0 +1,94 @@
+//! A short text from outside that goes with a failure, for people.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A longer text is cut to this many bytes.
+const LONGEST: usize = 256;
+
+/// A short text that came with a failure: why a start failed, what a probe got.
+///
+/// Texts longer than 256 bytes are cut. Displayed, control characters are escaped: the text may come from anywhere, and
+/// goes to terminals.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Message(
+    // One word wide: it lies in every decision, and most have none.
+    Arc<Box<str>>,
+);
+
+impl Message {
+    /// The text, cut to 256 bytes.
+    pub fn new(text: &str) -> Self {
+        if text.len() <= LONGEST {
+            return Self(Arc::new(text.into()));
+        }
+        let end = (0..=LONGEST).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        Self(Arc::new(format!("{}...", &text[..end]).into()))
+    }
+
+    /// The text as it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Message {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::new(&text)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.chars().try_for_each(|char| {
+            if char.is_control() { write!(f, "{}", char.escape_default()) } else { fmt::Write::write_char(f, char) }
+        })
+    }
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(&String::deserialize(deserializer)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_between_characters_and_control_characters_are_shown_escaped() {
+        assert_eq!(&*Message::new("short"), "short");
+        assert_eq!(&*Message::new(&"\u{fc}".repeat(300)), format!("{}...", "\u{fc}".repeat(128)));
+        assert_eq!(Message::new("a\x1b[2J\n").to_string(), "a\\u{1b}[2J\\n");
+    }
+}
