@@ -1,4 +1,4 @@
-//! The committed JSON Schema of the policy document is that of the types.
+//! The committed JSON Schema of the policy document is that of the library.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use uphold::Policy;
 #[test]
 fn the_committed_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/policy.json");
-    let schema = serde_json::to_string_pretty(&schemars::schema_for!(Policy)).unwrap() + "\n";
+    let schema = serde_json::to_string_pretty(&Policy::schema()).unwrap() + "\n";
     if std::env::var_os("UPHOLD_WRITE_SCHEMA").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &schema).unwrap();
@@ -19,7 +19,7 @@ fn the_committed_schema_is_current() {
 
 #[test]
 fn every_key_of_the_schema_is_described() {
-    let schema = serde_json::to_value(schemars::schema_for!(Policy)).unwrap();
+    let schema = serde_json::to_value(Policy::schema()).unwrap();
     assert!(described(&schema) > 80);
 }
 
@@ -30,7 +30,10 @@ fn described(schema: &serde_json::Value) -> usize {
         assert!(value["description"].is_string(), "{key}");
     }
     let below: usize = match schema {
-        serde_json::Value::Object(fields) => fields.values().map(described).sum(),
+        // What holds of several keys together names keys that are described elsewhere.
+        serde_json::Value::Object(fields) => {
+            fields.iter().filter(|(word, _)| *word != "allOf").map(|(_, value)| described(value)).sum()
+        }
         serde_json::Value::Array(items) => items.iter().map(described).sum(),
         _ => 0,
     };

@@ -20,7 +20,6 @@ mod range;
 pub(crate) mod read;
 mod retry;
 pub(crate) mod rule_index;
-#[cfg(any(test, feature = "schemars"))]
 mod schema;
 mod write;
 

@@ -22,7 +22,19 @@ pub(crate) const STATUS: RangeInclusive<u32> = 100..=599;
 pub(crate) const MAX_RULES: usize = 1000;
 pub(crate) const MAX_STAGES: usize = 100;
 pub(crate) const MAX_SCHEDULE: usize = 1000;
+/// Characters of a rule's name and of a cause.
 pub(crate) const MAX_NAME: usize = 64;
+/// Characters of a pattern for reasons: every failure is matched against it.
+pub(crate) const MAX_GLOB: usize = 1024;
+pub(crate) const MAX_PATH: usize = 2048;
+/// Characters of a host, and of a port with placeholders. A DNS name has at most 253.
+pub(crate) const MAX_HOST: usize = 255;
+pub(crate) const MAX_ARGUMENT: usize = 4096;
+/// Words of a command.
+pub(crate) const MAX_ARGUMENTS: usize = 100;
+pub(crate) const MAX_HEADERS: usize = 100;
+pub(crate) const MAX_HEADER_NAME: usize = 256;
+pub(crate) const MAX_HEADER_VALUE: usize = 4096;
 /// Of one kind of condition (exit codes, signals, causes, reasons), in all rules together: compiling costs their
 /// number times the number of rules.
 pub(crate) const MAX_CONDITIONS: usize = 2000;

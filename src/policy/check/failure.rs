@@ -7,6 +7,8 @@ use super::super::failure::{Exhausted, FailurePolicy, Rule, RuleAction};
 use super::super::quantity::Quantity;
 use super::super::range;
 use super::super::read::Walk;
+use super::super::read::text::Form;
+use super::health::text;
 use super::{duration, number, positive, retry};
 
 pub(super) fn check(walk: &mut Walk, failure: &FailurePolicy, retries: bool) {
@@ -66,7 +68,7 @@ fn rules(walk: &mut Walk, rules: &[Rule], retries: bool) {
         walk.index(index, |walk| {
             if let Some(name) = &rule.name {
                 walk.field("name", |walk| {
-                    check_name(walk, name);
+                    text(walk, Form::RuleName, name);
                     if let Some(first) = names.insert(name.as_str(), index) {
                         walk.problem(format!("is the name of failure.rules[{first}] too; names are unique"));
                         names.insert(name, first);
@@ -78,25 +80,13 @@ fn rules(walk: &mut Walk, rules: &[Rule], retries: bool) {
     }
 }
 
-fn check_name(walk: &mut Walk, name: &str) {
-    if name.is_empty() {
-        walk.problem("is empty; leave it out to call the rule by its index");
-    } else if name.bytes().all(|byte| byte.is_ascii_digit()) {
-        walk.problem("is a number, which is what rules without a name are called; choose a word");
-    } else if name.chars().count() > range::MAX_NAME || name.chars().any(char::is_control) {
-        walk.problem(format!("must be at most {} characters, without control characters", range::MAX_NAME));
-    }
-}
-
 fn check_rule(walk: &mut Walk, rule: &Rule, retries: bool) {
     walk.field("when", |walk| {
         for (index, _) in rule.exit_codes.iter().enumerate().filter(|(_, range)| range.first > range.last) {
             walk.field("exit_code", |walk| walk.index(index, |walk| walk.problem("the range is empty")));
         }
-        for (index, _) in rule.reasons.iter().enumerate().filter(|(_, glob)| glob.is_empty()) {
-            walk.field("reason", |walk| {
-                walk.index(index, |walk| walk.problem("is empty; write `*` for any reason, or leave it out"));
-            });
+        for (index, glob) in rule.reasons.iter().enumerate() {
+            walk.field("reason", |walk| walk.index(index, |walk| text(walk, Form::Glob, glob)));
         }
         number(walk, "attempts_over", rule.attempts_over, &range::ATTEMPTS);
     });

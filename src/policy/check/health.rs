@@ -3,6 +3,7 @@
 use super::super::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe};
 use super::super::range;
 use super::super::read::Walk;
+use super::super::read::text::{Form, is_header_name, is_header_value, is_port, too_long};
 use super::failure::{is_none, quantity};
 use super::{duration, number, positive};
 use std::ops::RangeInclusive;
@@ -35,37 +36,42 @@ fn probe(walk: &mut Walk, name: &str, probe: Option<&Probe>, successes: &RangeIn
         }
         number(walk, "failures", probe.failures, &range::PROBE_RUN);
         duration(walk, "initial_delay", probe.initial_delay);
-        match &probe.check {
-            Check::Http(check) => walk.field("http", |walk| http(walk, check)),
-            Check::Tcp(check) => walk.field("tcp", |walk| {
-                port(walk, &check.port);
-                host(walk, check.host.as_deref());
-            }),
-            Check::Exec(words) => walk.field("exec", |walk| exec(walk, words)),
-        }
+        target(walk, &probe.check);
     });
+}
+
+pub(crate) fn target(walk: &mut Walk, check: &Check) {
+    match check {
+        Check::Http(check) => walk.field("http", |walk| http(walk, check)),
+        Check::Tcp(check) => walk.field("tcp", |walk| {
+            port(walk, &check.port);
+            host(walk, check.host.as_deref());
+        }),
+        Check::Exec(words) => walk.field("exec", |walk| exec(walk, words)),
+    }
 }
 
 fn http(walk: &mut Walk, check: &HttpCheck) {
     port(walk, &check.port);
     host(walk, check.host.as_deref());
-    walk.field("path", |walk| {
-        if !check.path.starts_with('/') {
-            walk.problem("must begin with '/'");
-        }
-        if check.path.contains(|c: char| c.is_control() || c == ' ') {
-            walk.problem("must not hold spaces, line breaks or other control characters");
-        }
-    });
+    walk.field("path", |walk| text(walk, Form::Path, &check.path));
     walk.field("headers", |walk| {
+        if check.headers.len() > range::MAX_HEADERS {
+            walk.problem(format!("has {} headers; at most {} are allowed", check.headers.len(), range::MAX_HEADERS));
+        }
         for (name, value) in &check.headers {
             walk.field(name, |walk| {
-                let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-                if name.is_empty() || !name.bytes().all(is_token) {
+                if !is_header_name(name) {
                     walk.problem("is not the name of a header: letters, digits and '-'");
                 }
-                if value.contains(|c: char| c.is_control() && c != '\t') {
+                if !is_header_value(value) {
                     walk.problem("the value must not hold line breaks or other control characters");
+                }
+                let problems = [("name", name, range::MAX_HEADER_NAME), ("value", value, range::MAX_HEADER_VALUE)];
+                for (what, text, most) in problems {
+                    if let Some(problem) = too_long(text, most) {
+                        walk.problem(format!("the {what} {problem}"));
+                    }
                 }
             });
         }
@@ -79,43 +85,36 @@ fn http(walk: &mut Walk, check: &HttpCheck) {
 }
 
 fn host(walk: &mut Walk, host: Option<&str>) {
-    if host.is_some_and(|host| host.is_empty() || host.contains(|c: char| c.is_control() || c == ' ' || c == '/')) {
-        walk.field("host", |walk| walk.problem("is not a host: a name or an address, without port and path"));
+    if let Some(host) = host {
+        walk.field("host", |walk| text(walk, Form::Host, host));
     }
 }
 
 fn port(walk: &mut Walk, port: &str) {
-    let fine = match port.parse::<u32>() {
-        Ok(number) => range::PORT.contains(&number),
-        Err(_) => is_pattern(port),
-    };
-    if !fine {
-        walk.field("port", |walk| {
+    walk.field("port", |walk| {
+        if !is_port(port) {
             walk.problem("is not a port: a number from 1 to 65535, or a text with placeholders such as '{port}'");
-        });
-    }
-}
-
-/// Digits and at least one `{placeholder}`.
-fn is_pattern(text: &str) -> bool {
-    let (mut open, mut found) = (false, false);
-    for c in text.chars() {
-        match c {
-            '{' if !open => open = true,
-            '}' if open => (open, found) = (false, true),
-            c if open && !c.is_control() && c != '{' => {}
-            c if !open && c.is_ascii_digit() => {}
-            _ => return false,
+        } else if let Some(problem) = too_long(port, range::MAX_HOST) {
+            walk.problem(problem);
         }
-    }
-    found && !open
+    });
 }
 
 fn exec(walk: &mut Walk, words: &[String]) {
     if words.first().is_none_or(|command| command.is_empty()) {
         walk.problem("is empty; the first word is the command to run");
     }
-    for (index, _) in words.iter().enumerate().filter(|(_, word)| word.contains('\0')) {
-        walk.index(index, |walk| walk.problem("must not hold a NUL character"));
+    if words.len() > range::MAX_ARGUMENTS {
+        walk.problem(format!("has {} words; at most {} are allowed", words.len(), range::MAX_ARGUMENTS));
+    }
+    for (index, word) in words.iter().enumerate() {
+        walk.index(index, |walk| text(walk, Form::Argument, word));
+    }
+}
+
+/// Reports what is wrong with a text.
+pub(super) fn text(walk: &mut Walk, form: Form, text: &str) {
+    if let Some(problem) = form.problem(text) {
+        walk.problem(problem);
     }
 }

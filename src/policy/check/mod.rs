@@ -16,6 +16,9 @@ use super::range;
 use super::read::{LONGEST, LONGEST_WORDS, Walk};
 use super::retry::RetryPolicy;
 
+pub(super) use health::target;
+pub(super) use retry::backoff;
+
 pub(crate) fn check(walk: &mut Walk, settings: &Settings) {
     number(walk, "replicas", Some(settings.replicas), &range::REPLICAS);
     duration(walk, "min_ready", settings.min_ready);

@@ -42,8 +42,14 @@ fn rung(walk: &mut Walk, rung: &Rung) {
     if let Some(Jitter::Spread(percent)) = rung.jitter {
         walk.field("jitter", |walk| number(walk, "spread", Some(percent.into()), &range::SPREAD));
     }
-    if let Some(Backoff::Schedule(delays)) = &rung.backoff {
-        walk.field("backoff", |walk| walk.field("schedule", |walk| schedule(walk, delays)));
+    if let Some(given) = &rung.backoff {
+        walk.field("backoff", |walk| backoff(walk, given));
+    }
+}
+
+pub(crate) fn backoff(walk: &mut Walk, backoff: &Backoff) {
+    if let Backoff::Schedule(delays) = backoff {
+        walk.field("schedule", |walk| schedule(walk, delays));
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::keys;
 use super::retry;
+use super::text::{ends, number};
 use super::value::{Value, clip};
 use super::walk::Walk;
 use crate::policy::cause::Cause;
@@ -12,6 +13,8 @@ use crate::policy::failure::{Budget, BudgetEmpty, CodeRange, Correlated, Exhaust
 use crate::policy::preset;
 use crate::policy::quantity::Quantity;
 use crate::policy::range;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn failure(walk: &mut Walk, value: &Value) -> Option<FailurePolicy> {
     let fields = walk.fields(value, &keys::FAILURE)?;
@@ -60,7 +63,10 @@ fn when(walk: &mut Walk, value: &Value, rule: &mut Rule) -> Option<()> {
     rule.signals = fields.read(walk, "signal", |walk, value| some_of(walk, value, signal)).unwrap_or_default();
     rule.causes = fields.read(walk, "cause", |walk, value| some_of(walk, value, cause)).unwrap_or_default();
     rule.reasons = fields
-        .read(walk, "reason", |walk, value| some_of(walk, value, |walk, item| walk.text(item).map(str::to_owned)))
+        .read(walk, "reason", |walk, value| {
+            // One that cannot be read keeps its place, so that the paths of the others stay right.
+            some_of(walk, value, |walk, item| Some(walk.text(item).unwrap_or("*").to_owned()))
+        })
         .unwrap_or_default();
     rule.attempts_over = fields.read(walk, "attempts_over", |walk, value| walk.count(value, &range::ATTEMPTS));
     Some(())
@@ -91,8 +97,13 @@ fn exit_code(walk: &mut Walk, value: &Value) -> Option<CodeRange> {
                 walk.problem(format!("is a text; write the exit code {code} without quotes"));
                 return None;
             }
-            if let Some((first, last)) = text.split_once("..=") {
-                let (Ok(first), Ok(last)) = (first.trim().parse::<i32>(), last.trim().parse::<i32>()) else {
+            if let Some((first, last)) = ends(text) {
+                let (Some(first), Some(last)) = (number(first), number(last)) else {
+                    let numbers = |end: &str| end.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+                    if numbers(first) && numbers(last) && !first.is_empty() && !last.is_empty() {
+                        walk.problem(format!("a range of exit codes lies between {} and {}", i32::MIN, i32::MAX));
+                        return None;
+                    }
                     return walk.expected(WHAT, value);
                 };
                 if first > last {
@@ -110,7 +121,7 @@ fn exit_code(walk: &mut Walk, value: &Value) -> Option<CodeRange> {
             }
             walk.expected(WHAT, value)
         }
-        other => walk.expected(WHAT, other),
+        other => walk.not_whole(WHAT, other),
     }
 }
 
@@ -121,7 +132,7 @@ pub(crate) fn signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
         Value::Str(name) => Signal::from_name(name),
         _ => None,
     };
-    signal.or_else(|| walk.expected(WHAT, value))
+    signal.or_else(|| walk.not_whole(WHAT, value))
 }
 
 pub(crate) fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
@@ -174,7 +185,8 @@ fn budget(walk: &mut Walk, value: &Value) -> Option<Budget> {
     let per = fields.require(walk, "per", "in what time, such as 10m", Walk::duration);
     let words = [("wait", BudgetEmpty::Wait), ("terminate", BudgetEmpty::Terminate)];
     let empty = fields.read(walk, "empty", |walk, value| walk.word(value, &words, &[]));
-    Some(Budget::new(restarts?, per?).when_empty(empty.unwrap_or_default()))
+    // Stand-ins for what could not be read, so that the rest is checked too.
+    Some(Budget::new(restarts.unwrap_or(1), per.unwrap_or(SECOND)).when_empty(empty.unwrap_or_default()))
 }
 
 fn max_concurrent_starts(walk: &mut Walk, value: &Value) -> Option<Quantity> {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::keys;
+use super::text::{self, ends};
 use super::value::{Value, clip};
 use super::walk::Walk;
+use crate::policy::check;
 use crate::policy::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
 use crate::policy::range;
 
@@ -37,8 +39,12 @@ fn probe(walk: &mut Walk, value: &Value) -> Option<Probe> {
     let http = fields.read(walk, "http", http).map(Check::Http);
     let tcp = fields.read(walk, "tcp", tcp).map(Check::Tcp);
     let exec = fields.read(walk, "exec", exec).map(Check::Exec);
+    let mut checks = [http, tcp, exec].into_iter().flatten();
     // Stands in for a check that could not be read, and that has been reported.
-    let check = http.or(tcp).or(exec).unwrap_or_else(|| Check::Exec(vec!["unread".into()]));
+    let check = checks.next().unwrap_or_else(|| Check::Exec(vec!["unread".into()]));
+    for unused in checks {
+        check::target(walk, &unused);
+    }
     Some(Probe {
         check,
         interval: fields.read(walk, "interval", Walk::duration),
@@ -56,7 +62,7 @@ fn http(walk: &mut Walk, value: &Value) -> Option<HttpCheck> {
     let host = fields.read(walk, "host", Walk::text);
     let headers = fields.read(walk, "headers", headers);
     let status = fields.read(walk, "status", status);
-    let mut check = HttpCheck::new(port?);
+    let mut check = HttpCheck::new(port.unwrap_or_else(unread_port));
     check.host = host.map(str::to_owned);
     check.headers = headers.unwrap_or_default();
     if let Some(path) = path {
@@ -72,7 +78,12 @@ fn tcp(walk: &mut Walk, value: &Value) -> Option<TcpCheck> {
     let fields = walk.fields(value, &keys::TCP)?;
     let port = fields.require(walk, "port", "a number such as 8080, or '{port}'", port);
     let host = fields.read(walk, "host", Walk::text);
-    Some(TcpCheck { host: host.map(str::to_owned), port: port? })
+    Some(TcpCheck { host: host.map(str::to_owned), port: port.unwrap_or_else(unread_port) })
+}
+
+/// Stands in for a port that could not be read, so that the rest is checked too.
+fn unread_port() -> String {
+    "1".to_owned()
 }
 
 /// A number, or a text of which the checks say whether it can be a port.
@@ -80,7 +91,7 @@ fn port(walk: &mut Walk, value: &Value) -> Option<String> {
     match value {
         Value::Int(_) => walk.count(value, &range::PORT).map(|port| port.to_string()),
         Value::Str(text) => Some(text.clone()),
-        other => walk.expected("a number from 1 to 65535, or a text with placeholders such as '{port}'", other),
+        other => walk.not_whole("a number from 1 to 65535, or a text with placeholders such as '{port}'", other),
     }
 }
 
@@ -91,7 +102,7 @@ fn headers(walk: &mut Walk, value: &Value) -> Option<BTreeMap<String, String>> {
     let mut headers = BTreeMap::new();
     for (name, value) in entries {
         walk.field(name, |walk| {
-            let Some(text) = walk.text(value) else { return };
+            let text = walk.text(value).unwrap_or_default();
             if headers.insert(name.clone(), text.to_owned()).is_some() {
                 walk.problem("is given twice");
             }
@@ -107,13 +118,11 @@ fn status(walk: &mut Walk, value: &Value) -> Option<(u16, u16)> {
             let status = u16::try_from(walk.count(value, &range::STATUS)?).ok()?;
             Some((status, status))
         }
-        Value::Str(text) => {
-            match text.split_once("..=").map(|(first, last)| (first.trim().parse(), last.trim().parse())) {
-                Some((Ok(first), Ok(last))) => Some((first, last)),
-                _ => walk.expected(WHAT, value),
-            }
-        }
-        other => walk.expected(WHAT, other),
+        Value::Str(text) => match ends(text).map(|(first, last)| (text::status(first), text::status(last))) {
+            Some((Some(first), Some(last))) => Some((first, last)),
+            _ => walk.expected(WHAT, value),
+        },
+        other => walk.not_whole(WHAT, other),
     }
 }
 
@@ -125,12 +134,10 @@ fn exec(walk: &mut Walk, value: &Value) -> Option<Vec<String>> {
         ));
         return None;
     }
-    let (mut words, mut wrong) = (Vec::new(), false);
+    let mut words = Vec::new();
     walk.list(value, "a list of the command and its arguments, such as [pg_isready]", |walk, item| {
-        match walk.text(item) {
-            Some(word) => words.push(word.to_owned()),
-            None => wrong = true,
-        }
+        // One that cannot be read keeps its place.
+        words.push(walk.text(item).unwrap_or("unread").to_owned());
     });
-    Some(words).filter(|_| !wrong && matches!(value, Value::Seq(_) | Value::Null))
+    matches!(value, Value::Seq(_) | Value::Null).then_some(words)
 }

@@ -12,13 +12,14 @@ mod retry;
 mod scalars;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 mod value;
 pub(crate) mod walk;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 pub(crate) use duration::parse as parse_duration;
-pub(crate) use duration::{LONGEST, LONGEST_WORDS, format as format_duration};
+pub(crate) use duration::{LONGEST, LONGEST_WORDS, UNITS, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};

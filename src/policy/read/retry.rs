@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::duration::LONGEST;
 use super::keys;
 use super::value::Value;
 use super::walk::{Fields, Walk};
+use crate::policy::check;
 use crate::policy::range;
 use crate::policy::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, Limit, OnEvents, Placement, Recover, RetryPolicy, Rung, Scope, Stage,
@@ -20,7 +22,7 @@ pub(super) fn policy_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy
     match value {
         Value::Null | Value::Bool(false) => None,
         Value::Bool(true) => Some(RetryPolicy::recommended()),
-        Value::Map(_) => Some(retry(walk, value)),
+        Value::Map(_) => Some(retry(walk, value, &keys::RETRY)),
         other => {
             walk.expected::<()>("true, false or a block of keys such as {interval: 30s, max_duration: 1h}", other);
             Some(RetryPolicy::default())
@@ -32,7 +34,7 @@ pub(super) fn policy_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy
 pub(super) fn rule_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy> {
     match value {
         Value::Bool(true) => Some(RetryPolicy::recommended()),
-        Value::Map(_) => Some(retry(walk, value)),
+        Value::Map(_) => Some(retry(walk, value, &keys::RULE_RETRY)),
         other => {
             walk.expected::<()>("true or a block of keys; leave it out to use the policy's `retry`", other);
             Some(RetryPolicy::default())
@@ -40,15 +42,17 @@ pub(super) fn rule_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy> 
     }
 }
 
-fn retry(walk: &mut Walk, value: &Value) -> RetryPolicy {
-    let Some(fields) = walk.fields(value, &keys::RETRY) else { return RetryPolicy::default() };
+fn retry(walk: &mut Walk, value: &Value, known: &'static keys::Block) -> RetryPolicy {
+    let Some(fields) = walk.fields(value, known) else { return RetryPolicy::default() };
+    let of_the_policy = std::ptr::eq(known, &keys::RETRY);
     let mut retry = RetryPolicy {
         rung: rung(walk, fields),
         immediate_first: fields.read(walk, "immediate_first", immediate_first),
         recover: fields.read(walk, "recover", recover),
         stages: fields.read(walk, "stages", |walk, value| Some(stages(walk, value))).unwrap_or_default(),
-        on_events: fields.read(walk, "on_events", on_events),
-        keep_min_available: fields.read(walk, "keep_min_available", Walk::flag).unwrap_or_default(),
+        // A rule's own has neither, which has been reported.
+        on_events: fields.read(walk, "on_events", on_events).filter(|_| of_the_policy),
+        keep_min_available: fields.read(walk, "keep_min_available", Walk::flag).unwrap_or_default() && of_the_policy,
         recommended: false,
     };
     let duration = fields.read(walk, "duration", seconds_or_duration);
@@ -111,6 +115,9 @@ fn backoff(walk: &mut Walk, value: &Value) -> Option<Backoff> {
     }
     let exponential = fields.read(walk, "exponential", exponential).map(Backoff::Exponential);
     let schedule = fields.read(walk, "schedule", schedule).map(Backoff::Schedule);
+    if let (Some(_), Some(unused)) = (&exponential, &schedule) {
+        check::backoff(walk, unused);
+    }
     exponential.or(schedule)
 }
 
@@ -142,13 +149,11 @@ fn hundredths(text: &str) -> Option<u32> {
 
 fn schedule(walk: &mut Walk, value: &Value) -> Option<Vec<Duration>> {
     let mut delays = Vec::new();
-    walk.list(value, "a list of durations, such as [1s, 1s, 30s]", |walk, item| delays.extend(walk.duration(item)));
-    match value {
-        Value::Seq(items) if items.is_empty() => Some(delays),
-        Value::Null => Some(delays),
-        // A list of which nothing could be read has had its say.
-        _ => Some(delays).filter(|delays| !delays.is_empty()),
-    }
+    walk.list(value, "a list of durations, such as [1s, 1s, 30s]", |walk, item| {
+        // One that cannot be read keeps its place.
+        delays.push(walk.duration(item).unwrap_or_default());
+    });
+    matches!(value, Value::Seq(_) | Value::Null).then_some(delays)
 }
 
 fn jitter(walk: &mut Walk, value: &Value) -> Option<Jitter> {
@@ -171,7 +176,8 @@ fn limit(walk: &mut Walk, value: &Value) -> Option<Limit> {
         walk.count(value, &range::WINDOW_RESTARTS)
     });
     let within = fields.require(walk, "within", "the length of the window, such as 10m", Walk::duration);
-    Some(Limit { restarts: restarts?, within: within? })
+    // Stand-ins for what could not be read, so that the rest is checked too.
+    Some(Limit { restarts: restarts.unwrap_or(1), within: within.unwrap_or(Duration::from_secs(1)) })
 }
 
 fn immediate_first(walk: &mut Walk, value: &Value) -> Option<ImmediateFirst> {
@@ -213,9 +219,10 @@ fn on_events(walk: &mut Walk, value: &Value) -> Option<OnEvents> {
 fn seconds_or_duration(walk: &mut Walk, value: &Value) -> Option<Duration> {
     match value {
         Value::Int(seconds) => match u64::try_from(*seconds) {
-            Ok(seconds) => Some(Duration::from_secs(seconds)),
-            Err(_) => walk.expected("a duration such as 1h, or a whole number of seconds", value),
+            Ok(seconds) if seconds <= LONGEST.as_secs() => Some(Duration::from_secs(seconds)),
+            _ => walk.expected("a duration such as 1h, or a whole number of seconds", value),
         },
+        Value::Float(_) => walk.not_whole("a duration such as 1h, or a whole number of seconds", value),
         _ => walk.duration(value),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::duration;
 use super::failure::{cause, signal};
 use super::nearest::nearest;
+use super::text::percent;
 use super::value::{Value, clip};
 use super::walk::Walk;
 use crate::policy::quantity::Quantity;
@@ -35,7 +36,8 @@ impl Walk {
     /// A whole number in a range.
     pub fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
         let Value::Int(number) = value else {
-            return self.expected(&format!("a whole number from {} to {}", range.start(), range.end()), value);
+            let what = format!("a whole number from {} to {}", range.start(), range.end());
+            return self.not_whole(&what, value);
         };
         match u32::try_from(*number) {
             Ok(number) if range.contains(&number) => Some(number),
@@ -43,6 +45,17 @@ impl Walk {
                 self.out_of_range(*number, range);
                 None
             }
+        }
+    }
+
+    /// As [`expected`](Self::expected); of `3.0` it is said that it is written as a fraction.
+    pub(crate) fn not_whole<T>(&mut self, what: &str, value: &Value) -> Option<T> {
+        match value {
+            Value::Float(number) if number.fract() == 0.0 => {
+                self.problem(format!("expected {what}, found {}, written with decimals", value.describe()));
+                None
+            }
+            _ => self.expected(what, value),
         }
     }
 
@@ -87,7 +100,7 @@ impl Walk {
                 Some(percent) => Some(Quantity::Percent(percent)),
                 None => self.expected(WHAT, value),
             },
-            other => self.expected(WHAT, other),
+            other => self.not_whole(WHAT, other),
         }
     }
 
@@ -132,13 +145,4 @@ impl Walk {
             }
         }
     }
-}
-
-/// The number of `50%`, 0 to 100.
-fn percent(text: &str) -> Option<u8> {
-    let digits = text.trim().strip_suffix('%')?.trim_end();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok().filter(|percent| *percent <= 100)
 }

@@ -103,7 +103,7 @@ fn ten_mistakes_are_found_in_one_reading() {
             "min_ready: a duration needs a unit, such as 5s or 5m",
             "retry.intervall: unknown field; did you mean 'interval'? known: interval, backoff, max_interval, jitter, \
              max_attempts, max_duration, limit, placement, scope, immediate_first, recover, stages, \
-             keep_min_available, on_events, duration",
+             duration, keep_min_available, on_events",
             "retry.jitter.spread: expected a whole percentage such as 25%, at most 100%, found '200%'",
             "failure.rules[1].then: unknown word 'give-up'; known: retry, degrade, terminate, hold, {hold: 30m}",
             "failure.rules[2].when.exit_code[1]: a range names both its ends: \"64..=78\"",
@@ -272,7 +272,106 @@ fn a_hostile_document_gives_a_bounded_error() {
 
 #[test]
 fn numbers_of_the_wrong_kind_are_shown_as_they_stand() {
-    assert_eq!(mistake(&json!({"replicas": 3.0})), "replicas: expected a whole number from 0 to 1000000, found 3.0");
+    assert_eq!(
+        mistake(&json!({"replicas": 3.0})),
+        "replicas: expected a whole number from 0 to 1000000, found 3.0, written with decimals"
+    );
     assert!(mistake(&json!({"min_ready": -5})).ends_with("expected a duration such as 30s, 5m or 1h 30m, found -5"));
     assert_eq!(mistake(&json!({"min_ready": "585y"})), "min_ready: '585y' is longer than 584 years, the longest");
+}
+
+/// The paths of all mistakes of a document.
+fn paths(document: &Json) -> Vec<String> {
+    let Err(ReadError::Policy(error)) = Policy::read(document) else { panic!("{document} is valid") };
+    error.problems().iter().map(|problem| problem.path().to_owned()).collect()
+}
+
+#[test]
+fn a_mistake_hides_none_beside_it_or_below_it() {
+    let probe = |probe: Json| json!({"health": {"readiness": probe}});
+    for (document, expected) in [
+        (probe(json!({"http": {"path": "x"}})), &["health.readiness.http", "health.readiness.http.path"][..]),
+        (probe(json!({"tcp": {"port": 0, "host": ""}})), &["health.readiness.tcp.port", "health.readiness.tcp.host"]),
+        (
+            probe(json!({"http": {"port": 1, "path": "x"}, "tcp": {"port": "y"}, "exec": []})),
+            &["health.readiness", "health.readiness.tcp.port", "health.readiness.exec", "health.readiness.http.path"],
+        ),
+        (
+            probe(json!({"http": {"port": 1, "headers": {"a b": 3, "c": "\u{1}"}}})),
+            &[
+                "health.readiness.http.headers.a b",
+                "health.readiness.http.headers.a b",
+                "health.readiness.http.headers.c",
+            ],
+        ),
+        (probe(json!({"exec": [3, "a\0"]})), &["health.readiness.exec[0]", "health.readiness.exec[1]"]),
+        (
+            json!({"failure": {"budget": {"restarts": 0, "per": "0s"}}}),
+            &["failure.budget.restarts", "failure.budget.per"],
+        ),
+        (json!({"failure": {"budget": {"per": "0s"}}}), &["failure.budget", "failure.budget.per"]),
+        (
+            json!({"retry": {"limit": {"restarts": -1, "within": "0s"}}}),
+            &["retry.limit.restarts", "retry.limit.within"],
+        ),
+        (
+            json!({"retry": true, "failure": {"rules": [{"when": {"reason": [3, ""]}, "then": "retry"}]}}),
+            &["failure.rules[0].when.reason[0]", "failure.rules[0].when.reason[1]"],
+        ),
+        (
+            json!({"retry": {"backoff": {"exponential": {"factor": 0}, "schedule": []}}}),
+            &["retry.backoff", "retry.backoff.exponential.factor", "retry.backoff.schedule"],
+        ),
+    ] {
+        assert_eq!(paths(&document), expected, "{document}");
+    }
+}
+
+#[test]
+fn nothing_in_a_message_can_command_a_terminal() {
+    let hostile = "\u{1b}[2J\u{9b}31m\u{202e}\u{7}";
+    for document in [
+        json!({hostile: 1}),
+        json!({"retry": {hostile: 1}}),
+        json!({"success": hostile, "min_ready": hostile, "failure": {"min_available": hostile, "scope": hostile}}),
+        json!({"failure": {"rules": [{"name": hostile, "when": {"cause": hostile, "signal": hostile}, "then": hostile}]}}),
+        json!({"health": {"liveness": {"http": {"port": hostile, "path": hostile, "headers": {hostile: hostile}}}}}),
+        json!({"health": {"liveness": {"exec": hostile}}}),
+    ] {
+        let Err(error) = Policy::read(&document) else { panic!("{document} is valid") };
+        let text = error.to_string();
+        assert!(!text.contains(|c: char| c != '\n' && value::is_unprintable(c)), "{text:?}");
+        assert!(text.contains("\\u{1b}[2J"), "{text}");
+    }
+}
+
+#[test]
+fn texts_are_bounded_in_length() {
+    let probe = |check: Json| json!({"health": {"readiness": check}});
+    let rule = |key: &str, value: String| json!({"failure": {"rules": [{"when": {key: value}, "then": "hold"}]}});
+    let of = |most: usize| "\u{e9}".repeat(most);
+    let headers = |count: usize| -> Json {
+        (0..count).map(|index| (format!("x-{index}"), json!("y"))).collect::<serde_json::Map<_, _>>().into()
+    };
+    let http = |key: &str, value: Json| {
+        let mut check = json!({"port": 1});
+        check[key] = value;
+        probe(json!({"http": check}))
+    };
+    type Long<'a> = &'a dyn Fn(usize) -> Json;
+    let texts: [(usize, Long<'_>); 9] = [
+        (1024, &|length| rule("reason", of(length))),
+        (64, &|length| rule("cause", "x".repeat(length))),
+        (64, &|length| json!({"failure": {"rules": [{"name": of(length), "then": "hold"}]}})),
+        (2048, &|length| http("path", json!("/".to_owned() + &of(length - 1)))),
+        (255, &|length| http("host", json!(of(length)))),
+        (100, &|length| http("headers", headers(length))),
+        (4096, &|length| http("headers", json!({"a": of(length)}))),
+        (4096, &|length| probe(json!({"exec": ["sh", of(length)]}))),
+        (100, &|length| probe(json!({"exec": vec!["a"; length]}))),
+    ];
+    for (most, document) in texts {
+        assert!(read(&document(most)).is_ok(), "{:?}", read(&document(most)));
+        assert_eq!(read(&document(most + 1)).unwrap_err().len(), 1, "{most}");
+    }
 }

@@ -60,11 +60,26 @@ impl Value {
 /// The beginning of a text, for a message that shall stay readable.
 pub(crate) fn clip(text: &str) -> String {
     const MOST: usize = 60;
-    let mut clipped: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    let mut clipped: String = escape(&text.chars().take(MOST).collect::<String>());
     if text.chars().nth(MOST).is_some() {
         clipped.push_str("...");
     }
     clipped
+}
+
+/// A text for a message on a terminal: what could move the cursor, change colours or reorder the line is escaped.
+pub(crate) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unprintable(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+    }
+    escaped
+}
+
+/// Control characters, line and paragraph separators, invisible and bidirectional formatting characters.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 impl<'de> de::Deserialize<'de> for Value {
@@ -244,5 +259,6 @@ mod tests {
     fn a_long_text_is_cut_in_messages() {
         assert_eq!(clip(&"x".repeat(100)).len(), 63);
         assert_eq!(clip("a\nb"), "a\\nb");
+        assert_eq!(clip("it's \u{1b}[31m\u{9b}\u{202e}"), "it's \\u{1b}[31m\\u{9b}\\u{202e}");
     }
 }

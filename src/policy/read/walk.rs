@@ -2,7 +2,7 @@
 
 use super::nearest::nearest;
 use super::problem::{PolicyError, Problem};
-use super::value::{Value, clip};
+use super::value::{Value, clip, escape, is_unprintable};
 
 /// More than a person reads, few enough that a hostile document does not fill the memory with them.
 const MAX_PROBLEMS: usize = 1000;
@@ -30,7 +30,7 @@ pub trait Known {
     fn names(&self) -> Vec<&'static str>;
 
     /// What to say of a field that is not one of them, where there is more to say than that it is unknown.
-    fn remark(&self, _field: &str) -> Option<&'static str> {
+    fn remark(&self, _field: &str) -> Option<String> {
         None
     }
 }
@@ -53,7 +53,14 @@ impl Walk {
             self.more += 1;
             return;
         }
-        let problem = Problem { path: self.path(), message: message.into() };
+        // Texts of the document, of files and of formats end up here; lines are kept, for lists of mistakes.
+        let message = message.into();
+        let message = if message.contains(|c| is_unprintable(c) && c != '\n') {
+            message.split('\n').map(escape).collect::<Vec<_>>().join("\n")
+        } else {
+            message
+        };
+        let problem = Problem { path: self.path(), message };
         self.problems.push(problem);
     }
 
@@ -65,7 +72,7 @@ impl Walk {
 
     /// Steps into a field.
     pub fn field<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
-        self.step(Step::Field(if name.len() > 60 { clip(name) } else { name.to_owned() }), read)
+        self.step(Step::Field(clip(name)), read)
     }
 
     /// Steps into an element of a list.

@@ -9,7 +9,7 @@ pub(crate) static FAILURE: Block = Block {
     keys: &[&[
         key(
             "rules",
-            Kind::List(&Kind::Block(&RULE)),
+            Kind::List(&Kind::Block(&RULE), 0, range::MAX_RULES),
             "none",
             r#"[{"then": "degrade"}]"#,
             "In order, the first match decides. No match: retry if there is a `retry`, else terminate. At most 1000.",
@@ -47,19 +47,20 @@ pub(crate) static FAILURE: Block = Block {
         ),
         key(
             "max_concurrent_starts",
-            Kind::OneOf(&[Kind::Quantity, Kind::Flag]),
+            Kind::OneOf(&[Kind::QuantityAboveZero, Kind::Flag, Kind::Empty]),
             "off; 25% with `retry: true`",
             r#""10%""#,
             "At least 1; the rest queue, oldest due first. Percent round down. `false` is off.",
         ),
         key(
             "correlated",
-            Kind::OneOf(&[Kind::Flag, Kind::Block(&CORRELATED)]),
+            Kind::OneOf(&[Kind::Flag, Kind::Empty, Kind::Block(&CORRELATED)]),
             "off; on with `retry: true`",
             r#"{"share": "40%", "within": "20s"}"#,
             "So many together is one incident: charged once, held, one canary tried. `true` is 50% within 30s.",
         ),
     ]],
+    requires: &[],
     remarks: &[("retry", "unknown field; `retry` stands at the top of the document, or in a rule")],
 };
 
@@ -73,6 +74,7 @@ pub(crate) static EXHAUSTED: Block = Block {
         r#""1h""#,
         "Given up for this long, then one trial start.",
     )]],
+    requires: &[],
     remarks: &[],
 };
 
@@ -82,10 +84,10 @@ pub(crate) static RULE: Block = Block {
     keys: &[&[
         key(
             "name",
-            Kind::Text,
+            Kind::Text(Form::RuleName),
             "its index",
             r#""bad-config""#,
-            "What verdicts call it, and what state is kept under. Unique, not a number.",
+            "What verdicts call it, and what state is kept under. Unique, not a number, at most 64 characters.",
         ),
         key("when", Kind::Block(&WHEN), "every failure", r#"{"exit_code": 2}"#, "What it matches."),
         key(
@@ -104,12 +106,13 @@ pub(crate) static RULE: Block = Block {
         ),
         key(
             "retry",
-            Kind::OneOf(&[Kind::Flag, Kind::Block(&RETRY)]),
+            Kind::OneOf(&[Kind::True, Kind::Block(&RULE_RETRY)]),
             "the policy's",
             r#"{"interval": "5s"}"#,
             "A retry of its own, with a streak of its own.",
         ),
     ]],
+    requires: &[],
     remarks: &[
         ("exit_code", "unknown field; conditions belong under `when`"),
         ("signal", "unknown field; conditions belong under `when`"),
@@ -130,6 +133,7 @@ pub(crate) static HOLD: Block = Block {
         r#""30m""#,
         "Left down for this long, or until an operator acts.",
     )]],
+    requires: &[],
     remarks: &[],
 };
 
@@ -147,18 +151,18 @@ pub(crate) static WHEN: Block = Block {
         key("signal", Kind::OneOrMany(&Kind::Signal), "any", r#"["SIGKILL", 15]"#, "Signals by name or number."),
         key(
             "cause",
-            Kind::OneOrMany(&Kind::Text),
+            Kind::OneOrMany(&Kind::Text(Form::Cause)),
             "any",
             r#""interruption""#,
             "`error`, `interruption`, `no-capacity`, `out-of-memory`, `start-timeout`, `unhealthy`, `node-lost`, \
-             `start-error`, or a name of your own.",
+             `start-error`, or a name of your own: 1 to 64 of `a-z0-9._-`, beginning with a letter.",
         ),
         key(
             "reason",
-            Kind::OneOrMany(&Kind::Text),
+            Kind::OneOrMany(&Kind::Text(Form::Glob)),
             "any",
             r#""quota*""#,
-            "The reason text; `*` stands for any run of characters.",
+            "The reason text; `*` stands for any run of characters. At most 1024 characters.",
         ),
         key(
             "attempts_over",
@@ -168,6 +172,7 @@ pub(crate) static WHEN: Block = Block {
             "The streak's attempt number is greater than this.",
         ),
     ]],
+    requires: &[],
     remarks: &[
         ("exit_codes", "unknown field; did you mean 'exit_code'?"),
         ("then", "unknown field; `then` stands beside `when`, not in it"),
@@ -188,6 +193,7 @@ pub(crate) static BUDGET: Block = Block {
             "What becomes of a restart that finds none.",
         ),
     ]],
+    requires: &[],
     remarks: &[("within", "unknown field; did you mean 'per'?")],
 };
 
@@ -197,12 +203,13 @@ pub(crate) static CORRELATED: Block = Block {
     keys: &[&[
         key(
             "share",
-            Kind::Quantity,
+            Kind::QuantityAboveZero,
             "50%",
             r#""40%""#,
             "Distinct replicas, rounded up; at least 2, and 3 from 5 replicas on.",
         ),
         key("within", Kind::Positive, "30s", r#""20s""#, "How near together they fail."),
     ]],
+    requires: &[],
     remarks: &[],
 };

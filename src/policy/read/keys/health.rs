@@ -9,7 +9,7 @@ pub(crate) static HEALTH: Block = Block {
     keys: &[&[
         key(
             "startup",
-            Kind::Block(&PROBE),
+            Kind::Block(&PROBE_ONCE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
             "Until it succeeds nothing else is probed; its failure is a failure of the replica.",
@@ -23,7 +23,7 @@ pub(crate) static HEALTH: Block = Block {
         ),
         key(
             "liveness",
-            Kind::Block(&PROBE),
+            Kind::Block(&PROBE_ONCE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
             "Its failure is a failure of the replica, with cause `unhealthy`.",
@@ -44,61 +44,78 @@ pub(crate) static HEALTH: Block = Block {
         ),
         key(
             "max_probe_restarts",
-            Kind::Quantity,
+            Kind::QuantityAboveZero,
             "unlimited",
             r#""25%""#,
             "How many replicas probe evidence alone may restart at a time. Percent round down, never below 1.",
         ),
     ]],
+    requires: &[],
     remarks: &[],
 };
+
+static CHECK_KEYS: [Key; 3] = [
+    key("http", Kind::Block(&HTTP), "-", r#"{"port": 8080}"#, "A GET; a status in the range is a success."),
+    key("tcp", Kind::Block(&TCP), "-", r#"{"port": 8080}"#, "A connection; that it opens is a success."),
+    key(
+        "exec",
+        Kind::Command,
+        "-",
+        r#"["pg_isready"]"#,
+        "A command in the replica's environment; exit code 0 is a success. At most 100 words of 4096 characters.",
+    ),
+];
+
+static PACE_KEYS: [Key; 4] = [
+    key("interval", Kind::Positive, "10s", r#""5s""#, "From one probe to the next."),
+    key("timeout", Kind::Positive, "1s", r#""2s""#, "A later answer is a failure."),
+    key("failures", Kind::Count(&range::PROBE_RUN), "3", "5", "So many in a row until it has failed."),
+    key("initial_delay", Kind::Duration, "0s", r#""5s""#, "From the start of the replica to its first probe."),
+];
+
+const SUCCESSES: &str = "So many in a row until it has passed; always 1 for `startup` and `liveness`.";
+const CHECKS: &[Requirement] = &[Requirement::ExactlyOne(&["http", "tcp", "exec"])];
+const PROBE_REMARKS: &[(&str, &str)] = &[("period", "unknown field; did you mean 'interval'?")];
 
 pub(crate) static PROBE: Block = Block {
     title: "`health.startup`, `health.readiness`, `health.liveness`",
     about: "One probe: exactly one of `http`, `tcp` and `exec`.",
-    keys: &[&[
-        key("http", Kind::Block(&HTTP), "-", r#"{"port": 8080}"#, "A GET; a status in the range is a success."),
-        key("tcp", Kind::Block(&TCP), "-", r#"{"port": 8080}"#, "A connection; that it opens is a success."),
-        key(
-            "exec",
-            Kind::List(&Kind::Text),
-            "-",
-            r#"["pg_isready"]"#,
-            "A command in the replica's environment; exit code 0 is a success.",
-        ),
-        key("interval", Kind::Positive, "10s", r#""5s""#, "From one probe to the next."),
-        key("timeout", Kind::Positive, "1s", r#""2s""#, "A later answer is a failure."),
-        key(
-            "successes",
-            Kind::Count(&range::PROBE_RUN),
-            "1",
-            "2",
-            "So many in a row until it has passed; always 1 for `startup` and `liveness`.",
-        ),
-        key("failures", Kind::Count(&range::PROBE_RUN), "3", "5", "So many in a row until it has failed."),
-        key("initial_delay", Kind::Duration, "0s", r#""5s""#, "From the start of the replica to its first probe."),
-    ]],
-    remarks: &[
-        ("period", "unknown field; did you mean 'interval'?"),
-        ("path", "unknown field; it belongs under `http`"),
-        ("port", "unknown field; it belongs under `http` or `tcp`"),
-    ],
+    keys: &[&CHECK_KEYS, &PACE_KEYS, &[key("successes", Kind::Count(&range::PROBE_RUN), "1", "2", SUCCESSES)]],
+    requires: CHECKS,
+    remarks: PROBE_REMARKS,
 };
 
-const HOST_ABOUT: &str = "The host to connect to; may hold placeholders of the backend.";
+/// A probe whose failure is a failure of the replica passes at its first success.
+pub(crate) static PROBE_ONCE: Block = Block {
+    title: PROBE.title,
+    about: PROBE.about,
+    keys: &[&CHECK_KEYS, &PACE_KEYS, &[key("successes", Kind::Count(&range::PROBE_ONCE), "1", "1", SUCCESSES)]],
+    requires: CHECKS,
+    remarks: PROBE_REMARKS,
+};
+
+const HOST_ABOUT: &str = "The host to connect to, at most 255 characters; may hold placeholders of the backend.";
 const HOST_DEFAULT: &str = "the replica's address, or 127.0.0.1";
-const PORT_ABOUT: &str = "A number, or a text with placeholders of the backend such as `{port}`.";
+const PORT_ABOUT: &str =
+    "A number, or a text with placeholders of the backend such as `{port}`, at most 255 characters.";
 
 pub(crate) static HTTP: Block = Block {
     title: "`http`",
     about: "An HTTP GET.",
     keys: &[&[
         key("port", Kind::Port, "required", "8080", PORT_ABOUT),
-        key("path", Kind::Text, "/", r#""/healthz""#, "Begins with `/`."),
-        key("host", Kind::Text, HOST_DEFAULT, r#""localhost""#, HOST_ABOUT),
-        key("headers", Kind::Headers, "none", r#"{"accept": "text/plain"}"#, "Headers to send, name to value."),
+        key("path", Kind::Text(Form::Path), "/", r#""/healthz""#, "Begins with `/`; at most 2048 characters."),
+        key("host", Kind::Text(Form::Host), HOST_DEFAULT, r#""localhost""#, HOST_ABOUT),
+        key(
+            "headers",
+            Kind::Headers,
+            "none",
+            r#"{"accept": "text/plain"}"#,
+            "Headers to send, name to value: at most 100, names of 256 and values of 4096 characters.",
+        ),
         key("status", Kind::Status, "200..=399", r#""200..=299""#, "What counts as a success, both ends included."),
     ]],
+    requires: &[],
     remarks: &[],
 };
 
@@ -107,7 +124,8 @@ pub(crate) static TCP: Block = Block {
     about: "A TCP connection.",
     keys: &[&[
         key("port", Kind::Port, "required", r#""{port}""#, PORT_ABOUT),
-        key("host", Kind::Text, HOST_DEFAULT, r#""localhost""#, HOST_ABOUT),
+        key("host", Kind::Text(Form::Host), HOST_DEFAULT, r#""localhost""#, HOST_ABOUT),
     ]],
+    requires: &[],
     remarks: &[],
 };

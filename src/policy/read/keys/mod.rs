@@ -11,6 +11,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+use super::text::Form;
 use super::walk::Known;
 
 use crate::policy::range;
@@ -24,8 +25,22 @@ pub(crate) struct Block {
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
     pub(crate) keys: &'static [&'static [Key]],
+    /// What must hold of several keys together.
+    pub(crate) requires: &'static [Requirement],
     /// Fields that people look for here, and what to tell them.
     pub(crate) remarks: &'static [(&'static str, &'static str)],
+}
+
+/// What must hold of several keys of a block together, as far as a schema can say it.
+pub(crate) enum Requirement {
+    /// Exactly one of them is given.
+    ExactlyOne(&'static [&'static str]),
+    /// At most one of them is given.
+    AtMostOne(&'static [&'static str]),
+    /// `after` of `recover`: not with `by: never`, above zero with `by: step`.
+    RecoverAfter,
+    /// `then: retry` needs a `retry`, of the rule or of the policy.
+    SomeRetry,
 }
 
 /// One key.
@@ -39,16 +54,27 @@ pub(crate) struct Key {
     pub(crate) example: &'static str,
 }
 
-/// What may stand behind a key.
+/// What may stand behind a key. A block that needs none of its keys may be left empty where it stands alone, not in a
+/// list and not beside other kinds.
 pub(crate) enum Kind {
     Duration,
     /// A duration longer than zero.
     Positive,
     Count(&'static RangeInclusive<u32>),
     Quantity,
+    /// At least 1 or 1%.
+    QuantityAboveZero,
+    /// 1% to 100%.
     Percentage,
     Flag,
-    Text,
+    True,
+    /// Nothing at all, which is off.
+    Empty,
+    Text(Form),
+    /// A command and its arguments.
+    Command,
+    /// A whole number of seconds.
+    Seconds,
     Factor,
     Port,
     ExitCode,
@@ -57,7 +83,8 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     Headers,
     Block(&'static Block),
-    List(&'static Kind),
+    /// A list of so many: at least, at most. One that may have none may be left empty.
+    List(&'static Kind, usize, usize),
     OneOrMany(&'static Kind),
     OneOf(&'static [Kind]),
 }
@@ -73,8 +100,8 @@ impl Known for Block {
         self.all().map(|key| key.name).collect()
     }
 
-    fn remark(&self, field: &str) -> Option<&'static str> {
-        self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| *remark)
+    fn remark(&self, field: &str) -> Option<String> {
+        self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| (*remark).to_owned())
     }
 }
 
@@ -105,7 +132,7 @@ pub(crate) static DOCUMENT: Block = Block {
         key("stop_grace", Kind::Duration, "10s", r#""30s""#, "From the request to stop to the kill."),
         key(
             "retry",
-            Kind::OneOf(&[Kind::Flag, Kind::Block(&RETRY)]),
+            Kind::OneOf(&[Kind::Flag, Kind::Empty, Kind::Block(&RETRY)]),
             "false",
             "true",
             "How failed replicas are restarted; `true` is the recommended production policy.",
@@ -119,6 +146,7 @@ pub(crate) static DOCUMENT: Block = Block {
             "Probes, and when lost contact counts as what.",
         ),
     ]],
+    requires: &[Requirement::SomeRetry],
     remarks: &[
         ("scaling", "`scaling` is not there yet in this version; leave it out"),
         ("rollout", "`rollout` is not there yet in this version; leave it out"),

@@ -57,7 +57,7 @@ static RUNG_KEYS: [Key; 9] = [
     ),
 ];
 
-static RETRY_ONLY_KEYS: [Key; 6] = [
+static RETRY_ONLY_KEYS: [Key; 4] = [
     key(
         "immediate_first",
         Kind::OneOf(&[Kind::Flag, Kind::Words(&["isolated"])]),
@@ -74,11 +74,21 @@ static RETRY_ONLY_KEYS: [Key; 6] = [
     ),
     key(
         "stages",
-        Kind::List(&Kind::Block(&STAGE)),
+        Kind::List(&Kind::Block(&STAGE), 0, range::MAX_STAGES),
         "none",
         r#"[{"max_attempts": 3}, {"interval": "1m"}]"#,
         "Staged retry: the next stage begins when one is used up. At most 100.",
     ),
+    key(
+        "duration",
+        Kind::OneOf(&[Kind::Duration, Kind::Seconds]),
+        "1h with `on_events`",
+        r#""2h""#,
+        "dstack's spelling of `max_duration`; also a whole number of seconds.",
+    ),
+];
+
+static POLICY_ONLY_KEYS: [Key; 2] = [
     key(
         "keep_min_available",
         Kind::Flag,
@@ -93,24 +103,36 @@ static RETRY_ONLY_KEYS: [Key; 6] = [
         r#"["interruption"]"#,
         "dstack's spelling: failures of other causes terminate. `error` is every cause but the other two.",
     ),
-    key(
-        "duration",
-        Kind::Duration,
-        "1h with `on_events`",
-        r#""2h""#,
-        "dstack's spelling of `max_duration`; also a whole number of seconds.",
-    ),
 ];
+
+const RETRY_REMARKS: &[(&str, &str)] = &[
+    ("attempts", "unknown field; did you mean 'max_attempts'?"),
+    ("delay", "unknown field; did you mean 'interval'?"),
+    ("factor", "unknown field; write backoff: {exponential: {factor: 2}}"),
+];
+const ONE_DURATION: &[Requirement] = &[Requirement::AtMostOne(&["duration", "max_duration"])];
 
 pub(crate) static RETRY: Block = Block {
     title: "`retry`",
     about: "Pacing and limits of one replica's streak of failures. A rule may have a `retry` of its own, without \
             `on_events` and `keep_min_available`.",
+    keys: &[&RUNG_KEYS, &RETRY_ONLY_KEYS, &POLICY_ONLY_KEYS],
+    requires: ONE_DURATION,
+    remarks: RETRY_REMARKS,
+};
+
+/// A rule's own.
+pub(crate) static RULE_RETRY: Block = Block {
+    title: RETRY.title,
+    about: RETRY.about,
     keys: &[&RUNG_KEYS, &RETRY_ONLY_KEYS],
+    requires: ONE_DURATION,
     remarks: &[
         ("attempts", "unknown field; did you mean 'max_attempts'?"),
         ("delay", "unknown field; did you mean 'interval'?"),
         ("factor", "unknown field; write backoff: {exponential: {factor: 2}}"),
+        ("on_events", "belongs to the policy's own `retry`; the rule says by `when` what it matches"),
+        ("keep_min_available", "belongs to the policy's own `retry`"),
     ],
 };
 
@@ -121,6 +143,7 @@ pub(crate) static STAGE: Block = Block {
     about: "One stage of a staged retry. Pacing, placement and scope that it leaves out are those of `retry`; limits \
             set on `retry` hold for the whole streak.",
     keys: &[&RUNG_KEYS],
+    requires: &[],
     remarks: &[
         ("immediate_first", NOT_OF_A_STAGE),
         ("recover", NOT_OF_A_STAGE),
@@ -144,12 +167,13 @@ pub(crate) static BACKOFF: Block = Block {
         ),
         key(
             "schedule",
-            Kind::List(&Kind::Duration),
+            Kind::List(&Kind::Duration, 1, range::MAX_SCHEDULE),
             "-",
             r#"["1s", "1s", "30s"]"#,
             "These delays, the last one repeated. 1 to 1000.",
         ),
     ]],
+    requires: &[Requirement::ExactlyOne(&["exponential", "schedule"])],
     remarks: &[],
 };
 
@@ -157,6 +181,7 @@ pub(crate) static EXPONENTIAL: Block = Block {
     title: "`backoff.exponential`",
     about: "Growth by a factor.",
     keys: &[&[key("factor", Kind::Factor, "2", "3", "The factor, 1.01 to 100, with at most two decimals.")]],
+    requires: &[],
     remarks: &[],
 };
 
@@ -170,6 +195,7 @@ pub(crate) static JITTER: Block = Block {
         r#""25%""#,
         "Up to so many percent more, 1% to 100%; its base is lowered so that the spread fits under `max_interval`.",
     )]],
+    requires: &[],
     remarks: &[],
 };
 
@@ -180,6 +206,7 @@ pub(crate) static LIMIT: Block = Block {
         key("restarts", Kind::Count(&range::WINDOW_RESTARTS), "required", "5", "How many."),
         key("within", Kind::Positive, "required", r#""10m""#, "The length of the window."),
     ]],
+    requires: &[],
     remarks: &[("per", "unknown field; did you mean 'within'?")],
 };
 
@@ -202,5 +229,6 @@ pub(crate) static RECOVER: Block = Block {
             "`reset` ends the streak; `step` takes back one level and one attempt for each `after`.",
         ),
     ]],
+    requires: &[Requirement::RecoverAfter],
     remarks: &[],
 };

@@ -12,9 +12,15 @@ fn words(kind: &Kind) -> String {
         Kind::Positive => "duration above 0s".into(),
         Kind::Count(range) => format!("{} to {}", range.start(), range.end()),
         Kind::Quantity => "count or percentage".into(),
-        Kind::Percentage => "percentage".into(),
+        Kind::Percentage => "1% to 100%".into(),
         Kind::Flag => "`true`, `false`".into(),
-        Kind::Text => "text".into(),
+        Kind::QuantityAboveZero => "count or percentage above 0".into(),
+        Kind::True => "`true`".into(),
+        Kind::Empty => "empty".into(),
+        Kind::Text(Form::Cause) => "cause".into(),
+        Kind::Text(_) => "text".into(),
+        Kind::Command => "list of texts".into(),
+        Kind::Seconds => "seconds".into(),
         Kind::Factor => "number".into(),
         Kind::Port => "1 to 65535, or text".into(),
         Kind::ExitCode => "exit code or range".into(),
@@ -23,12 +29,13 @@ fn words(kind: &Kind) -> String {
         Kind::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Kind::Headers => "names to texts".into(),
         Kind::Block(_) => "block".into(),
-        Kind::List(item) => format!("list of: {}", words(item)),
+        Kind::List(item, ..) => format!("list of: {}", words(item)),
         Kind::OneOrMany(item) => format!("{}, or a list", words(item)),
         Kind::OneOf(kinds) => kinds.iter().map(words).collect::<Vec<_>>().join(", "),
     }
 }
 
+/// Without those that differ in a range from one that is listed.
 const BLOCKS: [&Block; 18] = [
     &DOCUMENT,
     &RETRY,
