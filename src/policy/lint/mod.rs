@@ -69,15 +69,18 @@ impl Policy {
     /// | `unreachable-attempts` | a streak of its own that never begins |
     /// | `success-rule` | a rule for exit code 0, which is not a failure |
     /// | `unused-rule-retry` | a rule's own `retry` that it never uses |
-    /// | `unusual-cause` | a cause that is nearly one of the built-in ones |
+    /// | `unusual-cause` | a cause that is nearly a built-in one, or what another system calls it |
     /// | `min-available-above-replicas` | the set can never have what it needs |
     /// | `short-outage-deadline` | the first failure ends the set before its restart is due |
     /// | `unused-outage-deadline` | there are no outages |
     /// | `unused-correlated` | nothing can become an incident |
     /// | `unused-max-concurrent-starts` | a cap above the number of replicas |
-    /// | `unused-max-acted` | there is no probe to act on |
+    /// | `unused-max-probe-restarts` | there is no probe to act on |
+    /// | `uncapped-liveness` | what all liveness probes depend on may restart every replica at once |
     /// | `unused-exhausted` | there is no `retry` to use up |
     /// | `fatal-budget` | one failure of all replicas at once ends the set |
+    /// | `fatal-blip` | limits that an outage of something shared uses up for all replicas, which ends the set |
+    /// | `worker-outage` | replicas that exit 0 as they should leave fewer than `min_available` |
     ///
     /// ```
     /// use std::time::Duration;

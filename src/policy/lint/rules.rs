@@ -3,7 +3,7 @@
 use super::super::cause::Cause;
 use super::super::document::{OnSuccess, Settings};
 use super::super::failure::{CodeRange, Rule, RuleAction};
-use super::super::read::nearest;
+use super::super::read::{built_in_cause, nearest};
 use super::super::rule_index::glob_matches;
 use super::{Lints, pacing};
 
@@ -62,12 +62,13 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
         }
         for (place, cause) in rule.causes.iter().enumerate() {
             let Cause::Named(name) = cause else { continue };
-            if let Some(meant) = nearest(name.as_str(), Cause::BUILT_IN.iter().map(Cause::as_str)) {
+            let built_in = || Cause::BUILT_IN.iter().map(Cause::as_str);
+            if let Some(meant) = built_in_cause(name.as_str()).or_else(|| nearest(name.as_str(), built_in())) {
                 lints.add(
                     "unusual-cause",
                     format!("{at}.when.cause[{place}]"),
-                    format!("'{cause}' is a name of your own, and the built-in '{meant}' does not match it"),
-                    format!("write '{meant}', or choose a name that is less like it"),
+                    format!("'{cause}' is a name of your own, and does not match the built-in '{meant}'"),
+                    format!("write '{meant}', or another name of your own"),
                 );
             }
         }
@@ -276,6 +277,9 @@ mod tests {
         let rule = |cause: &str| rules(json!([{"when": {"cause": cause}, "then": "retry"}]));
         warns(rule("interuption"), "failure.rules[0].when.cause[0] unusual-cause");
         warns(rule("node_lost"), "failure.rules[0].when.cause[0] unusual-cause");
+        for other in ["oom", "oom-killed", "evicted", "preempted", "unschedulable", "image-pull", "probe-failed"] {
+            warns(rule(other), "failure.rules[0].when.cause[0] unusual-cause");
+        }
         is_quiet(rule("gpu-fell-off"));
         is_quiet(rule("interruption"));
     }

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::document::Policy;
-use super::super::failure::{BudgetEmpty, Correlated};
-use super::super::ladder::{FOREVER, Ladder};
+use super::super::document::{OnSuccess, Policy};
+use super::super::failure::{BudgetEmpty, Correlated, Exhausted};
+use super::super::ladder::{FOREVER, Ladder, Limits, Pacing, UNLIMITED};
 use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN};
 use super::super::quantity::Quantity;
 use super::super::read::format_duration;
 use super::super::retry::{ImmediateFirst, Scope};
 use super::Lints;
 use super::window::least;
+use crate::time::nanos;
 
 pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
     let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
@@ -64,12 +65,15 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
         && settings.health.startup.is_none()
     {
         lints.add(
-            "unused-max-acted",
+            "unused-max-probe-restarts",
             "health.max_probe_restarts".into(),
             "there is no liveness or startup probe that could restart anything",
             "add one, or leave it out",
         );
     }
+    uncapped_liveness(lints, policy, retries);
+    fatal_blip(lints, policy);
+    worker_outage(lints, policy);
     if failure.exhausted.is_some() && !retries {
         lints.add(
             "unused-exhausted",
@@ -98,6 +102,104 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
                 "write at least as many `restarts` as replicas, `empty: wait`, or add `correlated`",
             );
         }
+    }
+}
+
+fn uncapped_liveness(lints: &mut Lints, policy: &Policy, retries: bool) {
+    let health = &policy.settings().health;
+    if health.liveness.is_some() && health.max_probe_restarts.is_none() && policy.replicas() > 1 && retries {
+        lints.add(
+            "uncapped-liveness",
+            "health.liveness".into(),
+            format!(
+                "when what the probes of all {} replicas depend on is away, all of them are restarted at once",
+                policy.replicas()
+            ),
+            "write `health: {max_probe_restarts: 25%}`",
+        );
+    }
+}
+
+/// How long an outage of something shared a policy should live through.
+const BLIP: Duration = Duration::from_secs(600);
+
+/// All replicas fail together, and each uses up its own limits.
+fn fatal_blip(lints: &mut Lints, policy: &Policy) {
+    let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
+    let failure = &settings.failure;
+    let Some(retry) = &settings.retry else { return };
+    let exhausted = failure.exhausted.unwrap_or_default();
+    let ends = match exhausted {
+        Exhausted::Degrade => compiled.need(replicas) > 0,
+        Exhausted::Terminate => true,
+        _ => false,
+    };
+    let together = retry.rung.scope.or(failure.scope).unwrap_or_default() != Scope::Replica;
+    if !ends || together || replicas < 2 || compiled.correlated.is_some() {
+        return;
+    }
+    let ladder = Ladder::new("", retry, failure.scope.unwrap_or_default(), &mut 0);
+    let keep = retry.keep_min_available && exhausted == Exhausted::Degrade;
+    let mut stages = 0u64;
+    for stage in &ladder.stages {
+        stages = stages.saturating_add(used_up_after(&stage.pacing, &stage.limits, keep));
+    }
+    let whole = match &*ladder.stages {
+        [only] => used_up_after(&only.pacing, &ladder.whole, keep),
+        _ => ladder.whole.duration,
+    };
+    let after = Duration::from_nanos(stages.min(whole));
+    if after < BLIP {
+        lints.add(
+            "fatal-blip",
+            "retry".into(),
+            format!(
+                "if something that all {replicas} replicas need is away for longer than {}, each of them has used up its \
+                 retry, and the set is terminated",
+                format_duration(after),
+            ),
+            "write `failure: {correlated: true}`, which makes it one incident that uses up no limit, or a `max_duration` \
+             in place of the limit",
+        );
+    }
+}
+
+/// How long a replica that fails at once takes to use up these limits.
+fn used_up_after(pacing: &Pacing, limits: &Limits, keep_min_available: bool) -> u64 {
+    let most = nanos(BLIP);
+    let time_of = |restarts: u32| {
+        let mut sum = 0u64;
+        for level in 0..restarts {
+            sum = sum.saturating_add(pacing.nominal(level));
+            // Of no interest beyond; and a delay of nothing never gets there.
+            if sum > most || level > 10_000 {
+                break;
+            }
+        }
+        sum
+    };
+    let attempts = if limits.attempts == UNLIMITED { FOREVER } else { time_of(limits.attempts) };
+    let window = match limits.window.filter(|_| !keep_min_available) {
+        Some(window) => Some(time_of(window.restarts)).filter(|time| *time < window.within).unwrap_or(FOREVER),
+        None => FOREVER,
+    };
+    attempts.min(window).min(limits.duration)
+}
+
+fn worker_outage(lints: &mut Lints, policy: &Policy) {
+    let (settings, need) = (policy.settings(), policy.compiled().need(policy.replicas()));
+    let probed = settings.health.readiness.is_some() || settings.health.liveness.is_some();
+    // Who writes it expects exit code 0; what is probed is a server.
+    if settings.success == Some(OnSuccess::Restart) && need > 0 && !probed {
+        lints.add(
+            "worker-outage",
+            "failure.min_available".into(),
+            format!(
+                "a replica that exits 0 is not available until it is back, and fewer than {need} available is an `outage`: \
+                 workers that exit after each job raise that alarm by working"
+            ),
+            "for workers write `failure: {min_available: 0}`; for a server leave `success` out",
+        );
     }
 }
 
@@ -152,7 +254,7 @@ mod tests {
     #[test]
     fn a_deadline_shorter_than_the_first_delay_is_told() {
         let deadline = |replicas: u32, deadline: &str| {
-            let retry = json!({"interval": "30s", "max_attempts": 5});
+            let retry = json!({"interval": "30s", "max_attempts": 50});
             json!({"replicas": replicas, "retry": retry, "failure": {"outage_deadline": deadline}})
         };
         warns(deadline(1, "30s"), "failure.outage_deadline short-outage-deadline");
@@ -171,7 +273,7 @@ mod tests {
     fn an_incident_needs_restarts_and_enough_replicas() {
         let share = |replicas: u32, share: u32| {
             let correlated = json!({"share": share, "within": "10s"});
-            json!({"replicas": replicas, "retry": {"max_attempts": 3}, "failure": {"correlated": correlated}})
+            json!({"replicas": replicas, "retry": {"interval": "5m"}, "failure": {"correlated": correlated, "budget": {"restarts": 9, "per": "1h"}}})
         };
         warns(share(3, 4), "failure.correlated unused-correlated");
         warns(share(1, 1), "failure.correlated unused-correlated");
@@ -189,7 +291,7 @@ mod tests {
     #[test]
     fn a_cap_on_what_probes_may_do_needs_a_probe() {
         let acted = |probe: &str| json!({"health": {"max_probe_restarts": "25%", probe: {"tcp": {"port": 80}}}});
-        warns(acted("readiness"), "health.max_probe_restarts unused-max-acted");
+        warns(acted("readiness"), "health.max_probe_restarts unused-max-probe-restarts");
         is_quiet(acted("liveness"));
     }
 
@@ -203,10 +305,58 @@ mod tests {
     fn a_budget_that_one_incident_empties_for_good_is_told() {
         let budget = |restarts: u32, empty: &str| {
             let budget = json!({"restarts": restarts, "per": "10m", "empty": empty});
-            json!({"replicas": 3, "retry": {"max_attempts": 3}, "failure": {"budget": budget}})
+            json!({"replicas": 3, "retry": {"max_duration": "1h"}, "failure": {"budget": budget}})
         };
         warns(budget(2, "terminate"), "failure.budget fatal-budget");
         is_quiet(budget(3, "terminate"));
         is_quiet(budget(2, "wait"));
+    }
+
+    #[test]
+    fn liveness_probes_that_may_restart_every_replica_at_once_are_told() {
+        let set = |replicas: u32, health: serde_json::Value| json!({"replicas": replicas, "retry": {"max_duration": "1h"}, "health": health});
+        let liveness = json!({"tcp": {"port": 80}});
+        warns(set(2, json!({"liveness": liveness})), "health.liveness uncapped-liveness");
+        is_quiet(set(1, json!({"liveness": liveness})));
+        is_quiet(set(2, json!({"liveness": liveness, "max_probe_restarts": 1})));
+        is_quiet(set(2, json!({"readiness": liveness})));
+        is_quiet(json!({"replicas": 2, "health": {"liveness": liveness}}));
+    }
+
+    #[test]
+    fn limits_that_one_outage_of_something_shared_uses_up_are_told() {
+        let set = |replicas: u32, retry: serde_json::Value, failure: serde_json::Value| json!({"replicas": replicas, "retry": retry, "failure": failure});
+        let blip = "retry fatal-blip";
+        warns(set(2, json!({"max_attempts": 5}), json!({})), blip);
+        is_quiet(set(1, json!({"max_attempts": 5}), json!({})));
+        is_quiet(set(2, json!({"max_attempts": 60}), json!({})));
+        let window = json!({"interval": "1s", "limit": {"restarts": 5, "within": "10m"}});
+        warns(set(9, window.clone(), json!({})), blip);
+        warns(set(9, window.clone(), json!({"exhausted": "terminate", "min_available": 0})), blip);
+        warns(set(9, json!({"stages": [{"max_attempts": 3}, {"max_attempts": 2, "interval": "1m"}]}), json!({})), blip);
+        is_quiet(set(9, json!({"stages": [{"max_attempts": 3}, {"max_attempts": 9, "interval": "2m"}]}), json!({})));
+        for harmless in [
+            json!({"correlated": true}),
+            json!({"exhausted": "hold"}),
+            json!({"exhausted": {"quarantine": "1h"}}),
+            json!({"min_available": 0}),
+            json!({"scope": "all"}),
+        ] {
+            is_quiet(set(9, window.clone(), harmless));
+        }
+        let mut keep = window;
+        keep["keep_min_available"] = json!(true);
+        is_quiet(set(9, keep, json!({})));
+        is_quiet(set(9, json!({"max_duration": "1h", "interval": "30s"}), json!({})));
+    }
+
+    #[test]
+    fn workers_that_raise_an_alarm_by_working_are_told() {
+        let set = |failure: serde_json::Value| json!({"success": "restart", "retry": true, "failure": failure});
+        warns(set(json!({})), "failure.min_available worker-outage");
+        is_quiet(set(json!({"min_available": 0})));
+        is_quiet(json!({"success": "complete", "retry": true}));
+        let probe = json!({"tcp": {"port": 80}});
+        is_quiet(json!({"success": "restart", "retry": true, "health": {"readiness": probe}}));
     }
 }

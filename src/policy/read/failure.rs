@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use super::hints::built_in_cause;
 use super::keys;
+use super::nearest::nearest;
 use super::retry;
 use super::text::{ends, number};
 use super::value::{Value, clip};
@@ -17,7 +19,7 @@ use crate::policy::range;
 const SECOND: Duration = Duration::from_secs(1);
 
 pub(super) fn failure(walk: &mut Walk, value: &Value) -> Option<FailurePolicy> {
-    let fields = walk.fields(value, &keys::FAILURE)?;
+    let fields = walk.fields(value, &&keys::FAILURE)?;
     let is_off = |name| fields.get(name).is_some_and(|value| matches!(value, Value::Null | Value::Bool(false)));
     Some(FailurePolicy {
         rules: fields.read(walk, "rules", |walk, value| Some(rules(walk, value))).unwrap_or_default(),
@@ -47,7 +49,7 @@ fn rules(walk: &mut Walk, value: &Value) -> Vec<Rule> {
 }
 
 fn rule(walk: &mut Walk, value: &Value) -> Option<Rule> {
-    let fields = walk.fields(value, &keys::RULE)?;
+    let fields = walk.fields(value, &&keys::RULE)?;
     let then = fields.require(walk, "then", "one of retry, degrade, terminate, hold, {hold: 30m}", then);
     let mut rule = Rule::new(then.unwrap_or(RuleAction::Degrade));
     rule.name = fields.read(walk, "name", Walk::text).map(str::to_owned);
@@ -58,7 +60,7 @@ fn rule(walk: &mut Walk, value: &Value) -> Option<Rule> {
 }
 
 fn when(walk: &mut Walk, value: &Value, rule: &mut Rule) -> Option<()> {
-    let fields = walk.fields(value, &keys::WHEN)?;
+    let fields = walk.fields(value, &&keys::WHEN)?;
     rule.exit_codes = fields.read(walk, "exit_code", |walk, value| some_of(walk, value, exit_code)).unwrap_or_default();
     rule.signals = fields.read(walk, "signal", |walk, value| some_of(walk, value, signal)).unwrap_or_default();
     rule.causes = fields.read(walk, "cause", |walk, value| some_of(walk, value, cause)).unwrap_or_default();
@@ -140,10 +142,13 @@ pub(crate) fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
     match word.parse() {
         Ok(cause) => Some(cause),
         Err(_) => {
+            let built_in = Cause::BUILT_IN.each_ref().map(Cause::as_str);
+            let meant = built_in_cause(word).or_else(|| nearest(word, built_in));
+            let meant = meant.map_or_else(|| ";".to_owned(), |meant| format!("; did you mean '{meant}'?"));
             let listed = Cause::BUILT_IN.map(|cause| cause.as_str().to_owned()).join(", ");
             walk.problem(format!(
-                "'{}' is not a cause: {listed}, or a word of your own of 1 to 64 lower-case letters, digits, '-', \
-                 '_' or '.', beginning with a letter",
+                "'{}' is not a cause{meant} known: {listed}, or a word of your own of 1 to 64 lower-case letters, digits, \
+                 '-', '_' or '.', beginning with a letter",
                 clip(word)
             ));
             None
@@ -153,7 +158,7 @@ pub(crate) fn cause(walk: &mut Walk, value: &Value) -> Option<Cause> {
 
 fn then(walk: &mut Walk, value: &Value) -> Option<RuleAction> {
     if let Value::Map(_) = value {
-        let fields = walk.fields(value, &keys::HOLD)?;
+        let fields = walk.fields(value, &&keys::HOLD)?;
         let hold = fields.require(walk, "hold", "for how long, such as 30m", Walk::duration);
         return hold.map(|duration| RuleAction::Hold(Some(duration)));
     }
@@ -168,7 +173,7 @@ fn then(walk: &mut Walk, value: &Value) -> Option<RuleAction> {
 
 fn exhausted(walk: &mut Walk, value: &Value) -> Option<Exhausted> {
     if let Value::Map(_) = value {
-        let fields = walk.fields(value, &keys::EXHAUSTED)?;
+        let fields = walk.fields(value, &&keys::EXHAUSTED)?;
         return fields
             .require(walk, "quarantine", "for how long, such as 1h", Walk::duration)
             .map(Exhausted::Quarantine);
@@ -178,7 +183,7 @@ fn exhausted(walk: &mut Walk, value: &Value) -> Option<Exhausted> {
 }
 
 fn budget(walk: &mut Walk, value: &Value) -> Option<Budget> {
-    let fields = walk.fields(value, &keys::BUDGET)?;
+    let fields = walk.fields(value, &&keys::BUDGET)?;
     let restarts = fields.require(walk, "restarts", "how many restarts, such as 10", |walk, value| {
         walk.count(value, &range::BUDGET_RESTARTS)
     });
@@ -202,7 +207,7 @@ fn correlated(walk: &mut Walk, value: &Value) -> Option<Correlated> {
         Value::Null | Value::Bool(false) => None,
         Value::Bool(true) => Some(Correlated::new(preset::CORRELATED_SHARE, preset::CORRELATED_WITHIN)),
         Value::Map(_) => {
-            let fields = walk.fields(value, &keys::CORRELATED)?;
+            let fields = walk.fields(value, &&keys::CORRELATED)?;
             let share = fields.read(walk, "share", Walk::quantity);
             let within: Option<Duration> = fields.read(walk, "within", Walk::duration);
             Some(Correlated::new(

@@ -11,7 +11,7 @@ use crate::policy::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, Tc
 use crate::policy::range;
 
 pub(super) fn health(walk: &mut Walk, value: &Value) -> Option<HealthPolicy> {
-    let fields = walk.fields(value, &keys::HEALTH)?;
+    let fields = walk.fields(value, &&keys::HEALTH)?;
     Some(HealthPolicy {
         startup: fields.read(walk, "startup", probe),
         readiness: fields.read(walk, "readiness", probe),
@@ -30,7 +30,7 @@ fn lost_after(walk: &mut Walk, value: &Value) -> Option<LostAfter> {
 }
 
 fn probe(walk: &mut Walk, value: &Value) -> Option<Probe> {
-    let fields = walk.fields(value, &keys::PROBE)?;
+    let fields = walk.fields(value, &&keys::PROBE)?;
     let given = ["http", "tcp", "exec"].into_iter().filter(|name| fields.get(name).is_some()).count();
     if given != 1 {
         let found = if given == 0 { "none" } else { "more than one" };
@@ -56,7 +56,7 @@ fn probe(walk: &mut Walk, value: &Value) -> Option<Probe> {
 }
 
 fn http(walk: &mut Walk, value: &Value) -> Option<HttpCheck> {
-    let fields = walk.fields(value, &keys::HTTP)?;
+    let fields = walk.fields(value, &&keys::HTTP)?;
     let port = fields.require(walk, "port", "a number such as 8080, or '{port}'", port);
     let path = fields.read(walk, "path", Walk::text);
     let host = fields.read(walk, "host", Walk::text);
@@ -75,7 +75,7 @@ fn http(walk: &mut Walk, value: &Value) -> Option<HttpCheck> {
 }
 
 fn tcp(walk: &mut Walk, value: &Value) -> Option<TcpCheck> {
-    let fields = walk.fields(value, &keys::TCP)?;
+    let fields = walk.fields(value, &&keys::TCP)?;
     let port = fields.require(walk, "port", "a number such as 8080, or '{port}'", port);
     let host = fields.read(walk, "host", Walk::text);
     Some(TcpCheck { host: host.map(str::to_owned), port: port.unwrap_or_else(unread_port) })

@@ -5,6 +5,7 @@
 mod duration;
 mod failure;
 mod health;
+mod hints;
 pub(crate) mod keys;
 mod nearest;
 mod problem;
@@ -21,6 +22,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::{LONGEST, LONGEST_WORDS, UNITS, format as format_duration};
 pub(crate) use failure::{cause, signal};
+pub(crate) use hints::built_in_cause;
 pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};
 pub use value::Value;
@@ -74,7 +76,7 @@ impl Policy {
 }
 
 fn settings(walk: &mut Walk, value: &Value) -> Option<Settings> {
-    let fields = walk.fields(value, &keys::DOCUMENT)?;
+    let fields = walk.fields(value, &&keys::DOCUMENT)?;
     let success = [("restart", OnSuccess::Restart), ("complete", OnSuccess::Complete), ("failure", OnSuccess::Failure)];
     Some(Settings {
         replicas: fields.read(walk, "replicas", |walk, value| walk.count(value, &range::REPLICAS)).unwrap_or(1),

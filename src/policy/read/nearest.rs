@@ -17,7 +17,7 @@ pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>)
 }
 
 /// Case and separators are the likeliest slips: `maxAttempts`, `max-attempts`.
-fn simplified(word: &str) -> Vec<char> {
+pub(super) fn simplified(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 

@@ -43,7 +43,7 @@ pub(super) fn rule_retry(walk: &mut Walk, value: &Value) -> Option<RetryPolicy> 
 }
 
 fn retry(walk: &mut Walk, value: &Value, known: &'static keys::Block) -> RetryPolicy {
-    let Some(fields) = walk.fields(value, known) else { return RetryPolicy::default() };
+    let Some(fields) = walk.fields(value, &known) else { return RetryPolicy::default() };
     let of_the_policy = std::ptr::eq(known, &keys::RETRY);
     let mut retry = RetryPolicy {
         rung: rung(walk, fields),
@@ -92,7 +92,7 @@ fn stages(walk: &mut Walk, value: &Value) -> Vec<Stage> {
         if item == &Value::Null {
             walk.problem("is empty; give at least one of its keys, or take it out");
         }
-        let rung = walk.fields(item, &keys::STAGE).map(|fields| rung(walk, fields)).unwrap_or_default();
+        let rung = walk.fields(item, &&keys::STAGE).map(|fields| rung(walk, fields)).unwrap_or_default();
         stages.push(Stage { rung });
     });
     stages
@@ -109,7 +109,7 @@ fn backoff(walk: &mut Walk, value: &Value) -> Option<Backoff> {
         ];
         return walk.word(value, &words, &OR);
     };
-    let fields = walk.fields(value, &keys::BACKOFF)?;
+    let fields = walk.fields(value, &&keys::BACKOFF)?;
     if entries.len() != 1 {
         walk.problem(format!("expected exactly one of: {}", OR.join(", ")));
     }
@@ -122,7 +122,7 @@ fn backoff(walk: &mut Walk, value: &Value) -> Option<Backoff> {
 }
 
 fn exponential(walk: &mut Walk, value: &Value) -> Option<Factor> {
-    let fields = walk.fields(value, &keys::EXPONENTIAL)?;
+    let fields = walk.fields(value, &&keys::EXPONENTIAL)?;
     if fields.get("factor").is_none() { Some(Factor::DOUBLE) } else { fields.read(walk, "factor", factor) }
 }
 
@@ -158,7 +158,7 @@ fn schedule(walk: &mut Walk, value: &Value) -> Option<Vec<Duration>> {
 
 fn jitter(walk: &mut Walk, value: &Value) -> Option<Jitter> {
     if let Value::Map(_) = value {
-        let fields = walk.fields(value, &keys::JITTER)?;
+        let fields = walk.fields(value, &&keys::JITTER)?;
         return fields.require(walk, "spread", "a percentage such as 25%", Walk::percentage).map(Jitter::Spread);
     }
     let words = [
@@ -171,7 +171,7 @@ fn jitter(walk: &mut Walk, value: &Value) -> Option<Jitter> {
 }
 
 fn limit(walk: &mut Walk, value: &Value) -> Option<Limit> {
-    let fields = walk.fields(value, &keys::LIMIT)?;
+    let fields = walk.fields(value, &&keys::LIMIT)?;
     let restarts = fields.require(walk, "restarts", "how many restarts, such as 5", |walk, value| {
         walk.count(value, &range::WINDOW_RESTARTS)
     });
@@ -190,7 +190,7 @@ fn immediate_first(walk: &mut Walk, value: &Value) -> Option<ImmediateFirst> {
 
 fn recover(walk: &mut Walk, value: &Value) -> Option<Recover> {
     if let Value::Map(_) = value {
-        let fields = walk.fields(value, &keys::RECOVER)?;
+        let fields = walk.fields(value, &&keys::RECOVER)?;
         let after = fields.read(walk, "after", Walk::duration);
         let words: [RecoverWord; 3] =
             [("reset", Recover::Reset), ("step", Recover::Step), ("never", |_| Recover::Never)];

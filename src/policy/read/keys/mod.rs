@@ -11,6 +11,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
+use super::hints;
 use super::text::Form;
 use super::walk::Known;
 
@@ -95,13 +96,14 @@ impl Block {
     }
 }
 
-impl Known for Block {
+impl Known for &'static Block {
     fn names(&self) -> Vec<&'static str> {
         self.all().map(|key| key.name).collect()
     }
 
     fn remark(&self, field: &str) -> Option<String> {
-        self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| (*remark).to_owned())
+        let own = self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| (*remark).to_owned());
+        own.or_else(|| hints::of_key(self, field))
     }
 }
 
