@@ -82,6 +82,7 @@ pub mod document;
 mod engine;
 mod places;
 mod policy;
+mod redacted;
 mod seldom;
 pub mod sim;
 #[cfg(feature = "supervisor")]

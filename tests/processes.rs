@@ -243,8 +243,19 @@ async fn a_working_directory_that_is_not_there_is_named() {
     assert_eq!(ended.outcome.reason(), Some("the working directory '/no/such/folder' is not there"));
 }
 
+/// The reason of the first start that fails.
+async fn start_error(bench: &mut Bench) -> String {
+    let failed = bench
+        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+        .await;
+    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
+    ended.outcome.reason().unwrap_or_default().to_owned()
+}
+
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_port_in_use_is_a_crash_like_any_other_and_is_retried() {
+async fn a_port_that_is_in_use_is_a_start_error_that_says_by_whom_and_is_retried() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let spec = ProcessSpec::new("python3")
@@ -252,9 +263,12 @@ async fn a_port_in_use_is_a_crash_like_any_other_and_is_retried() {
         .port(port)
         .output(ProcessOutput::Null);
     let mut bench = Bench::new("port", retrying(1, millis(200)), spec);
-    bench.hear("it crashes", |bench, _| !bench.verdicts.is_empty()).await;
-    let (_, decision, _) = bench.verdicts.pop().unwrap();
-    assert_eq!(decision.exit, Some(Exit::Code(1)));
+    let reason = start_error(&mut bench).await;
+    assert!(reason.starts_with(&format!("port {port} is in use by pid {} (", std::process::id())), "{reason}");
+    bench.hear("it is judged", |bench, _| !bench.verdicts.is_empty()).await;
+    assert!(bench.verdicts[0].1.to_string().contains(&reason), "the verdict says why");
+    let views = bench.handle.replicas().await.unwrap();
+    assert_eq!(views[0].failure_message.as_deref(), Some(&*reason));
     drop(taken);
     let answers = async {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -264,6 +278,70 @@ async fn a_port_in_use_is_a_crash_like_any_other_and_is_retried() {
     // Once the port is free, the next incarnation serves on it.
     timeout(PATIENCE, answers).await.expect("it serves");
     bench.shutdown().await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn servers_that_share_a_port_are_started_without_a_port_check() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let spec = ProcessSpec::new("sleep").args(["1000"]).env("PORT", "{port}").port(port).port_check(false);
+    let mut bench = Bench::new("shared-port", retrying(1, millis(100)), spec.output(ProcessOutput::Null));
+    bench.available(1).await;
+    bench.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_pipe_as_log_file_is_a_start_error_and_blocks_nothing() {
+    let fifo = std::env::temp_dir().join(format!("uphold-{}-fifo-file", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::File(fifo.clone()));
+    let mut bench = Bench::new("fifo", retrying(1, millis(100)), spec);
+    let reason = start_error(&mut bench).await;
+    assert!(reason.ends_with("it is not a regular file"), "{reason}");
+    bench.shutdown().await;
+    std::fs::remove_file(fifo).unwrap();
+}
+
+#[tokio::test]
+async fn a_replica_is_stopped_by_its_command_and_its_signal_and_reads_its_file_of_variables() {
+    let folder = std::env::temp_dir().join(format!("uphold-{}-stop-signal", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let env_file = folder.join("variables");
+    std::fs::write(&env_file, "# made by a test\nNAME='from the file'\nFOLDER=hidden\n").unwrap();
+    let script = "trap 'echo interrupted >> \"$FOLDER/log\"; exit 0' INT; trap '' TERM; \
+                  echo \"$NAME $UPHOLD_SET $UPHOLD_REPLICA $UPHOLD_INCARNATION\" > \"$FOLDER/log\"; \
+                  echo $$ > \"$FOLDER/0.1\"; while :; do sleep 0.05; done";
+    let spec = shell(script)
+        .env_file(env_file.to_string_lossy())
+        .stop_signal(Signal::from_name("SIGINT").unwrap())
+        .stop_command(["sh", "-c", "echo \"command $1\" >> \"$FOLDER/log\"", "sh", "{pid}"]);
+    let mut bench = Bench::new("stop-signal", retrying(1, millis(100)).stop_grace(PATIENCE), spec);
+    let pid = bench.pids(1, 1).await[&0];
+    let log = folder.join("log");
+    assert_eq!(bench.folder, folder, "the spec's own variable comes before the file's");
+    timeout(PATIENCE, bench.handle.shutdown()).await.expect("a shutdown ends");
+    let text = std::fs::read_to_string(log).unwrap();
+    assert_eq!(text, format!("from the file stop-signal 0 1\ncommand {pid}\ninterrupted\n"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// What left its group and holds the pipes for ever is not read for ever: our ends are closed.
+#[tokio::test]
+async fn a_grandchild_that_left_its_group_does_not_keep_the_pipes_of_its_replica_open() {
+    let grandchild =
+        "trap '' PIPE; while echo x; do sleep 0.05; done 2> \"$FOLDER/said\"; mv \"$FOLDER/said\" \"$FOLDER/closed\"";
+    let script = format!("setsid sh -c '{}' & exec sleep 0.1", grandchild.replace('\'', "'\\''"));
+    let policy = Policy::builder().replicas(1).success(OnSuccess::Complete);
+    let mut bench = Bench::new("daemon", policy, ProcessSpec::new(script).shell(true));
+    bench.status(Status::Completed).await;
+    let closed = async {
+        while !bench.folder.join("closed").exists() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("its writes fail");
+    std::fs::remove_dir_all(&bench.folder).unwrap();
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ policy:
 "#;
     let error = Service::parse(text).unwrap_err();
     let mistakes = [
-        "name: expected a text without '/'",
+        "name: \"web/1\" is no name of a set: 1 to 40 of a-z, 0-9 and '-'",
         "process.arguments: unknown field; known: command,",
         "process.command: is one program, not a line: write command: python3 and args: [-m, http.server], or",
         "process.output: expected one of: prefix, inherit, null, {file: PATH}, found a list",

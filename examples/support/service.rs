@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use uphold::backend::SetName;
 use uphold::backend::process::ProcessSpec;
 use uphold::{Policy, ReadError};
 
@@ -54,11 +55,14 @@ impl Service {
 
 fn name(fields: &Map<String, Value>, problems: &mut Vec<String>) -> Option<String> {
     let problem = match fields.get("name") {
-        Some(Value::String(name)) if !name.is_empty() && !name.contains(['/', '\0']) => return Some(name.clone()),
-        Some(_) => "name: expected a text without '/'",
-        None => "'name' is missing: what the set is called, such as web",
+        Some(Value::String(name)) => match SetName::new(name) {
+            Ok(name) => return Some(name.to_string()),
+            Err(error) => format!("name: {error}"),
+        },
+        Some(_) => "name: expected a text, such as web".to_owned(),
+        None => "'name' is missing: what the set is called, such as web".to_owned(),
     };
-    problems.push(problem.to_owned());
+    problems.push(problem);
     None
 }
 

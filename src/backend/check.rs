@@ -42,6 +42,11 @@ impl Target {
         self
     }
 
+    /// What a placeholder stands for.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// The text with its placeholders filled in; one that is not known stays as it is.
     pub fn fill(&self, text: &str) -> String {
         self.values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))

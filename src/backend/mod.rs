@@ -7,6 +7,7 @@ mod error;
 pub mod process;
 mod reporter;
 mod request;
+mod set_name;
 
 use async_trait::async_trait;
 
@@ -17,6 +18,7 @@ pub use reporter::{Report, Reporter};
 pub use request::{
     Instance, InstanceKey, KillRequest, ListRequest, ProbeRequest, StartRequest, StopRequest, WatchRequest,
 };
+pub use set_name::{SetName, SetNameError};
 
 /// Starts, stops and watches the instances of a set: operating system processes, containers, pods.
 ///

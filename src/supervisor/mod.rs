@@ -29,7 +29,7 @@ pub use record::Record;
 #[cfg(feature = "recording")]
 pub use recorder::FileRecorder;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, SetName, SetNameError};
 use crate::decide::{ReplicaId, seed_of};
 use crate::engine::{RecordingHeader, ReplicaSet, RestoreError, Snapshot};
 use crate::policy::Policy;
@@ -90,6 +90,18 @@ impl Supervisor {
     }
 }
 
+/// Why a supervisor does not start.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The set cannot have this name.
+    #[error(transparent)]
+    Name(#[from] SetNameError),
+    /// The snapshot cannot be restored.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+}
+
 /// Settings of a supervisor; made by [`Supervisor::builder`].
 #[must_use]
 pub struct Builder<B: Backend> {
@@ -127,7 +139,8 @@ impl<B: Backend> Builder<B> {
         }
     }
 
-    /// The name of the set, unique in its backend. Default `set`.
+    /// The name of the set, unique in its backend: 1 to 40 of `a-z0-9-`, beginning and ending alphanumeric. Default `set`.
+    /// Another is an error of [`try_spawn`](Self::try_spawn).
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -174,7 +187,8 @@ impl<B: Backend> Builder<B> {
     /// Starts supervising on the runtime it is called in.
     ///
     /// # Panics
-    /// Outside a tokio runtime, and if a snapshot to restore is damaged; see [`Builder::try_spawn`].
+    /// Outside a tokio runtime, if the name is not one that a set may have, and if a snapshot to restore is damaged; see
+    /// [`Builder::try_spawn`].
     pub fn spawn(self) -> Handle {
         match self.try_spawn() {
             Ok(handle) => handle,
@@ -185,22 +199,25 @@ impl<B: Backend> Builder<B> {
     /// Starts supervising on the runtime it is called in.
     ///
     /// # Errors
-    /// The snapshot to restore is of an unknown version or does not hold together.
+    /// The name is not one that a set may have, or the snapshot to restore is of an unknown version or does not hold
+    /// together.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn try_spawn(self) -> Result<Handle, RestoreError> {
+    pub fn try_spawn(self) -> Result<Handle, SpawnError> {
         self.spawn_with_notices().map(|(handle, _)| handle)
     }
 
     /// Starts supervising, with a stream of all that happens from the very beginning.
     ///
     /// # Errors
-    /// The snapshot to restore is of an unknown version or does not hold together.
+    /// The name is not one that a set may have, or the snapshot to restore is of an unknown version or does not hold
+    /// together.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn spawn_with_notices(mut self) -> Result<(Handle, Notices), RestoreError> {
+    pub fn spawn_with_notices(mut self) -> Result<(Handle, Notices), SpawnError> {
+        SetName::new(self.name.as_str())?;
         let clock = Clock::new();
         let began = clock.now();
         let seed = self.seed.unwrap_or_else(|| seed_of(&self.name));

@@ -1,37 +1,32 @@
-//! The processes that were started, and the news of them.
+//! The processes of one set, and the news of them.
 
 use std::collections::BTreeMap;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use tokio::sync::Mutex as AsyncMutex;
+use rustix::process::{Pid, Signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::child::Child;
-use super::command;
-use super::output::Forwarding;
-use super::spec::ProcessSpec;
+use super::command::{self, Prepared};
+
 use super::stopped::is_stopped;
 use crate::backend::{BackendError, Instance, InstanceKey};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{Ended, Event, InstanceState};
-use crate::policy::{Cause, Signal as ExitSignal};
-use crate::time::Timestamp;
+use crate::policy::Cause;
 
-/// Which child.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Key {
-    set: String,
-    replica: ReplicaId,
-    incarnation: Incarnation,
+/// Ended replicas that a set remembers, beside those that live. The oldest are forgotten first.
+const MOST_ENDED: usize = 10_000;
+
+/// Which process of a set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Which {
+    pub(super) replica: ReplicaId,
+    pub(super) incarnation: Incarnation,
 }
 
-impl Key {
+impl Which {
     pub(super) fn new(key: InstanceKey<'_>) -> Self {
-        Self { set: key.set.to_owned(), replica: key.replica, incarnation: key.incarnation }
+        Self { replica: key.replica, incarnation: key.incarnation }
     }
 }
 
@@ -40,310 +35,320 @@ enum Life {
     /// It is being started: a repeated start has nothing to do.
     Starting,
     Running(Running),
-    /// It has ended, what is left of its group was killed, and nobody signals that group any more: once it is reaped,
-    /// its id may be another's. Its end is about to be told.
-    Ending,
+    /// It has ended, what is left of its group was killed, and the group is signalled no more: once the leader is
+    /// reaped, its id may be another's. Its end is about to be reported.
+    Ending(Pid),
 }
 
-#[derive(Debug)]
-struct Running {
+/// A process that runs.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
     /// The process, which leads its group.
-    leader: Pid,
-    spec: Arc<ProcessSpec>,
+    pub(super) leader: Pid,
+    pub(super) spec: Arc<Prepared>,
     stopped: bool,
+    /// Its stop command is under way.
+    stopping: bool,
 }
 
-/// News of one set, kept while nobody watches.
+/// How the latest incarnation of a replica ended.
 #[derive(Debug)]
-struct News {
-    sender: UnboundedSender<Event>,
-    receiver: Arc<AsyncMutex<UnboundedReceiver<Event>>>,
+struct Past {
+    incarnation: Incarnation,
+    outcome: Outcome,
+    /// The group that it led.
+    group: Option<Pid>,
+    /// Its place in `State::order`.
+    order: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    lives: BTreeMap<Key, Life>,
-    /// How the latest incarnation of each replica ended: a repeated start does not run it again, and whoever
-    /// supervises the set next numbers on from it.
-    ended: BTreeMap<(String, ReplicaId), (Incarnation, Outcome)>,
-    news: BTreeMap<String, News>,
+    lives: BTreeMap<Which, Life>,
+    /// A repeated start does not run these again, and the next supervisor of the set numbers on from them.
+    ended: BTreeMap<ReplicaId, Past>,
+    /// The keys of `ended`, oldest first.
+    order: BTreeMap<u64, ReplicaId>,
+    next_order: u64,
+    watchers: Vec<UnboundedSender<Event>>,
 }
 
 impl State {
-    fn news_of(&mut self, set: &str) -> &News {
-        self.news.entry(set.to_owned()).or_insert_with(|| {
-            let (sender, receiver) = unbounded_channel();
-            News { sender, receiver: Arc::new(AsyncMutex::new(receiver)) }
-        })
+    /// Reports to whoever watches. What happens while nobody does is found by the list that follows a new watch.
+    fn tell(&mut self, event: &Event) {
+        self.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
     }
 
-    fn tell(&mut self, set: &str, event: Event) {
-        // The receiver lives as long as the sender: both are kept here.
-        let _ = self.news_of(set).sender.send(event);
-    }
-
-    /// A child is gone, and that is told.
-    fn ended(&mut self, key: Key, outcome: Outcome) {
-        self.lives.remove(&key);
-        let Key { set, replica, incarnation } = key;
-        let exited = Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() });
-        self.tell(&set, exited);
-        let replica = (set, replica);
+    fn remember_end(&mut self, which: Which, outcome: Outcome, group: Option<Pid>) {
+        let Which { replica, incarnation } = which;
         // An earlier one may have taken longer.
-        if self.ended.get(&replica).is_none_or(|(latest, _)| *latest < incarnation) {
-            self.ended.insert(replica, (incarnation, outcome));
+        if self.ended.get(&replica).is_some_and(|past| past.incarnation >= incarnation) {
+            return;
+        }
+        let order = self.next_order;
+        self.next_order += 1;
+        if let Some(past) = self.ended.insert(replica, Past { incarnation, outcome, group, order }) {
+            self.order.remove(&past.order);
+        }
+        self.order.insert(order, replica);
+        while self.ended.len() > MOST_ENDED {
+            let Some((_, oldest)) = self.order.pop_first() else { return };
+            self.ended.remove(&oldest);
         }
     }
-
-    fn running(&self) -> impl Iterator<Item = &Running> {
-        self.lives.values().filter_map(|life| if let Life::Running(running) = life { Some(running) } else { None })
-    }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // Nothing that holds the lock can leave the state half changed.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// All children of a backend. On drop they are killed; the tasks that watch over them own only the state.
+/// The processes of one set.
 #[derive(Debug, Default)]
-pub(super) struct Children {
-    state: Arc<Mutex<State>>,
+pub(super) struct SetChildren {
+    state: Mutex<State>,
 }
 
-impl Drop for Children {
-    fn drop(&mut self) {
-        for running in lock(&self.state).running() {
-            let _ = command::signal(running.leader, Signal::KILL);
-        }
-    }
-}
-
-impl Children {
+impl SetChildren {
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        // Nothing that holds the lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes room for a child that is to be started. `None`: it was started before, there is nothing to do.
-    pub(super) fn reserve(&self, key: Key) -> Option<Room<'_>> {
+    /// Whether it has neither processes nor watchers.
+    pub(super) fn is_idle(&self) -> bool {
+        let state = self.state();
+        state.lives.is_empty() && state.watchers.iter().all(UnboundedSender::is_closed)
+    }
+
+    /// Makes room for a process that is to be started. `None`: it was started before, there is nothing to do.
+    pub(super) fn reserve(self: &Arc<Self>, which: Which) -> Option<Reservation> {
         let mut state = self.state();
-        let ended = state.ended.get(&(key.set.clone(), key.replica));
-        if state.lives.contains_key(&key) || ended.is_some_and(|(latest, _)| *latest >= key.incarnation) {
+        let ended = state.ended.get(&which.replica);
+        if state.lives.contains_key(&which) || ended.is_some_and(|past| past.incarnation >= which.incarnation) {
             return None;
         }
-        state.lives.insert(key.clone(), Life::Starting);
-        Some(Room { children: self, key })
+        state.lives.insert(which, Life::Starting);
+        Some(Reservation { set: self.clone(), which })
     }
 
-    pub(super) fn spec(&self, key: &Key) -> Option<Arc<ProcessSpec>> {
-        match self.state().lives.get(key) {
-            Some(Life::Running(running)) => Some(running.spec.clone()),
+    /// A process that runs.
+    pub(super) fn running(&self, which: Which) -> Option<Running> {
+        match self.state().lives.get(&which) {
+            Some(Life::Running(running)) => Some(running.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn news_of(&self, set: &str) -> Arc<AsyncMutex<UnboundedReceiver<Event>>> {
-        self.state().news_of(set).receiver.clone()
+    /// The groups that earlier incarnations of this replica led: what is left of them is on its way out.
+    pub(super) fn earlier_groups(&self, replica: ReplicaId) -> Vec<Pid> {
+        let state = self.state();
+        let first = Which { replica, incarnation: Incarnation(0) };
+        let last = Which { replica, incarnation: Incarnation(u64::MAX) };
+        let ending = state.lives.range(first..=last).filter_map(|(_, life)| match life {
+            Life::Ending(leader) => Some(*leader),
+            _ => None,
+        });
+        ending.chain(state.ended.get(&replica).and_then(|past| past.group)).collect()
     }
 
-    /// Signals a child's group. The end of one that is gone is told again.
-    pub(super) fn signal(&self, key: &Key, signal: Signal) -> Result<(), BackendError> {
+    /// News from now on.
+    pub(super) fn watch(&self) -> UnboundedReceiver<Event> {
+        let (sender, receiver) = unbounded_channel();
         let mut state = self.state();
-        match state.lives.get(key) {
+        state.watchers.retain(|watcher| !watcher.is_closed());
+        state.watchers.push(sender);
+        receiver
+    }
+
+    /// Signals a process and its group. The end of one that is gone is reported again.
+    pub(super) fn signal(&self, which: Which, signal: Signal) -> Result<(), BackendError> {
+        let mut state = self.state();
+        match state.lives.get(&which) {
             Some(Life::Running(running)) => {
                 command::signal(running.leader, signal)?;
-                if signal != Signal::KILL && is_stopped(running.leader) == Some(true) {
-                    // A stopped process does not act on a signal before it is continued.
+                if signal != Signal::KILL {
+                    // A stopped process does not act on a signal before it is continued; the others ignore this.
                     command::signal(running.leader, Signal::CONT)?;
                 }
                 Ok(())
             }
             Some(Life::Starting) => Err(BackendError::caused_by(Cause::Error, "it is still being started")),
-            Some(Life::Ending) => Ok(()),
+            Some(Life::Ending(_)) => Ok(()),
             None => {
-                state.tell(&key.set, Event::stopped(key.replica, key.incarnation));
+                state.tell(&Event::stopped(which.replica, which.incarnation));
                 Ok(())
             }
         }
     }
 
-    pub(super) fn list(&self, set: &str) -> Vec<Instance> {
-        let seen = |key: &Key, life: &Life| {
+    /// Whether a stop command is to be run now: there is one, and it does not run yet.
+    pub(super) fn begin_stop_command(&self, which: Which) -> Option<Running> {
+        match self.state().lives.get_mut(&which) {
+            Some(Life::Running(running)) if !running.stopping => {
+                running.stopping = true;
+                Some(running.clone())
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn list(&self) -> Vec<Instance> {
+        let seen = |which: &Which, life: &Life| {
             let state = match life {
                 Life::Starting => InstanceState::Starting,
                 // What is stopped is out of contact, and so not to be seen.
                 Life::Running(running) if running.stopped => return None,
                 Life::Running(_) => InstanceState::Ready,
-                Life::Ending => InstanceState::Stopping,
+                Life::Ending(_) => InstanceState::Stopping,
             };
-            Some(Instance::new(key.replica, key.incarnation, state).address("127.0.0.1"))
+            Some(Instance::new(which.replica, which.incarnation, state).address("127.0.0.1"))
         };
         let state = self.state();
-        let lives = state.lives.iter().filter(|(key, _)| key.set == set).filter_map(|(key, life)| seen(key, life));
-        let ended =
-            state.ended.iter().filter(|((of, _), _)| of == set).map(|((_, replica), (incarnation, outcome))| {
-                Instance::new(*replica, *incarnation, InstanceState::Ended(outcome.clone()))
-            });
+        let lives = state.lives.iter().filter_map(|(which, life)| seen(which, life));
+        let ended = state.ended.iter().map(|(replica, past)| {
+            Instance::new(*replica, past.incarnation, InstanceState::Ended(past.outcome.clone()))
+        });
         lives.chain(ended).collect()
     }
 
-    /// A process that is stopped is out of contact, until it is continued.
-    pub(super) fn look_for_stopped(&self, set: &str) {
+    fn leaders(&self) -> Vec<(Which, Pid)> {
+        let state = self.state();
+        let running = state.lives.iter().filter_map(|(which, life)| match life {
+            Life::Running(running) => Some((*which, running.leader)),
+            _ => None,
+        });
+        running.collect()
+    }
+
+    /// Reports processes that were stopped (SIGSTOP), which are out of contact until they are continued. Reads /proc for
+    /// each process, so it is not for async code.
+    pub(super) fn look_for_stopped(&self) {
+        let seen =
+            self.leaders().into_iter().map(|(which, leader)| (which, leader, is_stopped(leader).unwrap_or(false)));
+        let seen: Vec<_> = seen.collect();
         let mut state = self.state();
         let mut changed = Vec::new();
-        for (key, life) in state.lives.iter_mut().filter(|(key, _)| key.set == set) {
-            let Life::Running(running) = life else { continue };
-            let stopped = is_stopped(running.leader).unwrap_or(false);
-            if std::mem::replace(&mut running.stopped, stopped) != stopped {
-                let (replica, incarnation) = (key.replica, key.incarnation);
+        for (which, leader, stopped) in seen {
+            // A leader that still runs was not reaped meanwhile: its id was nobody else's.
+            let Some(Life::Running(running)) = state.lives.get_mut(&which) else { continue };
+            if running.leader == leader && std::mem::replace(&mut running.stopped, stopped) != stopped {
                 changed.push(if stopped {
-                    Event::lost(replica, incarnation)
+                    Event::lost(which.replica, which.incarnation)
                 } else {
-                    Event::found(replica, incarnation)
+                    Event::found(which.replica, which.incarnation)
                 });
             }
         }
         for event in changed {
-            state.tell(set, event);
+            state.tell(&event);
         }
     }
-}
 
-/// Room for a child that is being started; given back unless there is one.
-pub(super) struct Room<'a> {
-    children: &'a Children,
-    key: Key,
-}
-
-impl Room<'_> {
-    /// Takes charge of a child: it runs, and its end will be told.
-    pub(super) fn watch_over(self, child: Child, spec: ProcessSpec, output: Forwarding) {
-        let (key, leader) = (self.key.clone(), child.leader());
-        {
-            let mut state = self.children.state();
-            state.lives.insert(key.clone(), Life::Running(Running { leader, spec: Arc::new(spec), stopped: false }));
-            let (replica, incarnation) = (key.replica, key.incarnation);
-            state.tell(&key.set, Event::started(replica, incarnation));
-            state.tell(&key.set, Event::ready(replica, incarnation));
-        }
-        let watched = Watched { state: self.children.state.clone(), key, child, outcome: None };
-        tokio::spawn(watched.follow(output));
-    }
-}
-
-impl Drop for Room<'_> {
-    fn drop(&mut self) {
-        let mut state = self.children.state();
-        if matches!(state.lives.get(&self.key), Some(Life::Starting)) {
-            state.lives.remove(&self.key);
-        }
-    }
-}
-
-/// A child that a task watches over. Its end is told when that is done, and also if the task ends before the child does,
-/// because its runtime is shut down: then the child is killed.
-struct Watched {
-    state: Arc<Mutex<State>>,
-    key: Key,
-    child: Child,
-    /// How it ended, once it is reaped.
-    outcome: Option<Outcome>,
-}
-
-impl Watched {
-    async fn follow(mut self, output: Forwarding) {
-        self.child.ended().await;
-        self.bury();
-        self.outcome = Some(outcome_of(self.child.reap().await));
-        until_gone(self.child.leader()).await;
-        output.finish().await;
-    }
-
-    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
-    /// leader, which has ended, must not have been reaped.
-    fn bury(&self) {
-        self.nobody_signals();
-        let _ = kill_process_group(self.child.leader(), Signal::KILL);
-    }
-
-    /// From now on nobody else signals the group.
-    fn nobody_signals(&self) {
-        if let Some(life) = lock(&self.state).lives.get_mut(&self.key) {
-            *life = Life::Ending;
-        }
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.nobody_signals();
-        let (state, key) = (self.state.clone(), self.key.clone());
-        match self.outcome.take() {
-            Some(outcome) => lock(&state).ended(key, outcome),
-            None => self.child.when_orphaned(move |ended| lock(&state).ended(key, outcome_of(ended))),
-        }
-    }
-}
-
-/// Waits a moment until nobody is left of a group that was killed: the next incarnation is not to meet the last one's
-/// children. Dead ones that nobody reaps are not waited for longer.
-async fn until_gone(group: Pid) {
-    for pause in [1, 2, 4, 8, 16, 32, 64] {
-        if test_kill_process_group(group).is_err() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-    }
-}
-
-fn outcome_of(ended: std::io::Result<ExitStatus>) -> Outcome {
-    let at = Timestamp::MAX;
-    match ended {
-        Ok(status) => {
-            match (status.code(), status.signal().and_then(|signal| ExitSignal::from_number(signal.into()))) {
-                (Some(code), _) => Outcome::exited(code, at),
-                (None, Some(signal)) => Outcome::signalled(signal, at),
-                (None, None) => Outcome::failed(Cause::Error, at).because(status.to_string()),
+    pub(super) fn kill_all(&self) {
+        let state = self.state();
+        for life in state.lives.values() {
+            if let Life::Running(running) = life {
+                let _ = command::signal(running.leader, Signal::KILL);
             }
         }
-        Err(error) => Outcome::failed(Cause::Error, at).because(error.to_string()),
+    }
+
+    /// It runs, and is as ready as it will be: a process knows nothing of readiness.
+    pub(super) fn runs(&self, which: Which, leader: Pid, spec: Arc<Prepared>) {
+        let mut state = self.state();
+        state.lives.insert(which, Life::Running(Running { leader, spec, stopped: false, stopping: false }));
+        state.tell(&Event::started(which.replica, which.incarnation));
+        state.tell(&Event::ready(which.replica, which.incarnation));
+    }
+
+    /// From now on its group is not signalled any more.
+    pub(super) fn ends(&self, which: Which) {
+        if let Some(life) = self.state().lives.get_mut(&which) {
+            if let Life::Running(running) = life {
+                *life = Life::Ending(running.leader);
+            }
+        }
+    }
+
+    /// A process is gone, and that is reported.
+    pub(super) fn ended(&self, which: Which, outcome: Outcome) {
+        let mut state = self.state();
+        let group = match state.lives.remove(&which) {
+            Some(Life::Ending(leader)) => Some(leader),
+            _ => None,
+        };
+        let Which { replica, incarnation } = which;
+        state.tell(&Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() }));
+        state.remember_end(which, outcome, group);
+    }
+
+    #[cfg(test)]
+    fn entries(&self) -> usize {
+        let state = self.state();
+        state.lives.len() + state.ended.len() + state.order.len() + state.watchers.len()
+    }
+}
+
+/// Room for a process that is being started; given back unless there is one.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    pub(super) set: Arc<SetChildren>,
+    pub(super) which: Which,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.set.state();
+        if matches!(state.lives.get(&self.which), Some(Life::Starting)) {
+            state.lives.remove(&self.which);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Exit;
+    use crate::time::Timestamp;
 
-    #[test]
-    fn an_exit_status_is_a_code_or_a_signal() {
-        let exited = outcome_of(Ok(ExitStatus::from_raw(3 << 8)));
-        assert_eq!(exited.exit_status(), Some(Exit::Code(3)));
-        let killed = outcome_of(Ok(ExitStatus::from_raw(9)));
-        assert_eq!(killed.exit_status(), Some(Exit::Signal(ExitSignal::KILL)));
-    }
-
-    fn key(incarnation: u64) -> Key {
-        Key::new(InstanceKey::new("set", 0.into(), incarnation.into()))
+    fn which(replica: u32, incarnation: u64) -> Which {
+        Which { replica: replica.into(), incarnation: incarnation.into() }
     }
 
     #[test]
     fn room_for_a_child_that_was_not_started_is_given_back() {
-        let children = Children::default();
-        let room = children.reserve(key(1)).expect("it is the first");
-        assert!(children.reserve(key(1)).is_none());
+        let children = Arc::new(SetChildren::default());
+        let room = children.reserve(which(0, 1)).expect("it is the first");
+        assert!(children.reserve(which(0, 1)).is_none());
         drop(room);
-        assert!(children.reserve(key(1)).is_some());
+        assert!(children.reserve(which(0, 1)).is_some());
     }
 
     #[test]
     fn an_earlier_incarnation_whose_end_is_told_late_does_not_hide_the_later_one() {
-        let children = Children::default();
+        let children = Arc::new(SetChildren::default());
         for incarnation in [2, 1] {
-            children.state().ended(key(incarnation), Outcome::exited(1, Timestamp::ZERO));
+            children.ended(which(0, incarnation), Outcome::exited(1, Timestamp::ZERO));
         }
-        let listed = children.list("set");
+        let listed = children.list();
         assert_eq!(listed.iter().map(|it| it.incarnation.0).collect::<Vec<_>>(), [2]);
-        assert!(children.reserve(key(2)).is_none(), "it is not run again");
+        assert!(children.reserve(which(0, 2)).is_none(), "it is not run again");
+    }
+
+    #[test]
+    fn the_ended_are_remembered_up_to_a_number_and_the_latest_longest() {
+        let children = Arc::new(SetChildren::default());
+        for replica in 0..MOST_ENDED as u32 + 100 {
+            children.ended(which(replica, 1), Outcome::exited(1, Timestamp::ZERO));
+            children.ended(which(replica, 2), Outcome::exited(1, Timestamp::ZERO));
+        }
+        assert_eq!(children.entries(), 2 * MOST_ENDED);
+        assert_eq!(children.list()[0].replica.0, 100);
+    }
+
+    #[test]
+    fn watchers_that_have_gone_are_forgotten() {
+        let children = SetChildren::default();
+        for _ in 0..100 {
+            drop(children.watch());
+        }
+        children.signal(which(0, 1), Signal::TERM).expect("it is gone");
+        assert_eq!(children.entries(), 0);
+        assert!(children.is_idle());
     }
 }

@@ -3,69 +3,151 @@
 use std::io::ErrorKind;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::child::Child;
+use super::files;
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::backend::{BackendError, ProbeAnswer, Target};
+use crate::policy;
 
-/// The command with its surroundings, as a process group of its own.
-fn command(spec: &ProcessSpec, program: &str, args: &[String], target: &Target) -> Command {
-    let mut command = Command::new(target.fill(program));
-    command
-        .args(args.iter().map(|arg| target.fill(arg)))
-        .envs(spec.env.iter().map(|(name, value)| (name, target.fill(value))))
-        .stdin(Stdio::null())
-        .process_group(0);
-    if let Some(cwd) = &spec.cwd {
-        command.current_dir(target.fill(cwd));
-    }
-    command
+/// A spec with what one instance needs of it.
+#[derive(Clone, Debug)]
+pub(super) struct Prepared {
+    pub(super) spec: ProcessSpec,
+    pub(super) target: Target,
+    /// What stands in the environment beside the spec's own variables, which come after it.
+    loaded: Vec<(String, String)>,
 }
 
-/// Starts the process, at the head of a group.
-pub(super) fn spawn(spec: &ProcessSpec, target: &Target) -> Result<Child, BackendError> {
-    let mut command = if spec.shell {
-        let words = [vec!["-c".to_owned(), spec.command.clone(), "sh".to_owned()], spec.args.clone()].concat();
-        command(spec, "sh", &words, target)
-    } else {
-        command(spec, &spec.command, &spec.args, target)
-    };
-    match spec.output {
-        ProcessOutput::Inherit => {}
-        ProcessOutput::Null => {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
+impl Prepared {
+    /// Reads the spec's file of environment variables. Blocks.
+    pub(super) fn new(spec: ProcessSpec, target: Target) -> Result<Self, BackendError> {
+        let loaded = match &spec.env_file {
+            None => Vec::new(),
+            Some(path) => files::read_environment(Path::new(path))
+                .map_err(|error| BackendError::start_error(format!("cannot read env_file '{path}': {error}")))?,
+        };
+        Ok(Self { spec, target, loaded })
+    }
+
+    /// A command in the surroundings of the instance, as a process group of its own.
+    fn command(&self, program: &str, args: &[String]) -> Command {
+        let (spec, target) = (&self.spec, &self.target);
+        let mut command = Command::new(target.fill(program));
+        command
+            .args(args.iter().map(|arg| target.fill(arg)))
+            .envs(self.loaded.iter().map(|(name, value)| (name, value)))
+            .envs(spec.env.iter().map(|(name, value)| (name, target.fill(value))))
+            .envs(["replica", "incarnation", "set", "port"].into_iter().filter_map(|name| {
+                let value = target.get(name)?;
+                Some((format!("UPHOLD_{}", name.to_ascii_uppercase()), value))
+            }))
+            .stdin(Stdio::null())
+            .process_group(0);
+        if let Some(cwd) = &spec.cwd {
+            command.current_dir(target.fill(cwd));
         }
-        ProcessOutput::Prefix => {
-            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the instance's process, at the head of a group. Blocks.
+    pub(super) fn spawn(&self) -> Result<Child, BackendError> {
+        let spec = &self.spec;
+        let mut command = if spec.shell {
+            let words = [vec!["-c".to_owned(), spec.command.clone(), "sh".to_owned()], spec.args.clone()].concat();
+            self.command("sh", &words)
+        } else {
+            self.command(&spec.command, &spec.args)
+        };
+        match spec.output {
+            ProcessOutput::Inherit => {}
+            ProcessOutput::Null => {
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+            }
+            ProcessOutput::Prefix => {
+                command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            }
+            ProcessOutput::File(ref path) => {
+                let path = self.target.fill(&path.to_string_lossy());
+                let failed = |error| BackendError::start_error(format!("cannot write output to '{path}': {error}"));
+                let file = files::open_log(Path::new(&path)).map_err(failed)?;
+                command.stderr(file.try_clone().map_err(failed)?).stdout(file);
+            }
         }
-        ProcessOutput::File(ref path) => {
-            let path = target.fill(&path.to_string_lossy());
-            let open = || std::fs::OpenOptions::new().create(true).append(true).open(&path);
-            let failed = |error| BackendError::start_error(format!("cannot write output to '{path}': {error}"));
-            command.stdout(open().map_err(failed)?).stderr(open().map_err(failed)?);
+        Child::spawn(&mut command).map_err(|error| self.cannot_spawn(&error))
+    }
+
+    /// Says what is wrong, and whether it is for want of room.
+    pub(super) fn cannot_spawn(&self, error: &std::io::Error) -> BackendError {
+        let (spec, target) = (&self.spec, &self.target);
+        let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
+        if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
+            return BackendError::start_error(format!("the working directory '{cwd}' is not there"));
+        }
+        match error.kind() {
+            ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
+            ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
+            _ if is_want_of_room(error) => BackendError::no_capacity(format!("no room to start '{program}': {error}")),
+            _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
         }
     }
-    Child::spawn(&mut command).map_err(|error| cannot_spawn(spec, target, &error))
+
+    /// Runs a command beside the instance; at its timeout it is killed with its children. How it ended, if in time.
+    async fn run(&self, words: &[String], within: Duration) -> std::io::Result<Option<ExitStatus>> {
+        let Some((program, args)) = words.split_first() else {
+            return Err(std::io::Error::other("there is no command"));
+        };
+        let mut command = self.command(program, args);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let spawned = spawn_blocking(move || Child::spawn(&mut command)).await;
+        let mut child = spawned.map_err(std::io::Error::other)??;
+        let in_time = timeout(within, child.ended()).await.is_ok();
+        // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
+        let _ = signal(child.leader(), Signal::KILL);
+        let status = child.reap().await?;
+        Ok(in_time.then_some(status))
+    }
+
+    /// Runs a probe command in the replica's surroundings.
+    pub(super) async fn probe(&self, words: &[String], within: Duration) -> ProbeAnswer {
+        let program = words.first().map_or("", String::as_str);
+        match self.run(words, within).await {
+            Ok(Some(status)) if status.success() => ProbeAnswer::success(),
+            Ok(Some(status)) => ProbeAnswer::failure(match (status.code(), status.signal()) {
+                (Some(code), _) => format!("{program} exited with code {code}"),
+                (None, Some(signal)) => format!("{program} was ended by signal {signal}"),
+                (None, None) => format!("{program} ended: {status}"),
+            }),
+            Ok(None) => ProbeAnswer::failure(format!("{program} timed out after {within:?}")),
+            Err(error) => ProbeAnswer::unanswered(format!("cannot run '{program}': {error}")),
+        }
+    }
+
+    /// Runs the command that stops the instance. Whatever comes of it, the stop signal follows.
+    pub(super) async fn stop_command(mut self, leader: Pid, within: Duration) {
+        self.target = self.target.value("pid", leader.as_raw_nonzero());
+        let words = std::mem::take(&mut self.spec.stop_command);
+        let _ = self.run(&words, within).await;
+    }
+
+    /// What asks the instance to stop.
+    pub(super) fn stop_signal(&self) -> Signal {
+        let wanted = self.spec.stop_signal.filter(|signal| is_stop_signal(*signal));
+        wanted.and_then(|signal| Signal::from_named_raw(signal.number().into())).unwrap_or(Signal::TERM)
+    }
 }
 
-/// Says what is wrong, and whether it is for want of room.
-pub(super) fn cannot_spawn(spec: &ProcessSpec, target: &Target, error: &std::io::Error) -> BackendError {
-    let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
-    if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
-        return BackendError::start_error(format!("the working directory '{cwd}' is not there"));
-    }
-    match error.kind() {
-        ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
-        ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
-        _ if is_want_of_room(error) => BackendError::no_capacity(format!("no room to start '{program}': {error}")),
-        _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
-    }
+/// Whether a process can be asked to stop with it.
+pub(super) fn is_stop_signal(signal: policy::Signal) -> bool {
+    let named = Signal::from_named_raw(signal.number().into());
+    named.is_some_and(|signal| ![Signal::STOP, Signal::CONT, Signal::CHILD].contains(&signal))
 }
 
 /// Too many processes, open files or files to be told of, or too little memory: it may work later.
@@ -82,30 +164,6 @@ pub(super) fn signal(leader: Pid, signal: Signal) -> Result<(), BackendError> {
     let failed = if alone { kill_process(leader, signal).err() } else { in_group };
     match failed {
         None | Some(Errno::SRCH) => Ok(()),
-        Some(error) => Err(BackendError::caused_by(crate::policy::Cause::Error, format!("cannot signal: {error}"))),
-    }
-}
-
-/// Runs a probe command in the replica's surroundings; at its timeout it is killed with its children.
-pub(super) async fn probe(spec: &ProcessSpec, words: &[String], target: &Target, within: Duration) -> ProbeAnswer {
-    let Some((program, args)) = words.split_first() else { return ProbeAnswer::unanswered("there is no command") };
-    let mut command = command(spec, program, args, target);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = match Child::spawn(&mut command) {
-        Ok(child) => child,
-        Err(error) => return ProbeAnswer::unanswered(format!("cannot run {program}: {error}")),
-    };
-    let in_time = timeout(within, child.ended()).await.is_ok();
-    // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
-    let _ = signal(child.leader(), Signal::KILL);
-    match child.reap().await {
-        Ok(status) if in_time && status.success() => ProbeAnswer::success(),
-        Ok(_) if !in_time => ProbeAnswer::failure(format!("{program} timed out after {within:?}")),
-        Ok(status) => ProbeAnswer::failure(match (status.code(), status.signal()) {
-            (Some(code), _) => format!("{program} exited with code {code}"),
-            (None, Some(signal)) => format!("{program} was ended by signal {signal}"),
-            (None, None) => format!("{program} ended: {status}"),
-        }),
-        Err(error) => ProbeAnswer::unanswered(format!("the end of {program} is unknown: {error}")),
+        Some(error) => Err(BackendError::caused_by(policy::Cause::Error, format!("cannot signal: {error}"))),
     }
 }

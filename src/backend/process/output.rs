@@ -1,23 +1,45 @@
 //! What replicas print, line by line, with the replica's name before it.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::child::Child;
+use super::sink::Sink;
 
 /// A longer line is printed in pieces.
 const LONGEST_LINE: usize = 8 * 1024;
-/// How long the end of a replica may wait for what it printed last.
+/// What is read at once; more from replicas that print more.
+const FIRST_READ: usize = 4 * 1024;
+const LONGEST_READ: usize = 64 * 1024;
+/// How long the end of a replica waits for output that does not come, and how long at most.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+const MOST_LAST_WORDS: u32 = 10;
 
-/// What a child prints on its way to this program's output.
+/// What a child prints on its way to this program's output. Dropped, it closes our ends of the pipes.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
-    streams: Vec<JoinHandle<()>>,
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    task: JoinHandle<()>,
+    sink: &'static Sink,
+    /// Bytes that were read so far.
+    read: Arc<AtomicU64>,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Forwarding {
@@ -26,64 +48,120 @@ impl Forwarding {
         let (stdout, stderr) = child.take_pipes();
         let stdout = stdout.map(ChildStdout::from_std).transpose()?;
         let stderr = stderr.map(ChildStderr::from_std).transpose()?;
-        let stdout = stdout.map(|it| tokio::spawn(prefix(it, tokio::io::stdout(), label.to_owned())));
-        let stderr = stderr.map(|it| tokio::spawn(prefix(it, tokio::io::stderr(), label.to_owned())));
-        Ok(Self { streams: stdout.into_iter().chain(stderr).collect() })
+        let mut forwarding = Self::default();
+        if let Some(stdout) = stdout {
+            forwarding.add(stdout, Sink::stdout(), label);
+        }
+        if let Some(stderr) = stderr {
+            forwarding.add(stderr, Sink::stderr(), label);
+        }
+        Ok(forwarding)
     }
 
-    /// Waits a moment for the last words of a child that has ended. Not longer: whoever left its process group may
-    /// hold the pipes for ever, and our own output may be blocked.
-    pub(super) async fn finish(self) {
-        let all = async {
-            for stream in self.streams {
-                let _ = stream.await;
+    fn add(&mut self, from: impl AsyncRead + Unpin + Send + 'static, sink: &'static Sink, label: &str) {
+        let read = Arc::new(AtomicU64::new(0));
+        let task = tokio::spawn(prefix(from, sink, label.to_owned(), read.clone()));
+        self.streams.push(Stream { task, sink, read });
+    }
+
+    /// Waits for the last words of a child that has ended, for as long as they come. Not longer: a process that left its
+    /// group may hold the pipes for ever, and our own output may be blocked. Then our ends are closed.
+    pub(super) async fn finish(mut self) {
+        for _ in 0..MOST_LAST_WORDS {
+            let before = self.progress();
+            let all = async {
+                for stream in &mut self.streams {
+                    if !stream.task.is_finished() {
+                        let _ = (&mut stream.task).await;
+                    }
+                    stream.sink.written().await;
+                }
+            };
+            if timeout(LAST_WORDS, all).await.is_ok() || self.progress() == before {
+                return;
             }
-        };
-        let _ = tokio::time::timeout(LAST_WORDS, all).await;
+        }
+    }
+
+    /// Grows while there is something to wait for.
+    fn progress(&self) -> u64 {
+        let of = |stream: &Stream| stream.read.load(Ordering::Relaxed).wrapping_add(stream.sink.progress());
+        self.streams.iter().map(of).fold(0, u64::wrapping_add)
     }
 }
 
-async fn prefix(from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, label: String) {
-    let mut reader = BufReader::with_capacity(LONGEST_LINE, from);
-    let mut line = Vec::new();
+async fn prefix(mut from: impl AsyncRead + Unpin, sink: &'static Sink, label: String, read: Arc<AtomicU64>) {
+    let mut lines = Lines::new(label);
+    let mut most = FIRST_READ;
     loop {
-        line.clear();
-        line.extend_from_slice(label.as_bytes());
-        line.extend_from_slice(b" | ");
-        let start = line.len();
-        let ended = read_line(&mut reader, &mut line).await;
-        if line.len() > start {
-            if !line.ends_with(b"\n") {
-                line.push(b'\n');
-            }
-            // A line at a time, so that those of different replicas do not mix. Who closed our own output does not
-            // want to read it.
-            if to.write_all(&line).await.is_ok() {
-                let _ = to.flush().await;
-            }
+        lines.raw.reserve(most);
+        let room = lines.raw.capacity() - lines.raw.len();
+        let Ok(count @ 1..) = from.read_buf(&mut lines.raw).await else { break };
+        read.fetch_add(count as u64, Ordering::Relaxed);
+        most = if count >= room { (most * 2).min(LONGEST_READ) } else { FIRST_READ };
+        sink.send(lines.take()).await;
+    }
+    sink.send(lines.rest()).await;
+}
+
+/// What was read and not forwarded yet.
+struct Lines {
+    label: String,
+    raw: Vec<u8>,
+}
+
+/// Whole lines, as they are printed.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) text: Vec<u8>,
+    pub(super) lines: u64,
+}
+
+impl Lines {
+    fn new(label: String) -> Self {
+        Self { label: format!("{label} | "), raw: Vec::new() }
+    }
+
+    /// Every whole line that was read, and long ones as far as they were.
+    fn take(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let mut begin = 0;
+        while begin < self.raw.len() {
+            let rest = &self.raw[begin..];
+            let window = &rest[..rest.len().min(LONGEST_LINE)];
+            let end = match window.iter().position(|&byte| byte == b'\n') {
+                Some(newline) => newline + 1,
+                None if window.len() == LONGEST_LINE => LONGEST_LINE,
+                None => break,
+            };
+            batch.push(&self.label, &rest[..end]);
+            begin += end;
         }
-        if ended {
-            return;
+        self.raw.drain(..begin);
+        if self.raw.is_empty() && self.raw.capacity() > FIRST_READ {
+            self.raw = Vec::new();
         }
+        batch
+    }
+
+    /// The last line, which need not have an end.
+    fn rest(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        if !self.raw.is_empty() {
+            batch.push(&self.label, &self.raw);
+        }
+        batch
     }
 }
 
-/// Reads up to the end of a line, or as much as is printed at once. Whether the output has ended.
-async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> bool {
-    let start = line.len();
-    loop {
-        let Ok(available) = reader.fill_buf().await else { return true };
-        if available.is_empty() {
-            return true;
+impl Batch {
+    fn push(&mut self, label: &str, line: &[u8]) {
+        self.text.extend_from_slice(label.as_bytes());
+        self.text.extend_from_slice(line);
+        if !line.ends_with(b"\n") {
+            self.text.push(b'\n');
         }
-        let room = LONGEST_LINE.saturating_sub(line.len() - start);
-        let end = available.iter().position(|&byte| byte == b'\n').map_or(available.len(), |newline| newline + 1);
-        let taken = end.min(room);
-        line.extend_from_slice(&available[..taken]);
-        reader.consume(taken);
-        if line.ends_with(b"\n") || line.len() - start >= LONGEST_LINE {
-            return false;
-        }
+        self.lines += 1;
     }
 }
 
@@ -91,26 +169,34 @@ async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn long_lines_come_in_pieces_and_the_last_line_needs_no_end() {
-        let text = [vec![b'x'; LONGEST_LINE + 10], b"\nshort".to_vec()].concat();
-        let mut reader = BufReader::with_capacity(100, &text[..]);
-        let mut pieces = Vec::new();
-        loop {
-            let mut line = Vec::new();
-            let ended = read_line(&mut reader, &mut line).await;
-            pieces.push(line.len());
-            if ended {
-                break;
-            }
+    fn forwarded(text: &[u8], at_once: usize) -> Vec<String> {
+        let mut lines = Lines::new("web/1".into());
+        let mut printed = Vec::new();
+        for chunk in text.chunks(at_once) {
+            lines.raw.extend_from_slice(chunk);
+            printed.extend(lines.take().text);
         }
-        assert_eq!(pieces, [LONGEST_LINE, 11, 5]);
+        printed.extend(lines.rest().text);
+        printed.split_inclusive(|&byte| byte == b'\n').map(|line| String::from_utf8_lossy(line).into_owned()).collect()
     }
 
-    #[tokio::test]
-    async fn every_line_has_the_name_before_it_in_order() {
-        let mut printed = Vec::new();
-        prefix(&b"one\ntwo\n\xff"[..], &mut printed, "web/1".to_owned()).await;
-        assert_eq!(printed, b"web/1 | one\nweb/1 | two\nweb/1 | \xff\n");
+    #[test]
+    fn long_lines_come_in_pieces_and_the_last_line_needs_no_end() {
+        let text = [vec![b'x'; LONGEST_LINE + 10], b"\nshort".to_vec()].concat();
+        for at_once in [1, 100, 64 * 1024] {
+            let lines = forwarded(&text, at_once);
+            let lengths: Vec<usize> = lines.iter().map(|line| line.len() - "web/1 | \n".len()).collect();
+            assert_eq!(lengths, [LONGEST_LINE, 10, 5]);
+        }
+    }
+
+    #[test]
+    fn every_line_has_the_name_before_it_in_order() {
+        for at_once in [1, 3, 1024] {
+            assert_eq!(
+                forwarded(b"one\ntwo\n\nlast", at_once),
+                ["web/1 | one\n", "web/1 | two\n", "web/1 | \n", "web/1 | last\n"]
+            );
+        }
     }
 }

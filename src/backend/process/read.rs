@@ -5,12 +5,25 @@ use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use super::command::is_stop_signal;
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::policy::read::walk::Fields;
 use crate::policy::read::{Value, Walk};
-use crate::policy::{PolicyError, ReadError};
+use crate::policy::{PolicyError, ReadError, Signal};
 
-const KEYS: [&str; 7] = ["command", "args", "env", "cwd", "port", "output", "shell"];
+const KEYS: [&str; 11] = [
+    "command",
+    "args",
+    "env",
+    "env_file",
+    "cwd",
+    "port",
+    "port_check",
+    "output",
+    "shell",
+    "stop_signal",
+    "stop_command",
+];
 
 impl ProcessSpec {
     /// Reads a spec from any self-describing format, and keeps apart what went wrong: the format's own error, or the
@@ -49,13 +62,32 @@ fn spec(walk: &mut Walk, value: &Value) -> Option<ProcessSpec> {
         });
     }
     spec.env = fields.read(walk, "env", |walk, value| env(walk, value, has_port)).unwrap_or_default();
+    spec.env_file = fields.read(walk, "env_file", |walk, value| text(walk, value, true));
     spec.cwd = fields.read(walk, "cwd", |walk, value| text(walk, value, has_port));
     spec.port = fields
         .read(walk, "port", |walk, value| walk.count(value, &(1..=u16::MAX.into())))
         .and_then(|port| u16::try_from(port).ok());
+    spec.port_check = fields.read(walk, "port_check", Walk::flag).unwrap_or(true);
     spec.output = fields.read(walk, "output", |walk, value| output(walk, value, has_port)).unwrap_or_default();
     spec.shell = fields.read(walk, "shell", Walk::flag).unwrap_or_default();
+    spec.stop_signal = fields.read(walk, "stop_signal", stop_signal);
+    if let Some(words) = fields.get("stop_command") {
+        walk.field("stop_command", |walk| {
+            walk.list(words, "a command and its arguments, such as [nginx, -s, quit]", |walk, word| {
+                spec.stop_command.extend(text(walk, word, has_port));
+            });
+        });
+    }
     Some(spec)
+}
+
+/// A signal that a process can be asked to stop with.
+fn stop_signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
+    let signal = walk.signal(value)?;
+    if !is_stop_signal(signal) {
+        walk.problem(format!("{signal} does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does"));
+    }
+    Some(signal)
 }
 
 fn command(walk: &mut Walk, fields: Fields<'_>, has_port: bool) -> Option<String> {
@@ -97,10 +129,15 @@ fn text(walk: &mut Walk, value: &Value, has_port: bool) -> Option<String> {
 }
 
 fn env(walk: &mut Walk, value: &Value, has_port: bool) -> Option<BTreeMap<String, String>> {
-    let Value::Map(entries) = value else { return walk.expected("names and values, such as {LEVEL: info}", value) };
+    let Value::Map(entries) = value else {
+        // Without what it is: it may be secret.
+        walk.problem("expected names and values, such as {LEVEL: info}");
+        return None;
+    };
     let mut env = BTreeMap::new();
     for (name, value) in entries {
-        walk.field(name, |walk| {
+        // What follows a '=' may be a value, and secret.
+        walk.field(name.split('=').next().unwrap_or_default(), |walk| {
             if name.is_empty() || name.contains(['=', '\0']) {
                 walk.problem("is no name of a variable: it must not be empty or hold '='");
             }
@@ -148,6 +185,12 @@ mod tests {
             ProcessSpec::new("true"),
             ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000).cwd("work"),
             ProcessSpec::new("echo a; echo b").shell(true).env("A", "b").output(ProcessOutput::Null),
+            ProcessSpec::new("a")
+                .port(1)
+                .port_check(false)
+                .env_file(".env")
+                .stop_signal(Signal::from_number(2).unwrap()),
+            ProcessSpec::new("a").stop_command(["nginx", "-s", "quit"]),
             ProcessSpec::new("a").output(ProcessOutput::File("x-{replica}.log".into())),
         ];
         for spec in specs {
@@ -168,15 +211,25 @@ mod tests {
         assert_eq!(
             read(json).unwrap_err(),
             [
-                "comand: unknown field; did you mean 'command'? known: command, args, env, cwd, port, output, shell",
+                "comand: unknown field; did you mean 'command'? known: command, args, env, env_file, cwd, port, \
+                 port_check, output, shell, stop_signal, stop_command",
                 "'command' is missing: the program to run, such as python3",
                 "args: expected a list of arguments, found 'x'",
-                "env.A=B: is no name of a variable: it must not be empty or hold '='",
+                "env.A: is no name of a variable: it must not be empty or hold '='",
                 "env.D: expected a text, found a list",
                 "env.P: {port} stands for nothing: give the first port, such as port: 8000",
                 "cwd: expected a text, found true",
                 "output: unknown word 'prefx'; did you mean 'prefix'? known: prefix, inherit, null, {file: PATH}",
                 "shell: expected true or false, found 'yes'",
+            ]
+        );
+        assert_eq!(
+            read(r#"{"command": "a", "stop_signal": "SIGSTOP", "stop_command": "x", "env": "TOKEN=s3cret"}"#)
+                .unwrap_err(),
+            [
+                "env: expected names and values, such as {LEVEL: info}",
+                "stop_signal: SIGSTOP does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does",
+                "stop_command: expected a command and its arguments, such as [nginx, -s, quit], found 'x'",
             ]
         );
         assert_eq!(

@@ -1,0 +1,103 @@
+//! The files of a spec: where output goes, and where environment variables come from. Only regular files are opened, and
+//! opening never blocks on anything but the disk.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// The most that a file of environment variables may hold, in bytes.
+const MOST_ENVIRONMENT: u64 = 1024 * 1024;
+
+/// `open` of a FIFO without a reader would block; a terminal would become ours.
+fn flags() -> i32 {
+    i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0)
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// Opens a file to append to it. Made if need be, for this user alone; a symbolic link is not followed.
+pub(super) fn open_log(path: &Path) -> io::Result<File> {
+    if let Ok(metadata) = path.symlink_metadata() {
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+    }
+    let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    regular(OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(flags() | no_follow).open(path)?)
+}
+
+/// Reads `NAME=value` lines. Empty lines and those that begin with `#` are left out; values are taken as they stand, but
+/// for quotes around them.
+///
+/// # Errors
+/// It cannot be read, or a line is none of these: which, without what it holds.
+pub(super) fn read_environment(path: &Path) -> io::Result<Vec<(String, String)>> {
+    let file = regular(OpenOptions::new().read(true).custom_flags(flags()).open(path)?)?;
+    let mut text = String::new();
+    file.take(MOST_ENVIRONMENT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_ENVIRONMENT {
+        return Err(io::Error::other("it is longer than 1 MiB"));
+    }
+    parse_environment(&text)
+}
+
+fn parse_environment(text: &str) -> io::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=').unwrap_or(("", ""));
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.is_empty() || !name.bytes().all(is_name) || value.contains('\0') {
+            return Err(io::Error::other(format!("line {number} is not NAME=value")));
+        }
+        let quoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+        variables.push((name.to_owned(), quoted.unwrap_or(value).to_owned()));
+    }
+    Ok(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("uphold-files-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    #[test]
+    fn a_log_is_for_this_user_alone_and_neither_a_link_nor_a_pipe() {
+        let folder = folder("log");
+        let log = folder.join("a.log");
+        open_log(&log).expect("it is made");
+        assert_eq!(log.metadata().expect("it is there").permissions().mode() & 0o777, 0o600);
+        open_log(&log).expect("and opened again");
+        let link = folder.join("link");
+        std::os::unix::fs::symlink(&log, &link).expect("a link");
+        assert!(open_log(&link).is_err());
+        let fifo = folder.join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("it runs").success());
+        assert_eq!(open_log(&fifo).expect_err("it is a pipe").to_string(), "it is not a regular file");
+        assert!(read_environment(&fifo).is_err());
+        std::fs::remove_dir_all(folder).expect("it is ours");
+    }
+
+    #[test]
+    fn variables_are_read_a_line_each_and_a_mistake_does_not_quote_what_may_be_secret() {
+        let read = parse_environment("# a comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n").expect("it is right");
+        let read: Vec<_> = read.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(read, [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]);
+        let error = parse_environment("A=1\nsecret").expect_err("no name");
+        assert_eq!(error.to_string(), "line 2 is not NAME=value");
+    }
+}

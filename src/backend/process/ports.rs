@@ -1,0 +1,133 @@
+//! Who listens on a port: a replica whose port is taken must not be started, for its probes would be answered by the
+//! stranger. A trial bind would not tell: it also fails for ports in TIME_WAIT.
+
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+/// A process that listens on a port.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Holder {
+    /// `None`: another user's, or gone since.
+    pub(super) pid: Option<Pid>,
+    pub(super) name: Option<String>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.pid, &self.name) {
+            (Some(pid), Some(name)) => write!(f, "pid {} ({name})", pid.as_raw_nonzero()),
+            (Some(pid), None) => write!(f, "pid {}", pid.as_raw_nonzero()),
+            (None, _) => f.write_str("a process that cannot be seen"),
+        }
+    }
+}
+
+/// How long what is left of an earlier incarnation may take to free its port.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a holder that cannot be seen may take: it may just have ended.
+const SHORT_GRACE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Waits until the port is free, where it is held by one of `earlier`, the groups of earlier incarnations. Blocks.
+///
+/// # Errors
+/// It is held by somebody else, or for too long.
+pub(super) fn wait_until_free(port: u16, earlier: impl Fn() -> Vec<Pid>) -> Result<(), Holder> {
+    let mut waited = Duration::ZERO;
+    while let Some(inode) = listener(port) {
+        let holder = holder(inode);
+        let group = holder.pid.and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
+        let grace = match (holder.pid, group) {
+            (Some(_), Some(group)) if earlier().contains(&group) => GRACE,
+            (Some(_), Some(_)) => Duration::ZERO,
+            _ => SHORT_GRACE,
+        };
+        if waited >= grace {
+            return Err(holder);
+        }
+        std::thread::sleep(PAUSE);
+        waited += PAUSE;
+    }
+    Ok(())
+}
+
+/// The inode of a socket that listens on the port; `None` where there is none, or none can be seen.
+#[cfg(target_os = "linux")]
+fn listener(port: u16) -> Option<u64> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    tables.iter().find_map(|table| listening(&std::fs::read_to_string(table).ok()?, port))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listener(_: u16) -> Option<u64> {
+    None
+}
+
+/// Looks in a table of the kernel for a socket in the state LISTEN.
+#[cfg(any(target_os = "linux", test))]
+fn listening(table: &str, port: u16) -> Option<u64> {
+    table.lines().skip(1).find_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (_, local, _, state) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (_, local_port) = local.rsplit_once(':')?;
+        if state != "0A" || u16::from_str_radix(local_port, 16).ok()? != port {
+            return None;
+        }
+        fields.nth(5)?.parse().ok()
+    })
+}
+
+/// Looks for the process that has this socket open. Costs a walk over all descriptors of all processes.
+#[cfg(target_os = "linux")]
+fn holder(inode: u64) -> Holder {
+    use std::os::unix::ffi::OsStrExt;
+
+    let socket = format!("socket:[{inode}]");
+    let holds = |pid: &str| {
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let mut links = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        links.any(|link| link.as_os_str().as_bytes() == socket.as_bytes()).then_some(())
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut pids = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(pid) = pids.find(|pid| holds(pid).is_some()) else { return Holder { pid: None, name: None } };
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end().to_owned());
+    Holder { pid: pid.parse().ok().and_then(Pid::from_raw), name }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_: u64) -> Holder {
+    Holder { pid: None, name: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_listens_counts() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+            0: 0100007F:1F41 00000000:0000 06 00000000:00000000 00:00000000 00000000     0        0 11 1 0 100 0 0 10 0\n\
+            1: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0 100 0 0 10 0\n\
+            2: nonsense\n";
+        assert_eq!(listening(table, 8000), Some(22));
+        assert_eq!(listening(table, 8001), None, "it is in TIME_WAIT");
+        let table6 = "head\n   0: 00000000000000000000000001000000:1F42 00000000000000000000000000000000:0000 0A \
+            00000000:00000000 00:00000000 00000000     0        0 33 1 0 100 0 0 10 0\n";
+        assert_eq!(listening(table6, 8002), Some(33));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_holder_of_a_port_is_found() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let holder = wait_until_free(port, Vec::new).expect_err("it is held");
+        assert_eq!(holder.pid, Some(rustix::process::getpid()));
+        assert!(holder.to_string().starts_with(&format!("pid {} (", std::process::id())), "{holder}");
+        drop(listener);
+        assert_eq!(wait_until_free(port, Vec::new), Ok(()));
+    }
+}

@@ -1,0 +1,101 @@
+//! A process that a task watches over, from its start to the report of its end.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use super::child::Child;
+use super::children::{Reservation, SetChildren, Which};
+use super::command::Prepared;
+use super::output::Forwarding;
+
+use crate::decide::Outcome;
+use crate::policy::{Cause, Signal as ExitSignal};
+use crate::time::Timestamp;
+
+/// A child that a task watches over. Its end is reported when that is done, and also if the task ends before the child
+/// does, because its runtime is shut down: then the child is killed. Owns the set's processes, not the backend.
+struct Watched {
+    set: Arc<SetChildren>,
+    which: Which,
+    child: Child,
+    /// How it ended, once it is reaped.
+    outcome: Option<Outcome>,
+}
+
+/// Takes charge of a child: it runs, and its end will be reported.
+pub(super) fn watch_over(room: &Reservation, child: Child, spec: Prepared, output: Forwarding) {
+    room.set.runs(room.which, child.leader(), Arc::new(spec));
+    let watched = Watched { set: room.set.clone(), which: room.which, child, outcome: None };
+    tokio::spawn(watched.follow(output));
+}
+
+impl Watched {
+    async fn follow(mut self, output: Forwarding) {
+        self.child.ended().await;
+        self.kill_group();
+        self.outcome = Some(outcome_of(self.child.reap().await));
+        until_gone(self.child.leader()).await;
+        output.finish().await;
+    }
+
+    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
+    /// leader, which has ended, must not have been reaped.
+    fn kill_group(&self) {
+        self.set.ends(self.which);
+        let _ = kill_process_group(self.child.leader(), Signal::KILL);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.set.ends(self.which);
+        let (set, which) = (self.set.clone(), self.which);
+        match self.outcome.take() {
+            Some(outcome) => set.ended(which, outcome),
+            None => self.child.when_orphaned(move |ended| set.ended(which, outcome_of(ended))),
+        }
+    }
+}
+
+/// Waits a moment until the group that was killed is empty: the next incarnation is not to meet the last one's children.
+/// Dead ones that nobody reaps are not waited for longer.
+async fn until_gone(group: Pid) {
+    for pause in [1, 2, 4, 8, 16, 32, 64] {
+        if test_kill_process_group(group).is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+}
+
+fn outcome_of(ended: std::io::Result<ExitStatus>) -> Outcome {
+    let at = Timestamp::MAX;
+    match ended {
+        Ok(status) => {
+            match (status.code(), status.signal().and_then(|signal| ExitSignal::from_number(signal.into()))) {
+                (Some(code), _) => Outcome::exited(code, at),
+                (None, Some(signal)) => Outcome::signalled(signal, at),
+                (None, None) => Outcome::failed(Cause::Error, at).because(status.to_string()),
+            }
+        }
+        Err(error) => Outcome::failed(Cause::Error, at).because(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Exit;
+
+    #[test]
+    fn an_exit_status_is_a_code_or_a_signal() {
+        let exited = outcome_of(Ok(ExitStatus::from_raw(3 << 8)));
+        assert_eq!(exited.exit_status(), Some(Exit::Code(3)));
+        let killed = outcome_of(Ok(ExitStatus::from_raw(9)));
+        assert_eq!(killed.exit_status(), Some(Exit::Signal(ExitSignal::KILL)));
+    }
+}

@@ -1,0 +1,16 @@
+//! What must not be printed: environment values, header values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What stands in place of a secret value.
+pub(crate) const REDACTED: &str = "<redacted>";
+
+/// Names without their values, for `Debug`.
+pub(crate) struct Redacted<'a>(pub(crate) &'a BTreeMap<String, String>);
+
+impl fmt::Debug for Redacted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.keys().map(|name| (name, REDACTED))).finish()
+    }
+}
