@@ -98,6 +98,8 @@ pub enum Gate {
     Hold,
     /// The rest of a group that restarts together; opens when all of it has stopped and is due.
     Group,
+    /// The start of the replica before it; opens when that is ready.
+    Order,
 }
 
 impl Gate {
@@ -113,6 +115,7 @@ impl Gate {
             Self::Owner => "owner",
             Self::Hold => "hold",
             Self::Group => "group",
+            Self::Order => "order",
         }
     }
 }

@@ -106,9 +106,13 @@ struct Undo {
     at: Timestamp,
     ladder: u16,
     before: Streak,
-    /// Its restart takes a token of the budget.
-    charged: bool,
+    /// How many restarts took a token of the budget: its own, and those of the failures that were merged into it.
+    charged: u32,
 }
+
+/// So many failures are kept apart for an incident that may give them back; with more, those nearest in time are merged.
+/// One that was merged is given back only if the first of them is, so that at most a thirtieth of `within` is not.
+const MOST_UNDO: usize = 64;
 
 impl History {
     /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
@@ -368,21 +372,24 @@ impl History {
         while undo.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
             undo.pop_front();
         }
-        undo.push_back(Undo { at, ladder, before, charged });
+        undo.push_back(Undo { at, ladder, before, charged: charged.into() });
+        if undo.len() > MOST_UNDO {
+            merge_nearest(undo);
+        }
     }
 
     /// Gives back what failures charged that happened less than `within` before `latest`. How many of them were charged.
     pub(crate) fn undo(&mut self, latest: Timestamp, within: u64) -> u32 {
         let Some(detail) = &mut self.detail else { return 0 };
         let mut since = None;
-        let mut charged = 0;
+        let mut charged = 0u32;
         while let Some(last) = detail.undo.pop_back().filter(|last| latest.nanos_since(last.at) < within) {
             let streak = match last.ladder {
                 0 => Some(&mut self.streak),
                 ladder => detail.streaks.get_mut(usize::from(ladder) - 1),
             };
             if let Some(streak) = streak {
-                charged += u32::from(last.charged);
+                charged = charged.saturating_add(last.charged);
                 *streak = last.before;
             }
             since = Some(last.at);
@@ -441,6 +448,30 @@ impl History {
     }
 }
 
+/// Merges the two failures of one streak that are nearest in time: the earlier one stands for both.
+#[cold]
+fn merge_nearest(undo: &mut VecDeque<Undo>) {
+    // By ladder: the place and time of the last failure seen.
+    let mut last: Vec<(u16, usize)> = Vec::new();
+    let mut nearest: Option<(u64, usize, usize)> = None;
+    for (place, later) in undo.iter().enumerate() {
+        match last.iter_mut().find(|(ladder, _)| *ladder == later.ladder) {
+            None => last.push((later.ladder, place)),
+            Some((_, earlier)) => {
+                let gap = later.at.nanos_since(undo[*earlier].at);
+                if nearest.is_none_or(|(least, ..)| gap < least) {
+                    nearest = Some((gap, *earlier, place));
+                }
+                *earlier = place;
+            }
+        }
+    }
+    if let Some((_, earlier, later)) = nearest {
+        let charged = undo.remove(later).map_or(0, |later| later.charged);
+        undo[earlier].charged = undo[earlier].charged.saturating_add(charged);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -454,6 +485,47 @@ mod tests {
         let newer = text.replace("\"version\":1", "\"version\":2");
         let error = serde_json::from_str::<History>(&newer).unwrap_err().to_string();
         assert!(error.contains("version 2"), "{error}");
+    }
+
+    /// 100,000 failures a second apart: what an incident at the end gives back, and how many entries that took.
+    fn given_back(within: u64) -> (u32, usize, Streak) {
+        const SEC: u64 = 1_000_000_000;
+        let mut history = History::new(7, ReplicaId(0));
+        let mut most = 0;
+        for failure in 0..100_000u32 {
+            let before = Streak { failures: failure, ..Streak::default() };
+            let at = Timestamp::from_secs(failure.into());
+            history.remember_undo(at, within * SEC, 0, before, true);
+            history.streak.failures = failure + 1;
+            most = most.max(history.detail.as_ref().unwrap().undo.len());
+        }
+        let charged = history.undo(Timestamp::from_secs(99_999), within * SEC);
+        (charged, most, history.streak)
+    }
+
+    #[test]
+    fn what_an_incident_would_give_back_is_bounded() {
+        let (charged, most, streak) = given_back(30);
+        assert_eq!((charged, most, streak.failures), (30, 30, 99_970), "the few of a short time one by one");
+        let (charged, most, streak) = given_back(36_000_000);
+        assert_eq!((charged, most, streak.failures), (100_000, MOST_UNDO, 0), "all of a time without end");
+        let (charged, most, streak) = given_back(20_000);
+        assert!(most <= MOST_UNDO, "{most}");
+        assert!((19_000..=20_000).contains(&charged), "{charged}");
+        assert_eq!(streak.failures, 100_000 - charged);
+    }
+
+    #[test]
+    fn merged_failures_stay_with_their_streak() {
+        let mut history = History::new(7, ReplicaId(0));
+        for failure in 0..1000u32 {
+            let ladder = (failure % 2) as u16;
+            let before = Streak { failures: failure / 2, ..Streak::default() };
+            history.remember_undo(Timestamp::from_secs(failure.into()), u64::MAX, ladder, before, ladder == 0);
+            history.set_streak(ladder, Streak { failures: failure / 2 + 1, ..Streak::default() });
+        }
+        assert_eq!(history.undo(Timestamp::from_secs(1000), u64::MAX), 500);
+        assert_eq!((history.streak_of(0).failures, history.streak_of(1).failures), (0, 0));
     }
 
     #[test]

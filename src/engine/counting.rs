@@ -140,7 +140,12 @@ impl ReplicaSet {
         replica.marks.clear(Marks::REQUESTED);
         replica.marks.set(Marks::WAS_AVAILABLE);
         self.counts.joined(replica);
+        let probes = replica.marks.any(Marks::ACTED.and(Marks::UNHEALTHY));
         self.counts.stands(replica, Standing::Available, &mut self.tally, self.now);
+        if probes {
+            self.free_acted(id);
+            self.review_evidence(id);
+        }
     }
 }
 

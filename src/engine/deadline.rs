@@ -39,6 +39,10 @@ pub enum DeadlineReason {
     NodeLost,
     /// A probe is due.
     Probe,
+    /// A replica that is up has not been ready for `unready_timeout`.
+    Unready,
+    /// A replica that probes have taken down before is taken down again, though others wait for their first turn.
+    Evidence,
     /// A quarantine or a hold ends.
     HoldEnds,
     /// A gate opens: a token of the budget, or the next canary.
@@ -61,6 +65,8 @@ impl DeadlineReason {
             Self::Unknown => "unknown",
             Self::NodeLost => "node-lost",
             Self::Probe => "probe",
+            Self::Unready => "unready",
+            Self::Evidence => "evidence",
             Self::HoldEnds => "hold-ends",
             Self::Gate => "gate",
             Self::Status => "status",

@@ -19,6 +19,10 @@ pub(super) struct Extras {
     pub(super) group: Option<Group>,
     /// Members of a group whose starts are under way: together they hold one slot.
     pub(super) group_in_flight: u32,
+    /// Replicas that wait until the one before them is ready. One that has gone another way is dropped when it comes up.
+    pub(super) in_order: BTreeSet<ReplicaId>,
+    /// Replicas whose start an open incident waits for.
+    pub(super) trials: BTreeSet<ReplicaId>,
     /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
     pub(super) noted: BTreeSet<ReplicaId>,
     /// Texts that came with failures, for people.
@@ -31,7 +35,7 @@ impl Extras {
     /// Whether there is anything in it that waits for more than its time.
     #[inline]
     pub(super) fn waits(&self) -> bool {
-        !self.contact.overdue.is_empty() || !self.health.waiting.is_empty()
+        !self.contact.overdue.is_empty() || self.health.waits() || !self.in_order.is_empty()
     }
 }
 

@@ -156,7 +156,7 @@ impl ReplicaSet {
         }
         if let Some(id) = canary {
             self.set.adopt_canary(id);
-            self.replica_mut(id).marks.set(Marks::ON_TRIAL);
+            self.put_on_trial(id);
             self.retime(id);
         }
     }
@@ -307,9 +307,6 @@ impl ReplicaSet {
     fn release_places(&mut self, id: ReplicaId) {
         let marks = &mut self.replicas[id.index()].marks;
         if !marks.has(Marks::IN_FLIGHT) {
-            if self.replicas[id.index()].phase.is_up() {
-                self.free_acted(id);
-            }
             return;
         }
         marks.clear(Marks::IN_FLIGHT);
@@ -326,7 +323,6 @@ impl ReplicaSet {
                 self.counts.census.starting -= 1;
             }
         }
-        self.free_acted(id);
     }
 
     pub(super) fn release_slot(&mut self, id: ReplicaId) {
@@ -334,32 +330,10 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    #[inline(always)]
-    pub(super) fn trial_decided(&mut self, id: ReplicaId, became: StartBecame) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if !marks.has(Marks::ON_TRIAL) {
-            return;
-        }
-        marks.clear(Marks::ON_TRIAL);
-        let held = self.set.is_holding();
-        self.policy.start_decided(&mut self.set, id, became);
-        if held && !self.set.is_holding() {
-            self.notice(Notice::Incident(IncidentNotice::Resuming));
-        }
-    }
-
-    /// An incident is over when no restart waits any more. Whether it is over now.
-    pub(super) fn close_incident(&mut self) -> bool {
-        let over = self.set.has_incident() && self.counts.awaiting == 0 && self.set.canary().is_none();
-        if over {
-            self.set.close_incident();
-            self.notice(Notice::Incident(IncidentNotice::Over));
-        }
-        over
-    }
-
     /// The start as `admit` sees it.
     pub(super) fn due_start(&self, id: ReplicaId) -> DueStart {
-        DueStart { replica: id, kind: self.replica(id).kind }
+        // Of a group that starts in order, the first member is the one that an incident tries.
+        let first = if self.leads_group(id) { self.first_of_group_in_order() } else { None };
+        DueStart { replica: first.unwrap_or(id), kind: self.replica(id).kind }
     }
 }

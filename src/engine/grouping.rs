@@ -176,9 +176,29 @@ impl ReplicaSet {
         }
     }
 
+    /// The first is started now, for which the group was admitted; each of the others when the one before it is ready.
+    fn start_group_in_order(&mut self, first: ReplicaId) {
+        for id in (first.0..self.desired).map(ReplicaId) {
+            if self.replica(id).waits_for_group() {
+                // The group was charged when it was admitted.
+                self.replica_mut(id).kind = StartKind::Restart { charged: false };
+                if id == first {
+                    self.start(id, Some(Marks::HOLDS_SLOT));
+                } else {
+                    self.wait_for_order(id);
+                }
+            }
+        }
+        self.disband();
+    }
+
     /// All have stopped and it is their turn: all are started in order, as one start.
     pub(super) fn start_group(&mut self) {
         let Some(group) = self.group() else { return };
+        if let Some(first) = self.first_of_group_in_order() {
+            self.start_group_in_order(first);
+            return;
+        }
         for index in group.from.0..self.desired {
             let id = ReplicaId(index);
             if self.replica(id).waits_for_group() {

@@ -1,14 +1,15 @@
 //! Probes: when to ask, and what the answers mean.
 //!
 //! Readiness is a level: it changes what is available and restarts nothing. A liveness or startup probe that has
-//! failed is a failure with cause `unhealthy`, but probe evidence alone restarts no more than `max_probe_restarts` replicas
-//! at a time. No answer at all is neither: it is lost contact, counted from the first probe that went unanswered.
+//! failed is evidence (evidence.rs), and so is `unready_timeout`. No answer at all is neither: it is lost contact, counted
+//! from the first probe that went unanswered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::event::ProbeKind;
+use super::evidence::Evidence;
 use crate::decide::ReplicaId;
 use crate::policy::{CompiledProbe, CompiledProbes};
 use crate::time::Timestamp;
@@ -19,10 +20,35 @@ use crate::time::Timestamp;
 pub(crate) struct Health {
     /// By replica; empty where the policy has no probes.
     pub(super) lines: Vec<Lines>,
-    /// Replicas that probe evidence alone is restarting.
+    /// Since when each replica has been up and not ready; empty without `unready_timeout`.
+    pub(super) unready: Vec<Unready>,
+    /// Replicas that probe evidence has taken down and that have not been available since.
     pub(crate) acted: u32,
-    /// Replicas whose probe has failed and that wait for a place to be restarted.
-    pub(super) waiting: BTreeSet<ReplicaId>,
+    /// Evidence that has not been acted on.
+    pub(super) evidence: BTreeMap<ReplicaId, Evidence>,
+    /// Those of them that must be looked at: the evidence is new, or the replica has changed.
+    #[serde(skip)]
+    pub(super) changed: BTreeSet<ReplicaId>,
+    /// Available replicas that wait for a place, oldest evidence first.
+    #[serde(skip)]
+    pub(super) in_line: BTreeSet<(Timestamp, ReplicaId)>,
+    /// Replicas that hold a place and let those in line go first, by when they do so no longer.
+    #[serde(skip)]
+    pub(super) holders: BTreeSet<(Timestamp, ReplicaId)>,
+}
+
+/// Since when a replica has been up and not ready; never: it is not, or its startup probe has not passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Unready {
+    #[serde(with = "crate::decide::never")]
+    pub(super) since: Timestamp,
+}
+
+impl Default for Unready {
+    fn default() -> Self {
+        Self { since: Timestamp::MAX }
+    }
 }
 
 /// What is known from the probes of one replica.
@@ -104,5 +130,8 @@ impl Health {
                 line.asked = by(line.asked);
             }
         }
+        let by = |at: Timestamp| if at.is_never() { at } else { by(at) };
+        self.unready.iter_mut().for_each(|unready| unready.since = by(unready.since));
+        self.evidence.values_mut().for_each(|evidence| evidence.shift(by));
     }
 }

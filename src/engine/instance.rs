@@ -97,6 +97,9 @@ impl ReplicaSet {
             replica.history.started(at);
             self.change_phase(news.replica, Phase::Running);
             self.begin_probes(news.replica, at);
+            if self.policy.compiled().probes.startup.is_none() {
+                self.unready_from(news.replica, at);
+            }
             self.retime_in(news.replica, Phase::Running);
         } else if replica.phase != Phase::Stopping {
             self.ignore(news.replica, news.incarnation, IgnoredWhy::Duplicate);
@@ -129,6 +132,7 @@ impl ReplicaSet {
             Phase::Running if ready => {
                 self.replica_mut(id).history.ready(at);
                 self.change_phase(id, Phase::Ready);
+                self.unready_ends(id);
                 if self.now.nanos_since(at) >= min_ready {
                     self.make_available(id);
                     self.note_standing();
@@ -139,6 +143,8 @@ impl ReplicaSet {
             Phase::Ready if !ready => {
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
                 self.set_phase(id, Phase::Running);
+                self.unready_from(id, at);
+                self.review_evidence(id);
                 self.retime(id);
             }
             _ => {}
@@ -226,7 +232,8 @@ impl ReplicaSet {
         }
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
-        if after != After::Start && replica.marks.has(Marks::ACTED) {
+        // Given up, it keeps its place of `max_probe_restarts`.
+        if matches!(after, After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
             replica.marks.clear(Marks::ACTED);
             self.extras.make().health.acted -= 1;
         }
@@ -238,7 +245,7 @@ impl ReplicaSet {
                     replica.history.renew();
                     replica.due = replica.due.min(now);
                 }
-                if replica.gate == Gate::Hold || replica.gate == Gate::Stop {
+                if matches!(replica.gate, Gate::Hold | Gate::Stop | Gate::Order) {
                     replica.gate = Gate::Backoff;
                 }
                 Phase::Waiting
@@ -263,7 +270,8 @@ impl ReplicaSet {
             let place = self.outputs.place();
             *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
         }
-        let timed = !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group);
+        let timed =
+            !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
         if replica.phase == Phase::Waiting && timed {
             replica.wakes_for = DeadlineReason::StartDue;
             self.deadlines.set(id, replica.due);
@@ -294,7 +302,10 @@ impl ReplicaSet {
             // What was ready before may be ready still: the backend or a probe says so in its own time, and a
             // backend that only ever said it once is believed.
             let phase = if was == Phase::Ready { Phase::Running } else { was };
+            let unknown_since = self.replica(id).since;
             self.set_phase(id, phase);
+            self.unready_resumes(id, was == Phase::Ready, unknown_since);
+            self.review_evidence(id);
             self.update_readiness(id, now);
         }
         self.retime(id);

@@ -87,6 +87,9 @@ impl ReplicaSet {
                 _ => false,
             };
             let in_window = replica.phase == Phase::Waiting && replica.gate == Gate::Window;
+            if given_up {
+                self.free_acted(id);
+            }
             if given_up || in_window {
                 self.start_soon(id, now);
             }
@@ -96,7 +99,7 @@ impl ReplicaSet {
     pub(super) fn retry_now(&mut self, selection: &Selection) {
         if matches!(selection, Selection::All) && !self.has_ended() {
             // The dependency is back: nothing is held for a canary any more.
-            self.set.close_incident();
+            self.end_incident();
         } else if matches!(selection, Selection::Cause(_)) {
             self.set.hurry_canary(self.now);
         }
@@ -109,9 +112,10 @@ impl ReplicaSet {
             }
             if waits || (replica.phase == Phase::Stopping && matches!(replica.after, After::Start | After::Hold)) {
                 let one = matches!(selection, Selection::Replica(_));
-                if self.replica(id).gate == Gate::Group {
+                let gate = self.replica(id).gate;
+                if gate == Gate::Group {
                     self.hurry_group(now);
-                } else {
+                } else if one || gate != Gate::Order {
                     self.start_soon(id, now);
                     if one {
                         // Asked for by name, it does not wait for a canary or a place.

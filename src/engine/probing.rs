@@ -1,12 +1,12 @@
 //! Probes at work: when to ask, and what follows from the answers.
 
 use super::event::{ProbeKind, ProbeNews, ProbeResult};
-use super::health::{KINDS, Line, Lines, probe_of};
+use super::evidence::Evidence;
+use super::health::{KINDS, Line, Lines, Unready, probe_of};
 use super::output::{Command, ProbeRequest};
-use super::replica::{Marks, Phase};
+use super::replica::Phase;
 use super::set::ReplicaSet;
-use crate::decide::{Outcome, ReplicaId};
-use crate::policy::Cause;
+use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
@@ -17,6 +17,7 @@ impl ReplicaSet {
             let lines = &mut self.extras.make().health.lines;
             lines.resize(count.max(lines.len()), Lines::default());
         }
+        self.make_room_for_unready(count);
     }
 
     /// What is known from the probes of a replica, where there are any.
@@ -50,6 +51,7 @@ impl ReplicaSet {
             lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
             lines.liveness = Line::begin(probes.liveness, now);
         }
+        self.renew_unready(id);
         self.update_readiness(id, now);
     }
 
@@ -78,10 +80,12 @@ impl ReplicaSet {
         let Some(extras) = self.extras.get_mut() else { return };
         if let Some(lines) = extras.health.lines.get_mut(id.index()) {
             *lines = Lines::default();
-            extras.health.waiting.remove(&id);
-            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            self.drop_probe_messages(id);
         }
+        if let Some(unready) = extras.health.unready.get_mut(id.index()) {
+            *unready = Unready::default();
+        }
+        self.drop_probe_messages(id);
+        self.drop_evidence(id);
     }
 
     /// Whether the probes, where there are any, call it ready.
@@ -155,17 +159,8 @@ impl ReplicaSet {
                 }
                 self.update_readiness(id, at);
             }
-            (ProbeKind::Liveness, Some(true)) => {
-                // Well again before anything was done about it.
-                self.extras.make().health.waiting.remove(&id);
-                self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            }
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
-                if self.replica(id).phase != Phase::Unknown {
-                    self.extras.make().health.waiting.insert(id);
-                    self.replica_mut(id).marks.set(Marks::UNHEALTHY);
-                }
-            }
+            (ProbeKind::Liveness, Some(true)) => self.withdraw(id, Evidence::probe),
+            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.add_evidence(id, Evidence::probe, at),
         }
     }
 
@@ -176,55 +171,9 @@ impl ReplicaSet {
             lines.readiness = Line::begin(probes.readiness, at);
             lines.liveness = Line::begin(probes.liveness, at);
         }
+        self.withdraw(id, Evidence::probe);
+        self.unready_from(id, at);
         self.update_readiness(id, at);
         self.retime(id);
-    }
-
-    /// Restarts what probes call unhealthy, as many at a time as `max_probe_restarts` allows.
-    #[inline]
-    pub(super) fn act_on_probes(&mut self) {
-        if self.health().is_some_and(|health| !health.waiting.is_empty()) {
-            self.restart_the_unhealthy();
-        }
-    }
-
-    fn restart_the_unhealthy(&mut self) {
-        let most = self
-            .policy
-            .compiled()
-            .max_probe_restarts
-            .map_or(u32::MAX, |most| most.of_rounded_down(self.desired).max(1));
-        let outcome = Outcome::failed(Cause::Unhealthy, self.now);
-        let health = &self.extras.make().health;
-        let places = most.saturating_sub(health.acted) as usize;
-        let up = |id: &ReplicaId| matches!(self.replicas[id.index()].phase, Phase::Running | Phase::Ready);
-        let failing = health.waiting.iter().copied().filter(up).take(places);
-        let failing = failing.map(|id| (id, outcome.clone())).collect();
-        self.note_together(failing);
-        while self.extras.make().health.acted < most && !self.ending {
-            let Some(id) = self.extras.make().health.waiting.pop_first() else { return };
-            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            if !matches!(self.replica(id).phase, Phase::Running | Phase::Ready) {
-                continue;
-            }
-            let mut outcome = Outcome::failed(Cause::Unhealthy, self.now);
-            outcome.reason = self.probe_failure_message(id).map(|message| message.as_str().into());
-            self.correlate_one(id, &outcome);
-            self.fail(id, &outcome, true);
-            if self.replica(id).after == super::replica::After::Start {
-                self.replica_mut(id).marks.set(Marks::ACTED);
-                self.extras.make().health.acted += 1;
-            }
-        }
-    }
-
-    /// Its place among those that probe evidence restarts is free again.
-    #[inline]
-    pub(super) fn free_acted(&mut self, id: ReplicaId) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if marks.has(Marks::ACTED) {
-            marks.clear(Marks::ACTED);
-            self.extras.make().health.acted -= 1;
-        }
     }
 }

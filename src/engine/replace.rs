@@ -18,6 +18,9 @@ impl ReplicaSet {
         self.counts.changed = true;
         self.set.rescale_budget(before.compiled().budget, self.policy.compiled().budget, self.now);
         self.carry_over(&layout);
+        if before.compiled().correlated.is_some() && self.policy.compiled().correlated.is_none() {
+            self.end_incident();
+        }
         let probes_differ = before.settings().health != self.policy.settings().health;
         self.make_room_for_probes(self.replicas.len());
         for index in 0..self.replicas.len() as u32 {
@@ -27,6 +30,7 @@ impl ReplicaSet {
             }
             self.retime(id);
         }
+        self.review_all_evidence();
         if before.replicas() != self.policy.replicas() && !self.has_ended() {
             self.rescale(self.policy.replicas());
         }

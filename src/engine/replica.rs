@@ -160,11 +160,11 @@ impl Marks {
     pub(crate) const QUEUED: Self = Self(1 << 8);
     /// The backend says that it can serve.
     pub(crate) const BACKEND_READY: Self = Self(1 << 9);
-    /// Probe evidence alone restarts it, and it holds one of the places for that.
+    /// Probe evidence took it down, and it occupies a place of `max_probe_restarts` until it is available again.
     pub(crate) const ACTED: Self = Self(1 << 10);
     /// Its end has been told in the batch that is being judged.
     pub(crate) const ENDING: Self = Self(1 << 11);
-    /// Its liveness probe has failed and waits for a place to act.
+    /// There is probe evidence against it that was not acted on.
     pub(crate) const UNHEALTHY: Self = Self(1 << 12);
     /// It is believed to be out of contact.
     pub(crate) const LOST: Self = Self(1 << 13);
@@ -174,8 +174,8 @@ impl Marks {
     /// It was given up because a limit is used up: an incident gives that back.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
-    /// It matters to the others what becomes of its start, or of what probes have restarted.
-    pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL).and(Self::ACTED);
+    /// It matters to the others what becomes of its start.
+    pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
 
     pub(crate) const fn only(self, mark: Self) -> Self {
         Self(self.0 & mark.0)

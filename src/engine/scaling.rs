@@ -73,6 +73,7 @@ impl ReplicaSet {
             _ => self.enter(id, After::Remove),
         }
         self.leave_group(id);
+        self.free_acted(id);
         let replica = self.replica_mut(id);
         if replica.gate == Gate::Group {
             // Its group went before it did.

@@ -67,7 +67,8 @@ impl ReplicaSet {
             }
             // Once all the news of this instant is in.
             self.declare_overdue();
-            self.act_on_probes();
+            self.act_on_evidence();
+            self.release_in_order();
             self.try_starts();
             if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
                 break;
@@ -125,6 +126,7 @@ impl ReplicaSet {
         if std::mem::replace(&mut self.ending, true) {
             return;
         }
+        self.end_incident();
         self.set.terminate(reason, self.now);
         self.disband();
         self.queue.clear();

@@ -196,6 +196,11 @@ impl ReplicaSet {
                 self.enqueue(id);
             }
             self.resume_probes(id, now > taken_at);
+            self.resume_evidence(id, now.nanos_since(taken_at));
+            self.resume_order(id);
+            if marks.has(Marks::ON_TRIAL) {
+                self.extras.make().trials.insert(id);
+            }
             self.retime(id);
         }
         self.queue.forget_new();
@@ -229,7 +234,7 @@ impl Snapshot {
         if self.lost.iter().any(|(id, _)| id.index() >= count) {
             return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
         }
-        if self.health.waiting.iter().any(|id| id.index() >= count) {
+        if self.health.evidence.keys().any(|id| id.index() >= count) {
             return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
         }
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {

@@ -16,6 +16,9 @@ impl ReplicaSet {
             // It is told once, and goes on when its end is confirmed.
             self.replica_mut(id).gate = Gate::Stop;
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
+        } else if self.waits_for_order(id) {
+            self.wait_for_order(id);
+            return;
         } else if self.group_is_due(id) {
             self.enqueue(id);
             // What is in the queue waits for gates, not for a time.
@@ -138,9 +141,6 @@ impl ReplicaSet {
         replica.marks.clear(Marks::UNHEALTHY);
         replica.marks.set(Marks::IN_FLIGHT);
         self.counts.census.in_flight += 1;
-        if on_trial {
-            replica.marks.set(Marks::ON_TRIAL);
-        }
         match place {
             Some(Marks::IN_GROUP) => {
                 replica.marks.set(Marks::IN_GROUP);
@@ -155,6 +155,9 @@ impl ReplicaSet {
             None => {}
         }
         let placement = std::mem::replace(&mut replica.placement, Placement::Same);
+        if on_trial {
+            self.put_on_trial(id);
+        }
         bump(&mut self.tally.starts);
         self.command(Command::Start(Start { replica: id, incarnation, placement }));
         self.change_phase(id, Phase::Starting);

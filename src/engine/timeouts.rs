@@ -1,6 +1,7 @@
 //! Time-outs of replicas: when each has its next, and what it means.
 
 use super::deadline::DeadlineReason;
+use super::evidence::Evidence;
 use super::output::Command;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
@@ -44,6 +45,7 @@ impl ReplicaSet {
                 }
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
                 self.set_phase(id, Phase::Unknown);
+                self.review_evidence(id);
                 self.retime(id);
             }
             DeadlineReason::NodeLost if self.is_blind() => {
@@ -61,6 +63,9 @@ impl ReplicaSet {
                 self.declare_overdue();
             }
             DeadlineReason::Probe => self.probe_due(id),
+            DeadlineReason::Unready => self.add_evidence(id, Evidence::unready, at),
+            // What follows is done with the rest of what may be done at this instant.
+            DeadlineReason::Evidence => self.retime(id),
             DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status => self.retime(id),
         }
     }
@@ -109,6 +114,7 @@ impl ReplicaSet {
                     offer(replica.due, DeadlineReason::StartDue);
                 }
             }
+            Phase::Waiting if replica.gate == Gate::Order => {}
             Phase::Waiting => offer(replica.due, DeadlineReason::StartDue),
             Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
@@ -152,6 +158,13 @@ impl ReplicaSet {
         }
         if up && !self.extras.is_absent() {
             offer(self.next_probe(id), DeadlineReason::Probe);
+            if phase == Phase::Running && compiled.unready_timeout != FOREVER {
+                offer(self.unready_at(id), DeadlineReason::Unready);
+            }
+            if replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY)) && phase != Phase::Unknown {
+                let acts = replica.due.plus_nanos(compiled.start_timeout);
+                offer(if acts > self.now { acts } else { Timestamp::MAX }, DeadlineReason::Evidence);
+            }
         }
         next
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::check;
-use super::document::{OnSuccess, Policy, Settings};
+use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::read::{PolicyError, Walk};
@@ -47,6 +47,12 @@ impl PolicyBuilder {
     /// Time between the request to stop and the kill. Default 10 s.
     pub fn stop_grace(mut self, grace: Duration) -> Self {
         self.settings.stop_grace = Some(grace);
+        self
+    }
+
+    /// In which order replicas start that are due together. Default [`StartOrder::Parallel`].
+    pub fn start_order(mut self, order: StartOrder) -> Self {
+        self.settings.start_order = Some(order);
         self
     }
 

@@ -1,6 +1,6 @@
 //! The form of a policy that decisions read: nanoseconds, tables and masks, every default filled in.
 
-use super::document::{OnSuccess, Settings};
+use super::document::{OnSuccess, Settings, StartOrder};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
 use super::ladder::{FOREVER, LEAST_RECOVERY, Ladder, UNLIMITED};
@@ -16,6 +16,8 @@ pub(crate) struct Compiled {
     pub(crate) min_ready: u64,
     pub(crate) start_timeout: u64,
     pub(crate) stop_grace: u64,
+    /// Starts that are due together go one after the other.
+    pub(crate) starts_in_order: bool,
     /// Whether the document has a `retry`; without one a failure that no rule matches terminates the set.
     pub(crate) retries: bool,
     pub(crate) on_events: Option<OnEvents>,
@@ -47,6 +49,7 @@ pub(crate) struct Compiled {
     pub(crate) isolation: u64,
     pub(crate) unknown_after: u64,
     pub(crate) lost_after: u64,
+    pub(crate) unready_timeout: u64,
     pub(crate) max_probe_restarts: Option<Quantity>,
     pub(crate) probes: CompiledProbes,
 }
@@ -142,6 +145,7 @@ impl Compiled {
             min_ready: settings.min_ready.map_or(0, nanos),
             start_timeout: settings.start_timeout.map_or(super::defaults::START_TIMEOUT, nanos),
             stop_grace: settings.stop_grace.map_or(super::defaults::STOP_GRACE, nanos),
+            starts_in_order: settings.start_order == Some(StartOrder::Ordered),
             retries: settings.retry.is_some(),
             on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
@@ -170,6 +174,7 @@ impl Compiled {
                 Some(LostAfter::After(duration)) => nanos(duration),
                 Some(LostAfter::Never) => FOREVER,
             },
+            unready_timeout: health.unready_timeout.map_or(FOREVER, nanos),
             max_probe_restarts: health.max_probe_restarts,
             probes: CompiledProbes {
                 startup: health.startup.as_ref().map(CompiledProbe::new),

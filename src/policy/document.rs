@@ -26,6 +26,17 @@ pub enum OnSuccess {
     Failure,
 }
 
+/// In which order replicas start that are due together: at the set's first start, and in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum StartOrder {
+    /// All at once.
+    #[default]
+    Parallel,
+    /// By number; each waits until the one before it is ready.
+    Ordered,
+}
+
 /// Everything that is written, as it was written: what is `None` was left out.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Settings {
@@ -34,6 +45,7 @@ pub(crate) struct Settings {
     pub(crate) min_ready: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) stop_grace: Option<Duration>,
+    pub(crate) start_order: Option<StartOrder>,
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) failure: FailurePolicy,
     pub(crate) health: HealthPolicy,
@@ -114,6 +126,21 @@ impl Policy {
     /// For how long a replica must have been ready to count as available.
     pub fn min_ready(&self) -> Duration {
         self.settings().min_ready.unwrap_or_default()
+    }
+
+    /// In which order replicas start that are due together.
+    pub fn start_order(&self) -> StartOrder {
+        self.settings().start_order.unwrap_or_default()
+    }
+
+    /// For how long a replica may be up without being ready before that is a failure; `None`: for ever.
+    pub fn unready_timeout(&self) -> Option<Duration> {
+        self.settings().health.unready_timeout
+    }
+
+    /// How many of `desired` replicas probe evidence alone may have taken down at a time; `None`: no cap.
+    pub fn max_probe_restarts(&self, desired: u32) -> Option<u32> {
+        self.compiled().max_probe_restarts.map(|share| share.of_rounded_down(desired).max(1))
     }
 
     /// How many restarts may be under way at once in a set of `desired` replicas; `None`: no cap.

@@ -53,6 +53,7 @@ impl Draw {
         });
         builder = self.maybe(builder, |to, draw| to.min_ready(draw.time()).stop_grace(Duration::ZERO));
         builder = self.maybe(builder, |to, draw| to.start_timeout(draw.time()));
+        builder = self.maybe(builder, |to, draw| to.start_order(draw.of(&[StartOrder::Parallel, StartOrder::Ordered])));
         builder = match self.below(4) {
             0 => builder.retry(RetryPolicy::recommended()),
             _ => {
@@ -202,11 +203,16 @@ impl Draw {
             to.readiness(draw.probe(successes))
         });
         health = self.maybe(health, |to, draw| to.liveness(draw.probe(1)));
+        health = self.maybe(health, |to, draw| to.unready_timeout(draw.time()));
         health = self.maybe(health, |to, draw| to.unknown_after(draw.time()));
         health = self.maybe(health, |to, draw| {
             let time = draw.time();
             to.lost_after(draw.of(&[LostAfter::Never, LostAfter::After(time)]))
         });
-        self.maybe(health, |to, draw| to.max_probe_restarts(draw.quantity()))
+        match self.below(3) {
+            0 => health,
+            1 => health.without_max_probe_restarts(),
+            _ => health.max_probe_restarts(self.quantity()),
+        }
     }
 }

@@ -11,9 +11,12 @@ pub struct HealthPolicy {
     pub(crate) startup: Option<Probe>,
     pub(crate) readiness: Option<Probe>,
     pub(crate) liveness: Option<Probe>,
+    pub(crate) unready_timeout: Option<Duration>,
     pub(crate) unknown_after: Option<Duration>,
     pub(crate) lost_after: Option<LostAfter>,
     pub(crate) max_probe_restarts: Option<Quantity>,
+    /// Off by name, so that `retry: true` does not bring it along. Cleared once that is settled.
+    pub(crate) probe_restarts_unlimited: bool,
 }
 
 impl HealthPolicy {
@@ -40,6 +43,13 @@ impl HealthPolicy {
         self
     }
 
+    /// Up but not ready for this long without a break, a replica has failed with cause `unhealthy`. With a startup probe
+    /// it counts from the success of that; time in which the replica is unknown does not count. Default: never.
+    pub fn unready_timeout(mut self, timeout: Duration) -> Self {
+        self.unready_timeout = Some(timeout);
+        self
+    }
+
     /// Out of contact or unanswered for this long, a replica is `unknown`: not available, not failed. Default 60 s.
     pub fn unknown_after(mut self, duration: Duration) -> Self {
         self.unknown_after = Some(duration);
@@ -52,9 +62,20 @@ impl HealthPolicy {
         self
     }
 
-    /// How many replicas probe evidence alone may restart at a time. Default unlimited.
+    /// How many replicas probe evidence alone may have taken down at a time. One that liveness, a failed startup probe
+    /// or `unready_timeout` has taken down counts until it is available again; given up, until it is reset. One may
+    /// always be taken down; beyond that, probe evidence never takes the set below `min_available`. Default unlimited.
     pub fn max_probe_restarts(mut self, quantity: Quantity) -> Self {
         self.max_probe_restarts = Some(quantity);
+        self.probe_restarts_unlimited = false;
+        self
+    }
+
+    /// Probe evidence may take down any number of replicas, with
+    /// [`RetryPolicy::recommended`](crate::RetryPolicy::recommended) too: `max_probe_restarts: false`.
+    pub fn without_max_probe_restarts(mut self) -> Self {
+        self.max_probe_restarts = None;
+        self.probe_restarts_unlimited = true;
         self
     }
 }

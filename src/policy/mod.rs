@@ -25,7 +25,7 @@ mod write;
 
 pub use build::PolicyBuilder;
 pub use cause::{Cause, CauseError, CauseName};
-pub use document::{OnSuccess, Policy};
+pub use document::{OnSuccess, Policy, StartOrder};
 pub use exit::{Exit, Signal};
 pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Rule, RuleAction};
 pub use health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};

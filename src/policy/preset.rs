@@ -25,6 +25,9 @@ pub(crate) const CORRELATED_WITHIN: Duration = Duration::from_secs(30);
 /// A quarter of the set starting at once leaves the dependency three quarters of its usual load.
 pub(crate) const MAX_CONCURRENT_STARTS: Quantity = Quantity::Percent(25);
 
+/// A dependency that every liveness probe shares takes down a quarter of the set when it is away, not all of it.
+pub(crate) const MAX_PROBE_RESTARTS: Quantity = Quantity::Percent(25);
+
 /// How long dstack retries where its `duration` is left out.
 const DSTACK_DURATION: Duration = Duration::from_secs(3600);
 
@@ -34,8 +37,8 @@ impl RetryPolicy {
     /// level back for each 2 min healthy; a give-up that would put `min_available` out of reach waits for the
     /// window instead.
     ///
-    /// With it come, where the policy does not set them itself, `correlated` (50 % within 30 s) and
-    /// `max_concurrent_starts: 25%`.
+    /// With it come, where the policy does not set them itself, `correlated` (50 % within 30 s),
+    /// `max_concurrent_starts: 25%` and `health.max_probe_restarts: 25%`.
     pub fn recommended() -> Self {
         Self {
             keep_min_available: true,
@@ -55,7 +58,7 @@ impl Settings {
     /// Writes out what the recommended retry and dstack's spelling bring along, so that the settings mean the same
     /// without their marks.
     pub(super) fn resolve(&mut self) {
-        let failure = &mut self.failure;
+        let (failure, health) = (&mut self.failure, &mut self.health);
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.recommended) {
             retry.recommended = false;
             if !failure.uncorrelated {
@@ -64,11 +67,15 @@ impl Settings {
             if !failure.starts_unlimited {
                 failure.max_concurrent_starts.get_or_insert(MAX_CONCURRENT_STARTS);
             }
+            if !health.probe_restarts_unlimited {
+                health.max_probe_restarts.get_or_insert(MAX_PROBE_RESTARTS);
+            }
         }
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.on_events.is_some()) {
             retry.rung.max_duration.get_or_insert(DSTACK_DURATION);
         }
         (failure.uncorrelated, failure.starts_unlimited) = (false, false);
+        health.probe_restarts_unlimited = false;
         for retry in failure.rules.iter_mut().filter_map(|rule| rule.retry.as_mut()) {
             // What belongs to the set is the policy's own to bring along.
             if std::mem::take(&mut retry.recommended) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::document::{OnSuccess, Policy, Settings};
+use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::exit::Signal;
 use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, Rule, RuleAction};
 use super::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe};
@@ -108,6 +108,13 @@ fn document(settings: &Settings) -> Value {
         .put("min_ready", settings.min_ready)
         .put("start_timeout", settings.start_timeout)
         .put("stop_grace", settings.stop_grace)
+        .put(
+            "start_order",
+            settings.start_order.map(|order| match order {
+                StartOrder::Parallel => "parallel",
+                StartOrder::Ordered => "ordered",
+            }),
+        )
         .put("retry", settings.retry.as_ref().map(retry))
         .put("failure", failure(&settings.failure))
         .put("health", health(&settings.health))
@@ -275,6 +282,7 @@ fn health(health: &HealthPolicy) -> Option<Value> {
         .put("startup", health.startup.as_ref().map(probe))
         .put("readiness", health.readiness.as_ref().map(probe))
         .put("liveness", health.liveness.as_ref().map(probe))
+        .put("unready_timeout", health.unready_timeout)
         .put("unknown_after", health.unknown_after)
         .put(
             "lost_after",
@@ -363,6 +371,7 @@ mod tests {
                     "recover": {"after": "2m", "by": "step"}, "keep_min_available": true,
                 },
                 "failure": {"max_concurrent_starts": "25%", "correlated": {"share": "50%", "within": "30s"}},
+                "health": {"max_probe_restarts": "25%"},
             })
         );
     }

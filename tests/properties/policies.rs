@@ -74,10 +74,17 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         "",
         r#""health": {"liveness": {"tcp": {"port": 80}, "interval": "10s", "failures": 2}, "max_probe_restarts": "25%"},"#,
         r#""health": {"readiness": {"tcp": {"port": 80}, "interval": "5s"}, "unknown_after": "15s", "lost_after": "30s"},"#,
-        r#""health": {"startup": {"tcp": {"port": 80}, "interval": "2s"},
+        r#""health": {"readiness": {"tcp": {"port": 80}, "interval": "5s"}, "unready_timeout": "20s", "max_probe_restarts": 1,
+            "liveness": {"tcp": {"port": 80}, "interval": "10s", "failures": 1}},"#,
+        r#""health": {"unready_timeout": "7s", "unknown_after": "3s"},"#,
+        r#""health": {"startup": {"tcp": {"port": 80}, "interval": "2s"}, "unready_timeout": "15s",
             "liveness": {"tcp": {"port": 80}, "interval": "10s"}, "lost_after": "never"},"#,
     ]);
-    let timing = one_of(&["", r#""min_ready": "3s", "start_timeout": "30s", "stop_grace": "2s","#]);
+    let timing = one_of(&[
+        "",
+        r#""start_order": "ordered","#,
+        r#""min_ready": "3s", "start_timeout": "30s", "stop_grace": "2s","#,
+    ]);
     (0..8u32, retry, rules, scope, exhausted, gates, status, success, health, timing).prop_map(
         |(replicas, mut retry, rules, scope, exhausted, gates, status, success, health, timing)| {
             if retry.is_empty() && rules.contains("retry") {

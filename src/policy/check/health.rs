@@ -12,6 +12,7 @@ pub(super) fn check(walk: &mut Walk, health: &HealthPolicy) {
     probe(walk, "startup", health.startup.as_ref(), &range::PROBE_ONCE);
     probe(walk, "readiness", health.readiness.as_ref(), &range::PROBE_RUN);
     probe(walk, "liveness", health.liveness.as_ref(), &range::PROBE_ONCE);
+    positive(walk, "unready_timeout", health.unready_timeout);
     duration(walk, "unknown_after", health.unknown_after);
     if let Some(LostAfter::After(time)) = health.lost_after {
         duration(walk, "lost_after", Some(time));
@@ -19,7 +20,7 @@ pub(super) fn check(walk: &mut Walk, health: &HealthPolicy) {
     quantity(walk, "max_probe_restarts", health.max_probe_restarts);
     if is_none(health.max_probe_restarts) {
         walk.field("max_probe_restarts", |walk| {
-            walk.problem("must be at least 1 or 1%; to let probes restart nothing leave out `liveness` and `startup`");
+            walk.problem("must be at least 1 or 1%; to let probes restart nothing leave out `liveness`, `startup` and `unready_timeout`");
         });
     }
 }

@@ -75,8 +75,10 @@ impl Policy {
     /// | `unused-outage-deadline` | there are no outages |
     /// | `unused-correlated` | nothing can become an incident |
     /// | `unused-max-concurrent-starts` | a cap above the number of replicas |
-    /// | `unused-max-probe-restarts` | there is no probe to act on |
+    /// | `unused-max-probe-restarts` | there is no probe evidence to act on |
     /// | `uncapped-liveness` | what all liveness probes depend on may restart every replica at once |
+    /// | `short-unready-timeout` | replicas fail before they can be ready |
+    /// | `unused-start-order` | there is only one replica |
     /// | `unused-exhausted` | there is no `retry` to use up |
     /// | `fatal-budget` | one failure of all replicas at once ends the set |
     /// | `fatal-blip` | limits that an outage of something shared uses up for all replicas, which ends the set |

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::super::document::{OnSuccess, Policy};
+use super::super::document::{OnSuccess, Policy, StartOrder};
 use super::super::failure::{BudgetEmpty, Correlated, Exhausted};
 use super::super::ladder::{FOREVER, Ladder, Limits, Pacing, UNLIMITED};
-use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN};
+use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN, MAX_PROBE_RESTARTS};
 use super::super::quantity::Quantity;
 use super::super::read::format_duration;
 use super::super::retry::{ImmediateFirst, Scope};
@@ -60,15 +60,13 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
             );
         }
     }
-    if settings.health.max_probe_restarts.is_some()
-        && settings.health.liveness.is_none()
-        && settings.health.startup.is_none()
-    {
+    health(lints, policy);
+    if policy.start_order() == StartOrder::Ordered && replicas == 1 {
         lints.add(
-            "unused-max-probe-restarts",
-            "health.max_probe_restarts".into(),
-            "there is no liveness or startup probe that could restart anything",
-            "add one, or leave it out",
+            "unused-start-order",
+            "start_order".into(),
+            "one replica has none before it to wait for",
+            "leave it out, or ask for more replicas",
         );
     }
     uncapped_liveness(lints, policy, retries);
@@ -203,6 +201,35 @@ fn worker_outage(lints: &mut Lints, policy: &Policy) {
     }
 }
 
+fn health(lints: &mut Lints, policy: &Policy) {
+    let health = policy.health();
+    let restarts = health.liveness.is_some() || health.startup.is_some() || health.unready_timeout.is_some();
+    // What `retry: true` brings along shall not be complained of.
+    if health.max_probe_restarts.is_some_and(|own| own != MAX_PROBE_RESTARTS) && !restarts {
+        lints.add(
+            "unused-max-probe-restarts",
+            "health.max_probe_restarts".into(),
+            "there is no liveness or startup probe and no `unready_timeout` that could restart anything",
+            "add one, or leave it out",
+        );
+    }
+    let compiled = policy.compiled();
+    if let (Some(timeout), Some(probe)) = (health.unready_timeout, compiled.probes.readiness) {
+        let soonest = probe.initial_delay.saturating_add(probe.interval.saturating_mul((probe.successes - 1).into()));
+        if compiled.unready_timeout <= soonest {
+            lints.add(
+                "short-unready-timeout",
+                "health.unready_timeout".into(),
+                format!(
+                    "the readiness probe passes after {} at the soonest, so every replica fails before it is ready",
+                    format_duration(Duration::from_nanos(soonest))
+                ),
+                format!("write one that is well above {}", format_duration(timeout.max(Duration::from_nanos(soonest)))),
+            );
+        }
+    }
+}
+
 fn outage_deadline(lints: &mut Lints, policy: &Policy) {
     let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
     if compiled.outage_deadline == FOREVER || replicas == 0 {
@@ -290,9 +317,27 @@ mod tests {
 
     #[test]
     fn a_cap_on_what_probes_may_do_needs_a_probe() {
-        let acted = |probe: &str| json!({"health": {"max_probe_restarts": "25%", probe: {"tcp": {"port": 80}}}});
-        warns(acted("readiness"), "health.max_probe_restarts unused-max-probe-restarts");
-        is_quiet(acted("liveness"));
+        let cap = |probe: &str| json!({"health": {"max_probe_restarts": "20%", probe: {"tcp": {"port": 80}}}});
+        warns(cap("readiness"), "health.max_probe_restarts unused-max-probe-restarts");
+        is_quiet(cap("liveness"));
+        is_quiet(json!({"health": {"max_probe_restarts": 1, "unready_timeout": "10m"}}));
+    }
+
+    #[test]
+    fn a_replica_must_have_the_time_to_get_ready() {
+        let unready = |timeout: &str| {
+            let readiness = json!({"tcp": {"port": 80}, "initial_delay": "20s", "interval": "5s", "successes": 3});
+            json!({"health": {"unready_timeout": timeout, "readiness": readiness}})
+        };
+        warns(unready("30s"), "health.unready_timeout short-unready-timeout");
+        is_quiet(unready("31s"));
+    }
+
+    #[test]
+    fn one_replica_has_no_order() {
+        warns(json!({"replicas": 1, "start_order": "ordered"}), "start_order unused-start-order");
+        is_quiet(json!({"replicas": 2, "start_order": "ordered"}));
+        is_quiet(json!({"replicas": 1, "start_order": "parallel"}));
     }
 
     #[test]

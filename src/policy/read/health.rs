@@ -8,18 +8,31 @@ use super::value::{Value, clip};
 use super::walk::Walk;
 use crate::policy::check;
 use crate::policy::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
+use crate::policy::preset;
+use crate::policy::quantity::Quantity;
 use crate::policy::range;
 
 pub(super) fn health(walk: &mut Walk, value: &Value) -> Option<HealthPolicy> {
     let fields = walk.fields(value, &&keys::HEALTH)?;
+    let is_off = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     Some(HealthPolicy {
         startup: fields.read(walk, "startup", probe),
         readiness: fields.read(walk, "readiness", probe),
         liveness: fields.read(walk, "liveness", probe),
+        unready_timeout: fields.read(walk, "unready_timeout", Walk::duration),
         unknown_after: fields.read(walk, "unknown_after", Walk::duration),
         lost_after: fields.read(walk, "lost_after", lost_after),
-        max_probe_restarts: fields.read(walk, "max_probe_restarts", Walk::quantity),
+        max_probe_restarts: fields.read(walk, "max_probe_restarts", max_probe_restarts),
+        probe_restarts_unlimited: fields.get("max_probe_restarts").is_some_and(is_off),
     })
+}
+
+fn max_probe_restarts(walk: &mut Walk, value: &Value) -> Option<Quantity> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Bool(true) => Some(preset::MAX_PROBE_RESTARTS),
+        value => walk.quantity(value),
+    }
 }
 
 fn lost_after(walk: &mut Walk, value: &Value) -> Option<LostAfter> {

@@ -29,7 +29,7 @@ pub use value::Value;
 pub use walk::{Fields, Known, Walk};
 
 use super::check;
-use super::document::{OnSuccess, Policy, Settings};
+use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::range;
 
 impl Policy {
@@ -78,12 +78,14 @@ impl Policy {
 fn settings(walk: &mut Walk, value: &Value) -> Option<Settings> {
     let fields = walk.fields(value, &&keys::DOCUMENT)?;
     let success = [("restart", OnSuccess::Restart), ("complete", OnSuccess::Complete), ("failure", OnSuccess::Failure)];
+    let orders = [("parallel", StartOrder::Parallel), ("ordered", StartOrder::Ordered)];
     Some(Settings {
         replicas: fields.read(walk, "replicas", |walk, value| walk.count(value, &range::REPLICAS)).unwrap_or(1),
         success: fields.read(walk, "success", |walk, value| walk.word(value, &success, &[])),
         min_ready: fields.read(walk, "min_ready", Walk::duration),
         start_timeout: fields.read(walk, "start_timeout", Walk::duration),
         stop_grace: fields.read(walk, "stop_grace", Walk::duration),
+        start_order: fields.read(walk, "start_order", |walk, value| walk.word(value, &orders, &[])),
         retry: fields.read(walk, "retry", retry::policy_retry),
         failure: fields.read(walk, "failure", failure::failure).unwrap_or_default(),
         health: fields.read(walk, "health", health::health).unwrap_or_default(),

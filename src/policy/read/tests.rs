@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::policy::retry::{Backoff, Jitter, Recover, RetryPolicy};
-use crate::policy::{Correlated, FailurePolicy, OnEvents, Probe, Quantity, Rule, RuleAction};
+use crate::policy::{Correlated, FailurePolicy, HealthPolicy, OnEvents, Probe, Quantity, Rule, RuleAction};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -38,6 +38,7 @@ fn the_smallest_document_means_what_it_says() {
 fn the_document_of_the_design_reads_in_full() {
     let policy = read(&json!({
         "replicas": 3, "success": "restart", "min_ready": "0s", "start_timeout": "20m", "stop_grace": "10s",
+        "start_order": "ordered",
         "retry": {
             "interval": "1s", "backoff": "exponential", "max_interval": "60s", "jitter": "equal",
             "immediate_first": false, "max_attempts": 10, "max_duration": "1h",
@@ -67,7 +68,7 @@ fn the_document_of_the_design_reads_in_full() {
             "readiness": {"tcp": {"port": 8080}, "interval": "5s", "successes": 1, "failures": 3},
             "liveness": {"exec": ["pg_isready"], "interval": "10s", "timeout": "1s", "failures": 3,
                          "initial_delay": "5s"},
-            "unknown_after": "60s", "lost_after": "5m", "max_probe_restarts": "25%",
+            "unready_timeout": "10m", "unknown_after": "60s", "lost_after": "5m", "max_probe_restarts": "25%",
         },
     }))
     .unwrap();
@@ -98,7 +99,7 @@ fn ten_mistakes_are_found_in_one_reading() {
         problems,
         [
             "replica: unknown field; did you mean 'replicas'? known: replicas, success, min_ready, start_timeout, \
-             stop_grace, retry, failure, health",
+             stop_grace, start_order, retry, failure, health",
             "success: unknown word 'restrat'; did you mean 'restart'? known: restart, complete, failure",
             "min_ready: a duration needs a unit, such as 5s or 5m",
             "retry.intervall: unknown field; did you mean 'interval'? known: interval, backoff, max_interval, jitter, \
@@ -168,9 +169,14 @@ fn what_retry_true_brings_along_can_be_turned_off_by_name() {
     let on = read(&json!({"retry": true})).unwrap().settings().failure.clone();
     assert_eq!(on.max_concurrent_starts, Some(Quantity::Percent(25)));
     assert_eq!(on.correlated, Some(Correlated::new(Quantity::Percent(50), 30 * SEC)));
+    assert_eq!(read(&json!({"retry": true})).unwrap().max_probe_restarts(8), Some(2));
     for off in [json!(false), json!(null)] {
         let document = json!({"retry": true, "failure": {"correlated": off, "max_concurrent_starts": off}});
         assert_eq!(read(&document).unwrap().settings().failure, FailurePolicy::new());
+    }
+    for off in [json!(false), json!(null)] {
+        let document = json!({"retry": true, "health": {"max_probe_restarts": off}});
+        assert_eq!(read(&document).unwrap().health(), &HealthPolicy::new());
     }
     let own = read(&json!({"retry": true, "failure": {"max_concurrent_starts": 1}})).unwrap();
     assert_eq!(own.settings().failure.max_concurrent_starts, Some(Quantity::Count(1)));

@@ -29,6 +29,13 @@ pub(crate) static HEALTH: Block = Block {
             "Its failure is a failure of the replica, with cause `unhealthy`.",
         ),
         key(
+            "unready_timeout",
+            Kind::Positive,
+            "never",
+            r#""10m""#,
+            "Up but not ready for this long without a break is a failure with cause `unhealthy`.",
+        ),
+        key(
             "unknown_after",
             Kind::Duration,
             "60s",
@@ -44,10 +51,11 @@ pub(crate) static HEALTH: Block = Block {
         ),
         key(
             "max_probe_restarts",
-            Kind::QuantityAboveZero,
-            "unlimited",
-            r#""25%""#,
-            "How many replicas probe evidence alone may restart at a time. Percent round down, never below 1.",
+            Kind::OneOf(&[Kind::QuantityAboveZero, Kind::Flag, Kind::Empty]),
+            "off; 25% with `retry: true`",
+            r#""10%""#,
+            "How many replicas probe evidence may have taken down, until they are available again; above one of them it never \
+             takes the set below `min_available`. Percent round down, never below 1. `false` is off.",
         ),
     ]],
     requires: &[],

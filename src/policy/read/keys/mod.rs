@@ -133,6 +133,13 @@ pub(crate) static DOCUMENT: Block = Block {
         ),
         key("stop_grace", Kind::Duration, "10s", r#""30s""#, "From the request to stop to the kill."),
         key(
+            "start_order",
+            Kind::Words(&["parallel", "ordered"]),
+            "parallel",
+            r#""ordered""#,
+            "At the set's first start and in a group: all at once, or each when the one before it is ready.",
+        ),
+        key(
             "retry",
             Kind::OneOf(&[Kind::Flag, Kind::Empty, Kind::Block(&RETRY)]),
             "false",

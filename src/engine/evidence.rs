@@ -1,0 +1,357 @@
+//! Probe evidence: a failed liveness or startup probe, and `unready_timeout`. It takes replicas down, a few at a time.
+//!
+//! What every probe asks may be a dependency that all replicas share. So evidence is only acted on where
+//! `max_probe_restarts` has a place, and a replica that was taken down occupies its place until it is available again. A
+//! replica that does not count as available needs none, and a success withdraws evidence that was not acted on.
+
+use serde::{Deserialize, Serialize};
+
+use super::health::{Health, Unready};
+use super::replica::{After, Marks, Phase, Standing};
+use super::set::ReplicaSet;
+use crate::decide::{Outcome, ReplicaId};
+use crate::policy::Cause;
+use crate::policy::ladder::FOREVER;
+use crate::policy::read::format_duration;
+use crate::time::Timestamp;
+
+/// Evidence against one replica that has not been acted on: since when it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Evidence {
+    /// Its liveness or startup probe has failed.
+    #[serde(with = "crate::decide::never")]
+    probe: Timestamp,
+    /// It has not been ready for `unready_timeout`.
+    #[serde(with = "crate::decide::never")]
+    unready: Timestamp,
+    /// Where it is queued, to be found there again.
+    #[serde(skip)]
+    queued: Queued,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Queued {
+    #[default]
+    Nowhere,
+    InLine(Timestamp),
+    Holder(Timestamp),
+}
+
+impl Evidence {
+    const NONE: Self = Self { probe: Timestamp::MAX, unready: Timestamp::MAX, queued: Queued::Nowhere };
+
+    pub(super) fn probe(&mut self) -> &mut Timestamp {
+        &mut self.probe
+    }
+
+    pub(super) fn unready(&mut self) -> &mut Timestamp {
+        &mut self.unready
+    }
+
+    fn since(&self) -> Timestamp {
+        self.probe.min(self.unready)
+    }
+
+    pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.probe = by(self.probe);
+        self.unready = by(self.unready);
+    }
+}
+
+impl Health {
+    /// Whether any evidence may be acted on without further news.
+    #[inline]
+    pub(super) fn waits(&self) -> bool {
+        !(self.changed.is_empty() && self.in_line.is_empty() && self.holders.is_empty())
+    }
+
+    fn dequeue(&mut self, id: ReplicaId) {
+        let Some(evidence) = self.evidence.get_mut(&id) else { return };
+        match std::mem::take(&mut evidence.queued) {
+            Queued::Nowhere => {}
+            Queued::InLine(since) => {
+                self.in_line.remove(&(since, id));
+            }
+            Queued::Holder(until) => {
+                self.holders.remove(&(until, id));
+            }
+        }
+    }
+}
+
+impl ReplicaSet {
+    /// Evidence of one kind stands against a replica, if not already.
+    #[cold]
+    pub(super) fn add_evidence(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp, at: Timestamp) {
+        let health = &mut self.extras.make().health;
+        health.dequeue(id);
+        let since = kind(health.evidence.entry(id).or_insert(Evidence::NONE));
+        *since = at.min(*since);
+        health.changed.insert(id);
+        self.replica_mut(id).marks.set(Marks::UNHEALTHY);
+        self.retime(id);
+    }
+
+    /// A success withdraws evidence of this kind.
+    pub(super) fn withdraw(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp) {
+        if !self.replica(id).marks.has(Marks::UNHEALTHY) {
+            return;
+        }
+        let health = &mut self.extras.make().health;
+        health.dequeue(id);
+        let Some(evidence) = health.evidence.get_mut(&id) else { return };
+        *kind(evidence) = Timestamp::MAX;
+        if evidence.since().is_never() {
+            self.drop_evidence(id);
+        } else {
+            health.changed.insert(id);
+        }
+        self.retime(id);
+    }
+
+    /// There is no evidence against a replica any more.
+    pub(super) fn drop_evidence(&mut self, id: ReplicaId) {
+        if self.replica(id).marks.has(Marks::UNHEALTHY) {
+            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
+            let health = &mut self.extras.make().health;
+            health.dequeue(id);
+            health.evidence.remove(&id);
+            health.changed.remove(&id);
+        }
+    }
+
+    /// The replica counts otherwise than before: what its evidence may do must be looked at again.
+    #[inline]
+    pub(super) fn review_evidence(&mut self, id: ReplicaId) {
+        if self.replica(id).marks.has(Marks::UNHEALTHY) {
+            self.extras.make().health.changed.insert(id);
+        }
+    }
+
+    /// Another policy: all evidence is looked at again.
+    pub(super) fn review_all_evidence(&mut self) {
+        if let Some(extras) = self.extras.get_mut() {
+            let health = &mut extras.health;
+            health.changed = health.evidence.keys().copied().collect();
+        }
+    }
+
+    /// Acts on what evidence there is a place for.
+    #[inline]
+    pub(super) fn act_on_evidence(&mut self) {
+        if self.health().is_some_and(Health::waits) {
+            self.take_down();
+        }
+    }
+
+    #[cold]
+    fn take_down(&mut self) {
+        let failing: Vec<(ReplicaId, Outcome)> = self.choose().into_iter().map(|id| (id, self.unhealthy(id))).collect();
+        if failing.is_empty() {
+            return;
+        }
+        self.note_together(failing.clone());
+        for (id, outcome) in failing {
+            let up = matches!(self.replica(id).phase, Phase::Running | Phase::Ready);
+            // One before it may have stopped it, or ended the set.
+            if self.ending || !up || !self.replica(id).marks.has(Marks::UNHEALTHY) {
+                continue;
+            }
+            self.drop_evidence(id);
+            self.correlate_one(id, &outcome);
+            self.fail(id, &outcome, true);
+            let replica = self.replica_mut(id);
+            if !matches!(replica.after, After::Complete | After::Remove) && !replica.marks.has(Marks::ACTED) {
+                replica.marks.set(Marks::ACTED);
+                self.extras.make().health.acted += 1;
+            }
+        }
+    }
+
+    /// Those that are taken down now, by number.
+    fn choose(&mut self) -> Vec<ReplicaId> {
+        let compiled = self.policy.compiled();
+        let most = self.policy.max_probe_restarts(self.desired);
+        let need = compiled.need(self.counts.census.settled());
+        let mut available = self.counts.census.available;
+        let Some(extras) = self.extras.get_mut() else { return Vec::new() };
+        let health = &mut extras.health;
+        let mut acted = health.acted;
+        let mut chosen = Vec::new();
+        while let Some(id) = health.changed.pop_first() {
+            health.dequeue(id);
+            let (Some(evidence), replica) = (health.evidence.get_mut(&id), &self.replicas[id.index()]) else {
+                continue;
+            };
+            let holds_place = replica.marks.has(Marks::ACTED);
+            if !matches!(replica.phase, Phase::Running | Phase::Ready) {
+                // Out of contact: it is looked at again when it is found.
+            } else if most.is_some() && holds_place {
+                let until = replica.due.plus_nanos(compiled.start_timeout);
+                evidence.queued = Queued::Holder(until);
+                health.holders.insert((until, id));
+            } else if most.is_some() && replica.standing == Standing::Available {
+                evidence.queued = Queued::InLine(evidence.since());
+                health.in_line.insert((evidence.since(), id));
+            } else {
+                acted += u32::from(!holds_place);
+                chosen.push(id);
+            }
+        }
+        let most = most.unwrap_or(u32::MAX);
+        while acted == 0 || (acted < most && available > need) {
+            let Some((_, id)) = health.in_line.pop_first() else { break };
+            acted += 1;
+            available = available.saturating_sub(1);
+            chosen.push(id);
+        }
+        let nobody_waits = health.in_line.is_empty();
+        while let Some(&(until, id)) = health.holders.first().filter(|(until, _)| nobody_waits || *until <= self.now) {
+            health.holders.remove(&(until, id));
+            chosen.push(id);
+        }
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// The failure that the evidence against a replica makes.
+    fn unhealthy(&self, id: ReplicaId) -> Outcome {
+        let compiled = self.policy.compiled();
+        let health = self.health();
+        let evidence = health.and_then(|health| health.evidence.get(&id));
+        let starting = compiled.probes.startup.is_some()
+            && health.and_then(|health| health.lines.get(id.index())).is_some_and(|lines| !lines.startup.passed);
+        let reason = match evidence {
+            Some(evidence) if evidence.probe.is_never() => {
+                let timeout = format_duration(std::time::Duration::from_nanos(compiled.unready_timeout));
+                let got = self.probe_message(id).map(|got| format!("; {}", got.as_str())).unwrap_or_default();
+                format!("not ready for {timeout}{got}")
+            }
+            _ => match self.probe_failure_message(id) {
+                Some(message) => message.as_str().to_owned(),
+                None if starting => "startup probe failed".to_owned(),
+                None => "liveness probe failed".to_owned(),
+            },
+        };
+        Outcome::failed(Cause::Unhealthy, self.now).because(reason)
+    }
+
+    /// It is available again, or gone for good: it occupies no place of `max_probe_restarts` any more.
+    #[inline]
+    pub(super) fn free_acted(&mut self, id: ReplicaId) {
+        let marks = &mut self.replicas[id.index()].marks;
+        if marks.has(Marks::ACTED) {
+            marks.clear(Marks::ACTED);
+            self.extras.make().health.acted -= 1;
+        }
+    }
+
+    /// Makes room for the clocks of `unready_timeout`, where there is one.
+    pub(super) fn make_room_for_unready(&mut self, count: usize) {
+        if self.policy.compiled().unready_timeout != FOREVER {
+            let unready = &mut self.extras.make().health.unready;
+            unready.resize(count.max(unready.len()), Unready::default());
+        } else if let Some(extras) = self.extras.get_mut() {
+            extras.health.unready = Vec::new();
+        }
+    }
+
+    /// It is up and not ready from `at` on. Its startup probe, if it has one, has passed.
+    #[inline]
+    pub(super) fn unready_from(&mut self, id: ReplicaId, at: Timestamp) {
+        if self.policy.compiled().unready_timeout != FOREVER {
+            self.set_unready(id, at);
+        }
+    }
+
+    #[cold]
+    fn set_unready(&mut self, id: ReplicaId, since: Timestamp) {
+        if let Some(unready) = self.extras.make().health.unready.get_mut(id.index()) {
+            unready.since = since;
+        }
+    }
+
+    /// It is ready.
+    #[inline]
+    pub(super) fn unready_ends(&mut self, id: ReplicaId) {
+        if self.policy.compiled().unready_timeout != FOREVER {
+            self.set_unready(id, Timestamp::MAX);
+            self.withdraw(id, Evidence::unready);
+        }
+    }
+
+    pub(super) fn unready_since(&self, id: ReplicaId) -> Timestamp {
+        let unready = self.health().and_then(|health| health.unready.get(id.index()));
+        unready.map_or(Timestamp::MAX, |unready| unready.since)
+    }
+
+    /// It has been unknown since `unknown_since`, and is found not ready: that time does not count.
+    pub(super) fn unready_resumes(&mut self, id: ReplicaId, was_ready: bool, unknown_since: Timestamp) {
+        if self.policy.compiled().unready_timeout != FOREVER && self.is_started(id) {
+            let since = match self.unready_since(id).known().filter(|_| !was_ready) {
+                Some(since) => since.plus_nanos(self.now.nanos_since(unknown_since)),
+                None => self.now,
+            };
+            self.set_unready(id, since);
+        }
+    }
+
+    /// When a replica that is up has not been ready for too long; never, once that has been said.
+    pub(super) fn unready_at(&self, id: ReplicaId) -> Timestamp {
+        let said = self.replica(id).marks.has(Marks::UNHEALTHY)
+            && self
+                .health()
+                .and_then(|health| health.evidence.get(&id))
+                .is_some_and(|evidence| !evidence.unready.is_never());
+        let since = self.unready_since(id);
+        if said || since.is_never() { Timestamp::MAX } else { since.plus_nanos(self.policy.compiled().unready_timeout) }
+    }
+
+    /// Other probes or another `unready_timeout`: what the former have said does not count, the clock goes on.
+    pub(super) fn renew_unready(&mut self, id: ReplicaId) {
+        self.drop_evidence(id);
+        if self.policy.compiled().unready_timeout != FOREVER {
+            let since = match self.replica(id).phase {
+                Phase::Running | Phase::Unknown if self.is_started(id) => self.unready_since(id).min(self.now),
+                _ => Timestamp::MAX,
+            };
+            self.set_unready(id, since);
+        }
+    }
+
+    /// After a restore, perhaps under another policy. Time in which nobody looked does not count.
+    pub(super) fn resume_evidence(&mut self, id: ReplicaId, downtime: u64) {
+        self.make_room_for_unready(self.replicas.len());
+        let compiled = self.policy.compiled();
+        let (timed, probes) = (compiled.unready_timeout != FOREVER, compiled.probes);
+        let started = self.is_started(id);
+        let running = self.replica(id).phase == Phase::Running;
+        if timed && running && started {
+            let since = self.unready_since(id).known().map_or(self.now, |since| since.plus_nanos(downtime));
+            self.set_unready(id, since);
+        }
+        let Some(extras) = self.extras.get_mut() else { return };
+        let replica = &mut self.replicas[id.index()];
+        replica.marks.clear(Marks::UNHEALTHY);
+        let Some(evidence) = extras.health.evidence.get_mut(&id) else { return };
+        let asked = if started { probes.liveness } else { probes.startup };
+        if asked.is_none() {
+            evidence.probe = Timestamp::MAX;
+        }
+        if !timed {
+            evidence.unready = Timestamp::MAX;
+        }
+        if evidence.since().is_never() || !replica.phase.is_up() {
+            extras.health.evidence.remove(&id);
+        } else {
+            replica.marks.set(Marks::UNHEALTHY);
+            extras.health.changed.insert(id);
+        }
+    }
+
+    /// Whether its startup probe, if there is one, has passed.
+    fn is_started(&self, id: ReplicaId) -> bool {
+        let lines = self.health().and_then(|health| health.lines.get(id.index()));
+        self.policy.compiled().probes.startup.is_none() || lines.is_some_and(|lines| lines.startup.passed)
+    }
+}

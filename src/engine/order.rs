@@ -1,0 +1,89 @@
+//! `start_order: ordered`: at the set's first start and in a group, each waits until the one before it is ready.
+
+use super::output::{Notice, Waiting};
+use super::replica::{After, Marks, Phase};
+use super::set::ReplicaSet;
+use crate::decide::{Gate, ReplicaId, StartKind};
+
+impl ReplicaSet {
+    /// Whether the first start of this replica has to wait for those before it. What a scale-up adds has none.
+    #[inline]
+    pub(super) fn waits_for_order(&self, id: ReplicaId) -> bool {
+        self.policy.compiled().starts_in_order && self.is_out_of_order(id)
+    }
+
+    #[cold]
+    fn is_out_of_order(&self, id: ReplicaId) -> bool {
+        let replica = self.replica(id);
+        let first = replica.kind == StartKind::First && !replica.marks.has(Marks::JOINING);
+        let others_wait = || {
+            let first = self.extras.get().and_then(|extras| extras.in_order.first());
+            first.is_some_and(|first| *first < id)
+        };
+        first && (others_wait() || !self.one_before_is_ready(id))
+    }
+
+    /// It waits until the one before it is ready.
+    pub(super) fn wait_for_order(&mut self, id: ReplicaId) {
+        let replica = self.replica_mut(id);
+        replica.gate = Gate::Order;
+        replica.marks.clear(Marks::QUEUED);
+        self.extras.make().in_order.insert(id);
+        self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Order }));
+        self.recount(id);
+        self.retime(id);
+    }
+
+    /// Lets the next of those that wait in order take its turn among the due starts.
+    #[inline]
+    pub(super) fn release_in_order(&mut self) {
+        if self.extras.get().is_some_and(|extras| !extras.in_order.is_empty()) {
+            self.release_next_in_order();
+        }
+    }
+
+    #[cold]
+    fn release_next_in_order(&mut self) {
+        while let Some(id) = self.extras.get().and_then(|extras| extras.in_order.first().copied()) {
+            let replica = self.replica(id);
+            let waits = replica.phase == Phase::Waiting && replica.gate == Gate::Order;
+            if waits && self.policy.compiled().starts_in_order && !self.one_before_is_ready(id) {
+                return;
+            }
+            self.extras.make().in_order.remove(&id);
+            if waits {
+                self.replica_mut(id).gate = Gate::Backoff;
+                self.enqueue(id);
+                self.retime(id);
+            }
+        }
+    }
+
+    /// After a restore.
+    pub(super) fn resume_order(&mut self, id: ReplicaId) {
+        let replica = self.replica(id);
+        if replica.phase == Phase::Waiting && replica.gate == Gate::Order {
+            self.extras.make().in_order.insert(id);
+        }
+    }
+
+    /// Whether the one before is ready. Those that are given up, stopped by a person or completed are passed over.
+    fn one_before_is_ready(&self, id: ReplicaId) -> bool {
+        for before in (0..id.0).rev().map(ReplicaId) {
+            let before = self.replica(before);
+            match before.phase {
+                Phase::Ready => return true,
+                Phase::Waiting | Phase::Starting | Phase::Running | Phase::Unknown => return false,
+                Phase::Stopping if matches!(before.after, After::Start | After::Hold) => return false,
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// The member that starts first, where members start in order.
+    pub(super) fn first_of_group_in_order(&self) -> Option<ReplicaId> {
+        let group = self.group().filter(|_| self.policy.compiled().starts_in_order)?;
+        (group.from.0..self.desired).map(ReplicaId).find(|&id| self.replica(id).waits_for_group())
+    }
+}
