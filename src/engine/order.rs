@@ -34,29 +34,30 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// Lets the next of those that wait in order take its turn among the due starts.
+    /// Lets the next of those that wait in order take its turn among the due starts. Whether one could.
     #[inline]
-    pub(super) fn release_in_order(&mut self) {
-        if self.extras.get().is_some_and(|extras| !extras.in_order.is_empty()) {
-            self.release_next_in_order();
-        }
+    pub(super) fn release_in_order(&mut self) -> bool {
+        self.extras.get().is_some_and(|extras| !extras.in_order.is_empty()) && self.release_next_in_order()
     }
 
     #[cold]
-    fn release_next_in_order(&mut self) {
+    fn release_next_in_order(&mut self) -> bool {
+        let mut released = false;
         while let Some(id) = self.extras.get().and_then(|extras| extras.in_order.first().copied()) {
             let replica = self.replica(id);
             let waits = replica.phase == Phase::Waiting && replica.gate == Gate::Order;
             if waits && self.policy.compiled().starts_in_order && !self.one_before_is_ready(id) {
-                return;
+                break;
             }
             self.extras.make().in_order.remove(&id);
             if waits {
                 self.replica_mut(id).gate = Gate::Backoff;
                 self.enqueue(id);
                 self.retime(id);
+                released = true;
             }
         }
+        released
     }
 
     /// After a restore.

@@ -70,7 +70,9 @@ impl ReplicaSet {
             self.act_on_evidence();
             self.release_in_order();
             self.try_starts();
-            if self.deadlines.next() > self.now || self.deadlines.next().is_never() {
+            let due = self.deadlines.next() <= self.now && !self.deadlines.next().is_never();
+            // A group that was let go may find that its next member need not wait.
+            if !due && !self.release_in_order() {
                 break;
             }
         }

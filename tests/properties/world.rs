@@ -376,9 +376,10 @@ impl World {
     pub(crate) fn make_peace(&mut self) {
         let until = self.now + Duration::from_secs(40_000);
         while self.now < until && !self.is_at_rest() {
-            // Twice: what is found again is up, and then it is ready.
-            self.obey();
-            self.obey();
+            // Twice: what is found again is up, and then it is ready. In order, each is started by the one before it.
+            for _ in 0..self.set.desired() + 2 {
+                self.obey();
+            }
             let next = self.set.next_deadline().map_or(until, |next| next.at);
             self.now = self.now.max(next.min(until));
             self.wake();
@@ -391,12 +392,17 @@ impl World {
         if status.is_final() {
             return true;
         }
+        let held = |view: &uphold::ReplicaView| view.gate == Some(uphold::Gate::Hold) && view.due.is_none();
         let settled = |view: uphold::ReplicaView| match view.phase {
             // It was scaled away, and is still there.
             _ if view.replica.0 >= self.set.desired() => false,
             Phase::Ready | Phase::Completed | Phase::Removed => true,
             Phase::Quarantined => view.due.is_none(),
-            Phase::Waiting => view.gate == Some(uphold::Gate::Hold) && view.due.is_none(),
+            // One that a person must release holds up those after it in order.
+            Phase::Waiting if view.gate == Some(uphold::Gate::Order) => {
+                self.set.replicas().any(|before| before.replica < view.replica && held(&before))
+            }
+            Phase::Waiting => held(&view),
             _ => false,
         };
         status != Status::Terminating && self.set.replicas().all(settled)
