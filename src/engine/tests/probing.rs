@@ -52,7 +52,10 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
     let lines = bench.tell(10, answer(1, 1, Liveness, Failure));
     assert_eq!(
         lines[..2],
-        ["replica 1 incarnation 1 failed by unhealthy; restart in 30s (attempt 1)", "stop replica 1 incarnation 1"]
+        [
+            "replica 1 incarnation 1 failed by unhealthy: liveness probe failed; restart in 30s (attempt 1)",
+            "stop replica 1 incarnation 1"
+        ]
     );
     bench.tell(11, Event::stopped(1, 1));
     bench.tell(10, answer(0, 1, Liveness, Success));
