@@ -67,6 +67,13 @@ impl Timestamp {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// So many nanoseconds later, and never "never": a time that comes.
+    #[inline]
+    pub(crate) const fn later_by(self, nanos: u64) -> Self {
+        let later = self.0.saturating_add(nanos);
+        Self(if later == u64::MAX { u64::MAX - 1 } else { later })
+    }
+
     pub(crate) const fn minus_nanos(self, nanos: u64) -> Self {
         Self(self.0.saturating_sub(nanos))
     }

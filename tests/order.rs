@@ -272,7 +272,7 @@ async fn a_start_without_an_answer_is_a_failed_start_whatever_its_kill_reports()
     kill.done();
     let judged = bench.hear(|what| matches!(what, Happening::Notice(Notice::Verdict(_)))).await;
     let Happening::Notice(Notice::Verdict(judged)) = judged else { unreachable!() };
-    assert_eq!(judged.decision.cause, Cause::StartError);
+    assert_eq!(judged.decision.cause, Some(Cause::StartError));
     assert!(bench.next(Kind::Start).await.is(Kind::Start, 0, 2));
 }
 

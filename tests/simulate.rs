@@ -137,7 +137,7 @@ fn questions_to_a_run_read_like_the_incident() {
     assert_eq!(run.status_at("90s").unwrap(), Status::Healthy);
     assert_eq!(run.available_at("3m").unwrap(), 2);
     let verdicts: Vec<_> = run.verdicts_of(2).map(|(at, decision)| (at.as_millis(), decision.cause.clone())).collect();
-    assert_eq!(verdicts, [(8 * 60_000, Cause::NodeLost)]);
+    assert_eq!(verdicts, [(8 * 60_000, Some(Cause::NodeLost))]);
     assert_eq!(run.available_at("20m").unwrap(), 4);
 }
 

@@ -156,6 +156,7 @@ impl Policy {
     /// ```
     pub fn admit(&self, set: &mut SetHistory, census: &Census, start: DueStart, now: Timestamp) -> Admission {
         let compiled = self.compiled();
+        let now = set.at_least(now);
         let wait = |gate, until| Admission::Wait(Wait { gate, until });
         let restart = matches!(start.kind, StartKind::Restart { .. });
         let mut paid = matches!(start.kind, StartKind::Restart { charged: true });

@@ -46,6 +46,7 @@ impl Policy {
     /// ```
     pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
         let desired = census.desired();
+        let now = set.at_least(now);
         let deadline = self.assess_of(set, census, desired, now);
         Assessment {
             status: set.shown.status,
@@ -117,13 +118,14 @@ fn outage(
         set.outage.take();
         return Timestamp::MAX;
     }
-    let blind = census.available.saturating_add(census.unknown) >= need;
-    match set.outage.make().run(down, down && blind, compiled.outage_keeps_for, now) {
+    // Time in which unknown replicas, or those between two runs, alone make the difference does not count.
+    let paused = census.available.saturating_add(census.unknown).saturating_add(census.completed_run) >= need;
+    match set.outage.make().run(down, down && paused, compiled.outage_keeps_for, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
             Timestamp::MAX
         }
-        Some(lasted) if !blind => now.plus_nanos(compiled.outage_deadline - lasted),
+        Some(lasted) if !paused => now.later_by(compiled.outage_deadline - lasted),
         _ => Timestamp::MAX,
     }
 }
@@ -172,6 +174,8 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
         StatusReason::ReplicaGivenUp
     } else if census.unknown > 0 {
         StatusReason::ReplicaUnknown
+    } else if census.completed_run > 0 {
+        StatusReason::CompletedRun
     } else if census.not_ready > 0 {
         StatusReason::ReplicaNotReady
     } else if census.requested > 0 {

@@ -28,7 +28,10 @@ impl Bucket {
     fn refill(&mut self, budget: CompiledBudget, now: Timestamp) {
         let refilled = u128::from(now.nanos_since(self.as_of)) * u128::from(budget.restarts);
         self.spent = self.spent.saturating_sub(refilled).min(Self::capacity(budget));
-        self.as_of = now;
+        // Time that goes backwards stands still: what was refilled once is not refilled again.
+        if self.as_of.is_never() || now > self.as_of {
+            self.as_of = now;
+        }
     }
 
     fn capacity(budget: CompiledBudget) -> u128 {
@@ -51,7 +54,7 @@ impl Bucket {
             return Ok(());
         }
         let wait = missing.div_ceil(u128::from(budget.restarts.max(1)));
-        Err(now.plus_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
+        Err(self.as_of.later_by(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
     /// Gives tokens back.
@@ -99,6 +102,18 @@ mod tests {
         assert_eq!(bucket.take(BUDGET, at(100)), Ok(()));
         assert_eq!(bucket.left(BUDGET, at(100)), 1);
         assert_eq!(bucket.left(BUDGET, at(10_000)), 3);
+    }
+
+    #[test]
+    fn a_clock_that_goes_backwards_refills_nothing_twice() {
+        let mut bucket = Bucket::default();
+        for _ in 0..3 {
+            assert_eq!(bucket.take(BUDGET, at(1000)), Ok(()));
+        }
+        for back_and_forth in [0, 1000, 500, 1000, 0] {
+            assert_eq!(bucket.take(BUDGET, at(back_and_forth)), Err(at(1034)));
+        }
+        assert_eq!(bucket.take(BUDGET, at(1034)), Ok(()));
     }
 
     #[test]

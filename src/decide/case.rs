@@ -1,6 +1,6 @@
 //! One failure being judged: rules, then limits, then the delay.
 
-use super::history::{Flags, History};
+use super::history::{Flags, History, Undo};
 use super::jitter;
 use super::judge::Surroundings;
 use super::limits::count_in_windows;
@@ -8,9 +8,10 @@ use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, Hold, Nearest, Restart, UsedUp, Verdict};
-use crate::policy::ladder::{CompiledStage, Ladder, UNLIMITED};
+use crate::policy::ladder::{CompiledStage, LONGEST_RETRY_AFTER, Ladder, UNLIMITED};
 use crate::policy::rule_index::{CompiledRule, Failure};
 use crate::policy::{Cause, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
+use crate::time::{Timestamp, nanos};
 
 /// A restart that is decided, and what it uses up.
 struct Again {
@@ -51,6 +52,15 @@ pub(super) struct Case<'p, 'o, const PLAIN: bool> {
     pub(super) policy: &'p Policy,
     pub(super) outcome: &'o Outcome,
     pub(super) surroundings: Surroundings,
+    pub(super) end: End,
+}
+
+/// How the incarnation that is judged ended, with times that never go backwards.
+#[derive(Clone, Copy)]
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    /// For how long it ran, in nanoseconds; 0 where it never started.
+    pub(super) ran: u64,
     /// The least that the delay may be.
     pub(super) floor: u64,
 }
@@ -78,17 +88,19 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
         if PLAIN { None } else { self.outcome.reason().map(Message::new) }
     }
 
-    /// A success belongs to no streak. Exit 0 that is restarted is paced by the policy's own ladder.
+    /// A clean exit belongs to no streak, and is never charged.
     #[inline(never)]
     pub(super) fn succeeded(&self, history: &mut History) -> Decision {
-        let verdict = match self.policy.compiled().success {
-            OnSuccess::Complete => Verdict::Complete,
-            OnSuccess::Restart | OnSuccess::Failure => self.restart_after_success(history),
+        let (verdict, reason) = match self.policy.compiled().success {
+            OnSuccess::Complete => (Verdict::Complete, DecisionReason::Success),
+            OnSuccess::Restart | OnSuccess::Failure => {
+                (self.restart_after_clean_exit(history), DecisionReason::CompletedRun)
+            }
         };
         Decision {
-            ended_at: self.outcome.at,
+            ended_at: self.end.at,
             verdict,
-            reason: DecisionReason::Success,
+            reason,
             rule: None,
             attempt: 0,
             max_attempts: None,
@@ -96,31 +108,37 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             charged: false,
             used_up: None,
             nearest: None,
-            cause: self.cause().clone(),
+            cause: None,
             exit: self.outcome.exit,
             message: self.message(),
         }
     }
 
-    fn restart_after_success(&self, history: &mut History) -> Verdict {
-        let ladder = &self.policy.compiled().ladders[0];
-        let failures = history.streak.failures;
-        let first = failures == 0 && !history.has(Flags::AFTER_SUCCESS);
-        let stage = ladder.stage(history.streak.stage);
-        let (delay, _) = self.next_delay(ladder, stage, history, first);
-        history.streak.failures = failures;
-        history.put(Flags::AFTER_SUCCESS, true);
-        self.restart(stage, delay)
+    /// The first delay of the pacing, unless clean exits follow each other sooner than the delays between them: only then
+    /// the delay grows. Never `immediate_first`.
+    fn restart_after_clean_exit(&self, history: &mut History) -> Verdict {
+        let stage = self.policy.compiled().ladders[0].stage(0);
+        // `end` has taken a longer loop back already, if this run was long enough.
+        let level = u32::from(history.clean_exits);
+        if self.end.ran < stage.pacing.nominal(level) {
+            history.clean_exits = history.clean_exits.saturating_add(1);
+        }
+        let delay = match self.outcome.retry_after {
+            Some(asked) => asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER),
+            // All steps are steps beyond the first delay: there is no delay before it that jitter could grow from.
+            None => jitter::delay(&stage.pacing, 0, level, 0, || history.draw()),
+        };
+        self.restart(stage, delay.max(self.end.floor))
     }
 
     #[inline(always)]
     fn stage<'l>(&self, ladder: &'l Ladder, history: &History) -> &'l CompiledStage {
-        ladder.stage(if PLAIN { 0 } else { history.streak.stage })
+        ladder.stage(if PLAIN { 0 } else { history.streak.stage.into() })
     }
 
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
-        let due = self.outcome.at.plus_nanos(delay);
+        let due = self.end.at.later_by(delay);
         Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
     }
 
@@ -132,9 +150,9 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
         let matched = rule.and_then(|index| compiled.rules.rule(index));
         let repaired = self.outcome.start_failed && history.has(Flags::REPAIRING);
         if !repaired {
-            history.remember_failure(self.cause(), self.outcome.exit);
+            history.remember_failure(self.cause(), self.outcome.exit, self.policy);
         }
-        history.set_judged_by(rule);
+        history.set_judged_by(rule, self.policy);
         history.put(Flags::REPAIRING, true);
 
         let place = matched.map_or(0, |matched| matched.ladder);
@@ -154,7 +172,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             Err(down) => return Err(StaysDown { matched, ladder, lent, down }),
         };
         let restart = self.restart(self.stage(ladder, history), again.delay);
-        let stage = history.streak.stage;
+        let stage = history.streak.stage.into();
         self.give_back(history, place, lent, again.charged);
         Ok(Decision {
             verdict: restart,
@@ -166,8 +184,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             charged: again.charged,
             used_up: None,
             nearest: again.nearest,
-            ended_at: self.outcome.at,
-            cause: self.cause().clone(),
+            ended_at: self.end.at,
+            cause: Some(self.cause().clone()),
             exit: self.outcome.exit,
             message: self.message(),
         })
@@ -187,10 +205,11 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             return;
         }
         if let Some(own) = lent.own {
-            history.swap_back(place, own);
+            history.swap_back(place, own, self.policy);
         }
         if let Some((before, within)) = lent.undo {
-            history.remember_undo(self.outcome.at, within, place, before, charged);
+            let undo = Undo { at: self.end.at, ladder: place, before, charged: charged.into() };
+            history.remember_undo(undo, within, self.policy);
         }
     }
 
@@ -198,23 +217,24 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
     #[inline(never)]
     pub(super) fn stay_down(&self, history: &mut History, stays: StaysDown<'_>) -> Decision {
         let StaysDown { matched, ladder, lent, down } = stays;
-        let at = self.outcome.at;
+        let at = self.end.at;
         let attempt = history.streak.failures.saturating_add(1);
         let (verdict, reason) = match down {
             Down::FailFast => (Verdict::Terminate, DecisionReason::FailFast),
             Down::Rule(RuleAction::Terminate | RuleAction::Retry) => (Verdict::Terminate, DecisionReason::Rule),
             Down::Rule(RuleAction::Degrade) => (Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule),
-            Down::Rule(RuleAction::Hold(duration)) => {
-                (Verdict::Hold(Hold { until: duration.map(|duration| at + duration) }), DecisionReason::Rule)
-            }
-            Down::UsedUp(_) => (self.exhausted(), DecisionReason::Exhausted),
+            Down::Rule(RuleAction::Hold(duration)) => (
+                Verdict::Hold(Hold { until: duration.map(|duration| at.later_by(nanos(duration))) }),
+                DecisionReason::Rule,
+            ),
+            Down::UsedUp(_) => (self.exhausted(&mut history.streak), DecisionReason::Exhausted),
         };
         let used_up = if let Down::UsedUp(used_up) = down { Some(used_up) } else { None };
         // What terminates the set by itself is no failure more in a streak.
         if used_up.is_some() || verdict != Verdict::Terminate {
             history.streak.failures = attempt;
         }
-        let stage = history.streak.stage;
+        let stage = history.streak.stage.into();
         self.give_back(history, matched.map_or(0, |matched| matched.ladder), lent, false);
         Decision {
             verdict,
@@ -227,7 +247,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             used_up,
             nearest: None,
             ended_at: at,
-            cause: self.cause().clone(),
+            cause: Some(self.cause().clone()),
             exit: self.outcome.exit,
             message: self.message(),
         }
@@ -255,19 +275,27 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
         let rules = &self.policy.compiled().rules;
         // A rule with a streak of its own is reached by the attempts of the policy's streak too.
         let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
-        let failure = Failure { cause: self.cause(), exit: self.outcome.exit, reason: self.outcome.reason() };
+        let failure = Failure {
+            cause: self.cause(),
+            exit: self.outcome.exit,
+            reason: self.outcome.reason(),
+            replica: history.replica.0,
+            ran: self.end.ran,
+            was_ready: history.has(Flags::WAS_READY),
+        };
         if !(self.outcome.start_failed && history.has(Flags::REPAIRING)) {
             return rules.first(failure, attempt);
         }
         rules.first_naming(failure, attempt).or_else(|| {
             let (cause, exit) = history.last_failure()?;
-            rules.first_again(Failure { cause: &cause, exit, reason: None }, history.judged_by(), attempt)
+            let earlier = Failure { cause: &cause, exit, reason: None, ..failure };
+            rules.first_again(earlier, history.judged_by(), attempt)
         })
     }
 
     #[inline(always)]
     fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Result<Again, Down> {
-        let at = self.outcome.at;
+        let at = self.end.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
         let limited = self.incident().is_none() && (charge || place != 0);
         let charged = charge && self.counts();
@@ -301,7 +329,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             streak.stage_first = streak.stage_first.min(at);
             history.put(Flags::COUNTS_ON_START, room.is_some());
             if room.is_none() && !PLAIN {
-                count_in_windows(history, self.policy, place, history.streak.stage, at);
+                count_in_windows(history, self.policy, place, history.streak.stage.into(), at);
             }
         }
         let nearest = if limited { self.nearest(history, &ladder.whole, &stage.limits) } else { None };
@@ -325,7 +353,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             ImmediateFirst::Isolated => self.surroundings.isolated,
         };
         let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
-            (asked.min(stage.pacing.cap), DecisionReason::RetryAfter)
+            (asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER), DecisionReason::RetryAfter)
         } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
             (0, DecisionReason::Immediate)
         } else {
@@ -334,7 +362,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             let Streak { level, previous, .. } = history.streak;
             (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
         };
-        let delay = delay.max(self.floor);
+        let delay = delay.max(self.end.floor);
         if self.counts() {
             let streak = &mut history.streak;
             if reason != DecisionReason::Immediate {

@@ -1,7 +1,7 @@
 //! How the replicas of a set stand, counted: what a `SELECT count(*) ... GROUP BY` gives.
 
 /// How the replicas of a set stand, counted. Each of the `desired` replicas is counted in one of the first
-/// eight fields; the others look at the same replicas from another side.
+/// nine fields; the others look at the same replicas from another side.
 ///
 /// ```
 /// use uphold::Census;
@@ -26,6 +26,8 @@ pub struct Census {
     pub unknown: u32,
     /// Were available and are down because an operator asked for it.
     pub requested: u32,
+    /// Between a clean exit (exit code 0 under `success: restart`) and the next start.
+    pub completed_run: u32,
     /// Coming up for the first time, without a failure so far.
     pub fresh: u32,
 
@@ -43,8 +45,10 @@ impl Census {
     /// How many replicas are asked for.
     #[inline]
     pub const fn desired(&self) -> u32 {
-        let Self { available, completed, given_up, failed, not_ready, unknown, requested, fresh, .. } = *self;
-        sum([available, completed, given_up, failed, not_ready, unknown, requested, fresh])
+        let Self {
+            available, completed, given_up, failed, not_ready, unknown, requested, completed_run, fresh, ..
+        } = *self;
+        sum([available, completed, given_up, failed, not_ready, unknown, requested, completed_run, fresh])
     }
 
     /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.
@@ -62,7 +66,7 @@ impl Census {
     /// Replicas that are missing through no wish of an operator.
     #[inline]
     pub(crate) const fn lost(&self) -> u32 {
-        sum([self.given_up, self.failed, self.not_ready, self.unknown])
+        sum([self.given_up, self.failed, self.not_ready, self.unknown, self.completed_run])
     }
 }
 

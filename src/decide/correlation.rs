@@ -7,8 +7,8 @@ use super::incident::{Incident, Stage};
 use super::judge::Surroundings;
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
-use super::verdict::{Decision, Verdict};
-use crate::policy::ladder::{FAILED_START_FLOOR, UNLIMITED};
+use super::verdict::{Decision, DecisionReason, Verdict};
+use crate::policy::ladder::FAILED_START_FLOOR;
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -42,7 +42,12 @@ impl Policy {
         now: Timestamp,
     ) -> bool {
         let compiled = self.compiled();
+        let now = set.at_least(now);
         if outcome.is_success() && compiled.success != OnSuccess::Failure {
+            // A run that ends before anything was ever ready counts, clean or not; one that is done with its work does not.
+            if compiled.success == OnSuccess::Restart {
+                set.count_before_ready(compiled.max_failures_before_ready);
+            }
             return false;
         }
         let at = outcome.at.min(now);
@@ -50,15 +55,14 @@ impl Policy {
             set.lately.make().note(replica, at);
         }
         if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
-            set.recent.make().note(replica, at, history.noted_at, correlated.within, now);
-            history.noted_at = now;
+            history.adapt(self);
+            set.recent.make().note(replica, at, history.noted_at(), correlated.within, now);
+            history.set_noted_at(now, self);
         }
         // What the platform takes away or has no room for says nothing of what runs on it.
         let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
-        if let Some(failures) =
-            set.max_failures_before_ready.as_mut().filter(|_| own && compiled.max_failures_before_ready != UNLIMITED)
-        {
-            *failures = failures.saturating_add(1);
+        if own {
+            set.count_before_ready(compiled.max_failures_before_ready);
         }
         true
     }
@@ -71,6 +75,7 @@ impl Policy {
         let recognised = !set.is_holding()
             && set.recent.get_mut().is_some_and(|recent| recent.is_incident(threshold, correlated.within));
         if recognised {
+            let now = set.at_least(now);
             set.incident = Some(Box::new(Incident::new(now)));
         }
         recognised
@@ -100,22 +105,30 @@ impl Policy {
 
     /// What became of a start whose incarnation ended, and this was decided: for [`Policy::start_decided`]. The next
     /// canary may be tried when this one would be restarted; after one that is not restarted, when the next delay of
-    /// the policy's own `retry` is over. One that has done its work is as good as one that is up.
+    /// the policy's own `retry` is over. One that has done its work, or has
+    /// completed a run, is as good as one that is up.
     pub fn start_ended(&self, set: &SetHistory, decision: &Decision) -> StartBecame {
-        self.start_ended_by(set, decision.verdict, decision.ended_at)
+        self.start_ended_by(set, decision.verdict, decision.ended_at, decision.reason)
     }
 
-    pub(crate) fn start_ended_by(&self, set: &SetHistory, verdict: Verdict, ended_at: Timestamp) -> StartBecame {
+    pub(crate) fn start_ended_by(
+        &self,
+        set: &SetHistory,
+        verdict: Verdict,
+        ended_at: Timestamp,
+        reason: DecisionReason,
+    ) -> StartBecame {
         let tried = match set.incident.as_deref() {
             Some(Incident { stage: Stage::Holding { level, .. }, .. }) => level.saturating_add(1),
             _ => 0,
         };
         match verdict {
             Verdict::Complete => StartBecame::Up,
+            Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartBecame::Up,
             Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
                 let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
-                StartBecame::Failed { retry: ended_at.plus_nanos(delay) }
+                StartBecame::Failed { retry: ended_at.later_by(delay) }
             }
         }
     }

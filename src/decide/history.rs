@@ -1,6 +1,7 @@
 //! What is remembered of one replica: a row of its own, that a scheduler may keep in a database.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +11,18 @@ use super::row::Row;
 use super::streak::Streak;
 use super::window::Window;
 use crate::policy::ladder::{Ladder, WindowLimit};
-use crate::policy::{Cause, CauseName, Exit, Policy, Signal};
+use crate::policy::{Cause, CauseName, Exit, Layout, Moves, Policy, Signal};
 use crate::time::Timestamp;
 
 /// What is remembered of one replica: its incarnation, its streaks of failures, its windows.
 ///
 /// Serialise it into one row; what [`Policy::decide`] and [`Policy::start`] change is written back with it.
+///
+/// The row stores the streak of each rule with its own `retry`, and each window, under the **name** of the rule; those of
+/// the policy's own `retry` under the empty name. The first call with a policy finds their places in it, and drops what
+/// belongs to rules that the policy does not have. A rule without a name goes by its index, so inserting a rule before it
+/// gives its state to another: name the rules whose state matters. Times that go backwards stand still: an earlier one is
+/// taken as the latest that the row knows.
 ///
 /// ```
 /// use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
@@ -31,21 +38,24 @@ use crate::time::Timestamp;
 /// assert_eq!(restart.due, Timestamp::from_secs(90));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(from = "Row", into = "Row")]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Row", into = "Row")]
 pub struct History {
     /// The start of this replica's stream of jitter.
     pub(super) stream: u64,
     pub(super) incarnation: Incarnation,
-    pub(crate) started_at: Timestamp,
-    pub(crate) ready_since: Timestamp,
-    /// When its last failure was noted, so that an incident can tell one replica's failures from those of several.
-    pub(super) noted_at: Timestamp,
+    /// When the latest incarnation started, if it has (`STARTED`); else when it was released, or when it ended.
+    pub(super) mark: Timestamp,
+    /// When it became ready or not ready last, or was released.
+    pub(super) turned: Timestamp,
     /// The streak under the policy's own `retry`.
     pub(super) streak: Streak,
     pub(super) detail: Option<Box<Detail>>,
+    pub(super) replica: ReplicaId,
     /// The exit code or signal of the last failure, as the flags say.
     pub(super) last_exit: i32,
+    /// Clean exits in a row whose runs were shorter than the delay before the next.
+    pub(super) clean_exits: u16,
     /// The rule that judged the last failure, or `NO_RULE`.
     pub(super) judged_by: u16,
     /// The cause of the last failure: its place in `Cause::BUILT_IN` from 1, beyond it a name in the detail; 0: none.
@@ -66,12 +76,20 @@ impl Flags {
     pub(super) const COUNTS_ON_START: Self = Self(1 << 1);
     /// A failure is being repaired: there was no successful start since.
     pub(super) const REPAIRING: Self = Self(1 << 2);
-    /// An exit 0 has been restarted: the first may be at once, and uses up nothing of a failure's.
-    pub(super) const AFTER_SUCCESS: Self = Self(1 << 3);
+    /// The latest incarnation has started: `mark` is when.
+    pub(super) const STARTED: Self = Self(1 << 3);
     /// The last failure had an exit code.
     const EXIT_CODE: Self = Self(1 << 4);
     /// The last failure had a signal.
     const EXIT_SIGNAL: Self = Self(1 << 5);
+    /// The latest incarnation has been ready.
+    pub(super) const WAS_READY: Self = Self(1 << 6);
+    /// It is ready, since `turned`.
+    pub(super) const READY: Self = Self(1 << 7);
+
+    pub(super) const fn and(self, flag: Self) -> Self {
+        Self(self.0 | flag.0)
+    }
 
     fn only(self, flag: Self) -> Self {
         Self(self.0 & flag.0)
@@ -79,17 +97,20 @@ impl Flags {
 }
 
 /// What most replicas never need.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Detail {
-    /// One for each window of the policy.
-    windows: Vec<Window>,
+    /// Whose places the windows, streaks and rules below are in.
+    pub(super) layout: Arc<Layout>,
+    /// One for each window of the layout.
+    pub(super) windows: Vec<Window>,
     /// The streaks under the rules' own `retry`, by ladder from 1.
-    streaks: Vec<Streak>,
+    pub(super) streaks: Vec<Streak>,
     /// What an incident would give back, oldest first.
-    undo: VecDeque<Undo>,
+    pub(super) undo: VecDeque<Undo>,
     /// The name of the last failure's cause, where it is the user's own.
-    cause: Option<String>,
+    pub(super) cause: Option<String>,
+    /// When its last failure was noted, so that an incident can tell one replica's failures from those of several.
+    pub(super) noted_at: Option<Timestamp>,
 }
 
 impl Detail {
@@ -101,18 +122,27 @@ impl Detail {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Undo {
-    at: Timestamp,
-    ladder: u16,
-    before: Streak,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Undo {
+    pub(super) at: Timestamp,
+    pub(super) ladder: u16,
+    pub(super) before: Streak,
     /// How many restarts took a token of the budget: its own, and those of the failures that were merged into it.
-    charged: u32,
+    pub(super) charged: u32,
 }
 
 /// So many failures are kept apart for an incident that may give them back; with more, those nearest in time are merged.
 /// One that was merged is given back only if the first of them is, so that at most a thirtieth of `within` is not.
 const MOST_UNDO: usize = 64;
+
+impl PartialEq for History {
+    /// Whether the rows are the same: state is compared under the names that it is kept under.
+    fn eq(&self, other: &Self) -> bool {
+        Row::from(self.clone()) == Row::from(other.clone())
+    }
+}
+
+impl Eq for History {}
 
 impl History {
     /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
@@ -120,12 +150,13 @@ impl History {
         Self {
             stream: jitter::stream(seed, replica.0),
             incarnation: Incarnation(0),
-            started_at: Timestamp::MAX,
-            ready_since: Timestamp::MAX,
-            noted_at: Timestamp::MAX,
+            mark: Timestamp::ZERO,
+            turned: Timestamp::ZERO,
             streak: Streak::default(),
             detail: None,
+            replica,
             last_exit: 0,
+            clean_exits: 0,
             judged_by: NO_RULE,
             last_cause: 0,
             flags: Flags::default(),
@@ -159,13 +190,18 @@ impl History {
 
     /// Since when it has been ready without a break.
     pub fn ready_since(&self) -> Option<Timestamp> {
-        self.ready_since.known()
+        self.has(Flags::READY).then_some(self.turned)
     }
 
-    /// The latest that is known of its latest incarnation: since when it has run, or been ready.
+    /// When the latest incarnation started, as far as that is known.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        self.has(Flags::STARTED).then_some(self.mark)
+    }
+
+    /// The latest time that is known of it. Earlier ones are taken as this.
+    #[inline(always)]
     pub(crate) fn last_known(&self) -> Timestamp {
-        let known = [self.started_at, self.ready_since].into_iter().filter_map(Timestamp::known);
-        known.max().unwrap_or(Timestamp::ZERO)
+        self.mark.max(self.turned)
     }
 
     /// The cause and exit of the last failure; `None` if it never failed.
@@ -180,8 +216,9 @@ impl History {
 
     /// It runs: told once for each incarnation.
     pub fn started(&mut self, at: Timestamp) {
-        if self.is_live() && self.started_at.is_never() {
-            self.started_at = at;
+        if self.is_live() && !self.has(Flags::STARTED) {
+            self.mark = at.max(self.last_known());
+            self.put(Flags::STARTED, true);
             self.put(Flags::REPAIRING, false);
         }
     }
@@ -190,17 +227,41 @@ impl History {
     pub fn ready(&mut self, at: Timestamp) {
         if self.is_live() {
             self.started(at);
-            if self.ready_since.is_never() {
-                self.ready_since = at;
+            if !self.has(Flags::READY) {
+                self.turned = at.max(self.last_known());
+                self.put(Flags::READY, true);
+                self.put(Flags::WAS_READY, true);
             }
         }
+    }
+
+    /// It is ready no more, at `at`. For how long it was; `None`: it was not.
+    #[inline(always)]
+    pub(super) fn turn_not_ready(&mut self, at: Timestamp) -> Option<u64> {
+        if !self.has(Flags::READY) {
+            return None;
+        }
+        self.put(Flags::READY, false);
+        let since = self.turned;
+        self.turned = at.max(since);
+        Some(self.turned.nanos_since(since))
+    }
+
+    /// Its latest incarnation is the next one, live, and has neither started nor been ready.
+    pub(super) fn begin(&mut self, incarnation: Incarnation) {
+        self.incarnation = incarnation;
+        self.put(Flags::STARTED.and(Flags::READY).and(Flags::WAS_READY), false);
+        self.put(Flags::LIVE, true);
     }
 
     /// Forgets all streaks and windows, as an operator's `reset` does. The incarnation stays.
     pub fn reset(&mut self) {
         self.streak = Streak::default();
-        self.detail = None;
-        self.put(Flags::AFTER_SUCCESS, false);
+        self.clean_exits = 0;
+        if let Some(detail) = &mut self.detail {
+            let (layout, noted_at, cause) = (detail.layout.clone(), detail.noted_at, detail.cause.take());
+            **detail = Detail { layout, noted_at, cause, ..Detail::default() };
+        }
         self.wait_is_over();
         self.put(Flags::REPAIRING, false);
         self.judged_by = NO_RULE;
@@ -212,23 +273,28 @@ impl History {
         (self.judged_by != NO_RULE).then_some(self.judged_by)
     }
 
+    /// A rule's place is known by the detail's layout, which [`adapt`](Self::adapt) has made that of the policy.
     #[inline]
-    pub(super) fn set_judged_by(&mut self, rule: Option<u16>) {
+    pub(super) fn set_judged_by(&mut self, rule: Option<u16>, policy: &Policy) {
         self.judged_by = rule.unwrap_or(NO_RULE);
+        if rule.is_some() && self.detail.is_none() {
+            self.detail_mut(policy);
+        }
     }
 
     /// A slot that comes back after a scale-down: all is new but the incarnation.
     pub(crate) fn renew(&mut self) {
-        let Self { stream, incarnation, noted_at, .. } = *self;
-        *self = Self { stream, incarnation, noted_at, ..Self::new(0, ReplicaId(0)) };
+        let Self { stream, incarnation, mark, turned, replica, .. } = *self;
+        let mut detail = self.detail.take();
+        if let Some(detail) = &mut detail {
+            **detail = Detail { layout: detail.layout.clone(), noted_at: detail.noted_at, ..Detail::default() };
+        }
+        *self = Self { stream, incarnation, mark, turned, detail, ..Self::new(0, replica) };
     }
 
     /// Numbers on from an incarnation that was found.
     pub(crate) fn adopt(&mut self, incarnation: Incarnation) {
-        self.incarnation = incarnation;
-        self.put(Flags::LIVE, true);
-        self.started_at = Timestamp::MAX;
-        self.ready_since = Timestamp::MAX;
+        self.begin(incarnation);
     }
 
     /// It waits for no room in its window any more: its start counts for nothing.
@@ -244,8 +310,8 @@ impl History {
     /// The incarnation is gone without being judged: it was asked to stop.
     pub(crate) fn gone(&mut self, policy: &Policy, at: Timestamp) {
         policy.not_ready(self, at);
-        self.put(Flags::LIVE, false);
-        self.started_at = Timestamp::MAX;
+        self.mark = at.max(self.last_known());
+        self.put(Flags::LIVE.and(Flags::STARTED), false);
     }
 
     #[inline]
@@ -264,8 +330,8 @@ impl History {
     }
 
     #[inline]
-    pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak) {
-        if ladder == 0 { self.streak = streak } else { self.set_streak_of_rule(ladder, streak) }
+    pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak, policy: &Policy) {
+        if ladder == 0 { self.streak = streak } else { self.set_streak_of_rule(ladder, streak, policy) }
     }
 
     /// Puts the streak of a rule's ladder where the policy's own is, which is returned, until
@@ -275,13 +341,13 @@ impl History {
         std::mem::replace(&mut self.streak, judged)
     }
 
-    pub(super) fn swap_back(&mut self, ladder: u16, own: Streak) {
+    pub(super) fn swap_back(&mut self, ladder: u16, own: Streak, policy: &Policy) {
         let judged = std::mem::replace(&mut self.streak, own);
-        self.set_streak(ladder, judged);
+        self.set_streak(ladder, judged, policy);
     }
 
-    fn set_streak_of_rule(&mut self, ladder: u16, streak: Streak) {
-        let streaks = &mut self.detail_mut().streaks;
+    fn set_streak_of_rule(&mut self, ladder: u16, streak: Streak, policy: &Policy) {
+        let streaks = &mut self.detail_mut(policy).streaks;
         let place = usize::from(ladder) - 1;
         if streaks.len() <= place {
             streaks.resize(place + 1, Streak::default());
@@ -293,8 +359,8 @@ impl History {
         self.detail.as_ref()?.windows.get(usize::from(slot))
     }
 
-    pub(super) fn window_mut(&mut self, slot: u16) -> &mut Window {
-        let windows = &mut self.detail_mut().windows;
+    pub(super) fn window_mut(&mut self, slot: u16, policy: &Policy) -> &mut Window {
+        let windows = &mut self.detail_mut(policy).windows;
         let place = usize::from(slot);
         if windows.len() <= place {
             windows.resize_with(place + 1, Window::default);
@@ -308,28 +374,63 @@ impl History {
         self.window(limit.slot).map_or(limit.restarts, |window| window.room(limit, at))
     }
 
-    fn detail_mut(&mut self) -> &mut Detail {
-        self.detail.get_or_insert_default()
+    fn detail_mut(&mut self, policy: &Policy) -> &mut Detail {
+        self.detail
+            .get_or_insert_with(|| Box::new(Detail { layout: policy.compiled().layout.clone(), ..Detail::default() }))
+    }
+
+    /// Finds the places of its streaks, windows and rules in `policy`, if they are those of another. To be called before
+    /// any of them is used.
+    #[inline(always)]
+    pub(super) fn adapt(&mut self, policy: &Policy) {
+        if let Some(detail) = &self.detail {
+            if !Arc::ptr_eq(&detail.layout, &policy.compiled().layout) {
+                self.adapt_with(policy, &mut None);
+            }
+        }
+    }
+
+    /// [`adapt`](Self::adapt), for many histories: most of them come from the same policy, whose `moves` are kept.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn adapt_with(&mut self, policy: &Policy, moves: &mut Option<Moves>) {
+        let Some(detail) = &self.detail else { return };
+        if Arc::ptr_eq(&detail.layout, &policy.compiled().layout) {
+            return;
+        }
+        if moves.as_ref().is_none_or(|moves| !Arc::ptr_eq(&moves.from, &detail.layout)) {
+            *moves = Some(Moves::new(&detail.layout, &policy.compiled().layout));
+        }
+        if let Some(moves) = moves {
+            self.carry_over(moves);
+        }
+    }
+
+    /// When its last failure was noted, or never.
+    pub(super) fn noted_at(&self) -> Timestamp {
+        self.detail.as_ref().and_then(|detail| detail.noted_at).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(super) fn set_noted_at(&mut self, now: Timestamp, policy: &Policy) {
+        self.detail_mut(policy).noted_at = Some(now);
     }
 
     /// What `ready_for` nanoseconds ready take back, in every streak.
     #[inline(always)]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let ladders = &policy.compiled().ladders;
-        if self.streak.recover(&ladders[0], ready_for) {
-            self.put(Flags::AFTER_SUCCESS, false);
-        }
+        self.streak.recover(&ladders[0], ready_for);
         if let Some(detail) = self.detail.as_mut().filter(|detail| !detail.streaks.is_empty()) {
             detail.recover(&ladders[1..], ready_for);
         }
     }
 
     #[inline(always)]
-    pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>) {
+    pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>, policy: &Policy) {
         self.last_cause = cause.place() as u8 + 1;
         self.set_last_exit(exit);
         if let Cause::Named(name) = cause {
-            self.remember_name(name);
+            self.remember_name(name, policy);
         }
     }
 
@@ -345,7 +446,7 @@ impl History {
 
     #[inline(always)]
     pub(super) fn set_last_exit(&mut self, exit: Option<Exit>) {
-        self.put(Flags(Flags::EXIT_CODE.0 | Flags::EXIT_SIGNAL.0), false);
+        self.put(Flags::EXIT_CODE.and(Flags::EXIT_SIGNAL), false);
         self.last_exit = match exit {
             None => 0,
             Some(Exit::Code(code)) => {
@@ -359,22 +460,23 @@ impl History {
         };
     }
 
-    fn remember_name(&mut self, name: &CauseName) {
-        let kept = &mut self.detail_mut().cause;
+    fn remember_name(&mut self, name: &CauseName, policy: &Policy) {
+        let kept = &mut self.detail_mut(policy).cause;
         if kept.as_deref() != Some(name.as_str()) {
             *kept = Some(name.as_str().to_owned());
         }
     }
 
     /// Keeps what an incident recognised within `within` of now would give back.
-    pub(super) fn remember_undo(&mut self, at: Timestamp, within: u64, ladder: u16, before: Streak, charged: bool) {
-        let undo = &mut self.detail_mut().undo;
-        while undo.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
-            undo.pop_front();
+    pub(super) fn remember_undo(&mut self, undo: Undo, within: u64, policy: &Policy) {
+        let at = undo.at;
+        let kept = &mut self.detail_mut(policy).undo;
+        while kept.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
+            kept.pop_front();
         }
-        undo.push_back(Undo { at, ladder, before, charged: charged.into() });
-        if undo.len() > MOST_UNDO {
-            merge_nearest(undo);
+        kept.push_back(undo);
+        if kept.len() > MOST_UNDO {
+            merge_nearest(kept);
         }
     }
 
@@ -404,46 +506,51 @@ impl History {
 
     /// Moves every time by the same amount, when the clock of the state turns out to be ahead.
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
-        self.started_at = by(self.started_at);
-        self.ready_since = by(self.ready_since);
-        self.noted_at = by(self.noted_at);
+        self.mark = by(self.mark);
+        self.turned = by(self.turned);
         self.streak.shift(by);
         if let Some(detail) = &mut self.detail {
             detail.streaks.iter_mut().for_each(|streak| streak.shift(by));
             detail.windows.iter_mut().for_each(|window| window.shift(by));
-            detail.undo.iter_mut().for_each(|undo| undo.at = by(undo.at));
+            detail.undo.iter_mut().for_each(|undo| {
+                undo.at = by(undo.at);
+                undo.before.shift(by);
+            });
+            detail.noted_at = detail.noted_at.map(by);
         }
     }
 
-    /// Carries streaks and windows over to another policy: the places of the old ladders, windows and rules in the
-    /// new policy, `None` where it has none.
-    pub(crate) fn carry_over(&mut self, ladders: &[Option<u16>], windows: &[Option<u16>], rules: &[Option<u16>]) {
-        let streaks: Vec<Streak> = (0..ladders.len() as u16).map(|ladder| self.streak_of(ladder)).collect();
-        let mut kept = Vec::new();
-        if let Some(detail) = &mut self.detail {
-            kept = std::mem::take(&mut detail.windows);
-            detail.streaks.clear();
-            detail.undo.clear();
-        }
-        self.streak = Streak::default();
-        for (streak, place) in streaks.into_iter().zip(ladders) {
+    /// Carries streaks, windows and what an incident would give back over to their places in another layout; drops what
+    /// has none.
+    fn carry_over(&mut self, moves: &Moves) {
+        let Some(detail) = &mut self.detail else { return };
+        detail.layout = moves.to.clone();
+        for (streak, place) in std::mem::take(&mut detail.streaks).into_iter().zip(moves.ladders.iter().skip(1)) {
+            let place = place.and_then(|place| usize::from(place).checked_sub(1));
             if let Some(place) = place.filter(|_| streak != Streak::default()) {
-                self.set_streak(place, streak);
+                if detail.streaks.len() <= place {
+                    detail.streaks.resize(place + 1, Streak::default());
+                }
+                detail.streaks[place] = streak;
             }
         }
-        for (window, place) in kept.into_iter().zip(windows) {
-            if let Some(place) = place {
-                *self.window_mut(*place) = window;
+        for (window, place) in std::mem::take(&mut detail.windows).into_iter().zip(&moves.windows) {
+            if let Some(place) = place.map(usize::from) {
+                if detail.windows.len() <= place {
+                    detail.windows.resize_with(place + 1, Window::default);
+                }
+                detail.windows[place] = window;
             }
         }
-        let judged_by = self.judged_by().and_then(|rule| rules.get(usize::from(rule)).copied().flatten());
-        self.set_judged_by(judged_by);
-    }
-
-    /// Mends what a row written by hand may hold.
-    pub(crate) fn mend(&mut self) {
-        if let Some(detail) = &mut self.detail {
-            detail.windows.iter_mut().for_each(Window::sort);
+        detail.undo.retain_mut(|undo| match moves.ladders.get(usize::from(undo.ladder)).copied().flatten() {
+            Some(place) => {
+                undo.ladder = place;
+                true
+            }
+            None => undo.ladder == 0,
+        });
+        if let Some(rule) = self.judged_by() {
+            self.judged_by = moves.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
         }
     }
 }
@@ -479,23 +586,24 @@ mod tests {
     #[test]
     fn a_row_survives_serialisation_and_a_newer_version_is_refused() {
         let mut history = History::new(7, ReplicaId(3));
-        history.set_streak(2, Streak { failures: 4, ..Streak::default() });
+        history.streak = Streak { failures: 4, ..Streak::default() };
         let text = serde_json::to_string(&history).unwrap();
         assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
-        let newer = text.replace("\"version\":1", "\"version\":2");
+        let newer = text.replace("\"version\":2", "\"version\":3");
         let error = serde_json::from_str::<History>(&newer).unwrap_err().to_string();
-        assert!(error.contains("version 2"), "{error}");
+        assert!(error.contains("version 3"), "{error}");
     }
 
     /// 100,000 failures a second apart: what an incident at the end gives back, and how many entries that took.
     fn given_back(within: u64) -> (u32, usize, Streak) {
         const SEC: u64 = 1_000_000_000;
         let mut history = History::new(7, ReplicaId(0));
+        let policy = Policy::builder().build().unwrap();
         let mut most = 0;
         for failure in 0..100_000u32 {
             let before = Streak { failures: failure, ..Streak::default() };
             let at = Timestamp::from_secs(failure.into());
-            history.remember_undo(at, within * SEC, 0, before, true);
+            history.remember_undo(Undo { at, ladder: 0, before, charged: 1 }, within * SEC, &policy);
             history.streak.failures = failure + 1;
             most = most.max(history.detail.as_ref().unwrap().undo.len());
         }
@@ -517,12 +625,15 @@ mod tests {
 
     #[test]
     fn merged_failures_stay_with_their_streak() {
+        let policy = Policy::builder().build().unwrap();
         let mut history = History::new(7, ReplicaId(0));
         for failure in 0..1000u32 {
             let ladder = (failure % 2) as u16;
             let before = Streak { failures: failure / 2, ..Streak::default() };
-            history.remember_undo(Timestamp::from_secs(failure.into()), u64::MAX, ladder, before, ladder == 0);
-            history.set_streak(ladder, Streak { failures: failure / 2 + 1, ..Streak::default() });
+            let at = Timestamp::from_secs(failure.into());
+            let undo = Undo { at, ladder, before, charged: u32::from(ladder == 0) };
+            history.remember_undo(undo, u64::MAX, &policy);
+            history.set_streak(ladder, Streak { failures: failure / 2 + 1, ..Streak::default() }, &policy);
         }
         assert_eq!(history.undo(Timestamp::from_secs(1000), u64::MAX), 500);
         assert_eq!((history.streak_of(0).failures, history.streak_of(1).failures), (0, 0));

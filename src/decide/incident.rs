@@ -240,6 +240,14 @@ impl Incident {
         Self { since, stage: Stage::Holding { level: 0, not_before: Timestamp::ZERO, canary: None }, charged: false }
     }
 
+    /// Whether it will let a start go, or hears of one.
+    pub(crate) fn goes_on(&self) -> bool {
+        match self.stage {
+            Stage::Holding { .. } => true,
+            Stage::Resuming { batch, to_release, undecided } => batch > 0 && (to_release > 0 || undecided > 0),
+        }
+    }
+
     pub(crate) fn is_holding(&self) -> bool {
         matches!(self.stage, Stage::Holding { .. })
     }

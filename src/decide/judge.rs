@@ -3,7 +3,7 @@
 //! In this order: stale or duplicate news changes nothing; rules; limits; the delay. All of it comes from
 //! the replica's own history: what the set has to say is asked when the restart is due, in `admit`.
 
-use super::case::{Case, StaysDown};
+use super::case::{Case, End, StaysDown};
 use super::history::{Flags, History};
 use super::ids::Incarnation;
 use super::limits::count_in_windows;
@@ -38,25 +38,25 @@ impl Default for Surroundings {
 impl Policy {
     /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
+        let now = now.max(history.last_known());
         if history.has(Flags::COUNTS_ON_START) {
+            history.adapt(self);
             history.wait_is_over();
             let ladder = history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
-            let stage = history.streak_of(ladder).stage;
+            let stage = history.streak_of(ladder).stage.into();
             count_in_windows(history, self, ladder, stage, now);
         }
-        history.incarnation = history.incarnation.next();
-        history.put(Flags::LIVE, true);
-        history.started_at = Timestamp::MAX;
-        history.ready_since = Timestamp::MAX;
+        history.begin(history.incarnation.next());
+        history.mark = now;
         history.incarnation
     }
 
     /// It is no longer ready. What the time ready takes back of its streaks is taken back now.
     #[inline(always)]
     pub fn not_ready(&self, history: &mut History, at: Timestamp) {
-        if let Some(since) = history.ready_since.known() {
-            history.ready_since = Timestamp::MAX;
-            history.recover(self, at.nanos_since(since));
+        if let Some(ready_for) = history.turn_not_ready(at) {
+            history.adapt(self);
+            history.recover(self, ready_for);
         }
     }
 
@@ -123,8 +123,8 @@ impl Policy {
         history: &mut History,
         outcome: &Outcome,
     ) -> Result<Decision, StaysDown<'p>> {
-        let floor = self.end(history, outcome);
-        Case::<true> { policy: self, outcome, surroundings: Surroundings::default(), floor }.judge(history)
+        let end = self.end(history, outcome);
+        Case::<true> { policy: self, outcome, surroundings: Surroundings::default(), end }.judge(history)
     }
 
     #[cold]
@@ -136,7 +136,9 @@ impl Policy {
         stays: StaysDown<'_>,
     ) -> Decision {
         let surroundings = Surroundings::default();
-        Case::<true> { policy: self, outcome, surroundings, floor: 0 }.stay_down(history, stays)
+        // Only its time is still asked for.
+        let end = End { at: history.last_known(), ran: 0, floor: 0 };
+        Case::<true> { policy: self, outcome, surroundings, end }.stay_down(history, stays)
     }
 
     /// Judges the end of a live incarnation, whatever the policy and the surroundings.
@@ -147,8 +149,8 @@ impl Policy {
         outcome: &Outcome,
         surroundings: Surroundings,
     ) -> Decision {
-        let floor = self.end(history, outcome);
-        let case = Case::<false> { policy: self, outcome, surroundings, floor };
+        let end = self.end(history, outcome);
+        let case = Case::<false> { policy: self, outcome, surroundings, end };
         if outcome.is_success() && self.compiled().success != OnSuccess::Failure {
             return case.succeeded(history);
         }
@@ -158,14 +160,29 @@ impl Policy {
         }
     }
 
-    /// The incarnation is not live any more. The least that the delay of the next may be.
+    /// The incarnation is not live any more. Time that goes backwards stands still.
     #[inline(always)]
-    fn end(&self, history: &mut History, outcome: &Outcome) -> u64 {
-        history.put(Flags::LIVE, false);
-        let ran_for = history.started_at.known().map(|started| outcome.at.nanos_since(started));
-        self.not_ready(history, outcome.at);
-        history.started_at = Timestamp::MAX;
-        if outcome.start_failed || ran_for.is_none_or(|ran| ran == 0) { FAILED_START_FLOOR } else { 0 }
+    fn end(&self, history: &mut History, outcome: &Outcome) -> End {
+        let at = outcome.at.max(history.last_known());
+        let ran = if history.has(Flags::STARTED) { at.nanos_since(history.mark) } else { 0 };
+        self.not_ready(history, at);
+        history.adapt(self);
+        history.put(Flags::LIVE.and(Flags::STARTED), false);
+        history.mark = at;
+        if history.clean_exits > 0 {
+            self.end_clean_exits(history, ran);
+        }
+        End { at, ran, floor: if outcome.start_failed || ran == 0 { FAILED_START_FLOOR } else { 0 } }
+    }
+
+    /// A run as long as the delay that the next clean exit would be given ends the loop of clean exits, however it ended.
+    #[cold]
+    #[inline(never)]
+    fn end_clean_exits(&self, history: &mut History, ran: u64) {
+        let pacing = &self.compiled().ladders[0].stage(0).pacing;
+        if ran >= pacing.nominal(history.clean_exits.into()) {
+            history.clean_exits = 0;
+        }
     }
 }
 

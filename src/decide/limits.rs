@@ -8,13 +8,16 @@ use super::streak::Streak;
 use super::verdict::{Degrade, Hold, Nearest, UsedUp, Verdict};
 use crate::policy::ladder::{FOREVER, Ladder, Limits, UNLIMITED};
 use crate::policy::{Exhausted, Policy};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, nanos};
 
 impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
     /// Which limit this failure finds used up, going on from stage to stage.
     #[inline(always)]
     pub(super) fn used_up(&self, history: &mut History, ladder: &Ladder) -> Option<UsedUp> {
-        let Streak { charged, first, .. } = history.streak;
+        let Streak { charged, first, rounds, .. } = history.streak;
+        if !PLAIN && rounds > 0 && matches!(self.policy.compiled().exhausted, Exhausted::Quarantine(_)) {
+            return Some(UsedUp::Trial);
+        }
         if let Some(used_up) = self.over(&ladder.whole, history, charged, first) {
             return Some(used_up);
         }
@@ -23,7 +26,7 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
         }
         loop {
             let Streak { stage, stage_charged, stage_first, .. } = history.streak;
-            let limits = &ladder.stage(stage).limits;
+            let limits = &ladder.stage(stage.into()).limits;
             let used_up = self.over(limits, history, stage_charged, stage_first)?;
             if !history.streak.next_stage(ladder) {
                 return Some(used_up);
@@ -36,13 +39,13 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
     fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<UsedUp> {
         if !limits.any {
             None
-        } else if self.outcome.at.nanos_since(first) > limits.duration {
+        } else if self.end.at.nanos_since(first) > limits.duration {
             Some(UsedUp::Duration)
         } else if charged >= limits.attempts {
             Some(UsedUp::Attempts)
         } else {
             let window = limits.window.filter(|_| !PLAIN)?;
-            (history.room(window, self.outcome.at) == 0).then_some(UsedUp::Window)
+            (history.room(window, self.end.at) == 0).then_some(UsedUp::Window)
         }
     }
 
@@ -61,21 +64,28 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
     /// When every window that the restart would count in has room.
     #[inline(never)]
     pub(super) fn room_from(&self, history: &History, ladder: &Ladder) -> Timestamp {
-        [ladder.whole.window, ladder.stage(history.streak.stage).limits.window]
+        [ladder.whole.window, ladder.stage(history.streak.stage.into()).limits.window]
             .into_iter()
             .flatten()
-            .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.outcome.at)))
+            .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.end.at)))
             .max()
-            .unwrap_or(self.outcome.at)
+            .unwrap_or(self.end.at)
     }
 
     /// What becomes of a replica whose retry is used up.
-    pub(super) fn exhausted(&self) -> Verdict {
+    pub(super) fn exhausted(&self, streak: &mut Streak) -> Verdict {
         match self.policy.compiled().exhausted {
             Exhausted::Terminate => Verdict::Terminate,
             Exhausted::Degrade => Verdict::Degrade(Degrade { until: None }),
             Exhausted::Hold => Verdict::Hold(Hold { until: None }),
-            Exhausted::Quarantine(duration) => Verdict::Degrade(Degrade { until: Some(self.outcome.at + duration) }),
+            Exhausted::Quarantine(quarantine) => {
+                let another = quarantine.rounds.is_none_or(|rounds| u32::from(streak.rounds) < rounds);
+                if another {
+                    streak.rounds = streak.rounds.saturating_add(1);
+                }
+                let until = another.then(|| self.end.at.later_by(nanos(quarantine.time)));
+                Verdict::Degrade(Degrade { until })
+            }
         }
     }
 
@@ -104,7 +114,7 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
         charged: u32,
         first: Timestamp,
     ) {
-        let at = self.outcome.at;
+        let at = self.end.at;
         let mut offer = |left: u64, of: u64, what: Nearest| {
             let of = of.max(1);
             let nearer = |(least, most, _): (u64, u64, Nearest)| {
@@ -140,6 +150,6 @@ pub(super) fn count_in_windows(history: &mut History, policy: &Policy, ladder: u
 fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
     let ladder = &policy.compiled().ladders[usize::from(ladder)];
     for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
-        history.window_mut(limit.slot).count(limit, at);
+        history.window_mut(limit.slot, policy).count(limit, at);
     }
 }

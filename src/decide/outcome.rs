@@ -38,6 +38,18 @@ pub struct Outcome {
     pub(crate) start_failed: bool,
 }
 
+/// A longer reason is cut to this many bytes: every rule for reasons looks through it.
+const LONGEST_REASON: usize = 1024;
+
+/// A reason, cut between characters.
+fn cut(reason: Arc<str>) -> Arc<str> {
+    if reason.len() <= LONGEST_REASON {
+        return reason;
+    }
+    let end = (0..=LONGEST_REASON).rev().find(|&end| reason.is_char_boundary(end)).unwrap_or(0);
+    reason[..end].into()
+}
+
 impl Outcome {
     fn new(at: Timestamp) -> Self {
         Self { at, exit: None, cause: None, reason: None, retry_after: None, start_failed: false }
@@ -75,16 +87,44 @@ impl Outcome {
         self
     }
 
-    /// Adds a text, for rules that match reasons and for people.
+    /// Adds a text, for rules that match reasons and for people; cut to 1024 bytes.
     pub fn because(mut self, reason: impl Into<Arc<str>>) -> Self {
-        self.reason = Some(reason.into());
+        self.reason = Some(cut(reason.into()));
         self
     }
 
-    /// Asks that the restart waits this long: it replaces the delay, under the same cap.
+    /// Asks that the restart waits this long: it replaces the delay, under the same cap, and 10 years at the most.
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(crate::time::nanos(delay));
         self
+    }
+
+    /// Two reports of one end as one, whatever their order: the named cause of one, the exit code or signal of the other.
+    /// Where both name one, a cause beats `error`, and a bad end beats exit code 0.
+    pub(crate) fn merged(self, other: Self) -> Self {
+        let rank = |outcome: &Self| match &outcome.cause {
+            None => (2, None),
+            Some(Cause::Error) => (1, None),
+            Some(cause) => (0, Some(cause.clone())),
+        };
+        let exit_rank = |exit: Exit| match exit {
+            Exit::Signal(signal) => (0, i32::from(signal.number())),
+            Exit::Code(0) => (2, 0),
+            Exit::Code(code) => (1, code),
+        };
+        let exit = [self.exit, other.exit].into_iter().flatten().min_by_key(|exit| exit_rank(*exit));
+        // Of causes that are the same, the texts decide: the order of the reports must not.
+        let before = (rank(&self), &self.reason.is_none(), &self.reason)
+            <= (rank(&other), &other.reason.is_none(), &other.reason);
+        let (named, second) = if before { (self, other) } else { (other, self) };
+        Self {
+            at: named.at.min(second.at),
+            exit,
+            cause: named.cause,
+            reason: named.reason.or(second.reason),
+            retry_after: named.retry_after.max(second.retry_after),
+            start_failed: named.start_failed && second.start_failed,
+        }
     }
 
     /// When it happened.

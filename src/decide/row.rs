@@ -1,16 +1,19 @@
 //! How a replica's history is written: a row that people can read, whatever it is packed into in memory.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::history::{Detail, Flags, History};
+use super::history::{Detail, Flags, History, Undo};
 use super::ids::{Incarnation, ReplicaId};
-use super::never;
 use super::streak::Streak;
-use crate::policy::Exit;
+use super::window::Window;
+use crate::policy::{Cause, Exit, Layout};
 use crate::time::Timestamp;
 
 /// The version of the rows that this release writes.
-pub(crate) const ROW_VERSION: u8 = 1;
+pub(crate) const ROW_VERSION: u8 = 2;
 
 pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let version = u8::deserialize(deserializer)?;
@@ -23,11 +26,12 @@ pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -
     }
 }
 
-/// A history as it is written.
-#[derive(Serialize, Deserialize)]
+/// A history as it is written. State is kept under the names of rules; "" is the policy's own `retry`.
+#[derive(PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     #[serde(deserialize_with = "known_version")]
     version: u8,
+    replica: ReplicaId,
     stream: u64,
     incarnation: Incarnation,
     live: bool,
@@ -36,66 +40,181 @@ pub(super) struct Row {
     #[serde(default)]
     repairing: bool,
     #[serde(default)]
-    after_success: bool,
+    was_ready: bool,
     #[serde(default)]
-    judged_by: Option<u16>,
-    #[serde(with = "never", default = "never::value")]
-    started_at: Timestamp,
-    #[serde(with = "never", default = "never::value")]
-    ready_since: Timestamp,
-    #[serde(with = "never", default = "never::value")]
-    noted_at: Timestamp,
+    judged_by: Option<String>,
+    #[serde(default)]
+    started_at: Option<Timestamp>,
+    #[serde(default)]
+    ready_since: Option<Timestamp>,
+    /// The latest time that is known of it.
+    #[serde(default)]
+    as_of: Timestamp,
+    #[serde(default)]
+    noted_at: Option<Timestamp>,
+    #[serde(default)]
+    clean_exits: u16,
     #[serde(default)]
     streak: Streak,
     #[serde(default)]
-    last_cause: u8,
+    last_cause: Option<Cause>,
     #[serde(default)]
     last_exit: Option<Exit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<Box<Detail>>,
+    /// The streaks of rules with a `retry` of their own, by name.
+    #[serde(default)]
+    streaks: BTreeMap<String, Streak>,
+    #[serde(default)]
+    windows: Vec<WindowRow>,
+    #[serde(default)]
+    undo: Vec<UndoRow>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct WindowRow {
+    rule: String,
+    /// `None`: the limit of the whole `retry`.
+    stage: Option<u16>,
+    restarts: Window,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+struct UndoRow {
+    at: Timestamp,
+    rule: String,
+    before: Streak,
+    charged: u32,
 }
 
 impl From<History> for Row {
     fn from(history: History) -> Self {
+        let none = Detail::default();
+        let detail = history.detail.as_deref().unwrap_or(&none);
+        let ladder = |place: usize| detail.layout.ladders.get(place).cloned().unwrap_or_default();
+        let streaks = (1..).zip(&detail.streaks).filter(|(_, streak)| **streak != Streak::default());
+        let windows = detail.windows.iter().zip(&detail.layout.windows).filter(|(window, _)| !window.is_empty());
+        let undo = detail.undo.iter().map(|undo| UndoRow {
+            at: undo.at,
+            rule: ladder(undo.ladder.into()),
+            before: undo.before,
+            charged: undo.charged,
+        });
+        let judged_by = history.judged_by().and_then(|rule| detail.layout.rules.get(usize::from(rule)));
         Self {
             version: ROW_VERSION,
+            replica: history.replica,
             stream: history.stream,
             incarnation: history.incarnation,
             live: history.has(Flags::LIVE),
             counts_on_start: history.has(Flags::COUNTS_ON_START),
             repairing: history.has(Flags::REPAIRING),
-            after_success: history.has(Flags::AFTER_SUCCESS),
-            judged_by: history.judged_by(),
-            started_at: history.started_at,
-            ready_since: history.ready_since,
-            noted_at: history.noted_at,
+            was_ready: history.has(Flags::WAS_READY),
+            judged_by: judged_by.cloned(),
+            started_at: history.started_at(),
+            ready_since: history.ready_since(),
+            as_of: history.last_known(),
+            noted_at: detail.noted_at,
+            clean_exits: history.clean_exits,
             streak: history.streak,
-            last_cause: history.last_cause,
+            last_cause: history.last_failure().map(|(cause, _)| cause),
             last_exit: history.last_exit(),
-            detail: history.detail,
+            streaks: streaks.map(|(place, streak)| (ladder(place), *streak)).collect(),
+            windows: windows
+                .map(|(window, (rule, stage))| WindowRow {
+                    rule: rule.clone(),
+                    stage: *stage,
+                    restarts: window.clone(),
+                })
+                .collect(),
+            undo: undo.collect(),
         }
     }
 }
 
-impl From<Row> for History {
-    fn from(row: Row) -> Self {
+impl TryFrom<Row> for History {
+    type Error = String;
+
+    fn try_from(row: Row) -> Result<Self, String> {
+        row.check()?;
+        let mut layout = Layout::default();
+        layout.ladders.push(String::new());
+        let mut detail = Detail { noted_at: row.noted_at, ..Detail::default() };
+        for (rule, streak) in row.streaks {
+            layout.ladders.push(rule);
+            detail.streaks.push(streak);
+        }
+        for UndoRow { at, rule, before, charged } in row.undo {
+            let place = layout.ladders.iter().position(|known| *known == rule).unwrap_or_else(|| {
+                layout.ladders.push(rule);
+                layout.ladders.len() - 1
+            });
+            let ladder = u16::try_from(place).map_err(|_| "it has too many streaks".to_owned())?;
+            detail.undo.push_back(Undo { at, ladder, before, charged });
+        }
+        for WindowRow { rule, stage, mut restarts } in row.windows {
+            restarts.sort();
+            layout.windows.push((rule, stage));
+            detail.windows.push(restarts);
+        }
+        layout.rules.extend(row.judged_by);
         let mut history = Self {
             stream: row.stream,
             incarnation: row.incarnation,
-            started_at: row.started_at,
-            ready_since: row.ready_since,
-            noted_at: row.noted_at,
+            mark: row.started_at.unwrap_or(row.as_of),
+            turned: row.ready_since.unwrap_or(row.as_of),
             streak: row.streak,
-            last_cause: row.last_cause,
-            detail: row.detail,
-            ..Self::new(0, ReplicaId(0))
+            clean_exits: row.clean_exits,
+            ..Self::new(0, row.replica)
         };
         history.put(Flags::LIVE, row.live);
         history.put(Flags::COUNTS_ON_START, row.counts_on_start);
         history.put(Flags::REPAIRING, row.repairing);
-        history.put(Flags::AFTER_SUCCESS, row.after_success);
-        history.set_judged_by(row.judged_by);
+        history.put(Flags::WAS_READY, row.was_ready);
+        history.put(Flags::STARTED, row.started_at.is_some());
+        history.put(Flags::READY, row.ready_since.is_some());
         history.set_last_exit(row.last_exit);
-        history
+        if let Some(cause) = &row.last_cause {
+            history.last_cause = cause.place() as u8 + 1;
+            if let Cause::Named(name) = cause {
+                detail.cause = Some(name.as_str().to_owned());
+            }
+        }
+        if !layout.rules.is_empty() {
+            history.judged_by = 0;
+        }
+        let bare = detail.noted_at.is_none()
+            && detail.cause.is_none()
+            && layout.rules.is_empty()
+            && layout.windows.is_empty()
+            && layout.ladders.len() == 1
+            && detail.undo.is_empty();
+        if !bare {
+            detail.layout = Arc::new(layout);
+            history.detail = Some(Box::new(detail));
+        }
+        Ok(history)
+    }
+}
+
+impl Row {
+    /// What no history can be, however it came about.
+    fn check(&self) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("the row of replica {} does not hold together: {what}", self.replica));
+        if !self.live && (self.started_at.is_some() || self.ready_since.is_some()) {
+            return wrong("it has started or is ready, and is not live");
+        }
+        if self.ready_since.is_some() && (self.started_at.is_none() || !self.was_ready) {
+            return wrong("it is ready, and has not started or was never ready");
+        }
+        if [self.started_at, self.ready_since].into_iter().flatten().any(|at| at > self.as_of) {
+            return wrong("it started or became ready later than the latest time that it knows");
+        }
+        if self.last_exit.is_some() && self.last_cause.is_none() {
+            return wrong("its last failure has an exit code or signal, and no cause");
+        }
+        let befores = self.undo.iter().map(|undo| &undo.before);
+        if [&self.streak].into_iter().chain(self.streaks.values()).chain(befores).any(|streak| !streak.is_sound()) {
+            return wrong("a streak has charged more failures than it has");
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::incident::{Incident, Lately, Recent, Stage};
 use super::never;
 use super::row::ROW_VERSION;
 use super::status::{EndReason, Status, StatusReason};
+use crate::policy::ladder::UNLIMITED;
 use crate::policy::{CompiledBudget, Policy};
 use crate::seldom::Seldom;
 use crate::time::Timestamp;
@@ -16,25 +17,48 @@ use crate::time::Timestamp;
 ///
 /// Serialise it into one row beside the [`History`](crate::History) rows of the replicas.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
 pub struct SetHistory {
     #[serde(deserialize_with = "super::row::known_version")]
     version: u8,
+    /// The latest time that it was told at depth 1. Earlier ones are taken as this.
+    #[serde(default)]
+    as_of: Timestamp,
+    #[serde(default)]
     pub(super) bucket: Seldom<Bucket>,
+    #[serde(default)]
     pub(super) lately: Seldom<Lately>,
+    #[serde(default)]
     pub(super) recent: Seldom<Recent>,
+    #[serde(default, deserialize_with = "incident")]
     pub(super) incident: Option<Box<Incident>>,
     /// The owner's cap on starts under way; `None`: no cap.
+    #[serde(default)]
     pub(super) start_limit: Option<u32>,
     /// All desired, or need despite a failure, were available once.
+    #[serde(default)]
     pub(super) up: bool,
     /// Something has failed since the set began.
+    #[serde(default)]
     pub(super) failed: bool,
-    /// Failures of its own before any replica was available; `None`: one has been.
+    /// Runs that ended before any replica was available; `None`: one has been.
+    #[serde(default)]
     pub(super) max_failures_before_ready: Option<u32>,
+    #[serde(default)]
     pub(super) outage: Seldom<OutageClock>,
+    #[serde(default)]
     pub(super) shown: Shown,
+    #[serde(default)]
     pub(super) end: Option<Box<(EndReason, Timestamp)>>,
+}
+
+/// Reads an incident, which must be one that will let a start go.
+fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Incident>>, D::Error> {
+    let incident = Option::<Box<Incident>>::deserialize(deserializer)?;
+    if incident.as_deref().is_none_or(Incident::goes_on) {
+        Ok(incident)
+    } else {
+        Err(serde::de::Error::custom("the incident of the row waits for a start that is not there"))
+    }
 }
 
 /// For how long an outage has lasted.
@@ -90,6 +114,7 @@ impl Default for SetHistory {
     fn default() -> Self {
         Self {
             version: ROW_VERSION,
+            as_of: Timestamp::ZERO,
             bucket: Seldom::default(),
             lately: Seldom::default(),
             recent: Seldom::default(),
@@ -110,7 +135,21 @@ impl SetHistory {
     pub fn new(now: Timestamp) -> Self {
         let mut history = Self::default();
         history.shown.since = now;
+        history.as_of = now;
         history
+    }
+
+    /// `now`, or the latest time that it was told: time that goes backwards stands still.
+    pub(super) fn at_least(&mut self, now: Timestamp) -> Timestamp {
+        self.as_of = self.as_of.max(now);
+        self.as_of
+    }
+
+    /// Counts a run that ended before any replica was available.
+    pub(super) fn count_before_ready(&mut self, most: u32) {
+        if let Some(ended) = self.max_failures_before_ready.as_mut().filter(|_| most != UNLIMITED) {
+            *ended = ended.saturating_add(1);
+        }
     }
 
     /// Why it is terminated, if it is.
@@ -185,12 +224,7 @@ impl SetHistory {
 
     /// Whether an incident that is open will let a start go, or hears of one.
     pub(crate) fn goes_on(&self) -> bool {
-        match self.incident.as_deref() {
-            Some(&Incident { stage: Stage::Resuming { batch, to_release, undecided }, .. }) => {
-                batch > 0 && (to_release > 0 || undecided > 0)
-            }
-            _ => true,
-        }
+        self.incident.as_deref().is_none_or(Incident::goes_on)
     }
 
     pub(crate) fn has_been_up(&self) -> bool {
@@ -211,6 +245,7 @@ impl SetHistory {
     }
 
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
+        self.as_of = by(self.as_of);
         if let Some(bucket) = self.bucket.get_mut() {
             bucket.shift(by);
         }

@@ -88,6 +88,8 @@ pub enum StatusReason {
     ReplicaGivenUp,
     /// A replica is out of contact.
     ReplicaUnknown,
+    /// A replica has completed a run (exit code 0) and is started again.
+    CompletedRun,
     /// A replica is up but not ready.
     ReplicaNotReady,
     /// A replica is down because an operator asked for it.
@@ -120,6 +122,7 @@ impl StatusReason {
             Self::ReplicaFailed => "replica-failed",
             Self::ReplicaGivenUp => "replica-given-up",
             Self::ReplicaUnknown => "replica-unknown",
+            Self::CompletedRun => "completed-run",
             Self::ReplicaNotReady => "replica-not-ready",
             Self::ReplicaRestarting => "replica-restarting",
             Self::Completed => "completed",

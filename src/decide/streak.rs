@@ -27,7 +27,9 @@ pub(crate) struct Streak {
     pub(crate) stage_first: Timestamp,
     /// The delay given last, in nanoseconds.
     pub(crate) previous: u64,
-    pub(crate) stage: u16,
+    pub(crate) stage: u8,
+    /// Quarantines so far. While there is one, the next failure is quarantined at once.
+    pub(crate) rounds: u8,
 }
 
 impl Default for Streak {
@@ -41,28 +43,26 @@ impl Default for Streak {
             stage_first: Timestamp::MAX,
             previous: 0,
             stage: 0,
+            rounds: 0,
         }
     }
 }
 
 impl Streak {
-    /// What `ready_for` nanoseconds ready without a break take back. Whether nothing is left of it.
+    /// What `ready_for` nanoseconds ready without a break take back.
     #[inline(always)]
-    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) -> bool {
+    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
         if !ladder.recovers_in(ready_for) {
-            return false;
+            return;
         }
         match ladder.recovery {
-            Recovery::Never => false,
-            Recovery::Reset => {
-                *self = Self::default();
-                true
-            }
+            Recovery::Never => {}
+            Recovery::Reset => *self = Self::default(),
             Recovery::Step => self.step_back(ladder, ready_for),
         }
     }
 
-    fn step_back(&mut self, ladder: &Ladder, ready_for: u64) -> bool {
+    fn step_back(&mut self, ladder: &Ladder, ready_for: u64) {
         let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         if steps >= self.failures && steps >= u32::from(self.level) {
@@ -73,19 +73,22 @@ impl Streak {
             self.level = self.level.saturating_sub(u16::try_from(steps).unwrap_or(u16::MAX));
             self.stage_charged = self.stage_charged.saturating_sub(steps);
             if self.failures == 0 {
-                // What is left is the pacing of exit 0, which belongs to no streak.
-                *self = Self { level: self.level, ..Self::default() };
+                *self = Self::default();
             }
         }
-        (self.failures, self.level) == (0, 0)
+    }
+
+    /// Whether its counts can be those of a streak.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.charged <= self.failures && self.stage_charged <= self.charged
     }
 
     /// Goes on to the next stage, whose ladder begins anew. Whether there is one.
     pub(crate) fn next_stage(&mut self, ladder: &Ladder) -> bool {
-        if usize::from(self.stage) + 1 >= ladder.stages.len() {
+        let Some(next) = self.stage.checked_add(1).filter(|next| usize::from(*next) < ladder.stages.len()) else {
             return false;
-        }
-        self.stage += 1;
+        };
+        self.stage = next;
         self.level = 0;
         self.stage_charged = 0;
         self.stage_first = Timestamp::MAX;

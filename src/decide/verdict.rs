@@ -51,7 +51,7 @@ pub struct Hold {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Degrade {
-    /// When one trial start is made; `None`: not before a person or a new revision asks for it.
+    /// When one trial start is made; `None`: not before an operator asks for a start (`restart`, `reset`).
     pub until: Option<Timestamp>,
 }
 
@@ -102,8 +102,8 @@ pub struct Decision {
     pub nearest: Option<Nearest>,
     /// When the incarnation ended: delays count from then.
     pub ended_at: Timestamp,
-    /// What was judged: the cause.
-    pub cause: Cause,
+    /// What was judged: the cause; `None` for a clean exit, which is no failure.
+    pub cause: Option<Cause>,
     /// What was judged: exit code or signal.
     pub exit: Option<Exit>,
     /// The text that came with the failure: why a start failed, what a probe got.
@@ -139,8 +139,10 @@ pub enum DecisionReason {
     Immediate,
     /// The failure itself said when to try again.
     RetryAfter,
-    /// Exit code 0, as `success` says.
+    /// Exit code 0 under `success: complete`.
     Success,
+    /// A clean exit, which is exit code 0 under `success: restart`: a run that is over, not a failure.
+    CompletedRun,
     /// The window is used up; waits for room in it.
     Window,
     /// One of many failures that are one incident: uncharged, waits for the canary.
@@ -163,6 +165,7 @@ impl DecisionReason {
             Self::Immediate => "immediate",
             Self::RetryAfter => "retry-after",
             Self::Success => "success",
+            Self::CompletedRun => "completed-run",
             Self::Window => "window",
             Self::Incident => "incident",
             Self::Group => "group",
@@ -183,6 +186,8 @@ pub enum UsedUp {
     Duration,
     /// `limit`.
     Window,
+    /// The one trial start after a quarantine.
+    Trial,
 }
 
 impl UsedUp {
@@ -192,6 +197,7 @@ impl UsedUp {
             Self::Attempts => "max_attempts",
             Self::Duration => "max_duration",
             Self::Window => "limit",
+            Self::Trial => "quarantine",
         }
     }
 }
@@ -222,17 +228,31 @@ impl fmt::Display for Nearest {
     }
 }
 
-/// One sentence for an operator.
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.exit, &self.cause) {
-            (Some(exit), Cause::Error) => write!(f, "ended with {exit}")?,
-            (Some(exit), cause) => write!(f, "ended by {cause} with {exit}")?,
-            (None, cause) => write!(f, "failed by {cause}")?,
+impl Decision {
+    /// What happened to the incarnation.
+    fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, &self.exit) {
+            (None, Some(exit)) => return write!(f, "completed its run with {exit}"),
+            (None, None) => return f.write_str("completed its run"),
+            (Some(Cause::Error), Some(exit)) => return write!(f, "ended with {exit}"),
+            (Some(Cause::Error), None) => f.write_str("failed")?,
+            (Some(Cause::Interruption), _) => f.write_str("was interrupted")?,
+            (Some(Cause::NoCapacity), _) => f.write_str("found no capacity to start")?,
+            (Some(Cause::OutOfMemory), _) => f.write_str("ran out of memory")?,
+            (Some(Cause::StartTimeout), _) => f.write_str("did not start in time")?,
+            (Some(Cause::Unhealthy), _) => f.write_str("is unhealthy")?,
+            (Some(Cause::NodeLost), _) => f.write_str("was lost with its node")?,
+            (Some(Cause::StartError), _) => f.write_str("could not be started")?,
+            (Some(Cause::Named(name)), _) => write!(f, "failed with cause {}", name.as_str())?,
         }
-        if let Some(message) = &self.message {
-            write!(f, ": {message}")?;
+        match self.exit {
+            Some(exit) => write!(f, " ({exit})"),
+            None => Ok(()),
         }
+    }
+
+    /// What becomes of the replica.
+    fn write_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Verdict::Restart(restart) => {
                 if self.delay().is_zero() {
@@ -248,22 +268,33 @@ impl fmt::Display for Decision {
                 if restart.placement == Placement::Elsewhere {
                     f.write_str(", elsewhere")?;
                 }
+                Ok(())
             }
-            Verdict::Hold(Hold { until: Some(_) }) => write!(f, "; held for {:?}", self.delay())?,
-            Verdict::Hold(Hold { until: None }) => f.write_str("; held until an operator acts")?,
+            Verdict::Hold(Hold { until: Some(_) }) => write!(f, "; held for {:?}", self.delay()),
+            Verdict::Hold(Hold { until: None }) => f.write_str("; held until an operator acts"),
             Verdict::Degrade(Degrade { until: Some(_) }) => {
-                write!(f, "; given up, one trial start in {:?}", self.delay())?;
+                write!(f, "; quarantined for {:?}, then one trial start", self.delay())
             }
-            Verdict::Degrade(Degrade { until: None }) => f.write_str("; given up, the rest serve on")?,
-            Verdict::Terminate => f.write_str("; the set is terminated")?,
-            Verdict::Complete => f.write_str("; complete, not started again")?,
+            Verdict::Degrade(Degrade { until: None }) => f.write_str("; given up, not started again by itself"),
+            Verdict::Terminate => f.write_str("; the set is terminated"),
+            Verdict::Complete => f.write_str("; complete, not started again"),
         }
-        f.write_str(" (")?;
-        match (self.attempt, self.max_attempts) {
-            (0, _) => f.write_str("success, never charged")?,
-            (attempt, Some(max)) => write!(f, "attempt {attempt} of {max}")?,
-            (attempt, None) => write!(f, "attempt {attempt}")?,
+    }
+}
+
+/// One sentence for an operator.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_end(f)?;
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
         }
+        self.write_verdict(f)?;
+        if self.attempt == 0 {
+            return Ok(());
+        }
+        // The attempt counts failures, those that are charged nothing too: it is no share of `max_attempts`.
+        write!(f, " (attempt {}", self.attempt)?;
         if self.stage > 0 {
             write!(f, ", stage {}", self.stage)?;
         }
@@ -272,17 +303,24 @@ impl fmt::Display for Decision {
         }
         match self.reason {
             DecisionReason::FailFast => f.write_str(", no retry for it: fail-fast")?,
-            DecisionReason::Immediate => f.write_str(", first of an isolated failure")?,
+            DecisionReason::Immediate => f.write_str(", the first of its streak")?,
             DecisionReason::Window => f.write_str(", waits for room in the window")?,
             DecisionReason::Incident => f.write_str(", one of an incident")?,
             DecisionReason::Group => f.write_str(", joins the restart of its group")?,
             DecisionReason::RetryAfter => f.write_str(", as the failure asked")?,
-            DecisionReason::Retry | DecisionReason::Success | DecisionReason::Rule | DecisionReason::Exhausted => {}
+            DecisionReason::Retry
+            | DecisionReason::Success
+            | DecisionReason::CompletedRun
+            | DecisionReason::Rule
+            | DecisionReason::Exhausted => {}
         }
-        if let Some(used_up) = self.used_up {
-            write!(f, ", {} used up", used_up.as_str())?;
+        match (self.used_up, self.max_attempts) {
+            (Some(UsedUp::Attempts), Some(max)) => write!(f, ", max_attempts: {max} used up")?,
+            (Some(UsedUp::Trial), _) => f.write_str(", the trial start failed")?,
+            (Some(used_up), _) => write!(f, ", {} used up", used_up.as_str())?,
+            (None, _) => {}
         }
-        if self.attempt > 0 && !self.charged && matches!(self.verdict, Verdict::Restart(_)) {
+        if !self.charged && matches!(self.verdict, Verdict::Restart(_)) {
             f.write_str(", not charged")?;
         }
         if let Some(nearest) = self.nearest {

@@ -7,6 +7,9 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::ser::Serializer;
 
 pub(crate) fn serialize<S: Serializer>(number: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    if !serializer.is_human_readable() {
+        return serializer.serialize_u128(*number);
+    }
     match u64::try_from(*number) {
         Ok(number) => serializer.serialize_u64(number),
         Err(_) => serializer.collect_str(number),
@@ -40,7 +43,11 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         }
     }
 
-    deserializer.deserialize_any(Wide)
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_any(Wide)
+    } else {
+        deserializer.deserialize_u128(Wide)
+    }
 }
 
 #[cfg(test)]

@@ -136,8 +136,7 @@ impl ReplicaSet {
         if id.0 >= self.desired || replica.standing == Standing::Available {
             return;
         }
-        replica.marks.clear(Marks::FAILED);
-        replica.marks.clear(Marks::REQUESTED);
+        replica.marks.clear(Marks::FAILED.and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
         replica.marks.set(Marks::WAS_AVAILABLE);
         self.counts.joined(replica);
         let probes = replica.marks.any(Marks::ACTED.and(Marks::UNHEALTHY));
@@ -159,6 +158,7 @@ fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
         Standing::NotReady => Some(&mut census.not_ready),
         Standing::Unknown => Some(&mut census.unknown),
         Standing::Requested => Some(&mut census.requested),
+        Standing::CompletedRun => Some(&mut census.completed_run),
         Standing::Fresh => Some(&mut census.fresh),
         Standing::None => None,
     }

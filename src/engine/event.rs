@@ -289,6 +289,61 @@ impl Event {
     }
 }
 
+/// Two reports about the end of one incarnation in one batch, whose news of one replica stands together, are one: told as
+/// `Exited` (or `StartFailed`, where no report says that it ran), in the place of the first.
+pub(crate) fn merge_reports(batch: &mut Vec<Event>) {
+    let mut first = 0;
+    while first < batch.len() {
+        let same = |other: &Event| other.turn() == batch[first].turn() && other.instance() == batch[first].instance();
+        let others: Vec<usize> = if batch[first].tells_end() {
+            let beside = (first + 1..batch.len()).take_while(|&other| batch[other].turn() == batch[first].turn());
+            beside.filter(|&other| batch[other].tells_end() && same(&batch[other])).collect()
+        } else {
+            Vec::new()
+        };
+        for other in others.into_iter().rev() {
+            let other = batch.remove(other);
+            let event = std::mem::replace(&mut batch[first], Event::Terminate);
+            batch[first] = event.merged(other);
+        }
+        first += 1;
+    }
+}
+
+impl Event {
+    /// Whether it says that an instance is gone.
+    fn tells_end(&self) -> bool {
+        matches!(self, Self::Exited(_) | Self::StartFailed(_) | Self::Stopped(_))
+    }
+
+    /// Two reports of one end as one.
+    fn merged(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::StartFailed(one), Self::StartFailed(other)) => {
+                Self::StartFailed(Ended { outcome: one.outcome.merged(other.outcome), ..one })
+            }
+            (Self::Exited(one) | Self::StartFailed(one), Self::Exited(other) | Self::StartFailed(other)) => {
+                let mut outcome = one.outcome.merged(other.outcome);
+                outcome.start_failed = false;
+                Self::Exited(Ended { outcome, ..one })
+            }
+            // That it is gone as asked says nothing of how; unasked, somebody took it away.
+            (Self::Exited(ended) | Self::StartFailed(ended), Self::Stopped(news))
+            | (Self::Stopped(news), Self::Exited(ended) | Self::StartFailed(ended)) => {
+                let at = news.at.unwrap_or(ended.outcome.at);
+                let stopped = Outcome::failed(Cause::Interruption, at).because(STOPPED_BY_SOMEBODY_ELSE);
+                let mut outcome = ended.outcome.merged(stopped);
+                outcome.start_failed = false;
+                Self::Exited(Ended { outcome, ..ended })
+            }
+            (one, _) => one,
+        }
+    }
+}
+
+/// The reason of an end that nobody asked for.
+pub(super) const STOPPED_BY_SOMEBODY_ELSE: &str = "stopped by somebody else";
+
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())?;

@@ -5,7 +5,9 @@ use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice, Output};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
-use crate::decide::{Decision, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict};
+use crate::decide::{
+    Decision, DecisionReason, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict,
+};
 use crate::policy::{Cause, Scope};
 use crate::time::Timestamp;
 
@@ -185,7 +187,7 @@ impl ReplicaSet {
         let decided = self.policy.decide_plain(&mut replica.history, outcome);
         match decided.map(|decision| (decision.verdict, decision)) {
             Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
-                counts.judged(&decision.cause, decision.verdict, decision.reason);
+                counts.judged(decision.cause.as_ref(), decision.verdict);
                 replica.will_restart(restart, decision.charged, decision.reason);
                 *place = Some(Output::Notice(Notice::Verdict(Judged { replica: id, incarnation, decision })));
                 self.go_on(id, After::Start);
@@ -219,12 +221,12 @@ impl ReplicaSet {
 
     /// Its instance holds no place any more, and contact with it is of no matter.
     #[inline(never)]
-    fn let_loose(&mut self, id: ReplicaId, verdict: Verdict, ended_at: Timestamp, still_live: bool) {
+    fn let_loose(&mut self, id: ReplicaId, decision: &Decision, still_live: bool) {
         if !still_live {
             self.forget_lost(id);
         }
         if self.replica(id).marks.any(Marks::START_PENDS) {
-            self.decided(id, self.policy.start_ended_by(&self.set, verdict, ended_at));
+            self.decided(id, self.policy.start_ended(&self.set, decision));
         }
     }
 
@@ -235,14 +237,23 @@ impl ReplicaSet {
         let id = judged.replica;
         self.keep_failure_message(id, judged.decision.message.as_ref());
         let decision = &mut judged.decision;
-        self.tally.count().judged(&decision.cause, decision.verdict, decision.reason);
+        self.tally.count().judged(decision.cause.as_ref(), decision.verdict);
         if self.replica(id).marks.any(Marks::LOST.and(Marks::START_PENDS)) {
-            self.let_loose(id, decision.verdict, decision.ended_at, still_live);
+            self.let_loose(id, decision, still_live);
         }
         let mut group = None;
         let after = match decision.verdict {
             Verdict::Restart(restart) => {
-                self.replica_mut(id).will_restart(restart, decision.charged, decision.reason);
+                let replica = self.replica_mut(id);
+                let failed = replica.marks.has(Marks::FAILED);
+                replica.will_restart(restart, decision.charged, decision.reason);
+                if decision.reason == DecisionReason::CompletedRun {
+                    // A clean exit is no failure, and mends none.
+                    replica.marks.set(Marks::COMPLETED_RUN);
+                    if !failed {
+                        replica.marks.clear(Marks::FAILED);
+                    }
+                }
                 if restart.scope != Scope::Replica || joins {
                     let from = match self.group() {
                         Some(group) if joins => group.from,

@@ -2,7 +2,7 @@
 
 use super::contact::Lost;
 use super::deadline::DeadlineReason;
-use super::event::{Ended, Event, News};
+use super::event::{Ended, Event, News, STOPPED_BY_SOMEBODY_ELSE};
 use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, ReplicaChange, Stop};
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
@@ -183,7 +183,7 @@ impl ReplicaSet {
             // Somebody else stopped it: the platform took it away.
             let at = self.happened(news.replica, self.when(news.at));
             let outcome = Outcome::failed(Cause::Interruption, at);
-            self.fail(news.replica, &outcome.because("stopped by somebody else"), false);
+            self.fail(news.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);
         }
     }
 

@@ -28,7 +28,9 @@ impl Output {
     pub(crate) fn is_plain(&self) -> bool {
         match self {
             Self::Notice(Notice::Verdict(Judged { decision, .. })) => {
-                decision.rule.is_none() && decision.message.is_none() && !matches!(decision.cause, Cause::Named(_))
+                decision.rule.is_none()
+                    && decision.message.is_none()
+                    && !matches!(decision.cause, Some(Cause::Named(_)))
             }
             Self::Notice(Notice::Dropped(_)) => false,
             Self::Command(_)

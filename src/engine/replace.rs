@@ -13,7 +13,7 @@ impl ReplicaSet {
     /// replicas changes only where the documents differ in it: a set that was scaled since stays as it is.
     pub fn replace_policy(&mut self, now: Timestamp, policy: Policy) {
         self.begin_mutation(now);
-        let layout = self.policy.layout();
+        let layout = self.policy.layout().clone();
         let before = std::mem::replace(&mut self.policy, policy);
         self.counts.changed = true;
         self.set.rescale_budget(before.compiled().budget, self.policy.compiled().budget, self.now);
@@ -39,16 +39,11 @@ impl ReplicaSet {
 
     /// Moves streaks and windows to their places under the present policy.
     pub(super) fn carry_over(&mut self, from: &Layout) {
-        let to = self.policy.layout();
-        if *from == to {
-            return;
-        }
-        let ladders = Layout::places(&from.ladders, &to.ladders);
-        let windows = Layout::places(&from.windows, &to.windows);
-        let rules = Layout::places(&from.rules, &to.rules);
+        let mut moves = None;
         for replica in &mut self.replicas {
-            replica.history.carry_over(&ladders, &windows, &rules);
+            replica.history.adapt_with(&self.policy, &mut moves);
         }
+        let ladders = Layout::places(&from.ladders, &self.policy.layout().ladders);
         let gone = from.ladders.iter().zip(&ladders).filter(|(_, place)| place.is_none());
         let dropped: Vec<String> = gone.map(|(key, _)| key.clone()).collect();
         if !dropped.is_empty() {

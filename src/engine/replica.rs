@@ -34,7 +34,7 @@ pub enum Phase {
     Unknown,
     /// Asked to stop; its end is not confirmed yet.
     Stopping,
-    /// Given up: not started until a person or a new policy says so, or the quarantine ends.
+    /// Given up: not started until an operator asks for it (`restart`, `reset`) or the quarantine ends.
     Quarantined,
     /// Has done its work.
     Completed,
@@ -98,6 +98,8 @@ pub(crate) enum Standing {
     NotReady,
     Unknown,
     Requested,
+    /// Between a clean exit and its next start.
+    CompletedRun,
     Fresh,
     /// Not desired.
     None,
@@ -168,6 +170,9 @@ impl Marks {
     pub(crate) const UNHEALTHY: Self = Self(1 << 12);
     /// It is believed to be out of contact.
     pub(crate) const LOST: Self = Self(1 << 13);
+
+    /// It has completed a run (a clean exit) and has not failed or been available since.
+    pub(crate) const COMPLETED_RUN: Self = Self(1 << 16);
 
     /// Its restart is only a matter of time or of a gate.
     pub(crate) const AWAITING: Self = Self(1 << 14);
@@ -240,6 +245,7 @@ impl Replica {
             Phase::Stopping if self.after == After::Quarantine && self.due.is_never() => Standing::GivenUp,
             Phase::Stopping if self.after == After::Complete => Standing::Completed,
             _ if self.marks.has(Marks::FAILED) => Standing::Failed,
+            Phase::Waiting | Phase::Starting if self.marks.has(Marks::COMPLETED_RUN) => Standing::CompletedRun,
             Phase::Ready if self.standing == Standing::Available => Standing::Available,
             Phase::Waiting | Phase::Starting | Phase::Running | Phase::Ready | Phase::Stopping | Phase::Removed => {
                 if !self.marks.has(Marks::WAS_AVAILABLE) {
@@ -260,7 +266,7 @@ impl Replica {
         self.placement = restart.placement;
         self.due = restart.due;
         self.gate = if reason == DecisionReason::Window { Gate::Window } else { Gate::Backoff };
-        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
+        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP).and(Marks::COMPLETED_RUN));
         self.marks.set(Marks::FAILED);
     }
 
@@ -270,7 +276,7 @@ impl Replica {
         self.placement = Placement::Same;
         self.due = verdict.due().unwrap_or(Timestamp::MAX);
         self.gate = Gate::Backoff;
-        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP));
+        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP).and(Marks::COMPLETED_RUN));
         if verdict != Verdict::Complete {
             self.marks.set(Marks::FAILED);
         }

@@ -3,7 +3,7 @@
 use super::counting::Counts;
 use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
-use super::event::Event;
+use super::event::{Event, merge_reports};
 use super::extras::Extras;
 use super::output::{Command, Notice, Output, StatusShown};
 use super::queue::Queue;
@@ -144,6 +144,7 @@ impl ReplicaSet {
         batch.extend(events);
         if batch.len() > 1 {
             batch.sort_by_key(Event::turn);
+            merge_reports(&mut batch);
         }
         self.note_failures(&batch);
         for event in &mut batch {

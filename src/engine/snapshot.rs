@@ -69,7 +69,7 @@ impl ReplicaSet {
             seed: self.seed,
             desired: self.desired,
             ending: self.ending,
-            layout: self.policy.layout(),
+            layout: self.policy.layout().clone(),
             replicas_asked: self.policy.replicas(),
             budget: self.policy.compiled().budget.map(|budget| (budget.restarts, budget.per)),
             set: self.set.clone(),
@@ -163,7 +163,6 @@ impl ReplicaSet {
             let id = ReplicaId(index);
             let now = self.now;
             let replica = &mut self.replicas[id.index()];
-            replica.history.mend();
             let marks = replica.marks;
             let available = replica.standing == Standing::Available && replica.phase == Phase::Ready;
             replica.standing = Standing::None;

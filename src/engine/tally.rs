@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::output::IgnoredWhy;
 use super::replica::Standing;
-use crate::decide::{Census, DecisionReason, Status, Verdict};
+use crate::decide::{Census, Status, Verdict};
 use crate::policy::Cause;
 use crate::seldom::Seldom;
 use crate::time::Timestamp;
@@ -14,7 +14,6 @@ use crate::time::Timestamp;
 #[serde(default)]
 pub(crate) struct Tally {
     pub(crate) starts: u64,
-    #[serde(skip_serializing_if = "Seldom::is_absent")]
     counts: Seldom<Counts>,
     /// Time spent pending until that was left last, in nanoseconds. A set that came up and stayed healthy has no other.
     pending: u64,
@@ -147,17 +146,16 @@ impl Tally {
 
 impl Counts {
     #[inline(always)]
-    pub(crate) fn judged(&mut self, cause: &Cause, verdict: Verdict, reason: DecisionReason) {
-        let place = cause.place();
+    pub(crate) fn judged(&mut self, cause: Option<&Cause>, verdict: Verdict) {
         let restarts = matches!(verdict, Verdict::Restart(_));
-        if reason == DecisionReason::Success {
-            bump(&mut self.successes);
-        } else {
-            let counts = &mut self.causes[place];
+        if let Some(cause) = cause {
+            let counts = &mut self.causes[cause.place()];
             bump(&mut counts.failures);
             if restarts {
                 bump(&mut counts.restarts);
             }
+        } else {
+            bump(&mut self.successes);
         }
         if !restarts && matches!(verdict, Verdict::Degrade(_)) {
             bump(&mut self.given_up);

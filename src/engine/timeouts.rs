@@ -123,10 +123,12 @@ impl ReplicaSet {
                     offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
                 }
                 if replica.marks.has(Marks::ON_TRIAL) {
-                    offer(replica.history.started_at.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
+                    let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
+                    offer(started.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
                 }
                 if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
-                    offer(replica.history.ready_since.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
+                    let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
+                    offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
                 }
             }
             Phase::Stopping => {

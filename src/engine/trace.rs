@@ -317,7 +317,7 @@ impl TraceLine {
             .with("rule", rule)
             .with("charged", decision.charged)
             .with("reason", decision.reason.as_str())
-            .with("cause", decision.cause.to_string())
+            .with_some("cause", decision.cause.as_ref().map(ToString::to_string))
             .with_some("used_up", decision.used_up.map(|used_up| used_up.as_str()))
             .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {

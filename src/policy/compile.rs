@@ -1,9 +1,12 @@
 //! The form of a policy that decisions read: nanoseconds, tables and masks, every default filled in.
 
+use std::sync::Arc;
+
 use super::document::{OnSuccess, Settings, StartOrder};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
 use super::ladder::{FOREVER, LEAST_RECOVERY, Ladder, UNLIMITED};
+use super::layout::Layout;
 use super::quantity::Quantity;
 use super::retry::{ImmediateFirst, OnEvents, RetryPolicy};
 use super::rule_index::RuleIndex;
@@ -30,6 +33,8 @@ pub(crate) struct Compiled {
     /// How many sliding windows a replica has.
     pub(crate) windows: u16,
     pub(crate) rules: RuleIndex,
+    /// What the state of a replica is kept under.
+    pub(crate) layout: Arc<Layout>,
     pub(crate) exhausted: Exhausted,
     pub(crate) min_available: Quantity,
     pub(crate) outage_deadline: u64,
@@ -138,9 +143,14 @@ impl Compiled {
             && windows == 0
             && ladders[0].stages.len() == 1
             && !ladders[0].stages[0].limits.any
-            && ladders[0].immediate_first == ImmediateFirst::Never;
+            && ladders[0].immediate_first == ImmediateFirst::Never
+            // A trial that fails is quarantined again, whatever its limits say.
+            && !matches!(failure.exhausted, Some(Exhausted::Quarantine(_)));
+        let rules = RuleIndex::new(&failure.rules, &places);
+        let layout = Arc::new(Layout::new(&ladders, &rules, windows));
         Self {
             plain,
+            layout,
             success: settings.success.unwrap_or_default(),
             min_ready: settings.min_ready.map_or(0, nanos),
             start_timeout: settings.start_timeout.map_or(super::defaults::START_TIMEOUT, nanos),
@@ -153,7 +163,7 @@ impl Compiled {
             watches_failures: watches_isolation || correlated.is_some() || max_failures_before_ready != UNLIMITED,
             ladders: ladders.into(),
             windows,
-            rules: RuleIndex::new(&failure.rules, &places),
+            rules,
             exhausted: failure.exhausted.unwrap_or_default(),
             min_available: failure.min_available.unwrap_or(Quantity::Count(1)),
             outage_deadline: failure.outage_deadline.map_or(FOREVER, nanos),

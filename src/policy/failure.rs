@@ -138,6 +138,9 @@ pub struct Rule {
     pub(crate) causes: Vec<Cause>,
     pub(crate) reasons: Vec<String>,
     pub(crate) attempts_over: Option<u32>,
+    pub(crate) replicas: Vec<ReplicaRange>,
+    pub(crate) ran_under: Option<Duration>,
+    pub(crate) was_ready: Option<bool>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
     pub(crate) retry: Option<RetryPolicy>,
@@ -150,6 +153,13 @@ pub(crate) struct CodeRange {
     pub(crate) last: i32,
 }
 
+/// Replicas from `first` to `last`, both included.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ReplicaRange {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
 impl Rule {
     /// A rule that matches every failure until a condition is added.
     pub fn new(then: RuleAction) -> Self {
@@ -160,6 +170,9 @@ impl Rule {
             causes: Vec::new(),
             reasons: Vec::new(),
             attempts_over: None,
+            replicas: Vec::new(),
+            ran_under: None,
+            was_ready: None,
             then,
             charge: true,
             retry: None,
@@ -195,7 +208,7 @@ impl Rule {
         self
     }
 
-    /// Matches a reason text; `*` stands for any run of characters.
+    /// Matches a reason text; `*` stands for any run of characters. At most 1024 bytes.
     pub fn reason(mut self, glob: impl Into<String>) -> Self {
         self.reasons.push(glob.into());
         self
@@ -204,6 +217,29 @@ impl Rule {
     /// Matches from the failure after this many of the streak on.
     pub fn attempts_over(mut self, attempts: u32) -> Self {
         self.attempts_over = Some(attempts);
+        self
+    }
+
+    /// Matches failures of this replica.
+    pub fn replica(self, replica: u32) -> Self {
+        self.replicas(replica..=replica)
+    }
+
+    /// Matches failures of these replicas.
+    pub fn replicas(mut self, replicas: std::ops::RangeInclusive<u32>) -> Self {
+        self.replicas.push(ReplicaRange { first: *replicas.start(), last: *replicas.end() });
+        self
+    }
+
+    /// Matches an incarnation that ran for less than this. One that never started ran for 0 s.
+    pub fn ran_under(mut self, duration: Duration) -> Self {
+        self.ran_under = Some(duration);
+        self
+    }
+
+    /// Matches by whether this incarnation had ever been ready.
+    pub fn was_ready(mut self, was_ready: bool) -> Self {
+        self.was_ready = Some(was_ready);
         self
     }
 
@@ -245,8 +281,46 @@ pub enum Exhausted {
     Terminate,
     /// Used up by the window: wait for room. By attempts or duration: wait for an operator.
     Hold,
-    /// Give it up for this long, then one trial start.
-    Quarantine(Duration),
+    /// Give it up for a time, then one trial start: see [`Quarantine`].
+    Quarantine(Quarantine),
+}
+
+/// Giving a replica up for a time, after which one trial start is made.
+///
+/// A trial that fails before its streak has ended is quarantined again at once. The end of the streak and `reset` give the
+/// rounds back.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Exhausted, Quarantine};
+///
+/// let hour = Duration::from_secs(3600);
+/// let exhausted = Exhausted::Quarantine(Quarantine::new(hour).rounds(15));
+/// # let _ = exhausted;
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Quarantine {
+    pub(crate) time: Duration,
+    pub(crate) rounds: Option<u32>,
+}
+
+impl Quarantine {
+    /// Each quarantine lasts this long; any number of them.
+    pub const fn new(time: Duration) -> Self {
+        Self { time, rounds: None }
+    }
+
+    /// At most so many quarantines (1 to 255), each with its trial start; then the replica is given up for good.
+    pub const fn rounds(mut self, rounds: u32) -> Self {
+        self.rounds = Some(rounds);
+        self
+    }
+}
+
+impl From<Duration> for Quarantine {
+    fn from(time: Duration) -> Self {
+        Self::new(time)
+    }
 }
 
 /// A token bucket of restarts that the whole set shares: it starts full and refills evenly.

@@ -134,6 +134,12 @@ impl Draw {
         rule = self.maybe(rule, |to, draw| to.cause(draw.of(&Cause::BUILT_IN)).cause(Cause::named("my-own").unwrap()));
         rule = self.maybe(rule, |to, _| to.reason("quota*").reason("no: \"it\" # isn't\n"));
         rule = self.maybe(rule, |to, draw| to.attempts_over(draw.number() - 1));
+        rule = self.maybe(rule, |to, draw| {
+            let first = draw.below(20) as u32;
+            to.replica(first).replicas(first..=first + draw.below(9) as u32)
+        });
+        rule = self.maybe(rule, |to, draw| to.ran_under(draw.time()));
+        rule = self.maybe(rule, |to, draw| to.was_ready(draw.coin()));
         rule = self.maybe(rule, |to, _| to.charge(false));
         self.maybe(rule, |to, draw| {
             let own = if draw.below(4) == 0 { RetryPolicy::recommended() } else { draw.retry() };
@@ -149,11 +155,13 @@ impl Draw {
         failure = self.maybe(failure, |to, draw| to.scope(draw.of(&[Scope::Replica, Scope::All, Scope::Rest])));
         failure = self.maybe(failure, |to, draw| {
             let time = draw.time();
+            let some_rounds = Quarantine::new(time).rounds(1 + draw.below(255) as u32);
             to.exhausted(draw.of(&[
                 Exhausted::Degrade,
                 Exhausted::Terminate,
                 Exhausted::Hold,
-                Exhausted::Quarantine(time),
+                Exhausted::Quarantine(time.into()),
+                Exhausted::Quarantine(some_rounds),
             ]))
         });
         failure = self.maybe(failure, |to, draw| to.min_available(draw.quantity()));

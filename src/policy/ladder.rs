@@ -14,6 +14,9 @@ pub(crate) const LEAST_RECOVERY: Duration = Duration::from_secs(60);
 /// The delay of a failed start, and of a failure after a run of 0 s, is at least this, in nanoseconds.
 pub(crate) const FAILED_START_FLOOR: u64 = 100_000_000;
 
+/// The longest delay that a failure may ask for itself, in nanoseconds: 10 years.
+pub(crate) const LONGEST_RETRY_AFTER: u64 = 10 * 31_557_600 * 1_000_000_000;
+
 /// "No limit", as a number of attempts.
 pub(crate) const UNLIMITED: u32 = u32::MAX;
 /// "No limit" and "never", as nanoseconds.

@@ -27,7 +27,7 @@ pub use build::PolicyBuilder;
 pub use cause::{Cause, CauseError, CauseName};
 pub use document::{OnSuccess, Policy, StartOrder};
 pub use exit::{Exit, Signal};
-pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Rule, RuleAction};
+pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Quarantine, Rule, RuleAction};
 pub use health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
 pub use lint::Lint;
 pub use quantity::Quantity;
@@ -37,4 +37,4 @@ pub use rule_index::MatchedRule;
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::{MAX_REPLICAS, Settings};
-pub(crate) use layout::Layout;
+pub(crate) use layout::{Layout, Moves};

@@ -5,6 +5,10 @@ use std::ops::RangeInclusive;
 use super::document::MAX_REPLICAS;
 
 pub(crate) const REPLICAS: RangeInclusive<u32> = 0..=MAX_REPLICAS;
+/// A number of one replica.
+pub(crate) const REPLICA: RangeInclusive<u32> = 0..=MAX_REPLICAS - 1;
+/// How often a replica may be quarantined.
+pub(crate) const ROUNDS: RangeInclusive<u32> = 1..=255;
 /// The largest number is taken: it stands for "no limit".
 pub(crate) const ATTEMPTS: RangeInclusive<u32> = 0..=u32::MAX - 1;
 /// What a replica keeps a list of.

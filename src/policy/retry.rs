@@ -242,7 +242,7 @@ pub enum Recover {
     Reset(Option<Duration>),
     /// Each such time ready takes back one level and one attempt; at none the streak ends.
     Step(Option<Duration>),
-    /// Only an operator's reset or a new revision ends it.
+    /// Only an operator's `reset` ends it.
     Never,
 }
 

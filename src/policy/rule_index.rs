@@ -7,6 +7,7 @@
 use super::cause::Cause;
 use super::exit::Exit;
 use super::failure::{Rule, RuleAction};
+use crate::time::nanos;
 
 /// The compiled rules of a policy.
 #[derive(Debug, Default)]
@@ -30,6 +31,37 @@ pub(crate) struct RuleIndex {
     named: Box<[(Cause, Box<[u64]>)]>,
     /// Rules that name a cause.
     names_cause: Box<[u64]>,
+    /// Which rules match a replica, and which a run of so many nanoseconds; `None` where no rule asks.
+    by_replica: Option<Ranges>,
+    by_run: Option<Ranges>,
+    /// Rules that match an incarnation that was never ready, then those that match one that was; empty where no rule asks.
+    by_ready: Box<[u64]>,
+    /// Whether any rule asks for the replica, its run or its readiness.
+    asks_incarnation: bool,
+}
+
+/// Masks of the rules that match a number, by the ranges in which the same rules match.
+#[derive(Debug)]
+struct Ranges {
+    /// The first number of each range, ascending from 0.
+    starts: Box<[u64]>,
+    /// One mask for each range.
+    masks: Box<[u64]>,
+}
+
+impl Ranges {
+    fn new(mut starts: Vec<u64>, mask: impl Fn(u64) -> Box<[u64]>) -> Self {
+        starts.push(0);
+        starts.sort_unstable();
+        starts.dedup();
+        let masks = starts.iter().map(|&start| mask(start)).collect::<Vec<_>>().concat();
+        Self { starts: starts.into(), masks: masks.into() }
+    }
+
+    fn mask(&self, number: u64, words: usize) -> &[u64] {
+        let range = self.starts.partition_point(|&start| start <= number) - 1;
+        &self.masks[range * words..][..words]
+    }
 }
 
 #[derive(Debug)]
@@ -44,6 +76,8 @@ pub(crate) struct CompiledRule {
     pub(crate) ladder: u16,
     pub(crate) attempts_over: Option<u32>,
     reasons: Box<[String]>,
+    /// Asks for what nobody knows any more once the next incarnation has begun: reason, run, readiness.
+    fleeting: bool,
 }
 
 /// The rule that matched a failure.
@@ -71,6 +105,11 @@ pub(crate) struct Failure<'a> {
     pub(crate) cause: &'a Cause,
     pub(crate) exit: Option<Exit>,
     pub(crate) reason: Option<&'a str>,
+    pub(crate) replica: u32,
+    /// For how long the incarnation ran, in nanoseconds.
+    pub(crate) ran: u64,
+    /// Whether the incarnation was ever ready.
+    pub(crate) was_ready: bool,
 }
 
 impl RuleIndex {
@@ -126,8 +165,34 @@ impl RuleIndex {
             })
             .collect();
 
+        let replicas = rules.iter().flat_map(|rule| &rule.replicas);
+        let replicas: Vec<u64> =
+            replicas.flat_map(|range| [u64::from(range.first), u64::from(range.last) + 1]).collect();
+        let by_replica = (!replicas.is_empty()).then(|| {
+            Ranges::new(replicas, |number| {
+                mask(&|rule: &Rule| {
+                    let mut ranges = rule.replicas.iter();
+                    rule.replicas.is_empty()
+                        || ranges.any(|range| (range.first.into()..=range.last.into()).contains(&number))
+                })
+            })
+        });
+        let runs: Vec<u64> = rules.iter().filter_map(|rule| rule.ran_under).map(nanos).collect();
+        let by_run = (!runs.is_empty()).then(|| {
+            Ranges::new(runs, |ran| mask(&|rule: &Rule| rule.ran_under.is_none_or(|under| ran < nanos(under))))
+        });
+        let by_ready = if rules.iter().any(|rule| rule.was_ready.is_some()) {
+            [false, true].map(|ready| mask(&|rule: &Rule| rule.was_ready.is_none_or(|was| was == ready))).concat()
+        } else {
+            Vec::new()
+        };
+
         Self {
             words,
+            asks_incarnation: by_replica.is_some() || by_run.is_some() || !by_ready.is_empty(),
+            by_replica,
+            by_run,
+            by_ready: by_ready.into(),
             any_exit: mask(&|rule: &Rule| rule.exit_codes.is_empty() && rule.signals.is_empty()),
             code_ranges: (0..=255).map(|code| range_of(&starts, code) as u32).collect(),
             code_starts: starts.into(),
@@ -151,6 +216,7 @@ impl RuleIndex {
                     ladder,
                     attempts_over: rule.attempts_over,
                     reasons: rule.reasons.clone().into(),
+                    fleeting: !rule.reasons.is_empty() || rule.ran_under.is_some() || rule.was_ready.is_some(),
                 })
                 .collect(),
         }
@@ -171,29 +237,29 @@ impl RuleIndex {
 
     /// The first rule that matches. `attempt` gives the attempt number in the streak of a ladder.
     pub(crate) fn first(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
-        self.search(failure, false, |_, rule| rule.says_of(failure.reason), attempt)
+        self.search(failure, Search::All, |_, rule| rule.says_of(failure.reason), attempt)
     }
 
     /// The first rule that matches and names this cause itself.
     pub(crate) fn first_naming(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
-        self.search(failure, true, |_, rule| rule.says_of(failure.reason), attempt)
+        self.search(failure, Search::Naming, |_, rule| rule.says_of(failure.reason), attempt)
     }
 
-    /// The rule of an earlier failure, judged again with today's attempt number. Its reason text is gone: of
-    /// the rules that ask for one, only the rule that judged it then (`judged_by`) is known to match.
+    /// The rule of an earlier failure, judged again with today's attempt number. Its reason text, its run and its readiness
+    /// are gone: of the rules that ask for one, only the rule that judged it then (`judged_by`) is known to match.
     pub(crate) fn first_again(
         &self,
         earlier: Failure<'_>,
         judged_by: Option<u16>,
         attempt: impl Fn(u16) -> u32,
     ) -> Option<u16> {
-        self.search(earlier, false, |index, rule| rule.reasons.is_empty() || judged_by == Some(index), attempt)
+        self.search(earlier, Search::Again, |index, rule| !rule.fleeting || judged_by == Some(index), attempt)
     }
 
     fn search(
         &self,
         failure: Failure<'_>,
-        naming: bool,
+        search: Search,
         reason: impl Fn(u16, &CompiledRule) -> bool,
         attempt: impl Fn(u16) -> u32,
     ) -> Option<u16> {
@@ -215,8 +281,11 @@ impl RuleIndex {
         let causes = self.cause_mask(failure.cause);
         for word in 0..self.words {
             let mut bits = exits[word] & causes[word];
-            if naming {
+            if search == Search::Naming {
                 bits &= self.names_cause[word];
+            }
+            if self.asks_incarnation {
+                bits &= self.incarnation_mask(failure, search, word);
             }
             while bits != 0 {
                 let index = (word * 64) as u16 + bits.trailing_zeros() as u16;
@@ -230,6 +299,25 @@ impl RuleIndex {
         None
     }
 
+    /// The rules that match the replica, its run and its readiness.
+    #[inline(never)]
+    fn incarnation_mask(&self, failure: Failure<'_>, search: Search, word: usize) -> u64 {
+        let mut bits = u64::MAX;
+        if let Some(ranges) = &self.by_replica {
+            bits &= ranges.mask(failure.replica.into(), self.words)[word];
+        }
+        if search == Search::Again {
+            return bits;
+        }
+        if let Some(ranges) = &self.by_run {
+            bits &= ranges.mask(failure.ran, self.words)[word];
+        }
+        if !self.by_ready.is_empty() {
+            bits &= self.by_ready[usize::from(failure.was_ready) * self.words + word];
+        }
+        bits
+    }
+
     fn cause_mask(&self, cause: &Cause) -> &[u64] {
         if let Cause::Named(_) = cause {
             if let Ok(found) = self.named.binary_search_by(|(name, _)| name.cmp(cause)) {
@@ -239,6 +327,16 @@ impl RuleIndex {
         let index = cause.place();
         &self.cause_masks[index * self.words..][..self.words]
     }
+}
+
+/// Which rules are asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Search {
+    All,
+    /// Those that name a cause.
+    Naming,
+    /// For an earlier failure, of which only some is known.
+    Again,
 }
 
 /// In which of the ranges that begin so an exit code lies.
@@ -252,27 +350,20 @@ impl CompiledRule {
     }
 }
 
-/// Whether `text` matches `glob`, in which `*` stands for any run of characters. Linear in the text for each star.
+/// Whether `text` matches `glob`, in which `*` stands for any run of characters.
+///
+/// Linear in glob and text together: the pieces between the stars are found one after the other, each as early as
+/// possible, and a piece that was found is never looked for again.
 pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
-    let (glob, text) = (glob.as_bytes(), text.as_bytes());
-    let (mut g, mut t) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        if g < glob.len() && glob[g] == b'*' {
-            star = Some((g, t));
-            g += 1;
-        } else if g < glob.len() && glob[g] == text[t] {
-            g += 1;
-            t += 1;
-        } else if let Some((at, taken)) = star {
-            star = Some((at, taken + 1));
-            g = at + 1;
-            t = taken + 1;
-        } else {
-            return false;
-        }
+    let Some((head, rest)) = glob.split_once('*') else { return glob == text };
+    let Some(text) = text.strip_prefix(head) else { return false };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let Some(mut text) = text.strip_suffix(tail) else { return false };
+    for piece in middle.split('*') {
+        let Some(found) = text.find(piece) else { return false };
+        text = &text[found + piece.len()..];
     }
-    glob[g..].iter().all(|&byte| byte == b'*')
+    true
 }
 
 #[cfg(test)]
@@ -280,16 +371,19 @@ mod tests {
     use super::*;
     use crate::policy::exit::Signal;
 
+    const NOTHING: Failure<'static> =
+        Failure { cause: &Cause::Error, exit: None, reason: None, replica: 0, ran: 0, was_ready: false };
+
     fn index(rules: &[Rule]) -> RuleIndex {
         RuleIndex::new(rules, &vec![0; rules.len()])
     }
 
     fn exited(index: &RuleIndex, code: i32) -> Option<u16> {
-        index.first(Failure { cause: &Cause::Error, exit: Some(Exit::Code(code)), reason: None }, |_| 1)
+        index.first(Failure { cause: &Cause::Error, exit: Some(Exit::Code(code)), reason: None, ..NOTHING }, |_| 1)
     }
 
     fn caused(index: &RuleIndex, cause: &Cause) -> Option<u16> {
-        index.first(Failure { cause, exit: None, reason: None }, |_| 1)
+        index.first(Failure { cause, exit: None, reason: None, ..NOTHING }, |_| 1)
     }
 
     fn rule() -> Rule {
@@ -318,9 +412,9 @@ mod tests {
     fn all_conditions_of_a_rule_must_hold() {
         let rules = index(&[rule().exit_code(2).cause(Cause::OutOfMemory), rule().signal(Signal::KILL)]);
         assert_eq!(exited(&rules, 2), None);
-        let oom = Failure { cause: &Cause::OutOfMemory, exit: Some(Exit::Code(2)), reason: None };
+        let oom = Failure { cause: &Cause::OutOfMemory, exit: Some(Exit::Code(2)), reason: None, ..NOTHING };
         assert_eq!(rules.first(oom, |_| 1), Some(0));
-        let killed = Failure { cause: &Cause::Error, exit: Some(Exit::Signal(Signal::KILL)), reason: None };
+        let killed = Failure { cause: &Cause::Error, exit: Some(Exit::Signal(Signal::KILL)), reason: None, ..NOTHING };
         assert_eq!(rules.first(killed, |_| 1), Some(1));
     }
 
@@ -336,7 +430,7 @@ mod tests {
     #[test]
     fn a_rule_for_many_attempts_waits_for_them() {
         let rules = index(&[rule().cause(Cause::OutOfMemory).attempts_over(3), rule()]);
-        let oom = Failure { cause: &Cause::OutOfMemory, exit: None, reason: None };
+        let oom = Failure { cause: &Cause::OutOfMemory, exit: None, reason: None, ..NOTHING };
         assert_eq!(rules.first(oom, |_| 3), Some(1));
         assert_eq!(rules.first(oom, |_| 4), Some(0));
     }
@@ -347,6 +441,69 @@ mod tests {
         let rules = index(&rules);
         for code in [0, 63, 64, 127, 128, 199] {
             assert_eq!(exited(&rules, code), Some(code as u16));
+        }
+    }
+
+    #[test]
+    fn a_rule_may_ask_for_the_replica_its_run_and_whether_it_was_ready() {
+        let secs = std::time::Duration::from_secs;
+        let rules = index(&[
+            rule().replica(0).replicas(3..=5),
+            rule().ran_under(secs(60)),
+            rule().was_ready(true),
+            rule().replicas(7..=u32::MAX),
+        ]);
+        let long = nanos(secs(60));
+        let matched = |replica, ran, was_ready| rules.first(Failure { replica, ran, was_ready, ..NOTHING }, |_| 1);
+        for (replica, first) in [(0, Some(0)), (1, None), (3, Some(0)), (5, Some(0)), (6, None), (u32::MAX, Some(3))] {
+            assert_eq!(matched(replica, long, false), first, "{replica}");
+        }
+        assert_eq!(matched(1, long - 1, true), Some(1));
+        assert_eq!(matched(1, long, true), Some(2));
+    }
+
+    #[test]
+    fn of_an_earlier_failure_its_run_and_readiness_are_gone() {
+        let rules =
+            index(&[rule().was_ready(true), rule().ran_under(std::time::Duration::MAX), rule().replica(4), rule()]);
+        let earlier = Failure { was_ready: true, ..NOTHING };
+        assert_eq!(rules.first_again(earlier, None, |_| 1), Some(3));
+        assert_eq!(rules.first_again(Failure { replica: 4, ..earlier }, None, |_| 1), Some(2));
+        assert_eq!(rules.first_again(NOTHING, Some(0), |_| 1), Some(0));
+    }
+
+    /// By the definition: a star is nothing, or a character and a star.
+    fn matches_by_definition(glob: &[u8], text: &[u8]) -> bool {
+        match (glob, text) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => {
+                matches_by_definition(rest, text) || (!text.is_empty() && matches_by_definition(glob, &text[1..]))
+            }
+            ([first, rest @ ..], [one, text @ ..]) => first == one && matches_by_definition(rest, text),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn every_short_glob_matches_as_it_is_defined() {
+        let words = |letters: &[u8]| {
+            let mut words = vec![Vec::new()];
+            for length in 0..5 {
+                for place in 0..words.len() {
+                    if words[place].len() == length {
+                        let longer = letters.iter().map(|letter| [&words[place][..], &[*letter]].concat());
+                        words.extend(longer.collect::<Vec<_>>());
+                    }
+                }
+            }
+            words
+        };
+        for glob in words(b"ab*") {
+            for text in words(b"ab") {
+                let (glob_text, word) = (std::str::from_utf8(&glob).unwrap(), std::str::from_utf8(&text).unwrap());
+                let expected = matches_by_definition(&glob, &text);
+                assert_eq!(glob_matches(glob_text, word), expected, "{glob_text} {word}");
+            }
         }
     }
 

@@ -163,6 +163,7 @@ fn kind(what: &Kind) -> Value {
         }
         Kind::Port => any_of(vec![range_of(&range::PORT), limited(form::PORT, 1, range::MAX_HOST)]),
         Kind::ExitCode => any_of(vec![integer(i32::MIN.into(), i32::MAX.into()), pattern(form::CODE_RANGE)]),
+        Kind::Replica => any_of(vec![range_of(&range::REPLICA), pattern(form::REPLICA_RANGE)]),
         Kind::Status => any_of(vec![range_of(&range::STATUS), pattern(form::STATUS_RANGE)]),
         Kind::Signal => any_of(vec![integer(1, 64), pattern(&form::signal_pattern())]),
         Kind::Words(words) => map(vec![("enum", Value::Seq(words.iter().map(|word| text(word)).collect()))]),

@@ -6,7 +6,7 @@ use serde::ser::{Serialize, Serializer};
 
 use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::exit::Signal;
-use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, Rule, RuleAction};
+use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, ReplicaRange, Rule, RuleAction};
 use super::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe};
 use super::quantity::Quantity;
 use super::read::{Value, format_duration};
@@ -210,10 +210,12 @@ fn failure(failure: &FailurePolicy) -> Option<Value> {
         .put(
             "exhausted",
             failure.exhausted.map(|exhausted| match exhausted {
-                Exhausted::Degrade => "degrade".into(),
+                Exhausted::Degrade => Value::from("degrade"),
                 Exhausted::Terminate => "terminate".into(),
                 Exhausted::Hold => "hold".into(),
-                Exhausted::Quarantine(time) => Block::only("quarantine", time),
+                Exhausted::Quarantine(quarantine) => {
+                    Block::default().put("quarantine", Some(quarantine.time)).put("rounds", quarantine.rounds).into()
+                }
             }),
         )
         .put("min_available", failure.min_available)
@@ -252,7 +254,13 @@ fn rule(rule: &Rule) -> Value {
         .list("signal", &rule.signals, |signal| written_signal(*signal))
         .list("cause", &rule.causes, |cause| cause.as_str().into())
         .list("reason", &rule.reasons, |glob| glob.as_str().into())
-        .put("attempts_over", rule.attempts_over);
+        .put("attempts_over", rule.attempts_over)
+        .list("replica", &rule.replicas, |replicas: &ReplicaRange| match replicas.first == replicas.last {
+            true => replicas.first.into(),
+            false => format!("{}..={}", replicas.first, replicas.last).into(),
+        })
+        .put("ran_under", rule.ran_under)
+        .put("was_ready", rule.was_ready);
     Block::default()
         .put("name", rule.name.as_deref())
         .put("when", when.unless_empty())

@@ -50,7 +50,8 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
                 "uphold_verdicts_total",
                 "set" => label(set),
                 "verdict" => decision.verdict.as_str(),
-                "cause" => decision.cause.to_string(),
+                // A clean exit is no failure and has no cause.
+                "cause" => decision.cause.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string),
             )
             .increment(1);
             if matches!(decision.verdict, Verdict::Restart(_)) {

@@ -38,7 +38,7 @@ pub(super) fn tell(set: &str, what: &Happening) {
                 verdict = judged.decision.verdict.as_str(),
                 reason = judged.decision.reason.as_str(),
                 attempt = judged.decision.attempt,
-                cause = judged.decision.cause.as_str(),
+                cause = judged.decision.cause.as_ref().map(crate::policy::Cause::as_str),
                 "{notice}"
             ),
             Notice::Status(change) => info!(

@@ -179,7 +179,7 @@ impl World {
                     }
                 }
                 // Lost, it is replaced without its end being told.
-                Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Cause::NodeLost => {
+                Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Some(Cause::NodeLost) => {
                     self.live.remove(&judged.replica);
                 }
                 Output::Notice(Notice::Replica(change)) if !change.phase.is_live() => {

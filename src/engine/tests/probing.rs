@@ -53,7 +53,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
     assert_eq!(
         lines[..2],
         [
-            "replica 1 incarnation 1 failed by unhealthy: liveness probe failed; restart in 30s (attempt 1)",
+            "replica 1 incarnation 1 is unhealthy: liveness probe failed; restart in 30s (attempt 1)",
             "stop replica 1 incarnation 1"
         ]
     );
@@ -92,7 +92,7 @@ fn a_startup_probe_that_fails_often_enough_is_a_failure() {
     }
     bench.tick(20);
     let lines = bench.tell(20, answer(0, 1, Startup, Failure));
-    assert!(lines[0].contains("failed by unhealthy"), "{lines:?}");
+    assert!(lines[0].contains("is unhealthy"), "{lines:?}");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_verdict_says_which_probe_failed_and_what_it_got() {
     let lines = bench.tell(20, got(Liveness, "GET /nope\u{1b}[2J answered 404"));
     assert_eq!(
         lines[0],
-        "replica 1 incarnation 1 failed by unhealthy: liveness: GET /nope\\u{1b}[2J answered 404 (2 times); \
+        "replica 1 incarnation 1 is unhealthy: liveness: GET /nope\\u{1b}[2J answered 404 (2 times); \
          restart in 30s (attempt 1)"
     );
     bench.tell(21, Event::stopped(1, 1));

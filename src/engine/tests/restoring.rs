@@ -27,7 +27,7 @@ fn restarts_that_fell_due_during_downtime_are_released_slowly() {
 
 #[test]
 fn trials_and_holds_that_ended_during_downtime_are_released_slowly() {
-    for exhausted in [Exhausted::Quarantine(secs(30)), Exhausted::Degrade] {
+    for exhausted in [Exhausted::Quarantine(secs(30).into()), Exhausted::Degrade] {
         let retry = RetryPolicy::every(secs(10)).max_attempts(u32::from(exhausted == Exhausted::Degrade));
         let hold = crate::policy::Rule::new(crate::policy::RuleAction::Hold(Some(secs(30)))).exit_code(1);
         let failure = FailurePolicy::new().exhausted(exhausted).min_available(Quantity::Count(1));

@@ -57,7 +57,7 @@ fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() 
     assert_eq!(
         bench.tick(60),
         [
-            "replica 0 incarnation 1 failed by start-timeout; restart in 30s (attempt 1)",
+            "replica 0 incarnation 1 did not start in time; restart in 30s (attempt 1)",
             "stop replica 0 incarnation 1",
             "replica 0 incarnation 1 is stopping",
             "status pending (replica-failed), 0 of 1 available"

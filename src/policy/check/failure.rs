@@ -13,8 +13,11 @@ use super::{duration, number, positive, retry};
 
 pub(super) fn check(walk: &mut Walk, failure: &FailurePolicy, retries: bool) {
     walk.field("rules", |walk| rules(walk, &failure.rules, retries));
-    if let Some(Exhausted::Quarantine(time)) = failure.exhausted {
-        walk.field("exhausted", |walk| positive(walk, "quarantine", Some(time)));
+    if let Some(Exhausted::Quarantine(quarantine)) = failure.exhausted {
+        walk.field("exhausted", |walk| {
+            positive(walk, "quarantine", Some(quarantine.time));
+            number(walk, "rounds", quarantine.rounds, &range::ROUNDS);
+        });
     }
     quantity(walk, "min_available", failure.min_available);
     duration(walk, "outage_deadline", failure.outage_deadline);
@@ -89,6 +92,18 @@ fn check_rule(walk: &mut Walk, rule: &Rule, retries: bool) {
             walk.field("reason", |walk| walk.index(index, |walk| text(walk, Form::Glob, glob)));
         }
         number(walk, "attempts_over", rule.attempts_over, &range::ATTEMPTS);
+        for (index, replicas) in rule.replicas.iter().enumerate() {
+            walk.field("replica", |walk| {
+                walk.index(index, |walk| {
+                    if replicas.first > replicas.last {
+                        walk.problem("the range is empty");
+                    } else if !range::REPLICA.contains(&replicas.last) {
+                        walk.out_of_range(replicas.last, &range::REPLICA);
+                    }
+                });
+            });
+        }
+        positive(walk, "ran_under", rule.ran_under);
     });
     if let RuleAction::Hold(Some(time)) = rule.then {
         walk.field("then", |walk| {

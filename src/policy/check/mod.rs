@@ -58,6 +58,7 @@ fn totals(walk: &mut Walk, settings: &Settings) {
     most("exit codes in rules", total(&mut rules.iter().map(|rule| rule.exit_codes.len())), range::MAX_CONDITIONS);
     most("signals in rules", total(&mut rules.iter().map(|rule| rule.signals.len())), range::MAX_CONDITIONS);
     most("causes in rules", total(&mut rules.iter().map(|rule| rule.causes.len())), range::MAX_CONDITIONS);
+    most("replicas in rules", total(&mut rules.iter().map(|rule| rule.replicas.len())), range::MAX_CONDITIONS);
     most("reasons in rules", total(&mut rules.iter().map(|rule| rule.reasons.len())), range::MAX_CONDITIONS);
 }
 

@@ -90,14 +90,14 @@ fn quantities_that_would_start_nothing_are_refused() {
 fn times_that_must_pass_are_longer_than_zero() {
     let failure = FailurePolicy::new()
         .rule(Rule::new(RuleAction::Hold(Some(Duration::ZERO))))
-        .exhausted(Exhausted::Quarantine(Duration::ZERO))
+        .exhausted(Exhausted::Quarantine(Quarantine::new(Duration::ZERO).rounds(256)))
         .budget(Budget::new(1, Duration::ZERO))
         .correlated(Correlated::new(Quantity::Count(2), Duration::ZERO));
     let problems = mistakes(Policy::builder().failure(failure));
     let paths: Vec<&str> = problems.iter().map(|problem| problem.split_once(": ").unwrap().0).collect();
     assert_eq!(
         paths,
-        ["rules[0].then.hold", "exhausted.quarantine", "budget.per", "correlated.within"]
+        ["rules[0].then.hold", "exhausted.quarantine", "exhausted.rounds", "budget.per", "correlated.within"]
             .map(|key| format!("failure.{key}"))
     );
 }

@@ -64,7 +64,8 @@ impl Policy {
     /// | `unreachable-stage` | the stage before never ends |
     /// | `unused-backoff` | decorrelated jitter replaces the backoff |
     /// | `unused-keep-min-available` | there is no window to wait for |
-    /// | `contradictory-rule` | an exit code and a signal at once |
+    /// | `contradictory-rule` | conditions that never hold together, such as an exit code and a signal |
+    /// | `unreachable-replica` | a rule for replicas that the set does not have |
     /// | `shadowed-rule` | earlier rules match all that this one matches |
     /// | `unreachable-attempts` | a streak of its own that never begins |
     /// | `success-rule` | a rule for exit code 0, which is not a failure |

@@ -21,6 +21,24 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
                 "a process ends by an exit code or by a signal, never by both: the rule never matches",
                 "write two rules",
             );
+        } else if never_ran(rule) && (rule.was_ready == Some(true)) {
+            lints.add(
+                "contradictory-rule",
+                format!("{at}.when"),
+                "what fails to start was never ready: the rule never matches",
+                "leave `was_ready` out",
+            );
+        } else if let Some(first) = out_of_reach(rule, settings.replicas) {
+            lints.add(
+                "unreachable-replica",
+                format!("{at}.when.replica"),
+                format!(
+                    "replicas are numbered from 0, so a set of {} has no replica {first}: the rule matches nothing unless the \
+                     set is scaled up",
+                    settings.replicas
+                ),
+                "name replicas that the set has, or raise `replicas`",
+            );
         } else if settings.retry.is_none() && waits_for_itself(rule) {
             lints.add(
                 "unreachable-attempts",
@@ -77,6 +95,18 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
 
 fn contradicts_itself(rule: &Rule) -> bool {
     !rule.exit_codes.is_empty() && !rule.signals.is_empty()
+}
+
+/// Whether all that it matches never ran.
+fn never_ran(rule: &Rule) -> bool {
+    let starts = [Cause::NoCapacity, Cause::StartTimeout, Cause::StartError];
+    !rule.causes.is_empty() && rule.causes.iter().all(|cause| starts.contains(cause))
+}
+
+/// The first replica that it names, if the set has none of them.
+fn out_of_reach(rule: &Rule, replicas: u32) -> Option<u32> {
+    let first = rule.replicas.iter().map(|range| range.first).min()?;
+    (replicas > 0 && first >= replicas).then_some(first)
 }
 
 fn waits_for_itself(rule: &Rule) -> bool {
@@ -156,7 +186,15 @@ fn covers_the_rest(earlier: &Rule, rule: &Rule) -> bool {
         (Some(earlier), Some(over)) => rule.retry.is_none() && over >= earlier,
         (Some(_), None) => false,
     };
-    reasons && attempts
+    let numbers = |rule: &Rule| -> Vec<CodeRange> {
+        let ends = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        rule.replicas.iter().map(|range| CodeRange { first: ends(range.first), last: ends(range.last) }).collect()
+    };
+    let replicas =
+        earlier.replicas.is_empty() || (!rule.replicas.is_empty() && covers_codes(numbers(earlier), &numbers(rule)));
+    let run = earlier.ran_under.is_none_or(|wider| rule.ran_under.is_some_and(|under| under <= wider));
+    let ready = earlier.was_ready.is_none() || earlier.was_ready == rule.was_ready;
+    reasons && attempts && replicas && run && ready
 }
 
 #[cfg(test)]
@@ -186,6 +224,9 @@ mod tests {
             (json!({"reason": "quota*"}), json!({"reason": ["quota in *", "quota"]})),
             (json!({"attempts_over": 3}), json!({"attempts_over": 3, "exit_code": 1})),
             (json!({"attempts_over": 0}), json!({"exit_code": 1})),
+            (json!({"replica": ["0..=2", "1..=5"]}), json!({"replica": ["0..=2", 5]})),
+            (json!({"ran_under": "60s"}), json!({"ran_under": "5s", "was_ready": false})),
+            (json!({"was_ready": true}), json!({"was_ready": true})),
         ] {
             assert!(shadows(first.clone(), second.clone()), "{first} {second}");
         }
@@ -203,9 +244,26 @@ mod tests {
             (json!({"reason": "quota*"}), json!({"reason": "*quota*"})),
             (json!({"reason": "*"}), json!({"exit_code": 1})),
             (json!({"attempts_over": 3}), json!({"attempts_over": 2})),
+            (json!({"replica": 0}), json!({"replica": [0, 1]})),
+            (json!({"ran_under": "5s"}), json!({"ran_under": "60s"})),
+            (json!({"was_ready": false}), json!({"was_ready": true})),
+            (json!({"was_ready": false}), json!({"exit_code": 1})),
         ] {
             assert!(!shadows(first.clone(), second.clone()), "{first} {second}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_can_never_match_is_told() {
+        let rule = |when: Value| {
+            let rules = json!([{"when": when, "then": "retry"}]);
+            json!({"replicas": 10, "retry": {"max_duration": "1h"}, "failure": {"rules": rules}})
+        };
+        warns(rule(json!({"replica": [10, "12..=20"]})), "failure.rules[0].when.replica unreachable-replica");
+        is_quiet(rule(json!({"replica": "9..=20"})));
+        let never_ran = json!({"cause": ["no-capacity", "start-error"], "was_ready": true});
+        warns(rule(never_ran), "failure.rules[0].when contradictory-rule");
+        is_quiet(rule(json!({"cause": ["no-capacity", "unhealthy"], "was_ready": true})));
     }
 
     #[test]

@@ -6,12 +6,14 @@ use super::hints::built_in_cause;
 use super::keys;
 use super::nearest::nearest;
 use super::retry;
-use super::text::{ends, number};
+use super::text::{self, ends, number};
 use super::value::{Value, clip};
 use super::walk::Walk;
 use crate::policy::cause::Cause;
 use crate::policy::exit::Signal;
-use crate::policy::failure::{Budget, BudgetEmpty, CodeRange, Correlated, Exhausted, FailurePolicy, Rule, RuleAction};
+use crate::policy::failure::{
+    Budget, BudgetEmpty, CodeRange, Correlated, Exhausted, FailurePolicy, Quarantine, ReplicaRange, Rule, RuleAction,
+};
 use crate::policy::preset;
 use crate::policy::quantity::Quantity;
 use crate::policy::range;
@@ -71,6 +73,9 @@ fn when(walk: &mut Walk, value: &Value, rule: &mut Rule) -> Option<()> {
         })
         .unwrap_or_default();
     rule.attempts_over = fields.read(walk, "attempts_over", |walk, value| walk.count(value, &range::ATTEMPTS));
+    rule.replicas = fields.read(walk, "replica", |walk, value| some_of(walk, value, replica)).unwrap_or_default();
+    rule.ran_under = fields.read(walk, "ran_under", Walk::duration);
+    rule.was_ready = fields.read(walk, "was_ready", Walk::flag);
     Some(())
 }
 
@@ -117,6 +122,43 @@ fn exit_code(walk: &mut Walk, value: &Value) -> Option<CodeRange> {
             let ends = text.split_once("..").or_else(|| text.split_once('-'));
             if let Some((Ok(first), Ok(last))) =
                 ends.map(|(first, last)| (first.trim().parse::<i32>(), last.trim().parse::<i32>()))
+            {
+                walk.problem(format!("a range names both its ends: \"{first}..={last}\""));
+                return None;
+            }
+            walk.expected(WHAT, value)
+        }
+        other => walk.not_whole(WHAT, other),
+    }
+}
+
+fn replica(walk: &mut Walk, value: &Value) -> Option<ReplicaRange> {
+    const WHAT: &str = "the number of a replica such as 0, or a range such as \"1..=3\"";
+    match value {
+        Value::Int(number) => match u32::try_from(*number).ok().filter(|number| range::REPLICA.contains(number)) {
+            Some(number) => Some(ReplicaRange { first: number, last: number }),
+            None => {
+                walk.out_of_range(*number, &range::REPLICA);
+                None
+            }
+        },
+        Value::Str(text) => {
+            if let Some(number) = text::replica(text.trim()) {
+                walk.problem(format!("is a text; write the replica {number} without quotes"));
+                return None;
+            }
+            if let Some((Some(first), Some(last))) =
+                ends(text).map(|(first, last)| (text::replica(first), text::replica(last)))
+            {
+                if first > last {
+                    walk.problem(format!("the range is empty; did you mean \"{last}..={first}\"?"));
+                    return None;
+                }
+                return Some(ReplicaRange { first, last });
+            }
+            let ends = text.split_once("..").or_else(|| text.split_once('-'));
+            if let Some((Some(first), Some(last))) =
+                ends.map(|(first, last)| (text::replica(first.trim()), text::replica(last.trim())))
             {
                 walk.problem(format!("a range names both its ends: \"{first}..={last}\""));
                 return None;
@@ -174,9 +216,9 @@ fn then(walk: &mut Walk, value: &Value) -> Option<RuleAction> {
 fn exhausted(walk: &mut Walk, value: &Value) -> Option<Exhausted> {
     if let Value::Map(_) = value {
         let fields = walk.fields(value, &&keys::EXHAUSTED)?;
-        return fields
-            .require(walk, "quarantine", "for how long, such as 1h", Walk::duration)
-            .map(Exhausted::Quarantine);
+        let time = fields.require(walk, "quarantine", "for how long, such as 1h", Walk::duration);
+        let rounds = fields.read(walk, "rounds", |walk, value| walk.count(value, &range::ROUNDS));
+        return time.map(|time| Exhausted::Quarantine(Quarantine { time, rounds }));
     }
     let words = [("degrade", Exhausted::Degrade), ("terminate", Exhausted::Terminate), ("hold", Exhausted::Hold)];
     walk.word(value, &words, &["{quarantine: 1h}"])

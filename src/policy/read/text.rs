@@ -160,6 +160,9 @@ pub(crate) const CODE_RANGE: &str = r"^ *-?[0-9]{1,10} *\.\.= *-?[0-9]{1,10} *$"
 /// `200..=399`.
 pub(crate) const STATUS_RANGE: &str = r"^ *[1-5][0-9]{2} *\.\.= *[1-5][0-9]{2} *$";
 
+/// `1..=3`, of replicas.
+pub(crate) const REPLICA_RANGE: &str = r"^ *[0-9]{1,6} *\.\.= *[0-9]{1,6} *$";
+
 /// The two ends of `64..=78`, as they are written.
 pub(crate) fn ends(text: &str) -> Option<(&str, &str)> {
     text.split_once("..=").map(|(first, last)| (first.trim_matches(' '), last.trim_matches(' ')))
@@ -169,6 +172,12 @@ pub(crate) fn ends(text: &str) -> Option<(&str, &str)> {
 pub(crate) fn number(text: &str) -> Option<i32> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let fine = (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if fine { text.parse().ok() } else { None }
+}
+
+/// The number of a replica, at most six digits.
+pub(crate) fn replica(text: &str) -> Option<u32> {
+    let fine = (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if fine { text.parse().ok() } else { None }
 }
 

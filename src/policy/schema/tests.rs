@@ -138,6 +138,7 @@ fn sample(kind: &Kind, draw: &mut Draw, odd: u64) -> Json {
         Kind::ExitCode => {
             draw.of(&[json!(0), json!(-1), json!("64..=78"), json!(" -5 ..= 5 "), json!("3..=3"), json!(i32::MIN)])
         }
+        Kind::Replica => draw.of(&[json!(0), json!(999_999), json!("1..=3"), json!(" 0 ..= 007 "), json!("5..=5")]),
         Kind::Status => draw.of(&[json!(100), json!(599), json!("200..=399"), json!(" 200 ..= 200 ")]),
         Kind::Signal => draw.of(&[json!(1), json!(64), json!("SIGKILL"), json!("term"), json!("sigUsr1")]),
         Kind::Words(words) => json!(draw.of(words)),

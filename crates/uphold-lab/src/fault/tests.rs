@@ -23,7 +23,10 @@ fn run(model: &FaultModel, policy: PolicyBuilder, until: &str) -> Run {
 
 fn causes(run: &Run) -> Vec<(u64, u32, String)> {
     let told = run.verdicts().iter();
-    told.map(|(at, replica, decision)| (at.as_millis() / 1000, replica.0, decision.cause.to_string())).collect()
+    told.map(|(at, replica, decision)| {
+        (at.as_millis() / 1000, replica.0, decision.cause.as_ref().map_or(String::new(), ToString::to_string))
+    })
+    .collect()
 }
 
 #[test]

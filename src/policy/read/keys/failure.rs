@@ -67,13 +67,16 @@ pub(crate) static FAILURE: Block = Block {
 pub(crate) static EXHAUSTED: Block = Block {
     title: "`failure.exhausted`",
     about: "Given up for a time.",
-    keys: &[&[key(
-        "quarantine",
-        Kind::Positive,
-        "required",
-        r#""1h""#,
-        "Given up for this long, then one trial start.",
-    )]],
+    keys: &[&[
+        key("quarantine", Kind::Positive, "required", r#""1h""#, "Given up for this long, then one trial start."),
+        key(
+            "rounds",
+            Kind::Count(&range::ROUNDS),
+            "no end",
+            "15",
+            "So many quarantines, then given up for good. The end of the streak and `reset` give them back.",
+        ),
+    ]],
     requires: &[],
     remarks: &[],
 };
@@ -119,6 +122,9 @@ pub(crate) static RULE: Block = Block {
         ("cause", "unknown field; conditions belong under `when`"),
         ("reason", "unknown field; conditions belong under `when`"),
         ("attempts_over", "unknown field; conditions belong under `when`"),
+        ("replica", "unknown field; conditions belong under `when`"),
+        ("ran_under", "unknown field; conditions belong under `when`"),
+        ("was_ready", "unknown field; conditions belong under `when`"),
         ("action", "unknown field; did you mean 'then'?"),
     ],
 };
@@ -171,10 +177,26 @@ pub(crate) static WHEN: Block = Block {
             "3",
             "The streak's attempt number is greater than this.",
         ),
+        key(
+            "replica",
+            Kind::OneOrMany(&Kind::Replica),
+            "any",
+            r#"[0, "2..=3"]"#,
+            "Replicas by number, or ranges with both ends included.",
+        ),
+        key(
+            "ran_under",
+            Kind::Positive,
+            "any",
+            r#""60s""#,
+            "The incarnation ran for less than this; one that never started ran for 0s.",
+        ),
+        key("was_ready", Kind::Flag, "any", "false", "Whether this incarnation had ever been ready."),
     ]],
     requires: &[],
     remarks: &[
         ("exit_codes", "unknown field; did you mean 'exit_code'?"),
+        ("replicas", "unknown field; did you mean 'replica'?"),
         ("then", "unknown field; `then` stands beside `when`, not in it"),
     ],
 };

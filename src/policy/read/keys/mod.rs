@@ -79,6 +79,7 @@ pub(crate) enum Kind {
     Factor,
     Port,
     ExitCode,
+    Replica,
     Status,
     Signal,
     Words(&'static [&'static str]),
@@ -160,6 +161,7 @@ pub(crate) static DOCUMENT: Block = Block {
         ("scaling", "`scaling` is not there yet in this version; leave it out"),
         ("rollout", "`rollout` is not there yet in this version; leave it out"),
         ("rules", "unknown field; rules belong under `failure`"),
+        ("replica", "unknown field; did you mean 'replicas'?"),
         ("min_available", "unknown field; it belongs under `failure`"),
     ],
 };

@@ -24,6 +24,7 @@ fn words(kind: &Kind) -> String {
         Kind::Factor => "number".into(),
         Kind::Port => "1 to 65535, or text".into(),
         Kind::ExitCode => "exit code or range".into(),
+        Kind::Replica => "replica or range".into(),
         Kind::Status => "status or range".into(),
         Kind::Signal => "signal".into(),
         Kind::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
