@@ -28,6 +28,8 @@ pub struct Census {
     pub requested: u32,
     /// Between a clean exit (exit code 0 under `success: restart`) and the next start.
     pub completed_run: u32,
+    /// Down because an operator stopped it.
+    pub stopped: u32,
     /// Coming up for the first time, without a failure so far.
     pub fresh: u32,
 
@@ -46,9 +48,21 @@ impl Census {
     #[inline]
     pub const fn desired(&self) -> u32 {
         let Self {
-            available, completed, given_up, failed, not_ready, unknown, requested, completed_run, fresh, ..
+            available,
+            completed,
+            given_up,
+            failed,
+            not_ready,
+            unknown,
+            requested,
+            completed_run,
+            stopped,
+            fresh,
+            ..
         } = *self;
-        sum([available, completed, given_up, failed, not_ready, unknown, requested, completed_run, fresh])
+        let counts =
+            [available, completed, given_up, failed, not_ready, unknown, requested, completed_run, stopped, fresh];
+        sum(counts)
     }
 
     /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.

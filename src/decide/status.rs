@@ -92,8 +92,10 @@ pub enum StatusReason {
     CompletedRun,
     /// A replica is up but not ready.
     ReplicaNotReady,
-    /// A replica is down because an operator asked for it.
+    /// A replica is being restarted because an operator asked for it.
     ReplicaRestarting,
+    /// A replica is down because an operator stopped it.
+    ReplicaStopped,
     /// Every replica has done its work.
     Completed,
     /// The set was terminated: a failure, and no retry for it.
@@ -125,6 +127,7 @@ impl StatusReason {
             Self::CompletedRun => "completed-run",
             Self::ReplicaNotReady => "replica-not-ready",
             Self::ReplicaRestarting => "replica-restarting",
+            Self::ReplicaStopped => "replica-stopped",
             Self::Completed => "completed",
             Self::FailFast => "fail-fast",
             Self::Rule => "rule",

@@ -159,6 +159,7 @@ fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
         Standing::Unknown => Some(&mut census.unknown),
         Standing::Requested => Some(&mut census.requested),
         Standing::CompletedRun => Some(&mut census.completed_run),
+        Standing::Stopped => Some(&mut census.stopped),
         Standing::Fresh => Some(&mut census.fresh),
         Standing::None => None,
     }

@@ -36,7 +36,11 @@ pub enum Event {
     Scale(u32),
     /// An operator: stop and start this replica at once; never charged.
     Restart(ReplicaId),
-    /// An operator: forget streaks and windows, of one replica or all; starts what is quarantined or held.
+    /// An operator: stop this replica and leave it down, not failed, until `Start`, `Restart` or `Reset`.
+    Stop(ReplicaId),
+    /// An operator: start this replica at once if it is not up; never charged.
+    Start(ReplicaId),
+    /// An operator: forget streaks and windows, of one replica or all; starts what is quarantined, held or stopped.
     Reset(Selection),
     /// An operator: the dependency is back; what waits is started now. Charges nothing.
     RetryNow(Selection),
@@ -245,6 +249,8 @@ impl Event {
             Self::Stopped(_) => "stopped",
             Self::Scale(_) => "scale",
             Self::Restart(_) => "restart",
+            Self::Stop(_) => "stop",
+            Self::Start(_) => "start",
             Self::Reset(_) => "reset",
             Self::RetryNow(_) => "retry-now",
             Self::Drain(_) => "drain",
@@ -271,6 +277,8 @@ impl Event {
             Self::Exited(ended) | Self::StartFailed(ended) => Some((ended.replica, ended.incarnation)),
             Self::Scale(_)
             | Self::Restart(_)
+            | Self::Stop(_)
+            | Self::Start(_)
             | Self::Reset(_)
             | Self::RetryNow(_)
             | Self::Drain(_)
@@ -365,7 +373,9 @@ impl std::fmt::Display for Event {
                 news.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
             Self::Scale(replicas) => write!(f, " {replicas}"),
-            Self::Restart(replica) | Self::Drain(replica) => write!(f, " replica {replica}"),
+            Self::Restart(replica) | Self::Stop(replica) | Self::Start(replica) | Self::Drain(replica) => {
+                write!(f, " replica {replica}")
+            }
             _ => Ok(()),
         }
     }

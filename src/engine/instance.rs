@@ -3,7 +3,7 @@
 use super::contact::Lost;
 use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News, STOPPED_BY_SOMEBODY_ELSE};
-use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, ReplicaChange, Stop};
+use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, Refused, ReplicaChange, Stop};
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
@@ -11,12 +11,13 @@ use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
+    /// Handles one event. An error is the answer to an operator: it is counted and noticed already.
     #[inline(never)]
-    pub(super) fn apply(&mut self, event: &mut Event) {
+    pub(super) fn apply(&mut self, event: &mut Event) -> Result<(), Refused> {
         if let Some((id, incarnation)) = event.instance() {
             if let Some(why) = self.unbelievable(id, incarnation) {
                 self.disbelieve(event, id, incarnation, why);
-                return;
+                return Ok(());
             }
             if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
                 self.found(id);
@@ -35,13 +36,16 @@ impl ReplicaSet {
             Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
             Event::Found(_) => {}
             Event::Stopped(news) => self.stopped(*news),
-            Event::Scale(replicas) => self.scale(*replicas),
-            Event::Restart(id) => self.restart(*id),
-            Event::Reset(selection) => self.reset(selection),
-            Event::RetryNow(selection) => self.retry_now(selection),
-            Event::Drain(id) => self.drain(*id),
-            Event::Terminate => self.terminate(),
+            Event::Scale(replicas) => return self.scale(*replicas),
+            Event::Restart(id) => return self.restart(*id),
+            Event::Stop(id) => return self.stop_requested(*id),
+            Event::Start(id) => return self.start_requested(*id),
+            Event::Reset(selection) => return self.reset(selection),
+            Event::RetryNow(selection) => return self.retry_now(selection),
+            Event::Drain(id) => return self.drain(*id),
+            Event::Terminate => return self.terminate(),
         }
+        Ok(())
     }
 
     /// News that changes nothing. The newer incarnation stays; an earlier one that shows itself alive is told to stop. An
@@ -255,6 +259,11 @@ impl ReplicaSet {
                 Phase::Waiting
             }
             After::Quarantine => Phase::Quarantined,
+            After::Stopped => {
+                replica.due = Timestamp::MAX;
+                replica.gate = Gate::Backoff;
+                Phase::Stopped
+            }
             After::Complete => Phase::Completed,
             After::Remove => {
                 replica.due = Timestamp::MAX;

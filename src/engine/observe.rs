@@ -96,7 +96,8 @@ impl ReplicaSet {
             return;
         }
         for event in &mut self.news_of(seen) {
-            self.apply(event);
+            // News of instances is never refused.
+            let _ = self.apply(event);
         }
     }
 
@@ -184,7 +185,8 @@ impl ReplicaSet {
                 }
                 self.retime(id);
                 for event in &mut self.news_of(seen) {
-                    self.apply(event);
+                    // News of instances is never refused.
+                    let _ = self.apply(event);
                 }
             }
         }

@@ -5,44 +5,86 @@ use super::output::{Notice, Refused};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
-use crate::decide::{Gate, ReplicaId, StartKind};
+use crate::decide::{EndReason, Gate, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
+use crate::time::Timestamp;
 
 impl ReplicaSet {
-    fn refuse(&mut self, refused: Refused) {
+    fn refuse(&mut self, refused: Refused) -> Result<(), Refused> {
         bump(&mut self.tally.count().refused);
         self.notice(Notice::Refused(refused));
+        Err(refused)
     }
 
-    /// Whether the request can be met at all.
-    fn can(&mut self, replica: Option<ReplicaId>) -> bool {
-        let refused = match replica {
-            _ if self.has_ended() => Refused::SetEnded,
-            Some(id) if id.0 >= self.desired => Refused::NoSuchReplica(id),
-            _ => return true,
-        };
-        self.refuse(refused);
-        false
+    /// Refuses what cannot be met at all.
+    fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Refused> {
+        match replica {
+            _ if self.has_ended() => self.refuse(Refused::SetEnded),
+            Some(id) if id.0 >= self.desired => self.refuse(Refused::NoSuchReplica(id)),
+            _ => Ok(()),
+        }
     }
 
-    pub(super) fn scale(&mut self, replicas: u32) {
+    pub(super) fn scale(&mut self, replicas: u32) -> Result<(), Refused> {
         if replicas > MAX_REPLICAS {
-            self.refuse(Refused::TooManyReplicas(replicas));
-        } else if self.can(None) {
-            self.rescale(replicas);
+            return self.refuse(Refused::TooManyReplicas(replicas));
         }
+        self.check_request(None)?;
+        self.rescale(replicas);
+        Ok(())
     }
 
-    pub(super) fn restart(&mut self, id: ReplicaId) {
-        if self.can(Some(id)) {
-            self.restart_at(id, Placement::Same);
-        }
+    pub(super) fn restart(&mut self, id: ReplicaId) -> Result<(), Refused> {
+        self.check_request(Some(id))?;
+        self.restart_at(id, Placement::Same);
+        Ok(())
     }
 
-    pub(super) fn drain(&mut self, id: ReplicaId) {
-        if self.can(Some(id)) {
+    pub(super) fn drain(&mut self, id: ReplicaId) -> Result<(), Refused> {
+        self.check_request(Some(id))?;
+        let replica = self.replica_mut(id);
+        if replica.is_stopped() {
+            // Nothing runs there; its next start is elsewhere.
+            replica.placement = Placement::Elsewhere;
+        } else {
             self.restart_at(id, Placement::Elsewhere);
         }
+        Ok(())
+    }
+
+    /// Leaves a replica down until it is asked for again. One that has completed stays so.
+    pub(super) fn stop_requested(&mut self, id: ReplicaId) -> Result<(), Refused> {
+        self.check_request(Some(id))?;
+        self.leave_group(id);
+        let replica = self.replica_mut(id);
+        if replica.phase == Phase::Completed || replica.is_stopped() {
+            return Ok(());
+        }
+        replica.kind = StartKind::Requested;
+        replica.history.wait_is_over();
+        replica.placement = Placement::Same;
+        replica.gate = Gate::Backoff;
+        replica.due = Timestamp::MAX;
+        replica.marks.clear(Marks::FAILED.and(Marks::GAVE_UP).and(Marks::REQUESTED));
+        match replica.phase {
+            phase if phase.is_up() => self.stop(id, After::Stopped),
+            Phase::Stopping => {
+                replica.after = After::Stopped;
+                self.recount(id);
+                self.retime(id);
+            }
+            _ => self.enter(id, After::Stopped),
+        }
+        Ok(())
+    }
+
+    /// Starts a replica that is not up, whatever it waits for.
+    pub(super) fn start_requested(&mut self, id: ReplicaId) -> Result<(), Refused> {
+        self.check_request(Some(id))?;
+        if !self.replica(id).phase.is_up() {
+            self.restart_at(id, Placement::Same);
+        }
+        Ok(())
     }
 
     fn restart_at(&mut self, id: ReplicaId, placement: Placement) {
@@ -71,39 +113,51 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn reset(&mut self, selection: &Selection) {
+    pub(super) fn reset(&mut self, selection: &Selection) -> Result<(), Refused> {
+        let selected = self.selected(selection)?;
         if *selection == Selection::All {
             self.set.forget_failures_before_ready();
         }
-        for id in self.selected(selection) {
+        for id in selected {
             let now = self.now;
             let replica = self.replica_mut(id);
             replica.history.reset();
             replica.marks.clear(Marks::GAVE_UP);
-            let given_up = match replica.phase {
-                Phase::Quarantined => true,
+            let stays_down = match replica.phase {
+                Phase::Quarantined | Phase::Stopped => true,
                 Phase::Waiting => replica.gate == Gate::Hold,
-                Phase::Stopping => matches!(replica.after, After::Quarantine | After::Hold),
+                Phase::Stopping => matches!(replica.after, After::Quarantine | After::Hold | After::Stopped),
                 _ => false,
             };
             let in_window = replica.phase == Phase::Waiting && replica.gate == Gate::Window;
-            if given_up {
+            if stays_down {
                 self.free_acted(id);
             }
-            if given_up || in_window {
+            if stays_down || in_window {
                 self.start_soon(id, now);
             }
         }
+        Ok(())
     }
 
-    pub(super) fn retry_now(&mut self, selection: &Selection) {
-        if matches!(selection, Selection::All) && !self.has_ended() {
+    pub(super) fn retry_now(&mut self, selection: &Selection) -> Result<(), Refused> {
+        let selected = self.selected(selection)?;
+        if let Selection::Replica(id) = *selection {
+            let replica = self.replica(id);
+            if replica.is_stopped() {
+                return self.refuse(Refused::Stopped(id));
+            }
+            if replica.is_given_up() {
+                return self.refuse(Refused::GivenUp(id));
+            }
+        }
+        if matches!(selection, Selection::All) {
             // The dependency is back: nothing is held for a canary any more.
             self.end_incident();
         } else if matches!(selection, Selection::Cause(_)) {
             self.set.hurry_canary(self.now);
         }
-        for id in self.selected(selection) {
+        for id in selected {
             let now = self.now;
             let replica = self.replica_mut(id);
             let waits = replica.phase == Phase::Waiting;
@@ -127,10 +181,11 @@ impl ReplicaSet {
                 }
             }
         }
+        Ok(())
     }
 
     /// It is started as soon as the gates admit it, uncharged.
-    fn start_soon(&mut self, id: ReplicaId, now: crate::time::Timestamp) {
+    fn start_soon(&mut self, id: ReplicaId, now: Timestamp) {
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Restart { charged: false };
         replica.due = now;
@@ -145,7 +200,7 @@ impl ReplicaSet {
         }
     }
 
-    fn hurry_group(&mut self, now: crate::time::Timestamp) {
+    fn hurry_group(&mut self, now: Timestamp) {
         if let Some(group) = self.group() {
             let leader = self.replica_mut(group.leader);
             if !leader.marks.has(Marks::QUEUED) {
@@ -156,27 +211,29 @@ impl ReplicaSet {
         }
     }
 
-    fn selected(&mut self, selection: &Selection) -> Vec<ReplicaId> {
+    fn selected(&mut self, selection: &Selection) -> Result<Vec<ReplicaId>, Refused> {
+        let all = (0..self.desired).map(ReplicaId);
         match selection {
             Selection::Replica(id) => {
-                if self.can(Some(*id)) {
-                    vec![*id]
-                } else {
-                    Vec::new()
-                }
+                self.check_request(Some(*id))?;
+                Ok(vec![*id])
             }
-            Selection::All if self.can(None) => (0..self.desired).map(ReplicaId).collect(),
-            Selection::Cause(cause) if self.can(None) => (0..self.desired)
-                .map(ReplicaId)
-                .filter(|&id| self.replica(id).history.last_failure().is_some_and(|(last, _)| last == *cause))
-                .collect(),
-            Selection::All | Selection::Cause(_) => Vec::new(),
+            Selection::All => {
+                self.check_request(None)?;
+                Ok(all.collect())
+            }
+            Selection::Cause(cause) => {
+                self.check_request(None)?;
+                let failed_by =
+                    |id: &ReplicaId| self.replica(*id).history.last_failure().is_some_and(|(last, _)| last == *cause);
+                Ok(all.filter(failed_by).collect())
+            }
         }
     }
 
-    pub(super) fn terminate(&mut self) {
-        if self.can(None) {
-            self.end(crate::decide::EndReason::Requested);
-        }
+    pub(super) fn terminate(&mut self) -> Result<(), Refused> {
+        self.check_request(None)?;
+        self.end(EndReason::Requested);
+        Ok(())
     }
 }

@@ -159,7 +159,7 @@ pub enum Notice {
     Waiting(Waiting),
     /// News was ignored: it is counted, and changes nothing.
     Ignored(IgnoredNews),
-    /// What an operator asked for cannot be done.
+    /// What an operator asked for cannot be done, and why.
     Refused(Refused),
     /// So many replicas failed together that it is one incident.
     Incident(IncidentNotice),
@@ -284,6 +284,25 @@ pub enum Refused {
     /// A set has at most 1 000 000 replicas.
     #[error("{0} replicas are asked for; a set has at most {MAX_REPLICAS}")]
     TooManyReplicas(u32),
+    /// The replica does not wait for a retry: it was stopped.
+    #[error("replica {0} is stopped: start, restart or reset it")]
+    Stopped(ReplicaId),
+    /// The replica does not wait for a retry: it was given up.
+    #[error("replica {0} is given up: reset or restart it")]
+    GivenUp(ReplicaId),
+}
+
+impl Refused {
+    /// The word that traces use.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::SetEnded => "set-ended",
+            Self::NoSuchReplica(_) => "no-such-replica",
+            Self::TooManyReplicas(_) => "too-many-replicas",
+            Self::Stopped(_) => "stopped",
+            Self::GivenUp(_) => "given-up",
+        }
+    }
 }
 
 /// What happened to an incident.

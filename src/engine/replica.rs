@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 ///     |         failed, exited   v              v              v
 ///     +----- or asked to stop ------> stopping (until the end is confirmed)
 ///     |                                   |
-///     +-----------------------------------+--> quarantined | completed | removed
+///     +-----------------------------------+--> quarantined | stopped | completed | removed
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,6 +36,8 @@ pub enum Phase {
     Stopping,
     /// Given up: not started until an operator asks for it (`restart`, `reset`) or the quarantine ends.
     Quarantined,
+    /// Stopped by an operator: down, not failed, until `start`, `restart` or `reset`.
+    Stopped,
     /// Has done its work.
     Completed,
     /// No longer part of the set.
@@ -53,6 +55,7 @@ impl Phase {
             Self::Unknown => "unknown",
             Self::Stopping => "stopping",
             Self::Quarantined => "quarantined",
+            Self::Stopped => "stopped",
             Self::Completed => "completed",
             Self::Removed => "removed",
         }
@@ -84,6 +87,8 @@ pub(crate) enum After {
     Hold,
     /// It is given up, for ever or until it is due.
     Quarantine,
+    /// An operator stopped it.
+    Stopped,
     Complete,
     Remove,
 }
@@ -100,6 +105,7 @@ pub(crate) enum Standing {
     Requested,
     /// Between a clean exit and its next start.
     CompletedRun,
+    Stopped,
     Fresh,
     /// Not desired.
     None,
@@ -241,9 +247,11 @@ impl Replica {
             Phase::Completed => Standing::Completed,
             Phase::Quarantined if self.due.is_never() => Standing::GivenUp,
             Phase::Quarantined => Standing::Failed,
+            Phase::Stopped => Standing::Stopped,
             Phase::Unknown => Standing::Unknown,
             Phase::Stopping if self.after == After::Quarantine && self.due.is_never() => Standing::GivenUp,
             Phase::Stopping if self.after == After::Complete => Standing::Completed,
+            Phase::Stopping if self.after == After::Stopped => Standing::Stopped,
             _ if self.marks.has(Marks::FAILED) => Standing::Failed,
             Phase::Waiting | Phase::Starting if self.marks.has(Marks::COMPLETED_RUN) => Standing::CompletedRun,
             Phase::Ready if self.standing == Standing::Available => Standing::Available,
@@ -283,6 +291,16 @@ impl Replica {
         if gave_up {
             self.marks.set(Marks::GAVE_UP);
         }
+    }
+
+    /// Whether an operator has stopped it, or has asked for that.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == After::Stopped)
+    }
+
+    /// Whether it is given up, for ever or for a time, or will be once its instance is gone.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.phase == Phase::Quarantined || (self.phase == Phase::Stopping && self.after == After::Quarantine)
     }
 
     /// Whether it waits for its turn in a group rather than for a time of its own.

@@ -114,13 +114,37 @@ impl ReplicaSet {
         }
     }
 
-    /// Tells the set one thing that happened.
+    /// Tells the set one thing that happened. For the answer to an operator's request, see [`request`](Self::request).
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.hear(now, &mut event);
         if event.is_plain() {
             // Quicker than to find out again that there is nothing to give back.
             std::mem::forget(event);
         }
+    }
+
+    /// Handles an operator's request, and answers it. `Ok`: it is done, or nothing had to be done for it. To
+    /// [`handle`](Self::handle) it as an event does the same without an answer.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use uphold::{Event, Policy, Refused, ReplicaSet, Timestamp};
+    /// # let policy = Policy::builder().replicas(3).build()?;
+    /// # let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
+    /// assert_eq!(set.request(Timestamp::ZERO, Event::Scale(5)), Ok(()));
+    /// assert_eq!(set.request(Timestamp::ZERO, Event::Restart(9.into())), Err(Refused::NoSuchReplica(9.into())));
+    /// # Ok::<(), uphold::PolicyError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The reason why the request is refused. It is also a [`Notice::Refused`], and counted; nothing else changes. News of
+    /// instances is never refused.
+    pub fn request(&mut self, now: Timestamp, mut event: Event) -> Result<(), Refused> {
+        self.begin_mutation(now);
+        self.note_failures(std::slice::from_ref(&event));
+        let answer = self.apply(&mut event);
+        self.settle();
+        answer
     }
 
     /// Tells the set one thing that happened, from where it lies; of what it says, nothing is needed afterwards.
@@ -131,7 +155,8 @@ impl ReplicaSet {
             self.note_failures(std::slice::from_ref(event));
         }
         if !self.exited(event) {
-            self.apply(event);
+            // Who wants an answer calls `request`.
+            let _ = self.apply(event);
         }
         self.settle_in_line();
     }
@@ -148,7 +173,7 @@ impl ReplicaSet {
         }
         self.note_failures(&batch);
         for event in &mut batch {
-            self.apply(event);
+            let _ = self.apply(event);
         }
         batch.clear();
         *self.batch.make() = batch;

@@ -142,7 +142,7 @@ impl ReplicaSet {
                     self.recount(id);
                     self.retime(id);
                 }
-                Phase::Waiting | Phase::Quarantined => self.enter(id, After::Remove),
+                Phase::Waiting | Phase::Quarantined | Phase::Stopped => self.enter(id, After::Remove),
                 _ => {}
             }
         }

@@ -142,7 +142,7 @@ impl ReplicaSet {
                     offer(replica.due, DeadlineReason::StartDue);
                 }
             }
-            Phase::Completed | Phase::Removed => {}
+            Phase::Stopped | Phase::Completed | Phase::Removed => {}
         }
         if replica.marks.has(Marks::LOST) {
             if let Some(lost) = self.lost_contact(id) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::event::{Ended, Event, ProbeResult, Selection};
-use super::output::{Command, IncidentNotice, Judged, Notice, Output, Refused, StatusChange};
+use super::output::{Command, IncidentNotice, Judged, Notice, Output, StatusChange};
 use crate::decide::{Incarnation, ReplicaId, Verdict};
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
@@ -202,7 +202,9 @@ impl TraceLine {
                 line.with("probe", news.probe.as_str()).with("result", result).with_some("message", message)
             }
             Event::Scale(replicas) => line.with("replicas", *replicas),
-            Event::Restart(replica) | Event::Drain(replica) => line.with("replica", *replica),
+            Event::Restart(replica) | Event::Stop(replica) | Event::Start(replica) | Event::Drain(replica) => {
+                line.with("replica", *replica)
+            }
             Event::Reset(selection) | Event::RetryNow(selection) => match selection {
                 Selection::All => line.with("all", true),
                 Selection::Replica(replica) => line.with("replica", *replica),
@@ -266,12 +268,7 @@ impl TraceLine {
                 .with("incarnation", news.incarnation)
                 .with("reason", news.why.as_str()),
             Notice::Refused(refused) => {
-                let reason = match refused {
-                    Refused::SetEnded => "set-ended",
-                    Refused::NoSuchReplica(_) => "no-such-replica",
-                    Refused::TooManyReplicas(_) => "too-many-replicas",
-                };
-                line(TraceKind::Refused).with("reason", reason).with("message", refused.to_string())
+                line(TraceKind::Refused).with("reason", refused.as_str()).with("message", refused.to_string())
             }
             Notice::Incident(incident) => {
                 let line = line(TraceKind::Incident);
