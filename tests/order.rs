@@ -221,7 +221,7 @@ fn retrying(replicas: u32) -> PolicyBuilder {
 async fn a_stop_waits_for_the_start_that_is_under_way() {
     let mut bench = Bench::begun(retrying(1)).await;
     let start = bench.next(Kind::Start).await;
-    bench.handle.terminate().unwrap();
+    bench.handle.terminate().await.unwrap();
     bench.quiet(Duration::from_secs(1)).await;
     start.done();
     assert!(bench.next(Kind::Stop).await.is(Kind::Stop, 0, 1));
@@ -234,7 +234,7 @@ async fn a_start_that_hangs_is_not_repeated_once_it_is_to_be_stopped() {
     let policy = retrying(1).stop_grace(10 * CALL_TIMEOUT);
     let mut bench = Bench::begun(policy).await;
     let _hangs = bench.next(Kind::Start).await;
-    bench.handle.terminate().unwrap();
+    bench.handle.terminate().await.unwrap();
     bench.quiet(CALL_TIMEOUT / 2).await;
     bench.next(Kind::Stop).await.done();
     bench.backend.report(Event::stopped(0, 1));
@@ -246,7 +246,7 @@ async fn a_start_that_hangs_is_not_repeated_once_it_is_to_be_stopped() {
 async fn a_kill_does_not_wait_for_a_start_that_hangs() {
     let mut bench = Bench::begun(retrying(1).stop_grace(Duration::from_secs(2))).await;
     let _hangs = bench.next(Kind::Start).await;
-    bench.handle.terminate().unwrap();
+    bench.handle.terminate().await.unwrap();
     // The stop goes out as soon as the start is abandoned.
     let first = bench.calls.recv().await.unwrap();
     let second = bench.calls.recv().await.unwrap();
@@ -342,11 +342,14 @@ async fn what_is_heard_before_the_first_list_is_told_after_it() {
 async fn who_ends_a_set_before_its_first_list_ends_what_the_list_finds() {
     let mut bench = Bench::new(retrying(2));
     let list = bench.next(Kind::List).await;
-    bench.handle.terminate().unwrap();
+    let handle = bench.handle.clone();
+    let asked = tokio::spawn(async move { handle.terminate().await });
     sleep(Duration::from_secs(1)).await;
+    assert!(!asked.is_finished(), "it is answered after the list");
     assert_eq!(bench.handle.status().status, Status::Pending);
     list.list(&[(1, 7, InstanceState::Ready)]);
     assert!(bench.next(Kind::Stop).await.is(Kind::Stop, 1, 7));
+    assert_eq!(asked.await.unwrap(), Ok(()));
     bench.backend.report(Event::stopped(1, 7));
     assert_eq!(bench.handle.wait().await.status, Status::Terminated);
 }

@@ -187,7 +187,7 @@ async fn a_child_that_ignores_sigterm_is_gone_with_its_grandchildren_after_stop_
     let pids = bench.pids(1, 1).await;
     let grandchild: i32 = std::fs::read_to_string(bench.folder.join("grandchild")).unwrap().trim().parse().unwrap();
     assert!(lives(grandchild));
-    bench.handle.terminate().unwrap();
+    bench.handle.terminate().await.unwrap();
     let kill =
         bench.hear("it is killed", |_, happened| matches!(happened.what, Happening::Command(Command::Kill(_)))).await;
     bench.status(Status::Terminated).await;

@@ -11,7 +11,8 @@ use uphold::backend::{
 };
 use uphold::{
     Cause, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices, Policy,
-    PolicyBuilder, ReplicaId, ReplicaSet, RetryPolicy, Selection, Status, Supervisor, Timestamp,
+    PolicyBuilder, Refused, ReplicaId, ReplicaSet, RequestError, RetryPolicy, Selection, Status, StatusReason,
+    Supervisor, Timestamp,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -313,23 +314,33 @@ async fn what_an_operator_asks_for_is_done() {
     let fake = Fake::default();
     let (mut handle, mut notices) = supervise(&fake, policy(2));
     healthy(&mut handle).await;
-    handle.scale(4).unwrap();
+    handle.scale(4).await.unwrap();
     timeout(PATIENCE, handle.wait_for(|status| status.available == 4)).await.unwrap().unwrap();
-    handle.restart(1).unwrap();
+    handle.restart(1).await.unwrap();
     hear(&mut notices, |what| matches!(what, Happening::Event(Event::Restart(_)))).await;
     healthy(&mut handle).await;
     while handle.replicas().await.unwrap()[1].incarnation != Incarnation(2) {
         tokio::task::yield_now().await;
     }
-    handle.reset(Selection::All).unwrap();
-    handle.retry_now(Selection::All).unwrap();
-    handle.scale(2_000_000).unwrap();
+    handle.reset(Selection::All).await.unwrap();
+    handle.retry_now(Selection::All).await.unwrap();
+    handle.stop(3).await.unwrap();
+    timeout(PATIENCE, handle.wait_for(|status| status.reason == StatusReason::ReplicaStopped)).await.unwrap().unwrap();
+    assert_eq!(
+        handle.retry_now(Selection::Replica(3.into())).await,
+        Err(RequestError::Refused(Refused::Stopped(3.into())))
+    );
+    handle.start(3).await.unwrap();
+    healthy(&mut handle).await;
+    assert_eq!(handle.scale(2_000_000).await, Err(RequestError::Refused(Refused::TooManyReplicas(2_000_000))));
+    assert_eq!(handle.restart(99).await, Err(RequestError::Refused(Refused::NoSuchReplica(99.into()))));
     let refused = hear(&mut notices, |what| matches!(what, Happening::Notice(Notice::Refused(_)))).await;
     assert!(!refused.is_empty());
     let summary = handle.summary().await.unwrap();
-    assert_eq!((summary.desired, summary.refused), (4, 1));
+    assert_eq!((summary.desired, summary.refused), (4, 3));
     handle.shutdown().await;
-    assert!(handle.scale(1).is_err(), "the supervisor has ended");
+    let refused = handle.scale(1).await.unwrap_err();
+    assert!(matches!(refused, RequestError::Ended(_) | RequestError::Refused(Refused::SetEnded)), "{refused}");
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@ impl Policy {
 
 /// Lets the clock of an outage run or stand, and ends the set if it has lasted too long. When to look again, or never.
 /// There is a clock only under a policy with a deadline: one that another policy brings counts from then on, since how
-/// much of the time before was an outage, and not blindness, nobody has counted.
+/// much of the time before would have counted is not known.
 #[inline(never)]
 fn outage(
     compiled: &Compiled,
@@ -118,14 +118,13 @@ fn outage(
         set.outage.take();
         return Timestamp::MAX;
     }
-    // Time in which unknown replicas, or those between two runs, alone make the difference does not count.
-    let paused = census.available.saturating_add(census.unknown).saturating_add(census.completed_run) >= need;
-    match set.outage.make().run(down, down && paused, compiled.outage_keeps_for, now) {
+    let excused = census.available_but_for_excused() >= need;
+    match set.outage.make().run(down, down && excused, compiled.outage_keeps_for, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
             Timestamp::MAX
         }
-        Some(lasted) if !paused => now.later_by(compiled.outage_deadline - lasted),
+        Some(lasted) if !excused => now.later_by(compiled.outage_deadline - lasted),
         _ => Timestamp::MAX,
     }
 }
@@ -178,14 +177,27 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
         StatusReason::CompletedRun
     } else if census.not_ready > 0 {
         StatusReason::ReplicaNotReady
+    } else if census.stopped > 0 {
+        StatusReason::ReplicaStopped
     } else if census.requested > 0 {
         StatusReason::ReplicaRestarting
     } else {
         StatusReason::Starting
     };
     if census.available < need {
-        let status = if !set.up || census.lost() == 0 { Status::Pending } else { Status::Outage };
-        (status, why)
+        if !set.up {
+            return (Status::Pending, why);
+        }
+        // What operators asked for explains an outage where there would be none without it.
+        let restarted = census.available.saturating_add(census.requested);
+        let why = if restarted >= need {
+            StatusReason::ReplicaRestarting
+        } else if restarted.saturating_add(census.stopped) >= need {
+            StatusReason::ReplicaStopped
+        } else {
+            why
+        };
+        (Status::Outage, why)
     } else if why != StatusReason::Starting {
         (Status::Degraded, why)
     } else if census.available + census.completed < desired {

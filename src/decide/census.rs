@@ -1,7 +1,7 @@
 //! How the replicas of a set stand, counted: what a `SELECT count(*) ... GROUP BY` gives.
 
 /// How the replicas of a set stand, counted. Each of the `desired` replicas is counted in one of the first
-/// nine fields; the others look at the same replicas from another side.
+/// ten fields; the others look at the same replicas from another side.
 ///
 /// ```
 /// use uphold::Census;
@@ -77,10 +77,11 @@ impl Census {
         desired.saturating_sub(self.completed).saturating_sub(self.joining)
     }
 
-    /// Replicas that are missing through no wish of an operator.
+    /// How many would be available but for what does not count towards `outage_deadline`: lost contact, operators'
+    /// requests, and the time between two runs.
     #[inline]
-    pub(crate) const fn lost(&self) -> u32 {
-        sum([self.given_up, self.failed, self.not_ready, self.unknown, self.completed_run])
+    pub(crate) const fn available_but_for_excused(&self) -> u32 {
+        sum([self.available, self.unknown, self.requested, self.stopped, self.completed_run])
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) struct OutageClock {
     /// When it last ended, if it has: a return soon after keeps the clock.
     #[serde(with = "never")]
     pub(super) over_since: Timestamp,
-    /// Since when unknown replicas alone make the difference.
+    /// Since when unknown replicas and operators' requests alone make the difference.
     #[serde(with = "never")]
     pub(super) paused_since: Timestamp,
     /// Time that does not count, in nanoseconds.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// Fewer than needed are available, and the set has not been up yet or nothing has failed.
+    /// Fewer than needed are available, and the set has not been up yet.
     #[default]
     Pending,
     /// All that is asked for is available, or coming up for the first time while enough are.

@@ -237,7 +237,7 @@ impl ReplicaSet {
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         // Given up, it keeps its place of `max_probe_restarts`.
-        if matches!(after, After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
+        if matches!(after, After::Stopped | After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
             replica.marks.clear(Marks::ACTED);
             self.extras.make().health.acted -= 1;
         }

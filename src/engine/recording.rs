@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::observe::Observed;
+use super::output::Refused;
 use super::set::ReplicaSet;
 use super::snapshot::Snapshot;
 use crate::policy::Policy;
@@ -89,15 +90,17 @@ impl RecordedStep {
         Self { at, told }
     }
 
-    /// Tells it to a set.
-    pub(crate) fn tell(&self, set: &mut ReplicaSet) {
+    /// Tells it to a set. If it is one request of an operator, the answer is returned.
+    pub(crate) fn tell(&self, set: &mut ReplicaSet) -> Result<(), Refused> {
         match &self.told {
+            Told::Events(events) if events.len() == 1 => return set.request(self.at, events[0].clone()),
             Told::Events(events) => set.handle_all(self.at, events.iter().cloned()),
             Told::Timeout => set.handle_timeout(self.at),
             Told::Observed(listed) => set.observe(self.at, listed),
             Told::Policy(policy) => set.replace_policy(self.at, policy.clone()),
             Told::LimitStarts(at_most) => set.limit_starts(self.at, *at_most),
         }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::{Event, merge_reports};
 use super::extras::Extras;
-use super::output::{Command, Notice, Output, StatusShown};
+use super::output::{Command, Notice, Output, Refused, StatusShown};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};

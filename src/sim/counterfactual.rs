@@ -180,7 +180,7 @@ fn news_of(told: &Told) -> Vec<News<'_>> {
 
 /// Tells a step to a set, and hears of the starts it commands.
 fn step_into(set: &mut ReplicaSet, step: &RecordedStep, mut started: impl FnMut(Start, Timestamp)) {
-    step.tell(set);
+    let _ = step.tell(set);
     while let Some(output) = set.poll_output() {
         if let Output::Command(Command::Start(start)) = output {
             started(start, step.at);

@@ -46,7 +46,7 @@ pub use simulation::Simulation;
 pub use time::SimTime;
 pub use timeline::{
     Action, crash, drain, exit, fail, found, lost, not_ready, ready, reset, reset_all, restart, retry_now, scale,
-    signal, terminate,
+    signal, start, stop, terminate,
 };
 pub use trace::Trace;
 pub use world::{Behaviour, World};

@@ -92,7 +92,8 @@ impl Recording {
                 events.sort_by_key(|event| event.turn());
                 events.into_iter().for_each(|event| collector.told(event, step.at));
             }
-            step.tell(&mut set);
+            // What is refused is among the notices.
+            let _ = step.tell(&mut set);
             collector.settled(set.in_flight());
             while let Some(output) = set.poll_output() {
                 collector.output(&output, step.at);

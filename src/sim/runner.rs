@@ -232,6 +232,8 @@ impl<'e, E: Environment> Runner<'e, E> {
             },
             Act::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),
             Act::Restart(_) => Event::Restart(id),
+            Act::Stop(_) => Event::Stop(id),
+            Act::Start(_) => Event::Start(id),
             Act::Drain(_) => Event::Drain(id),
             Act::Reset(selection) => Event::Reset(selection),
             Act::RetryNow(selection) => Event::RetryNow(selection),

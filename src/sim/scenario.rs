@@ -195,17 +195,21 @@ fn replica(walk: &mut Walk, value: &Value) -> Option<u32> {
 }
 
 fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
-    let known = ["replica", "runs", "exit", "times", "from", "to", "start_fails", "probe", "fails"];
+    let known = ["replica", "runs", "exit", "times", "from", "to", "start_fails", "hangs", "probe", "fails"];
     let fields = walk.fields(value, &known)?;
     let given = |key| fields.get(key).is_some();
-    let mut one = match (given("runs"), given("start_fails"), given("probe")) {
-        (true, false, false) => {
+    let mut one = match (given("runs"), given("start_fails"), given("hangs"), given("probe")) {
+        (true, false, false, false) => {
             let runs = fields.read(walk, "runs", Walk::duration);
             let exit = fields.require(walk, "exit", "how it exits then: a code, success, or {signal: 9}", exit);
             Behaviour::runs(runs?, exit?)
         }
-        (false, true, false) => Behaviour::start_fails(fields.read(walk, "start_fails", cause)?),
-        (false, false, true) => {
+        (false, true, false, false) => Behaviour::start_fails(fields.read(walk, "start_fails", cause)?),
+        (false, false, true, false) => {
+            let hangs = fields.read(walk, "hangs", |walk, value| only_true(walk, value, "nothing at all"));
+            hangs.map(|()| Behaviour::hangs())?
+        }
+        (false, false, false, true) => {
             let kinds =
                 [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness].map(|kind| (kind.as_str(), kind));
             let kind = fields.read(walk, "probe", |walk, value| walk.word(value, &kinds, &[]));
@@ -217,7 +221,9 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
             Behaviour::probe_fails(kind?)
         }
         _ => {
-            walk.problem("says what a replica does by one of: runs (with exit), start_fails, probe (with fails)");
+            walk.problem(
+                "says what a replica does by one of: runs (with exit), start_fails, hangs, probe (with fails)",
+            );
             return None;
         }
     };
@@ -252,7 +258,7 @@ fn exit(walk: &mut Walk, value: &Value) -> Option<Exit> {
     }
 }
 
-const ACTS: [&str; 12] = [
+const ACTS: [&str; 14] = [
     "exit",
     "fail",
     "ready",
@@ -260,6 +266,8 @@ const ACTS: [&str; 12] = [
     "found",
     "scale",
     "restart",
+    "stop",
+    "start",
     "reset",
     "retry_now",
     "drain",
@@ -320,6 +328,8 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
             "found" => only_true(walk, value, "lost: true").map(|()| each(&|replica| Act::Found { replica })),
             "scale" => walk.count(value, &(0..=u32::MAX)).map(|replicas| vec![Act::Scale(replicas)]),
             "restart" => replica(walk, value).map(|replica| vec![Act::Restart(replica)]),
+            "stop" => replica(walk, value).map(|replica| vec![Act::Stop(replica)]),
+            "start" => replica(walk, value).map(|replica| vec![Act::Start(replica)]),
             "drain" => replica(walk, value).map(|replica| vec![Act::Drain(replica)]),
             "reset" => selection(walk, value).map(|selection| vec![Act::Reset(selection)]),
             "retry_now" => selection(walk, value).map(|selection| vec![Act::RetryNow(selection)]),

@@ -21,6 +21,8 @@ pub(super) enum Act {
     Found { replica: u32 },
     Scale(u32),
     Restart(u32),
+    Stop(u32),
+    Start(u32),
     Drain(u32),
     Reset(Selection),
     RetryNow(Selection),
@@ -64,7 +66,10 @@ impl Action {
 impl Act {
     /// Whether an operator asks for it: the set may refuse.
     pub(super) fn is_asked(&self) -> bool {
-        matches!(self, Self::Restart(_) | Self::Drain(_) | Self::Reset(_) | Self::RetryNow(_))
+        matches!(
+            self,
+            Self::Restart(_) | Self::Stop(_) | Self::Start(_) | Self::Drain(_) | Self::Reset(_) | Self::RetryNow(_)
+        )
     }
 
     /// The replica that it happens to.
@@ -76,6 +81,8 @@ impl Act {
             | Self::Lost { replica }
             | Self::Found { replica }
             | Self::Restart(replica)
+            | Self::Stop(replica)
+            | Self::Start(replica)
             | Self::Drain(replica) => Some(*replica),
             Self::Reset(selection) | Self::RetryNow(selection) => match selection {
                 Selection::Replica(id) => Some(id.0),
@@ -134,6 +141,16 @@ pub fn scale(replicas: u32) -> Action {
 /// An operator restarts a replica.
 pub fn restart(replica: u32) -> Action {
     Action(Act::Restart(replica))
+}
+
+/// An operator stops a replica: it stays down until it is started, restarted or reset.
+pub fn stop(replica: u32) -> Action {
+    Action(Act::Stop(replica))
+}
+
+/// An operator starts a replica that is not up.
+pub fn start(replica: u32) -> Action {
+    Action(Act::Start(replica))
 }
 
 /// An operator moves a replica elsewhere.

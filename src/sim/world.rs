@@ -60,8 +60,10 @@ impl Environment for Scripted {
         let (replica, incarnation) = (start.replica.0, start.incarnation.0);
         let World { start: starts_in, ready, .. } = self.world;
         for what in self.applying(replica, incarnation, at) {
-            if let What::StartFails(cause) = what {
-                return Life::fails_to_start(starts_in, cause.clone());
+            match what {
+                What::StartFails(cause) => return Life::fails_to_start(starts_in, cause.clone()),
+                What::Hangs => return Life::silent(),
+                What::Runs { .. } | What::ProbeFails(_) => {}
             }
         }
         let life = Life::new(starts_in).ready(ready);
@@ -99,6 +101,7 @@ pub struct Behaviour {
 enum What {
     Runs { runs: Duration, exit: Exit },
     StartFails(Cause),
+    Hangs,
     ProbeFails(ProbeKind),
 }
 
@@ -115,6 +118,11 @@ impl Behaviour {
     /// Each start fails.
     pub fn start_fails(cause: Cause) -> Self {
         Self::new(What::StartFails(cause))
+    }
+
+    /// Each start is accepted and never comes about: nothing is heard of it.
+    pub fn hangs() -> Self {
+        Self::new(What::Hangs)
     }
 
     /// This probe fails.

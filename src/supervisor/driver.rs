@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::calls::Calls;
@@ -17,7 +17,8 @@ use super::ticket::Ticket;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
-    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, ReplicaSet, Told,
+    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, Refused,
+    ReplicaSet, Told,
 };
 use crate::time::Timestamp;
 
@@ -37,6 +38,8 @@ pub(super) struct Driver<B: Backend> {
     listed: bool,
     /// What was heard and asked for before that.
     early: Vec<Event>,
+    /// The requests among that which somebody waits for.
+    early_requests: Vec<(Event, oneshot::Sender<Result<(), Refused>>)>,
     /// The latest start of each replica: what stops it comes after it.
     starts: BTreeMap<ReplicaId, (Incarnation, Ticket)>,
     /// Starts that were given up and are being killed: no news of them is wanted.
@@ -80,6 +83,7 @@ impl<B: Backend> Driver<B> {
             notices,
             listed: false,
             early: Vec::new(),
+            early_requests: Vec::new(),
             starts: BTreeMap::new(),
             giving_up: BTreeSet::new(),
             heard: BTreeMap::new(),
@@ -135,7 +139,7 @@ impl<B: Backend> Driver<B> {
     }
 
     fn wake(&mut self) {
-        self.call(Told::Timeout);
+        let _ = self.call(Told::Timeout);
     }
 
     fn inbox_now(&mut self, messages: &mut Vec<Message>) {
@@ -161,14 +165,14 @@ impl<B: Backend> Driver<B> {
         self.tell(together);
     }
 
-    /// Every call of the set: recorded, made, and what it commands carried out.
-    fn call(&mut self, told: Told) {
+    /// Every call of the set: recorded, made, and what it commands carried out. Returns the answer to an operator.
+    fn call(&mut self, told: Told) -> Result<(), Refused> {
         let step = RecordedStep::new(self.calls.clock.now(), told);
         if let Some(record) = &mut self.record {
             record.step(&step);
         }
         let now = step.at;
-        step.tell(&mut self.set);
+        let answer = step.tell(&mut self.set);
         self.carry_out(now);
         if let Some(record) = &mut self.record {
             if record.wants_beginning() {
@@ -177,6 +181,7 @@ impl<B: Backend> Driver<B> {
                 record.step(&RecordedStep::new(now, Told::Timeout));
             }
         }
+        answer
     }
 
     fn tell(&mut self, mut events: Vec<Event>) {
@@ -204,13 +209,27 @@ impl<B: Backend> Driver<B> {
                 self.publish(now, Happening::Event(event.clone()));
             }
         }
-        self.call(Told::Events(events));
+        let _ = self.call(Told::Events(events));
+    }
+
+    /// A request of an operator. One from before the first list is answered after it.
+    fn request(&mut self, event: Event, answer: oneshot::Sender<Result<(), Refused>>) {
+        if !self.listed {
+            self.early_requests.push((event, answer));
+            return;
+        }
+        if self.is_heard() {
+            self.publish(self.calls.clock.now(), Happening::Event(event.clone()));
+        }
+        // Whoever asked may have gone away.
+        let _ = answer.send(self.call(Told::Events(vec![event])));
     }
 
     fn take(&mut self, message: Message) {
         let now = self.calls.clock.now();
         match message {
             Message::Event(event) => self.tell(vec![event]),
+            Message::Operator(event, answer) => self.request(event, answer),
             Message::Saw(instance) => self.saw(instance),
             Message::GivingUp(replica, incarnation) => drop(self.giving_up.insert((replica, incarnation))),
             Message::GaveUp(ended) => {
@@ -229,8 +248,8 @@ impl<B: Backend> Driver<B> {
                 self.shutting_down = true;
                 self.tell(vec![Event::Terminate]);
             }
-            Message::Policy(policy) => self.call(Told::Policy(policy)),
-            Message::LimitStarts(at_most) => self.call(Told::LimitStarts(at_most)),
+            Message::Policy(policy) => drop(self.call(Told::Policy(policy))),
+            Message::LimitStarts(at_most) => drop(self.call(Told::LimitStarts(at_most))),
             // Whoever asked may have gone away.
             Message::Request(Request::Replicas(answer)) => drop(answer.send(self.set.replicas().collect())),
             Message::Request(Request::Summary(answer)) => drop(answer.send(self.set.summary(now))),
@@ -253,13 +272,16 @@ impl<B: Backend> Driver<B> {
         }
         if !(self.listed && self.in_sight && listing::is_known(&self.set, &observed)) {
             self.in_sight = listing::is_complete(&self.set, &observed);
-            self.call(Told::Observed(observed));
+            let _ = self.call(Told::Observed(observed));
         }
         if !self.listed {
             self.listed = true;
             // Nothing is started that was asked to end before.
             let early = std::mem::take(&mut self.early);
             self.tell(early);
+            for (event, answer) in std::mem::take(&mut self.early_requests) {
+                self.request(event, answer);
+            }
             self.wake();
         }
     }

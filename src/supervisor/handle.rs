@@ -5,7 +5,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::message::{Message, Request};
 use super::notices::{Happened, Notices};
 use crate::decide::{ReplicaId, Status, StatusReason};
-use crate::engine::{Event, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
+use crate::engine::{Event, Refused, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -42,6 +42,18 @@ impl SetStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the supervisor has ended")]
 pub struct Ended;
+
+/// Why an operator's request is not met.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The set refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The supervisor has ended.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
 
 /// A handle to a running supervisor; clones are handles to the same.
 ///
@@ -91,8 +103,10 @@ impl Handle {
         Ok(Notices { receiver: sender.subscribe() })
     }
 
-    fn tell(&self, event: Event) -> Result<(), Ended> {
-        self.messages.send(Message::Event(event)).map_err(|_| Ended)
+    async fn request(&self, event: Event) -> Result<(), RequestError> {
+        let (answer, answered) = oneshot::channel();
+        self.messages.send(Message::Operator(event, answer)).map_err(|_| Ended)?;
+        Ok(answered.await.map_err(|_| Ended)??)
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Ended> {
@@ -101,52 +115,68 @@ impl Handle {
         answered.await.map_err(|_| Ended)
     }
 
-    /// Asks for so many replicas.
+    /// Asks for so many replicas. Requests from before the backend has listed what there is are answered after that.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn scale(&self, replicas: u32) -> Result<(), Ended> {
-        self.tell(Event::Scale(replicas))
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn scale(&self, replicas: u32) -> Result<(), RequestError> {
+        self.request(Event::Scale(replicas)).await
     }
 
     /// Stops and starts a replica at once, uncharged.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn restart(&self, replica: impl Into<ReplicaId>) -> Result<(), Ended> {
-        self.tell(Event::Restart(replica.into()))
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn restart(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
+        self.request(Event::Restart(replica.into())).await
+    }
+
+    /// Stops a replica and leaves it down, not failed, until it is started, restarted or reset.
+    ///
+    /// # Errors
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn stop(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
+        self.request(Event::Stop(replica.into())).await
+    }
+
+    /// Starts a replica at once, uncharged, if it is not up.
+    ///
+    /// # Errors
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn start(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
+        self.request(Event::Start(replica.into())).await
     }
 
     /// Moves a replica elsewhere, uncharged.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), Ended> {
-        self.tell(Event::Drain(replica.into()))
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
+        self.request(Event::Drain(replica.into())).await
     }
 
-    /// Forgets streaks and windows; starts what is quarantined or held.
+    /// Forgets streaks and windows; starts what is quarantined, held or stopped.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn reset(&self, selection: Selection) -> Result<(), Ended> {
-        self.tell(Event::Reset(selection))
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn reset(&self, selection: Selection) -> Result<(), RequestError> {
+        self.request(Event::Reset(selection)).await
     }
 
     /// The dependency is back: starts what waits now.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn retry_now(&self, selection: Selection) -> Result<(), Ended> {
-        self.tell(Event::RetryNow(selection))
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn retry_now(&self, selection: Selection) -> Result<(), RequestError> {
+        self.request(Event::RetryNow(selection)).await
     }
 
-    /// Stops every replica, for good, without waiting for it.
+    /// Stops every replica, for good, without waiting for that.
     ///
     /// # Errors
-    /// The supervisor has ended.
-    pub fn terminate(&self) -> Result<(), Ended> {
-        self.tell(Event::Terminate)
+    /// The set refuses it, or the supervisor has ended.
+    pub async fn terminate(&self) -> Result<(), RequestError> {
+        self.request(Event::Terminate).await
     }
 
     /// Stops every replica and waits until all have stopped. Before the backend has listed what there is, it waits for

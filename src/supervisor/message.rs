@@ -4,14 +4,16 @@ use tokio::sync::oneshot;
 
 use crate::backend::{BackendError, Instance};
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Ended, Event, ReplicaView, Snapshot, Summary};
+use crate::engine::{Ended, Event, Refused, ReplicaView, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
 pub(crate) enum Message {
-    /// From an operator, or from a backend.
+    /// From a backend.
     Event(Event),
+    /// A request of an operator, and who waits for the answer.
+    Operator(Event, oneshot::Sender<Result<(), Refused>>),
     /// How an instance is, from a backend.
     Saw(Instance),
     /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.

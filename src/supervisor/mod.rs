@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
-pub use handle::{Ended as SupervisorEnded, Handle, SetStatus};
+pub use handle::{Ended as SupervisorEnded, Handle, RequestError, SetStatus};
 pub use notices::{Happened, Happening, Heard, Notices};
 pub use record::Record;
 #[cfg(feature = "recording")]

@@ -53,6 +53,8 @@ pub(crate) enum Step {
     Scale(u32),
     Restart(u32),
     Drain(u32),
+    OperatorStop(u32),
+    OperatorStart(u32),
     Reset(u32),
     RetryNow(u32),
     LimitStarts(Option<u32>),
@@ -91,6 +93,8 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (0..9u32).prop_map(Step::Scale),
         1 => replica.clone().prop_map(Step::Restart),
         1 => replica.clone().prop_map(Step::Drain),
+        1 => replica.clone().prop_map(Step::OperatorStop),
+        1 => replica.clone().prop_map(Step::OperatorStart),
         1 => replica.clone().prop_map(Step::Reset),
         1 => replica.clone().prop_map(Step::RetryNow),
         1 => proptest::option::of(0..4u32).prop_map(Step::LimitStarts),
@@ -257,6 +261,8 @@ impl World {
             | Step::Stale(replica)
             | Step::Restart(replica)
             | Step::Drain(replica)
+            | Step::OperatorStop(replica)
+            | Step::OperatorStart(replica)
             | Step::Reset(replica)
             | Step::RetryNow(replica)
             | Step::Observe(replica) => {
@@ -312,6 +318,8 @@ impl World {
             Step::Stale(_) => Event::exited(id, Incarnation(incarnation.0.saturating_sub(1)), 1),
             Step::Restart(_) => Event::Restart(id),
             Step::Drain(_) => Event::Drain(id),
+            Step::OperatorStop(_) => Event::Stop(id),
+            Step::OperatorStart(_) => Event::Start(id),
             Step::Reset(_) => Event::Reset(Selection::Replica(id)),
             Step::RetryNow(_) => Event::RetryNow(Selection::Replica(id)),
             Step::Observe(_) => return self.observe_without(id),
@@ -396,7 +404,7 @@ impl World {
         let settled = |view: uphold::ReplicaView| match view.phase {
             // It was scaled away, and is still there.
             _ if view.replica.0 >= self.set.desired() => false,
-            Phase::Ready | Phase::Completed | Phase::Removed => true,
+            Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
             Phase::Quarantined => view.due.is_none(),
             // One that a person must release holds up those after it in order.
             Phase::Waiting if view.gate == Some(uphold::Gate::Order) => {

@@ -1,5 +1,5 @@
-use super::{Bench, retrying, secs};
-use crate::engine::{Event, Selection};
+use super::{Bench, at, retrying, secs};
+use crate::engine::{Event, Phase, Refused, ReplicaSet, Selection};
 use crate::policy::{Cause, Exhausted, FailurePolicy, Policy, Quantity, RetryPolicy, Rule, RuleAction};
 
 #[test]
@@ -28,10 +28,50 @@ fn a_restart_of_one_that_waits_starts_it_at_once() {
 }
 
 #[test]
-fn a_set_of_one_that_an_operator_restarts_is_pending_and_not_an_outage() {
+fn a_set_of_one_that_an_operator_restarts_is_an_outage() {
     let mut bench = Bench::every(1, 30);
     bench.tell(60, Event::Restart(0.into()));
-    assert_eq!(bench.status(), "pending (replica-restarting)");
+    assert_eq!(bench.status(), "outage (replica-restarting)");
+}
+
+#[test]
+fn a_request_is_answered_and_what_is_refused_is_noticed_and_counted() {
+    let mut bench = Bench::every(2, 30);
+    let mut ask = |secs, event| {
+        let answer = bench.set.request(at(secs), event);
+        (answer, bench.drain().len())
+    };
+    assert_eq!(ask(60, Event::Restart(2.into())), (Err(Refused::NoSuchReplica(2.into())), 1));
+    assert_eq!(ask(60, Event::Scale(1_000_001)), (Err(Refused::TooManyReplicas(1_000_001)), 1));
+    assert_eq!(ask(60, Event::Scale(2)), (Ok(()), 0));
+    assert_eq!(ask(60, Event::Start(1.into())), (Ok(()), 0), "it is up");
+    assert_eq!(ask(61, Event::Stop(1.into())).0, Ok(()));
+    assert_eq!(ask(61, Event::Stop(1.into())), (Ok(()), 0), "it is on its way already");
+    let refused = Err(Refused::Stopped(1.into()));
+    assert_eq!(ask(61, Event::RetryNow(Selection::Replica(1.into()))), (refused, 1));
+    assert_eq!(ask(62, Event::Terminate).0, Ok(()));
+    assert_eq!(ask(62, Event::Terminate), (Err(Refused::SetEnded), 1));
+    assert_eq!(bench.set.summary(at(62)).refused, 4);
+}
+
+#[test]
+fn a_stopped_replica_has_a_phase_of_its_own_and_comes_through_a_snapshot() {
+    let mut bench = Bench::every(2, 30);
+    assert_eq!(
+        bench.tell(60, Event::Stop(1.into())),
+        [
+            "stop replica 1 incarnation 1",
+            "replica 1 incarnation 1 is stopping",
+            "status degraded (replica-stopped), 1 of 2 available"
+        ]
+    );
+    assert_eq!(bench.tell(61, Event::exited(1, 1, 143)), ["replica 1 incarnation 1 is stopped"]);
+    assert_eq!((bench.set.census().stopped, bench.next()), (1, None));
+    let mut restored =
+        Bench { set: ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(62)).unwrap() };
+    assert_eq!(restored.tick(62), [""; 0]);
+    assert_eq!(restored.set.get(1.into()).unwrap().phase, Phase::Stopped);
+    assert_eq!(Bench::commands(restored.tell(63, Event::Start(1.into()))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Look {
 pub(super) const ABSENT: Look = Look::plain("", "none", 0);
 
 /// Phases, the lightest being the best. Their index is what spans hold.
-pub(super) const PHASES: [Look; 9] = [
+pub(super) const PHASES: [Look; 10] = [
     ABSENT,
     Look::plain("ready", "#d3ebe1", 1),
     Look::plain("completed", "#ffffff", 2).with("#8a8a8a", Shape::Stripes("45", 6.0, 1.0)),
@@ -98,7 +98,8 @@ pub(super) const PHASES: [Look; 9] = [
     Look::plain("stopping", "#6b6b6b", 5).with("#c9c9c9", Shape::Stripes("0", 4.0, 1.2)),
     Look::plain("waiting", "#cf5500", 6),
     Look::plain("unknown", "#d9a6c6", 7).with("#4a1f3c", Shape::Dots),
-    Look::plain("quarantined", "#151515", 8).with("#6f6f6f", Shape::Stripes("135", 6.0, 1.0)),
+    Look::plain("stopped", "#b9b0d6", 8).with("#3d3170", Shape::Stripes("90", 6.0, 1.4)),
+    Look::plain("quarantined", "#151515", 9).with("#6f6f6f", Shape::Stripes("135", 6.0, 1.0)),
 ];
 
 /// Statuses. Their index is what spans hold.
@@ -155,6 +156,7 @@ mod tests {
             Phase::Ready,
             Phase::Unknown,
             Phase::Stopping,
+            Phase::Stopped,
             Phase::Quarantined,
             Phase::Completed,
         ];
