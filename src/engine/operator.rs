@@ -65,7 +65,7 @@ impl ReplicaSet {
         replica.placement = Placement::Same;
         replica.gate = Gate::Backoff;
         replica.due = Timestamp::MAX;
-        replica.marks.clear(Marks::FAILED.and(Marks::GAVE_UP).and(Marks::REQUESTED));
+        replica.marks.clear(Marks::FAILED.and(Marks::GAVE_UP).and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
         match replica.phase {
             phase if phase.is_up() => self.stop(id, After::Stopped),
             Phase::Stopping => {
@@ -96,7 +96,7 @@ impl ReplicaSet {
         replica.placement = placement;
         replica.gate = Gate::Backoff;
         replica.marks.set(Marks::REQUESTED);
-        replica.marks.clear(Marks::GAVE_UP);
+        replica.marks.clear(Marks::GAVE_UP.and(Marks::COMPLETED_RUN));
         match replica.phase {
             phase if phase.is_up() => self.stop(id, After::Start),
             Phase::Stopping => {
