@@ -130,6 +130,10 @@ impl ReplicaSet {
         set.carry_over(&layout);
         let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });
         set.set.rescale_budget(budget, set.policy.compiled().budget, taken_at.min(now));
+        // One that holds back has come of `correlated`, not of downtime.
+        if set.set.is_holding() && set.policy.compiled().correlated.is_none() {
+            set.end_incident();
+        }
         if replicas_asked != set.policy.replicas() && !set.has_ended() {
             set.rescale(set.policy.replicas());
         }

@@ -1,6 +1,7 @@
 //! What must always hold, whatever happens in whatever order: the list of DESIGN 6, checked on random policies
 //! and random histories.
 
+mod evidence;
 mod invariants;
 mod limits;
 mod policies;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use uphold::{Command, Output, ReplicaSet, Status, Timestamp};
 use world::{Step, World, steps};
 
-fn config() -> ProptestConfig {
+pub(crate) fn config() -> ProptestConfig {
     // More cases: PROPTEST_CASES=100000 cargo test --release -p uphold-tests --test properties
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }

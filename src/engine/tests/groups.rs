@@ -160,3 +160,50 @@ fn quarantined_members_are_left_out() {
     bench.tell(301, Event::stopped(1, 2));
     assert_eq!(Bench::commands(bench.tick(310)), ["start replica 0 incarnation 3", "start replica 1 incarnation 3"]);
 }
+
+#[test]
+fn an_unknown_member_is_stopped_and_waited_for() {
+    let mut bench = scoped(3, Scope::All);
+    bench.tell(10, Event::lost(2, 1));
+    bench.tick(70);
+    assert_eq!(bench.set.census().unknown, 1);
+    let lines = Bench::commands(bench.tell(80, Event::exited(0, 1, 1)));
+    assert_eq!(lines, ["stop replica 2 incarnation 1", "stop replica 1 incarnation 1"]);
+    bench.tell(81, Event::stopped(1, 1));
+    assert_eq!(Bench::commands(bench.tick(110)), ["kill replica 2 incarnation 1"], "due, and one is not confirmed");
+    assert_eq!(Bench::commands(bench.tell(111, Event::stopped(2, 1))).len(), 3);
+}
+
+#[test]
+fn held_and_completed_members_are_left_out() {
+    use crate::policy::{OnSuccess, Rule, RuleAction};
+    let failure = FailurePolicy::new().scope(Scope::All).rule(Rule::new(RuleAction::Hold(None)).exit_code(2));
+    let policy = retrying(4, 30).success(OnSuccess::Complete).failure(failure).build().unwrap();
+    let mut bench = Bench::ready(policy);
+    bench.tell(50, Event::exited(1, 1, 2));
+    bench.tell(51, Event::exited(2, 1, 0));
+    bench.tell(60, Event::exited(0, 1, 1));
+    bench.tell(61, Event::stopped(3, 1));
+    assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2", "start replica 3 incarnation 2"]);
+}
+
+#[test]
+fn in_order_a_group_holds_one_place_among_the_starts() {
+    use crate::policy::{Quantity, StartOrder};
+    let failure = FailurePolicy::new().scope(Scope::All).max_concurrent_starts(Quantity::Count(1));
+    let policy = retrying(3, 30).failure(failure).start_order(StartOrder::Ordered).build().unwrap();
+    let mut bench = Bench::ready(policy);
+    bench.tell(60, Event::exited(2, 1, 1));
+    bench.tell_all(61, [Event::stopped(0, 1), Event::stopped(1, 1)]);
+    let lines = bench.tick(90);
+    assert_eq!(Bench::commands(lines.clone()), ["start replica 0 incarnation 2"]);
+    assert!(lines.contains(&"replica 1 waits: order".to_owned()), "{lines:?}");
+    assert_eq!(bench.set.census().starting, 1);
+    assert_eq!(Bench::commands(bench.tell(91, Event::ready(0, 2))), ["start replica 1 incarnation 2"]);
+    assert_eq!(bench.set.census().starting, 1);
+    // Asked for all at once, they keep their order.
+    assert_eq!(Bench::commands(bench.tell(92, Event::RetryNow(crate::Selection::All))), [""; 0]);
+    // Asked for by name, one goes ahead.
+    let one = Event::RetryNow(crate::Selection::Replica(2.into()));
+    assert_eq!(Bench::commands(bench.tell(93, one)), ["start replica 2 incarnation 2"]);
+}

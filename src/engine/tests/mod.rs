@@ -2,6 +2,7 @@
 
 mod failing;
 mod groups;
+mod incidents;
 mod observing;
 mod operating;
 mod probing;
