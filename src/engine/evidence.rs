@@ -62,7 +62,7 @@ impl Health {
     /// Whether any evidence may be acted on without further news.
     #[inline]
     pub(super) fn waits(&self) -> bool {
-        !(self.changed.is_empty() && self.in_line.is_empty() && self.holders.is_empty())
+        !self.evidence.is_empty() && !(self.changed.is_empty() && self.in_line.is_empty() && self.holders.is_empty())
     }
 
     fn dequeue(&mut self, id: ReplicaId) {
@@ -320,8 +320,15 @@ impl ReplicaSet {
     }
 
     /// After a restore, perhaps under another policy. Time in which nobody looked does not count.
+    #[inline]
     pub(super) fn resume_evidence(&mut self, id: ReplicaId, downtime: u64) {
-        self.make_room_for_unready(self.replicas.len());
+        if !self.extras.is_absent() {
+            self.resume_evidence_of(id, downtime);
+        }
+    }
+
+    #[cold]
+    fn resume_evidence_of(&mut self, id: ReplicaId, downtime: u64) {
         let compiled = self.policy.compiled();
         let (timed, probes) = (compiled.unready_timeout != FOREVER, compiled.probes);
         let started = self.is_started(id);

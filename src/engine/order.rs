@@ -61,6 +61,7 @@ impl ReplicaSet {
     }
 
     /// After a restore.
+    #[inline]
     pub(super) fn resume_order(&mut self, id: ReplicaId) {
         let replica = self.replica(id);
         if replica.phase == Phase::Waiting && replica.gate == Gate::Order {

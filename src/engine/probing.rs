@@ -78,6 +78,9 @@ impl ReplicaSet {
 
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
         let Some(extras) = self.extras.get_mut() else { return };
+        if extras.health.lines.is_empty() && extras.health.unready.is_empty() {
+            return;
+        }
         if let Some(lines) = extras.health.lines.get_mut(id.index()) {
             *lines = Lines::default();
         }
