@@ -28,6 +28,9 @@ impl Timestamp {
     pub const ZERO: Self = Self(0);
     /// The last representable instant; as a deadline it means "never".
     pub const MAX: Self = Self(u64::MAX);
+    /// The latest instant that a set takes as the time of a call: half of the range, the year 2262 in Unix time. Every due
+    /// time that counts from it by up to 292 years stays apart from "never".
+    pub const LATEST: Self = Self(u64::MAX / 2);
 
     /// A timestamp of so many nanoseconds since the epoch.
     pub const fn from_nanos(nanos: u64) -> Self {

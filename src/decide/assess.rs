@@ -152,7 +152,9 @@ impl SetHistory {
     #[inline(never)]
     fn show_end(&mut self, census: &Census, now: Timestamp) {
         if let Some(end) = self.end_reason() {
-            let status = if census.live == 0 { Status::Terminated } else { Status::Terminating };
+            // What is final stays so, whatever is found alive after it.
+            let terminated = census.live == 0 || self.shown.status == Status::Terminated;
+            let status = if terminated { Status::Terminated } else { Status::Terminating };
             self.shown.show(status, end.into(), now);
         }
     }

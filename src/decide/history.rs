@@ -297,6 +297,11 @@ impl History {
         self.begin(incarnation);
     }
 
+    /// Numbers on from an incarnation that another set has used.
+    pub(crate) fn number_from(&mut self, incarnation: Incarnation) {
+        self.incarnation = self.incarnation.max(incarnation);
+    }
+
     /// It waits for no room in its window any more: its start counts for nothing.
     pub(crate) fn wait_is_over(&mut self) {
         self.put(Flags::COUNTS_ON_START, false);

@@ -40,6 +40,10 @@ impl fmt::Debug for ReplicaId {
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
+    /// The highest incarnation that is taken from a list or an event: numbering goes on from it, and never reaches the
+    /// end of its range. It fits into a signed 64-bit column, with room for as many starts again.
+    pub const LAST_ADOPTED: Self = Self(1 << 62);
+
     /// The one after this.
     pub(crate) const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -1,27 +1,170 @@
-//! Lost contact.
+//! Contact with instances: signs of life, and when contact was lost.
+//!
+//! `unknown_after` counts from the first evidence of lost contact after the last sign of life. Evidence from before that
+//! counts from the sign of life: a report that is repeated with its old time says nothing new.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::replica::Phase;
-use crate::decide::ReplicaId;
+use super::replica::{Marks, Phase};
+use super::set::ReplicaSet;
+use crate::decide::{Outcome, ReplicaId};
+use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// With whom contact is lost.
+/// With whom contact is lost, and what is known of the others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contact {
     pub(super) lost: BTreeMap<ReplicaId, Lost>,
     /// Of these, those whose time was up while the set was blind.
     pub(super) overdue: BTreeSet<ReplicaId>,
+    /// When the backend listed last. Whom that list did not show is out of contact since.
+    pub(super) listed_at: Timestamp,
+    /// By replica, its last sign of life other than that it has started, or was ready for the first time, or was listed.
+    /// May be shorter than the set.
+    pub(super) heard_at: Vec<Timestamp>,
 }
 
 /// Lost contact with one replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Lost {
     pub(crate) since: Timestamp,
+    /// When it became unknown: later than it was due to, if the call came late.
+    #[serde(default)]
+    pub(crate) unknown_since: Option<Timestamp>,
     /// What it was when it became unknown.
     pub(crate) was: Phase,
     /// Declared `node-lost` but for the blindness of the set.
     pub(crate) overdue: bool,
+}
+
+impl Contact {
+    pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        self.listed_at = by(self.listed_at);
+        self.heard_at.iter_mut().for_each(|at| *at = by(*at));
+        for lost in self.lost.values_mut() {
+            lost.since = by(lost.since);
+            lost.unknown_since = lost.unknown_since.map(&by);
+        }
+    }
+}
+
+impl ReplicaSet {
+    /// It shows itself alive at `at`, in a way that leaves no other trace.
+    pub(super) fn note_alive(&mut self, id: ReplicaId, at: Timestamp) {
+        let count = self.replicas.len();
+        let heard_at = &mut self.extras.make().contact.heard_at;
+        if heard_at.len() <= id.index() {
+            heard_at.resize(count, Timestamp::ZERO);
+        }
+        let heard = &mut heard_at[id.index()];
+        *heard = at.max(*heard);
+    }
+
+    /// A list has come: whom it did not show is marked as out of contact.
+    pub(super) fn note_list(&mut self) {
+        if !self.replicas.is_empty() {
+            self.extras.make().contact.listed_at = self.now;
+        }
+    }
+
+    /// When its current incarnation showed itself alive last.
+    fn last_alive(&self, id: ReplicaId) -> Timestamp {
+        let known = self.replica(id).history.last_known();
+        let Some(contact) = self.extras.get().map(|extras| &extras.contact) else { return known };
+        let heard = contact.heard_at.get(id.index()).copied().unwrap_or(Timestamp::ZERO);
+        known.max(contact.listed_at).max(heard)
+    }
+
+    /// Contact with it is lost, by evidence from `at`.
+    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
+        let since = at.max(self.last_alive(id)).min(self.now);
+        let replica = self.replica_mut(id);
+        if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
+            replica.marks.set(Marks::LOST);
+            let lost = Lost { since, unknown_since: None, was: replica.phase, overdue: false };
+            self.extras.make().contact.lost.insert(id, lost);
+            self.retime(id);
+        }
+    }
+
+    /// It shows itself: contact is there, and what it was before it became unknown it is again.
+    pub(super) fn found(&mut self, id: ReplicaId) {
+        if !self.replica(id).marks.has(Marks::LOST) {
+            return;
+        }
+        let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
+        self.forget_lost(id);
+        if self.replica(id).phase == Phase::Unknown {
+            let now = self.now;
+            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
+            // backend that only ever said it once is believed.
+            let phase = if was == Phase::Ready { Phase::Running } else { was };
+            let unknown_since = self.replica(id).since;
+            self.set_phase(id, phase);
+            self.unready_resumes(id, was == Phase::Ready, unknown_since);
+            self.review_evidence(id);
+            self.update_readiness(id, now);
+        }
+        self.retime(id);
+    }
+
+    #[inline]
+    pub(super) fn forget_lost(&mut self, id: ReplicaId) {
+        let marks = &mut self.replicas[id.index()].marks;
+        if marks.has(Marks::LOST) {
+            marks.clear(Marks::LOST);
+            let contact = &mut self.extras.make().contact;
+            contact.lost.remove(&id);
+            contact.overdue.remove(&id);
+        }
+    }
+
+    pub(super) fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
+        self.extras.get()?.contact.lost.get(&id)
+    }
+
+    /// While at least half of the set, and two, are unknown, we assume that we are cut off: nobody is declared lost.
+    pub(super) fn is_blind(&self) -> bool {
+        self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
+    }
+
+    /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
+    #[inline(always)]
+    pub(super) fn declare_overdue(&mut self) {
+        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
+            self.declare_each_overdue();
+        }
+    }
+
+    /// Whether [`declare_overdue`](Self::declare_overdue) would declare one.
+    pub(super) fn may_declare_overdue(&self) -> bool {
+        self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) && !self.is_blind()
+    }
+
+    fn declare_each_overdue(&mut self) {
+        while !self.is_blind() {
+            let Some(id) = self.extras.make().contact.overdue.pop_first() else { return };
+            if self.replica(id).phase == Phase::Stopping {
+                self.give_up_stop(id);
+            } else {
+                self.declare_lost(id, self.now);
+            }
+        }
+    }
+
+    pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
+        self.forget_lost(id);
+        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        let outcome = Outcome::failed(Cause::NodeLost, at);
+        self.correlate_one(id, &outcome);
+        self.fail(id, &outcome, false);
+    }
+
+    /// A stop that nobody can confirm counts as done.
+    pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
+        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        self.finish_stop(id);
+    }
 }

@@ -29,6 +29,8 @@ pub enum DeadlineReason {
     MinReady,
     /// A replica that was asked to stop has not, and is killed.
     Kill,
+    /// A stray, which is no replica's current instance, is killed.
+    KillStray,
     /// A start that runs but is not ready gives its place among the concurrent starts away.
     SlotTimeout,
     /// A start of an incident has run for long enough to count as up.
@@ -60,6 +62,7 @@ impl DeadlineReason {
             Self::StartTimeout => "start-timeout",
             Self::MinReady => "min-ready",
             Self::Kill => "kill",
+            Self::KillStray => "kill-stray",
             Self::SlotTimeout => "slot-timeout",
             Self::Trial => "trial",
             Self::Unknown => "unknown",

@@ -136,19 +136,17 @@ impl ReplicaSet {
         }
     }
 
-    /// Acts on what evidence there is a place for.
+    /// Acts on what evidence there is a place for. Whether there was any.
     #[inline]
-    pub(super) fn act_on_evidence(&mut self) {
-        if self.health().is_some_and(Health::waits) {
-            self.take_down();
-        }
+    pub(super) fn act_on_evidence(&mut self) -> bool {
+        self.health().is_some_and(Health::waits) && self.take_down()
     }
 
     #[cold]
-    fn take_down(&mut self) {
+    fn take_down(&mut self) -> bool {
         let failing: Vec<(ReplicaId, Outcome)> = self.choose().into_iter().map(|id| (id, self.unhealthy(id))).collect();
         if failing.is_empty() {
-            return;
+            return false;
         }
         self.note_together(failing.clone());
         for (id, outcome) in failing {
@@ -166,6 +164,7 @@ impl ReplicaSet {
                 self.extras.make().health.acted += 1;
             }
         }
+        true
     }
 
     /// Those that are taken down now, by number.

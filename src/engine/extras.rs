@@ -9,6 +9,7 @@ use super::health::Health;
 use super::messages::Messages;
 use super::output::Command;
 use super::set::ReplicaSet;
+use super::strays::Strays;
 use crate::decide::ReplicaId;
 
 /// What most sets never have.
@@ -16,6 +17,7 @@ use crate::decide::ReplicaId;
 pub(super) struct Extras {
     pub(super) contact: Contact,
     pub(super) health: Health,
+    pub(super) strays: Strays,
     pub(super) group: Option<Group>,
     /// Members of a group whose starts are under way: together they hold one slot.
     pub(super) group_in_flight: u32,

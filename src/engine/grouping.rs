@@ -121,7 +121,7 @@ impl ReplicaSet {
         match self.group_mut() {
             Some(group) if group.leader == id => {
                 group.is_due = true;
-                group.stopping == 0
+                self.may_start_group()
             }
             _ => true,
         }
@@ -134,10 +134,31 @@ impl ReplicaSet {
             return;
         }
         group.stopping = group.stopping.saturating_sub(1);
-        let (leader, ready) = (group.leader, group.stopping == 0 && group.is_due);
-        if ready {
-            self.enqueue(leader);
-            self.retime(leader);
+        self.resume_group();
+    }
+
+    /// Whether every member has stopped, and no stray of a member's slot is alive.
+    fn may_start_group(&self) -> bool {
+        let Some(group) = self.group() else { return false };
+        let blocks = |id: ReplicaId| id >= group.from && id.0 < self.desired && self.replica(id).waits_for_group();
+        group.stopping == 0 && !self.stray_instances().any(|(id, _)| blocks(id))
+    }
+
+    /// Queues the start of a group that is due, once nothing holds it back.
+    pub(super) fn resume_group(&mut self) {
+        let Some(group) = self.group() else { return };
+        if group.is_due && self.may_start_group() && !self.replica(group.leader).marks.has(Marks::QUEUED) {
+            self.enqueue(group.leader);
+            self.retime(group.leader);
+        }
+    }
+
+    /// A stray of a member's slot has shown itself before the group's start has gone out.
+    pub(super) fn hold_back_group(&mut self) {
+        let Some(group) = self.group() else { return };
+        if self.replica(group.leader).marks.has(Marks::QUEUED) {
+            self.replica_mut(group.leader).marks.clear(Marks::QUEUED);
+            self.retime(group.leader);
         }
     }
 
@@ -168,12 +189,7 @@ impl ReplicaSet {
                 _ => self.disband(),
             }
         }
-        if let Some(group) = self.group() {
-            if group.is_due && group.stopping == 0 && !self.replica(group.leader).marks.has(Marks::QUEUED) {
-                self.enqueue(group.leader);
-                self.retime(group.leader);
-            }
-        }
+        self.resume_group();
     }
 
     /// The first is started now, for which the group was admitted; each of the others when the one before it is ready.

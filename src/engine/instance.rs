@@ -1,6 +1,5 @@
 //! News of instances: what each event of a replica means.
 
-use super::contact::Lost;
 use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News, STOPPED_BY_SOMEBODY_ELSE};
 use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, Refused, ReplicaChange, Stop};
@@ -26,6 +25,8 @@ impl ReplicaSet {
         match event {
             Event::Exited(ended) => self.ended(ended),
             Event::StartFailed(ended) => {
+                // It may come about yet.
+                self.replicas[ended.replica.index()].marks.set(Marks::UNCONFIRMED);
                 ended.outcome.start_failed = true;
                 self.ended(ended);
             }
@@ -34,7 +35,7 @@ impl ReplicaSet {
             Event::NotReady(news) => self.backend_ready(*news, false),
             Event::Probed(news) => self.probed(news),
             Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
-            Event::Found(_) => {}
+            Event::Found(news) => self.note_alive(news.replica, self.when(news.at)),
             Event::Stopped(news) => self.stopped(*news),
             Event::Scale(replicas) => return self.scale(*replicas),
             Event::Restart(id) => return self.restart(*id),
@@ -48,15 +49,33 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// News that changes nothing. The newer incarnation stays; an earlier one that shows itself alive is told to stop. An
-    /// answer to a probe may only be late.
+    /// News of an instance that is not current, or not alive any more, changes nothing, except that it may be of a stray.
     #[cold]
     fn disbelieve(&mut self, event: &Event, id: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
-        self.ignore(id, incarnation, why);
-        let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
-        if alive && why != IgnoredWhy::Unheard {
-            self.stop_stray(id, incarnation);
+        let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
+        if ends && self.stray_gone(id, incarnation) {
+            return;
         }
+        if self.shows_stray(event, id, why) {
+            self.heard_stray(id, incarnation, why);
+        } else {
+            self.ignore(id, incarnation, why);
+        }
+    }
+
+    /// Whether news that changes nothing shows a stray.
+    fn shows_stray(&self, event: &Event, id: ReplicaId, why: IgnoredWhy) -> bool {
+        // An answer to a probe may only be late.
+        let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
+        alive
+            && match (self.replicas.get(id.index()), why) {
+                // Its end has been told: this is older, and came later.
+                (Some(replica), IgnoredWhy::Duplicate) => replica.marks.has(Marks::UNCONFIRMED),
+                // A later incarnation may be a start that a restored state does not know of: a list tells.
+                (Some(_), IgnoredWhy::Unheard) => false,
+                (None, _) => self.begun,
+                (Some(_), IgnoredWhy::Stale | IgnoredWhy::OutOfRange) => true,
+            }
     }
 
     /// When something happened: never in the future.
@@ -68,10 +87,10 @@ impl ReplicaSet {
     /// Why news of this instance changes nothing, if so.
     #[inline]
     fn unbelievable(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoredWhy> {
-        let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoredWhy::Unheard) };
+        let Some(replica) = self.replicas.get(id.index()) else { return Some(unheard(incarnation)) };
         let current = replica.history.incarnation();
         if incarnation > current || current == Incarnation(0) {
-            Some(IgnoredWhy::Unheard)
+            Some(unheard(incarnation))
         } else if incarnation < current {
             Some(IgnoredWhy::Stale)
         } else if !replica.phase.is_live() {
@@ -88,12 +107,6 @@ impl ReplicaSet {
         self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));
     }
 
-    /// Stops an instance that is not the replica's own any more.
-    pub(super) fn stop_stray(&mut self, replica: ReplicaId, incarnation: Incarnation) {
-        let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
-        self.command(Command::Stop(Stop { replica, incarnation, grace }));
-    }
-
     fn started(&mut self, news: News) {
         let at = self.happened(news.replica, self.when(news.at));
         let replica = self.replica_mut(news.replica);
@@ -105,26 +118,39 @@ impl ReplicaSet {
                 self.unready_from(news.replica, at);
             }
             self.retime_in(news.replica, Phase::Running);
-        } else if replica.phase != Phase::Stopping {
+        } else {
+            self.started_again(news, at);
+        }
+    }
+
+    /// Told before, or being stopped: a sign of life.
+    #[cold]
+    fn started_again(&mut self, news: News, at: Timestamp) {
+        self.note_alive(news.replica, at);
+        if self.replica(news.replica).phase != Phase::Stopping {
             self.ignore(news.replica, news.incarnation, IgnoredWhy::Duplicate);
         }
     }
 
     fn backend_ready(&mut self, news: News, ready: bool) {
         let replica = self.replica_mut(news.replica);
-        if !replica.phase.is_up() {
-            return;
-        }
-        if ready {
-            replica.marks.set(Marks::BACKEND_READY);
-            if replica.phase == Phase::Starting {
-                self.started(news);
+        let was_ready = replica.phase == Phase::Ready;
+        if replica.phase.is_up() {
+            if ready {
+                replica.marks.set(Marks::BACKEND_READY);
+                if replica.phase == Phase::Starting {
+                    self.started(news);
+                }
+            } else {
+                replica.marks.clear(Marks::BACKEND_READY);
             }
-        } else {
-            replica.marks.clear(Marks::BACKEND_READY);
+            let at = self.happened(news.replica, self.when(news.at));
+            self.update_readiness(news.replica, at);
         }
-        let at = self.happened(news.replica, self.when(news.at));
-        self.update_readiness(news.replica, at);
+        // One that becomes ready leaves its trace in its history.
+        if was_ready || self.replica(news.replica).phase != Phase::Ready {
+            self.note_alive(news.replica, self.when(news.at));
+        }
     }
 
     /// Ready is what both the backend and the probes call ready.
@@ -288,81 +314,9 @@ impl ReplicaSet {
             self.retime(id);
         }
     }
+}
 
-    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
-        let replica = self.replica_mut(id);
-        if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
-            replica.marks.set(Marks::LOST);
-            let was = replica.phase;
-            self.extras.make().contact.lost.insert(id, Lost { since: at, was, overdue: false });
-            self.retime(id);
-        }
-    }
-
-    /// It shows itself: contact is there, and what it was before it became unknown it is again.
-    pub(super) fn found(&mut self, id: ReplicaId) {
-        if !self.replica(id).marks.has(Marks::LOST) {
-            return;
-        }
-        let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
-        self.forget_lost(id);
-        if self.replica(id).phase == Phase::Unknown {
-            let now = self.now;
-            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
-            // backend that only ever said it once is believed.
-            let phase = if was == Phase::Ready { Phase::Running } else { was };
-            let unknown_since = self.replica(id).since;
-            self.set_phase(id, phase);
-            self.unready_resumes(id, was == Phase::Ready, unknown_since);
-            self.review_evidence(id);
-            self.update_readiness(id, now);
-        }
-        self.retime(id);
-    }
-
-    #[inline]
-    pub(super) fn forget_lost(&mut self, id: ReplicaId) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if marks.has(Marks::LOST) {
-            marks.clear(Marks::LOST);
-            let contact = &mut self.extras.make().contact;
-            contact.lost.remove(&id);
-            contact.overdue.remove(&id);
-        }
-    }
-
-    pub(super) fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
-        self.extras.get()?.contact.lost.get(&id)
-    }
-
-    /// While at least half of the set, and two, are unknown, it is the set that is blind: nobody is declared lost.
-    pub(super) fn is_blind(&self) -> bool {
-        self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
-    }
-
-    /// Sight is back: those whose time was up meanwhile are declared lost now.
-    #[inline(always)]
-    pub(super) fn declare_overdue(&mut self) {
-        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
-            self.declare_each_overdue();
-        }
-    }
-
-    fn declare_each_overdue(&mut self) {
-        while !self.is_blind() {
-            let Some(id) = self.extras.make().contact.overdue.pop_first() else { return };
-            if self.replica(id).phase == Phase::Stopping {
-                self.finish_stop(id);
-            } else {
-                self.declare_lost(id, self.now);
-            }
-        }
-    }
-
-    pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
-        self.forget_lost(id);
-        let outcome = Outcome::failed(Cause::NodeLost, at);
-        self.correlate_one(id, &outcome);
-        self.fail(id, &outcome, false);
-    }
+/// Why news of an instance that the set has not started changes nothing.
+pub(super) fn unheard(incarnation: Incarnation) -> IgnoredWhy {
+    if incarnation > Incarnation::LAST_ADOPTED { IgnoredWhy::OutOfRange } else { IgnoredWhy::Unheard }
 }

@@ -28,6 +28,7 @@ mod set;
 mod settle;
 mod snapshot;
 mod starts;
+mod strays;
 mod summary;
 mod tally;
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! List and compare: the set against all that a backend lists.
 
+use std::cmp::{Ordering, Reverse};
+
 use serde::{Deserialize, Serialize};
 
 use super::event::{Ended, Event, News};
+use super::instance::unheard;
+use super::output::IgnoredWhy;
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
@@ -45,20 +49,27 @@ impl InstanceState {
 
 impl ReplicaSet {
     /// Compares the set with **all** that a backend lists, and brings the set up to date: what it does not know of
-    /// is adopted or told to stop, what has moved on moves on, what is missing is lost from now on (not failed: a
-    /// list may be stale). Numbering goes on from the highest incarnation that is found.
+    /// is adopted, or stopped and in the end killed as a stray; what has moved on moves on, what is missing is lost from now
+    /// on (not failed: a list may be stale), and a stray that is missing is gone. Numbering goes on from the highest
+    /// incarnation that is found, up to [`Incarnation::LAST_ADOPTED`].
     pub fn observe(&mut self, now: Timestamp, instances: &[Observed]) {
         self.begin_mutation(now);
         let mut listed: Vec<&Observed> = instances.iter().collect();
         // The newest incarnation of a replica speaks for it.
-        listed.sort_by_key(|seen| (seen.replica, std::cmp::Reverse(seen.incarnation)));
+        listed.sort_by_key(|seen| (seen.replica, Reverse(seen.incarnation)));
         let events: Vec<Event> = listed.iter().flat_map(|seen| self.news_of(seen)).collect();
         self.note_failures(&events);
         let mut seen = vec![false; self.replicas.len()];
+        if self.strays().is_some() {
+            self.drop_unlisted_strays(&listed);
+        }
+        let mut displaced = Vec::new();
         let mut last = None;
-        for instance in listed {
-            let newest = last.replace(instance.replica) != Some(instance.replica);
-            self.compare(instance, newest);
+        for instance in &listed {
+            // One that is out of range speaks for nobody.
+            let counts = instance.incarnation <= Incarnation::LAST_ADOPTED;
+            let newest = counts && last.replace(instance.replica) != Some(instance.replica);
+            displaced.extend(self.compare(instance, newest));
             if let Some(seen) = seen.get_mut(instance.replica.index()) {
                 let current = self.replicas[instance.replica.index()].history.incarnation();
                 *seen |= instance.incarnation == current;
@@ -71,34 +82,67 @@ impl ReplicaSet {
                 self.lost(id, self.now);
             }
         }
+        for (id, incarnation) in displaced.into_iter().filter(|&instance| !shows_alive(&listed, instance)) {
+            self.stray_gone(id, incarnation);
+        }
+        self.note_list();
         self.settle();
     }
 
-    fn compare(&mut self, seen: &Observed, newest: bool) {
+    /// Brings the set up to date with one listed instance. The instance whose place it takes, if it takes one's.
+    fn compare(&mut self, seen: &Observed, newest: bool) -> Option<(ReplicaId, Incarnation)> {
         let id = seen.replica;
         let Some(replica) = self.replicas.get(id.index()) else {
-            if seen.state.is_alive() {
-                self.stop_stray(id, seen.incarnation);
-            }
-            return;
+            self.listed_stray(seen, unheard(seen.incarnation));
+            return None;
         };
         let current = replica.history.incarnation();
         // What is final stays so: what shows itself after it is told to stop, and adopted no more.
         let last = self.status().is_final();
         if newest && seen.incarnation > current && !last {
-            self.adopt(id, seen);
-            return;
+            return self.adopt(id, seen);
         }
-        if last || seen.incarnation < current || !replica.phase.is_live() {
-            if seen.state.is_alive() && seen.state != InstanceState::Stopping {
-                self.stop_stray(id, seen.incarnation);
-            }
-            return;
+        if last || seen.incarnation != current || !replica.phase.is_live() {
+            let why = match seen.incarnation.cmp(&current) {
+                Ordering::Less => IgnoredWhy::Stale,
+                Ordering::Equal => IgnoredWhy::Duplicate,
+                Ordering::Greater => unheard(seen.incarnation),
+            };
+            self.listed_stray(seen, why);
+            return None;
         }
         for event in &mut self.news_of(seen) {
             // News of instances is never refused.
             let _ = self.apply(event);
         }
+        None
+    }
+
+    /// A list shows an instance that is not current: if it is alive, it is stopped, and in the end killed.
+    fn listed_stray(&mut self, seen: &Observed, why: IgnoredWhy) {
+        let (id, incarnation) = (seen.replica, seen.incarnation);
+        if seen.state.is_alive() {
+            if why == IgnoredWhy::OutOfRange && !self.is_stray(id, incarnation) {
+                self.ignore(id, incarnation, why);
+            }
+            self.note_stray(id, incarnation, seen.state == InstanceState::Stopping);
+        } else {
+            self.stray_gone(id, incarnation);
+        }
+    }
+
+    /// What a list would say of the current instance of a replica, as far as the set knows: what the backend says of its
+    /// readiness, whatever probes say.
+    pub(crate) fn as_listed(&self, id: ReplicaId) -> Option<Observed> {
+        let replica = self.replicas.get(id.index())?;
+        let state = match replica.phase {
+            Phase::Starting => InstanceState::Starting,
+            Phase::Running | Phase::Ready if replica.marks.has(Marks::BACKEND_READY) => InstanceState::Ready,
+            Phase::Running | Phase::Ready => InstanceState::Running,
+            Phase::Stopping => InstanceState::Stopping,
+            _ => return None,
+        };
+        Some(Observed { replica: id, incarnation: replica.history.incarnation(), state })
     }
 
     /// What a listed instance says that the set has not been told.
@@ -138,21 +182,24 @@ impl ReplicaSet {
     }
 
     /// An instance of a later incarnation than any that was started from here: from before a restart of ours.
-    fn adopt(&mut self, id: ReplicaId, seen: &Observed) {
+    /// Which of ours it displaces.
+    fn adopt(&mut self, id: ReplicaId, seen: &Observed) -> Option<(ReplicaId, Incarnation)> {
         let before = self.incarnation(id);
-        if self.replica(id).phase.is_live() {
-            // Ours is the earlier one.
-            self.stop_stray(id, before);
-            self.decided(id, crate::decide::StartBecame::Gone);
-            self.end_probes(id);
+        let was_live = self.replica(id).phase.is_live();
+        // One that was a stray of a set that has gone on may have been asked to stop already.
+        let stopped = self.is_stray(id, seen.incarnation);
+        if stopped {
+            self.stray_gone(id, seen.incarnation);
         }
+        if was_live {
+            self.decided(id, crate::decide::StartBecame::Gone);
+        }
+        self.forget_instance(id);
         self.leave_group(id);
         let wanted = id.0 < self.desired && !self.ending;
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.marks.clear(Marks::QUEUED);
-        // What ended was the one before.
-        replica.marks.clear(Marks::ENDING);
         if !matches!(seen.state, InstanceState::Ended(_)) {
             replica.after = After::Start;
         }
@@ -177,8 +224,9 @@ impl ReplicaSet {
             }
             state => {
                 replica.due = now;
-                let stopping = *state == InstanceState::Stopping;
+                let stopping = stopped || *state == InstanceState::Stopping;
                 self.set_phase(id, Phase::Starting);
+                self.replica_mut(id).since = now;
                 if stopping || !wanted {
                     self.stop(id, if wanted { After::Start } else { After::Remove });
                     self.replica_mut(id).due = now;
@@ -190,5 +238,28 @@ impl ReplicaSet {
                 }
             }
         }
+        if was_live {
+            // Ours is the earlier one. If the list shows it too, it stays a stray.
+            self.note_stray(id, before, false);
+        }
+        was_live.then_some((id, before))
     }
+
+    /// Nothing that is known of the instance before concerns the one that is adopted.
+    fn forget_instance(&mut self, id: ReplicaId) {
+        self.forget_lost(id);
+        self.end_probes(id);
+        self.was_noted(id);
+        let gone = [Marks::ENDING, Marks::BACKEND_READY, Marks::UNCONFIRMED];
+        let replica = self.replica_mut(id);
+        gone.into_iter().for_each(|mark| replica.marks.clear(mark));
+        replica.kills = 0;
+    }
+}
+
+/// Whether a list, in the order in which it is compared, shows this instance alive.
+pub(super) fn shows_alive(listed: &[&Observed], (replica, incarnation): (ReplicaId, Incarnation)) -> bool {
+    let key = (replica, Reverse(incarnation));
+    let found = listed.binary_search_by_key(&key, |seen| (seen.replica, Reverse(seen.incarnation)));
+    found.is_ok_and(|place| listed[place].state.is_alive())
 }

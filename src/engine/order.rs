@@ -52,8 +52,12 @@ impl ReplicaSet {
             self.extras.make().in_order.remove(&id);
             if waits {
                 self.replica_mut(id).gate = Gate::Backoff;
-                self.enqueue(id);
-                self.retime(id);
+                if self.waits_for_stray(id) {
+                    self.wait_for_stray(id);
+                } else {
+                    self.enqueue(id);
+                    self.retime(id);
+                }
                 released = true;
             }
         }

@@ -257,6 +257,8 @@ pub enum IgnoredWhy {
     Duplicate,
     /// It is about a replica or an incarnation that was never started.
     Unheard,
+    /// Its incarnation is above [`Incarnation::LAST_ADOPTED`]: no start has such a number.
+    OutOfRange,
 }
 
 impl IgnoredWhy {
@@ -266,6 +268,7 @@ impl IgnoredWhy {
             Self::Stale => "stale",
             Self::Duplicate => "duplicate",
             Self::Unheard => "unheard",
+            Self::OutOfRange => "out-of-range",
         }
     }
 }

@@ -135,6 +135,9 @@ impl ReplicaSet {
     pub(super) fn probed(&mut self, news: &ProbeNews) {
         let id = news.replica;
         let at = self.when(news.at);
+        if news.result != ProbeResult::Unanswered {
+            self.note_alive(id, at);
+        }
         let probes = self.policy.compiled().probes;
         let Some(probe) = probe_of(&probes, news.probe) else { return };
         let Some(line) = self.lines(id).map(|lines| lines.line(news.probe)) else { return };

@@ -185,6 +185,9 @@ impl Marks {
     /// It was given up because a limit is used up: an incident gives that back.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
+    /// Its latest incarnation was given up without a confirmed end: shown alive again, it is a stray.
+    pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
+
     /// It matters to the others what becomes of its start.
     pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
 

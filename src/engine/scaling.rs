@@ -3,7 +3,7 @@
 use super::output::{Notice, ReplicaChange};
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
-use crate::decide::{Gate, ReplicaId, StartKind};
+use crate::decide::{Gate, Incarnation, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
 impl ReplicaSet {
@@ -21,7 +21,11 @@ impl ReplicaSet {
         for index in before..desired {
             let id = ReplicaId(index);
             if id.index() == self.replicas.len() {
-                self.replicas.push(Replica::new(self.seed, id, self.now));
+                let mut replica = Replica::new(self.seed, id, self.now);
+                if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
+                    replica.history.number_from(latest.min(Incarnation::LAST_ADOPTED));
+                }
+                self.replicas.push(replica);
             } else {
                 self.revive(id);
             }
@@ -43,7 +47,7 @@ impl ReplicaSet {
         self.free_acted(id);
         let now = self.now;
         let replica = self.replica_mut(id);
-        let kept = replica.marks.only(Marks::AWAITING).and(replica.marks.only(Marks::LOST));
+        let kept = replica.marks.only(Marks::AWAITING.and(Marks::LOST).and(Marks::UNCONFIRMED));
         replica.marks = kept;
         if replica.phase == Phase::Stopping {
             replica.after = After::Start;

@@ -24,7 +24,8 @@ use crate::time::Timestamp;
 /// that the outputs were drained. Nothing is commanded before the first `handle_timeout`, so that a set can
 /// [`observe`](Self::observe) first what runs already.
 ///
-/// Time that goes backwards stands still; a call that comes late is as good as one in time.
+/// Time that goes backwards stands still, and so does one after [`Timestamp::LATEST`]; a call that comes late is as good as
+/// one in time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -73,6 +74,8 @@ pub struct ReplicaSet {
     pub(super) gate_opens: Timestamp,
     /// When the status must be assessed again.
     pub(super) assess_at: Timestamp,
+    /// When a stray is killed next.
+    pub(super) strays_due: Timestamp,
     pub(super) outputs: Places<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
@@ -85,7 +88,7 @@ impl ReplicaSet {
     /// A set that begins now, every replica due for its first start. `seed` decides all jitter.
     pub fn new(policy: Policy, seed: u64, now: Timestamp) -> Self {
         let mut set = Self::empty(policy, seed, now);
-        set.tally.begin(now);
+        set.tally.begin(set.now);
         set.rescale(set.policy.replicas());
         set
     }
@@ -94,7 +97,7 @@ impl ReplicaSet {
         Self {
             policy,
             seed,
-            now,
+            now: now.min(Timestamp::LATEST),
             begun: false,
             coming_up: true,
             ending: false,
@@ -106,6 +109,7 @@ impl ReplicaSet {
             queue: Queue::default(),
             gate_opens: Timestamp::MAX,
             assess_at: Timestamp::MAX,
+            strays_due: Timestamp::MAX,
             outputs: Places::default(),
             shown: None,
             tally: Tally::default(),
@@ -185,7 +189,7 @@ impl ReplicaSet {
     pub fn handle_timeout(&mut self, now: Timestamp) {
         if !self.begun {
             self.begun = true;
-            self.now = self.now.max(now);
+            self.advance(now);
             let withheld = self.extras.get_mut().map(|extras| std::mem::take(&mut extras.withheld));
             withheld.into_iter().flatten().for_each(|command| self.outputs.push(Output::Command(command)));
             self.run_due();
@@ -239,13 +243,17 @@ impl ReplicaSet {
                 next = Some(Deadline { at, why, replica: None });
             }
         }
+        let at = self.strays_due;
+        if !at.is_never() && next.is_none_or(|next| at < next.at) {
+            next = Some(Deadline { at, why: DeadlineReason::KillStray, replica: self.next_stray() });
+        }
         next
     }
 
     /// When [`next_deadline`](Self::next_deadline) is; "never" if there is none.
     #[inline]
     pub(crate) fn wakes_at(&self) -> Timestamp {
-        if self.begun { self.deadlines.next().min(self.gate_opens).min(self.assess_at) } else { self.now }
+        if self.begun { self.next_due().min(self.gate_opens) } else { self.now }
     }
 
     /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap.
@@ -315,20 +323,27 @@ impl ReplicaSet {
         if self.coming_up {
             self.comes_up();
         }
-        if now >= self.now {
-            self.now = now;
-        } else {
-            self.clock_went_back();
-        }
+        self.advance(now);
         if self.begun && self.is_due() {
             self.run_due();
         }
     }
 
+    /// Time goes on to `now`. One that is earlier, or that no clock can show, counts as standing still.
+    #[inline(always)]
+    fn advance(&mut self, now: Timestamp) {
+        if now >= self.now && now <= Timestamp::LATEST {
+            self.now = now;
+        } else {
+            self.reject_time(now);
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    fn clock_went_back(&mut self) {
-        bump(&mut self.tally.count().clock_went_back);
+    fn reject_time(&mut self, now: Timestamp) {
+        let counts = self.tally.count();
+        bump(if now > Timestamp::LATEST { &mut counts.clock_out_of_range } else { &mut counts.clock_went_back });
     }
 
     /// Until it is up or something fails, every burst is larger than what follows: the room is given back.

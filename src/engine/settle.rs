@@ -11,7 +11,13 @@ impl ReplicaSet {
     /// Whether anything is due by now.
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.deadlines.next().min(self.assess_at) <= self.now
+        self.next_due() <= self.now
+    }
+
+    /// When a replica, the status or a stray has something due, or never.
+    #[inline(always)]
+    pub(super) fn next_due(&self) -> Timestamp {
+        self.deadlines.next().min(self.assess_at).min(self.strays_due)
     }
 
     /// What is due precedes what arrives at the same instant.
@@ -19,6 +25,10 @@ impl ReplicaSet {
     pub(super) fn run_due(&mut self) {
         while self.is_due() {
             let at = self.deadlines.next();
+            if self.strays_due <= self.now && self.strays_due <= at.min(self.assess_at) {
+                self.kill_stray();
+                continue;
+            }
             match self.deadlines.first() {
                 Some(replica) if at <= self.assess_at => self.timeout(replica, at),
                 // The status may end the set, and then nothing that is due later happens.
@@ -48,8 +58,9 @@ impl ReplicaSet {
         if self.counts.changed || self.assess_at <= self.now || self.ending {
             self.assess_in_line(self.now);
         }
-        if self.set.has_incident() {
-            self.close_incident();
+        let closed = self.set.has_incident() && self.close_incident();
+        if self.begun && (self.is_due() || (closed && !self.queue.is_empty())) {
+            self.settle_again();
         }
         if let Some(extras) = self.extras.get_mut().filter(|extras| !extras.noted.is_empty()) {
             // What was noted and not judged went another way, such as into a group.
@@ -58,7 +69,25 @@ impl ReplicaSet {
         self.show_status();
     }
 
-    /// Does what is due, and lets go what may.
+    /// What follows from an assessment or from the end of an incident follows in the same mutation.
+    #[cold]
+    #[inline(never)]
+    fn settle_again(&mut self) {
+        loop {
+            self.gate_opens = Timestamp::MAX;
+            self.let_go();
+            if self.counts.changed || self.ending {
+                self.assess(self.now);
+            }
+            let closed = self.set.has_incident() && self.close_incident();
+            if !self.is_due() && !(closed && !self.queue.is_empty()) {
+                break;
+            }
+        }
+    }
+
+    /// Does what is due, and lets go what may, until nothing follows any more: a stop of an unknown replica ends
+    /// blindness, an end frees a place, and either may make something due.
     #[inline(never)]
     fn let_go(&mut self) {
         loop {
@@ -67,12 +96,11 @@ impl ReplicaSet {
             }
             // Once all the news of this instant is in.
             self.declare_overdue();
-            self.act_on_evidence();
+            let acted = self.act_on_evidence();
             self.release_in_order();
             self.try_starts();
-            let due = self.deadlines.next() <= self.now && !self.deadlines.next().is_never();
             // A group that was let go may find that its next member need not wait.
-            if !due && !self.release_in_order() {
+            if !self.is_due() && !acted && !self.may_declare_overdue() && !self.release_in_order() {
                 break;
             }
         }
@@ -95,7 +123,14 @@ impl ReplicaSet {
         debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
         let at = at.max(self.set.shown().2);
         self.counts.changed = false;
-        self.assess_at = self.policy.assess_of(&mut self.set, &self.counts.census, self.desired, at);
+        self.assess_at = if self.ending && self.strays().is_some() {
+            // A stray is alive as well: the set is not terminated before it is gone.
+            let mut census = self.counts.census;
+            census.live += self.stray_count() as u32;
+            self.policy.assess_of(&mut self.set, &census, self.desired, at)
+        } else {
+            self.policy.assess_of(&mut self.set, &self.counts.census, self.desired, at)
+        };
         if let Some(reason) = self.set.end_reason() {
             self.end(reason);
         } else if self.set.shown().0 == Status::Completed {

@@ -11,8 +11,9 @@ use super::messages::Messages;
 use super::output::StatusShown;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
+use super::strays::{Stray, Strays, most};
 use super::tally::Tally;
-use crate::decide::{Gate, ReplicaId, SetHistory, StartKind};
+use crate::decide::{Gate, Incarnation, ReplicaId, SetHistory, StartKind};
 use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
@@ -39,6 +40,12 @@ pub struct Snapshot {
     replicas: Vec<Replica>,
     group: Option<Group>,
     lost: Vec<(ReplicaId, Lost)>,
+    #[serde(default)]
+    listed_at: Timestamp,
+    #[serde(default)]
+    heard_at: Vec<Timestamp>,
+    #[serde(default)]
+    strays: Vec<(ReplicaId, Incarnation, Stray)>,
     health: Health,
     #[serde(default)]
     messages: Messages,
@@ -62,7 +69,7 @@ impl ReplicaSet {
     /// The state as it is, with every output drained.
     pub fn snapshot(&self) -> Snapshot {
         debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
-        let lost = self.extras.get().map(|extras| &extras.contact.lost);
+        let contact = self.extras.get().map(|extras| &extras.contact);
         Snapshot {
             version: VERSION,
             taken_at: self.now,
@@ -75,7 +82,10 @@ impl ReplicaSet {
             set: self.set.clone(),
             replicas: self.replicas.clone(),
             group: self.group(),
-            lost: lost.map(|lost| lost.clone().into_iter().collect()).unwrap_or_default(),
+            lost: contact.map(|contact| contact.lost.clone().into_iter().collect()).unwrap_or_default(),
+            listed_at: contact.map_or(Timestamp::ZERO, |contact| contact.listed_at),
+            heard_at: contact.map(|contact| contact.heard_at.clone()).unwrap_or_default(),
+            strays: self.strays().into_iter().flat_map(Strays::iter).collect(),
             health: self.health().cloned().unwrap_or_default(),
             messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
             shown: self.shown,
@@ -95,6 +105,7 @@ impl ReplicaSet {
     /// The snapshot is of an unknown version or does not hold together.
     pub fn restore(policy: Policy, snapshot: Snapshot, now: Timestamp) -> Result<Self, RestoreError> {
         snapshot.check()?;
+        let now = now.min(Timestamp::LATEST);
         let Snapshot { taken_at, seed, desired, ending, layout, replicas_asked, budget, .. } = snapshot;
         let mut set = Self::empty(policy, seed, now);
         set.desired = desired;
@@ -107,7 +118,15 @@ impl ReplicaSet {
         if !snapshot.lost.is_empty() {
             let lost: BTreeMap<_, _> = snapshot.lost.into_iter().collect();
             let overdue = lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
-            set.extras.make().contact = Contact { lost, overdue };
+            set.extras.make().contact = Contact { lost, overdue, ..Contact::default() };
+        }
+        if snapshot.listed_at > Timestamp::ZERO || !snapshot.heard_at.is_empty() {
+            let contact = &mut set.extras.make().contact;
+            contact.listed_at = snapshot.listed_at;
+            contact.heard_at = snapshot.heard_at;
+        }
+        for (replica, incarnation, stray) in snapshot.strays {
+            set.extras.make().strays.insert(replica, incarnation, stray);
         }
         if snapshot.health != Health::default() {
             set.extras.make().health = snapshot.health;
@@ -123,6 +142,7 @@ impl ReplicaSet {
             set.shift(by);
             tally.shift(by);
         }
+        set.rearm_strays();
         set.rebuild(taken_at.min(now));
         // Whoever stands somewhere has stood there since the snapshot was taken.
         tally.mend(now);
@@ -144,7 +164,8 @@ impl ReplicaSet {
         self.set.shift(by);
         if let Some(extras) = self.extras.get_mut() {
             extras.health.shift(by);
-            extras.contact.lost.values_mut().for_each(|lost| lost.since = by(lost.since));
+            extras.contact.shift(by);
+            extras.strays.shift(by);
         }
         for replica in &mut self.replicas {
             replica.history.shift(by);
@@ -240,6 +261,12 @@ impl Snapshot {
         if self.health.evidence.keys().any(|id| id.index() >= count) {
             return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
         }
+        if self.strays.len() > most(count) {
+            return Err(RestoreError::Damaged("it has more strays than a set keeps"));
+        }
+        if self.heard_at.len() > count {
+            return Err(RestoreError::Damaged("it heard of replicas that it does not have"));
+        }
         if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {
             return Err(RestoreError::Damaged("a group restarts with a replica that it does not have"));
         }
@@ -259,6 +286,7 @@ impl Snapshot {
             return Err(RestoreError::Damaged("it has ended, and its replicas were not told"));
         }
         let lost: BTreeSet<ReplicaId> = self.lost.iter().map(|(id, _)| *id).collect();
+        let strays: BTreeSet<ReplicaId> = self.strays.iter().map(|(id, ..)| *id).collect();
         for (id, replica) in (0..).map(ReplicaId).zip(&self.replicas) {
             let marks = replica.marks;
             if marks.has(Marks::QUEUED) && replica.phase != Phase::Waiting {
@@ -267,6 +295,9 @@ impl Snapshot {
             let holds = marks.has(Marks::HOLDS_SLOT) || marks.has(Marks::IN_GROUP);
             if (holds && !marks.has(Marks::IN_FLIGHT)) || (marks.has(Marks::IN_FLIGHT) && !replica.phase.is_live()) {
                 return Err(RestoreError::Damaged("a replica that is not starting holds a place among the starts"));
+            }
+            if replica.phase == Phase::Waiting && replica.gate == Gate::Stop && !strays.contains(&id) {
+                return Err(RestoreError::Damaged("a replica waits for a stray that is not there"));
             }
             if replica.waits_for_group() && self.group.is_none_or(|group| id < group.from) {
                 return Err(RestoreError::Damaged("a replica waits for a group that is not there"));

@@ -20,6 +20,10 @@ impl ReplicaSet {
             self.wait_for_order(id);
             return;
         } else if self.group_is_due(id) {
+            if !self.leads_group(id) && self.waits_for_stray(id) {
+                self.wait_for_stray(id);
+                return;
+            }
             self.enqueue(id);
             // What is in the queue waits for gates, not for a time.
             self.deadlines.set(id, Timestamp::MAX);
@@ -136,7 +140,7 @@ impl ReplicaSet {
         replica.gate = Gate::Backoff;
         replica.due = now;
         replica.kills = 0;
-        replica.marks.clear(Marks::BACKEND_READY);
+        replica.marks.clear(Marks::BACKEND_READY.and(Marks::UNCONFIRMED));
         replica.marks.clear(Marks::ENDING);
         replica.marks.clear(Marks::UNHEALTHY);
         replica.marks.set(Marks::IN_FLIGHT);

@@ -83,12 +83,18 @@ pub struct Summary {
     pub budget_left: Option<u32>,
     /// What happens next if nothing else does, and when.
     pub next: Option<NextAction>,
+    /// Strays: instances known to be alive that are not the current one of any replica, and are being stopped.
+    #[serde(default)]
+    pub strays: u32,
     /// News that changed nothing: stale, told before, or never heard of.
     pub ignored: u64,
     /// Requests that could not be met.
     pub refused: u64,
     /// How often the caller's clock went backwards.
     pub clock_went_back: u64,
+    /// How often the caller's time was after [`Timestamp::LATEST`].
+    #[serde(default)]
+    pub clock_out_of_range: u64,
 }
 
 /// What happens next if nothing else does.
@@ -134,7 +140,7 @@ impl ReplicaSet {
 
     /// The set at a glance, as of `now`. Costs a walk over all replicas.
     pub fn summary(&self, now: Timestamp) -> Summary {
-        let now = now.max(self.now);
+        let now = now.min(Timestamp::LATEST).max(self.now);
         let tally = &self.tally;
         let (available_nanos, failed_nanos) = tally.spent(&self.counts.census, now);
         let mut phases = BTreeMap::new();
@@ -183,9 +189,13 @@ impl ReplicaSet {
                 what: next.why.as_str().to_owned(),
                 replica: next.replica,
             }),
-            ignored: counts.stale.saturating_add(counts.duplicate).saturating_add(counts.unheard),
+            strays: u32::try_from(self.stray_count()).unwrap_or(u32::MAX),
+            ignored: [counts.duplicate, counts.unheard, counts.out_of_range]
+                .into_iter()
+                .fold(counts.stale, u64::saturating_add),
             refused: counts.refused,
             clock_went_back: counts.clock_went_back,
+            clock_out_of_range: counts.clock_out_of_range,
         }
     }
 }

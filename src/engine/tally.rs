@@ -45,6 +45,8 @@ pub(crate) struct Counts {
     pub(crate) unheard: u64,
     pub(crate) refused: u64,
     pub(crate) clock_went_back: u64,
+    pub(crate) clock_out_of_range: u64,
+    pub(crate) out_of_range: u64,
 }
 
 /// What has failed for one cause: what is counted together stands together.
@@ -73,6 +75,7 @@ impl Tally {
             IgnoredWhy::Stale => bump(&mut counts.stale),
             IgnoredWhy::Duplicate => bump(&mut counts.duplicate),
             IgnoredWhy::Unheard => bump(&mut counts.unheard),
+            IgnoredWhy::OutOfRange => bump(&mut counts.out_of_range),
         }
     }
 

@@ -15,6 +15,14 @@ const FIRST_KILL_GAP: u64 = 10_000_000_000;
 /// The longest gap between two kills.
 const LONGEST_KILL_GAP: u64 = 300_000_000_000;
 
+/// The gap before the next kill, after so many that nobody confirmed.
+pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
+    match kills {
+        0 => stop_grace,
+        kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
+    }
+}
+
 impl ReplicaSet {
     /// What is due of one replica at `at`.
     pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
@@ -40,8 +48,11 @@ impl ReplicaSet {
             DeadlineReason::Kill => self.kill(id),
             DeadlineReason::Unknown => {
                 let phase = self.replica(id).phase;
+                // A call that comes late starts the wait for `node-lost` at its own time, for a stop too.
+                let now = self.now;
                 if let Some(lost) = self.extras.make().contact.lost.get_mut(&id) {
                     lost.was = phase;
+                    lost.unknown_since = Some(now);
                 }
                 self.policy.not_ready(&mut self.replicas[id.index()].history, at);
                 self.set_phase(id, Phase::Unknown);
@@ -56,7 +67,7 @@ impl ReplicaSet {
                 }
                 self.retime(id);
             }
-            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.finish_stop(id),
+            DeadlineReason::NodeLost if self.replica(id).phase == Phase::Stopping => self.give_up_stop(id),
             DeadlineReason::NodeLost => {
                 self.note_timeouts(id, at);
                 self.declare_lost(id, at);
@@ -66,7 +77,9 @@ impl ReplicaSet {
             DeadlineReason::Unready => self.add_evidence(id, Evidence::unready, at),
             // What follows is done with the rest of what may be done at this instant.
             DeadlineReason::Evidence => self.retime(id),
-            DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status => self.retime(id),
+            DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status | DeadlineReason::KillStray => {
+                self.retime(id);
+            }
         }
     }
 
@@ -108,6 +121,8 @@ impl ReplicaSet {
         let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
         match phase {
             Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
+            // It waits for a stray of its slot.
+            Phase::Waiting if replica.gate == Gate::Stop => {}
             Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Waiting if replica.gate == Gate::Group => {
                 if self.group().is_some_and(|group| group.leader == id && !group.is_due) {
@@ -132,10 +147,7 @@ impl ReplicaSet {
                 }
             }
             Phase::Stopping => {
-                let gap = match replica.kills {
-                    0 => compiled.stop_grace,
-                    kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
-                };
+                let gap = kill_gap(replica.kills, compiled.stop_grace);
                 offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
                 let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
                 if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
@@ -146,7 +158,7 @@ impl ReplicaSet {
         }
         if replica.marks.has(Marks::LOST) {
             if let Some(lost) = self.lost_contact(id) {
-                let unknown = lost.since.plus_nanos(compiled.unknown_after);
+                let unknown = lost.unknown_since.unwrap_or(lost.since.plus_nanos(compiled.unknown_after));
                 match phase {
                     Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
                     Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),

@@ -63,7 +63,7 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     pub(super) fn run(mut self) -> Result<Run, SimError> {
         // What never happens comes after it.
-        let last = self.until.min(Timestamp::MAX.minus_nanos(1));
+        let last = self.until.min(Timestamp::LATEST);
         let mut rounds = 0;
         loop {
             let (due, arrives) = (self.set.wakes_at(), self.arrives());

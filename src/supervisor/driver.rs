@@ -9,7 +9,7 @@ use tokio::time::sleep_until;
 
 use super::calls::Calls;
 use super::handle::SetStatus;
-use super::listing;
+use super::listing::{self, NewsKind};
 use super::message::{Message, Request};
 use super::notices::{Happened, Happening};
 use super::record::Record;
@@ -44,8 +44,8 @@ pub(super) struct Driver<B: Backend> {
     starts: BTreeMap<ReplicaId, (Incarnation, Ticket)>,
     /// Starts that were given up and are being killed: no news of them is wanted.
     giving_up: BTreeSet<(ReplicaId, Incarnation)>,
-    /// What was heard of replicas while the backend was listing, and whether it was heard alive: the list may be older.
-    heard: BTreeMap<ReplicaId, bool>,
+    /// The instances of which there was news while the backend was listing: the list may be older.
+    heard: BTreeMap<(ReplicaId, Incarnation), NewsKind>,
     shutting_down: bool,
     /// Asked twice to shut down: it leaves then, whatever is still there.
     leaves: Option<Timestamp>,
@@ -194,8 +194,8 @@ impl<B: Backend> Driver<B> {
             return;
         }
         for event in &events {
-            if let Some((replica, _)) = event.instance() {
-                self.heard.insert(replica, !matches!(event, Event::Lost(_)));
+            if let Some(instance) = event.instance() {
+                NewsKind::of(event).note(self.heard.entry(instance));
             }
             self.in_sight &= match event {
                 Event::Lost(_) => false,
@@ -262,14 +262,21 @@ impl<B: Backend> Driver<B> {
         let mut observed = Vec::with_capacity(instances.len());
         for instance in instances {
             let Instance { replica, incarnation, state, .. } = self.place(instance);
-            if !self.heard.contains_key(&replica) && !self.giving_up.contains(&(replica, incarnation)) {
+            let older = match self.heard.get(&(replica, incarnation)) {
+                Some(NewsKind::State | NewsKind::Lost) => true,
+                Some(NewsKind::Answer) => {
+                    self.heard.remove(&(replica, incarnation));
+                    false
+                }
+                Some(NewsKind::Silence) | None => false,
+            };
+            if !older && !self.giving_up.contains(&(replica, incarnation)) {
                 observed.push(Observed { replica, incarnation, state });
             }
         }
-        // Of what was heard while the backend listed, the list may know less: it says what the set knows.
-        for (&replica, _) in self.heard.iter().filter(|(_, alive)| **alive) {
-            observed.extend(self.set.get(replica).and_then(|view| listing::as_known(&view)));
-        }
+        // Of what was heard while the backend listed, the list may know less: the set is told what it knows already.
+        let alive = self.heard.iter().filter(|(_, news)| matches!(news, NewsKind::State | NewsKind::Answer));
+        observed.extend(alive.filter_map(|(&instance, _)| listing::as_known(&self.set, instance)));
         if !(self.listed && self.in_sight && listing::is_known(&self.set, &observed)) {
             self.in_sight = listing::is_complete(&self.set, &observed);
             let _ = self.call(Told::Observed(observed));
@@ -299,6 +306,7 @@ impl<B: Backend> Driver<B> {
     /// An instance as the watch sees it: tells what is new in that.
     fn saw(&mut self, instance: Instance) {
         let Instance { replica, incarnation, state, .. } = self.place(instance);
+        self.heard.insert((replica, incarnation), NewsKind::State);
         let view = self.set.get(replica).filter(|view| view.incarnation == incarnation);
         let phase = view.map(|view| view.phase);
         let news = News { replica, incarnation, at: None };
@@ -332,10 +340,11 @@ impl<B: Backend> Driver<B> {
 
     /// Asked twice to shut down: no more grace, and no waiting for a backend that does not answer.
     fn kill_all(&mut self, now: Timestamp) {
-        let live: Vec<_> = self.set.replicas().filter(|view| view.phase.is_live()).collect();
-        for view in live {
-            let start = self.start_of(view.replica, view.incarnation);
-            self.calls.kill_now(view.replica, view.incarnation, start);
+        let current = self.set.replicas().filter(|view| view.phase.is_live());
+        let current = current.map(|view| (view.replica, view.incarnation));
+        for (replica, incarnation) in current.chain(self.set.stray_instances()).collect::<Vec<_>>() {
+            let start = self.start_of(replica, incarnation);
+            self.calls.kill_now(replica, incarnation, start);
         }
         let leaves = if self.listed { now + self.calls.call_timeout } else { now };
         self.leaves.get_or_insert(leaves);
@@ -381,7 +390,7 @@ impl<B: Backend> Driver<B> {
                 let last_node = self.places.get(&replica).and_then(|place| place.node.clone());
                 let ticket = self.calls.start(start, last_node);
                 self.starts.insert(replica, (incarnation, ticket));
-                self.heard.insert(replica, true);
+                self.heard.insert((replica, incarnation), NewsKind::State);
             }
             Command::Stop(stop) => self.calls.stop(stop, self.start_of(replica, incarnation)),
             Command::Kill(kill) => self.calls.kill(kill, self.start_of(replica, incarnation)),

@@ -1,19 +1,57 @@
 //! What a list of the backend says, beside what the set knows.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 
-use crate::engine::{InstanceState, Observed, Phase, ReplicaSet, ReplicaView};
+use crate::decide::{Incarnation, ReplicaId};
+use crate::engine::{Event, InstanceState, Observed, Phase, ProbeResult, ReplicaSet};
 
-/// What the set knows of a live replica, as a list would say it.
-pub(super) fn as_known(view: &ReplicaView) -> Option<Observed> {
-    let state = match view.phase {
-        Phase::Starting => InstanceState::Starting,
-        Phase::Running => InstanceState::Running,
-        Phase::Ready => InstanceState::Ready,
-        Phase::Stopping => InstanceState::Stopping,
-        _ => return None,
-    };
-    Some(Observed { replica: view.replica, incarnation: view.incarnation, state })
+/// What news that came while the backend listed says, beside the list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NewsKind {
+    /// What the instance is: the list may be older, and says nothing of it.
+    State,
+    /// Contact is lost: the list may be older.
+    Lost,
+    /// It has answered a probe: it is alive, and what the backend says of it, the list says.
+    Answer,
+    /// A probe that nobody answered: the list says more.
+    Silence,
+}
+
+impl NewsKind {
+    pub(super) fn of(event: &Event) -> Self {
+        match event {
+            Event::Lost(_) => Self::Lost,
+            Event::Probed(news) if news.result == ProbeResult::Unanswered => Self::Silence,
+            Event::Probed(_) => Self::Answer,
+            _ => Self::State,
+        }
+    }
+
+    /// Adds it to earlier news of the instance.
+    pub(super) fn note<K: Ord>(self, entry: Entry<'_, K, Self>) {
+        entry
+            .and_modify(|before| {
+                let kept = match self {
+                    Self::Silence => true,
+                    Self::Answer => *before == Self::State,
+                    Self::State | Self::Lost => false,
+                };
+                if !kept {
+                    *before = self;
+                }
+            })
+            .or_insert(self);
+    }
+}
+
+/// What the set knows of an instance that it believes alive, as a list would say it.
+pub(super) fn as_known(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Incarnation)) -> Option<Observed> {
+    if set.is_stray(replica, incarnation) {
+        return Some(Observed { replica, incarnation, state: InstanceState::Stopping });
+    }
+    set.as_listed(replica).filter(|known| known.incarnation == incarnation)
 }
 
 /// Whether the list holds every instance that the set believes to run.
@@ -21,20 +59,24 @@ pub(super) fn is_complete(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let ended = |seen: &Observed| matches!(seen.state, InstanceState::Ended(_));
     let alive: BTreeSet<_> =
         listed.iter().filter(|seen| !ended(seen)).map(|seen| (seen.replica, seen.incarnation)).collect();
+    let shown = |instance| alive.contains(&instance);
     set.replicas()
         .filter(|view| view.phase.is_live() && view.phase != Phase::Starting)
-        .all(|view| alive.contains(&(view.replica, view.incarnation)))
+        .all(|view| shown((view.replica, view.incarnation)))
+        && set.stray_instances().all(shown)
 }
 
 /// Whether the list says just what the set knows: then there is nothing to tell it, nor to record.
 pub(super) fn is_known(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let known = |seen: &Observed| {
-        let Some(view) = set.get(seen.replica) else { return false };
+        let stray = set.is_stray(seen.replica, seen.incarnation);
         match seen.state {
             InstanceState::Ended(_) => {
-                seen.incarnation < view.incarnation || (seen.incarnation == view.incarnation && !view.phase.is_live())
+                let Some(view) = set.get(seen.replica) else { return false };
+                let current = seen.incarnation == view.incarnation;
+                !stray && (seen.incarnation < view.incarnation || (current && !view.phase.is_live()))
             }
-            _ => as_known(&view).as_ref() == Some(seen),
+            _ => stray || as_known(set, (seen.replica, seen.incarnation)).as_ref() == Some(seen),
         }
     };
     listed.iter().all(known) && is_complete(set, listed)

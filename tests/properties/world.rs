@@ -1,6 +1,6 @@
 //! A world in which a set lives: it obeys commands when a step says so, and remembers what it believes to be live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use std::time::Duration;
@@ -118,6 +118,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<String>,
     /// Believed live: every incarnation that was started and whose end was not told.
     pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
+    /// Asked to stop or killed, and not known to be gone: a stray among them is waited for.
+    pub(crate) asked: BTreeSet<(ReplicaId, Incarnation)>,
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
     pub(crate) limited: Option<u32>,
@@ -133,6 +135,7 @@ impl World {
             now,
             log: Vec::new(),
             live: BTreeMap::new(),
+            asked: BTreeSet::new(),
             ended: None,
             violations: Vec::new(),
             limited: None,
@@ -181,6 +184,9 @@ impl World {
                     if let Some(ended) = self.ended {
                         self.violations.push(format!("{start:?} after {ended}"));
                     }
+                }
+                Output::Command(command @ (Command::Stop(_) | Command::Kill(_))) => {
+                    self.asked.insert(command.instance());
                 }
                 // Lost, it is replaced without its end being told.
                 Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Some(Cause::NodeLost) => {
@@ -356,6 +362,12 @@ impl World {
 
     /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
     fn obey(&mut self) {
+        for (replica, incarnation) in std::mem::take(&mut self.asked) {
+            let current = self.set.get(replica).filter(|view| view.incarnation == incarnation);
+            if current.is_none_or(|view| !view.phase.is_live()) {
+                self.tell(Event::stopped(replica, incarnation));
+            }
+        }
         for view in self.set.replicas().collect::<Vec<_>>() {
             match view.phase {
                 Phase::Starting | Phase::Running => self.tell(Event::ready(view.replica, view.incarnation)),

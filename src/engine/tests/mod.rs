@@ -8,6 +8,7 @@ mod operating;
 mod probing;
 mod restoring;
 mod starting;
+mod strays;
 mod together;
 
 use crate::engine::{Event, Output, ReplicaSet};

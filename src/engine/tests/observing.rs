@@ -3,12 +3,12 @@ use crate::decide::{Outcome, Status};
 use crate::engine::{Event, InstanceState, Observed};
 use crate::policy::{FailurePolicy, HealthPolicy, LostAfter, Quantity, Rule, RuleAction};
 
-fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
+pub(super) fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
     Observed { replica: replica.into(), incarnation: incarnation.into(), state }
 }
 
 impl Bench {
-    fn observe(&mut self, secs: u64, listed: &[Observed]) -> Vec<String> {
+    pub(super) fn observe(&mut self, secs: u64, listed: &[Observed]) -> Vec<String> {
         self.set.observe(at(secs), listed);
         self.drain()
     }

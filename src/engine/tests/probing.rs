@@ -13,7 +13,7 @@ fn with(replicas: u32, health: HealthPolicy) -> Bench {
     bench
 }
 
-fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
+pub(super) fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
     Event::Probed(ProbeNews::new(replica, incarnation, probe, result))
 }
 

@@ -1,0 +1,247 @@
+//! Strays: instances that are known to be alive and are not the current incarnation of any slot.
+//!
+//! Such are an earlier incarnation that a list still shows, one that was declared `node-lost` and is heard again, a start
+//! that came about after it was given up, and instances of slots that the set does not have. A stray is asked to stop,
+//! killed after `stop_grace`, and killed again with growing gaps until its end is reported or a list no longer shows it.
+//! Until then its slot starts nothing and the set is not `terminated`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::observe::{Observed, shows_alive};
+use super::output::{Command, IgnoredWhy, Kill, Notice, Stop, Waiting};
+use super::replica::{Marks, Phase};
+use super::set::ReplicaSet;
+use super::timeouts::kill_gap;
+use crate::decide::{Gate, Incarnation, ReplicaId};
+use crate::time::Timestamp;
+
+/// At least so many strays are kept at a time; the rest of a longer list is taken up by later lists.
+const ROOM: usize = 4096;
+
+/// One stray.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Stray {
+    /// When it is killed next.
+    pub(super) due: Timestamp,
+    /// Kills that were not confirmed.
+    pub(super) kills: u8,
+}
+
+/// The strays of a set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strays {
+    all: BTreeMap<(ReplicaId, Incarnation), Stray>,
+    /// The same by time.
+    by_due: BTreeSet<(Timestamp, ReplicaId, Incarnation)>,
+}
+
+impl Strays {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(super) fn contains(&self, replica: ReplicaId, incarnation: Incarnation) -> bool {
+        self.all.contains_key(&(replica, incarnation))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ReplicaId, Incarnation, Stray)> + '_ {
+        self.all.iter().map(|(&(replica, incarnation), &stray)| (replica, incarnation, stray))
+    }
+
+    /// The latest stray of a slot.
+    pub(super) fn latest_of(&self, replica: ReplicaId) -> Option<Incarnation> {
+        let of_slot = (replica, Incarnation(0))..=(replica, Incarnation(u64::MAX));
+        self.all.range(of_slot).next_back().map(|(&(_, incarnation), _)| incarnation)
+    }
+
+    fn first_due(&self) -> Timestamp {
+        self.by_due.first().map_or(Timestamp::MAX, |&(at, ..)| at)
+    }
+
+    pub(super) fn insert(&mut self, replica: ReplicaId, incarnation: Incarnation, stray: Stray) {
+        if let Some(before) = self.all.insert((replica, incarnation), stray) {
+            self.by_due.remove(&(before.due, replica, incarnation));
+        }
+        self.by_due.insert((stray.due, replica, incarnation));
+    }
+
+    fn remove(&mut self, replica: ReplicaId, incarnation: Incarnation) -> bool {
+        let Some(stray) = self.all.remove(&(replica, incarnation)) else { return false };
+        self.by_due.remove(&(stray.due, replica, incarnation));
+        true
+    }
+
+    /// Makes room for a stray of `replica`, where a set of `slots` has any: one of its own goes before a stranger.
+    fn make_room(&mut self, replica: ReplicaId, slots: usize) -> bool {
+        if self.len() < most(slots) {
+            return true;
+        }
+        let last = self.all.last_key_value().map(|(&key, _)| key);
+        match last.filter(|(last, _)| last.index() >= slots && replica.index() < slots) {
+            Some((last, incarnation)) => self.remove(last, incarnation),
+            None => false,
+        }
+    }
+
+    pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        let all = std::mem::take(self).all;
+        for ((replica, incarnation), stray) in all {
+            self.insert(replica, incarnation, Stray { due: by(stray.due), ..stray });
+        }
+    }
+}
+
+/// How many strays a set of so many slots keeps.
+pub(super) fn most(slots: usize) -> usize {
+    ROOM.max(slots.saturating_mul(2))
+}
+
+impl ReplicaSet {
+    #[inline]
+    pub(super) fn strays(&self) -> Option<&Strays> {
+        self.extras.get().map(|extras| &extras.strays).filter(|strays| !strays.is_empty())
+    }
+
+    /// How many strays there are.
+    pub(crate) fn stray_count(&self) -> usize {
+        self.strays().map_or(0, Strays::len)
+    }
+
+    /// Whether this instance is a stray that is being stopped already.
+    pub(crate) fn is_stray(&self, replica: ReplicaId, incarnation: Incarnation) -> bool {
+        self.strays().is_some_and(|strays| strays.contains(replica, incarnation))
+    }
+
+    /// The instances that are strays.
+    pub(crate) fn stray_instances(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> + '_ {
+        self.strays().into_iter().flat_map(Strays::iter).map(|(replica, incarnation, _)| (replica, incarnation))
+    }
+
+    /// Whether a start of this slot must wait for a stray.
+    #[inline]
+    pub(super) fn waits_for_stray(&self, id: ReplicaId) -> bool {
+        self.strays().is_some_and(|strays| strays.latest_of(id).is_some())
+    }
+
+    /// An instance that is not the current incarnation is known to be alive. `asked`: it is on its way to its end.
+    #[cold]
+    pub(super) fn note_stray(&mut self, id: ReplicaId, incarnation: Incarnation, asked: bool) {
+        if self.is_stray(id, incarnation) {
+            return;
+        }
+        let slots = self.replicas.len();
+        if !self.extras.make().strays.make_room(id, slots) {
+            return;
+        }
+        let grace = self.policy.compiled().stop_grace;
+        let due = self.now.plus_nanos(grace);
+        self.extras.make().strays.insert(id, incarnation, Stray { due, kills: 0 });
+        self.rearm_strays();
+        if !asked {
+            let grace = std::time::Duration::from_nanos(grace);
+            self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
+        }
+        self.hold_back_start(id);
+    }
+
+    /// News that shows a stray alive: told once, counted every time.
+    #[cold]
+    pub(super) fn heard_stray(&mut self, id: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+        if self.is_stray(id, incarnation) {
+            self.tally.ignored(why);
+        } else {
+            self.ignore(id, incarnation, why);
+            self.note_stray(id, incarnation, false);
+        }
+    }
+
+    /// The end of a stray is reported, or a list no longer shows it. Whether it was one.
+    #[cold]
+    pub(super) fn stray_gone(&mut self, id: ReplicaId, incarnation: Incarnation) -> bool {
+        let gone = self.extras.get_mut().is_some_and(|extras| extras.strays.remove(id, incarnation));
+        if gone {
+            self.rearm_strays();
+            if !self.waits_for_stray(id) {
+                self.resume_start(id);
+            }
+        }
+        gone
+    }
+
+    /// Strays that a list does not show are gone.
+    pub(super) fn drop_unlisted_strays(&mut self, listed: &[&Observed]) {
+        let gone: Vec<_> = self.stray_instances().filter(|&instance| !shows_alive(listed, instance)).collect();
+        for (id, incarnation) in gone {
+            self.stray_gone(id, incarnation);
+        }
+    }
+
+    /// Kills the stray whose time has come.
+    #[cold]
+    pub(super) fn kill_stray(&mut self) {
+        let now = self.now;
+        let grace = self.policy.compiled().stop_grace;
+        let strays = &mut self.extras.make().strays;
+        let Some(&(due, replica, incarnation)) = strays.by_due.first() else {
+            self.strays_due = Timestamp::MAX;
+            return;
+        };
+        let kills = strays.all.get(&(replica, incarnation)).map_or(0, |stray| stray.kills).saturating_add(1);
+        debug_assert!(due <= now, "a stray is killed in time");
+        strays.insert(replica, incarnation, Stray { due: now.plus_nanos(kill_gap(kills, grace)), kills });
+        self.rearm_strays();
+        self.command(Command::Kill(Kill { replica, incarnation }));
+    }
+
+    /// Which slot the next kill of a stray is about.
+    pub(super) fn next_stray(&self) -> Option<ReplicaId> {
+        self.strays()?.by_due.first().map(|&(_, replica, _)| replica)
+    }
+
+    /// Keeps the deadline of the strays up to date.
+    pub(super) fn rearm_strays(&mut self) {
+        self.strays_due = self.extras.get().map_or(Timestamp::MAX, |extras| extras.strays.first_due());
+    }
+
+    /// A start that is queued and has not gone out waits for the stray instead.
+    fn hold_back_start(&mut self, id: ReplicaId) {
+        let Some(replica) = self.replicas.get(id.index()) else { return };
+        if replica.phase != Phase::Waiting {
+            return;
+        }
+        if replica.waits_for_group() {
+            self.hold_back_group();
+        } else if replica.marks.has(Marks::QUEUED) {
+            self.wait_for_stray(id);
+        }
+    }
+
+    /// Its start is due and waits until the strays of its slot are gone.
+    pub(super) fn wait_for_stray(&mut self, id: ReplicaId) {
+        let replica = self.replica_mut(id);
+        replica.marks.clear(Marks::QUEUED);
+        replica.gate = Gate::Stop;
+        self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
+        self.retime(id);
+    }
+
+    /// The last stray of this slot is gone: what waited for it goes on.
+    fn resume_start(&mut self, id: ReplicaId) {
+        let Some(replica) = self.replicas.get_mut(id.index()) else { return };
+        if replica.phase != Phase::Waiting {
+            return;
+        }
+        if replica.gate == Gate::Stop {
+            replica.gate = Gate::Backoff;
+            self.retime(id);
+        } else if replica.waits_for_group() {
+            self.resume_group();
+        }
+    }
+}
