@@ -51,6 +51,45 @@ expect: [{at: 60s, statuss: degraded}, {at: 60s}, {at: -5s, status: healthy}]
 }
 
 #[test]
+fn a_mistake_in_a_scenario_hides_none_beside_it() {
+    let text = r#"
+policy: {replicas: 3}
+behaviour: [{replica: -1, runs: x, exit: {signal: 0}, times: 0}, {start_fails: OOMKilled, from: y}, {times: 0}]
+timeline:
+  - {at: x, replica: 9999999, exit: 1x, fail: OOM, retry_after: 3}
+  - {at: 1s, replicas: [-1], reason: 3}
+until: 1h
+expect: [{at: x, at_ms: -1, start: -1}, {at_ms: x, start: -1}]
+"#;
+    let error = parse_yaml::<Scenario>(text).unwrap_err();
+    for mistake in [
+        "behaviour[0].runs: ",
+        "behaviour[0].exit.signal: ",
+        "behaviour[0].replica: ",
+        "behaviour[0].times: ",
+        "behaviour[1].start_fails: 'OOMKilled' is not a cause; did you mean 'out-of-memory'?",
+        "behaviour[1].from: ",
+        "behaviour[2]: says what a replica does",
+        "behaviour[2].times: ",
+        "timeline[0].at: ",
+        "timeline[0]: says what happens by one of",
+        "timeline[0].replica: ",
+        "timeline[0].exit: ",
+        "timeline[0].fail: ",
+        "timeline[0].retry_after: ",
+        "timeline[1]: says what happens by one of",
+        "timeline[1].replicas[0]: ",
+        "timeline[1].reason: ",
+        "expect[0].at_ms: stands beside",
+        "expect[0].start: ",
+        "expect[1].at_ms: ",
+        "expect[1].start: ",
+    ] {
+        assert!(error.contains(mistake), "'{mistake}' is not in:\n{error}");
+    }
+}
+
+#[test]
 fn a_replica_that_the_set_never_has_is_told_by_its_path() {
     let text = "policy: {replicas: 3}\ntimeline: [{at: 1s, scale: 5}, {at: 2s, replica: 5, exit: 1}]\nuntil: 1m";
     let error = parse_yaml::<Scenario>(text).unwrap_err();

@@ -11,7 +11,7 @@ use super::world::{Behaviour, World};
 use crate::decide::ReplicaId;
 use crate::engine::{ProbeKind, Selection, TraceValue};
 use crate::policy::read::{Value, Walk, cause, signal};
-use crate::policy::{Exit, Policy, PolicyError};
+use crate::policy::{Cause, Exit, Policy, PolicyError};
 use crate::time::{Timestamp, nanos};
 
 /// A scenario: what is simulated, and what is expected of it. Read from a document with any serde format.
@@ -202,12 +202,15 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
         (true, false, false, false) => {
             let runs = fields.read(walk, "runs", Walk::duration);
             let exit = fields.require(walk, "exit", "how it exits then: a code, success, or {signal: 9}", exit);
-            Behaviour::runs(runs?, exit?)
+            // Stand-ins for what could not be read, so that the rest is checked too.
+            Behaviour::runs(runs.unwrap_or_default(), exit.unwrap_or(Exit::Code(0)))
         }
-        (false, true, false, false) => Behaviour::start_fails(fields.read(walk, "start_fails", cause)?),
+        (false, true, false, false) => {
+            Behaviour::start_fails(fields.read(walk, "start_fails", cause).unwrap_or(Cause::NoCapacity))
+        }
         (false, false, true, false) => {
-            let hangs = fields.read(walk, "hangs", |walk, value| only_true(walk, value, "nothing at all"));
-            hangs.map(|()| Behaviour::hangs())?
+            fields.read(walk, "hangs", |walk, value| only_true(walk, value, "nothing at all"));
+            Behaviour::hangs()
         }
         (false, false, false, true) => {
             let kinds =
@@ -218,13 +221,18 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
                     walk.problem("a probe succeeds by itself; write fails: true, or leave it out")
                 });
             }
-            Behaviour::probe_fails(kind?)
+            Behaviour::probe_fails(kind.unwrap_or(ProbeKind::Liveness))
         }
         _ => {
             walk.problem(
                 "says what a replica does by one of: runs (with exit), start_fails, hangs, probe (with fails)",
             );
-            return None;
+            fields.read(walk, "runs", Walk::duration);
+            fields.read(walk, "exit", exit);
+            fields.read(walk, "start_fails", cause);
+            fields.read(walk, "hangs", Walk::flag);
+            fields.read(walk, "fails", Walk::flag);
+            Behaviour::start_fails(Cause::NoCapacity)
         }
     };
     one.replica = fields.read(walk, "replica", replica);
@@ -288,11 +296,12 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
         }
     }
     let given: Vec<&str> = ACTS.into_iter().filter(|act| fields.get(act).is_some()).collect();
-    let [what] = given[..] else {
+    let before = walk.found();
+    if given.len() != 1 {
         walk.problem(format!("says what happens by one of: {}; found {}", ACTS.join(", "), given.len()));
-        return None;
-    };
-    let value = fields.get(what)?;
+    }
+    // The rest is looked at all the same.
+    let what = given.first().copied().unwrap_or("");
     let mut replicas = Vec::new();
     replicas.extend(fields.read(walk, "replica", replica));
     if let Some(list) = fields.get("replicas") {
@@ -302,22 +311,21 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
     }
     let needs_replica = ["exit", "fail", "ready", "lost", "found"].contains(&what);
     let named = fields.get("replica").is_some() || fields.get("replicas").is_some();
-    if needs_replica != named {
+    if needs_replica != named && given.len() == 1 {
         let problem =
             if needs_replica { "is missing: to which it happens, or 'replicas'" } else { "has no meaning here" };
         walk.field("replica", |walk| walk.problem(problem));
-        return None;
     }
     let told = Told {
         reason: fields.read(walk, "reason", Walk::text).map(Into::into),
         retry_after: fields.read(walk, "retry_after", Walk::duration).map(nanos),
     };
     for key in ["reason", "retry_after"] {
-        if fields.get(key).is_some() && !["exit", "fail"].contains(&what) {
+        if fields.get(key).is_some() && !["exit", "fail"].contains(&what) && given.len() == 1 {
             walk.field(key, |walk| walk.problem("has no meaning here: it tells more of an 'exit' or a 'fail'"));
         }
     }
-    let acts = walk.field(what, |walk| {
+    let act = |walk: &mut Walk, what: &str, value: &Value| {
         let each = |act: &dyn Fn(u32) -> Act| replicas.iter().map(|&replica| act(replica)).collect::<Vec<_>>();
         match what {
             "exit" => exit(walk, value).map(|exit| each(&|replica| Act::Exit { replica, exit, told: told.clone() })),
@@ -339,7 +347,14 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
                 None
             }
         }
-    });
+    };
+    let mut acts = None;
+    for what in given {
+        if let Some(value) = fields.get(what) {
+            acts = walk.field(what, |walk| act(walk, what, value));
+        }
+    }
+    acts = acts.filter(|_| walk.found() == before);
     Some((at?, acts?))
 }
 
@@ -380,12 +395,13 @@ fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Opti
     let at = match (fields.get("at"), fields.get("at_ms")) {
         (Some(_), Some(_)) => {
             walk.field("at_ms", |walk| walk.problem("stands beside 'at'; give one of them"));
-            return None;
+            fields.read(walk, "at", Walk::duration);
+            None
         }
-        (None, Some(_)) => Some(fields.read(walk, "at_ms", |walk, value| match value {
+        (None, Some(_)) => fields.read(walk, "at_ms", |walk, value| match value {
             Value::Int(millis) if u64::try_from(*millis).is_ok() => u64::try_from(*millis).ok(),
             other => walk.expected("milliseconds since the start", other),
-        })?),
+        }),
         (None, None) if fields.get("count").is_some() => None,
         _ => {
             let what = "at which instant, such as 90s; or 'count' for the whole run";

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use uphold::Timestamp;
 use uphold::sim::SimTime;
@@ -53,7 +53,7 @@ pub(crate) enum Command {
                            Exit code: 0 all as expected, 1 a difference, shown beside what happened, 2 bad input."
     )]
     Simulate {
-        /// Scenarios, YAML or JSON: policy, world, behaviour, timeline, until, expect
+        /// Scenarios, YAML, JSON or TOML: policy, world, behaviour, timeline, until, expect
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Prints what happened, one JSON object a line
@@ -82,18 +82,34 @@ pub(crate) enum Command {
     },
     /// Warns of policies that are legal and surely not meant
     #[command(
-        long_about = "Reads policies, alone or in scenarios, and prints what is legal in them and surely not meant: the \
-                      name of each lint and where it is, what would happen, and what to write instead.",
+        long_about = "Reads policies, alone or in scenarios, experiments and service files, and prints one a line: every \
+                      mistake, and what is legal and surely not meant, with what would happen, what to write instead and \
+                      the name of the lint. A comment in the file silences lints: # uphold: allow(endless-retry)",
         after_long_help = "Examples:\n  \
                            uphold lint policy.yaml\n  \
-                           uphold lint deploy/*.yaml && echo fine\n\n\
+                           uphold lint deploy/*.yaml && echo fine\n  \
+                           uphold lint --allow endless-retry,fatal-blip policy.toml\n  \
+                           uphold lint --format json - < policy.yaml | jq .path\n\n\
                            Exit code: 0 no lint, 1 some, 2 bad input."
     )]
     Lint {
-        /// Policies or scenarios, YAML or JSON
+        /// Policies, scenarios, experiments or service files: JSON and TOML by their endings, else YAML; - is the
+        /// standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Lines of text, or a JSON object a line
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Lints that are not told
+        #[arg(long, value_name = "LINT", value_delimiter = ',')]
+        allow: Vec<String>,
     },
+    /// Prints the JSON Schema of policy documents
+    #[command(after_long_help = "Examples:\n  \
+                                 uphold schema > policy.schema.json\n\n\
+                                 With the YAML language server, begin a policy with\n  \
+                                 # yaml-language-server: $schema=policy.schema.json")]
+    Schema,
     Experiment(Experiment),
     Timeline(Timeline),
     /// Prints the completion script of a shell
@@ -105,6 +121,16 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// Lines of text.
+    #[default]
+    Text,
+    /// A JSON object a line.
+    Json,
 }
 
 #[derive(Args, Debug)]

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
 use uphold_lab::command::{
-    Answer, Draw, Kept, Simulate, Streams, Try, Watch, experiment, lint, replay, simulate, timeline,
+    Answer, Draw, Kept, Look, Simulate, Streams, Try, Watch, experiment, lint, replay, schema, simulate, timeline,
 };
 
-use arguments::{Arguments, Command, Experiment, Timeline};
+use arguments::{Arguments, Command, Experiment, Format, Timeline};
 
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -29,7 +29,10 @@ fn main() -> ExitCode {
             simulate(&files, Simulate { trace, lint: !no_lint }, &mut streams)
         }
         Command::Replay { recording, policy } => replay(&recording, policy.as_deref(), &mut streams),
-        Command::Lint { files } => lint(&files, &mut streams),
+        Command::Lint { files, format, allow } => {
+            lint(&files, &Look { json: format == Format::Json, allow }, &mut streams)
+        }
+        Command::Schema => schema(&mut streams),
         Command::Experiment(wanted) => try_out(wanted, &mut streams),
         Command::Timeline(Timeline { file, output, from, until, width, title }) => {
             let wanted = Draw { output, from, until, width, title };

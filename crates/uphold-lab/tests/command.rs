@@ -112,12 +112,134 @@ fn lint_says_what_would_happen_and_what_to_write_instead() {
     for file in ["hot.yaml", "scenario.yaml"] {
         let (code, out, _) = uphold(&["lint", file], &folder.0);
         assert_eq!(code, 1, "{out}");
-        let said = out.contains(&format!("{file}: cap-below-interval: retry.max_interval\n  happens  "));
-        assert!(said && out.contains("\n  instead  "), "{out}");
+        let at = if file == "scenario.yaml" { "policy.retry" } else { "retry" };
+        let said = out.starts_with(&format!("{file}: warning: {at}.max_interval: "));
+        assert!(said && out.contains(" [cap-below-interval]\n") && out.lines().count() == 2, "{out}");
     }
     let (code, _, error) = uphold(&["lint", "fine.yaml", "bad.yaml"], &folder.0);
     assert_eq!(code, 2);
     assert!(error.contains("bad.yaml: replica: unknown field; did you mean 'replicas'?"), "{error}");
+}
+
+#[test]
+fn lint_reads_whatever_holds_a_policy_and_prints_one_finding_a_line() {
+    let files = [
+        ("policy.toml", "replicas = 3\n[retry]\ninterval = \"1m\"\nmax_interval = \"10s\"\n"),
+        ("policy.json", "{\"replicas\": 3,\n\t\"retry\": {\"interval\": \"1m\", \"max_interval\": \"10s\"}}"),
+        ("service.yaml", "name: web\nprocess: {command: a}\npolicy: {retry: {interval: 1m, max_interval: 10s}}\n"),
+        (
+            "question.yaml",
+            "policies: [{name: a, policy: {retry: {interval: 1m, max_interval: 10s, max_duration: 1h}}}]\nuntil: 1d\n",
+        ),
+        ("bad.toml", "replicas = 3\nretry = \n"),
+        ("bad.json", "{\"replicas\": -1, \"retry\": {\"intervall\": \"1s\", \"\\u001b[31m\": 1}}"),
+        ("bad-service.yaml", "process: {}\npolicy: {replicas: -1, min_ready: 5}\n"),
+        ("allowed.yaml", "# uphold: allow(endless-retry)\nretry: {interval: 1m}\n"),
+        ("misspelt.yaml", "retry: {interval: 1m} # uphold: allow(endles-retry)\n"),
+    ];
+    let folder = Folder::new("lint-formats", &files);
+    for (file, at) in [
+        ("policy.toml", "retry"),
+        ("policy.json", "retry"),
+        ("service.yaml", "policy.retry"),
+        ("question.yaml", "policies[0].policy.retry"),
+    ] {
+        let (code, out, error) = uphold(&["lint", file], &folder.0);
+        assert_eq!((code, error.as_str()), (1, ""), "{out}");
+        assert!(out.lines().any(|line| line.starts_with(&format!("{file}: warning: {at}.max_interval: "))), "{out}");
+    }
+    let (code, _, error) = uphold(&["lint", "bad.json", "bad-service.yaml", "bad.toml"], &folder.0);
+    assert_eq!(code, 2);
+    let lines: Vec<&str> = error.lines().collect();
+    let begins = [
+        "bad.json: replicas: -1 is out of range",
+        "bad.json: retry.intervall: unknown field",
+        "bad.json: retry.\\u{1b}[31m: unknown field",
+        "bad-service.yaml: policy.replicas: -1",
+        "bad-service.yaml: policy.min_ready: a duration needs a unit",
+        "bad.toml: line 2: ",
+    ];
+    for begin in begins {
+        assert!(lines.iter().any(|line| line.starts_with(begin)), "{begin}: {error}");
+    }
+    assert!(lines.len() == begins.len() && !error.contains('\u{1b}'), "{error:?}");
+
+    let (code, out, _) = uphold(&["lint", "--format", "json", "policy.toml", "bad.json"], &folder.0);
+    assert_eq!(code, 2);
+    let findings: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |level: &str| findings.iter().filter(|finding| finding["level"] == level).count();
+    assert_eq!((of("error"), findings.len()), (3, of("lint") + 3), "{out}");
+    assert_eq!(findings[0]["file"], "policy.toml");
+
+    let (code, out, _) = uphold(&["lint", "allowed.yaml"], &folder.0);
+    assert_eq!((code, out.as_str()), (0, "no lints: the policy means what it says\n"));
+    let (code, _, error) = uphold(&["lint", "misspelt.yaml"], &folder.0);
+    assert!(code == 1 && error.contains("allow(endles-retry): there is no such lint"), "{error}");
+    let (code, ..) = uphold(&["lint", "--allow", "fatal-blip,endless-retry", "misspelt.yaml"], &folder.0);
+    assert_eq!(code, 0);
+    let (code, _, error) = uphold(&["lint", "--allow", "endles-retry", "allowed.yaml"], &folder.0);
+    assert!(code == 2 && error.contains("there is no such lint; known: unreachable-limit, "), "{error}");
+    let (code, _, error) = uphold(&["lint", "-"], &folder.0);
+    assert!(code == 2 && error.starts_with("standard input: expected a policy, "), "{error}");
+}
+
+#[test]
+fn files_that_are_no_documents_are_told_in_one_line() {
+    let aliases = |from: char, to: char| format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 9].join(", "));
+    let bomb: String = ('a'..'i').zip('b'..='i').map(|(from, to)| aliases(from, to)).collect();
+    let bomb = format!("a: &a [x, x, x, x, x, x, x, x, x]\n{bomb}");
+    let deep = "[".repeat(100_000);
+    let files = [
+        ("empty.yaml", ""),
+        ("twice.yaml", "replicas: 1\nreplicas: 2\n"),
+        ("twice.json", "{\"replicas\": 1, \"replicas\": 2}"),
+        ("several.yaml", "replicas: 1\n---\nreplicas: 2\n"),
+        ("nan.yaml", "replicas: .nan\n"),
+        ("tabs.yaml", "retry:\n\tinterval: 1s\n"),
+        ("bomb.yaml", &*bomb),
+        ("deep.yaml", &*deep),
+        ("list.yaml", "- replicas: 1\n"),
+        ("date.toml", "replicas = 2026-01-01\n"),
+        ("terminal.yaml", "\"\\e[2J\": 1\n"),
+    ];
+    let folder = Folder::new("no-documents", &files);
+    std::fs::write(folder.0.join("binary.yaml"), b"\x7fELF\n\xff\xfe").unwrap();
+    std::fs::write(folder.0.join("marked.yaml"), b"\xef\xbb\xbfreplicas: 1\n").unwrap();
+    for (file, said) in [
+        (".", ".: Is a directory"),
+        (
+            "empty.yaml",
+            "expected a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}, found nothing",
+        ),
+        ("twice.yaml", "twice.yaml: replicas: is given twice"),
+        ("twice.json", "twice.json: replicas: is given twice"),
+        ("several.yaml", "holds several documents (`---`); give each a file of its own at line 3"),
+        ("nan.yaml", "nan.yaml: replicas: expected a whole number from 0 to 1000000, found NaN"),
+        ("tabs.yaml", "tabs.yaml: tabs "),
+        ("bomb.yaml", "aliases (`*name`) repeat more than a document may hold"),
+        ("deep.yaml", "deep.yaml: nests too deep"),
+        ("list.yaml", "list.yaml: expected a policy, "),
+        ("date.toml", "date.toml: replicas: expected a whole number"),
+        ("terminal.yaml", "terminal.yaml: \\u{1b}[2J: unknown field"),
+        ("binary.yaml", "binary.yaml: is not a text in UTF-8: see line 2"),
+    ] {
+        for command in ["lint", "simulate"] {
+            let (code, out, error) = uphold(&[command, file], &folder.0);
+            assert_eq!((code, out.as_str()), (2, ""), "{error}");
+            assert!(command == "simulate" || (error.contains(said) && error.lines().count() == 1), "{file}: {error}");
+            assert!(!error.contains(|c: char| c.is_control() && c != '\n'), "{error:?}");
+        }
+    }
+    let (code, ..) = uphold(&["lint", "marked.yaml"], &folder.0);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn schema_prints_what_editors_need() {
+    let folder = Folder::new("schema", &[]);
+    let (code, out, _) = uphold(&["schema"], &folder.0);
+    let schema: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(code == 0 && schema["$id"].is_string() && schema["properties"]["retry"].is_object());
 }
 
 #[test]

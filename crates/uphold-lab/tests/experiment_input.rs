@@ -95,12 +95,39 @@ fn parameters_that_mean_nothing_are_named() {
 }
 
 #[test]
-fn what_is_not_a_number_is_refused_with_its_line() {
+fn what_is_not_a_number_is_refused_with_its_path() {
     for number in [".nan", ".inf", "-.inf"] {
-        let text = format!("{POLICIES}\nuntil: 1d\nfaults:\n  slower_per_start: {number}");
-        let error = parse_yaml::<ExperimentDocument>(&text).unwrap_err();
-        assert!(error.contains("non-finite") && error.contains("line 4"), "{error}");
+        one_mistake(&format!("{{slower_per_start: {number}}}"), "faults.slower_per_start", "a share");
+        let weibull = format!("{{ready_in: {{weibull: {{shape: {number}, scale: 1d}}}}}}");
+        one_mistake(&weibull, "faults.ready_in.weibull.shape", "out of range");
     }
+}
+
+#[test]
+fn a_mistake_hides_none_beside_it() {
+    let faults = "{ready_in: {weibull: {shape: -1, scale: 0s}}, \
+                   starts_in: {log_normal: {median: 0s, sigma: 99}}, \
+                   failures: {after: x, ends: 3, replica: -1, node: 3}, \
+                   droughts: {from: x, every: 2s, lasts: y, share: 3}}";
+    let found = mistakes(&format!("{POLICIES}\nuntil: 1d\nfaults: {faults}"));
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "faults.starts_in.log_normal.median",
+            "faults.starts_in.log_normal.sigma",
+            "faults.ready_in.weibull.shape",
+            "faults.ready_in.weibull.scale",
+            "faults.failures.after",
+            "faults.failures.ends",
+            "faults.failures.replica",
+            "faults.failures.node",
+            "faults.droughts.from",
+            "faults.droughts.lasts",
+            "faults.droughts.every",
+            "faults.droughts.share",
+        ]
+    );
 }
 
 #[test]

@@ -21,6 +21,38 @@ pub struct Lint {
 }
 
 impl Lint {
+    /// The names of all lints, in the order of the documentation of [`Policy::lint`].
+    pub const NAMES: [&'static str; 28] = [
+        "unreachable-limit",
+        "cap-below-interval",
+        "cap-below-floor",
+        "early-recovery",
+        "endless-retry",
+        "hot-loop",
+        "no-attempts",
+        "short-duration",
+        "unreachable-stage",
+        "unused-backoff",
+        "unused-keep-min-available",
+        "contradictory-rule",
+        "shadowed-rule",
+        "unreachable-attempts",
+        "success-rule",
+        "unused-rule-retry",
+        "unusual-cause",
+        "min-available-above-replicas",
+        "short-outage-deadline",
+        "unused-outage-deadline",
+        "unused-correlated",
+        "unused-max-concurrent-starts",
+        "unused-max-probe-restarts",
+        "uncapped-liveness",
+        "unused-exhausted",
+        "fatal-budget",
+        "fatal-blip",
+        "worker-outage",
+    ];
+
     /// What kind of warning it is, such as `unreachable-limit`; the same in every release, for lists of exceptions.
     pub fn name(&self) -> &'static str {
         self.name
@@ -115,6 +147,7 @@ struct Lints {
 
 impl Lints {
     fn add(&mut self, name: &'static str, path: String, effect: impl Into<String>, advice: impl Into<String>) {
+        debug_assert!(Lint::NAMES.contains(&name), "{name}");
         self.found.push(Lint { name, path, effect: effect.into(), advice: advice.into() });
     }
 }
@@ -161,6 +194,13 @@ mod tests {
              limit is never reached; write a `within` longer than 5m, fewer `restarts`, or a shorter `interval` \
              [unreachable-limit]"
         );
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_documentation() {
+        let rows = include_str!("mod.rs").lines().filter_map(|line| line.trim().strip_prefix("/// | `"));
+        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert_eq!(documented, Lint::NAMES);
     }
 
     #[test]

@@ -1,61 +1,120 @@
 //! Warning of policies that are legal and surely not meant.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use uphold::Policy;
+use serde::Serialize;
+use uphold::{Lint, Policy};
 
-use super::{Answer, Streams};
-use crate::files::{read_policy, read_scenario, read_yaml};
+use super::{Answer, Streams, json};
+use crate::files::{DocumentKind, Mistakes, Source};
 
-/// Reads policies, alone or in scenarios, and prints each lint: its name, what would happen, what to write instead.
+/// What is wanted of [`lint`].
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Look {
+    /// Prints a JSON object for each mistake and each lint, in place of a line of text. Default: no.
+    pub json: bool,
+    /// Lints that are not told, by name. Default: none.
+    pub allow: Vec<String>,
+}
+
+/// A mistake or a lint, as JSON.
+#[derive(Serialize)]
+struct Finding<'f> {
+    file: &'f str,
+    /// `error` or `lint`.
+    level: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lint: Option<&'static str>,
+    path: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'f str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'f str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'f str>,
+}
+
+/// Reads policies, alone or in scenarios, experiments and service files, and prints every mistake and every lint, one a
+/// line: what would happen, and what to write instead. Comments such as `# uphold: allow(endless-retry)` silence lints.
 ///
 /// [`Answer::No`]: there is a lint. [`Answer::BadInput`]: a file cannot be read.
-pub fn lint(files: &[PathBuf], streams: &mut Streams<'_>) -> Answer {
-    let (mut found, mut bad) = (0, 0);
+pub fn lint(files: &[PathBuf], wanted: &Look, streams: &mut Streams<'_>) -> Answer {
+    let (mut found, mut bad) = (0, false);
+    for unknown in wanted.allow.iter().filter(|name| !Lint::NAMES.contains(&name.as_str())) {
+        streams.tell(format_args!("--allow {unknown}: there is no such lint; known: {}", Lint::NAMES.join(", ")));
+        bad = true;
+    }
     for file in files {
-        match policy(file) {
-            Err(error) => {
-                bad += 1;
-                streams.tell(error);
+        let read = Source::read(file).and_then(|source| Ok((policies(&source)?, source)));
+        let (policies, source) = match read {
+            Ok(read) => read,
+            Err(mistakes) => {
+                bad = true;
+                tell(&mistakes, &file.display().to_string(), wanted, streams);
+                continue;
             }
-            Ok(policy) => {
-                for lint in policy.lint() {
-                    found += 1;
-                    streams.say(format_args!("{}: {}: {}", file.display(), lint.name(), lint.path()));
-                    streams.say(format_args!("  happens  {}", lint.effect()));
-                    streams.say(format_args!("  instead  {}", lint.advice()));
-                }
+        };
+        let (name, mut allowed) = (source.name(), source.allowed());
+        for unknown in allowed.iter().filter(|name| !Lint::NAMES.contains(&name.as_str())) {
+            streams.tell(format_args!("{name}: allow({unknown}): there is no such lint"));
+        }
+        allowed.extend(wanted.allow.iter().cloned());
+        for (at, policy) in policies {
+            for lint in policy.lint().iter().filter(|lint| !allowed.iter().any(|allowed| allowed == lint.name())) {
+                found += 1;
+                say(&name, &at, lint, wanted, streams);
             }
         }
     }
     match (bad, found) {
-        (0, 0) => {
-            streams.say(match files.len() {
-                1 => "no lints: the policy means what it says".to_owned(),
-                files => format!("no lints in {files} policies"),
-            });
+        (true, _) => Answer::BadInput,
+        (false, 0) => {
+            if !wanted.json {
+                streams.say(match files.len() {
+                    1 => "no lints: the policy means what it says".to_owned(),
+                    files => format!("no lints in {files} files"),
+                });
+            }
             Answer::Yes
         }
-        (0, _) => Answer::No,
-        _ => Answer::BadInput,
+        (false, _) => Answer::No,
     }
 }
 
-/// What tells a scenario from a policy: no policy has one of these keys.
-#[derive(Deserialize)]
-struct Kind {
-    policy: Option<IgnoredAny>,
-    policy_file: Option<IgnoredAny>,
-    until: Option<IgnoredAny>,
-    timeline: Option<IgnoredAny>,
+/// The policies of a document, each with where it stands.
+fn policies(source: &Source) -> Result<Vec<(String, Policy)>, Mistakes> {
+    Ok(match source.kind()? {
+        DocumentKind::Policy => vec![(String::new(), source.policy()?)],
+        DocumentKind::Service => vec![("policy.".to_owned(), source.policy_of_service()?)],
+        DocumentKind::Scenario => vec![("policy.".to_owned(), source.scenario()?.policy().clone())],
+        DocumentKind::Experiment => {
+            let experiment = source.experiment()?;
+            let numbered = experiment.policies().enumerate();
+            numbered.map(|(index, (_, policy))| (format!("policies[{index}].policy."), policy.clone())).collect()
+        }
+    })
 }
 
-fn policy(file: &Path) -> Result<Policy, String> {
-    let kind: Kind = read_yaml(file)?;
-    if kind.policy.is_some() || kind.policy_file.is_some() || kind.until.is_some() || kind.timeline.is_some() {
-        return Ok(read_scenario(file)?.policy().clone());
+fn say(file: &str, at: &str, lint: &Lint, wanted: &Look, streams: &mut Streams<'_>) {
+    let path = format!("{at}{}", lint.path());
+    if !wanted.json {
+        let (effect, advice, name) = (lint.effect(), lint.advice(), lint.name());
+        streams.say(format_args!("{file}: warning: {path}: {effect}; {advice} [{name}]"));
+        return;
     }
-    read_policy(file)
+    let (effect, advice) = (Some(lint.effect()), Some(lint.advice()));
+    let finding = Finding { file, level: "lint", lint: Some(lint.name()), path: &path, message: None, effect, advice };
+    streams.say(json(&finding));
+}
+
+fn tell(mistakes: &Mistakes, file: &str, wanted: &Look, streams: &mut Streams<'_>) {
+    if !wanted.json {
+        streams.tell(mistakes);
+        return;
+    }
+    for mistake in mistakes.list() {
+        let (path, message) = (&*mistake.path, Some(&*mistake.message));
+        let finding = Finding { file, level: "error", lint: None, path, message, effect: None, advice: None };
+        streams.say(json(&finding));
+    }
 }

@@ -6,6 +6,7 @@
 mod experiment;
 mod lint;
 mod replay;
+mod schema;
 mod simulate;
 mod timeline;
 
@@ -15,9 +16,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 use uphold::sim::Run;
 
+use crate::plain::{is_unprintable, plain};
+
 pub use experiment::{Try, Watch, experiment};
-pub use lint::lint;
+pub use lint::{Look, lint};
 pub use replay::replay;
+pub use schema::schema;
 pub use simulate::{Simulate, simulate};
 pub use timeline::{Draw, timeline};
 
@@ -98,12 +102,12 @@ impl From<Answer> for ExitCode {
 impl Streams<'_> {
     /// Writes a line of results.
     fn say(&mut self, line: impl std::fmt::Display) {
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", plain(&line.to_string()));
     }
 
     /// Writes a line beside the results.
     fn tell(&mut self, line: impl std::fmt::Display) {
-        let _ = writeln!(self.err, "{line}");
+        let _ = writeln!(self.err, "{}", plain(&line.to_string()));
     }
 
     /// The trace of a run, one JSON object a line.
@@ -117,6 +121,12 @@ impl Streams<'_> {
     }
 }
 
+/// On one line, for terminals too: JSON itself escapes only the control characters of ASCII.
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
+    let text = serde_json::to_string(value).unwrap_or_else(|error| error.to_string());
+    if !text.contains(is_unprintable) {
+        return text;
+    }
+    let escaped = |c: char| if is_unprintable(c) { format!("\\u{:04x}", c as u32) } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }

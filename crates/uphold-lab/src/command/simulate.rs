@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use uphold::sim::{Difference, Run, Scenario};
 
 use super::{Answer, Streams, json};
-use crate::files::read_scenario;
+use crate::files::Source;
 use crate::plain::plain;
 
 /// What is wanted of [`simulate`].
@@ -68,9 +68,11 @@ pub fn simulate(files: &[PathBuf], wanted: Simulate, streams: &mut Streams<'_>) 
 }
 
 fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, Run), String> {
-    let scenario = read_scenario(file)?;
+    let source = Source::read(file).map_err(|mistakes| mistakes.to_string())?;
+    let scenario = source.scenario().map_err(|mistakes| mistakes.to_string())?;
     if lint {
-        for warning in scenario.policy().lint() {
+        let allowed = source.allowed();
+        for warning in scenario.policy().lint().iter().filter(|lint| !allowed.iter().any(|name| name == lint.name())) {
             streams.tell(format_args!("{}: warning: {warning}", file.display()));
         }
     }

@@ -15,6 +15,8 @@ use super::model::{
 /// Each is looked at for every start.
 const MOST_PARTS: usize = 64;
 const LAST_REPLICA: u32 = 999_999;
+/// Stands in for a time that could not be read, so that the rest is checked too.
+const DAY: Duration = Duration::from_secs(86_400);
 
 const FAULTS: [&str; 10] = [
     "starts_in",
@@ -102,13 +104,18 @@ fn distribution(walk: &mut Walk, value: &Value) -> Option<Distribution> {
             let fields = walk.fields(value, &["shape", "scale"])?;
             let shape = fields.require(walk, "shape", "below 1: early failures; above 1: failures with age", number);
             let scale = fields.require(walk, "scale", "63 % are shorter than this", Walk::duration);
-            made(walk, Distribution::weibull(shape?, scale?))
+            // Each by itself, so that both are told.
+            let by_shape = made(walk, Distribution::weibull(shape.unwrap_or(1.0), DAY));
+            let by_scale = made(walk, Distribution::weibull(1.0, scale.unwrap_or(DAY)));
+            by_shape.and(by_scale).and(Distribution::weibull(shape?, scale?).ok())
         }
         "log_normal" => {
             let fields = walk.fields(value, &["median", "sigma"])?;
             let median = fields.require(walk, "median", "half are shorter than this, such as 40s", Walk::duration);
             let sigma = fields.require(walk, "sigma", "how wide it is, such as 0.5", number);
-            made(walk, Distribution::log_normal(median?, sigma?))
+            let by_median = made(walk, Distribution::log_normal(median.unwrap_or(DAY), 1.0));
+            let by_sigma = made(walk, Distribution::log_normal(DAY, sigma.unwrap_or(1.0)));
+            by_median.and(by_sigma).and(Distribution::log_normal(median?, sigma?).ok())
         }
         _ => {
             let mut list = Vec::new();
@@ -169,15 +176,15 @@ fn episodes(walk: &mut Walk, fields: &Fields<'_>, always: bool) -> Option<Episod
     let from = fields.read(walk, "from", Walk::duration);
     let every = fields.read(walk, "every", distribution);
     let lasts = fields.read(walk, "lasts", distribution);
-    let lasts = if fields.get("lasts").is_some() { lasts? } else { Distribution::never() };
+    let lasts = if fields.get("lasts").is_some() { lasts } else { Some(Distribution::never()) };
     match (fields.get("from").is_some(), fields.get("every").is_some()) {
         (true, true) => {
             walk.field("every", |walk| walk.problem("stands beside 'from'; give one of them"));
             None
         }
-        (true, false) => Some(Episodes::once(from?, lasts)),
-        (false, true) => Some(Episodes::recurring(every?, lasts)),
-        (false, false) if always => Some(Episodes::once(Duration::ZERO, lasts)),
+        (true, false) => Some(Episodes::once(from?, lasts?)),
+        (false, true) => Some(Episodes::recurring(every?, lasts?)),
+        (false, false) if always => Some(Episodes::once(Duration::ZERO, lasts?)),
         (false, false) => {
             walk.problem("says when by 'from' (once) or 'every' (again and again), with 'lasts'");
             None
@@ -241,7 +248,8 @@ fn failure(walk: &mut Walk, value: &Value, nodes: Option<u32>) -> Option<Failure
         if ENDS.iter().any(|name| fields.get(name).is_some()) {
             walk.field("ends", |walk| walk.problem("stands beside cause, exit or signal; give one of them"));
         }
-        failure = walk.field("ends", |walk| weighted(walk, list, failure))?;
+        let unchanged = failure.clone();
+        failure = walk.field("ends", |walk| weighted(walk, list, failure)).unwrap_or(unchanged);
     }
     if let Some(replicas) = replicas(walk, &fields) {
         failure = failure.of(replicas);

@@ -1,39 +1,27 @@
 //! Reading the files that people write, and saying everything that is wrong with them.
 
 mod recording;
+mod source;
 mod writing;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use uphold::Policy;
-use uphold::sim::{Scenario, ScenarioDocument};
+use uphold::sim::Scenario;
 
-use crate::experiment::{Experiment, ExperimentDocument};
+use crate::experiment::Experiment;
 
 pub use recording::{is_recording, read_recording};
+pub use source::{DocumentKind, Mistake, Mistakes, Source};
 pub use writing::{apart, writable, write_file};
 
-/// Reads a YAML file (JSON is YAML too).
+/// Reads a YAML, JSON or TOML file, by its ending.
 ///
 /// # Errors
 /// The file cannot be read, or is not what is asked for: the path, and everything that is wrong.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let text = read_text(path)?;
-    parse_yaml(&text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// No file that anybody writes is longer: what is has no end.
-const LONGEST_FILE: u64 = 1 << 30;
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let mut text = String::new();
-    let file = File::open(path).map_err(|error| said(&error))?;
-    let read = file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(|error| said(&error))?;
-    if read as u64 > LONGEST_FILE { Err(said(&"is longer than 1 GiB")) } else { Ok(text) }
+    Source::read(path).and_then(|source| source.parse()).map_err(|mistakes| mistakes.to_string())
 }
 
 /// Reads a YAML text.
@@ -45,35 +33,57 @@ pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     const MOST: usize = 100_000_000;
     let options = serde_saphyr::options! {
         with_snippet: false,
-        budget: serde_saphyr::budget! { max_events: MOST, max_nodes: MOST, max_total_scalar_bytes: 10 * MOST },
+        // Told by the reader of the document, with its path and beside the other mistakes.
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+        budget: serde_saphyr::budget! {
+            max_events: MOST, max_nodes: MOST, max_total_scalar_bytes: 10 * MOST, max_recorded_anchor_events: 100_000,
+        },
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| friendly(&error.to_string()))
+}
+
+/// The errors of the format that people meet, in words that do not speak of its API.
+fn friendly(error: &str) -> String {
+    let at = error.find(" at line ").map_or("", |place| &error[place..]);
+    let first = at.find(" (").map_or(at, |place| &at[..place]);
+    if error.contains("multiple YAML documents") {
+        return format!("holds several documents (`---`); give each a file of its own{first}");
+    }
+    if error.starts_with("budget breached") {
+        let what = if error.contains("nchor") || error.contains("lias") {
+            "aliases (`*name`) repeat more than a document may hold"
+        } else {
+            "is larger or more deeply nested than any document"
+        };
+        return format!("{what}{first}");
+    }
+    if error.starts_with("recursion limit exceeded") {
+        return format!("nests too deep{first}");
+    }
+    error.to_owned()
 }
 
 /// Reads a policy file.
 ///
 /// # Errors
-/// As [`read_yaml`].
+/// A line for each mistake, with the file and the path in it.
 pub fn read_policy(path: &Path) -> Result<Policy, String> {
-    read_yaml(path)
+    Source::read(path).and_then(|source| source.policy()).map_err(|mistakes| mistakes.to_string())
 }
 
 /// Reads a scenario file; a `policy_file` in it is looked for beside it.
 ///
 /// # Errors
-/// As [`read_yaml`].
+/// A line for each mistake, with the file and the path in it.
 pub fn read_scenario(path: &Path) -> Result<Scenario, String> {
-    let document: ScenarioDocument = read_yaml(path)?;
-    let load = |name: &str| read_policy(&path.parent().unwrap_or(Path::new(".")).join(name));
-    document.read(load).map_err(|error| format!("{}:\n{error}", path.display()))
+    Source::read(path).and_then(|source| source.scenario()).map_err(|mistakes| mistakes.to_string())
 }
 
 /// Reads an experiment file; a `policy_file` in it is looked for beside it.
 ///
 /// # Errors
-/// As [`read_yaml`].
+/// A line for each mistake, with the file and the path in it.
 pub fn read_experiment(path: &Path) -> Result<Experiment, String> {
-    let document: ExperimentDocument = read_yaml(path)?;
-    let load = |name: &str| read_policy(&path.parent().unwrap_or(Path::new(".")).join(name));
-    document.read(load).map_err(|error| format!("{}:\n{error}", path.display()))
+    Source::read(path).and_then(|source| source.experiment()).map_err(|mistakes| mistakes.to_string())
 }

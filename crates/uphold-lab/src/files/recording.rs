@@ -19,12 +19,17 @@ pub fn is_recording(path: &Path) -> Result<bool, String> {
     Ok(["{\"begin\":", "{\"step\":"].iter().any(|word| first.starts_with(word.as_bytes())))
 }
 
+/// No recording that anybody keeps is longer: what is has no end.
+const LONGEST_RECORDING: u64 = 1 << 30;
+
 /// Reads a recording, and whether its last line was cut off (and left out): the recorder may have been killed.
 ///
 /// # Errors
 /// The file cannot be read, or another line than the last is damaged.
 pub fn read_recording(path: &Path) -> Result<(Recording, bool), String> {
-    let text = super::read_text(path)?;
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| said(&error))?;
+    let text = super::source::read_text(file, LONGEST_RECORDING).map_err(|error| said(&error))?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut read = Vec::with_capacity(lines.len());
     let mut cut_off = false;
