@@ -22,7 +22,7 @@ pub struct Lint {
 
 impl Lint {
     /// The names of all lints, in the order of the documentation of [`Policy::lint`].
-    pub const NAMES: [&'static str; 28] = [
+    pub const NAMES: [&'static str; 30] = [
         "unreachable-limit",
         "cap-below-interval",
         "cap-below-floor",
@@ -47,6 +47,8 @@ impl Lint {
         "unused-max-concurrent-starts",
         "unused-max-probe-restarts",
         "uncapped-liveness",
+        "short-unready-timeout",
+        "unused-start-order",
         "unused-exhausted",
         "fatal-budget",
         "fatal-blip",
