@@ -85,6 +85,7 @@ mod policy;
 mod redacted;
 mod seldom;
 pub mod sim;
+mod sparse;
 #[cfg(feature = "supervisor")]
 mod supervisor;
 mod time;

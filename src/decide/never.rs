@@ -8,10 +8,6 @@ pub(crate) const fn value() -> Timestamp {
     Timestamp::MAX
 }
 
-pub(crate) fn is(at: &Timestamp) -> bool {
-    at.is_never()
-}
-
 pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     at.known().serialize(serializer)
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::policy::{Cause, Exit, Signal};
+use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
 
 /// How one incarnation ended, and when.
@@ -20,26 +21,39 @@ use crate::time::Timestamp;
 /// let full = Outcome::start_failed(Cause::NoCapacity, now).retry_after(Duration::from_secs(90));
 /// # let _ = (crash, reclaimed, full);
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Outcome {
-    #[serde(with = "super::never", default = "super::never::value", skip_serializing_if = "super::never::is")]
+    #[serde(deserialize_with = "super::never::deserialize", default = "super::never::value")]
     pub(crate) at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) exit: Option<Exit>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) cause: Option<Cause>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "read_reason")]
     pub(crate) reason: Option<Arc<str>>,
     /// Nanoseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub(crate) retry_after: Option<u64>,
     /// It never ran: the start itself failed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub(crate) start_failed: bool,
 }
 
+serialize_sparse!(Outcome, |this| {
+    "at": this.at.known(), absent if this.at.is_never();
+    "exit": this.exit, absent if this.exit.is_none();
+    "cause": this.cause, absent if this.cause.is_none();
+    "reason": this.reason, absent if this.reason.is_none();
+    "retry_after": this.retry_after, absent if this.retry_after.is_none();
+    "start_failed": this.start_failed, absent if !this.start_failed;
+});
+
 /// A longer reason is cut to this many bytes: every rule for reasons looks through it.
 const LONGEST_REASON: usize = 1024;
+
+fn read_reason<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<str>>, D::Error> {
+    Ok(Option::<Arc<str>>::deserialize(deserializer)?.map(cut))
+}
 
 /// A reason, cut between characters.
 fn cut(reason: Arc<str>) -> Arc<str> {
@@ -155,5 +169,45 @@ impl Outcome {
     /// Whether it is exit code 0 with no cause that says otherwise.
     pub fn is_success(&self) -> bool {
         self.cause.is_none() && self.exit.is_some_and(Exit::is_success)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_reports_of_one_end_are_one_in_either_order() {
+        let at = Timestamp::from_secs;
+        let evicted = Outcome::failed(Cause::Interruption, at(5)).because("evicted");
+        let of = |one: &Outcome, other: &Outcome| {
+            let merged = one.clone().merged(other.clone());
+            assert_eq!(merged, other.clone().merged(one.clone()));
+            merged
+        };
+        let merged = of(&Outcome::exited(143, at(6)), &evicted);
+        assert_eq!(
+            (merged.exit, merged.cause.clone(), merged.at),
+            (Some(Exit::Code(143)), evicted.cause.clone(), at(5))
+        );
+        assert_eq!(merged.reason(), Some("evicted"));
+        assert!(!of(&Outcome::exited(0, at(6)), &evicted).is_success());
+        let named_error = Outcome::exited(1, at(6)).cause(Cause::Error).because("exit 1");
+        assert_eq!(of(&named_error, &evicted).cause, Some(Cause::Interruption));
+        assert_eq!(of(&named_error, &evicted).reason(), Some("evicted"));
+        assert_eq!(of(&Outcome::exited(0, at(6)), &Outcome::exited(3, at(6))).exit, Some(Exit::Code(3)));
+        let (gpu, disk) = ("gpu".parse().unwrap(), "disk".parse().unwrap());
+        of(&Outcome::failed(gpu, at(1)), &Outcome::failed(disk, at(1)));
+        of(&evicted.clone().because("a"), &evicted.clone().because("b"));
+        assert!(!of(&Outcome::start_failed(Cause::NoCapacity, at(1)), &Outcome::exited(1, at(1))).is_failed_start());
+    }
+
+    #[test]
+    fn a_reason_is_cut_between_characters_wherever_it_comes_from() {
+        let long = "\u{fc}".repeat(50_000);
+        let told = Outcome::failed(Cause::Error, Timestamp::ZERO).because(long.clone());
+        assert_eq!(told.reason().unwrap().len(), LONGEST_REASON);
+        let read: Outcome = serde_json::from_value(serde_json::json!({"reason": format!("a{long}")})).unwrap();
+        assert_eq!(read.reason().unwrap().len(), LONGEST_REASON - 1);
     }
 }

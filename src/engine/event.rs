@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::{Incarnation, Message, Outcome, ReplicaId};
 use crate::policy::{Cause, Signal};
+use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
 
 /// What a set is told: news of its instances from a backend, and what an operator asks for.
@@ -51,7 +52,7 @@ pub enum Event {
 }
 
 /// News of one instance.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, when")]
 pub struct News {
     /// Whose.
@@ -59,9 +60,15 @@ pub struct News {
     /// Which start of it.
     pub incarnation: Incarnation,
     /// When it happened; `None`: now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at: Option<Timestamp>,
 }
+
+serialize_sparse!(News, |this| {
+    "replica": this.replica, absent if false;
+    "incarnation": this.incarnation, absent if false;
+    "at": this.at, absent if this.at.is_none();
+});
 
 /// The end of one instance.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -76,7 +83,7 @@ pub struct Ended {
 }
 
 /// An answer to a probe.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
 pub struct ProbeNews {
     /// Whose.
@@ -88,12 +95,21 @@ pub struct ProbeNews {
     /// What came of it.
     pub result: ProbeResult,
     /// When it was answered; `None`: now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at: Option<Timestamp>,
     /// What a failed probe got, in a few words, such as `GET /ready answered 503`. Only the first 256 bytes are kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub message: Option<Message>,
 }
+
+serialize_sparse!(ProbeNews, |this| {
+    "replica": this.replica, absent if false;
+    "incarnation": this.incarnation, absent if false;
+    "probe": this.probe, absent if false;
+    "result": this.result, absent if false;
+    "at": this.at, absent if this.at.is_none();
+    "message": this.message, absent if this.message.is_none();
+});
 
 impl ProbeNews {
     /// An answer as of now, without a message.

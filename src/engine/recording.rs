@@ -8,6 +8,7 @@ use super::output::Refused;
 use super::set::ReplicaSet;
 use super::snapshot::Snapshot;
 use crate::policy::Policy;
+use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
 
 /// The version of the recordings that this release writes.
@@ -26,7 +27,7 @@ pub enum RecordedLine {
 }
 
 /// How a recording began.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct RecordingHeader {
     /// The version of the format.
@@ -40,9 +41,18 @@ pub struct RecordingHeader {
     /// When it began.
     pub began: Timestamp,
     /// The state it went on from; `None`: it began anew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub snapshot: Option<Snapshot>,
 }
+
+serialize_sparse!(RecordingHeader, |this| {
+    "version": this.version, absent if false;
+    "name": this.name, absent if false;
+    "policy": this.policy, absent if false;
+    "seed": this.seed, absent if false;
+    "began": this.began, absent if false;
+    "snapshot": this.snapshot, absent if this.snapshot.is_none();
+});
 
 /// One call of the set, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]

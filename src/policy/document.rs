@@ -66,9 +66,10 @@ pub(crate) struct Settings {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The format must be self-describing, such as YAML, TOML or JSON. Unknown keys are mistakes, and one reading
+/// A format that people read must be self-describing, such as YAML, TOML or JSON. Unknown keys are mistakes, and one reading
 /// finds every mistake: see [`Policy::read`]. What is legal and surely not meant is told by [`Policy::lint`].
-/// Serialised, a policy is again such a document, of what was set.
+/// Serialised, a policy is again such a document, of what was set; in a binary format such as postcard, the same document in
+/// a form of our own.
 ///
 #[doc = include_str!("document.md")]
 #[derive(Clone)]

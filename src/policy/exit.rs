@@ -122,7 +122,11 @@ impl Serialize for Signal {
 
 impl<'de> Deserialize<'de> for Signal {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
+        let number = if deserializer.is_human_readable() {
+            i64::deserialize(deserializer)?
+        } else {
+            u8::deserialize(deserializer)?.into()
+        };
         Self::from_number(number).ok_or_else(|| serde::de::Error::custom("a signal is a number from 1 to 64"))
     }
 }

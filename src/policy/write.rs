@@ -9,15 +9,20 @@ use super::exit::Signal;
 use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, ReplicaRange, Rule, RuleAction};
 use super::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe};
 use super::quantity::Quantity;
-use super::read::{Value, format_duration};
+use super::read::{Value, format_duration, tokens};
 use super::retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, Rung, Stage};
 
 /// Written as the document that reads as the same policy. What `retry: true` brings along is written out, so that a
-/// stored policy keeps its meaning when a later version recommends other numbers. The format must be
-/// self-describing, such as YAML or JSON.
+/// stored policy keeps its meaning when a later version recommends other numbers. In formats that people read, such as
+/// YAML or JSON, it is the document itself; in others, such as postcard, a list of its values behind a version.
 impl Serialize for Policy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        document(self.settings()).serialize(serializer)
+        let document = document(self.settings());
+        if serializer.is_human_readable() {
+            document.serialize(serializer)
+        } else {
+            tokens::serialize(document, serializer)
+        }
     }
 }
 

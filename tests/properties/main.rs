@@ -5,6 +5,7 @@ mod evidence;
 mod invariants;
 mod limits;
 mod policies;
+mod stored;
 mod world;
 
 use proptest::prelude::*;
@@ -37,8 +38,7 @@ proptest! {
     ) {
         let mut world = World::new(policy.0, seed);
         before.iter().for_each(|step| world.take(step));
-        let text = serde_json::to_string(&world.set.snapshot()).unwrap();
-        let snapshot = serde_json::from_str(&text).unwrap();
+        let snapshot = stored::reread(&world.set.beginning("web")).snapshot.unwrap();
         let restored = ReplicaSet::restore(world.set.policy().clone(), snapshot, world.now).unwrap();
         let mut twin = World { set: restored, ..world.clone() };
         // Both are woken once: a restored set commands nothing before that.

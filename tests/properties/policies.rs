@@ -45,6 +45,10 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         r#""rules": [{"name": "spot", "when": {"cause": ["interruption", "node-lost"]}, "then": "retry",
             "charge": false, "retry": {"interval": "3s", "max_attempts": 4}}],"#,
         r#""rules": [{"when": {"exit_code": 3}, "then": "terminate"}, {"when": {"exit_code": 2}, "then": "degrade"}],"#,
+        r#""rules": [{"name": "leader", "when": {"replica": 0}, "then": "retry", "retry": {"interval": "2s", "scope": "all"}},
+            {"name": "young", "when": {"ran_under": "20s", "replica": ["1..=2", 5]}, "then": "retry",
+                "retry": {"interval": "1s", "placement": "elsewhere", "limit": {"restarts": 3, "within": "5m"}}},
+            {"when": {"was_ready": false, "exit_code": 2}, "then": "degrade"}],"#,
     ]);
     let scope = one_of(&["", "", r#""scope": "all","#, r#""scope": "rest","#]);
     let exhausted = one_of(&[
@@ -52,6 +56,7 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         r#""exhausted": "hold","#,
         r#""exhausted": "terminate","#,
         r#""exhausted": {"quarantine": "1m"},"#,
+        r#""exhausted": {"quarantine": "30s", "rounds": 2},"#,
     ]);
     let gates = one_of(&[
         "",

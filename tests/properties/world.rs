@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 use uphold::{
     Cause, Command, Ended, Event, Incarnation, InstanceState, Notice, Observed, Outcome, Output, Phase, Policy,
-    ProbeKind, ProbeNews, ProbeResult, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
+    ProbeKind, ProbeNews, ProbeResult, RecordedStep, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp, Told,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -163,6 +163,8 @@ impl World {
                 self.live.remove(&replica);
             }
         }
+        let step = crate::stored::reread(&RecordedStep::new(self.now, Told::Events(events)));
+        let Told::Events(events) = step.told else { unreachable!("it is what was stored") };
         self.set.handle_all(self.now, events);
         self.drain();
     }

@@ -14,6 +14,7 @@ mod scalars;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+pub(crate) mod tokens;
 mod value;
 pub(crate) mod walk;
 
@@ -117,7 +118,11 @@ impl Fields<'_> {
 
 impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
+        let value = if deserializer.is_human_readable() {
+            Value::deserialize(deserializer)?
+        } else {
+            tokens::deserialize(deserializer)?
+        };
         Self::from_value(&value).map_err(D::Error::custom)
     }
 }
