@@ -2,18 +2,23 @@
 //!
 //! `cargo run --example supervise -- examples/services/web.yaml` (needs python3)
 //!
-//! On a terminal a live table, otherwise plain lines; with `--json` the trace, one JSON object a line. Ctrl-C stops
-//! gracefully, twice at once. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
+//! On a terminal a live table, otherwise plain lines; with `--json` the trace, one JSON object a line. Ctrl-C (SIGINT),
+//! SIGTERM, SIGQUIT and SIGHUP stop gracefully, twice at once. Lines that nobody reads are dropped and counted. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
 mod metrics;
+mod printer;
+mod signals;
 mod table;
 
 use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use printer::Printer;
+use signals::Signals;
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::{
     Command, FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor,
@@ -30,8 +35,8 @@ usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT
   --json      prints what happens, one JSON object a line
   --plain     prints lines instead of a table, on a terminal too
   --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log; with --plain the default is between the lines,
-              otherwise a folder for temporary files
-  --metrics P serves figures on port P of this machine, as Prometheus text
+              otherwise a new folder for temporary files, which is kept
+  --metrics P serves figures at /metrics on port P of this machine, as Prometheus text
   --record F  records what happens into F, for simulate --replay
 
 exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
@@ -78,8 +83,21 @@ fn arguments() -> Result<Option<Arguments>, String> {
     Ok(Some(Arguments { file, show, logs, record, metrics }))
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(run());
+    // Nothing that blocks, such as a file on a server that is gone, keeps the program from its end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn run() -> ExitCode {
     let arguments = match arguments() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
@@ -102,14 +120,22 @@ async fn main() -> ExitCode {
         eprintln!("warning: {warning}");
     }
     // A table cannot share the screen with what replicas print, nor JSON lines their stream.
-    let temporary = || std::env::temp_dir().join(format!("uphold-{}-{}", service.name, std::process::id()));
-    let logs = arguments.logs.or_else(|| (arguments.show != Show::Plain).then(temporary));
-    let mut below = String::new();
-    if let Some(folder) = logs {
-        if let Err(error) = std::fs::create_dir_all(&folder) {
-            eprintln!("{}: {error}", folder.display());
+    let folder = match arguments.logs {
+        Some(folder) => std::fs::create_dir_all(&folder)
+            .map(|()| Some(folder.clone()))
+            .map_err(|error| format!("{}: {error}", folder.display())),
+        None if arguments.show == Show::Plain => Ok(None),
+        None => temporary_folder(&service.name).map(Some).map_err(|error| format!("no folder for output: {error}")),
+    };
+    let folder = match folder {
+        Ok(folder) => folder,
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::from(2);
         }
+    };
+    let mut below = String::new();
+    if let Some(folder) = folder {
         below = format!("output in {}", folder.display());
         if arguments.show != Show::Table {
             eprintln!("{below}");
@@ -134,8 +160,13 @@ async fn main() -> ExitCode {
         }
     }
     // Before anything runs: who asks early to stop leaves no children behind.
-    let signals =
-        signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+    let (signals, printer) = match Signals::new().and_then(|signals| Ok((signals, Printer::new()?))) {
+        Ok(both) => both,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
     let (handle, notices) = match supervisor.spawn_with_notices() {
         Ok(spawned) => spawned,
         Err(error) => {
@@ -143,78 +174,86 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show, below));
-    match signals {
-        Ok((interrupt, terminate)) => stop_on_signals(handle.clone(), interrupt, terminate),
-        Err(error) => eprintln!("{error}: Ctrl-C ends this program and leaves its children running"),
-    }
+    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show, printer.clone(), below));
+    stop_on_signals(handle.clone(), signals);
     let mut waiting = handle;
     let last = waiting.wait().await;
     drop(waiting);
     // What happened last is still to be shown.
-    let _ = shown.await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), shown).await;
+    let dropped = ProcessBackend::dropped_output_lines();
+    if dropped > 0 {
+        printer.err(format!("{dropped} lines of replicas' output were dropped: nobody read them")).await;
+    }
+    printer.finish().await;
     match (last.status, last.reason) {
         (Status::Completed, _) | (_, StatusReason::Requested) => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     }
 }
 
-/// The first SIGINT or SIGTERM stops gracefully, the second at once.
-fn stop_on_signals(handle: Handle, mut interrupt: Signal, mut terminate: Signal) {
+/// A new folder that nobody else can have made, nor reach.
+fn temporary_folder(name: &str) -> std::io::Result<PathBuf> {
+    let permissions = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix(&format!("uphold-{name}-")).permissions(permissions).tempdir()?;
+    Ok(folder.keep())
+}
+
+/// The first signal stops gracefully, the second at once.
+fn stop_on_signals(handle: Handle, mut signals: Signals) {
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            signals.recv().await;
             let mut handle = handle.clone();
             tokio::spawn(async move { handle.shutdown().await });
         }
     });
 }
 
-async fn show(handle: Handle, mut notices: Notices, show: Show, below: String) {
+async fn show(handle: Handle, mut notices: Notices, show: Show, printer: Printer, below: String) {
     if show == Show::Table {
         drop(notices);
-        table::run(handle, &below).await;
+        table::run(handle, &printer, &below).await;
         return;
     }
     drop(handle);
     let mut start = None;
     while let Some(heard) = notices.next().await {
         match heard {
-            Heard::Missed(missed) => eprintln!("{missed} lines were missed"),
+            Heard::Missed(missed) => printer.err(format!("{missed} lines were missed")).await,
             Heard::Happened(happened) => {
                 let start = *start.get_or_insert(happened.at);
-                if show == Show::Json { json(&happened, start) } else { plain(&happened, start) }
+                if let Happening::Trouble(trouble) = &happened.what
+                    && show == Show::Json
+                {
+                    printer.err(trouble.clone()).await;
+                }
+                let line = if show == Show::Json { json(&happened, start) } else { plain(&happened, start) };
+                if let Some(line) = line {
+                    printer.out(line + "\n").await;
+                }
             }
         }
     }
 }
 
-fn json(happened: &Happened, start: Timestamp) {
+fn json(happened: &Happened, start: Timestamp) -> Option<String> {
     let line = match &happened.what {
         Happening::Event(event) => Some(TraceLine::of_event(event, happened.at, start)),
         Happening::Command(command) => Some(TraceLine::of_command(command, happened.at, start)),
         Happening::Notice(notice) => TraceLine::of_notice(notice, happened.at, start),
-        Happening::Trouble(trouble) => {
-            eprintln!("{trouble}");
-            None
-        }
         _ => None,
     };
-    if let Some(text) = line.and_then(|line| serde_json::to_string(&line).ok()) {
-        println!("{text}");
-    }
+    serde_json::to_string(&line?).ok()
 }
 
-fn plain(happened: &Happened, start: Timestamp) {
+fn plain(happened: &Happened, start: Timestamp) -> Option<String> {
     let at = happened.at.since(start).as_secs_f64();
     match &happened.what {
-        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) | Happening::Command(Command::Probe(_)) => {}
-        Happening::Notice(notice) => println!("{at:>9.3}  {notice}"),
-        Happening::Command(command) => println!("{at:>9.3}  {command}"),
-        Happening::Trouble(trouble) => println!("{at:>9.3}  trouble: {trouble}"),
-        _ => {}
+        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) | Happening::Command(Command::Probe(_)) => None,
+        Happening::Notice(notice) => Some(format!("{at:>9.3}  {notice}")),
+        Happening::Command(command) => Some(format!("{at:>9.3}  {command}")),
+        Happening::Trouble(trouble) => Some(format!("{at:>9.3}  trouble: {trouble}")),
+        _ => None,
     }
 }

@@ -1,30 +1,77 @@
 //! Prometheus text on a port of this machine.
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Collects the figures, and serves them to whoever connects, whatever it asks for.
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// Connections at once. Any local user can connect, and replicas need descriptors too.
+const MOST_CONNECTIONS: usize = 16;
+/// For a request to come, and for a connection as a whole.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Collects the figures, and serves them at `/metrics`.
 pub(crate) async fn serve(port: u16) -> Result<(), String> {
     let handle = PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(stream, handle.clone()));
-        }
-    });
+    tokio::spawn(accept(listener, handle));
     Ok(())
 }
 
-async fn answer(mut stream: tokio::net::TcpStream, handle: PrometheusHandle) {
-    let mut request = [0; 4096];
-    // Nothing in the request matters, and a client that goes away needs no answer.
-    let _ = stream.read(&mut request).await;
-    let body = handle.render();
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).await;
-    let _ = stream.write_all(body.as_bytes()).await;
+async fn accept(listener: TcpListener, handle: PrometheusHandle) {
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let handle = handle.clone();
+                tokio::spawn(async move {
+                    let _ = timeout(CONNECTION_TIMEOUT, answer(stream, handle)).await;
+                    drop(place);
+                });
+            }
+            // Want of descriptors, or a client that went away: it may work later.
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, handle: PrometheusHandle) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let handle = handle.clone();
+        async move { Ok::<_, Infallible>(respond(&request, &handle)) }
+    });
+    // A client that breaks off is of no matter.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .keep_alive(false)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+fn respond(request: &Request<Incoming>, handle: &PrometheusHandle) -> Response<Full<Bytes>> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET | &Method::HEAD, "/metrics" | "/") => (StatusCode::OK, handle.render()),
+        (&Method::GET | &Method::HEAD, _) => (StatusCode::NOT_FOUND, "figures are at /metrics\n".to_owned()),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, "figures are read with GET\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let text = hyper::header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
 }

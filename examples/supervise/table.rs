@@ -1,17 +1,18 @@
 //! Draws the table of the set over and over on the same lines of the terminal.
 
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::termios::tcgetwinsize;
 use uphold::{Handle, Timestamp};
 use uphold_examples::{headline, table};
 
+use crate::printer::Printer;
+
 /// How often the table is drawn anew.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Draws until the set has ended. `below` is a remark under the table.
-pub(crate) async fn run(mut handle: Handle, below: &str) {
+pub(crate) async fn run(mut handle: Handle, printer: &Printer, below: &str) {
     let mut drawn = 0;
     loop {
         let Ok(replicas) = handle.replicas().await else { break };
@@ -25,12 +26,11 @@ pub(crate) async fn run(mut handle: Handle, below: &str) {
             text.push_str(&format!("{line}\x1b[K\n"));
         }
         text.push_str("\x1b[J");
-        print!("{text}");
-        let _ = std::io::stdout().flush();
+        printer.out(text).await;
         drawn = lines.len();
         let _ = tokio::time::timeout(EVERY, handle.changed()).await;
     }
-    println!("{}\x1b[K", headline(&handle.status(), now(), size().0));
+    printer.out(format!("{}\x1b[K\n", headline(&handle.status(), now(), size().0))).await;
 }
 
 /// Columns and rows of the terminal, without the last of each: there the cursor must find room.

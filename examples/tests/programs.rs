@@ -98,6 +98,201 @@ fn supervise_stops_at_once_when_it_is_asked_twice() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Replicas that write their process ids to files of their own.
+const WRITERS: &str = "name: writers\n\
+                       process: {command: \"echo $$ > pid-$UPHOLD_REPLICA; exec sleep 1000\", shell: true}\n\
+                       policy: {replicas: 2, retry: true}\n";
+
+#[test]
+fn supervise_leaves_no_children_behind_when_its_terminal_goes_away_or_it_is_asked_to_quit() {
+    for name in ["HUP", "QUIT", "TERM"] {
+        let folder = folder(name, &[("service.yaml", WRITERS)]);
+        let mut supervised = Supervised::new(&folder);
+        let pid = |replica: u32| loop {
+            let text = std::fs::read_to_string(folder.join(format!("pid-{replica}"))).unwrap_or_default();
+            if let Ok(pid) = text.trim().parse::<u32>() {
+                return pid;
+            }
+            std::thread::yield_now();
+        };
+        let pids = [pid(0), pid(1)];
+        signal(&supervised.child, &format!("-{name}"));
+        let last = supervised.read_until("status", "terminated");
+        assert_eq!(last["reason"], "requested");
+        assert_eq!(supervised.exit_code(), Some(0));
+        for pid in pids {
+            assert!(!Path::new(&format!("/proc/{pid}")).exists(), "SIG{name} leaves {pid} behind");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// Waits until a file holds so many bytes.
+fn grown(file: &Path, bytes: u64) {
+    while file.metadata().map_or(0, |metadata| metadata.len()) < bytes {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn supervise_goes_on_and_can_be_stopped_though_nobody_reads_what_it_prints() {
+    let service = "name: unread\n\
+                   process: {command: \"echo x >> starts; head -c 4000 /dev/zero | tr '\\\\0' '\\\\n'; exit 1\", shell: true}\n\
+                   policy: {replicas: 2, retry: {interval: 100ms}}\n";
+    let folder = folder("unread", &[("service.yaml", service)]);
+    let mut program = program("supervise");
+    let program = program.args(["--plain", "service.yaml"]).current_dir(&folder);
+    let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 4096);
+    // Each start prints as much as the pipe takes; two bytes are written for each.
+    grown(&folder.join("starts"), 2 * 60);
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+    assert!(said.contains(" lines of replicas' output were dropped: nobody read them\n"), "{said}");
+    drop(stdout);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_replicas_print_is_passed_on_whole() {
+    let service = "name: printing\n\
+                   process: {shell: true, command: \"head -c 2000000 /dev/zero | tr '\\\\0' 'x' | fold -w 100\"}\n\
+                   policy: {replicas: 1, success: complete}\n";
+    let folder = folder("printing", &[("service.yaml", service)]);
+    let (code, out, error) = run("supervise", &["--plain", "service.yaml"], &folder);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let expected = format!("printing/0 | {}", "x".repeat(100));
+    assert_eq!(out.lines().filter(|line| *line == expected).count(), 20_000);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_failed_start_says_what_is_wrong_in_plain_lines() {
+    let service = "name: broken\nprocess: {command: /srv/mine/app-broken}\n\
+                   policy: {replicas: 1, retry: {interval: 100ms, max_attempts: 1}}\n";
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let in_use = format!(
+        "name: in-use\nprocess: {{command: sleep, args: [1000, \"{{port}}\"], port: {port}}}\n\
+         policy: {{replicas: 1, retry: {{interval: 100ms, max_attempts: 1}}}}\n"
+    );
+    let folder = folder("broken", &[("broken.yaml", service), ("in-use.yaml", &in_use)]);
+    let (code, out, _) = run("supervise", &["--plain", "broken.yaml"], &folder);
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("start-error: there is no command '/srv/mine/app-broken'"), "{out}");
+    let (code, out, _) = run("supervise", &["--plain", "in-use.yaml"], &folder);
+    assert_eq!(code, 1, "{out}");
+    let who = format!("start-error: port {port} is in use by pid {} (", std::process::id());
+    assert!(out.contains(&who), "{out}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_probe_that_fails_says_what_it_got_in_plain_lines() {
+    // Served by this test, whatever the replica does.
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = server.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 1024]);
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 404 Not Found\r\n\r\n");
+        }
+    });
+    let service = |check: &str| {
+        format!(
+            "name: probed\nprocess: {{command: sleep, args: [1000]}}\n\
+             policy: {{replicas: 1, retry: {{interval: 100ms, max_attempts: 1}},\n  \
+             health: {{liveness: {{{check}, interval: 100ms, failures: 2}}}}}}\n"
+        )
+    };
+    let folder = folder(
+        "probed",
+        &[
+            ("http.yaml", &*service(&format!("http: {{port: {port}, path: /nope}}"))),
+            ("exec.yaml", &*service("exec: [sh, -c, \"exit 3\"]")),
+        ],
+    );
+    for (file, said) in [
+        ("http.yaml", "liveness: GET /nope answered 404 (2 times)"),
+        ("exec.yaml", "liveness: sh exited with code 3 (2 times)"),
+    ] {
+        let (code, out, _) = run("supervise", &["--plain", file], &folder);
+        assert_eq!(code, 1, "{out}");
+        assert!(out.contains(said), "{out}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_service_says_how_it_is_stopped() {
+    let service = "name: quits\n\
+                   process: {shell: true, command: \"trap 'echo $TOLD > stopped; exit' INT; trap '' TERM; touch ready; while :; do sleep 0.05; done\",\n  \
+                   stop_signal: SIGINT, stop_command: [\"true\"], env_file: .env}\n\
+                   policy: {replicas: 1, stop_grace: 1h}\n";
+    let folder = folder("quits", &[("service.yaml", service), (".env", "TOLD=by-interrupt\n")]);
+    let supervised = Supervised::new(&folder);
+    while !folder.join("ready").exists() {
+        std::thread::yield_now();
+    }
+    signal(&supervised.child, "-TERM");
+    assert_eq!(supervised.exit_code(), Some(0));
+    assert_eq!(std::fs::read_to_string(folder.join("stopped")).unwrap(), "by-interrupt\n");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn the_folder_for_output_is_new_and_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let service = "name: private\nprocess: {command: \"true\"}\npolicy: {replicas: 1, success: complete}\n";
+    let folder = folder("private", &[("service.yaml", service)]);
+    let mut folders = Vec::new();
+    for _ in 0..2 {
+        let (code, _, error) = run("supervise", &["--json", "service.yaml"], &folder);
+        assert_eq!(code, 0, "{error}");
+        let logs = PathBuf::from(error.lines().find_map(|line| line.strip_prefix("output in ")).unwrap());
+        assert_eq!(logs.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(logs.join("private-0.log").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_dir_all(&logs).unwrap();
+        folders.push(logs);
+    }
+    assert_ne!(folders[0], folders[1]);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn connections_that_ask_nothing_do_not_keep_figures_from_others() {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let folder = folder("metrics", &[("service.yaml", SLEEPER)]);
+    let mut program = program("supervise");
+    let program = program.args(["--json", "--logs", "logs", "--metrics", &free.port().to_string(), "service.yaml"]);
+    let mut child = program.current_dir(&folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let connect = || loop {
+        if let Ok(stream) = std::net::TcpStream::connect(free) {
+            return stream;
+        }
+        std::thread::yield_now();
+    };
+    let idle: Vec<_> = (0..100).map(|_| connect()).collect();
+    let mut stream = connect();
+    std::io::Write::write_all(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("uphold_starts_total{set=\"sleeper\"}"), "{answer}");
+    drop(idle);
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    assert!(descriptors < 100, "{descriptors}");
+    signal(&child, "-INT");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn supervise_exits_with_0_when_all_is_done_and_with_1_when_the_policy_ends_the_set() {
     let service =

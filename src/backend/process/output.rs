@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{ChildStderr, ChildStdout};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -21,11 +22,15 @@ const LONGEST_READ: usize = 64 * 1024;
 /// How long the end of a replica waits for output that does not come, and how long at most.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 const MOST_LAST_WORDS: u32 = 10;
+/// How long what is left in the pipes then takes to be read and counted.
+const COUNTING: Duration = Duration::from_millis(50);
 
 /// What a child prints on its way to this program's output. Dropped, it closes our ends of the pipes.
 #[derive(Debug, Default)]
 pub(super) struct Forwarding {
     streams: Vec<Stream>,
+    /// Set once lines are no longer to wait for room.
+    hurry: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -60,7 +65,7 @@ impl Forwarding {
 
     fn add(&mut self, from: impl AsyncRead + Unpin + Send + 'static, sink: &'static Sink, label: &str) {
         let read = Arc::new(AtomicU64::new(0));
-        let task = tokio::spawn(prefix(from, sink, label.to_owned(), read.clone()));
+        let task = tokio::spawn(prefix(from, sink, label.to_owned(), read.clone(), self.hurry.subscribe()));
         self.streams.push(Stream { task, sink, read });
     }
 
@@ -69,6 +74,7 @@ impl Forwarding {
     pub(super) async fn finish(mut self) {
         for _ in 0..MOST_LAST_WORDS {
             let before = self.progress();
+            let written: Vec<u64> = self.streams.iter().map(|stream| stream.sink.progress()).collect();
             let all = async {
                 for stream in &mut self.streams {
                     if !stream.task.is_finished() {
@@ -77,10 +83,23 @@ impl Forwarding {
                     stream.sink.written().await;
                 }
             };
-            if timeout(LAST_WORDS, all).await.is_ok() || self.progress() == before {
+            if timeout(LAST_WORDS, all).await.is_ok() {
                 return;
             }
+            if self.progress() == before {
+                for (stream, written) in self.streams.iter().zip(written) {
+                    stream.sink.stalled_at(written);
+                }
+                break;
+            }
         }
+        self.hurry.send_replace(true);
+        let all = async {
+            for stream in self.streams.iter_mut().filter(|stream| !stream.task.is_finished()) {
+                let _ = (&mut stream.task).await;
+            }
+        };
+        let _ = timeout(COUNTING, all).await;
     }
 
     /// Grows while there is something to wait for.
@@ -90,7 +109,13 @@ impl Forwarding {
     }
 }
 
-async fn prefix(mut from: impl AsyncRead + Unpin, sink: &'static Sink, label: String, read: Arc<AtomicU64>) {
+async fn prefix(
+    mut from: impl AsyncRead + Unpin,
+    sink: &'static Sink,
+    label: String,
+    read: Arc<AtomicU64>,
+    mut hurry: watch::Receiver<bool>,
+) {
     let mut lines = Lines::new(label);
     let mut most = FIRST_READ;
     loop {
@@ -99,9 +124,9 @@ async fn prefix(mut from: impl AsyncRead + Unpin, sink: &'static Sink, label: St
         let Ok(count @ 1..) = from.read_buf(&mut lines.raw).await else { break };
         read.fetch_add(count as u64, Ordering::Relaxed);
         most = if count >= room { (most * 2).min(LONGEST_READ) } else { FIRST_READ };
-        sink.send(lines.take()).await;
+        sink.send(lines.take(), &mut hurry).await;
     }
-    sink.send(lines.rest()).await;
+    sink.send(lines.rest(), &mut hurry).await;
 }
 
 /// What was read and not forwarded yet.

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
 
 use super::output::Batch;
 
@@ -84,8 +84,8 @@ impl Sink {
         }
     }
 
-    /// Takes lines to be written. Waits while there is no room and the reader reads.
-    pub(super) async fn send(&self, batch: Batch) {
+    /// Takes lines to be written. Waits while there is no room and the reader reads, unless they are to `hurry`.
+    pub(super) async fn send(&self, batch: Batch, hurry: &mut watch::Receiver<bool>) {
         if batch.lines == 0 {
             return;
         }
@@ -98,15 +98,16 @@ impl Sink {
                     self.filled.notify_one();
                     return;
                 }
-                if state.stalled || !state.has_thread {
+                if state.stalled || !state.has_thread || *hurry.borrow() {
                     state.drop_lines(batch.lines);
                     return;
                 }
                 state.progress
             };
-            if timeout(STALLED_AFTER, drained).await.is_err() {
-                let mut state = self.lock();
-                state.stalled |= state.progress == before;
+            tokio::select! {
+                () = drained => {}
+                Ok(_) = hurry.wait_for(|hurry| *hurry) => {}
+                () = sleep(STALLED_AFTER) => self.stalled_at(before),
             }
         }
     }
@@ -127,6 +128,12 @@ impl Sink {
             }
             drained.await;
         }
+    }
+
+    /// Nothing was written since there was that much progress: nobody is waited for until something is.
+    pub(super) fn stalled_at(&self, progress: u64) {
+        let mut state = self.lock();
+        state.stalled |= state.progress == progress && state.unwritten > 0;
     }
 
     /// Counts bytes written.
@@ -257,7 +264,7 @@ mod tests {
             reader.read_exact(&mut all).map(|()| all)
         });
         for _ in 0..400 {
-            sink.send(lines(1_000)).await;
+            sink.send(lines(1_000), &mut watch::channel(false).1).await;
         }
         sink.written().await;
         let all = reading.join().expect("it reads").expect("all of it");
@@ -270,7 +277,7 @@ mod tests {
         let (sink, mut reader) = sink();
         // More than the socket and the buffer take.
         for _ in 0..200 {
-            sink.send(lines(1_000)).await;
+            sink.send(lines(1_000), &mut watch::channel(false).1).await;
         }
         sink.written().await;
         let dropped = sink.lock().dropped_in_all;
