@@ -179,3 +179,36 @@ fn a_recording_that_begins_with_what_ran_before_tells_no_lives() {
     recording.replay().unwrap();
     assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::Continued)));
 }
+
+#[test]
+fn a_recording_is_for_this_user_alone_and_holds_no_header_unless_that_is_asked_for() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let policy = r#"{"health": {"liveness": {"http": {"port": 80, "headers": {"Authorization": "s3cret"}}}}}"#;
+    let policy: Policy = serde_json::from_str(policy).unwrap();
+    for keep in [false, true] {
+        let path = std::env::temp_dir().join(format!("uphold-{}-secrets-{keep}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let mut recorder = FileRecorder::new(&path, 1_000_000).unwrap();
+        if keep {
+            recorder = recorder.keep_secrets();
+        }
+        let header = uphold::RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
+        uphold::Record::begin(&mut recorder, &header);
+        let step = RecordedStep::new(Timestamp::ZERO, uphold::Told::Policy(policy.clone()));
+        uphold::Record::step(&mut recorder, &step);
+        drop(recorder);
+        // A thread writes it.
+        let text = loop {
+            let text = std::fs::read_to_string(&path).unwrap();
+            if text.lines().count() == 2 && text.ends_with('\n') {
+                break text;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(text.matches("s3cret").count(), if keep { 2 } else { 0 }, "{text}");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::remove_file(path).unwrap();
+    }
+}

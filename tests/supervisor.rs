@@ -11,8 +11,8 @@ use uphold::backend::{
 };
 use uphold::{
     Cause, Event, Handle, Happening, HealthPolicy, Heard, Incarnation, InstanceState, Notice, Notices, Policy,
-    PolicyBuilder, Refused, ReplicaId, ReplicaSet, RequestError, RetryPolicy, Selection, Status, StatusReason,
-    Supervisor, Timestamp,
+    PolicyBuilder, Record, RecordedStep, RecordingHeader, Refused, ReplicaId, ReplicaSet, RequestError, RetryPolicy,
+    Selection, Status, StatusReason, Supervisor, Timestamp,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -374,4 +374,124 @@ async fn sets_of_different_names_are_not_paced_alike() {
 fn a_handle_can_be_sent_and_shared() {
     fn is<T: Send + Sync + Clone>() {}
     is::<Handle>();
+}
+
+/// Panics at its third step.
+struct Panicking(u32);
+
+impl Record for Panicking {
+    fn begin(&mut self, _: &RecordingHeader) {}
+
+    fn step(&mut self, _: &RecordedStep) {
+        self.0 += 1;
+        assert!(self.0 < 3, "on purpose");
+    }
+}
+
+impl Drop for Panicking {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking() || self.0 < 3, "on purpose, once more");
+    }
+}
+
+#[tokio::test]
+async fn a_recorder_that_panics_ends_the_recording_and_nothing_else() {
+    let fake = Fake::default();
+    let supervisor = Supervisor::builder(policy(3).build().unwrap(), fake.clone(), ()).record(Panicking(0));
+    let (mut handle, mut notices) = supervisor.spawn_with_notices().unwrap();
+    let told = |what: &Happening| matches!(what, Happening::Trouble(text) if text.contains("recording ends"));
+    hear(&mut notices, told).await;
+    healthy(&mut handle).await;
+    fake.report(Event::exited(1, 1, 1));
+    fake.with(|state| state.running.remove(&(1.into(), 1.into())));
+    let again = |what: &Happening| matches!(what, Happening::Event(Event::Ready(news)) if news.incarnation.0 == 2);
+    hear(&mut notices, again).await;
+    timeout(PATIENCE, handle.shutdown()).await.expect("it shuts down");
+}
+
+#[tokio::test]
+async fn a_set_of_another_name_than_sets_may_have_is_not_supervised() {
+    for name in ["", "Web", "web/1", "$(touch x)"] {
+        let spawned = Supervisor::builder(policy(1).build().unwrap(), Fake::default(), ()).name(name).try_spawn();
+        assert!(spawned.unwrap_err().to_string().contains("is no name of a set"), "{name}");
+    }
+}
+
+/// Instances of nobody's, which take their time to stop; and replicas that run and are never called ready.
+#[derive(Default)]
+struct Crowd {
+    strangers: Mutex<BTreeSet<u32>>,
+    stopping: std::sync::atomic::AtomicUsize,
+    most: std::sync::atomic::AtomicUsize,
+    reporter: Mutex<Option<Reporter>>,
+}
+
+#[async_trait]
+impl Backend for Crowd {
+    type Workload = ();
+
+    async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
+        let reporter = self.reporter.lock().unwrap().clone();
+        if let Some(reporter) = reporter {
+            reporter.report(Event::started(request.key.replica, request.key.incarnation));
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let now = self.stopping.fetch_add(1, SeqCst) + 1;
+        self.most.fetch_max(now, SeqCst);
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        self.strangers.lock().unwrap().remove(&request.key.replica.0);
+        let reporter = self.reporter.lock().unwrap().clone();
+        if let Some(reporter) = reporter {
+            reporter.report(Event::stopped(request.key.replica, request.key.incarnation));
+        }
+        self.stopping.fetch_sub(1, SeqCst);
+        Ok(())
+    }
+
+    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
+        self.stop(StopRequest::new(request.key, Duration::ZERO)).await
+    }
+
+    async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
+        let strangers = self.strangers.lock().unwrap();
+        Ok(strangers.iter().map(|&id| Instance::new(id.into(), 1.into(), InstanceState::Ready)).collect())
+    }
+
+    async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
+        *self.reporter.lock().unwrap() = Some(reporter);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn strangers_that_are_listed_are_stopped_so_many_at_once() {
+    let crowd = Arc::new(Crowd { strangers: Mutex::new((1_000..21_000).collect()), ..Crowd::default() });
+    let supervisor = Supervisor::builder(policy(1).build().unwrap(), crowd.clone(), ());
+    let mut handle = supervisor.resync(Duration::from_millis(50)).spawn();
+    let gone = async {
+        while !crowd.strangers.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, gone).await.expect("they are stopped");
+    let most = crowd.most.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(most <= 512, "{most} at once");
+    timeout(PATIENCE, handle.shutdown()).await.expect("it shuts down");
+}
+
+#[tokio::test]
+async fn a_backend_that_never_calls_its_instances_ready_is_told_of() {
+    let policy = policy(2).start_timeout(Duration::from_secs(1)).build().unwrap();
+    let supervisor = Supervisor::builder(policy, Arc::new(Crowd::default()), ());
+    let (mut handle, mut notices) = supervisor.spawn_with_notices().unwrap();
+    let told = |what: &Happening| matches!(what, Happening::Trouble(text) if text.starts_with("replica 0, 1: running for 250ms, and the backend has never"));
+    hear(&mut notices, told).await;
+    assert_eq!(handle.status().status, Status::Pending);
+    timeout(PATIENCE, handle.shutdown()).await.expect("it shuts down");
 }

@@ -88,6 +88,10 @@ pub trait Backend: Send + Sync + 'static {
     /// becomes of it is reported: `Started`, `Ready`, `Exited`. Nothing stops the instance before this has returned,
     /// or was given up.
     ///
+    /// A replica is available only once it was reported `Ready`; one that is reported `Started` and no more is waited for,
+    /// and after a quarter of `start_timeout` a notice says so. A backend that leaves readiness to probes, because what it
+    /// runs on has no notion of it, reports `Ready` when the instance runs.
+    ///
     /// Idempotent: it is called again for the same set, replica and incarnation where an answer was lost.
     ///
     /// # Errors

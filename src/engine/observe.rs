@@ -31,9 +31,10 @@ pub struct Observed {
 pub enum InstanceState {
     /// Its start is accepted; it does not run yet.
     Starting,
-    /// It runs, and is not known to be able to serve.
+    /// It runs, and is not known to be able to serve: it is not available, however its probes answer.
     Running,
-    /// It runs and can serve.
+    /// It runs and can serve, as far as the backend knows: whether its probes say so too is another fact. A backend that
+    /// leaves readiness to probes reports this of all that runs.
     Ready,
     /// It is on its way to its end.
     Stopping,

@@ -1,9 +1,11 @@
 //! What is asked of a running replica, and what its answers mean: the `health` block.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use super::quantity::Quantity;
+use crate::redacted::Redacted;
 
 /// Probes, and when lost contact counts as what.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -151,13 +153,26 @@ pub enum Check {
 }
 
 /// An HTTP GET. `host`, `path`, headers and `port` may hold the placeholders of the backend, such as `{port}`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HttpCheck {
     pub(crate) host: Option<String>,
     pub(crate) port: String,
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) status: (u16, u16),
+}
+
+/// Without the values of headers, which may be secret.
+impl fmt::Debug for HttpCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpCheck")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("path", &self.path)
+            .field("headers", &Redacted(&self.headers))
+            .field("status", &self.status)
+            .finish()
+    }
 }
 
 impl HttpCheck {

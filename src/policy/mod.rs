@@ -18,6 +18,7 @@ mod preset;
 mod quantity;
 mod range;
 pub(crate) mod read;
+mod redact;
 mod retry;
 pub(crate) mod rule_index;
 mod schema;

@@ -1,7 +1,7 @@
 //! Backend calls, each in a task of its own: bounded in time, and no panic gets out.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::clock::Clock;
 use super::message::Message;
+use super::pool::{Key, Pool};
 use super::ticket::{Starting, Ticket};
 use super::watching::FIRST_PAUSE;
 use super::workload::Workloads;
@@ -19,6 +20,13 @@ use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
 use crate::policy::{Check, Policy};
 
+/// Calls of each kind that are under way at once.
+const MOST_STOPS: usize = 512;
+const MOST_STARTS: usize = 512;
+const MOST_PROBES: usize = 1024;
+/// The kinds of calls that stop an instance.
+const STOP: u8 = 0;
+const KILL: u8 = 1;
 /// How often a start whose answer was lost is repeated.
 const REPEATS: u32 = 2;
 
@@ -30,6 +38,47 @@ pub(super) struct Calls<B: Backend> {
     pub(super) call_timeout: Duration,
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) clock: Clock,
+    pub(super) pools: Arc<Mutex<Pools>>,
+}
+
+/// Calls that wait for a place. Stops and kills share places of their own: they wait for no start and no probe.
+#[derive(Debug)]
+pub(super) struct Pools {
+    stops: Pool<Job>,
+    starts: Pool<Job>,
+    probes: Pool<Job>,
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self { stops: Pool::new(MOST_STOPS), starts: Pool::new(MOST_STARTS), probes: Pool::new(MOST_PROBES) }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Lane {
+    Stops,
+    Starts,
+    Probes,
+}
+
+impl Pools {
+    fn lane(&mut self, lane: Lane) -> &mut Pool<Job> {
+        match lane {
+            Lane::Stops => &mut self.stops,
+            Lane::Starts => &mut self.starts,
+            Lane::Probes => &mut self.probes,
+        }
+    }
+}
+
+/// One call that is to be made.
+#[derive(Debug)]
+enum Job {
+    Start(Start, Option<String>, Starting),
+    Stop(Stop),
+    Kill(ReplicaId, Incarnation),
+    Probe(engine::ProbeRequest, Option<Check>, Option<String>),
 }
 
 impl<B: Backend> Clone for Calls<B> {
@@ -41,6 +90,23 @@ impl<B: Backend> Clone for Calls<B> {
             call_timeout: self.call_timeout,
             messages: self.messages.clone(),
             clock: self.clock,
+            pools: self.pools.clone(),
+        }
+    }
+}
+
+/// The place of a call under way.
+struct Place<B: Backend> {
+    calls: Calls<B>,
+    lane: Lane,
+}
+
+impl<B: Backend> Drop for Place<B> {
+    fn drop(&mut self) {
+        self.calls.pools().lane(self.lane).done();
+        // While the runtime is shut down there is nobody to run the next.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            self.calls.run_next(self.lane);
         }
     }
 }
@@ -85,9 +151,40 @@ impl<B: Backend> Calls<B> {
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Broken> {
         #[cfg(feature = "tracing")]
-        let call =
-            tracing::Instrument::instrument(call, super::tracing::call_span(&self.name, what, replica, incarnation));
+        let call = tracing::Instrument::instrument(
+            call,
+            super::guard::guarded(|| super::tracing::call_span(&self.name, what, replica, incarnation))
+                .unwrap_or_else(|_| tracing::Span::none()),
+        );
         self.bounded(within, call).await
+    }
+
+    fn pools(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&self, lane: Lane, key: Key, job: Job) {
+        self.pools().lane(lane).push(key, job);
+        self.run_next(lane);
+    }
+
+    /// Runs the calls that have a place, each in a task of its own.
+    fn run_next(&self, lane: Lane) {
+        loop {
+            let Some(job) = self.pools().lane(lane).next() else { return };
+            let place = Place { calls: self.clone(), lane };
+            tokio::spawn(async move {
+                match job {
+                    Job::Start(start, last_node, starting) => place.calls.see_started(start, last_node, starting).await,
+                    Job::Stop(stop) => place.calls.stop_call(stop).await,
+                    Job::Kill(replica, incarnation) => {
+                        let answer = place.calls.kill_call(replica, incarnation).await;
+                        place.calls.trouble("kill", replica, answer);
+                    }
+                    Job::Probe(probe, check, address) => place.calls.probe_call(probe, check, address).await,
+                }
+            });
+        }
     }
 
     pub(super) fn send(&self, message: Message) {
@@ -98,8 +195,7 @@ impl<B: Backend> Calls<B> {
     /// Starts an instance; what comes to stop it takes the ticket.
     pub(super) fn start(&self, start: Start, last_node: Option<String>) -> Ticket {
         let (ticket, starting) = Ticket::new();
-        let calls = self.clone();
-        tokio::spawn(async move { calls.see_started(start, last_node, starting).await });
+        self.submit(Lane::Starts, (start.replica, start.incarnation, 0), Job::Start(start, last_node, starting));
         ticket
     }
 
@@ -164,13 +260,20 @@ impl<B: Backend> Calls<B> {
 
     /// Stops an instance, after its start if that is under way.
     pub(super) fn stop(&self, stop: Stop, start: Option<Ticket>) {
+        let key = (stop.replica, stop.incarnation, STOP);
+        let Some(start) = self.under_way(key, start) else { return self.submit(Lane::Stops, key, Job::Stop(stop)) };
         let calls = self.clone();
         tokio::spawn(async move {
-            if let Some(start) = start {
-                start.stop().await;
-            }
-            calls.stop_call(stop).await;
+            start.stop().await;
+            calls.submit(Lane::Stops, key, Job::Stop(stop));
         });
+    }
+
+    /// The start of an instance if it is under way. One that still waits for a place is not made.
+    fn under_way(&self, (replica, incarnation, _): Key, start: Option<Ticket>) -> Option<Ticket> {
+        let waiting = self.pools().starts.remove(&(replica, incarnation, 0));
+        drop(waiting);
+        start.filter(|start| !start.is_over())
     }
 
     /// Kills an instance, its start as well if that is under way.
@@ -180,13 +283,13 @@ impl<B: Backend> Calls<B> {
 
     /// Kills an instance without the set's asking.
     pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<Ticket>) {
+        let key = (replica, incarnation, KILL);
+        let job = Job::Kill(replica, incarnation);
+        let Some(start) = self.under_way(key, start) else { return self.submit(Lane::Stops, key, job) };
         let calls = self.clone();
         tokio::spawn(async move {
-            if let Some(start) = start {
-                start.kill().await;
-            }
-            let answer = calls.kill_call(replica, incarnation).await;
-            calls.trouble("kill", replica, answer);
+            start.kill().await;
+            calls.submit(Lane::Stops, key, job);
         });
     }
 
@@ -199,12 +302,15 @@ impl<B: Backend> Calls<B> {
             ProbeKind::Liveness => &health.liveness,
         };
         let check = settings.as_ref().map(|settings| settings.check.clone());
+        let key = (probe.replica, probe.incarnation, probe.probe as u8);
+        let job = Job::Probe(probe, check, address);
+        if delay.is_zero() {
+            return self.submit(Lane::Probes, key, job);
+        }
         let calls = self.clone();
         tokio::spawn(async move {
-            if !delay.is_zero() {
-                sleep(delay).await;
-            }
-            calls.probe_call(probe, check, address).await;
+            sleep(delay).await;
+            calls.submit(Lane::Probes, key, job);
         });
     }
 

@@ -8,12 +8,14 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::calls::Calls;
+use super::facades::Facades;
 use super::handle::SetStatus;
 use super::listing::{self, NewsKind};
 use super::message::{Message, Request};
 use super::notices::{Happened, Happening};
-use super::record::Record;
+use super::recording::Recording;
 use super::ticket::Ticket;
+use super::unready::{self, Unready};
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
@@ -24,12 +26,14 @@ use crate::time::Timestamp;
 
 /// How many messages are taken at once.
 const AT_ONCE: usize = 1024;
+/// News that is kept from before the first list, and while the backend lists.
+const MOST_NEWS: usize = 65_536;
 /// So many probes begin in the same millisecond; those after them begin later.
 const PROBES_AT_ONCE: u32 = 16;
 
 pub(super) struct Driver<B: Backend> {
     set: ReplicaSet,
-    record: Option<Box<dyn Record>>,
+    record: Recording,
     calls: Calls<B>,
     inbox: mpsc::UnboundedReceiver<Message>,
     status: watch::Sender<SetStatus>,
@@ -55,6 +59,9 @@ pub(super) struct Driver<B: Backend> {
     in_sight: bool,
     /// Where instances are, as last seen.
     places: BTreeMap<ReplicaId, Place>,
+    /// What the backend calls running and never ready.
+    unready: Unready,
+    facades: Facades,
 }
 
 /// Where an instance is.
@@ -68,7 +75,7 @@ struct Place {
 impl<B: Backend> Driver<B> {
     pub(super) fn new(
         set: ReplicaSet,
-        record: Option<Box<dyn Record>>,
+        record: Recording,
         calls: Calls<B>,
         inbox: mpsc::UnboundedReceiver<Message>,
         status: watch::Sender<SetStatus>,
@@ -92,6 +99,8 @@ impl<B: Backend> Driver<B> {
             blind_since: None,
             in_sight: false,
             places: BTreeMap::new(),
+            unready: Unready::default(),
+            facades: Facades::default(),
         }
     }
 
@@ -100,6 +109,7 @@ impl<B: Backend> Driver<B> {
         let mut timer = pin!(sleep_until(self.calls.clock.instant(Timestamp::MAX)));
         let mut armed = None;
         self.show();
+        self.tell_recording_ended(self.calls.clock.now());
         while !self.set.status().is_final() {
             let due = self.due();
             // A deadline that has passed is served without touching a timer: a timer rounds up to the next millisecond.
@@ -108,6 +118,7 @@ impl<B: Backend> Driver<B> {
                     self.leave();
                     break;
                 }
+                self.tell_unready();
                 self.wake();
                 // What has come meanwhile, and other tasks, get their turn however much is due.
                 tokio::task::yield_now().await;
@@ -135,7 +146,60 @@ impl<B: Backend> Driver<B> {
     /// When something is to be done. Before the backend has listed, nothing is.
     fn due(&self) -> Option<Timestamp> {
         let next = self.set.next_deadline().filter(|_| self.listed).map(|next| next.at);
-        [next, self.leaves].into_iter().flatten().min()
+        [next, self.leaves, self.unready.due(self.unready_after())].into_iter().flatten().min()
+    }
+
+    /// For how long an instance may run before it is said that the backend has never called it ready.
+    fn unready_after(&self) -> Duration {
+        self.set.policy().start_timeout() / 4
+    }
+
+    fn tell_unready(&mut self) {
+        let (now, after) = (self.calls.clock.now(), self.unready_after());
+        let due = self.unready.take_due(now, after);
+        if !due.is_empty() {
+            self.publish(now, Happening::Trouble(unready::message(&due, after)));
+        }
+    }
+
+    fn tell_recording_ended(&mut self, now: Timestamp) {
+        if let Some(trouble) = self.record.take_trouble() {
+            self.publish(now, Happening::Trouble(trouble));
+        }
+    }
+
+    /// Takes down what the backend says of readiness.
+    fn note_readiness(&mut self, event: &Event) {
+        let Some((replica, incarnation)) = event.instance().filter(|(replica, _)| self.set.get(*replica).is_some())
+        else {
+            return;
+        };
+        match event {
+            Event::Started(_) => self.unready.runs(self.calls.clock.now(), replica, incarnation),
+            Event::Ready(_) => self.unready.is_ready(replica, incarnation),
+            Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_) => self.unready.ended(replica, incarnation),
+            _ => {}
+        }
+    }
+
+    fn note_listed(&mut self, replica: ReplicaId, incarnation: Incarnation, state: &InstanceState) {
+        if self.set.get(replica).is_none() {
+            return;
+        }
+        match state {
+            InstanceState::Running => self.unready.runs(self.calls.clock.now(), replica, incarnation),
+            InstanceState::Ready => self.unready.is_ready(replica, incarnation),
+            InstanceState::Ended(_) => self.unready.ended(replica, incarnation),
+            _ => {}
+        }
+    }
+
+    /// Forgets what is known of instances that the set does not have: a backend may list ever new ones.
+    fn prune(&mut self) {
+        let set = &self.set;
+        self.places.retain(|replica, _| set.get(*replica).is_some());
+        self.unready.retain(|replica| set.get(replica).is_some());
+        self.starts.retain(|_, (_, ticket)| !ticket.is_over());
     }
 
     fn wake(&mut self) {
@@ -168,19 +232,16 @@ impl<B: Backend> Driver<B> {
     /// Every call of the set: recorded, made, and what it commands carried out. Returns the answer to an operator.
     fn call(&mut self, told: Told) -> Result<(), Refused> {
         let step = RecordedStep::new(self.calls.clock.now(), told);
-        if let Some(record) = &mut self.record {
-            record.step(&step);
-        }
+        self.record.step(&step);
         let now = step.at;
         let answer = step.tell(&mut self.set);
         self.carry_out(now);
-        if let Some(record) = &mut self.record {
-            if record.wants_beginning() {
-                record.begin(&self.set.beginning(&self.calls.name));
-                // A restored set commands nothing before its first time-out; this one has had it.
-                record.step(&RecordedStep::new(now, Told::Timeout));
-            }
+        if self.record.wants_beginning() {
+            self.record.begin(&self.set.beginning(&self.calls.name));
+            // A restored set commands nothing before its first time-out; this one has had it.
+            self.record.step(&RecordedStep::new(now, Told::Timeout));
         }
+        self.tell_recording_ended(now);
         answer
     }
 
@@ -189,12 +250,26 @@ impl<B: Backend> Driver<B> {
         if !self.listed {
             // The set does not know yet what they are about.
             self.early.append(&mut events);
+            if self.early.len() > MOST_NEWS {
+                // The list that is awaited knows better than the oldest news.
+                let mut news = 0;
+                self.early.reverse();
+                self.early.retain(|event| {
+                    news += usize::from(event.instance().is_some());
+                    event.instance().is_none() || news <= MOST_NEWS / 2
+                });
+                self.early.reverse();
+            }
         }
         if events.is_empty() {
             return;
         }
         for event in &events {
-            if let Some(instance) = event.instance() {
+            self.note_readiness(event);
+            let bounded = |(replica, _): &(ReplicaId, Incarnation)| {
+                self.heard.len() < MOST_NEWS || self.set.get(*replica).is_some()
+            };
+            if let Some(instance) = event.instance().filter(bounded) {
                 NewsKind::of(event).note(self.heard.entry(instance));
             }
             self.in_sight &= match event {
@@ -262,6 +337,7 @@ impl<B: Backend> Driver<B> {
         let mut observed = Vec::with_capacity(instances.len());
         for instance in instances {
             let Instance { replica, incarnation, state, .. } = self.place(instance);
+            self.note_listed(replica, incarnation, &state);
             let older = match self.heard.get(&(replica, incarnation)) {
                 Some(NewsKind::State | NewsKind::Lost) => true,
                 Some(NewsKind::Answer) => {
@@ -281,6 +357,7 @@ impl<B: Backend> Driver<B> {
             self.in_sight = listing::is_complete(&self.set, &observed);
             let _ = self.call(Told::Observed(observed));
         }
+        self.prune();
         if !self.listed {
             self.listed = true;
             // Nothing is started that was asked to end before.
@@ -411,17 +488,17 @@ impl<B: Backend> Driver<B> {
     }
 
     /// Shows the present status to whoever collects figures.
-    #[cfg_attr(not(feature = "metrics"), expect(clippy::unused_self, reason = "nobody collects figures"))]
     fn show(&self) {
-        #[cfg(feature = "metrics")]
-        super::metrics::show(&self.calls.name, &self.status.borrow());
+        let status = *self.status.borrow();
+        if let Err(trouble) = self.facades.show(&self.calls.name, &status) {
+            self.publish(self.calls.clock.now(), Happening::Trouble(trouble));
+        }
     }
 
     fn publish(&self, at: Timestamp, what: Happening) {
-        #[cfg(feature = "tracing")]
-        super::tracing::tell(&self.calls.name, &what);
-        #[cfg(feature = "metrics")]
-        super::metrics::count(&self.calls.name, &what);
+        if let Err(trouble) = self.facades.tell(&self.calls.name, &what) {
+            let _ = self.notices.send(Happened { at, what: Happening::Trouble(trouble) });
+        }
         // Nobody may be listening.
         let _ = self.notices.send(Happened { at, what });
     }

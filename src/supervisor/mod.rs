@@ -3,18 +3,23 @@
 mod calls;
 mod clock;
 mod driver;
+mod facades;
+mod guard;
 mod handle;
 mod listing;
 mod message;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod notices;
+mod pool;
 mod record;
 #[cfg(feature = "recording")]
 mod recorder;
+mod recording;
 mod ticket;
 #[cfg(feature = "tracing")]
 mod tracing;
+mod unready;
 mod watching;
 mod workload;
 
@@ -36,6 +41,7 @@ use crate::policy::Policy;
 use calls::Calls;
 use clock::Clock;
 use driver::Driver;
+use recording::Recording;
 use workload::Workloads;
 
 /// Keeps a set of replicas up: obeys the set's commands on a backend, and tells the set what the backend reports.
@@ -221,7 +227,8 @@ impl<B: Backend> Builder<B> {
         let clock = Clock::new();
         let began = clock.now();
         let seed = self.seed.unwrap_or_else(|| seed_of(&self.name));
-        if let Some(record) = &mut self.record {
+        let mut record = Recording::new(self.record.take());
+        if record.is_on() {
             let header =
                 RecordingHeader::new(self.name.as_str(), self.policy.clone(), seed, began, self.snapshot.clone());
             record.begin(&header);
@@ -240,10 +247,11 @@ impl<B: Backend> Builder<B> {
             call_timeout: self.call_timeout,
             messages: messages.clone(),
             clock,
+            pools: Arc::default(),
         };
         let handle = Handle { messages, status: watched, notices: notices.downgrade() };
         tokio::spawn(watching::watch_and_list(calls.clone(), self.resync));
-        tokio::spawn(Driver::new(set, self.record, calls, inbox, status, notices).run());
+        tokio::spawn(Driver::new(set, record, calls, inbox, status, notices).run());
         Ok((handle, Notices { receiver }))
     }
 }

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::record::Record;
-use crate::engine::{RecordedLine, RecordedStep, RecordingHeader};
+use crate::engine::{RecordedLine, RecordedStep, RecordingHeader, Told};
 
 /// Records into a file as NDJSON. When it has grown to its size, it becomes `FILE.1` (an older one is replaced) and a
 /// new recording begins, with the state as it is then: each of the two can be replayed on its own.
+///
+/// The files are readable for this user alone, and hold no values of probes' headers unless that is asked for.
 ///
 /// A thread of its own writes, so that a slow disk does not slow the set. Where writing fails, the file ends there: a
 /// recording never harms what it records.
@@ -19,6 +21,7 @@ pub struct FileRecorder {
     lines: Sender<Line>,
     size: u64,
     most: u64,
+    keeps_secrets: bool,
 }
 
 enum Line {
@@ -34,14 +37,21 @@ impl FileRecorder {
     /// The file cannot be made, or no thread can.
     pub fn new(path: impl Into<PathBuf>, most: u64) -> io::Result<Self> {
         let path = path.into();
-        let file = BufWriter::new(File::create(&path)?);
+        let file = BufWriter::new(create(&path)?);
         let (lines, written) = channel();
         let target = path.clone();
         std::thread::Builder::new().name("uphold-recorder".into()).spawn(move || {
             // Told by the file itself: it ends where writing failed.
             let _ = write(&target, file, &written);
         })?;
-        Ok(Self { path, lines, size: 0, most })
+        Ok(Self { path, lines, size: 0, most, keeps_secrets: false })
+    }
+
+    /// Records the values of probes' headers as well, such as `Authorization`.
+    #[must_use]
+    pub fn keep_secrets(mut self) -> Self {
+        self.keeps_secrets = true;
+        self
     }
 
     /// The file that is written now.
@@ -60,16 +70,38 @@ impl FileRecorder {
 impl Record for FileRecorder {
     fn begin(&mut self, header: &RecordingHeader) {
         self.size = 0;
-        self.send(&RecordedLine::Begin(header.clone()), true);
+        let mut header = header.clone();
+        if !self.keeps_secrets {
+            header.policy = header.policy.redacted();
+        }
+        self.send(&RecordedLine::Begin(header), true);
     }
 
     fn step(&mut self, step: &RecordedStep) {
-        self.send(&RecordedLine::Step(step.clone()), false);
+        let mut step = step.clone();
+        if let Told::Policy(policy) = &mut step.told
+            && !self.keeps_secrets
+        {
+            *policy = policy.redacted();
+        }
+        self.send(&RecordedLine::Step(step), false);
     }
 
     fn wants_beginning(&mut self) -> bool {
         self.size > self.most
     }
+}
+
+/// Begins a file anew, for this user alone.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(file)
 }
 
 fn write(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -> io::Result<()> {
@@ -82,7 +114,7 @@ fn write(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -> io::
                     let mut older = path.as_os_str().to_owned();
                     older.push(".1");
                     std::fs::rename(path, older)?;
-                    file = BufWriter::new(File::create(path)?);
+                    file = BufWriter::new(create(path)?);
                 }
                 text
             }

@@ -43,6 +43,11 @@ impl Ticket {
         });
     }
 
+    /// Whether the start is over, however it ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.has_changed().is_err()
+    }
+
     /// The instance is to be stopped: waits until its start is over, which is bounded by the time a call may take.
     pub(super) async fn stop(mut self) {
         self.want(Wanted::NoRepeat);

@@ -110,13 +110,17 @@ fn port(walk: &mut Walk, value: &Value) -> Option<String> {
 
 fn headers(walk: &mut Walk, value: &Value) -> Option<BTreeMap<String, String>> {
     let Value::Map(entries) = value else {
-        return walk.expected("headers, name to value, such as {accept: text/plain}", value);
+        // Without what it is: it may be secret.
+        walk.problem("expected headers, name to value, such as {accept: text/plain}");
+        return None;
     };
     let mut headers = BTreeMap::new();
     for (name, value) in entries {
         walk.field(name, |walk| {
-            let text = walk.text(value).unwrap_or_default();
-            if headers.insert(name.clone(), text.to_owned()).is_some() {
+            let Value::Text(text) = value else {
+                return walk.problem("expected a text, in quotes where it is a number");
+            };
+            if headers.insert(name.clone(), text.clone()).is_some() {
                 walk.problem("is given twice");
             }
         });

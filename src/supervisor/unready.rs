@@ -1,0 +1,132 @@
+//! Instances that the backend reports running and never calls ready. A set waits for them, so that is said.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::decide::{Incarnation, ReplicaId};
+use crate::time::Timestamp;
+
+/// What the backend has said of the readiness of running instances.
+#[derive(Debug, Default)]
+pub(super) struct Unready {
+    /// The running instance of each replica, and whether the backend has called it ready.
+    running: BTreeMap<ReplicaId, (Incarnation, bool)>,
+    /// Since when they have run, oldest first; entries of instances that are not waited for are stale.
+    since: VecDeque<(Timestamp, ReplicaId, Incarnation)>,
+}
+
+impl Unready {
+    /// The backend reports it running.
+    pub(super) fn runs(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
+        if self.running.get(&replica).is_none_or(|(known, _)| *known < incarnation) {
+            self.running.insert(replica, (incarnation, false));
+            self.since.push_back((now, replica, incarnation));
+        }
+    }
+
+    /// The backend calls it ready.
+    pub(super) fn is_ready(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        if self.running.get(&replica).is_none_or(|(known, _)| *known <= incarnation) {
+            self.running.insert(replica, (incarnation, true));
+        }
+        self.remove_stale();
+    }
+
+    /// It has ended.
+    pub(super) fn ended(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        if self.running.get(&replica).is_some_and(|(known, _)| *known <= incarnation) {
+            self.running.remove(&replica);
+        }
+        self.remove_stale();
+    }
+
+    /// Forgets replicas that the set does not have.
+    pub(super) fn retain(&mut self, keep: impl Fn(ReplicaId) -> bool) {
+        self.running.retain(|replica, _| keep(*replica));
+        self.remove_stale();
+        if self.since.len() > 2 * self.running.len() + 64 {
+            let running = &self.running;
+            self.since.retain(|(_, replica, incarnation)| running.get(replica) == Some(&(*incarnation, false)));
+        }
+    }
+
+    fn remove_stale(&mut self) {
+        while let Some((_, replica, incarnation)) = self.since.front() {
+            if self.running.get(replica) == Some(&(*incarnation, false)) {
+                return;
+            }
+            self.since.pop_front();
+        }
+    }
+
+    /// When the next has run for `after`.
+    pub(super) fn due(&self, after: Duration) -> Option<Timestamp> {
+        self.since.front().map(|(since, ..)| *since + after)
+    }
+
+    /// Replicas that have run for `after` and were never called ready; each is given once.
+    pub(super) fn take_due(&mut self, now: Timestamp, after: Duration) -> Vec<ReplicaId> {
+        let mut due = Vec::new();
+        while self.due(after).is_some_and(|at| at <= now) {
+            let Some((_, replica, incarnation)) = self.since.pop_front() else { break };
+            if self.running.get(&replica) == Some(&(incarnation, false)) {
+                due.push(replica);
+            }
+        }
+        self.remove_stale();
+        due
+    }
+}
+
+/// What an operator is told.
+pub(super) fn message(replicas: &[ReplicaId], after: Duration) -> String {
+    let shown: Vec<String> = replicas.iter().take(10).map(ToString::to_string).collect();
+    let more = if replicas.len() > shown.len() { ", ..." } else { "" };
+    format!(
+        "replica {}{more}: running for {after:?}, and the backend has never reported it ready, so it is not available; a \
+         backend that leaves readiness to probes reports Ready",
+        shown.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AFTER: Duration = Duration::from_secs(5);
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_secs(secs)
+    }
+
+    #[test]
+    fn what_runs_and_is_never_called_ready_is_told_once() {
+        let mut unready = Unready::default();
+        for (replica, time) in [(0, 0), (1, 1), (2, 2)] {
+            unready.runs(at(time), replica.into(), 1.into());
+        }
+        unready.is_ready(0.into(), 1.into());
+        unready.runs(at(3), 0.into(), 1.into());
+        assert_eq!(unready.due(AFTER), Some(at(6)));
+        unready.ended(2.into(), 1.into());
+        assert_eq!(unready.take_due(at(100), AFTER), [1.into()]);
+        assert_eq!(unready.due(AFTER), None);
+        unready.runs(at(101), 1.into(), 1.into());
+        assert_eq!(unready.due(AFTER), None, "it was told of");
+        unready.runs(at(101), 1.into(), 2.into());
+        assert_eq!(unready.take_due(at(106), AFTER), [1.into()]);
+    }
+
+    #[test]
+    fn it_does_not_grow_with_restarts() {
+        let mut unready = Unready::default();
+        unready.runs(at(0), 0.into(), 1.into());
+        for incarnation in 1..10_000 {
+            unready.runs(at(0), 1.into(), incarnation.into());
+            unready.is_ready(1.into(), incarnation.into());
+            unready.ended(1.into(), incarnation.into());
+            unready.retain(|_| true);
+        }
+        assert!(unready.since.len() < 100, "{}", unready.since.len());
+    }
+}
