@@ -117,7 +117,7 @@ fn headers(walk: &mut Walk, value: &Value) -> Option<BTreeMap<String, String>> {
     let mut headers = BTreeMap::new();
     for (name, value) in entries {
         walk.field(name, |walk| {
-            let Value::Text(text) = value else {
+            let Value::Str(text) = value else {
                 return walk.problem("expected a text, in quotes where it is a number");
             };
             if headers.insert(name.clone(), text.clone()).is_some() {
