@@ -194,9 +194,9 @@ fn a_recording_is_for_this_user_alone_and_holds_no_header_unless_that_is_asked_f
         if keep {
             recorder = recorder.keep_secrets();
         }
-        let header = uphold::RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
+        let header = RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
         uphold::Record::begin(&mut recorder, &header);
-        let step = RecordedStep::new(Timestamp::ZERO, uphold::Told::Policy(policy.clone()));
+        let step = RecordedStep::new(Timestamp::ZERO, Told::Policy(policy.clone()));
         uphold::Record::step(&mut recorder, &step);
         drop(recorder);
         // A thread writes it.
