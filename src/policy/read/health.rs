@@ -117,10 +117,14 @@ fn headers(walk: &mut Walk, value: &Value) -> Option<BTreeMap<String, String>> {
     let mut headers = BTreeMap::new();
     for (name, value) in entries {
         walk.field(name, |walk| {
-            let Value::Str(text) = value else {
-                return walk.problem("expected a text, in quotes where it is a number");
+            let text = match value {
+                Value::Str(_) => walk.text(value).unwrap_or_default(),
+                _ => {
+                    walk.problem("expected a text, in quotes where it is a number");
+                    ""
+                }
             };
-            if headers.insert(name.clone(), text.clone()).is_some() {
+            if headers.insert(name.clone(), text.to_owned()).is_some() {
                 walk.problem("is given twice");
             }
         });
