@@ -34,6 +34,8 @@ struct Answer {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answers {
     Stopped,
+    /// A start that was reported as failed has come about.
+    CameAbout,
     Probe(ProbeKind, ProbeResult),
 }
 
@@ -96,6 +98,7 @@ impl<'e, E: Environment> Backend<'e, E> {
                 self.instances.gone(replica, incarnation);
                 Some(Event::stopped(replica, incarnation))
             }
+            Answers::CameAbout => Some(Event::started(replica, incarnation)),
             Answers::Probe(probe, result) => {
                 let news = ProbeNews { replica, incarnation, probe, result, at: None, message: None };
                 self.instances.get(replica).lives(incarnation).then_some(Event::Probed(news))
@@ -115,7 +118,10 @@ impl<'e, E: Environment> Backend<'e, E> {
                 let takes = nanos(self.environment.stops_in(stop, now));
                 self.answer(now, takes, replica, incarnation, Answers::Stopped);
             }
-            Command::Kill(_) => self.answer(now, 0, replica, incarnation, Answers::Stopped),
+            Command::Kill(kill) => {
+                let takes = nanos(self.environment.killed_in(kill, now));
+                self.answer(now, takes, replica, incarnation, Answers::Stopped);
+            }
             Command::Probe(probe) => {
                 let heard = self.instances.get(replica).lost != Some(incarnation);
                 let result = if heard { self.environment.answer(probe, now) } else { ProbeResult::Unanswered };
@@ -129,9 +135,15 @@ impl<'e, E: Environment> Backend<'e, E> {
     fn start(&mut self, start: &Start, now: Timestamp, under_way: u32) {
         let life = self.environment.life(start, now, under_way);
         self.instances.start(start.replica, start.incarnation, life, now);
+        if let Some(after) = self.environment.comes_about(start, now) {
+            self.answer(now, nanos(after), start.replica, start.incarnation, Answers::CameAbout);
+        }
     }
 
     fn answer(&mut self, now: Timestamp, after: u64, replica: ReplicaId, incarnation: Incarnation, what: Answers) {
+        if after == u64::MAX {
+            return;
+        }
         self.sequence += 1;
         let answer = Answer { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, what };
         self.next_answer = self.next_answer.min(answer.at);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::timeline::Action;
 use crate::decide::Outcome;
-use crate::engine::{Output, ProbeRequest, ProbeResult, Start, Stop};
+use crate::engine::{Kill, Output, ProbeRequest, ProbeResult, Start, Stop};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
@@ -39,9 +39,23 @@ pub trait Environment {
     /// commanded at this instant.
     fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life;
 
-    /// How long an instance takes to stop when it is asked to. Default: no time.
+    /// A start that is reported as failed comes about all the same, so long after its command; `None`, the default: it does
+    /// not.
+    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        let _ = (start, at);
+        None
+    }
+
+    /// How long an instance takes to stop when it is asked to; [`Duration::MAX`]: it never does. Default: no time.
     fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
         let _ = (stop, at);
+        Duration::ZERO
+    }
+
+    /// How long an instance takes to be gone when it is killed; [`Duration::MAX`]: this kill changes nothing. Default: no
+    /// time.
+    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        let _ = (kill, at);
         Duration::ZERO
     }
 

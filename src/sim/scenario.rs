@@ -195,24 +195,48 @@ fn replica(walk: &mut Walk, value: &Value) -> Option<u32> {
 }
 
 fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
-    let known = ["replica", "runs", "exit", "times", "from", "to", "start_fails", "hangs", "probe", "fails"];
+    let known = [
+        "replica",
+        "runs",
+        "exit",
+        "times",
+        "from",
+        "to",
+        "start_fails",
+        "comes_about",
+        "hangs",
+        "probe",
+        "fails",
+        "ignores_stop",
+        "ignores_kill",
+    ];
     let fields = walk.fields(value, &known)?;
     let given = |key| fields.get(key).is_some();
-    let mut one = match (given("runs"), given("start_fails"), given("hangs"), given("probe")) {
-        (true, false, false, false) => {
+    let ways = ["runs", "start_fails", "hangs", "probe", "ignores_stop", "ignores_kill"];
+    let given: Vec<&str> = ways.into_iter().filter(|way| given(way)).collect();
+    let mut one = match given[..] {
+        ["runs"] => {
             let runs = fields.read(walk, "runs", Walk::duration);
             let exit = fields.require(walk, "exit", "how it exits then: a code, success, or {signal: 9}", exit);
             // Stand-ins for what could not be read, so that the rest is checked too.
             Behaviour::runs(runs.unwrap_or_default(), exit.unwrap_or(Exit::Code(0)))
         }
-        (false, true, false, false) => {
-            Behaviour::start_fails(fields.read(walk, "start_fails", cause).unwrap_or(Cause::NoCapacity))
+        ["start_fails"] => {
+            let cause = fields.read(walk, "start_fails", cause).unwrap_or(Cause::NoCapacity);
+            match fields.read(walk, "comes_about", Walk::duration) {
+                Some(after) => Behaviour::comes_about_late(cause, after),
+                None => Behaviour::start_fails(cause),
+            }
         }
-        (false, false, true, false) => {
-            fields.read(walk, "hangs", |walk, value| only_true(walk, value, "nothing at all"));
-            Behaviour::hangs()
+        [way @ ("hangs" | "ignores_stop" | "ignores_kill")] => {
+            fields.read(walk, way, |walk, value| only_true(walk, value, "nothing at all"));
+            match way {
+                "hangs" => Behaviour::hangs(),
+                "ignores_stop" => Behaviour::ignores_stop(),
+                _ => Behaviour::ignores_kill(),
+            }
         }
-        (false, false, false, true) => {
+        ["probe"] => {
             let kinds =
                 [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness].map(|kind| (kind.as_str(), kind));
             let kind = fields.read(walk, "probe", |walk, value| walk.word(value, &kinds, &[]));
@@ -225,7 +249,8 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
         }
         _ => {
             walk.problem(
-                "says what a replica does by one of: runs (with exit), start_fails, hangs, probe (with fails)",
+                "says what a replica does by one of: runs (with exit), start_fails, hangs, probe (with fails), \
+                 ignores_stop, ignores_kill",
             );
             fields.read(walk, "runs", Walk::duration);
             fields.read(walk, "exit", exit);
@@ -235,6 +260,9 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
             Behaviour::start_fails(Cause::NoCapacity)
         }
     };
+    if fields.get("comes_about").is_some() && fields.get("start_fails").is_none() {
+        walk.field("comes_about", |walk| walk.problem("has no meaning here: it tells more of a 'start_fails'"));
+    }
     one.replica = fields.read(walk, "replica", replica);
     one.times = fields.read(walk, "times", |walk, value| walk.count(value, &(1..=u32::MAX))).map(u64::from);
     if let Some(from) = fields.read(walk, "from", Walk::duration) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::environment::{Environment, Life};
 use super::runner::exited;
-use crate::engine::{ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
+use crate::engine::{Kill, ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
@@ -61,9 +61,9 @@ impl Environment for Scripted {
         let World { start: starts_in, ready, .. } = self.world;
         for what in self.applying(replica, incarnation, at) {
             match what {
-                What::StartFails(cause) => return Life::fails_to_start(starts_in, cause.clone()),
+                What::StartFails { cause, .. } => return Life::fails_to_start(starts_in, cause.clone()),
                 What::Hangs => return Life::silent(),
-                What::Runs { .. } | What::ProbeFails(_) => {}
+                What::Runs { .. } | What::ProbeFails(_) | What::IgnoresStop | What::IgnoresKill => {}
             }
         }
         let life = Life::new(starts_in).ready(ready);
@@ -76,8 +76,22 @@ impl Environment for Scripted {
         life
     }
 
-    fn stops_in(&mut self, _stop: &Stop, _at: Timestamp) -> Duration {
-        self.world.stop
+    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.applying(start.replica.0, start.incarnation.0, at).find_map(|what| match what {
+            What::StartFails { comes_about, .. } => Some(*comes_about),
+            _ => None,
+        })?
+    }
+
+    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+        let mut applying = self.applying(stop.replica.0, stop.incarnation.0, at);
+        let ignores = applying.any(|what| matches!(what, What::IgnoresStop | What::IgnoresKill));
+        if ignores { Duration::MAX } else { self.world.stop }
+    }
+
+    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        let mut applying = self.applying(kill.replica.0, kill.incarnation.0, at);
+        if applying.any(|what| *what == What::IgnoresKill) { Duration::MAX } else { Duration::ZERO }
     }
 
     fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
@@ -100,9 +114,11 @@ pub struct Behaviour {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum What {
     Runs { runs: Duration, exit: Exit },
-    StartFails(Cause),
+    StartFails { cause: Cause, comes_about: Option<Duration> },
     Hangs,
     ProbeFails(ProbeKind),
+    IgnoresStop,
+    IgnoresKill,
 }
 
 impl Behaviour {
@@ -117,7 +133,22 @@ impl Behaviour {
 
     /// Each start fails.
     pub fn start_fails(cause: Cause) -> Self {
-        Self::new(What::StartFails(cause))
+        Self::new(What::StartFails { cause, comes_about: None })
+    }
+
+    /// Each start is reported as failed, and comes about all the same, so long after its command.
+    pub fn comes_about_late(cause: Cause, after: Duration) -> Self {
+        Self::new(What::StartFails { cause, comes_about: Some(after) })
+    }
+
+    /// It does not stop when it is asked to, only when it is killed.
+    pub fn ignores_stop() -> Self {
+        Self::new(What::IgnoresStop)
+    }
+
+    /// Neither a stop nor a kill has an effect.
+    pub fn ignores_kill() -> Self {
+        Self::new(What::IgnoresKill)
     }
 
     /// Each start is accepted and never comes about: nothing is heard of it.

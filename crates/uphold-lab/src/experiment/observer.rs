@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use uphold::sim::{Action, Environment, Life, terminate};
-use uphold::{Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp, Verdict};
+use uphold::{
+    Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp, Verdict,
+};
 
 /// Surroundings that are watched.
 pub(super) struct Observer<'e, E> {
@@ -119,8 +121,16 @@ impl<E: Environment> Environment for Observer<'_, E> {
         self.inner.life(start, at, under_way)
     }
 
+    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.inner.comes_about(start, at)
+    }
+
     fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
         self.inner.stops_in(stop, at)
+    }
+
+    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        self.inner.killed_in(kill, at)
     }
 
     fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use uphold::sim::{Action, Environment, Life, SimError, Simulation};
 use uphold::{
-    Backoff, Notice, Output, Placement, Policy, ProbeRequest, ProbeResult, RetryPolicy, Start, Status, Stop, Timestamp,
+    Backoff, Kill, Notice, Output, Placement, Policy, ProbeRequest, ProbeResult, RetryPolicy, Start, Status, Stop,
+    Timestamp,
 };
 
 use super::observer::Observer;
@@ -68,8 +69,16 @@ impl<E: Environment> Environment for Watch<'_, E> {
         self.inner.life(start, at, under_way)
     }
 
+    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.inner.comes_about(start, at)
+    }
+
     fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
         self.inner.stops_in(stop, at)
+    }
+
+    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        self.inner.killed_in(kill, at)
     }
 
     fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
