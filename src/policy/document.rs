@@ -27,6 +27,8 @@ pub enum OnSuccess {
 }
 
 /// In which order replicas start that are due together: at the set's first start, and in a group.
+///
+/// A set keeps to it by itself; who only uses [`Policy::admit`] asks for the starts in this order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum StartOrder {

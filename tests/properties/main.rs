@@ -4,6 +4,7 @@
 mod evidence;
 mod invariants;
 mod limits;
+mod order;
 mod policies;
 mod stored;
 mod world;
