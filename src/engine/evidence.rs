@@ -62,7 +62,11 @@ impl Health {
     /// Whether any evidence may be acted on without further news.
     #[inline]
     pub(super) fn waits(&self) -> bool {
-        !self.evidence.is_empty() && !(self.changed.is_empty() && self.in_line.is_empty() && self.holders.is_empty())
+        // Mostly there is none at all.
+        if self.evidence.is_empty() {
+            return false;
+        }
+        !(self.changed.is_empty() && self.in_line.is_empty() && self.holders.is_empty())
     }
 
     fn dequeue(&mut self, id: ReplicaId) {
