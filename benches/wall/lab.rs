@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use uphold::sim::Simulation;
 use uphold::{Policy, RetryPolicy};
-use uphold_lab::experiment::{Experiment, Options};
-use uphold_lab::fault::{Distribution, Failure, FaultModel};
+use uphold_lab::experiment::{Experiment, RunOptions};
+use uphold_lab::fault::{Distribution, FailureMode, FaultModel};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -22,7 +22,7 @@ fn model() -> FaultModel {
     FaultModel::new()
         .starts_in(Duration::from_secs(20))
         .ready_in(Duration::from_secs(120))
-        .failure(Failure::new(to_failure))
+        .failure(FailureMode::new(to_failure))
 }
 
 fn policy(replicas: u32, interval: u64) -> Policy {
@@ -37,7 +37,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.bench_function("a year of 1000", |bencher| {
         bencher.iter(|| {
             let simulation = Simulation::new(thousand.clone()).figures_only();
-            let run = simulation.run_in(&mut model.surroundings(7, 1000), 365 * DAY);
+            let run = simulation.run_in(&mut model.environment(7, 1000), 365 * DAY);
             assert!(run.expect("a run").figures().events > 1_000_000);
         });
     });
@@ -46,7 +46,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         bencher.iter_custom(|iters| {
             let experiment = small.clone().seeds(iters);
             let begin = Instant::now();
-            let _ = black_box(experiment.run_with(&Options::new().threads(NonZero::<usize>::MIN)));
+            let _ = black_box(experiment.run_with(&RunOptions::new().threads(NonZero::<usize>::MIN)));
             begin.elapsed()
         });
     });

@@ -8,5 +8,5 @@ pub mod experiment;
 pub mod fault;
 pub mod files;
 pub mod picture;
-mod plain;
 pub mod report;
+mod sanitize;

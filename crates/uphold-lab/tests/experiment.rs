@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use uphold::{Policy, RetryPolicy, Status};
-use uphold_lab::experiment::{Compared, Experiment, ExperimentError, Metric, Options, Report, Unit};
-use uphold_lab::fault::{Dependency, Distribution, Episodes, Failure, FaultModel};
+use uphold_lab::experiment::{Comparison, Experiment, ExperimentError, ExperimentReport, Metric, RunOptions, Unit};
+use uphold_lab::fault::{Dependency, Distribution, Episodes, FailureMode, FaultModel};
 use uphold_lab::files::{parse_yaml, read_experiment};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -18,10 +18,10 @@ fn every(secs: u64) -> Policy {
 }
 
 fn wear() -> FaultModel {
-    FaultModel::new().failure(Failure::new(Distribution::exponential(DAY).expect("a day")))
+    FaultModel::new().failure(FailureMode::new(Distribution::exponential(DAY).expect("a day")))
 }
 
-fn mean(report: &Report, policy: usize, metric: Metric) -> f64 {
+fn mean(report: &ExperimentReport, policy: usize, metric: Metric) -> f64 {
     report.policies[policy].figures[&metric].mean
 }
 
@@ -30,7 +30,7 @@ fn a_slower_policy_is_told_apart_and_by_as_much_as_arithmetic_says() {
     let report = Experiment::new(wear(), 30 * DAY).policy("10 s", every(10)).policy("110 s", every(110)).run().unwrap();
     // 3 replicas that fail once a day for 100 s longer: 300 s of 86,400 more in which not all are there.
     let healthy = report.policies[1].differences[&Metric::Healthy];
-    assert_eq!(healthy.compared, Compared::Lower);
+    assert_eq!(healthy.compared, Comparison::Lower);
     assert!((healthy.mean + 300.0 / 86_400.0).abs() < 0.0003, "{healthy:?}");
     let recovery = report.policies[1].recovery;
     assert!((recovery.p50.unwrap() - 110.0).abs() < 0.2, "{recovery:?}");
@@ -41,14 +41,14 @@ fn a_slower_policy_is_told_apart_and_by_as_much_as_arithmetic_says() {
 #[test]
 fn a_policy_is_the_same_as_itself() {
     let report = Experiment::new(wear(), 10 * DAY).policy("one", every(10)).policy("other", every(10)).run().unwrap();
-    assert!(report.policies[1].differences.values().all(|difference| difference.compared == Compared::Same));
+    assert!(report.policies[1].differences.values().all(|difference| difference.compared == Comparison::Same));
     assert!(report.policies[0].differences.is_empty());
 }
 
 #[test]
 fn the_report_does_not_depend_on_the_threads() {
     let experiment = Experiment::new(wear(), 10 * DAY).policy("10 s", every(10)).policy("60 s", every(60)).seeds(30);
-    let on = |threads| experiment.run_with(&Options::new().threads(NonZero::new(threads).unwrap())).unwrap();
+    let on = |threads| experiment.run_with(&RunOptions::new().threads(NonZero::new(threads).unwrap())).unwrap();
     assert_eq!(on(1), on(4));
 }
 
@@ -68,7 +68,7 @@ fn the_shares_of_time_add_up_to_one() {
 /// One replica that crashes as long as a dependency is down, which is from the first hour on for so long.
 fn down_for(lasts: Duration) -> FaultModel {
     let lives = std::iter::once(HOUR).chain(std::iter::repeat_n(1000 * DAY, 9));
-    let first_crash = Failure::new(Distribution::list(lives).expect("some lives"));
+    let first_crash = FailureMode::new(Distribution::list(lives).expect("some lives"));
     FaultModel::new().failure(first_crash).dependency(Dependency::new(Episodes::once(HOUR, lasts)))
 }
 
@@ -107,7 +107,7 @@ fn restarts_that_achieved_nothing_are_those_that_were_never_available() {
 
 #[test]
 fn ready_for_less_than_min_ready_is_not_an_achievement() {
-    let faults = FaultModel::new().failure(Failure::new(Duration::from_secs(20)));
+    let faults = FaultModel::new().failure(FailureMode::new(Duration::from_secs(20)));
     let policy = |min_ready| {
         let retry = RetryPolicy::every(Duration::from_secs(10));
         Policy::builder().replicas(1).min_ready(Duration::from_secs(min_ready)).retry(retry).build().unwrap()
@@ -143,24 +143,24 @@ fn what_is_stopped_reports_what_is_done_so_far() {
         }
     };
     let experiment = Experiment::new(wear(), 30 * DAY).policy("10 s", every(10)).seeds(1_000_000);
-    let report = experiment.run_with(&Options::new().progress(&progress).stop(&stop)).unwrap();
+    let report = experiment.run_with(&RunOptions::new().progress(&progress).stop(&stop)).unwrap();
     assert!(report.is_partial() && report.seeds_done >= 10 && report.seeds_done < 1000);
     assert_eq!(report.policies[0].figures[&Metric::Healthy].runs, report.seeds_done);
     assert!(report.to_string().contains("Stopped early"), "{report}");
 
     let at_once = AtomicBool::new(true);
-    let nothing = experiment.run_with(&Options::new().stop(&at_once));
+    let nothing = experiment.run_with(&RunOptions::new().stop(&at_once));
     assert_eq!(nothing.unwrap_err(), ExperimentError::NothingDone);
 }
 
 #[test]
 fn a_history_without_end_is_stopped_in_the_middle() {
     // A crash a second for 500 years: it would take days.
-    let faults = FaultModel::new().failure(Failure::new(Duration::from_secs(1)));
+    let faults = FaultModel::new().failure(FailureMode::new(Duration::from_secs(1)));
     let experiment = Experiment::new(faults, 500 * 365 * DAY).policy("100 ms", every(1)).seeds(2);
     let stop = AtomicBool::new(false);
     let outcome = std::thread::scope(|scope| {
-        let running = scope.spawn(|| experiment.run_with(&Options::new().stop(&stop)));
+        let running = scope.spawn(|| experiment.run_with(&RunOptions::new().stop(&stop)));
         std::thread::sleep(Duration::from_millis(100));
         stop.store(true, Ordering::Relaxed);
         running.join().unwrap()
@@ -223,7 +223,7 @@ fn every_example_is_read_and_runs() {
     }
 }
 
-fn run(document: &str) -> Report {
+fn run(document: &str) -> ExperimentReport {
     parse_yaml::<Experiment>(document).expect("an experiment").run().expect("it runs")
 }
 
@@ -252,7 +252,7 @@ fn no_figure_lies_outside_of_what_can_be() {
         for (metric, difference) in &policy.differences {
             // Four runs that all differ by the same tell nothing apart.
             let wide = difference.interval.is_none_or(|interval| interval.high > interval.low);
-            assert!(!difference.compared.is_told_apart() || wide, "{metric:?}: {difference:?}");
+            assert!(!difference.compared.is_significant() || wide, "{metric:?}: {difference:?}");
         }
     }
 }

@@ -149,7 +149,7 @@ fn shares_and_weights_are_checked() {
 #[test]
 fn times_that_are_no_times_are_named() {
     one_mistake("{dependencies: {lasts: 5m}}", "faults.dependencies", "'from' (once) or 'every'");
-    one_mistake("{dependencies: {from: 1h, every: 1d}}", "faults.dependencies.every", "stands beside 'from'");
+    one_mistake("{dependencies: {from: 1h, every: 1d}}", "faults.dependencies.every", "cannot be combined with 'from'");
     one_mistake("{failures: {after: 1s, from: 2h, to: 1h}}", "faults.failures.to", "not later");
     one_mistake("{lost_contact: {from: soon}}", "faults.lost_contact.from", "a duration such as");
 }
@@ -166,7 +166,11 @@ fn what_does_not_exist_is_named() {
     one_mistake("{nodes: {}}", "faults.nodes", "'count' is missing");
     one_mistake("{dependencies: {from: 1s, starts: crashes}}", "faults.dependencies.starts", "did you mean 'crash'");
     one_mistake("{failure: {after: 1s}}", "faults.failure", "did you mean 'failures'");
-    one_mistake("{failures: {after: 1s, exit: 1, signal: 9}}", "faults.failures.signal", "stands beside 'exit'");
+    one_mistake(
+        "{failures: {after: 1s, exit: 1, signal: 9}}",
+        "faults.failures.signal",
+        "cannot be combined with 'exit'",
+    );
     one_mistake("{failures: {exit: 1}}", "faults.failures", "'after' is missing");
 }
 

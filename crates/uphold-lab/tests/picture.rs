@@ -204,7 +204,7 @@ fn a_recording_that_goes_on_from_an_earlier_one_begins_as_the_set_was() {
     let steps = steps.into_iter().map(|(second, told)| RecordedLine::Step(RecordedStep::new(at(second), told)));
     let lines = [RecordedLine::Begin(set.beginning("web"))].into_iter().chain(steps);
     let run = Recording::from_lines(lines).unwrap().replay().unwrap();
-    let (tooltips, texts) = told(&Timeline::of(&run).going_on_from(&set).svg().unwrap());
+    let (tooltips, texts) = told(&Timeline::of(&run).initial_set(&set).svg().unwrap());
     for told in [
         "status: degraded from 0s to 30s (30s)",
         "replica 0: ready from 0s to 50s (50s)",

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::{Answer, Streams};
-use crate::experiment::{MOST_SEEDS, Options, Progress, Report};
-use crate::files::{apart, read_experiment, writable, write_file};
+use crate::experiment::{ExperimentReport, MAX_SEEDS, Progress, RunOptions};
+use crate::files::{check_distinct, check_writable, read_experiment, write_file};
 use crate::report::html;
 
 /// What is wanted of [`experiment`].
@@ -54,20 +54,20 @@ pub fn experiment(file: &Path, wanted: &Try, watch: Watch<'_>, streams: &mut Str
     }
 }
 
-fn report(file: &Path, wanted: &Try, watch: Watch<'_>, streams: &mut Streams<'_>) -> Result<Report, String> {
+fn report(file: &Path, wanted: &Try, watch: Watch<'_>, streams: &mut Streams<'_>) -> Result<ExperimentReport, String> {
     let mut experiment = read_experiment(file)?;
     if let Some(seeds) = wanted.seeds {
-        if seeds.get() > u64::from(MOST_SEEDS) {
-            return Err(format!("{seeds} seeds are too many: at most {MOST_SEEDS}"));
+        if seeds.get() > u64::from(MAX_SEEDS) {
+            return Err(format!("{seeds} seeds are too many: at most {MAX_SEEDS}"));
         }
         experiment = experiment.seeds(seeds.get());
     }
     // Told before hours of work rather than after them.
     if let Some(page) = &wanted.report {
-        apart(file, page)?;
-        writable(page)?;
+        check_distinct(file, page)?;
+        check_writable(page)?;
     }
-    let mut options = Options::new();
+    let mut options = RunOptions::new();
     if let Some(threads) = wanted.threads {
         options = options.threads(threads);
     }

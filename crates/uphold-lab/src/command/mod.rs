@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use uphold::sim::Run;
 
-use crate::plain::{is_unprintable, plain};
+use crate::sanitize::{is_unprintable, sanitize};
 
 pub use experiment::{Try, Watch, experiment};
 pub use lint::{Look, lint};
@@ -102,12 +102,12 @@ impl From<Answer> for ExitCode {
 impl Streams<'_> {
     /// Writes a line of results.
     fn say(&mut self, line: impl std::fmt::Display) {
-        let _ = writeln!(self.out, "{}", plain(&line.to_string()));
+        let _ = writeln!(self.out, "{}", sanitize(&line.to_string()));
     }
 
     /// Writes a line beside the results.
     fn tell(&mut self, line: impl std::fmt::Display) {
-        let _ = writeln!(self.err, "{}", plain(&line.to_string()));
+        let _ = writeln!(self.err, "{}", sanitize(&line.to_string()));
     }
 
     /// The trace of a run, one JSON object a line.

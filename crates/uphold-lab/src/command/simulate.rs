@@ -6,7 +6,7 @@ use uphold::sim::{Difference, Run, Scenario};
 
 use super::{Answer, Streams, json};
 use crate::files::Source;
-use crate::plain::plain;
+use crate::sanitize::sanitize;
 
 /// What is wanted of [`simulate`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +48,7 @@ pub fn simulate(files: &[PathBuf], wanted: Simulate, streams: &mut Streams<'_>) 
                     }
                 }
                 if alone && !nothing_expected && differ == 0 && !wanted.trace {
-                    let name = scenario.name().map_or_else(|| file.display().to_string(), plain);
+                    let name = scenario.name().map_or_else(|| file.display().to_string(), sanitize);
                     streams.say(format_args!("as expected: {name}"));
                 }
             }
@@ -82,7 +82,7 @@ fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, 
 
 /// The first difference: what was expected beside the line that comes nearest, and the lines around.
 fn show(file: &Path, scenario: &Scenario, difference: &Difference, streams: &mut Streams<'_>) {
-    let name = plain(scenario.name().unwrap_or(""));
+    let name = sanitize(scenario.name().unwrap_or(""));
     streams.say(format_args!("{}: {name}: expect[{}] differs", file.display(), difference.index));
     let happened = match (&difference.counted, &difference.nearest) {
         (Some(counted), _) => format!("{counted} such lines"),

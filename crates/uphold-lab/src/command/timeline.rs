@@ -7,7 +7,7 @@ use uphold::sim::{Recording, Run};
 use uphold::{ReplicaSet, Timestamp};
 
 use super::{Answer, Streams};
-use crate::files::{apart, is_recording, read_recording, read_scenario, write_file};
+use crate::files::{check_distinct, is_recording, read_recording, read_scenario, write_file};
 use crate::picture::{PictureError, Timeline};
 
 /// What is wanted of [`timeline`].
@@ -55,7 +55,7 @@ struct Shown {
 
 fn drawn(file: &Path, wanted: &Draw, streams: &mut Streams<'_>) -> Result<(), String> {
     if let Some(output) = &wanted.output {
-        apart(file, output)?;
+        check_distinct(file, output)?;
     }
     let shown = if is_recording(file)? { recorded(file, streams)? } else { simulated(file)? };
     let svg = picture(&shown, wanted).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -76,7 +76,7 @@ fn picture(shown: &Shown, wanted: &Draw) -> Result<String, PictureError> {
         timeline = timeline.note(note);
     }
     if let Some(before) = &shown.before {
-        timeline = timeline.going_on_from(before);
+        timeline = timeline.initial_set(before);
     }
     if let Some(from) = wanted.from {
         timeline = timeline.from(from);

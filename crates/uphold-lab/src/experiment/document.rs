@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer};
 use uphold::document::{Value, Walk};
 use uphold::{Policy, PolicyError};
 
-use super::plan::Experiment;
+use super::definition::Experiment;
 use crate::fault::{FaultModel, faults};
 
 /// An experiment as it was written, not looked at yet: for documents that name a `policy_file`, and for callers who
@@ -19,9 +19,9 @@ impl<'de> Deserialize<'de> for ExperimentDocument {
 }
 
 /// The table has a column for each.
-const MOST_POLICIES: usize = 64;
+const MAX_POLICIES: usize = 64;
 /// The most histories of an experiment.
-pub const MOST_SEEDS: u32 = 100_000_000;
+pub const MAX_SEEDS: u32 = 100_000_000;
 const NAME: usize = 64;
 
 const EXPERIMENT: [&str; 10] =
@@ -54,7 +54,7 @@ fn experiment(walk: &mut Walk, value: &Value, load: Load<'_>) -> Option<Experime
         }
         Some(until)
     });
-    let seeds = fields.read(walk, "seeds", |walk, value| walk.count(value, &(1..=MOST_SEEDS)));
+    let seeds = fields.read(walk, "seeds", |walk, value| walk.count(value, &(1..=MAX_SEEDS)));
     let seed = fields.read(walk, "seed", Walk::seed);
     let healed_within = fields.read(walk, "healed_within", Walk::duration);
     let mut text = |name| fields.read(walk, name, Walk::text).map(str::to_owned);
@@ -84,8 +84,8 @@ fn named_replica(walk: &mut Walk, policies: &[(String, Policy)], model: &FaultMo
 fn policies(walk: &mut Walk, value: &Value, load: Load<'_>) -> Vec<(String, Policy)> {
     let mut policies = Vec::new();
     match value {
-        Value::Seq(list) if list.len() > MOST_POLICIES => {
-            walk.problem(format!("has more than {MOST_POLICIES} policies"));
+        Value::Seq(list) if list.len() > MAX_POLICIES => {
+            walk.problem(format!("has more than {MAX_POLICIES} policies"));
             return policies;
         }
         Value::Seq(list) if list.is_empty() => walk.problem("is empty; give at least one policy"),

@@ -111,7 +111,7 @@ impl Metric {
     }
 
     /// Whether each run says only yes or no.
-    pub(super) const fn is_yes_or_no(self) -> bool {
+    pub(super) const fn is_binary(self) -> bool {
         matches!(self, Self::GaveUp | Self::GaveUpTooEarly)
     }
 

@@ -22,7 +22,7 @@
 //! )?;
 //! let report = experiment.run()?;
 //! let slower = &report.policies[1];
-//! assert!(slower.differences[&Metric::Healthy].compared.is_told_apart());
+//! assert!(slower.differences[&Metric::Healthy].compared.is_significant());
 //! assert!(slower.differences[&Metric::Healthy].mean < 0.0);
 //! println!("{report}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -40,25 +40,25 @@
 //! | `seed` | the first seed; the others follow it | 0 |
 //! | `healed_within` | see [`Metric::GaveUpTooEarly`] | 1h |
 //!
-//! What is measured is said at [`Metric`]; how sure the numbers are, at [`Estimate`] and [`Difference`].
+//! What is measured is said at [`Metric`]; how sure the numbers are, at [`Estimate`] and [`PairedDifference`].
 
+mod definition;
 mod document;
 mod error;
+pub(crate) mod format;
 mod metric;
-mod moments;
-pub(crate) mod number;
 mod observer;
-mod plan;
 mod reference;
 mod report;
-mod running;
+mod runner;
+mod statistics;
 mod table;
 mod tally;
 
-pub use document::{ExperimentDocument, MOST_SEEDS};
+pub use definition::Experiment;
+pub use document::{ExperimentDocument, MAX_SEEDS};
 pub use error::ExperimentError;
 pub use metric::{Metric, Unit};
-pub use moments::{Compared, Difference, Estimate, Interval};
-pub use plan::Experiment;
-pub use report::{GaveUp, PolicyReport, Recovery, Report};
-pub use running::{Options, Progress};
+pub use report::{ExperimentReport, GaveUp, PolicyReport, Recovery};
+pub use runner::{Progress, RunOptions};
+pub use statistics::{Comparison, ConfidenceInterval, Estimate, PairedDifference};

@@ -1,4 +1,4 @@
-//! What is seen of one run while it goes on: the figures that a simulation does not keep by itself.
+//! What is observations of one run while it goes on: the figures that a simulation does not keep by itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,32 +13,32 @@ pub(super) struct Observer<'e, E> {
     inner: E,
     /// The run is to end at once, and what came of it is of no interest.
     stop: &'e AtomicBool,
-    told_to_end: bool,
+    interrupted: bool,
     min_ready: Duration,
     status: Status,
     /// Since when it has not been healthy, if it was before.
     left_healthy: Option<Timestamp>,
-    replicas: Vec<Tried>,
-    pub(super) seen: Seen,
+    replicas: Vec<IncarnationProgress>,
+    pub(super) observations: Observations,
 }
 
-/// What was seen.
+/// What was observations.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Observations {
     /// From leaving healthy until healthy again.
     pub(super) recoveries: Vec<Duration>,
     /// It was not healthy again by the end.
     pub(super) unrecovered: bool,
     pub(super) restarts: u64,
-    pub(super) wasted: u64,
-    pub(super) peak: u32,
+    pub(super) wasted_restarts: u64,
+    pub(super) peak_starts: u32,
     /// When the set was terminated.
     pub(super) gave_up: Option<Timestamp>,
 }
 
 /// What the newest incarnation of a replica has achieved.
 #[derive(Clone, Copy, Default)]
-struct Tried {
+struct IncarnationProgress {
     ready_since: Option<Timestamp>,
     was_available: bool,
 }
@@ -49,46 +49,46 @@ impl<'e, E: Environment> Observer<'e, E> {
         Self {
             inner,
             stop,
-            told_to_end: false,
+            interrupted: false,
             min_ready,
             status: Status::Pending,
             left_healthy: None,
-            replicas: vec![Tried::default(); replicas as usize],
-            seen: Seen::default(),
+            replicas: vec![IncarnationProgress::default(); replicas as usize],
+            observations: Observations::default(),
         }
     }
 
-    /// What was seen, once the run is over; `None` if it was told to end.
-    pub(super) fn finish(mut self) -> Option<Seen> {
-        self.seen.unrecovered = self.left_healthy.is_some();
-        (!self.told_to_end).then_some(self.seen)
+    /// What was observations, once the run is over; `None` if it was told to end.
+    pub(super) fn finish(mut self) -> Option<Observations> {
+        self.observations.unrecovered = self.left_healthy.is_some();
+        (!self.interrupted).then_some(self.observations)
     }
 
-    /// The surroundings, once the run is over; `None` if it was told to end.
+    /// The environment, once the run is over; `None` if it was told to end.
     pub(super) fn into_inner(self) -> Option<E> {
-        (!self.told_to_end).then_some(self.inner)
+        (!self.interrupted).then_some(self.inner)
     }
 
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn tried(&mut self, replica: ReplicaId) -> &mut Tried {
+    fn progress_of(&mut self, replica: ReplicaId) -> &mut IncarnationProgress {
         let place = replica.0 as usize;
         if self.replicas.len() <= place {
-            self.replicas.resize(place + 1, Tried::default());
+            self.replicas.resize(place + 1, IncarnationProgress::default());
         }
         &mut self.replicas[place]
     }
 
-    fn status_is(&mut self, status: Status, at: Timestamp) {
+    fn record_status(&mut self, status: Status, at: Timestamp) {
         if status == self.status {
             return;
         }
         match (self.status, status) {
             (_, Status::Healthy) => {
                 let recovered = self.left_healthy.take().map(|left| at.since(left));
-                self.seen.recoveries.extend(recovered);
+                self.observations.recoveries.extend(recovered);
             }
             // What has done its work has nothing to recover from.
             (_, Status::Completed) => self.left_healthy = None,
@@ -96,15 +96,15 @@ impl<'e, E: Environment> Observer<'e, E> {
             _ => {}
         }
         if matches!(status, Status::Terminating | Status::Terminated) {
-            self.seen.gave_up.get_or_insert(at);
+            self.observations.gave_up.get_or_insert(at);
         }
         self.status = status;
     }
 }
 
-impl Tried {
+impl IncarnationProgress {
     /// It is no longer ready; `at` is when it stopped being so.
-    fn settle(&mut self, at: Timestamp, min_ready: Duration) {
+    fn end_readiness(&mut self, at: Timestamp, min_ready: Duration) {
         if let Some(since) = self.ready_since.take() {
             self.was_available |= at.since(since) >= min_ready;
         }
@@ -114,10 +114,10 @@ impl Tried {
 impl<E: Environment> Environment for Observer<'_, E> {
     fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
         if start.incarnation.0 > 1 {
-            self.seen.restarts += 1;
-            self.seen.peak = self.seen.peak.max(under_way);
+            self.observations.restarts += 1;
+            self.observations.peak_starts = self.observations.peak_starts.max(under_way);
         }
-        *self.tried(start.replica) = Tried::default();
+        *self.progress_of(start.replica) = IncarnationProgress::default();
         self.inner.life(start, at, under_way)
     }
 
@@ -138,7 +138,7 @@ impl<E: Environment> Environment for Observer<'_, E> {
     }
 
     fn next(&self) -> Option<Timestamp> {
-        if self.status.is_final() || self.told_to_end {
+        if self.status.is_final() || self.interrupted {
             return None;
         }
         if self.stopped() { Some(Timestamp::ZERO) } else { self.inner.next() }
@@ -146,7 +146,7 @@ impl<E: Environment> Environment for Observer<'_, E> {
 
     fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         if self.stopped() {
-            self.told_to_end = true;
+            self.interrupted = true;
             actions.push(terminate());
         } else {
             self.inner.befalls(at, actions);
@@ -156,23 +156,23 @@ impl<E: Environment> Environment for Observer<'_, E> {
     fn hears(&mut self, output: &Output, at: Timestamp) {
         self.inner.hears(output, at);
         match output {
-            Output::Notice(Notice::Status(change)) => self.status_is(change.status, at),
+            Output::Notice(Notice::Status(change)) => self.record_status(change.status, at),
             Output::Notice(Notice::Replica(change)) => {
                 let min_ready = self.min_ready;
-                let tried = self.tried(change.replica);
+                let progress = self.progress_of(change.replica);
                 if change.phase == Phase::Ready {
-                    tried.ready_since.get_or_insert(at);
-                    tried.was_available |= min_ready.is_zero();
+                    progress.ready_since.get_or_insert(at);
+                    progress.was_available |= min_ready.is_zero();
                 } else {
-                    tried.settle(at, min_ready);
+                    progress.end_readiness(at, min_ready);
                 }
             }
             Output::Notice(Notice::Verdict(judged)) if judged.decision.verdict != Verdict::Complete => {
                 let min_ready = self.min_ready;
-                let tried = self.tried(judged.replica);
-                tried.settle(at, min_ready);
-                if judged.incarnation.0 > 1 && !tried.was_available {
-                    self.seen.wasted += 1;
+                let progress = self.progress_of(judged.replica);
+                progress.end_readiness(at, min_ready);
+                if judged.incarnation.0 > 1 && !progress.was_available {
+                    self.observations.wasted_restarts += 1;
                 }
             }
             Output::Command(_) | Output::Notice(_) => {}

@@ -9,15 +9,15 @@ use uphold::{
     Timestamp,
 };
 
+use super::definition::Experiment;
 use super::observer::Observer;
-use super::plan::Experiment;
 
 /// Short enough to be there when a fault is over, long enough not to be a storm by itself.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// For each time at which a set gave up, whether the reference was healthy then or within `healed_within`. `None` if it
 /// was stopped.
-pub(super) fn too_early(
+pub(super) fn gave_up_too_early(
     experiment: &Experiment,
     seed: u64,
     replicas: u32,
@@ -29,8 +29,8 @@ pub(super) fn too_early(
     // As patient with a start as the most patient of those it is compared with.
     let patience = experiment.policies.iter().map(|(_, policy)| policy.start_timeout()).max().unwrap_or_default();
     let policy = Policy::builder().replicas(replicas).start_timeout(patience).retry(retry).build()?;
-    let watch = Watch {
-        inner: experiment.faults.surroundings(seed, replicas),
+    let watch = HealthRecorder {
+        inner: experiment.faults.environment(seed, replicas),
         healed_within: experiment.healed_within,
         healthy_since: None,
         asked: gave_up,
@@ -40,13 +40,13 @@ pub(super) fn too_early(
     let until = *last + experiment.healed_within;
     Simulation::new(policy).seed(seed).figures_only().run_in(&mut watch, until)?;
     Ok(watch.into_inner().map(|mut watch| {
-        watch.was_healthy_until(until);
+        watch.end_healthy_period(until);
         watch.healed
     }))
 }
 
 /// Surroundings whose set is watched for when it is healthy.
-struct Watch<'g, E> {
+struct HealthRecorder<'g, E> {
     inner: E,
     healed_within: Duration,
     healthy_since: Option<Timestamp>,
@@ -54,8 +54,8 @@ struct Watch<'g, E> {
     healed: Vec<bool>,
 }
 
-impl<E> Watch<'_, E> {
-    fn was_healthy_until(&mut self, at: Timestamp) {
+impl<E> HealthRecorder<'_, E> {
+    fn end_healthy_period(&mut self, at: Timestamp) {
         if let Some(since) = self.healthy_since.take() {
             for (asked, healed) in self.asked.iter().zip(&mut self.healed) {
                 *healed |= since <= *asked + self.healed_within && *asked < at;
@@ -64,7 +64,7 @@ impl<E> Watch<'_, E> {
     }
 }
 
-impl<E: Environment> Environment for Watch<'_, E> {
+impl<E: Environment> Environment for HealthRecorder<'_, E> {
     fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
         self.inner.life(start, at, under_way)
     }
@@ -99,7 +99,7 @@ impl<E: Environment> Environment for Watch<'_, E> {
             if change.status == Status::Healthy {
                 self.healthy_since.get_or_insert(at);
             } else {
-                self.was_healthy_until(at);
+                self.end_healthy_period(at);
             }
         }
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::definition::Experiment;
 use super::metric::Metric;
-use super::moments::{Difference, Estimate};
-use super::plan::Experiment;
+use super::statistics::{Estimate, PairedDifference};
 use super::tally::Tally;
 
 /// What came of an experiment. Serialises for programs; its `Display` is two tables for people.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct ExperimentReport {
     /// The experiment's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -46,7 +46,7 @@ pub struct PolicyReport {
     /// What was measured; a metric about which no run says anything is left out.
     pub figures: BTreeMap<Metric, Estimate>,
     /// Compared with the first policy; empty for the first.
-    pub differences: BTreeMap<Metric, Difference>,
+    pub differences: BTreeMap<Metric, PairedDifference>,
     /// How long it took to be healthy again.
     pub recovery: Recovery,
     /// The sets that were terminated.
@@ -58,7 +58,7 @@ pub struct PolicyReport {
     pub worst_seed: u64,
 }
 
-/// From leaving healthy until healthy again, in seconds to three digits: of all runs together.
+/// From leaving healthy until healthy again, in seconds to three decimals: of all runs together.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Recovery {
@@ -74,7 +74,7 @@ pub struct Recovery {
     pub unfinished: u64,
 }
 
-/// Sets that were terminated, and when, in seconds to three digits since the beginning.
+/// Sets that were terminated, and when, in seconds to three decimals since the beginning.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct GaveUp {
@@ -86,7 +86,7 @@ pub struct GaveUp {
     pub median: Option<f64>,
 }
 
-impl Report {
+impl ExperimentReport {
     pub(super) fn new(experiment: &Experiment, tallies: &[Tally], done: u64) -> Self {
         let policies = experiment.policies.iter().zip(tallies).enumerate();
         Self {
@@ -115,11 +115,13 @@ impl PolicyReport {
         let told = |metric: &Metric| tally.figure(*metric).count() > 0;
         let figures = Metric::ALL.into_iter().filter(told);
         let compared = Metric::ALL.into_iter().filter(|metric| !is_first && tally.difference(*metric).count() > 0);
-        let (typical, worst) = tally.worth_a_look().unwrap_or_default();
+        let (typical, worst) = tally.notable_seeds().unwrap_or_default();
         Self {
             name: name.to_owned(),
             figures: figures.map(|metric| (metric, Estimate::of(tally.figure(metric), metric))).collect(),
-            differences: compared.map(|metric| (metric, Difference::of(tally.difference(metric), metric))).collect(),
+            differences: compared
+                .map(|metric| (metric, PairedDifference::of(tally.difference(metric), metric)))
+                .collect(),
             recovery: Recovery {
                 count: tally.recoveries.len(),
                 p50: tally.recoveries.quantile(0.5),

@@ -4,11 +4,11 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
+use super::format::{decimals, format_seconds, format_value, format_value_without_percent};
 use super::metric::Metric;
-use super::moments::{Compared, Interval};
-use super::number::{bare, digits, duration, number};
-use super::report::{PolicyReport, Recovery, Report};
-use crate::plain::plain;
+use super::report::{ExperimentReport, PolicyReport, Recovery};
+use super::statistics::{Comparison, ConfidenceInterval};
+use crate::sanitize::sanitize;
 
 /// These are shown even if they are 0 for every policy.
 const ALWAYS: [Metric; 4] = [Metric::Availability, Metric::Healthy, Metric::Outages, Metric::Restarts];
@@ -27,14 +27,14 @@ const COMPARED: [Metric; 9] = [
 ];
 
 /// One of the quantiles of the times to recover, in seconds.
-type Quantile = fn(&Recovery) -> Option<f64>;
+type RecoveryQuantile = fn(&Recovery) -> Option<f64>;
 
-impl fmt::Display for Report {
+impl fmt::Display for ExperimentReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for text in [&self.name, &self.question].into_iter().flatten() {
-            writeln!(f, "{}", plain(text))?;
+            writeln!(f, "{}", sanitize(text))?;
         }
-        let until = duration(self.until_seconds);
+        let until = format_seconds(self.until_seconds);
         if self.is_partial() {
             writeln!(f, "Stopped early: {} of {} histories of {until} each.", self.seeds_done, self.seeds)?;
         } else {
@@ -49,7 +49,7 @@ impl fmt::Display for Report {
             )?;
         }
         if let [first, _, ..] = self.policies.as_slice() {
-            writeln!(f, "\nCompared with '{}', history by history:\n\n{}", plain(&first.name), self.comparison())?;
+            writeln!(f, "\nCompared with '{}', history by history:\n\n{}", sanitize(&first.name), self.comparison())?;
             f.write_str(
                 "\nNot told apart: chance explains it. Of twenty such comparisons one is told apart by chance.\n",
             )?;
@@ -58,7 +58,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl ExperimentReport {
     fn figures(&self) -> Table {
         let mut table = table(&self.policies);
         for metric in Metric::ALL {
@@ -66,7 +66,8 @@ impl Report {
             if ALWAYS.contains(&metric) || self.policies.iter().any(says) {
                 let cells = self.policies.iter().map(|policy| {
                     let figure = policy.figures.get(&metric);
-                    figure.map_or_else(|| "-".to_owned(), |figure| with_interval(figure.mean, figure.interval, metric))
+                    figure
+                        .map_or_else(|| "-".to_owned(), |figure| format_estimate(figure.mean, figure.interval, metric))
                 });
                 table.add_row([metric.label().to_owned()].into_iter().chain(cells));
             }
@@ -78,7 +79,7 @@ impl Report {
                     let gave_up = policy.gave_up;
                     gave_up.first.zip(gave_up.median).map_or_else(
                         || "-".to_owned(),
-                        |(first, median)| format!("{} / {}", duration(first), duration(median)),
+                        |(first, median)| format!("{} / {}", format_seconds(first), format_seconds(median)),
                     )
                 });
                 table.add_row(["terminated: earliest / half by".to_owned()].into_iter().chain(cells));
@@ -88,7 +89,7 @@ impl Report {
     }
 
     fn recovery(&self, table: &mut Table) {
-        let quantiles: [(&str, Quantile); 3] = [
+        let quantiles: [(&str, RecoveryQuantile); 3] = [
             ("time to recover: half within", |recovery| recovery.p50),
             ("... 95 of 100 within", |recovery| recovery.p95),
             ("... the longest", |recovery| recovery.max),
@@ -96,7 +97,7 @@ impl Report {
         for (label, of) in quantiles {
             if self.policies.iter().any(|policy| policy.recovery.count > 0) {
                 let seconds = self.policies.iter().map(|policy| of(&policy.recovery));
-                let cells = seconds.map(|seconds| seconds.map_or_else(|| "-".to_owned(), duration));
+                let cells = seconds.map(|seconds| seconds.map_or_else(|| "-".to_owned(), format_seconds));
                 table.add_row([label.to_owned()].into_iter().chain(cells));
             }
         }
@@ -111,14 +112,14 @@ impl Report {
         let mut table = table(others);
         for metric in COMPARED {
             let differs = |policy: &PolicyReport| {
-                policy.differences.get(&metric).is_some_and(|difference| difference.compared != Compared::Same)
+                policy.differences.get(&metric).is_some_and(|difference| difference.compared != Comparison::Same)
             };
             if others.iter().any(differs) {
                 let cells = others.iter().map(|policy| match policy.differences.get(&metric) {
-                    Some(difference) if difference.compared == Compared::Same => "the same".to_owned(),
+                    Some(difference) if difference.compared == Comparison::Same => "the same".to_owned(),
                     Some(difference) => {
                         let (mean, interval) = (difference.mean, difference.interval);
-                        format!("{}\n{}", difference.compared, signed(mean, interval, metric))
+                        format!("{}\n{}", difference.compared, format_difference(mean, interval, metric))
                     }
                     None => "-".to_owned(),
                 });
@@ -132,7 +133,9 @@ impl Report {
 fn table(policies: &[PolicyReport]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')));
-    table.set_header(std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&plain(&policy.name)))));
+    table.set_header(
+        std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&sanitize(&policy.name)))),
+    );
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -155,22 +158,25 @@ fn wrapped(name: &str) -> String {
     lines.join("\n")
 }
 
-fn with_interval(mean: f64, interval: Option<Interval>, metric: Metric) -> String {
-    let digits = digits(mean, interval, metric);
+fn format_estimate(mean: f64, interval: Option<ConfidenceInterval>, metric: Metric) -> String {
+    let decimals = decimals(mean, interval, metric);
     match interval {
         Some(interval) if interval.high > interval.low => {
-            let (low, high) = (bare(interval.low, metric, digits), bare(interval.high, metric, digits));
-            format!("{}\n({low} to {high})", number(mean, metric, digits))
+            let (low, high) = (
+                format_value_without_percent(interval.low, metric, decimals),
+                format_value_without_percent(interval.high, metric, decimals),
+            );
+            format!("{}\n({low} to {high})", format_value(mean, metric, decimals))
         }
-        _ => number(mean, metric, digits),
+        _ => format_value(mean, metric, decimals),
     }
 }
 
-fn signed(mean: f64, interval: Option<Interval>, metric: Metric) -> String {
-    let digits = digits(mean, interval, metric);
+fn format_difference(mean: f64, interval: Option<ConfidenceInterval>, metric: Metric) -> String {
+    let decimals = decimals(mean, interval, metric);
     let sign = |value: f64| if value < 0.0 { '-' } else { '+' };
-    let of = |value: f64| format!("{}{}", sign(value), bare(value.abs(), metric, digits));
-    let mean = format!("{}{}", sign(mean), number(mean.abs(), metric, digits));
+    let of = |value: f64| format!("{}{}", sign(value), format_value_without_percent(value.abs(), metric, decimals));
+    let mean = format!("{}{}", sign(mean), format_value(mean.abs(), metric, decimals));
     match interval {
         Some(interval) if interval.high > interval.low => {
             format!("{mean}\n({} to {})", of(interval.low), of(interval.high))
@@ -185,13 +191,13 @@ mod tests {
 
     #[test]
     fn the_width_of_the_interval_says_how_many_decimals_are_worth_showing() {
-        let interval = |low, high| Some(Interval { low, high });
-        assert_eq!(with_interval(0.9993, interval(0.9991, 0.9995), Metric::Healthy), "99.930 %\n(99.910 to 99.950)");
-        assert_eq!(with_interval(512.3, interval(500.0, 524.6), Metric::Restarts), "512\n(500 to 525)");
-        assert_eq!(with_interval(3.0, interval(3.0, 3.0), Metric::PeakStarts), "3");
-        assert_eq!(with_interval(3.0, None, Metric::PeakStarts), "3");
-        assert_eq!(with_interval(0.99993, interval(0.99993, 0.99993), Metric::Availability), "99.9930 %");
-        assert_eq!(with_interval(1.0, interval(1.0, 1.0), Metric::Availability), "100 %");
-        assert_eq!(signed(-0.002, interval(-0.003, -0.001), Metric::Healthy), "-0.20 %\n(-0.30 to -0.10)");
+        let interval = |low, high| Some(ConfidenceInterval { low, high });
+        assert_eq!(format_estimate(0.9993, interval(0.9991, 0.9995), Metric::Healthy), "99.930 %\n(99.910 to 99.950)");
+        assert_eq!(format_estimate(512.3, interval(500.0, 524.6), Metric::Restarts), "512\n(500 to 525)");
+        assert_eq!(format_estimate(3.0, interval(3.0, 3.0), Metric::PeakStarts), "3");
+        assert_eq!(format_estimate(3.0, None, Metric::PeakStarts), "3");
+        assert_eq!(format_estimate(0.99993, interval(0.99993, 0.99993), Metric::Availability), "99.9930 %");
+        assert_eq!(format_estimate(1.0, interval(1.0, 1.0), Metric::Availability), "100 %");
+        assert_eq!(format_difference(-0.002, interval(-0.003, -0.001), Metric::Healthy), "-0.20 %\n(-0.30 to -0.10)");
     }
 }

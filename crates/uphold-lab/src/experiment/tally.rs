@@ -7,20 +7,20 @@ use uphold::sim::Run;
 use uphold::{Status, Timestamp};
 
 use super::metric::Metric;
-use super::moments::Moments;
-use super::observer::Seen;
+use super::observer::Observations;
+use super::statistics::Moments;
 
 const METRICS: usize = Metric::ALL.len();
 
 /// A representative run is looked for among so many of the first seeds.
-const CANDIDATES: u64 = 10_000;
+const MAX_CANDIDATES: u64 = 10_000;
 
 /// The numbers of one run; `None`: it says nothing about that metric.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) struct Numbers([Option<i64>; METRICS]);
+pub(super) struct RunMetrics([Option<i64>; METRICS]);
 
-impl Numbers {
-    pub(super) fn of(run: &Run, seen: &Seen, too_early: bool) -> Self {
+impl RunMetrics {
+    pub(super) fn of(run: &Run, observations: &Observations, too_early: bool) -> Self {
         let until = run.until().since(Timestamp::ZERO);
         let share = |statuses: &[Status]| {
             let part: Duration = statuses.iter().map(|status| run.time_in(*status)).sum();
@@ -29,8 +29,8 @@ impl Numbers {
         };
         let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
         let yes = |yes: bool| Some(if yes { 1_000_000_000 } else { 0 });
-        let recoveries = u32::try_from(seen.recoveries.len()).ok().filter(|&recoveries| recoveries > 0);
-        let recovered: Duration = seen.recoveries.iter().sum();
+        let recoveries = u32::try_from(observations.recoveries.len()).ok().filter(|&recoveries| recoveries > 0);
+        let recovered: Duration = observations.recoveries.iter().sum();
         Self(Metric::ALL.map(|metric| match metric {
             Metric::Availability => share(&[Status::Healthy, Status::Degraded]),
             Metric::Healthy => share(&[Status::Healthy]),
@@ -42,11 +42,11 @@ impl Numbers {
             Metric::Outages => count(run.figures().outages),
             Metric::LongestOutage => Some(millis(run.figures().longest_outage)),
             Metric::MeanRecovery => recoveries.map(|recoveries| millis(recovered / recoveries)),
-            Metric::Restarts => count(seen.restarts),
-            Metric::WastedRestarts => count(seen.wasted),
-            Metric::PeakStarts => count(seen.peak.into()),
+            Metric::Restarts => count(observations.restarts),
+            Metric::WastedRestarts => count(observations.wasted_restarts),
+            Metric::PeakStarts => count(observations.peak_starts.into()),
             Metric::GivenUpReplicas => count(run.set().census().given_up.into()),
-            Metric::GaveUp => yes(seen.gave_up.is_some()),
+            Metric::GaveUp => yes(observations.gave_up.is_some()),
             Metric::GaveUpTooEarly => yes(too_early),
         }))
     }
@@ -66,10 +66,10 @@ pub(super) struct Tally {
     figures: [Moments; METRICS],
     /// Less those of the first policy, seed by seed.
     differences: [Moments; METRICS],
-    pub(super) recoveries: Durations,
+    pub(super) recoveries: DurationHistogram,
     pub(super) unrecovered: u64,
     /// When sets were terminated.
-    pub(super) gave_up: Durations,
+    pub(super) gave_up: DurationHistogram,
     /// Availability and number of the seed, of the first seeds.
     candidates: Vec<(i64, u64)>,
     worst: Option<(i64, u64)>,
@@ -80,16 +80,16 @@ impl Tally {
         Self {
             figures: [Moments::default(); METRICS],
             differences: [Moments::default(); METRICS],
-            recoveries: Durations::new(),
+            recoveries: DurationHistogram::new(),
             unrecovered: 0,
-            gave_up: Durations::new(),
+            gave_up: DurationHistogram::new(),
             candidates: Vec::new(),
             worst: None,
         }
     }
 
     /// Adds a run under the seed of this number; `first`: what the first policy made of it.
-    pub(super) fn add(&mut self, number: u64, numbers: &Numbers, first: &Numbers, seen: &Seen) {
+    pub(super) fn add(&mut self, number: u64, numbers: &RunMetrics, first: &RunMetrics, observations: &Observations) {
         for metric in Metric::ALL {
             let place = metric as usize;
             if let Some(value) = numbers.get(metric) {
@@ -99,17 +99,17 @@ impl Tally {
                 }
             }
         }
-        for recovery in &seen.recoveries {
+        for recovery in &observations.recoveries {
             self.recoveries.add(*recovery);
         }
-        self.unrecovered += u64::from(seen.unrecovered);
-        if let Some(at) = seen.gave_up {
+        self.unrecovered += u64::from(observations.unrecovered);
+        if let Some(at) = observations.gave_up {
             self.gave_up.add(at.since(Timestamp::ZERO));
         }
         if let Some(availability) = numbers.get(Metric::Availability) {
             let candidate = (availability, number);
             self.worst = Some(self.worst.map_or(candidate, |worst| worst.min(candidate)));
-            if number < CANDIDATES {
+            if number < MAX_CANDIDATES {
                 self.candidates.push(candidate);
             }
         }
@@ -138,7 +138,7 @@ impl Tally {
     }
 
     /// The number of the seed with the median availability, and of that with the worst.
-    pub(super) fn worth_a_look(&self) -> Option<(u64, u64)> {
+    pub(super) fn notable_seeds(&self) -> Option<(u64, u64)> {
         let mut candidates = self.candidates.clone();
         candidates.sort_unstable();
         // No seed of the first may be among those that were done, if it was stopped early.
@@ -147,38 +147,38 @@ impl Tally {
     }
 }
 
-/// Durations in whole milliseconds: their quantiles to three digits, their ends exactly.
+/// DurationHistogram in whole milliseconds: their quantiles to three decimals, their ends exactly.
 #[derive(Clone, Debug)]
-pub(super) struct Durations {
+pub(super) struct DurationHistogram {
     histogram: Histogram<u64>,
-    least: u64,
-    most: u64,
+    min: u64,
+    max: u64,
 }
 
-impl Durations {
+impl DurationHistogram {
     /// Of up to 584 years; it grows as it must.
     fn new() -> Self {
         let mut histogram = match Histogram::new(3) {
             Ok(histogram) => histogram,
-            Err(_) => unreachable!("3 is a number of digits that a histogram may have"),
+            Err(_) => unreachable!("3 is a number of decimals that a histogram may have"),
         };
         histogram.auto(true);
-        Self { histogram, least: u64::MAX, most: 0 }
+        Self { histogram, min: u64::MAX, max: 0 }
     }
 
     fn add(&mut self, duration: Duration) {
-        const LONGEST: u64 = 584 * 31_557_600_000;
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(LONGEST);
+        const MAX_MILLIS: u64 = 584 * 31_557_600_000;
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(MAX_MILLIS);
         // It resizes itself, so that there is room.
         let _ = self.histogram.record(millis);
-        self.least = self.least.min(millis);
-        self.most = self.most.max(millis);
+        self.min = self.min.min(millis);
+        self.max = self.max.max(millis);
     }
 
-    fn merge(&mut self, more: &Self) {
-        let _ = self.histogram.add(&more.histogram);
-        self.least = self.least.min(more.least);
-        self.most = self.most.max(more.most);
+    fn merge(&mut self, other: &Self) {
+        let _ = self.histogram.add(&other.histogram);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -191,9 +191,9 @@ impl Durations {
             return None;
         }
         let value = match quantile {
-            quantile if quantile <= 0.0 => self.least,
-            quantile if quantile >= 1.0 => self.most,
-            quantile => self.histogram.value_at_quantile(quantile).clamp(self.least, self.most),
+            quantile if quantile <= 0.0 => self.min,
+            quantile if quantile >= 1.0 => self.max,
+            quantile => self.histogram.value_at_quantile(quantile).clamp(self.min, self.max),
         };
         Some(value as f64 / 1e3)
     }

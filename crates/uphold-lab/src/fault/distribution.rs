@@ -1,34 +1,35 @@
-//! Distributions of durations.
+//! Probability distributions of durations.
 
 use std::f64::consts::TAU;
 use std::time::Duration;
 
-use super::draw::Draws;
+use super::random::RandomStream;
 
-/// How long something takes or lasts, drawn anew for each incarnation or occurrence.
+/// The probability distribution of a duration, sampled once per incarnation or occurrence.
 ///
-/// Drawn by inverse transform (the log-normal by Box and Muller's) from hashes of the seed and of what is drawn, with
-/// logarithms in software: the same on every platform. What would be longer than 584 years never happens.
+/// Samples are computed by inverse transform (the log-normal by the Box-Muller transform) from hashes of the seed and
+/// the sample's key, with logarithms in software: the same on every platform. A sample longer than 584 years means
+/// "never".
 ///
 /// In documents: `30s` or `{fixed: 30s}`; `{exponential: {mean: 1d}}`; `{weibull: {shape: 0.7, scale: 1d}}`;
-/// `{log_normal: {median: 40s, sigma: 0.5}}`; `{list: [1m, 5m, 1h]}`, taken in turn and over again; `never`.
+/// `{log_normal: {median: 40s, sigma: 0.5}}`; `{list: [1m, 5m, 1h]}`, used in order and repeated; `never`.
 ///
 /// ```
 /// use std::time::Duration;
 /// use uphold_lab::fault::Distribution;
 ///
-/// let to_failure = Distribution::exponential(Duration::from_secs(86_400))?;
-/// let to_load = Distribution::log_normal(Duration::from_secs(120), 0.3)?;
+/// let time_to_failure = Distribution::exponential(Duration::from_secs(86_400))?;
+/// let load_time = Distribution::log_normal(Duration::from_secs(120), 0.3)?;
 /// assert!(Distribution::weibull(f64::NAN, Duration::from_secs(1)).is_err());
-/// # let _ = (to_failure, to_load);
+/// # let _ = (time_to_failure, load_time);
 /// # Ok::<(), uphold_lab::fault::DistributionError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
-pub struct Distribution(Shape);
+pub struct Distribution(Family);
 
-/// Durations are in nanoseconds.
+/// A family of distributions with its parameters. Durations are in nanoseconds.
 #[derive(Clone, PartialEq, Debug)]
-enum Shape {
+enum Family {
     Never,
     Fixed(u64),
     Exponential { mean: f64 },
@@ -37,47 +38,47 @@ enum Shape {
     List(Box<[u64]>),
 }
 
-/// What is wrong with the parameters of a [`Distribution`].
+/// An invalid parameter of a [`Distribution`].
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DistributionError {
-    /// The typical duration is no time at all.
-    #[error("{0} is no time at all; it must be longer than 0s")]
-    NoTime(&'static str),
+    /// The named parameter, a duration, is 0.
+    #[error("{0} is 0s; it must be longer")]
+    ZeroDuration(&'static str),
     /// The shape of a Weibull distribution is out of range.
     #[error(
-        "{0:?} is out of range: 0.05 to 100 (below 1: failures early in life; 1: at any age alike; above 1: with age)"
+        "{0:?} is out of range: 0.05 to 100 (below 1: the failure rate falls with age; 1: constant; above 1: rises)"
     )]
     Shape(f64),
-    /// The width of a log-normal distribution is out of range.
-    #[error("{0:?} is out of range: 0 to 10 (0: always the median; 0.5: two of three within a factor of 1.65)")]
+    /// The sigma of a log-normal distribution is out of range.
+    #[error("{0:?} is out of range: 0 to 10 (0: always the median; 0.5: 68 % within a factor of 1.65 of it)")]
     Sigma(f64),
-    /// A list with nothing in it.
+    /// A list without entries.
     #[error("is empty; give at least one duration, or 'never'")]
     Empty,
 }
 
 impl Distribution {
-    /// It does not happen.
+    /// Returns the distribution of an event that does not happen.
     pub const fn never() -> Self {
-        Self(Shape::Never)
+        Self(Family::Never)
     }
 
-    /// Always the same.
+    /// Returns the distribution that always yields `duration`.
     pub fn fixed(duration: Duration) -> Self {
-        Self(Shape::Fixed(nanos(duration)))
+        Self(Family::Fixed(saturating_nanos(duration)))
     }
 
-    /// As likely at any age: the mean must be longer than 0.
+    /// Returns an exponential distribution: the failure rate does not depend on age. `mean` must be longer than 0.
     ///
     /// # Errors
     /// The mean is 0.
     pub fn exponential(mean: Duration) -> Result<Self, DistributionError> {
-        Ok(Self(Shape::Exponential { mean: some_time("mean", mean)? }))
+        Ok(Self(Family::Exponential { mean: positive_nanos("mean", mean)? }))
     }
 
-    /// Rarer (`shape` above 1) or likelier (below 1) early in life than late. `shape` is from 0.05 to 100; 63 % are
-    /// shorter than `scale`, which must be longer than 0.
+    /// Returns a Weibull distribution: the failure rate falls with age (`shape` below 1) or rises with it (above 1).
+    /// `shape` is from 0.05 to 100. 63 % of the samples are shorter than `scale`, which must be longer than 0.
     ///
     /// # Errors
     /// A parameter is out of range.
@@ -85,11 +86,11 @@ impl Distribution {
         if !(0.05..=100.0).contains(&shape) {
             return Err(DistributionError::Shape(shape));
         }
-        Ok(Self(Shape::Weibull { inverse_shape: 1.0 / shape, scale: some_time("scale", scale)? }))
+        Ok(Self(Family::Weibull { inverse_shape: 1.0 / shape, scale: positive_nanos("scale", scale)? }))
     }
 
-    /// A typical value with a long tail: half are shorter than `median`, which must be longer than 0, and two of three
-    /// within a factor of e to the power of `sigma`, which is from 0 to 10.
+    /// Returns a log-normal distribution: a typical value with a long tail. Half of the samples are shorter than
+    /// `median`, which must be longer than 0; 68 % lie within a factor of e^`sigma` of it. `sigma` is from 0 to 10.
     ///
     /// # Errors
     /// A parameter is out of range.
@@ -97,41 +98,43 @@ impl Distribution {
         if !(0.0..=10.0).contains(&sigma) {
             return Err(DistributionError::Sigma(sigma));
         }
-        Ok(Self(Shape::LogNormal { median: some_time("median", median)?, sigma }))
+        Ok(Self(Family::LogNormal { median: positive_nanos("median", median)?, sigma }))
     }
 
-    /// These in turn, and over again: the first for the first incarnation or occurrence.
+    /// Returns a distribution that yields these durations in order and then repeats them: the first is for the first
+    /// incarnation or occurrence.
     ///
     /// # Errors
-    /// There is none.
+    /// The list is empty.
     pub fn list(durations: impl IntoIterator<Item = Duration>) -> Result<Self, DistributionError> {
-        let list: Box<[u64]> = durations.into_iter().map(nanos).collect();
-        if list.is_empty() { Err(DistributionError::Empty) } else { Ok(Self(Shape::List(list))) }
+        let list: Box<[u64]> = durations.into_iter().map(saturating_nanos).collect();
+        if list.is_empty() { Err(DistributionError::Empty) } else { Ok(Self(Family::List(list))) }
     }
 
-    /// Whether it never happens.
+    /// Returns whether this is [`never`](Self::never).
     pub fn is_never(&self) -> bool {
-        self.0 == Shape::Never
+        self.0 == Family::Never
     }
 
-    /// The draw for occurrence `index`, from 0, in nanoseconds; `None`: never.
-    pub(super) fn draw(&self, draws: Draws, index: u64) -> Option<u64> {
-        let drawn = match &self.0 {
-            Shape::Never => return None,
-            Shape::Fixed(nanos) => *nanos,
-            Shape::List(list) => list[(index % list.len() as u64) as usize],
-            Shape::Exponential { mean } => whole(-mean * libm::log(draws.of(index).uniform())),
-            Shape::Weibull { inverse_shape, scale } => {
-                whole(scale * libm::pow(-libm::log(draws.of(index).uniform()), *inverse_shape))
+    /// Returns the sample for occurrence `index`, counted from 0, in nanoseconds; `None`: never.
+    pub(super) fn sample(&self, stream: RandomStream, index: u64) -> Option<u64> {
+        // Conversions from floating point saturate.
+        let nanos = match &self.0 {
+            Family::Never => return None,
+            Family::Fixed(nanos) => *nanos,
+            Family::List(list) => list[(index % list.len() as u64) as usize],
+            Family::Exponential { mean } => (-mean * libm::log(stream.substream(index).uniform())) as u64,
+            Family::Weibull { inverse_shape, scale } => {
+                (scale * libm::pow(-libm::log(stream.substream(index).uniform()), *inverse_shape)) as u64
             }
-            Shape::LogNormal { median, sigma } => {
-                let draws = draws.of(index);
-                let radius = libm::sqrt(-2.0 * libm::log(draws.of(0).uniform()));
-                let normal = radius * libm::cos(TAU * draws.of(1).uniform());
-                whole(median * libm::exp(sigma * normal))
+            Family::LogNormal { median, sigma } => {
+                let stream = stream.substream(index);
+                let radius = libm::sqrt(-2.0 * libm::log(stream.substream(0).uniform()));
+                let normal = radius * libm::cos(TAU * stream.substream(1).uniform());
+                (median * libm::exp(sigma * normal)) as u64
             }
         };
-        (drawn < u64::MAX).then_some(drawn)
+        (nanos < u64::MAX).then_some(nanos)
     }
 }
 
@@ -141,41 +144,40 @@ impl From<Duration> for Distribution {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+fn saturating_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn some_time(what: &'static str, duration: Duration) -> Result<f64, DistributionError> {
-    if duration.is_zero() { Err(DistributionError::NoTime(what)) } else { Ok(nanos(duration) as f64) }
-}
-
-/// Whole nanoseconds; what is too long for them saturates.
-fn whole(nanos: f64) -> u64 {
-    nanos as u64
+fn positive_nanos(parameter: &'static str, duration: Duration) -> Result<f64, DistributionError> {
+    if duration.is_zero() {
+        Err(DistributionError::ZeroDuration(parameter))
+    } else {
+        Ok(saturating_nanos(duration) as f64)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw::Kind;
+    use super::super::random::StreamId;
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    fn draws() -> Draws {
-        Draws::new(7, Kind::Failure, 0).of(3)
+    fn stream() -> RandomStream {
+        RandomStream::new(7, StreamId::Failure, 0).substream(3)
     }
 
-    fn some(distribution: &Distribution, count: u64) -> Vec<u64> {
-        (0..count).filter_map(|index| distribution.draw(draws(), index)).collect()
+    fn samples(distribution: &Distribution, count: u64) -> Vec<u64> {
+        (0..count).filter_map(|index| distribution.sample(stream(), index)).collect()
     }
 
     #[test]
-    fn draws_are_the_same_on_every_platform_and_in_every_release() {
+    fn samples_are_the_same_on_every_platform_and_in_every_release() {
         let exponential = Distribution::exponential(DAY).unwrap();
         let weibull = Distribution::weibull(0.7, DAY).unwrap();
         let log_normal = Distribution::log_normal(DAY, 0.5).unwrap();
-        let drawn = [exponential, weibull, log_normal].map(|distribution| some(&distribution, 3));
-        assert_eq!(drawn, GOLDEN);
+        let sampled = [exponential, weibull, log_normal].map(|distribution| samples(&distribution, 3));
+        assert_eq!(sampled, GOLDEN);
     }
 
     const GOLDEN: [[u64; 3]; 3] = [
@@ -184,14 +186,14 @@ mod tests {
         [99_083_406_142_360, 97_737_348_221_844, 44_866_142_101_503],
     ];
 
-    /// The share of draws below `limit`, in parts per thousand.
+    /// Returns the share of samples below `limit`, in parts per thousand.
     fn share_below(distribution: &Distribution, limit: Duration) -> u64 {
-        let limit = nanos(limit);
-        some(distribution, 20_000).into_iter().filter(|&draw| draw < limit).count() as u64 / 20
+        let limit = saturating_nanos(limit);
+        samples(distribution, 20_000).into_iter().filter(|&sample| sample < limit).count() as u64 / 20
     }
 
     #[test]
-    fn each_has_the_quantiles_of_its_name() {
+    fn each_family_has_its_quantiles() {
         let exponential = Distribution::exponential(DAY).unwrap();
         assert!((622..=642).contains(&share_below(&exponential, DAY))); // 1 - 1/e
         assert!((383..=403).contains(&share_below(&exponential, DAY / 2))); // 1 - e^-0.5
@@ -204,25 +206,25 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_taken_in_turn_and_over_again() {
+    fn a_list_is_used_in_order_and_repeated() {
         let list = Distribution::list([1, 2, 3].map(Duration::from_nanos)).unwrap();
-        assert_eq!(some(&list, 5), [1, 2, 3, 1, 2]);
+        assert_eq!(samples(&list, 5), [1, 2, 3, 1, 2]);
         assert_eq!(Distribution::list([]), Err(DistributionError::Empty));
     }
 
     #[test]
-    fn what_never_happens_or_only_after_all_time_is_none() {
-        assert_eq!(Distribution::never().draw(draws(), 0), None);
-        assert_eq!(Distribution::fixed(Duration::MAX).draw(draws(), 0), None);
+    fn samples_beyond_the_range_of_time_are_none() {
+        assert_eq!(Distribution::never().sample(stream(), 0), None);
+        assert_eq!(Distribution::fixed(Duration::MAX).sample(stream(), 0), None);
         let wide = Distribution::log_normal(Duration::from_secs(u64::MAX), 10.0).unwrap();
         let steep = Distribution::weibull(0.05, Duration::MAX).unwrap();
         for index in 0..1000 {
-            let _ = (wide.draw(draws(), index), steep.draw(draws(), index));
+            let _ = (wide.sample(stream(), index), steep.sample(stream(), index));
         }
     }
 
     #[test]
-    fn parameters_that_mean_nothing_are_refused() {
+    fn invalid_parameters_are_rejected() {
         assert!(Distribution::exponential(Duration::ZERO).is_err());
         for shape in [f64::NAN, f64::INFINITY, -1.0, 0.0, 0.04, 101.0] {
             assert!(Distribution::weibull(shape, DAY).is_err(), "{shape}");

@@ -1,4 +1,4 @@
-//! When something is the case for a time: once, or again and again.
+//! Episodes: periods in which a fault holds, such as an outage of a dependency.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,116 +6,140 @@ use std::time::Duration;
 use uphold::Timestamp;
 
 use super::distribution::Distribution;
-use super::draw::Draws;
+use super::random::RandomStream;
 
-/// The shortest time between two episodes: what happens more often than this is a state, not an episode.
-const SHORTEST_GAP: u64 = 1_000_000_000;
+/// The shortest gap between two episodes, in nanoseconds. It bounds the number of episodes per simulated second.
+const MIN_GAP: u64 = 1_000_000_000;
 
-/// So many episodes are looked at ahead: enough for any start that people wait for.
-const MOST_AHEAD: usize = 100_000;
+/// The most episodes an [`EpisodeLookup`] caches. It bounds the memory a lookup far in the future can use.
+const MAX_LOOKAHEAD: usize = 100_000;
 
-/// When something is the case for a time: once at a time given, or again and again at times drawn from the seed.
+/// The times at which a fault holds: once at a given time, or recurring at random times.
 ///
-/// In documents: `{from: 2h, lasts: 5m}`, or `{every: {exponential: {mean: 7d}}, lasts: 10m}`, where `every` counts
-/// from the end of one to the beginning of the next, at least 1 s. Both `every` and `lasts` are [`Distribution`]s;
-/// `lasts` left out: to the end.
+/// In documents: `{from: 2h, lasts: 5m}`, or `{every: {exponential: {mean: 7d}}, lasts: 10m}`. `every` is the gap from
+/// the end of one episode to the start of the next, at least 1 s. Both `every` and `lasts` are [`Distribution`]s.
+/// Without `lasts` an episode lasts until the end of the run.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold_lab::fault::{Distribution, Episodes};
+///
+/// let maintenance = Episodes::once(Duration::from_secs(3600), Duration::from_secs(300));
+/// let outages = Episodes::recurring(
+///     Distribution::exponential(Duration::from_secs(7 * 86_400))?,
+///     Duration::from_secs(600),
+/// );
+/// # let _ = (maintenance, outages);
+/// # Ok::<(), uphold_lab::fault::DistributionError>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 pub struct Episodes {
-    when: When,
+    schedule: Schedule,
     lasts: Distribution,
 }
 
 #[derive(Clone, PartialEq, Debug)]
-enum When {
-    From(u64),
-    Every(Distribution),
+enum Schedule {
+    /// At this time, in nanoseconds.
+    Once(u64),
+    /// With this gap before each episode.
+    Recurring(Distribution),
 }
 
 impl Episodes {
-    /// Once, from this time after the beginning on.
+    /// Returns a single episode that starts at `from`, counted from the start of the run.
     pub fn once(from: Duration, lasts: impl Into<Distribution>) -> Self {
         let from = (Timestamp::ZERO + from).as_nanos();
-        Self { when: When::From(from), lasts: lasts.into() }
+        Self { schedule: Schedule::Once(from), lasts: lasts.into() }
     }
 
-    /// Again and again: `every` is from the end of one (or the beginning) to the beginning of the next, at least 1 s.
+    /// Returns recurring episodes. `every` is the gap from the start of the run, or from the end of an episode, to the
+    /// start of the next; at least 1 s.
     pub fn recurring(every: impl Into<Distribution>, lasts: impl Into<Distribution>) -> Self {
-        Self { when: When::Every(every.into()), lasts: lasts.into() }
+        Self { schedule: Schedule::Recurring(every.into()), lasts: lasts.into() }
     }
 
-    pub(super) fn occurrences(&self, draws: Draws) -> Occurrences<'_> {
-        Occurrences { episodes: self, draws, index: 0, from: 0 }
+    /// Returns the episodes drawn from `stream`, in order of time.
+    pub(super) fn sample_iter(&self, stream: RandomStream) -> EpisodeIter<'_> {
+        EpisodeIter { episodes: self, stream, index: 0, previous_end: 0 }
     }
 }
 
-/// One episode, in nanoseconds since the beginning: `from` is part of it, `to` is not.
+/// One episode: the half-open interval `from..to`, in nanoseconds since the start of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Episode {
     pub(super) from: u64,
     pub(super) to: u64,
 }
 
-/// Episodes in the order of time.
+/// The iterator that [`Episodes::sample_iter`] returns.
 #[derive(Clone, Debug)]
-pub(super) struct Occurrences<'m> {
+pub(super) struct EpisodeIter<'m> {
     episodes: &'m Episodes,
-    draws: Draws,
+    stream: RandomStream,
     index: u64,
-    /// The end of the one before.
-    from: u64,
+    previous_end: u64,
 }
 
-impl Iterator for Occurrences<'_> {
+impl Iterator for EpisodeIter<'_> {
     type Item = Episode;
 
     fn next(&mut self) -> Option<Episode> {
-        let from = match &self.episodes.when {
-            When::From(from) => (self.index == 0).then_some(*from)?,
-            When::Every(every) => self.from.checked_add(every.draw(self.draws.of(0), self.index)?.max(SHORTEST_GAP))?,
+        let from = match &self.episodes.schedule {
+            Schedule::Once(from) => (self.index == 0).then_some(*from)?,
+            Schedule::Recurring(every) => {
+                let gap = every.sample(self.stream.substream(0), self.index)?.max(MIN_GAP);
+                self.previous_end.checked_add(gap)?
+            }
         };
-        let lasts = self.episodes.lasts.draw(self.draws.of(1), self.index).unwrap_or(u64::MAX);
+        let lasts = self.episodes.lasts.sample(self.stream.substream(1), self.index).unwrap_or(u64::MAX);
+        let to = from.saturating_add(lasts);
         self.index += 1;
-        self.from = from.saturating_add(lasts);
-        Some(Episode { from, to: self.from })
+        self.previous_end = to;
+        Some(Episode { from, to })
     }
 }
 
-/// The episodes about the present, which may be asked for a time to come.
+/// Answers whether an episode holds at a given time, now or later. Caches the episodes around the current time.
 #[derive(Clone, Debug)]
-pub(super) struct Window<'m> {
-    ahead: Occurrences<'m>,
-    known: VecDeque<Episode>,
-    over: bool,
+pub(super) struct EpisodeLookup<'m> {
+    upcoming: EpisodeIter<'m>,
+    cached: VecDeque<Episode>,
+    exhausted: bool,
 }
 
-impl<'m> Window<'m> {
-    pub(super) fn new(episodes: &'m Episodes, draws: Draws) -> Self {
-        Self { ahead: episodes.occurrences(draws), known: VecDeque::new(), over: false }
+impl<'m> EpisodeLookup<'m> {
+    pub(super) fn new(episodes: &'m Episodes, stream: RandomStream) -> Self {
+        Self { upcoming: episodes.sample_iter(stream), cached: VecDeque::new(), exhausted: false }
     }
 
-    /// What ended by `now` is not asked for any more.
-    pub(super) fn forget(&mut self, now: u64) {
-        while self.known.front().is_some_and(|episode| episode.to <= now) {
-            self.known.pop_front();
+    /// Removes the episodes that have ended by `now`. [`find`](Self::find) must not be called for earlier times
+    /// afterwards.
+    pub(super) fn discard_until(&mut self, now: u64) {
+        while self.cached.front().is_some_and(|episode| episode.to <= now) {
+            self.cached.pop_front();
         }
     }
 
-    /// The episode that `at` falls into.
-    pub(super) fn at(&mut self, at: u64) -> Option<Episode> {
-        while !self.over && self.known.back().is_none_or(|last| last.from <= at) && self.known.len() < MOST_AHEAD {
-            match self.ahead.next() {
-                Some(episode) => self.known.push_back(episode),
-                None => self.over = true,
+    /// Returns the episode that holds at `at`.
+    pub(super) fn find(&mut self, at: u64) -> Option<Episode> {
+        while !self.exhausted
+            && self.cached.back().is_none_or(|last| last.from <= at)
+            && self.cached.len() < MAX_LOOKAHEAD
+        {
+            match self.upcoming.next() {
+                Some(episode) => self.cached.push_back(episode),
+                None => self.exhausted = true,
             }
         }
-        let after = self.known.partition_point(|episode| episode.to <= at);
-        self.known.get(after).copied().filter(|episode| episode.from <= at)
+        let first_not_ended = self.cached.partition_point(|episode| episode.to <= at);
+        self.cached.get(first_not_ended).copied().filter(|episode| episode.from <= at)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::draw::Kind;
+    use super::super::random::StreamId;
     use super::*;
 
     const SEC: u64 = 1_000_000_000;
@@ -124,39 +148,39 @@ mod tests {
         Duration::from_secs(secs)
     }
 
-    fn draws() -> Draws {
-        Draws::new(7, Kind::Drought, 0)
+    fn stream() -> RandomStream {
+        RandomStream::new(7, StreamId::Drought, 0)
     }
 
     fn times(episodes: &Episodes) -> Vec<(u64, u64)> {
-        episodes.occurrences(draws()).take(3).map(|episode| (episode.from / SEC, episode.to / SEC)).collect()
+        episodes.sample_iter(stream()).take(3).map(|episode| (episode.from / SEC, episode.to / SEC)).collect()
     }
 
     #[test]
-    fn an_episode_that_is_given_comes_once() {
+    fn a_single_episode_occurs_once() {
         assert_eq!(times(&Episodes::once(secs(60), secs(5))), [(60, 65)]);
         assert_eq!(times(&Episodes::once(secs(60), Distribution::never())), [(60, u64::MAX / SEC)]);
     }
 
     #[test]
-    fn the_gap_counts_from_the_end_of_the_one_before() {
+    fn the_gap_counts_from_the_end_of_the_previous_episode() {
         assert_eq!(times(&Episodes::recurring(secs(10), secs(5))), [(10, 15), (25, 30), (40, 45)]);
     }
 
     #[test]
-    fn episodes_without_a_gap_are_a_second_apart() {
+    fn the_shortest_gap_is_a_second() {
         assert_eq!(times(&Episodes::recurring(Duration::ZERO, Duration::ZERO)), [(1, 1), (2, 2), (3, 3)]);
     }
 
     #[test]
-    fn a_window_looks_ahead_and_forgets_what_is_over() {
+    fn a_lookup_reads_ahead_and_discards_what_has_ended() {
         let episodes = Episodes::recurring(secs(10), secs(5));
-        let mut window = Window::new(&episodes, draws());
-        assert_eq!(window.at(27 * SEC), Some(Episode { from: 25 * SEC, to: 30 * SEC }));
-        assert_eq!(window.at(10 * SEC).map(|episode| episode.to), Some(15 * SEC));
-        assert_eq!(window.at(15 * SEC), None);
-        window.forget(15 * SEC);
-        assert_eq!(window.known.len(), 2);
-        assert!(window.at(u64::MAX / 2).is_none() && window.known.len() <= MOST_AHEAD);
+        let mut lookup = EpisodeLookup::new(&episodes, stream());
+        assert_eq!(lookup.find(27 * SEC), Some(Episode { from: 25 * SEC, to: 30 * SEC }));
+        assert_eq!(lookup.find(10 * SEC).map(|episode| episode.to), Some(15 * SEC));
+        assert_eq!(lookup.find(15 * SEC), None);
+        lookup.discard_until(15 * SEC);
+        assert_eq!(lookup.cached.len(), 2);
+        assert!(lookup.find(u64::MAX / 2).is_none() && lookup.cached.len() <= MAX_LOOKAHEAD);
     }
 }

@@ -2,7 +2,7 @@
 
 mod recording;
 mod source;
-mod writing;
+mod write;
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::experiment::Experiment;
 
 pub use recording::{is_recording, read_recording};
 pub use source::{DocumentKind, Mistake, Mistakes, Source};
-pub use writing::{apart, writable, write_file};
+pub use write::{check_distinct, check_writable, write_file};
 
 /// Reads a YAML, JSON or TOML file, by its ending.
 ///
@@ -30,7 +30,7 @@ pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 /// Everything that is wrong with it.
 pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     // Sizes are bounded by the reader of the document itself, with better words.
-    const MOST: usize = 100_000_000;
+    const MAX_NODES: usize = 100_000_000;
     let options = serde_saphyr::options! {
         with_snippet: false,
         // Told by the reader of the document, with its path and beside the other mistakes.

@@ -12,7 +12,7 @@ use uphold::sim::{Scenario, ScenarioDocument};
 use uphold::{Policy, PolicyError};
 
 use crate::experiment::{Experiment, ExperimentDocument};
-use crate::plain::plain;
+use crate::sanitize::sanitize;
 
 /// No document that anybody writes is longer: what is has no end.
 const LONGEST_DOCUMENT: u64 = 1 << 28;
@@ -107,13 +107,17 @@ impl Source {
 
     /// What it is called in messages: its path, or `standard input`.
     pub fn name(&self) -> String {
-        if self.path == Path::new("-") { "standard input".to_owned() } else { plain(&self.path.display().to_string()) }
+        if self.path == Path::new("-") {
+            "standard input".to_owned()
+        } else {
+            sanitize(&self.path.display().to_string())
+        }
     }
 
     /// A mistake of the document as a whole.
     fn whole(&self, message: impl Into<String>) -> Mistakes {
         let message = message.into().trim().replace('\n', "; ");
-        Mistakes { file: self.name(), list: vec![Mistake { path: String::new(), message: plain(&message) }] }
+        Mistakes { file: self.name(), list: vec![Mistake { path: String::new(), message: sanitize(&message) }] }
     }
 
     fn mistakes(&self, error: &PolicyError) -> Mistakes {

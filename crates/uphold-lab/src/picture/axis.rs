@@ -1,6 +1,6 @@
 //! The time axis: from nanoseconds to centuries.
 
-use super::spell::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, spell};
+use super::format::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, format_duration};
 
 /// What is shown of a run, and where on the picture.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ impl Axis {
         self.left + self.width * part as f64 / self.length().max(1) as f64
     }
 
-    pub(super) fn shows(&self, at: u64) -> bool {
+    pub(super) fn contains(&self, at: u64) -> bool {
         (self.from..=self.until).contains(&at)
     }
 
@@ -42,13 +42,13 @@ impl Axis {
                 return ticks;
             }
         }
-        vec![(self.from, spell(self.from))]
+        vec![(self.from, format_duration(self.from))]
     }
 }
 
 fn multiples(from: u64, until: u64, step: u64) -> impl Iterator<Item = (u64, String)> {
     let first = from.div_ceil(step);
-    (first..=until / step).map(move |count| (count * step, spell(count * step)))
+    (first..=until / step).map(move |count| (count * step, format_duration(count * step)))
 }
 
 /// Steps that people count in, rising.
@@ -78,7 +78,7 @@ pub(super) fn text_width(text: &str, size: f64) -> f64 {
 }
 
 /// Cut off to a width, with an ellipsis.
-pub(super) fn cut(text: &str, size: f64, width: f64) -> String {
+pub(super) fn truncate(text: &str, size: f64, width: f64) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
@@ -126,8 +126,8 @@ mod tests {
 
     #[test]
     fn a_text_that_is_too_long_is_cut() {
-        assert_eq!(cut("short", 12.0, 100.0), "short");
-        let cut = cut(&"long ".repeat(100), 12.0, 100.0);
+        assert_eq!(truncate("short", 12.0, 100.0), "short");
+        let cut = truncate(&"long ".repeat(100), 12.0, 100.0);
         assert!(cut.ends_with('…') && text_width(&cut, 12.0) <= 110.0, "{cut}");
     }
 }

@@ -2,40 +2,40 @@
 //! asked for.
 
 use super::axis::{Axis, text_width};
-use super::canvas::{Canvas, GREY, SMALL, Side};
-use super::glyph::Glyph;
-use super::history::History;
-use super::look::{INK, STATUSES, word};
+use super::canvas::{Canvas, GREY, SMALL, TextAnchor};
+use super::format::format_duration_units;
+use super::marker::Marker;
 use super::markup::number;
-use super::spans::Columns;
-use super::spell::spell_to;
+use super::spans::LaneColumns;
+use super::style::{INK, STATUSES, word};
+use super::timeline_data::TimelineData;
 
 fn severity(state: u8) -> u8 {
     STATUSES[usize::from(state)].severity
 }
 
 /// The status over time, a column a pixel.
-pub(super) fn statuses(history: &History, axis: Axis) -> Columns {
-    let mut columns = Columns::new(axis.from, axis.until, axis.width as usize);
-    columns.add(&history.status, severity);
+pub(super) fn status_columns(data: &TimelineData, axis: Axis) -> LaneColumns {
+    let mut columns = LaneColumns::new(axis.from, axis.until, axis.width as usize);
+    columns.add(&data.status, severity);
     columns
 }
 
-pub(super) fn status(canvas: &mut Canvas, history: &History) {
+pub(super) fn status(canvas: &mut Canvas, data: &TimelineData) {
     const HEIGHT: f64 = 24.0;
-    let columns = statuses(history, canvas.axis);
+    let columns = status_columns(data, canvas.axis);
     let spans = columns.spans(severity);
     let (top, count) = (canvas.y, columns.count());
-    canvas.spans(&spans, count, (top, HEIGHT), &STATUSES, ("status", false));
+    canvas.draw_spans(&spans, count, (top, HEIGHT), &STATUSES, ("status", false));
     let column = canvas.column(count);
     for span in &spans {
-        let look = &STATUSES[usize::from(span.worst)];
+        let style = &STATUSES[usize::from(span.worst)];
         let place = (canvas.axis.left + span.column as f64 * column, span.columns as f64 * column);
         match span.worst == span.most {
-            true => canvas.within(word(look), place, top + HEIGHT / 2.0, look),
+            true => canvas.label_inside(word(style), place, top + HEIGHT / 2.0, style),
             false => {
                 let most = &STATUSES[usize::from(span.most)];
-                canvas.within(&format!("{}, often {}", word(most), word(look)), place, top + HEIGHT / 2.0, most);
+                canvas.label_inside(&format!("{}, often {}", word(most), word(style)), place, top + HEIGHT / 2.0, most);
             }
         }
     }
@@ -45,9 +45,9 @@ pub(super) fn status(canvas: &mut Canvas, history: &History) {
 }
 
 /// How many are available, of how many: the fewest within each column.
-pub(super) fn available(canvas: &mut Canvas, history: &History) {
+pub(super) fn available(canvas: &mut Canvas, data: &TimelineData) {
     const HEIGHT: f64 = 40.0;
-    let most = history.counts.iter().map(|(_, available, desired)| *available.max(desired)).max().unwrap_or(0);
+    let most = data.counts.iter().map(|(_, available, desired)| *available.max(desired)).max().unwrap_or(0);
     if most < 4 {
         return;
     }
@@ -57,8 +57,8 @@ pub(super) fn available(canvas: &mut Canvas, history: &History) {
     let mut low: Vec<(f64, u32)> = Vec::new();
     let mut wanted: Vec<(f64, u32)> = Vec::new();
     let mut last = 0;
-    for (index, &(at, available, desired)) in history.counts.iter().enumerate() {
-        let ends = history.counts.get(index + 1).map_or(u64::MAX, |(at, ..)| *at);
+    for (index, &(at, available, desired)) in data.counts.iter().enumerate() {
+        let ends = data.counts.get(index + 1).map_or(u64::MAX, |(at, ..)| *at);
         if ends < axis.from || at > axis.until || ends == at {
             continue;
         }
@@ -91,17 +91,17 @@ pub(super) fn available(canvas: &mut Canvas, history: &History) {
     }
     canvas.label(top + HEIGHT / 2.0, "available");
     let x = axis.left + axis.width + 6.0;
-    canvas.text(x, top + 8.0, SMALL, GREY, Side::Start, &most.to_string());
-    canvas.text(x, top + HEIGHT, SMALL, GREY, Side::Start, "0");
+    canvas.text(x, top + 8.0, SMALL, GREY, TextAnchor::Start, &most.to_string());
+    canvas.text(x, top + HEIGHT, SMALL, GREY, TextAnchor::Start, "0");
     canvas.y += HEIGHT + 10.0;
 }
 
 /// Failures together that are one incident, from when it is recognised until it is over.
-pub(super) fn incidents(canvas: &mut Canvas, history: &History) {
+pub(super) fn incidents(canvas: &mut Canvas, data: &TimelineData) {
     const HEIGHT: f64 = 8.0;
     let axis = canvas.axis;
     let ends = |over: Option<u64>| over.unwrap_or(u64::MAX);
-    let shown = history.incidents.iter().filter(|one| one.recognised <= axis.until && ends(one.over) >= axis.from);
+    let shown = data.incidents.iter().filter(|one| one.recognised <= axis.until && ends(one.over) >= axis.from);
     let shown: Vec<_> = shown.collect();
     if shown.is_empty() {
         return;
@@ -114,11 +114,15 @@ pub(super) fn incidents(canvas: &mut Canvas, history: &History) {
             continue;
         }
         drawn = right;
-        let until = one.over.map_or("the end".to_owned(), |over| spell_to(over, 3));
+        let until = one.over.map_or("the end".to_owned(), |over| format_duration_units(over, 3));
         let tooltip = canvas.tooltip(|| {
-            format!("incident: {} failed together, from {} to {until}", one.replicas, spell_to(one.recognised, 3))
+            format!(
+                "incident: {} failed together, from {} to {until}",
+                one.replicas,
+                format_duration_units(one.recognised, 3)
+            )
         });
-        canvas.svg.told(
+        canvas.svg.leaf_with_tooltip(
             "rect",
             &[
                 ("x", &left),
@@ -135,23 +139,23 @@ pub(super) fn incidents(canvas: &mut Canvas, history: &History) {
         let next = shown.get(index + 1).map_or(axis.left + axis.width, |next| axis.x(next.recognised));
         let wide = text_width(&text, SMALL);
         if right + 8.0 + wide < next {
-            canvas.text(right + 8.0, middle + 4.0, SMALL, INK, Side::Start, &text);
+            canvas.text(right + 8.0, middle + 4.0, SMALL, INK, TextAnchor::Start, &text);
         } else if left - 8.0 - wide > free {
-            canvas.text(left - 8.0, middle + 4.0, SMALL, INK, Side::End, &text);
+            canvas.text(left - 8.0, middle + 4.0, SMALL, INK, TextAnchor::End, &text);
         }
         free = right + 8.0 + wide;
     }
-    let resuming = shown.iter().filter_map(|one| one.resuming).filter(|at| axis.shows(*at));
-    let marks: Vec<_> = resuming.map(|at| (at, Glyph::Canary, "the canary is up, the rest follow")).collect();
-    canvas.marks(&marks, middle, 11.0);
+    let resuming = shown.iter().filter_map(|one| one.resuming).filter(|at| axis.contains(*at));
+    let marks: Vec<_> = resuming.map(|at| (at, Marker::Canary, "the canary is up, the rest follow")).collect();
+    canvas.draw_markers(&marks, middle, 11.0);
     canvas.label(middle, if shown.len() == 1 { "incident" } else { "incidents" });
     canvas.y += 20.0;
 }
 
 /// What operators asked for.
-pub(super) fn asked(canvas: &mut Canvas, history: &History) {
+pub(super) fn operator_requests(canvas: &mut Canvas, data: &TimelineData) {
     let axis = canvas.axis;
-    let shown: Vec<_> = history.asked.iter().filter(|(at, _)| axis.shows(*at)).collect();
+    let shown: Vec<_> = data.operator_requests.iter().filter(|(at, _)| axis.contains(*at)).collect();
     if shown.is_empty() {
         return;
     }
@@ -163,14 +167,14 @@ pub(super) fn asked(canvas: &mut Canvas, history: &History) {
             continue;
         }
         drawn = x;
-        let tooltip = canvas.tooltip(|| format!("{}: {text}", spell_to(*at, 3)));
+        let tooltip = canvas.tooltip(|| format!("{}: {text}", format_duration_units(*at, 3)));
         let d = format!("M{} {}l-4 -8h8z", number(x), number(middle + 5.0));
-        canvas.svg.told("path", &[("d", &d), ("fill", &INK)], tooltip.as_deref());
+        canvas.svg.leaf_with_tooltip("path", &[("d", &d), ("fill", &INK)], tooltip.as_deref());
         let wide = text_width(text, SMALL);
         let right = x + 7.0 + wide < axis.left + axis.width;
         let begins = if right { x + 7.0 } else { x - 7.0 - wide };
         if begins >= free {
-            canvas.text(begins, middle + 4.0, SMALL, INK, Side::Start, text);
+            canvas.text(begins, middle + 4.0, SMALL, INK, TextAnchor::Start, text);
             free = begins + wide + 6.0;
         }
     }

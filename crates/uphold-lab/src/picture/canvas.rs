@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::axis::{Axis, cut, text_width};
-use super::glyph::Glyph;
-use super::look::{INK, Look};
+use super::axis::{Axis, text_width, truncate};
+use super::format::format_duration_units;
+use super::marker::Marker;
 use super::markup::{Attribute, Markup, number};
 use super::spans::Span;
-use super::spell::spell_to;
+use super::style::{INK, StateStyle};
 
 pub(super) const GREY: &str = "#4d4d4d";
 
@@ -15,7 +15,7 @@ pub(super) const GREY: &str = "#4d4d4d";
 pub(super) const SMALL: f64 = 11.0;
 
 /// How many tooltips a picture has at most: its size is bounded.
-const MOST_TOOLTIPS: usize = 2_500;
+const MAX_TOOLTIPS: usize = 2_500;
 
 /// A picture as it grows.
 pub(super) struct Canvas {
@@ -28,7 +28,7 @@ pub(super) struct Canvas {
     tooltips: usize,
     /// What the legend explains: words and marks that are there.
     pub(super) shown: BTreeSet<&'static str>,
-    pub(super) glyphs: BTreeSet<Glyph>,
+    pub(super) markers: BTreeSet<Marker>,
     /// Some columns show two states.
     pub(super) divided: bool,
     /// Some columns hold more than they show.
@@ -37,7 +37,7 @@ pub(super) struct Canvas {
 
 /// Where a text stands to its place.
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(super) enum TextAnchor {
     Start,
     Middle,
     End,
@@ -50,20 +50,20 @@ impl Canvas {
             axis,
             width,
             y: 0.0,
-            tooltips: MOST_TOOLTIPS,
+            tooltips: MAX_TOOLTIPS,
             shown: BTreeSet::new(),
-            glyphs: BTreeSet::new(),
+            markers: BTreeSet::new(),
             divided: false,
             crowded: false,
         }
     }
 
     /// A line of text: its base line is at `y`.
-    pub(super) fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, side: Side, content: &str) {
+    pub(super) fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, side: TextAnchor, content: &str) {
         let anchor = match side {
-            Side::Start => "start",
-            Side::Middle => "middle",
-            Side::End => "end",
+            TextAnchor::Start => "start",
+            TextAnchor::Middle => "middle",
+            TextAnchor::End => "end",
         };
         self.svg.text(
             "text",
@@ -74,11 +74,11 @@ impl Canvas {
 
     /// The name of a row, left of it.
     pub(super) fn label(&mut self, middle: f64, content: &str) {
-        self.text(self.axis.left - 8.0, middle + 4.0, SMALL, INK, Side::End, content);
+        self.text(self.axis.left - 8.0, middle + 4.0, SMALL, INK, TextAnchor::End, content);
     }
 
     /// Whether there is room for so many more tooltips.
-    pub(super) fn spares(&self, tooltips: usize) -> bool {
+    pub(super) fn has_tooltips_left(&self, tooltips: usize) -> bool {
         tooltips <= self.tooltips
     }
 
@@ -94,44 +94,54 @@ impl Canvas {
     }
 
     /// A row of spans between two heights. `told`: what the tooltip begins with. `shared`: by several replicas.
-    pub(super) fn spans(
+    pub(super) fn draw_spans(
         &mut self,
         spans: &[Span],
         columns: usize,
         (top, height): (f64, f64),
-        looks: &[Look],
+        styles: &[StateStyle],
         (told, shared): (&str, bool),
     ) {
         let column = self.column(columns);
-        let with_tooltips = self.spares(spans.len());
-        // Without tooltips, what looks the same is one path: a third of the bytes.
-        let mut paths = vec![String::new(); looks.len()];
+        let with_tooltips = self.has_tooltips_left(spans.len());
+        // Without tooltips, what styles the same is one path: a third of the bytes.
+        let mut paths = vec![String::new(); styles.len()];
         for span in spans {
             let (x, wide) = (self.axis.left + span.column as f64 * column, span.columns as f64 * column);
-            let (worst, most) = (&looks[usize::from(span.worst)], &looks[usize::from(span.most)]);
+            let (worst, most) = (&styles[usize::from(span.worst)], &styles[usize::from(span.most)]);
             self.shown.extend([worst.word, most.word]);
             self.crowded |= span.crowded;
             let halves = [(most, top, height / 2.0), (worst, top + height / 2.0, height / 2.0)];
             let whole = [(worst, top, height)];
             let divided = span.worst != span.most;
             self.divided |= divided && !shared;
-            for &(look, y, tall) in if divided { &halves[..] } else { &whole[..] } {
+            for &(style, y, tall) in if divided { &halves[..] } else { &whole[..] } {
                 if with_tooltips {
-                    let tooltip = self.tooltip(|| describe((told, shared), look, span, divided));
-                    self.svg.told(
+                    let tooltip = self.tooltip(|| describe((told, shared), style, span, divided));
+                    self.svg.leaf_with_tooltip(
                         "rect",
-                        &[("x", &x), ("y", &y), ("width", &wide), ("height", &tall), ("fill", &look.paint(wide, tall))],
+                        &[
+                            ("x", &x),
+                            ("y", &y),
+                            ("width", &wide),
+                            ("height", &tall),
+                            ("fill", &style.paint(wide, tall)),
+                        ],
                         tooltip.as_deref(),
                     );
-                } else if let Some(index) = looks.iter().position(|other| other == look) {
+                } else if let Some(index) = styles.iter().position(|other| other == style) {
                     let (x, y, wide, tall) = (number(x), number(y), number(wide), number(tall));
                     paths[index] += &format!("M{x} {y}h{wide}v{tall}h-{wide}z");
                 }
             }
         }
-        for (look, path) in looks.iter().zip(paths).filter(|(_, path)| !path.is_empty()) {
-            let tooltip = self.tooltip(|| format!("{told}: {}", super::look::word(look)));
-            self.svg.told("path", &[("d", &path), ("fill", &look.paint(f64::MAX, height))], tooltip.as_deref());
+        for (style, path) in styles.iter().zip(paths).filter(|(_, path)| !path.is_empty()) {
+            let tooltip = self.tooltip(|| format!("{told}: {}", super::style::word(style)));
+            self.svg.leaf_with_tooltip(
+                "path",
+                &[("d", &path), ("fill", &style.paint(f64::MAX, height))],
+                tooltip.as_deref(),
+            );
         }
     }
 
@@ -160,7 +170,7 @@ impl Canvas {
 
     /// Marks at places, each with a sentence: of those that would overlap, the gravest is drawn.
     /// Returns how many each stands for, with its place.
-    pub(super) fn marks(&mut self, marks: &[(u64, Glyph, &str)], y: f64, apart: f64) -> Vec<(f64, usize)> {
+    pub(super) fn draw_markers(&mut self, marks: &[(u64, Marker, &str)], y: f64, apart: f64) -> Vec<(f64, usize)> {
         let mut drawn = Vec::new();
         let mut rest = marks;
         while let Some(&(first, ..)) = rest.first() {
@@ -169,14 +179,14 @@ impl Canvas {
             let (bin, after) = rest.split_at(here);
             rest = after;
             // The first of the gravest.
-            let Some(&(at, glyph, sentence)) = bin.iter().rev().max_by_key(|(_, glyph, _)| *glyph) else { break };
+            let Some(&(at, marker, sentence)) = bin.iter().rev().max_by_key(|(_, marker, _)| *marker) else { break };
             let x = self.axis.x(at);
             let tooltip = self.tooltip(|| match bin.len() {
-                1 => format!("{}: {sentence}", spell_to(at, 3)),
-                several => format!("{}: {sentence}; and {} more near it", spell_to(at, 3), several - 1),
+                1 => format!("{}: {sentence}", format_duration_units(at, 3)),
+                several => format!("{}: {sentence}; and {} more near it", format_duration_units(at, 3), several - 1),
             });
-            glyph.draw(&mut self.svg, x, y, tooltip.as_deref());
-            self.glyphs.insert(glyph);
+            marker.draw(&mut self.svg, x, y, tooltip.as_deref());
+            self.markers.insert(marker);
             self.crowded |= bin.len() > 1;
             drawn.push((x, bin.len()));
         }
@@ -184,7 +194,7 @@ impl Canvas {
     }
 
     /// A text within a span of a row, if there is room, on a halo of the span's own colour.
-    pub(super) fn within(&mut self, content: &str, (x, wide): (f64, f64), middle: f64, look: &Look) {
+    pub(super) fn label_inside(&mut self, content: &str, (x, wide): (f64, f64), middle: f64, style: &StateStyle) {
         let size = 12.0;
         if text_width(content, size) + 14.0 > wide {
             return;
@@ -196,9 +206,9 @@ impl Canvas {
                 ("y", &(middle + 4.0)),
                 ("font-size", &size),
                 ("font-weight", &"600"),
-                ("fill", &look.ink),
+                ("fill", &style.ink),
                 ("text-anchor", &"middle"),
-                ("stroke", &look.fill()),
+                ("stroke", &style.fill()),
                 ("stroke-width", &3.0),
                 ("stroke-linejoin", &"round"),
                 ("paint-order", &"stroke"),
@@ -208,16 +218,16 @@ impl Canvas {
     }
 
     /// As much of a text as fits from `x` to the right end.
-    pub(super) fn fitting(&mut self, x: f64, y: f64, size: f64, colour: &str, content: &str) {
-        let content = cut(content, size, self.width - x - 8.0);
-        self.text(x, y, size, colour, Side::Start, &content);
+    pub(super) fn text_truncated(&mut self, x: f64, y: f64, size: f64, colour: &str, content: &str) {
+        let content = truncate(content, size, self.width - x - 8.0);
+        self.text(x, y, size, colour, TextAnchor::Start, &content);
     }
 }
 
-fn describe((told, shared): (&str, bool), look: &Look, span: &Span, divided: bool) -> String {
-    let word = super::look::word(look);
-    let (from, until) = (spell_to(span.start, 4), spell_to(span.end, 4));
-    let lasted = spell_to(span.end.saturating_sub(span.start), 4);
+fn describe((told, shared): (&str, bool), style: &StateStyle, span: &Span, divided: bool) -> String {
+    let word = super::style::word(style);
+    let (from, until) = (format_duration_units(span.start, 4), format_duration_units(span.end, 4));
+    let lasted = format_duration_units(span.end.saturating_sub(span.start), 4);
     match span.times {
         _ if shared && divided => format!("{told}, some: {word} from {from} to {until}"),
         _ if shared => format!("{told}, the worst: {word} from {from} to {until}"),

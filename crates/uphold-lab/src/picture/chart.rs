@@ -1,46 +1,46 @@
 //! Charts of numbers with how sure they are.
 
-use super::axis::{cut, text_width};
-use super::look::INK;
+use super::axis::{text_width, truncate};
 use super::markup::{Attribute, Markup};
+use super::style::INK;
 
 /// A dot for each number, with a bar for its interval, one below the other on one scale.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Chart<'c> {
     title: &'c str,
-    rows: Vec<Row<'c>>,
-    spell: fn(f64) -> String,
-    holds_zero: bool,
+    rows: Vec<ChartRow<'c>>,
+    format: fn(f64) -> String,
+    includes_zero: bool,
 }
 
 #[derive(Clone, Debug)]
-struct Row<'c> {
+struct ChartRow<'c> {
     name: &'c str,
     value: f64,
     interval: Option<(f64, f64)>,
 }
 
 const WIDTH: f64 = 460.0;
-const ROW: f64 = 26.0;
+const ROW_HEIGHT: f64 = 26.0;
 const TOP: f64 = 34.0;
-const GREY: &str = "#8a8a8a";
+const LINE_GREY: &str = "#8a8a8a";
 
 impl<'c> Chart<'c> {
-    /// An empty chart; `spell` writes a number of its scale.
-    pub fn new(title: &'c str, spell: fn(f64) -> String) -> Self {
-        Self { title, rows: Vec::new(), spell, holds_zero: false }
+    /// An empty chart; `format` writes a number of its scale.
+    pub fn new(title: &'c str, format: fn(f64) -> String) -> Self {
+        Self { title, rows: Vec::new(), format, includes_zero: false }
     }
 
     /// Adds a number, and the interval around it. What is not finite is not drawn.
     pub fn row(mut self, name: &'c str, value: f64, interval: Option<(f64, f64)>) -> Self {
-        self.rows.push(Row { name, value, interval });
+        self.rows.push(ChartRow { name, value, interval });
         self
     }
 
     /// The scale holds 0, and a line marks it. Default: it holds only the numbers.
-    pub fn holding_zero(mut self) -> Self {
-        self.holds_zero = true;
+    pub fn include_zero(mut self) -> Self {
+        self.includes_zero = true;
         self
     }
 
@@ -50,7 +50,7 @@ impl<'c> Chart<'c> {
         let left = widest.min(170.0) + 22.0;
         let right = WIDTH - 24.0;
         let scale = Scale::of(self.ends(), (left, right));
-        let bottom = TOP + ROW * self.rows.len() as f64;
+        let bottom = TOP + ROW_HEIGHT * self.rows.len() as f64;
         let height = bottom + 28.0;
         let mut svg = Markup::default();
         svg.open(
@@ -66,29 +66,29 @@ impl<'c> Chart<'c> {
         );
         svg.text("title", &[], self.title);
         svg.leaf("rect", &[("width", &WIDTH), ("height", &height), ("fill", &"#ffffff")]);
-        text(&mut svg, (12.0, 18.0), "start", &cut(self.title, 13.0, WIDTH - 24.0), &[("font-weight", &"600")]);
-        for at in scale.ticks(self.spell) {
+        text(&mut svg, (12.0, 18.0), "start", &truncate(self.title, 13.0, WIDTH - 24.0), &[("font-weight", &"600")]);
+        for at in scale.ticks(self.format) {
             let x = scale.x(at);
-            let stroke = if at == 0.0 && self.holds_zero { INK } else { "#dddddd" };
+            let stroke = if at == 0.0 && self.includes_zero { INK } else { "#dddddd" };
             line(&mut svg, (x, TOP - 4.0), (x, bottom), stroke, 1.0);
-            text(&mut svg, (x, bottom + 16.0), "middle", &(self.spell)(at), &[]);
+            text(&mut svg, (x, bottom + 16.0), "middle", &(self.format)(at), &[]);
         }
         for (index, row) in self.rows.iter().enumerate() {
-            let middle = TOP + ROW * (index as f64 + 0.5);
-            text(&mut svg, (left - 10.0, middle + 4.0), "end", &cut(row.name, 12.0, 170.0), &[]);
+            let middle = TOP + ROW_HEIGHT * (index as f64 + 0.5);
+            text(&mut svg, (left - 10.0, middle + 4.0), "end", &truncate(row.name, 12.0, 170.0), &[]);
             self.draw(&mut svg, row, middle, &scale);
         }
-        line(&mut svg, (left, bottom), (right, bottom), GREY, 1.0);
+        line(&mut svg, (left, bottom), (right, bottom), LINE_GREY, 1.0);
         svg.finish()
     }
 
-    fn draw(&self, svg: &mut Markup, row: &Row<'_>, middle: f64, scale: &Scale) {
+    fn draw(&self, svg: &mut Markup, row: &ChartRow<'_>, middle: f64, scale: &Scale) {
         if !row.value.is_finite() {
             return;
         }
-        let mut told = format!("{}: {}", row.name, (self.spell)(row.value));
+        let mut tooltip = format!("{}: {}", row.name, (self.format)(row.value));
         if let Some((low, high)) = row.interval.filter(|(low, high)| low.is_finite() && high.is_finite()) {
-            told += &format!(" ({} to {})", (self.spell)(low), (self.spell)(high));
+            tooltip += &format!(" ({} to {})", (self.format)(low), (self.format)(high));
             let (from, until) = (scale.x(low), scale.x(high));
             line(svg, (from, middle), (until, middle), INK, 2.0);
             for end in [from, until] {
@@ -96,7 +96,7 @@ impl<'c> Chart<'c> {
             }
         }
         let x = scale.x(row.value);
-        svg.told(
+        svg.leaf_with_tooltip(
             "circle",
             &[
                 ("cx", &x),
@@ -106,7 +106,7 @@ impl<'c> Chart<'c> {
                 ("stroke", &"#ffffff"),
                 ("stroke-width", &1.5),
             ],
-            Some(&told),
+            Some(&tooltip),
         );
     }
 
@@ -116,7 +116,7 @@ impl<'c> Chart<'c> {
             let (low, high) = row.interval.unwrap_or((row.value, row.value));
             [row.value, low, high]
         });
-        let zero = self.holds_zero.then_some(0.0);
+        let zero = self.includes_zero.then_some(0.0);
         let numbers = numbers.filter(|number| number.is_finite()).chain(zero);
         numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), number| (low.min(number), high.max(number)))
     }
@@ -160,7 +160,7 @@ impl Scale {
     }
 
     /// Round numbers, as densely as their texts allow.
-    fn ticks(&self, spell: fn(f64) -> String) -> Vec<f64> {
+    fn ticks(&self, format: fn(f64) -> String) -> Vec<f64> {
         let span = self.high - self.low;
         // The same bits everywhere, which the standard library does not promise.
         let power = libm::exp10(libm::floor(libm::log10(span)) - 1.0);
@@ -171,7 +171,7 @@ impl Scale {
                 // Minus zero is written as such.
                 .map(|at| if at == 0.0 { 0.0 } else { at })
                 .collect();
-            let widest = ticks.iter().map(|at| text_width(&spell(*at), 12.0)).fold(0.0, f64::max);
+            let widest = ticks.iter().map(|at| text_width(&format(*at), 12.0)).fold(0.0, f64::max);
             if ticks.len() as f64 * (widest + 14.0) <= self.right - self.left {
                 return ticks;
             }
@@ -184,7 +184,7 @@ impl Scale {
 mod tests {
     use super::*;
 
-    fn spell(value: f64) -> String {
+    fn format(value: f64) -> String {
         format!("{value}")
     }
 
@@ -193,17 +193,17 @@ mod tests {
         let scale = Scale::of((0.0, 100.0), (0.0, 104.0 + 4.0));
         assert_eq!(scale.x(0.0), 4.0);
         assert_eq!(scale.x(50.0), 54.0);
-        assert_eq!(scale.ticks(spell)[..2], [0.0, 50.0]);
+        assert_eq!(scale.ticks(format)[..2], [0.0, 50.0]);
     }
 
     #[test]
     fn whatever_the_numbers_are_there_is_a_chart() {
         for value in [0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, 1e300, 1e-300, -5.0] {
             for interval in [None, Some((value, value)), Some((f64::NEG_INFINITY, 1.0)), Some((-1e300, 1e300))] {
-                let svg = Chart::new("<title>", spell).row("a & b", value, interval).holding_zero().svg();
+                let svg = Chart::new("<title>", format).row("a & b", value, interval).include_zero().svg();
                 assert!(svg.contains("&lt;title&gt;") && !svg.contains("NaN") && !svg.contains("inf\""), "{svg}");
             }
         }
-        assert!(Chart::new("nothing", spell).svg().starts_with("<svg"));
+        assert!(Chart::new("nothing", format).svg().starts_with("<svg"));
     }
 }

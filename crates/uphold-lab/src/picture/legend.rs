@@ -1,39 +1,41 @@
 //! What the colours and marks mean: only those that are there.
 
 use super::axis::text_width;
-use super::canvas::{Canvas, GREY, SMALL, Side};
-use super::glyph::Glyph;
-use super::look::{INK, Look, PHASES, STATUSES, word};
-use super::spell::spell_to;
+use super::canvas::{Canvas, GREY, SMALL, TextAnchor};
+use super::format::format_duration_units;
+use super::marker::Marker;
+use super::style::{INK, PHASES, STATUSES, StateStyle, word};
 
 pub(super) fn draw(canvas: &mut Canvas) {
-    let there = |looks: &[Look], canvas: &Canvas| -> Vec<Look> {
-        looks.iter().filter(|look| look.severity > 0 && canvas.shown.contains(look.word)).copied().collect()
+    let there = |styles: &[StateStyle], canvas: &Canvas| -> Vec<StateStyle> {
+        styles.iter().filter(|style| style.severity > 0 && canvas.shown.contains(style.word)).copied().collect()
     };
     let (statuses, phases) = (there(&STATUSES, canvas), there(&PHASES, canvas));
     swatches(canvas, "status", &statuses);
     swatches(canvas, "replica", &phases);
-    let verdicts: Vec<Glyph> = Glyph::VERDICTS.into_iter().filter(|glyph| canvas.glyphs.contains(glyph)).collect();
+    let verdicts: Vec<Marker> = Marker::VERDICTS.into_iter().filter(|marker| canvas.markers.contains(marker)).collect();
     if !verdicts.is_empty() {
-        let mut row = Row::begin(canvas, "verdict");
-        for glyph in verdicts {
-            row.place(canvas, 12.0, glyph.word(), |canvas, x, y| glyph.draw(&mut canvas.svg, x + 5.0, y, None));
+        let mut row = LegendRow::begin(canvas, "verdict");
+        for marker in verdicts {
+            row.place(canvas, 12.0, marker.word(), |canvas, x, y| marker.draw(&mut canvas.svg, x + 5.0, y, None));
         }
-        if canvas.glyphs.contains(&Glyph::Canary) {
-            let mark = Glyph::Canary;
+        if canvas.markers.contains(&Marker::Canary) {
+            let mark = Marker::Canary;
             row.place(canvas, 12.0, mark.word(), |canvas, x, y| mark.draw(&mut canvas.svg, x + 5.0, y, None));
         }
         row.end(canvas);
     }
     if canvas.crowded {
         let pixel = canvas.axis.length() / (canvas.axis.width as u64).max(1);
-        let mut note =
-            format!("One pixel is about {}: of what falls into it, the worst is shown.", spell_to(rounded(pixel), 2));
+        let mut note = format!(
+            "One pixel is about {}: of what falls into it, the worst is shown.",
+            format_duration_units(rounded(pixel), 2)
+        );
         if canvas.divided {
             note +=
                 " Where that happens all along, the upper half shows what lasted longest, the lower half the worst.";
         }
-        canvas.fitting(12.0, canvas.y + 10.0, SMALL, GREY, &note);
+        canvas.text_truncated(12.0, canvas.y + 10.0, SMALL, GREY, &note);
         canvas.y += 18.0;
     }
 }
@@ -44,13 +46,13 @@ fn rounded(number: u64) -> u64 {
     number / unit * unit
 }
 
-fn swatches(canvas: &mut Canvas, heading: &str, looks: &[Look]) {
-    if looks.is_empty() {
+fn swatches(canvas: &mut Canvas, heading: &str, styles: &[StateStyle]) {
+    if styles.is_empty() {
         return;
     }
-    let mut row = Row::begin(canvas, heading);
-    for look in looks {
-        row.place(canvas, 20.0, word(look), |canvas, x, y| {
+    let mut row = LegendRow::begin(canvas, heading);
+    for style in styles {
+        row.place(canvas, 20.0, word(style), |canvas, x, y| {
             canvas.svg.leaf(
                 "rect",
                 &[
@@ -58,7 +60,7 @@ fn swatches(canvas: &mut Canvas, heading: &str, looks: &[Look]) {
                     ("y", &(y - 6.0)),
                     ("width", &18.0),
                     ("height", &12.0),
-                    ("fill", &look.paint(18.0, 12.0)),
+                    ("fill", &style.paint(18.0, 12.0)),
                     ("stroke", &"#8a8a8a"),
                     ("stroke-width", &0.6),
                 ],
@@ -69,11 +71,11 @@ fn swatches(canvas: &mut Canvas, heading: &str, looks: &[Look]) {
 }
 
 /// Samples with their words, side by side, on as many lines as they need.
-struct Row {
+struct LegendRow {
     x: f64,
 }
 
-impl Row {
+impl LegendRow {
     fn begin(canvas: &mut Canvas, heading: &str) -> Self {
         canvas.label(canvas.y + 6.0, heading);
         Self { x: canvas.axis.left }
@@ -86,7 +88,7 @@ impl Row {
             canvas.y += 18.0;
         }
         draw(canvas, self.x, canvas.y + 6.0);
-        canvas.text(self.x + wide + 5.0, canvas.y + 10.0, SMALL, INK, Side::Start, word);
+        canvas.text(self.x + wide + 5.0, canvas.y + 10.0, SMALL, INK, TextAnchor::Start, word);
         self.x += needed;
     }
 

@@ -45,7 +45,12 @@ impl Markup {
     }
 
     /// An element with a tooltip; without one where that is `None`.
-    pub(crate) fn told(&mut self, name: &str, attributes: &[(&str, &dyn Attribute)], tooltip: Option<&str>) {
+    pub(crate) fn leaf_with_tooltip(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &dyn Attribute)],
+        tooltip: Option<&str>,
+    ) {
         let Some(tooltip) = tooltip else { return self.leaf(name, attributes) };
         self.tag(name, attributes);
         self.text.push_str("><title>");

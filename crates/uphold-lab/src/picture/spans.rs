@@ -6,23 +6,23 @@
 use std::collections::BTreeMap;
 
 /// One lane, column by column.
-pub(super) struct Columns {
+pub(super) struct LaneColumns {
     from: u64,
     until: u64,
-    cells: Vec<Cell>,
+    columns: Vec<Column>,
     /// So many replicas are in it.
     replicas: u32,
 }
 
 /// What happened within one column.
 #[derive(Clone, Default)]
-struct Cell {
+struct Column {
     /// Nanoseconds in each state, by its index.
     lasted: [u64; STATES],
     /// For each state: the begin of the first span, the end of the last, and how many begin here.
-    seen: [Seen; STATES],
+    extents: [StateExtent; STATES],
     /// So many spans lie in it, wholly or in part.
-    pieces: u32,
+    span_count: u32,
     /// The state of the last of them.
     last: u8,
     /// There are others.
@@ -30,16 +30,16 @@ struct Cell {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct StateExtent {
     start: u64,
     end: u64,
-    begun: u32,
+    starts: u32,
 }
 
 /// More than there are phases.
 const STATES: usize = 10;
 
-/// A run of columns that look the same.
+/// A run of columns that style the same.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Span {
     /// The first column.
@@ -60,12 +60,12 @@ pub(super) struct Span {
     pub(super) crowded: bool,
 }
 
-impl Columns {
+impl LaneColumns {
     /// `until` is later than `from`.
     pub(super) fn new(from: u64, until: u64, columns: usize) -> Self {
         // No column is shorter than a nanosecond.
         let most = usize::try_from(until - from).unwrap_or(usize::MAX).max(1);
-        Self { from, until, cells: vec![Cell::default(); columns.clamp(1, most)], replicas: 0 }
+        Self { from, until, columns: vec![Column::default(); columns.clamp(1, most)], replicas: 0 }
     }
 
     /// Adds the states of one replica: each change with its time, rising. What lasts no time is not shown.
@@ -81,63 +81,64 @@ impl Columns {
             match present {
                 Some((_, before)) if before == state => {}
                 Some((start, before)) => {
-                    self.shown(start, at, before, &severity);
+                    self.add_visible(start, at, before, &severity);
                     present = Some((at, state));
                 }
                 None => present = Some((at, state)),
             }
         }
         if let Some((start, state)) = present {
-            self.shown(start, self.until, state, &severity);
+            self.add_visible(start, self.until, state, &severity);
         }
     }
 
-    fn shown(&mut self, start: u64, end: u64, state: u8, severity: impl Fn(u8) -> u8) {
+    fn add_visible(&mut self, start: u64, end: u64, state: u8, severity: impl Fn(u8) -> u8) {
         if severity(state) > 0 && start < end && start < self.until && end > self.from {
-            self.span(start, end, state);
+            self.add_span(start, end, state);
         }
     }
 
-    fn span(&mut self, start: u64, end: u64, state: u8) {
+    fn add_span(&mut self, start: u64, end: u64, state: u8) {
         let (first, last) = (self.column(start.max(self.from)), self.column(end.min(self.until) - 1));
         // Ends are excluded, so that the last column is that of the nanosecond before.
         for column in first..=last {
             let (begins, ends) = (self.begins(column), self.begins(column + 1));
-            let cell = &mut self.cells[column];
-            cell.mixed |= cell.pieces > 0 && cell.last != state;
-            cell.pieces += 1;
+            let cell = &mut self.columns[column];
+            cell.mixed |= cell.span_count > 0 && cell.last != state;
+            cell.span_count += 1;
             cell.last = state;
             let state = usize::from(state);
             let within = end.min(ends).saturating_sub(start.max(begins));
             cell.lasted[state] = cell.lasted[state].saturating_add(within);
-            let seen = &mut cell.seen[state];
-            let fresh = seen.end == 0;
-            seen.start = if fresh { start } else { seen.start.min(start) };
-            seen.end = seen.end.max(end);
-            seen.begun += u32::from(column == first && start >= self.from);
+            let extents = &mut cell.extents[state];
+            let fresh = extents.end == 0;
+            extents.start = if fresh { start } else { extents.start.min(start) };
+            extents.end = extents.end.max(end);
+            extents.starts += u32::from(column == first && start >= self.from);
         }
     }
 
     fn column(&self, at: u64) -> usize {
-        let part = u128::from(at - self.from) * self.cells.len() as u128 / u128::from((self.until - self.from).max(1));
-        (part as usize).min(self.cells.len() - 1)
+        let part =
+            u128::from(at - self.from) * self.columns.len() as u128 / u128::from((self.until - self.from).max(1));
+        (part as usize).min(self.columns.len() - 1)
     }
 
     /// When a column begins.
     fn begins(&self, column: usize) -> u64 {
         let part = u128::from(self.until - self.from) * column as u128;
-        self.from + part.div_ceil(self.cells.len() as u128) as u64
+        self.from + part.div_ceil(self.columns.len() as u128) as u64
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.cells.len()
+        self.columns.len()
     }
 
     /// How long each state lasted, by its index.
     pub(super) fn totals(&self) -> BTreeMap<u8, u64> {
         let mut totals = BTreeMap::new();
-        for cell in &self.cells {
+        for cell in &self.columns {
             for (state, lasted) in cell.lasted.iter().enumerate().filter(|(_, lasted)| **lasted > 0) {
                 *totals.entry(state as u8).or_insert(0) += lasted;
             }
@@ -145,21 +146,21 @@ impl Columns {
         totals
     }
 
-    /// Runs of columns that look the same; columns in which nothing is are left out.
+    /// Runs of columns that style the same; columns in which nothing is are left out.
     pub(super) fn spans(&self, severity: impl Fn(u8) -> u8) -> Vec<Span> {
-        let looks = self.looks(severity);
+        let styles = self.styles(severity);
         let mut spans: Vec<Span> = Vec::new();
-        for (column, &(worst, most)) in looks.iter().enumerate() {
+        for (column, &(worst, most)) in styles.iter().enumerate() {
             if worst == 0 {
                 continue;
             }
-            let cell = &self.cells[column];
-            let (seen, crowded) = (cell.seen[usize::from(worst)], cell.pieces > self.replicas + 1);
+            let cell = &self.columns[column];
+            let (extents, crowded) = (cell.extents[usize::from(worst)], cell.span_count > self.replicas + 1);
             match spans.last_mut() {
                 Some(last) if last.column + last.columns == column && (last.worst, last.most) == (worst, most) => {
                     last.columns += 1;
-                    last.end = last.end.max(seen.end);
-                    last.times += seen.begun;
+                    last.end = last.end.max(extents.end);
+                    last.times += extents.starts;
                     last.crowded |= crowded;
                 }
                 _ => spans.push(Span {
@@ -167,9 +168,9 @@ impl Columns {
                     columns: 1,
                     worst,
                     most,
-                    start: seen.start,
-                    end: seen.end,
-                    times: seen.begun,
+                    start: extents.start,
+                    end: extents.end,
+                    times: extents.starts,
                     crowded,
                 }),
             }
@@ -178,25 +179,25 @@ impl Columns {
     }
 
     /// The gravest and the longest state of each column. Where only a few columns in a row hold several, the longest
-    /// is the gravest: a single blip is to be seen, while a year of blips is not to look like one long outage.
-    fn looks(&self, severity: impl Fn(u8) -> u8) -> Vec<(u8, u8)> {
-        const FEW: usize = 4;
-        let mut looks: Vec<(u8, u8)> = self.cells.iter().map(|cell| cell.look(&severity)).collect();
+    /// is the gravest: a single blip is to be extents, while a year of blips is not to style like one long outage.
+    fn styles(&self, severity: impl Fn(u8) -> u8) -> Vec<(u8, u8)> {
+        const MIN_SPLIT_COLUMNS: usize = 4;
+        let mut styles: Vec<(u8, u8)> = self.columns.iter().map(|cell| cell.style(&severity)).collect();
         let mut first = 0;
-        while first < looks.len() {
-            let mixed = looks[first].0 != looks[first].1;
-            let run = looks[first..].iter().take_while(|(worst, most)| (worst != most) == mixed).count();
-            if mixed && run < FEW {
-                looks[first..first + run].iter_mut().for_each(|(worst, most)| *most = *worst);
+        while first < styles.len() {
+            let mixed = styles[first].0 != styles[first].1;
+            let run = styles[first..].iter().take_while(|(worst, most)| (worst != most) == mixed).count();
+            if mixed && run < MIN_SPLIT_COLUMNS {
+                styles[first..first + run].iter_mut().for_each(|(worst, most)| *most = *worst);
             }
             first += run;
         }
-        looks
+        styles
     }
 }
 
-impl Cell {
-    fn look(&self, severity: impl Fn(u8) -> u8) -> (u8, u8) {
+impl Column {
+    fn style(&self, severity: impl Fn(u8) -> u8) -> (u8, u8) {
         if !self.mixed {
             return (self.last, self.last);
         }
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     fn spans(changes: &[(u64, u8)], until: u64, columns: usize) -> Vec<(usize, usize, u8, u8, u32)> {
-        let mut lane = Columns::new(0, until, columns);
+        let mut lane = LaneColumns::new(0, until, columns);
         lane.add(changes, |state| state);
         let spans = lane.spans(|state| state);
         spans.iter().map(|span| (span.column, span.columns, span.worst, span.most, span.times)).collect()
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn what_began_before_the_window_fills_it_from_its_edge() {
-        let mut lane = Columns::new(1_000, 2_000, 10);
+        let mut lane = LaneColumns::new(1_000, 2_000, 10);
         lane.add(&[(0, 1), (1_500, 6), (5_000, 1)], |state| state);
         let spans = lane.spans(|state| state);
         assert_eq!((spans[0].column, spans[0].columns, spans[0].start, spans[0].end), (0, 5, 0, 1_500));

@@ -3,12 +3,12 @@
 use uphold::sim::Run;
 use uphold::{ReplicaSet, Timestamp};
 
-use super::axis::{Axis, cut, text_width};
-use super::canvas::{Canvas, GREY, SMALL, Side};
-use super::history::History;
-use super::look::{INK, PHASES, STATUSES, word};
+use super::axis::{Axis, text_width, truncate};
+use super::canvas::{Canvas, GREY, SMALL, TextAnchor};
+use super::format::{format_duration, format_duration_units, format_share};
 use super::markup::Markup;
-use super::spell::{share, spell, spell_to};
+use super::style::{INK, PHASES, STATUSES, word};
+use super::timeline_data::TimelineData;
 use super::{bands, lanes, legend};
 
 /// The timeline of one run as a picture: a lane per replica, coloured by phase, with the set's status above, verdicts
@@ -108,7 +108,7 @@ impl<'r> Timeline<'r> {
 
     /// The set as it was when the run began, for one that did not begin anew, such as the replay of a recording that
     /// goes on from an earlier one. Default: every replica waits for its first start.
-    pub fn going_on_from(mut self, set: &'r ReplicaSet) -> Self {
+    pub fn initial_set(mut self, set: &'r ReplicaSet) -> Self {
         self.before = Some(set);
         self
     }
@@ -119,10 +119,10 @@ impl<'r> Timeline<'r> {
         let end = self.run.until().as_nanos().max(1_000_000);
         let (from, until) = (self.from.map_or(0, Timestamp::as_nanos), self.until.map_or(end, Timestamp::as_nanos));
         if until > end {
-            return Err(PictureError::AfterTheEnd { until: spell(until), end: spell(end) });
+            return Err(PictureError::AfterTheEnd { until: format_duration(until), end: format_duration(end) });
         }
         if from >= until {
-            return Err(PictureError::Window { from: spell(from), until: spell(until) });
+            return Err(PictureError::Window { from: format_duration(from), until: format_duration(until) });
         }
         Ok((from, until))
     }
@@ -136,22 +136,22 @@ impl<'r> Timeline<'r> {
             return Err(PictureError::Width(self.width));
         }
         let (from, until) = self.window()?;
-        let history = History::of(self.run, self.before);
-        let layout = lanes::Layout::of(history.replicas.len());
+        let data = TimelineData::of(self.run, self.before);
+        let layout = lanes::LaneLayout::of(data.replicas.len());
         let width = f64::from(self.width);
         let (left, right) = (70.0, if layout.has_figures() { 126.0 } else { 40.0 });
         let axis = Axis { from, until, left, width: (width - left - right).floor() };
 
-        let mut lines = wrapped(&facts(&history, axis), width - 24.0);
-        lines.extend(self.note.as_deref().map(|note| cut(note, SUBTITLE, width - 24.0)));
+        let mut lines = wrapped(&facts(&data, axis), width - 24.0);
+        lines.extend(self.note.as_deref().map(|note| truncate(note, SUBTITLE, width - 24.0)));
         let mut canvas = Canvas::new(axis, width);
         canvas.y = 46.0 + SUBTITLE_LINE * lines.len() as f64;
         let top = canvas.y;
-        bands::status(&mut canvas, &history);
-        bands::available(&mut canvas, &history);
-        bands::incidents(&mut canvas, &history);
-        bands::asked(&mut canvas, &history);
-        lanes::draw(&mut canvas, &history, layout);
+        bands::status(&mut canvas, &data);
+        bands::available(&mut canvas, &data);
+        bands::incidents(&mut canvas, &data);
+        bands::operator_requests(&mut canvas, &data);
+        lanes::draw(&mut canvas, &data, layout);
         time(&mut canvas, top);
         legend::draw(&mut canvas);
         let height = (canvas.y + 10.0).ceil();
@@ -175,11 +175,11 @@ impl<'r> Timeline<'r> {
         svg.text("title", &[], if self.title.is_empty() { "timeline" } else { self.title });
         svg.text("desc", &[], &lines.join(" · "));
         svg.open("defs", &[]);
-        let shown = PHASES.iter().chain(&STATUSES).filter(|look| canvas.shown.contains(look.word));
-        shown.for_each(|look| look.define(&mut svg));
+        let shown = PHASES.iter().chain(&STATUSES).filter(|style| canvas.shown.contains(style.word));
+        shown.for_each(|style| style.define(&mut svg));
         svg.close();
         svg.leaf("rect", &[("width", &width), ("height", &height), ("fill", &"#ffffff")]);
-        let title = cut(self.title, 17.0, width - 24.0);
+        let title = truncate(self.title, 17.0, width - 24.0);
         svg.text(
             "text",
             &[("x", &12.0), ("y", &26.0), ("font-size", &17.0), ("font-weight", &"700"), ("fill", &INK)],
@@ -195,18 +195,17 @@ impl<'r> Timeline<'r> {
 }
 
 /// What the picture comes to: how many, how long, and the share of each status.
-fn facts(history: &History, axis: Axis) -> Vec<String> {
+fn facts(data: &TimelineData, axis: Axis) -> Vec<String> {
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let mut facts = vec![
-        plural(history.replicas.len(), "replica"),
-        format!("{} to {}", spell_to(axis.from, 4), spell_to(axis.until, 4)),
+        plural(data.replicas.len(), "replica"),
+        format!("{} to {}", format_duration_units(axis.from, 4), format_duration_units(axis.until, 4)),
     ];
-    let shares = bands::statuses(history, axis).totals().into_iter();
-    facts
-        .extend(shares.map(|(state, lasted)| {
-            format!("{} {}", word(&STATUSES[usize::from(state)]), share(lasted, axis.length()))
-        }));
-    facts.push(plural(history.restarts.iter().filter(|(at, _)| axis.shows(*at)).count(), "restart"));
+    let shares = bands::status_columns(data, axis).totals().into_iter();
+    facts.extend(shares.map(|(state, lasted)| {
+        format!("{} {}", word(&STATUSES[usize::from(state)]), format_share(lasted, axis.length()))
+    }));
+    facts.push(plural(data.restarts.iter().filter(|(at, _)| axis.contains(*at)).count(), "restart"));
     facts
 }
 
@@ -232,13 +231,13 @@ fn time(canvas: &mut Canvas, top: f64) {
     for (at, label) in &ticks {
         let x = axis.x(*at);
         canvas.line((x, top), (x, bottom + 5.0), &[("stroke", &"#000000"), ("stroke-opacity", &"0.16")]);
-        canvas.text(x, bottom + 18.0, SMALL, INK, Side::Middle, label);
+        canvas.text(x, bottom + 18.0, SMALL, INK, TextAnchor::Middle, label);
         free = x + text_width(label, SMALL) / 2.0;
     }
-    let end = spell_to(axis.until, 3);
+    let end = format_duration_units(axis.until, 3);
     if ticks.last().is_none_or(|(at, _)| *at != axis.until) && right - text_width(&end, SMALL) / 2.0 - 20.0 > free {
         canvas.line((right, bottom), (right, bottom + 5.0), &[("stroke", &INK)]);
-        canvas.text(right, bottom + 18.0, SMALL, INK, Side::Middle, &end);
+        canvas.text(right, bottom + 18.0, SMALL, INK, TextAnchor::Middle, &end);
     }
     canvas.y += 34.0;
 }

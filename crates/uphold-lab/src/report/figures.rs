@@ -1,7 +1,7 @@
 //! The figures of a report: tables and charts.
 
-use super::number::{scale, seconds, told, told_signed};
-use crate::experiment::{Compared, Metric, PolicyReport, Report};
+use super::format::{format_difference, format_estimate, format_seconds, scale};
+use crate::experiment::{Comparison, ExperimentReport, Metric, PolicyReport};
 use crate::picture::Chart;
 use crate::picture::markup::Markup;
 
@@ -16,7 +16,7 @@ const CHARTS: [Metric; 6] = [
 ];
 
 /// A row for each metric that is not 0 for all, a column for each policy.
-pub(super) fn figures(page: &mut Markup, report: &Report) {
+pub(super) fn figures(page: &mut Markup, report: &ExperimentReport) {
     let says = |metric: Metric| {
         let is = |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
         CHARTS.contains(&metric) && metric != Metric::MeanRecovery || report.policies.iter().any(is)
@@ -25,16 +25,17 @@ pub(super) fn figures(page: &mut Markup, report: &Report) {
         for metric in Metric::ALL.into_iter().filter(|metric| says(*metric)) {
             row(page, metric.label(), &report.policies, |policy| {
                 let figure = policy.figures.get(&metric)?;
-                Some(told(figure.mean, figure.interval, metric))
+                Some(format_estimate(figure.mean, figure.interval, metric))
             });
         }
         if report.policies.iter().any(|policy| policy.recovery.count > 0) {
             row(page, "time to recover: half within", &report.policies, |policy| {
                 let recovery = policy.recovery;
                 let rest = [("95 %", recovery.p95), ("all", recovery.max)];
-                let rest =
-                    rest.into_iter().filter_map(|(word, time)| Some(format!("{word} within {}", seconds(time?))));
-                Some((seconds(recovery.p50?), Some(rest.collect::<Vec<_>>().join(", "))))
+                let rest = rest
+                    .into_iter()
+                    .filter_map(|(word, time)| Some(format!("{word} within {}", format_seconds(time?))));
+                Some((format_seconds(recovery.p50?), Some(rest.collect::<Vec<_>>().join(", "))))
             });
         }
         if report.policies.iter().any(|policy| policy.recovery.unfinished > 0) {
@@ -45,26 +46,26 @@ pub(super) fn figures(page: &mut Markup, report: &Report) {
         if report.policies.iter().any(|policy| policy.gave_up.count > 0) {
             row(page, "terminated: half by", &report.policies, |policy| {
                 let (median, first) = (policy.gave_up.median?, policy.gave_up.first?);
-                Some((seconds(median), Some(format!("the earliest at {}", seconds(first)))))
+                Some((format_seconds(median), Some(format!("the earliest at {}", format_seconds(first)))))
             });
         }
     });
 }
 
 /// A row for each metric in which a policy differs from the first.
-pub(super) fn comparison(page: &mut Markup, report: &Report) {
+pub(super) fn comparison(page: &mut Markup, report: &ExperimentReport) {
     let others = report.policies.get(1..).unwrap_or_default();
     let differs = |metric: &Metric| {
-        others.iter().filter_map(|policy| policy.differences.get(metric)).any(|one| one.compared != Compared::Same)
+        others.iter().filter_map(|policy| policy.differences.get(metric)).any(|one| one.compared != Comparison::Same)
     };
     table(page, others, |page| {
         for metric in Metric::ALL.into_iter().filter(differs) {
             row(page, metric.label(), others, |policy| {
                 let difference = policy.differences.get(&metric)?;
                 Some(match difference.compared {
-                    Compared::Same => (difference.compared.to_string(), None),
+                    Comparison::Same => (difference.compared.to_string(), None),
                     compared => {
-                        let (number, interval) = told_signed(difference.mean, difference.interval, metric);
+                        let (number, interval) = format_difference(difference.mean, difference.interval, metric);
                         let interval = interval.map(|interval| format!(" ({interval})")).unwrap_or_default();
                         (compared.to_string(), Some(format!("{number}{interval}")))
                     }
@@ -112,7 +113,7 @@ fn row(
 }
 
 /// A chart for each metric that tells something.
-pub(super) fn charts(page: &mut Markup, report: &Report) {
+pub(super) fn charts(page: &mut Markup, report: &ExperimentReport) {
     page.open("div", &[("class", &"charts")]);
     for metric in CHARTS {
         let figures: Vec<_> = report
@@ -124,8 +125,8 @@ pub(super) fn charts(page: &mut Markup, report: &Report) {
             continue;
         }
         let ends = figures.iter().map(|(_, figure)| figure.interval.map_or(figure.mean, |interval| interval.high));
-        let (unit, spell) = scale(metric, ends.fold(0.0, f64::max));
-        let mut chart = Chart::new(metric.label(), spell);
+        let (unit, format) = scale(metric, ends.fold(0.0, f64::max));
+        let mut chart = Chart::new(metric.label(), format);
         for (name, figure) in figures {
             let interval = figure.interval.map(|interval| (interval.low / unit, interval.high / unit));
             chart = chart.row(name, figure.mean / unit, interval);

@@ -1,8 +1,8 @@
 //! The page.
 
-use super::number::seconds;
-use super::{figures, runs};
-use crate::experiment::{Experiment, Report};
+use super::format::format_seconds;
+use super::{figures, typical_runs};
+use crate::experiment::{Experiment, ExperimentReport};
 use crate::picture::markup::Markup;
 
 const STYLE: &str = "
@@ -33,7 +33,7 @@ pre { font-size: .85em; background: #f5f5f5; padding: .8em; overflow-x: auto; }
 /// The report of an experiment as one HTML page: question and answer, figures, charts, and a picture of a run of each
 /// policy, which is simulated anew. It loads nothing and needs no script. A picture that cannot be drawn is left out,
 /// and the page says why.
-pub fn html(experiment: &Experiment, report: &Report) -> String {
+pub fn html(experiment: &Experiment, report: &ExperimentReport) -> String {
     let title = [&report.name, &report.question].into_iter().flatten().next().map_or("Experiment", String::as_str);
     let mut page = Markup::new("<!DOCTYPE html>\n");
     page.open("html", &[("lang", &"en")]);
@@ -60,7 +60,7 @@ pub fn html(experiment: &Experiment, report: &Report) -> String {
         page.text("p", &[("class", &"small")], said);
     }
     page.text("h2", &[], "A run of each policy");
-    runs::pictures(&mut page, experiment, report);
+    typical_runs::pictures(&mut page, experiment, report);
     page.text("h2", &[], "The policies");
     for (name, policy) in experiment.policies() {
         page.open("details", &[]);
@@ -71,7 +71,7 @@ pub fn html(experiment: &Experiment, report: &Report) -> String {
     page.finish()
 }
 
-fn head(page: &mut Markup, report: &Report, title: &str) {
+fn head(page: &mut Markup, report: &ExperimentReport, title: &str) {
     page.text("h1", &[], title);
     if let Some(question) = report.question.as_ref().filter(|question| *question != title) {
         page.text("p", &[("class", &"question")], question);
@@ -82,7 +82,7 @@ fn head(page: &mut Markup, report: &Report, title: &str) {
     if let Some(note) = &report.note {
         page.text("p", &[("class", &"note")], note.trim());
     }
-    let until = seconds(report.until_seconds);
+    let until = format_seconds(report.until_seconds);
     let first = report.first_seed;
     if report.is_partial() {
         let said =

@@ -13,7 +13,7 @@ const UNITS: [(u64, &str); 7] =
     [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us"), (1, "ns")];
 
 /// Nanoseconds as policy documents write them, such as `1h 30m`, to the last of at most `units` units.
-pub(crate) fn spell_to(nanos: u64, units: usize) -> String {
+pub(crate) fn format_duration_units(nanos: u64, units: usize) -> String {
     let mut out = String::new();
     let mut rest = nanos;
     let first = UNITS.iter().position(|(unit, _)| nanos >= *unit).unwrap_or(UNITS.len());
@@ -29,12 +29,12 @@ pub(crate) fn spell_to(nanos: u64, units: usize) -> String {
 }
 
 /// To its last nanosecond.
-pub(crate) fn spell(nanos: u64) -> String {
-    spell_to(nanos, UNITS.len())
+pub(crate) fn format_duration(nanos: u64) -> String {
+    format_duration_units(nanos, UNITS.len())
 }
 
 /// A share in percent, cut off after three places so that nothing short of all reads `100 %`.
-pub(crate) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn format_share(part: u64, whole: u64) -> String {
     let thousandths = (u128::from(part) * 100_000).checked_div(whole.into()).unwrap_or(0);
     if thousandths == 0 && part > 0 {
         return "< 0.001 %".to_owned();
@@ -52,20 +52,20 @@ mod tests {
 
     #[test]
     fn times_read_as_policy_documents_write_them() {
-        assert_eq!(spell(90 * MINUTE), "1h 30m");
-        assert_eq!(spell(0), "0s");
-        assert_eq!(spell(1_500 * MICROSECOND), "1ms 500us");
-        assert_eq!(spell_to(DAY + HOUR + MINUTE + SECOND, 3), "1d 1h 1m");
-        assert_eq!(spell_to(DAY + SECOND, 2), "1d");
-        assert_eq!(spell(u64::MAX), "213503d 23h 34m 33s 709ms 551us 615ns");
+        assert_eq!(format_duration(90 * MINUTE), "1h 30m");
+        assert_eq!(format_duration(0), "0s");
+        assert_eq!(format_duration(1_500 * MICROSECOND), "1ms 500us");
+        assert_eq!(format_duration_units(DAY + HOUR + MINUTE + SECOND, 3), "1d 1h 1m");
+        assert_eq!(format_duration_units(DAY + SECOND, 2), "1d");
+        assert_eq!(format_duration(u64::MAX), "213503d 23h 34m 33s 709ms 551us 615ns");
     }
 
     #[test]
     fn a_share_just_short_of_all_does_not_read_as_all() {
-        assert_eq!(share(1, 1), "100 %");
-        assert_eq!(share(999_999_999, 1_000_000_000), "99.999 %");
-        assert_eq!(share(1, 1_000_000_000), "< 0.001 %");
-        assert_eq!(share(3, 40), "7.5 %");
-        assert_eq!(share(0, 0), "0 %");
+        assert_eq!(format_share(1, 1), "100 %");
+        assert_eq!(format_share(999_999_999, 1_000_000_000), "99.999 %");
+        assert_eq!(format_share(1, 1_000_000_000), "< 0.001 %");
+        assert_eq!(format_share(3, 40), "7.5 %");
+        assert_eq!(format_share(0, 0), "0 %");
     }
 }

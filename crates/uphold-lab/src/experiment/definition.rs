@@ -8,8 +8,8 @@ use uphold::{Policy, Timestamp};
 
 use super::document::ExperimentDocument;
 use super::error::ExperimentError;
-use super::report::Report;
-use super::running::{self, Options};
+use super::report::ExperimentReport;
+use super::runner::{self, RunOptions};
 use crate::fault::FaultModel;
 
 /// Several policies, what befalls them, for how long, and how often.
@@ -18,12 +18,12 @@ use crate::fault::FaultModel;
 /// use std::time::Duration;
 /// use uphold::{Policy, RetryPolicy};
 /// use uphold_lab::experiment::{Experiment, Metric};
-/// use uphold_lab::fault::{Distribution, Failure, FaultModel};
+/// use uphold_lab::fault::{Distribution, FailureMode, FaultModel};
 ///
 /// let day = Duration::from_secs(86_400);
 /// let every = |secs| RetryPolicy::every(Duration::from_secs(secs));
 /// let policy = |secs| Policy::builder().replicas(3).retry(every(secs)).build();
-/// let faults = FaultModel::new().failure(Failure::new(Distribution::exponential(day)?));
+/// let faults = FaultModel::new().failure(FailureMode::new(Distribution::exponential(day)?));
 /// let report = Experiment::new(faults, 30 * day)
 ///     .policy("every 10 s", policy(10)?)
 ///     .policy("every minute", policy(60)?)
@@ -31,7 +31,7 @@ use crate::fault::FaultModel;
 ///     .run()?;
 /// let slower = &report.policies[1];
 /// assert!(slower.figures[&Metric::Healthy].mean > 0.99);
-/// assert!(slower.differences[&Metric::Healthy].compared.is_told_apart());
+/// assert!(slower.differences[&Metric::Healthy].compared.is_significant());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -125,16 +125,16 @@ impl Experiment {
     ///
     /// # Errors
     /// There is no policy or no time, or a simulation fails.
-    pub fn run(&self) -> Result<Report, ExperimentError> {
-        self.run_with(&Options::new())
+    pub fn run(&self) -> Result<ExperimentReport, ExperimentError> {
+        self.run_with(&RunOptions::new())
     }
 
     /// Runs it with a say in how: threads, progress, stopping early.
     ///
     /// # Errors
     /// As [`run`](Self::run); or it was stopped before one history was done.
-    pub fn run_with(&self, options: &Options<'_>) -> Result<Report, ExperimentError> {
-        running::run(self, options)
+    pub fn run_with(&self, options: &RunOptions<'_>) -> Result<ExperimentReport, ExperimentError> {
+        runner::run(self, options)
     }
 
     /// The run of one policy, by its place, under one seed, with its whole trace: for a picture. The report names
@@ -145,8 +145,8 @@ impl Experiment {
     pub fn run_of(&self, policy: usize, seed: u64) -> Result<Run, ExperimentError> {
         let (name, policy) =
             self.policies.get(policy).ok_or(ExperimentError::NoSuchPolicy(policy, self.policies.len()))?;
-        let mut surroundings = self.faults.surroundings(seed, policy.replicas());
-        let run = Simulation::new(policy.clone()).seed(seed).run_in(&mut surroundings, self.until);
+        let mut environment = self.faults.environment(seed, policy.replicas());
+        let run = Simulation::new(policy.clone()).seed(seed).run_in(&mut environment, self.until);
         run.map_err(failed(name, seed))
     }
 }

@@ -2,12 +2,12 @@
 
 use uphold::Verdict;
 
-use super::look::INK;
 use super::markup::{Attribute, Markup, number};
+use super::style::INK;
 
 /// A mark, drawn around its middle within about ten pixels.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Glyph {
+pub(super) enum Marker {
     // In the order of their gravity: of several at one place the last is shown.
     Complete,
     Restart,
@@ -17,7 +17,7 @@ pub(super) enum Glyph {
     Terminate,
 }
 
-impl Glyph {
+impl Marker {
     pub(super) const VERDICTS: [Self; 5] = [Self::Restart, Self::Hold, Self::Degrade, Self::Terminate, Self::Complete];
 
     pub(super) fn of(verdict: &Verdict) -> Self {
@@ -56,6 +56,6 @@ impl Glyph {
         let place = format!("translate({} {})", number(x), number(y));
         let attributes: [(&str, &dyn Attribute); 5] =
             [("d", &d), ("transform", &place), ("fill", &fill), ("stroke", &stroke), ("stroke-width", &wide)];
-        svg.told("path", if wide > 0.0 { &attributes } else { &attributes[..3] }, tooltip);
+        svg.leaf_with_tooltip("path", if wide > 0.0 { &attributes } else { &attributes[..3] }, tooltip);
     }
 }

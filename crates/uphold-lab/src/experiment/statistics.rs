@@ -70,7 +70,7 @@ pub struct Estimate {
     /// Shares are from 0 to 1, times in seconds.
     pub mean: f64,
     /// `None` with fewer than two runs.
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
     /// How many runs say something about it.
     pub runs: u64,
 }
@@ -78,7 +78,7 @@ pub struct Estimate {
 /// An interval of 95 % confidence.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// Its lower end.
     pub low: f64,
     /// Its upper end.
@@ -92,35 +92,35 @@ pub struct Interval {
 /// Student's t on the differences. Of twenty comparisons of policies that are alike, one is told apart by chance.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Difference {
+pub struct PairedDifference {
     /// The mean difference, in the unit of the metric.
     pub mean: f64,
     /// `None` with fewer than two runs.
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
     /// How many seeds say something about it.
     pub runs: u64,
     /// What it comes to.
-    pub compared: Compared,
+    pub compared: Comparison,
 }
 
 /// What a difference comes to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Compared {
+pub enum Comparison {
     /// Lower than the first policy's, by more than chance explains.
     Lower,
     /// Higher than the first policy's, by more than chance explains.
     Higher,
     /// Chance explains it: the interval holds 0.
-    NotToldApart,
+    NotSignificant,
     /// The same in every run.
     Same,
 }
 
-impl Compared {
+impl Comparison {
     /// Whether it is more than chance explains.
-    pub const fn is_told_apart(self) -> bool {
+    pub const fn is_significant(self) -> bool {
         matches!(self, Self::Lower | Self::Higher)
     }
 
@@ -129,33 +129,34 @@ impl Compared {
         match self {
             Self::Lower => "lower",
             Self::Higher => "higher",
-            Self::NotToldApart => "not told apart",
+            Self::NotSignificant => "not told apart",
             Self::Same => "the same",
         }
     }
 }
 
-impl std::fmt::Display for Compared {
+impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
     }
 }
 
 /// With fewer runs that are all alike nothing is told apart: of five coins one in 32 throws shows five heads.
-const FEW: u64 = 6;
+const MIN_IDENTICAL_RUNS: u64 = 6;
 
 /// The 97.5 % quantile of the normal distribution.
-const NORMAL: f64 = 1.959_963_984_540_054;
+const NORMAL_QUANTILE: f64 = 1.959_963_984_540_054;
 
 impl Estimate {
     pub(super) fn of(moments: &Moments, metric: Metric) -> Self {
         let scale = metric.scale();
         let mean = moments.mean() / scale;
-        let interval = if metric.is_yes_or_no() {
+        let interval = if metric.is_binary() {
             wilson(mean, moments.count)
         } else {
             let most = if metric.unit() == Unit::Share { 1.0 } else { f64::INFINITY };
-            let interval = |half: f64| Interval { low: (mean - half).max(0.0), high: (mean + half).min(most) };
+            let interval =
+                |half: f64| ConfidenceInterval { low: (mean - half).max(0.0), high: (mean + half).min(most) };
             moments.half_width().map(|half| half / scale).map(interval)
         };
         Self { mean, interval, runs: moments.count }
@@ -163,34 +164,34 @@ impl Estimate {
 }
 
 /// Wilson's score interval of a share of `count` runs.
-fn wilson(share: f64, count: u64) -> Option<Interval> {
+fn wilson(share: f64, count: u64) -> Option<ConfidenceInterval> {
     if count == 0 {
         return None;
     }
     let n = count as f64;
-    let z2 = NORMAL * NORMAL;
+    let z2 = NORMAL_QUANTILE * NORMAL_QUANTILE;
     let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = NORMAL / (1.0 + z2 / n) * libm::sqrt(share * (1.0 - share) / n + z2 / (4.0 * n * n));
+    let half = NORMAL_QUANTILE / (1.0 + z2 / n) * libm::sqrt(share * (1.0 - share) / n + z2 / (4.0 * n * n));
     // At the ends it is exact, but for rounding.
     let low = if share <= 0.0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if share >= 1.0 { 1.0 } else { (middle + half).min(1.0) };
-    Some(Interval { low, high })
+    Some(ConfidenceInterval { low, high })
 }
 
-impl Difference {
+impl PairedDifference {
     pub(super) fn of(moments: &Moments, metric: Metric) -> Self {
         let scale = metric.scale();
         let mean = moments.mean() / scale;
         let most = if metric.unit() == Unit::Share { 1.0 } else { f64::INFINITY };
-        let interval = |half: f64| Interval { low: (mean - half).max(-most), high: (mean + half).min(most) };
+        let interval = |half: f64| ConfidenceInterval { low: (mean - half).max(-most), high: (mean + half).min(most) };
         // A few runs that happen to differ by the same say nothing of how much others would.
-        let alike = moments.variance() == 0.0 && moments.count < FEW;
+        let alike = moments.variance() == 0.0 && moments.count < MIN_IDENTICAL_RUNS;
         let interval = moments.half_width().filter(|_| !alike).map(|half| half / scale).map(interval);
         let compared = match interval {
-            _ if moments.sum == 0 && moments.squares == 0 => Compared::Same,
-            Some(interval) if interval.high < 0.0 => Compared::Lower,
-            Some(interval) if interval.low > 0.0 => Compared::Higher,
-            _ => Compared::NotToldApart,
+            _ if moments.sum == 0 && moments.squares == 0 => Comparison::Same,
+            Some(interval) if interval.high < 0.0 => Comparison::Lower,
+            Some(interval) if interval.low > 0.0 => Comparison::Higher,
+            _ => Comparison::NotSignificant,
         };
         Self { mean, interval, runs: moments.count, compared }
     }
@@ -243,12 +244,12 @@ mod tests {
 
     #[test]
     fn a_difference_says_whether_chance_explains_it() {
-        let of = |values: &[i64]| Difference::of(&moments(values), Metric::Restarts).compared;
-        assert_eq!(of(&[-5, -6, -4, -5]), Compared::Lower);
-        assert_eq!(of(&[5, 6, 4, 5]), Compared::Higher);
-        assert_eq!(of(&[-5, 6, -4, 5]), Compared::NotToldApart);
-        assert_eq!(of(&[0, 0, 0]), Compared::Same);
-        assert_eq!(of(&[5]), Compared::NotToldApart);
+        let of = |values: &[i64]| PairedDifference::of(&moments(values), Metric::Restarts).compared;
+        assert_eq!(of(&[-5, -6, -4, -5]), Comparison::Lower);
+        assert_eq!(of(&[5, 6, 4, 5]), Comparison::Higher);
+        assert_eq!(of(&[-5, 6, -4, 5]), Comparison::NotSignificant);
+        assert_eq!(of(&[0, 0, 0]), Comparison::Same);
+        assert_eq!(of(&[5]), Comparison::NotSignificant);
     }
 
     #[test]

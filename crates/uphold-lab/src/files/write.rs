@@ -15,7 +15,7 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`write_file`].
-pub fn writable(path: &Path) -> Result<(), String> {
+pub fn check_writable(path: &Path) -> Result<(), String> {
     let there = std::fs::symlink_metadata(path);
     match &there {
         // Opening a pipe would wait for a reader, and a link may lead to what is not there yet.
@@ -35,7 +35,7 @@ pub fn writable(path: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// It would.
-pub fn apart(input: &Path, output: &Path) -> Result<(), String> {
+pub fn check_distinct(input: &Path, output: &Path) -> Result<(), String> {
     match (input.canonicalize(), output.canonicalize()) {
         (Ok(input), Ok(same)) if input == same => {
             Err(format!("{}: is what is read; write to another file", output.display()))

@@ -1,11 +1,11 @@
 //! Figures as people read them.
 
 use super::metric::{Metric, Unit};
-use super::moments::Interval;
+use super::statistics::ConfidenceInterval;
 
 /// So many decimals that the width of the interval shows. What was the same in every run is shown as it is: 99.99 % is
 /// not 100 %.
-pub(crate) fn digits(mean: f64, interval: Option<Interval>, metric: Metric) -> usize {
+pub(crate) fn decimals(mean: f64, interval: Option<ConfidenceInterval>, metric: Metric) -> usize {
     let scale = if metric.unit() == Unit::Share { 100.0 } else { 1.0 };
     let width = interval.map_or(0.0, |interval| interval.high - interval.low) * scale;
     let most = if metric.unit() == Unit::Count { 2 } else { 4 };
@@ -20,33 +20,37 @@ pub(crate) fn digits(mean: f64, interval: Option<Interval>, metric: Metric) -> u
 }
 
 /// A figure in its unit.
-pub(crate) fn number(value: f64, metric: Metric, digits: usize) -> String {
+pub(crate) fn format_value(value: f64, metric: Metric, decimals: usize) -> String {
     match metric.unit() {
-        Unit::Share => format!("{:.digits$} %", value * 100.0),
-        Unit::Count => format!("{value:.digits$}"),
-        Unit::Seconds => duration(value),
+        Unit::Share => format!("{:.decimals$} %", value * 100.0),
+        Unit::Count => format!("{value:.decimals$}"),
+        Unit::Seconds => format_seconds(value),
     }
 }
 
 /// As [`number`]; a share without its sign, which stands above it already.
-pub(crate) fn bare(value: f64, metric: Metric, digits: usize) -> String {
-    if metric.unit() == Unit::Share { format!("{:.digits$}", value * 100.0) } else { number(value, metric, digits) }
+pub(crate) fn format_value_without_percent(value: f64, metric: Metric, decimals: usize) -> String {
+    if metric.unit() == Unit::Share {
+        format!("{:.decimals$}", value * 100.0)
+    } else {
+        format_value(value, metric, decimals)
+    }
 }
 
-/// To three digits, in the unit that fits.
-pub(crate) fn duration(seconds: f64) -> String {
+/// To three decimals, in the unit that fits.
+pub(crate) fn format_seconds(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         length if length >= 2.0 * 86_400.0 => (seconds / 86_400.0, "d"),
         length if length >= 2.0 * 3600.0 => (seconds / 3600.0, "h"),
         length if length >= 120.0 => (seconds / 60.0, "min"),
         _ => (seconds, "s"),
     };
-    let digits = match value.abs() {
+    let decimals = match value.abs() {
         value if value >= 99.95 => 0,
         value if value >= 9.995 => 1,
         _ => 2,
     };
-    let text = format!("{value:.digits$}");
+    let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{} {unit}", if text == "-0" { "0" } else { text })
 }
@@ -57,12 +61,13 @@ mod tests {
 
     #[test]
     fn durations_are_told_to_three_digits_in_the_unit_that_fits() {
-        let told = [0.0, 0.125, 59.0, 119.96, 120.0, 5400.0, 7200.0, 86_400.0, 2_592_000.0, 31_536_000.0].map(duration);
+        let told =
+            [0.0, 0.125, 59.0, 119.96, 120.0, 5400.0, 7200.0, 86_400.0, 2_592_000.0, 31_536_000.0].map(format_seconds);
         assert_eq!(told, ["0 s", "0.12 s", "59 s", "120 s", "2 min", "90 min", "2 h", "24 h", "30 d", "365 d"]);
     }
 
     #[test]
     fn what_is_below_zero_is_told_likewise() {
-        assert_eq!([-150.0, -0.000_1].map(duration), ["-2.5 min", "0 s"]);
+        assert_eq!([-150.0, -0.000_1].map(format_seconds), ["-2.5 min", "0 s"]);
     }
 }

@@ -7,20 +7,20 @@ use std::thread;
 
 use uphold::sim::Simulation;
 
+use super::definition::{Experiment, failed};
 use super::error::ExperimentError;
-use super::observer::{Observer, Seen};
-use super::plan::{Experiment, failed};
+use super::observer::{Observations, Observer};
 use super::reference;
-use super::report::Report;
-use super::tally::{Numbers, Tally};
+use super::report::ExperimentReport;
+use super::tally::{RunMetrics, Tally};
 
 /// More threads than this are no help on any machine.
-const MOST_THREADS: usize = 256;
+const MAX_THREADS: usize = 256;
 
 /// A say in how an experiment is run.
 #[derive(Clone, Copy, Default)]
 #[must_use]
-pub struct Options<'a> {
+pub struct RunOptions<'a> {
     threads: Option<NonZero<usize>>,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     stop: Option<&'a AtomicBool>,
@@ -36,7 +36,7 @@ pub struct Progress {
     pub of: u64,
 }
 
-impl<'a> Options<'a> {
+impl<'a> RunOptions<'a> {
     /// All cores, no word in between, to the end.
     pub fn new() -> Self {
         Self::default()
@@ -61,13 +61,13 @@ impl<'a> Options<'a> {
     }
 }
 
-impl std::fmt::Debug for Options<'_> {
+impl std::fmt::Debug for RunOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options").field("threads", &self.threads).field("stop", &self.stop).finish_non_exhaustive()
+        f.debug_struct("RunOptions").field("threads", &self.threads).field("stop", &self.stop).finish_non_exhaustive()
     }
 }
 
-pub(super) fn run(experiment: &Experiment, options: &Options<'_>) -> Result<Report, ExperimentError> {
+pub(super) fn run(experiment: &Experiment, options: &RunOptions<'_>) -> Result<ExperimentReport, ExperimentError> {
     if experiment.policies.is_empty() {
         return Err(ExperimentError::NoPolicy);
     }
@@ -75,7 +75,7 @@ pub(super) fn run(experiment: &Experiment, options: &Options<'_>) -> Result<Repo
         return Err(ExperimentError::NoTime);
     }
     let never = AtomicBool::new(false);
-    let shared = Shared {
+    let runner = Runner {
         experiment,
         stop: options.stop.unwrap_or(&never),
         failed: AtomicBool::new(false),
@@ -85,13 +85,13 @@ pub(super) fn run(experiment: &Experiment, options: &Options<'_>) -> Result<Repo
         first_error: Mutex::new(None),
     };
     let cores = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let threads = cores.min(MOST_THREADS).min(usize::try_from(experiment.seeds).unwrap_or(usize::MAX));
+    let threads = cores.min(MAX_THREADS).min(usize::try_from(experiment.seeds).unwrap_or(usize::MAX));
     let mut tallies: Vec<Tally> = experiment.policies.iter().map(|_| Tally::new()).collect();
     thread::scope(|scope| {
         // Where the machine has no more threads, those there are do the work.
-        let spawn = |_| thread::Builder::new().spawn_scoped(scope, || shared.work()).ok();
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, || runner.work()).ok();
         let workers: Vec<_> = (1..threads).map_while(spawn).collect();
-        let mut parts = vec![shared.work()];
+        let mut parts = vec![runner.work()];
         for worker in workers {
             match worker.join() {
                 Ok(part) => parts.push(part),
@@ -104,17 +104,17 @@ pub(super) fn run(experiment: &Experiment, options: &Options<'_>) -> Result<Repo
             }
         }
     });
-    let Shared { done, first_error, .. } = shared;
+    let Runner { done, first_error, .. } = runner;
     if let Some((_, error)) = first_error.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
         return Err(error);
     }
     match done.into_inner() {
         0 => Err(ExperimentError::NothingDone),
-        done => Ok(Report::new(experiment, &tallies, done)),
+        done => Ok(ExperimentReport::new(experiment, &tallies, done)),
     }
 }
 
-struct Shared<'a> {
+struct Runner<'a> {
     experiment: &'a Experiment,
     stop: &'a AtomicBool,
     failed: AtomicBool,
@@ -125,7 +125,7 @@ struct Shared<'a> {
     first_error: Mutex<Option<(u64, ExperimentError)>>,
 }
 
-impl Shared<'_> {
+impl Runner<'_> {
     /// Takes seeds until there are none, and adds up what comes of them.
     fn work(&self) -> Vec<Tally> {
         let mut tallies: Vec<Tally> = self.experiment.policies.iter().map(|_| Tally::new()).collect();
@@ -134,12 +134,12 @@ impl Shared<'_> {
             if number >= self.experiment.seeds {
                 break;
             }
-            match self.seed(number) {
+            match self.run_seed(number) {
                 Ok(None) => break,
                 Ok(Some(runs)) => {
                     let Some((first, _)) = runs.first() else { break };
-                    for (tally, (numbers, seen)) in tallies.iter_mut().zip(&runs) {
-                        tally.add(number, numbers, first, seen);
+                    for (tally, (numbers, observations)) in tallies.iter_mut().zip(&runs) {
+                        tally.add(number, numbers, first, observations);
                     }
                     let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
                     if let Some(progress) = self.progress {
@@ -160,26 +160,34 @@ impl Shared<'_> {
     }
 
     /// Every policy goes through one history; `None` if it was stopped on the way.
-    fn seed(&self, number: u64) -> Result<Option<Vec<(Numbers, Seen)>>, ExperimentError> {
+    fn run_seed(&self, number: u64) -> Result<Option<Vec<(RunMetrics, Observations)>>, ExperimentError> {
         let experiment = self.experiment;
         let seed = experiment.seed.wrapping_add(number);
         let mut runs = Vec::with_capacity(experiment.policies.len());
         for (name, policy) in &experiment.policies {
             let replicas = policy.replicas();
-            let surroundings = experiment.faults.surroundings(seed, replicas);
-            let mut observer = Observer::new(surroundings, replicas, policy.min_ready(), self.stop);
+            let environment = experiment.faults.environment(seed, replicas);
+            let mut observer = Observer::new(environment, replicas, policy.min_ready(), self.stop);
             let simulation = Simulation::new(policy.clone()).seed(seed).figures_only();
             let run = simulation.run_in(&mut observer, experiment.until).map_err(failed(name, seed))?;
-            let Some(seen) = observer.finish() else { return Ok(None) };
-            runs.push((run, seen));
+            let Some(observations) = observer.finish() else { return Ok(None) };
+            runs.push((run, observations));
         }
         let Some(too_early) = self.too_early(seed, &runs)? else { return Ok(None) };
         let numbers = runs.into_iter().zip(too_early);
-        Ok(Some(numbers.map(|((run, seen), too_early)| (Numbers::of(&run, &seen, too_early), seen)).collect()))
+        Ok(Some(
+            numbers
+                .map(|((run, observations), too_early)| (RunMetrics::of(&run, &observations, too_early), observations))
+                .collect(),
+        ))
     }
 
     /// Which of the runs gave up too early: one reference for each number of replicas.
-    fn too_early(&self, seed: u64, runs: &[(uphold::sim::Run, Seen)]) -> Result<Option<Vec<bool>>, ExperimentError> {
+    fn too_early(
+        &self,
+        seed: u64,
+        runs: &[(uphold::sim::Run, Observations)],
+    ) -> Result<Option<Vec<bool>>, ExperimentError> {
         let mut too_early = vec![false; runs.len()];
         let replicas_of = |place: usize| self.experiment.policies[place].1.replicas();
         let mut judged = vec![false; runs.len()];
@@ -191,7 +199,7 @@ impl Shared<'_> {
                 .filter(|&place| runs[place].1.gave_up.is_some() && replicas_of(place) == replicas_of(first))
                 .collect();
             let gave_up: Vec<_> = alike.iter().filter_map(|&place| runs[place].1.gave_up).collect();
-            let answer = reference::too_early(self.experiment, seed, replicas_of(first), &gave_up, self.stop);
+            let answer = reference::gave_up_too_early(self.experiment, seed, replicas_of(first), &gave_up, self.stop);
             let Some(answers) = answer.map_err(failed("the reference that never gives up", seed))? else {
                 return Ok(None);
             };

@@ -1,7 +1,7 @@
 //! Texts of somebody's own on a terminal.
 
 /// What would move the cursor, change its colours or reorder the line is shown as what it is not.
-pub(crate) fn plain(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     let shown = |c: char| if is_unprintable(c) && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
     text.chars().map(shown).collect()
 }
@@ -18,6 +18,6 @@ mod tests {
 
     #[test]
     fn no_escape_sequence_gets_through() {
-        assert_eq!(plain("a \u{1b}[31mred\u{7}\nname"), "a \u{fffd}[31mred\u{fffd}\nname");
+        assert_eq!(sanitize("a \u{1b}[31mred\u{7}\nname"), "a \u{fffd}[31mred\u{fffd}\nname");
     }
 }
