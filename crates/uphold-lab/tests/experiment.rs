@@ -17,7 +17,8 @@ fn every(secs: u64) -> Policy {
     Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(secs))).build().expect("a policy")
 }
 
-fn wear() -> FaultModel {
+/// One failure per replica and day on average.
+fn failures_once_a_day() -> FaultModel {
     FaultModel::new().failure(FailureMode::new(Distribution::exponential(DAY).expect("a day")))
 }
 
@@ -26,9 +27,13 @@ fn mean(report: &ExperimentReport, policy: usize, metric: Metric) -> f64 {
 }
 
 #[test]
-fn a_slower_policy_is_told_apart_and_by_as_much_as_arithmetic_says() {
-    let report = Experiment::new(wear(), 30 * DAY).policy("10 s", every(10)).policy("110 s", every(110)).run().unwrap();
-    // 3 replicas that fail once a day for 100 s longer: 300 s of 86,400 more in which not all are there.
+fn a_slower_policy_differs_by_as_much_as_arithmetic_says() {
+    let report = Experiment::new(failures_once_a_day(), 30 * DAY)
+        .policy("10 s", every(10))
+        .policy("110 s", every(110))
+        .run()
+        .unwrap();
+    // 3 replicas fail once a day, each for 100 s longer: 300 s of 86,400 less in which all are available.
     let healthy = report.policies[1].differences[&Metric::Healthy];
     assert_eq!(healthy.compared, Comparison::Lower);
     assert!((healthy.mean + 300.0 / 86_400.0).abs() < 0.0003, "{healthy:?}");
@@ -39,15 +44,20 @@ fn a_slower_policy_is_told_apart_and_by_as_much_as_arithmetic_says() {
 }
 
 #[test]
-fn a_policy_is_the_same_as_itself() {
-    let report = Experiment::new(wear(), 10 * DAY).policy("one", every(10)).policy("other", every(10)).run().unwrap();
+fn a_policy_does_not_differ_from_itself() {
+    let report = Experiment::new(failures_once_a_day(), 10 * DAY)
+        .policy("one", every(10))
+        .policy("other", every(10))
+        .run()
+        .unwrap();
     assert!(report.policies[1].differences.values().all(|difference| difference.compared == Comparison::Same));
     assert!(report.policies[0].differences.is_empty());
 }
 
 #[test]
 fn the_report_does_not_depend_on_the_threads() {
-    let experiment = Experiment::new(wear(), 10 * DAY).policy("10 s", every(10)).policy("60 s", every(60)).seeds(30);
+    let experiment =
+        Experiment::new(failures_once_a_day(), 10 * DAY).policy("10 s", every(10)).policy("60 s", every(60)).seeds(30);
     let on = |threads| experiment.run_with(&RunOptions::new().threads(NonZero::new(threads).unwrap())).unwrap();
     assert_eq!(on(1), on(4));
 }
@@ -56,7 +66,7 @@ fn the_report_does_not_depend_on_the_threads() {
 fn the_shares_of_time_add_up_to_one() {
     let limited = RetryPolicy::every(Duration::from_secs(10)).max_attempts(3);
     let policy = Policy::builder().replicas(3).retry(limited).build().unwrap();
-    let faults = wear().dependency(Dependency::new(Episodes::once(DAY, 2 * HOUR)));
+    let faults = failures_once_a_day().dependency(Dependency::new(Episodes::once(DAY, 2 * HOUR)));
     let report = Experiment::new(faults, 5 * DAY).policy("limited", policy).run().unwrap();
     let shares = [Metric::Healthy, Metric::Degraded, Metric::Outage, Metric::Pending, Metric::Ended, Metric::Completed];
     let sum: f64 = shares.into_iter().map(|metric| mean(&report, 0, metric)).sum();
@@ -65,20 +75,20 @@ fn the_shares_of_time_add_up_to_one() {
     assert!((mean(&report, 0, Metric::Availability) - available).abs() < 1e-6);
 }
 
-/// One replica that crashes as long as a dependency is down, which is from the first hour on for so long.
+/// The replica crashes after an hour, and its restarts crash as long as the outage of a dependency lasts.
 fn down_for(lasts: Duration) -> FaultModel {
-    let lives = std::iter::once(HOUR).chain(std::iter::repeat_n(1000 * DAY, 9));
-    let first_crash = FailureMode::new(Distribution::list(lives).expect("some lives"));
+    let ages = std::iter::once(HOUR).chain(std::iter::repeat_n(1000 * DAY, 9));
+    let first_crash = FailureMode::new(Distribution::list(ages).expect("a list"));
     FaultModel::new().failure(first_crash).dependency(Dependency::new(Episodes::once(HOUR, lasts)))
 }
 
-fn one(retry: RetryPolicy) -> Policy {
+fn one_replica(retry: RetryPolicy) -> Policy {
     Policy::builder().replicas(1).retry(retry).build().expect("a policy")
 }
 
 #[test]
 fn a_set_that_gives_up_before_the_fault_is_over_gave_up_too_early() {
-    let limited = one(RetryPolicy::every(Duration::from_secs(10)).max_attempts(3));
+    let limited = one_replica(RetryPolicy::every(Duration::from_secs(10)).max_attempts(3));
     let early = Experiment::new(down_for(HOUR / 2), DAY).policy("limited", limited.clone()).seeds(3).run().unwrap();
     assert_eq!(mean(&early, 0, Metric::GaveUp), 1.0);
     assert_eq!(mean(&early, 0, Metric::GaveUpTooEarly), 1.0);
@@ -92,13 +102,13 @@ fn a_set_that_gives_up_before_the_fault_is_over_gave_up_too_early() {
 }
 
 #[test]
-fn restarts_that_achieved_nothing_are_those_that_were_never_available() {
+fn wasted_restarts_are_those_that_were_never_available() {
     let report = Experiment::new(down_for(Duration::from_secs(60)), DAY)
-        .policy("every 10 s", one(RetryPolicy::every(Duration::from_secs(10))))
+        .policy("every 10 s", one_replica(RetryPolicy::every(Duration::from_secs(10))))
         .seeds(2)
         .run()
         .unwrap();
-    // Restarted after 10, 21, 32, 43, 54 s, each to crash within a second, and at 65 s to stay.
+    // The restarts after 10, 21, 32, 43 and 54 s crash within a second; the one after 65 s does not.
     assert_eq!(mean(&report, 0, Metric::Restarts), 6.0);
     assert_eq!(mean(&report, 0, Metric::WastedRestarts), 5.0);
     assert_eq!(mean(&report, 0, Metric::PeakStarts), 1.0);
@@ -106,7 +116,7 @@ fn restarts_that_achieved_nothing_are_those_that_were_never_available() {
 }
 
 #[test]
-fn ready_for_less_than_min_ready_is_not_an_achievement() {
+fn a_restart_that_is_ready_for_less_than_min_ready_is_wasted() {
     let faults = FaultModel::new().failure(FailureMode::new(Duration::from_secs(20)));
     let policy = |min_ready| {
         let retry = RetryPolicy::every(Duration::from_secs(10));
@@ -120,7 +130,8 @@ fn ready_for_less_than_min_ready_is_not_an_achievement() {
 
 #[test]
 fn a_seed_of_the_report_can_be_run_again_with_its_trace() {
-    let experiment = Experiment::new(wear(), 3 * DAY).policy("10 s", every(10)).seeds(20).first_seed(500);
+    let experiment =
+        Experiment::new(failures_once_a_day(), 3 * DAY).policy("10 s", every(10)).seeds(20).first_seed(500);
     let report = experiment.run().unwrap();
     let typical = report.policies[0].typical_seed;
     assert!((500..520).contains(&typical));
@@ -132,7 +143,7 @@ fn a_seed_of_the_report_can_be_run_again_with_its_trace() {
 }
 
 #[test]
-fn what_is_stopped_reports_what_is_done_so_far() {
+fn an_experiment_stopped_early_reports_the_complete_seeds() {
     let stop = AtomicBool::new(false);
     let seen = AtomicU64::new(0);
     let progress = |progress: uphold_lab::experiment::Progress| {
@@ -142,7 +153,7 @@ fn what_is_stopped_reports_what_is_done_so_far() {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let experiment = Experiment::new(wear(), 30 * DAY).policy("10 s", every(10)).seeds(1_000_000);
+    let experiment = Experiment::new(failures_once_a_day(), 30 * DAY).policy("10 s", every(10)).seeds(1_000_000);
     let report = experiment.run_with(&RunOptions::new().progress(&progress).stop(&stop)).unwrap();
     assert!(report.is_partial() && report.seeds_done >= 10 && report.seeds_done < 1000);
     assert_eq!(report.policies[0].figures[&Metric::Healthy].runs, report.seeds_done);
@@ -154,8 +165,8 @@ fn what_is_stopped_reports_what_is_done_so_far() {
 }
 
 #[test]
-fn a_history_without_end_is_stopped_in_the_middle() {
-    // A crash a second for 500 years: it would take days.
+fn a_long_history_is_interrupted() {
+    // A crash every second for 500 years would take days to simulate.
     let faults = FaultModel::new().failure(FailureMode::new(Duration::from_secs(1)));
     let experiment = Experiment::new(faults, 500 * 365 * DAY).policy("100 ms", every(1)).seeds(2);
     let stop = AtomicBool::new(false);
@@ -169,14 +180,14 @@ fn a_history_without_end_is_stopped_in_the_middle() {
 }
 
 #[test]
-fn nothing_to_try_and_no_time_to_try_it_in_are_errors() {
-    assert_eq!(Experiment::new(wear(), DAY).run().unwrap_err(), ExperimentError::NoPolicy);
-    let no_time = Experiment::new(wear(), Duration::ZERO).policy("10 s", every(10));
+fn an_experiment_without_policies_or_length_is_an_error() {
+    assert_eq!(Experiment::new(failures_once_a_day(), DAY).run().unwrap_err(), ExperimentError::NoPolicy);
+    let no_time = Experiment::new(failures_once_a_day(), Duration::ZERO).policy("10 s", every(10));
     assert_eq!(no_time.run().unwrap_err(), ExperimentError::NoTime);
 }
 
 #[test]
-fn a_report_is_the_same_for_programs_and_for_people() {
+fn a_report_serialises_and_displays_the_same_results() {
     let experiment: Experiment = parse_yaml(
         "
 name: slower
@@ -204,7 +215,7 @@ seed: 5
 }
 
 #[test]
-fn a_thousand_seeds_of_nothing_are_done_at_once() {
+fn histories_without_faults_are_healthy() {
     let report = Experiment::new(FaultModel::new(), DAY).policy("10 s", every(10)).seeds(1000).run().unwrap();
     assert_eq!(mean(&report, 0, Metric::Healthy), 1.0);
     assert_eq!(report.policies[0].recovery.count, 0);
@@ -212,7 +223,7 @@ fn a_thousand_seeds_of_nothing_are_done_at_once() {
 }
 
 #[test]
-fn every_example_is_read_and_runs() {
+fn every_example_experiment_runs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/experiments");
     let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() >= 6, "{files:?}");
@@ -235,7 +246,7 @@ fn the_reference_waits_for_a_start_as_long_as_the_policies_do() {
 }
 
 #[test]
-fn no_figure_lies_outside_of_what_can_be() {
+fn estimates_and_intervals_stay_within_their_range() {
     let report = run("policies: [{name: a, policy: {replicas: 1}}]\n\
          faults: {failures: {after: 3599s}}\nuntil: 3599s 500ms\nseeds: 2\n");
     let gave_up = &report.policies[0].gave_up;
@@ -250,7 +261,7 @@ fn no_figure_lies_outside_of_what_can_be() {
             assert!(metric.unit() != Unit::Share || interval.high <= 1.0, "{metric:?}: {interval:?}");
         }
         for (metric, difference) in &policy.differences {
-            // Four runs that all differ by the same tell nothing apart.
+            // Four runs that differ by the same amount are not significant.
             let wide = difference.interval.is_none_or(|interval| interval.high > interval.low);
             assert!(!difference.compared.is_significant() || wide, "{metric:?}: {difference:?}");
         }

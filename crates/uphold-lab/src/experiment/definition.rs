@@ -1,18 +1,13 @@
-//! An experiment, put together in code or read from a document.
+//! The definition of an experiment: policies, faults, length and number of histories.
 
 use std::time::Duration;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
-use uphold::sim::{Run, SimError, Simulation};
 use uphold::{Policy, Timestamp};
 
-use super::document::ExperimentDocument;
-use super::error::ExperimentError;
-use super::report::ExperimentReport;
-use super::runner::{self, RunOptions};
 use crate::fault::FaultModel;
 
-/// Several policies, what befalls them, for how long, and how often.
+/// A Monte Carlo comparison of policies: each seed gives one history of faults, and every policy is simulated through
+/// every history.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,13 +39,13 @@ pub struct Experiment {
     pub(super) policies: Vec<(String, Policy)>,
     pub(super) faults: FaultModel,
     pub(super) until: Timestamp,
-    pub(super) seed: u64,
+    pub(super) first_seed: u64,
     pub(super) seeds: u64,
     pub(super) healed_within: Duration,
 }
 
 impl Experiment {
-    /// What befalls the policies, and how long each history is. 100 seeds from 0 on, and no policy yet.
+    /// Returns an experiment without policies, with histories of length `until` and 100 seeds from 0 on.
     pub fn new(faults: FaultModel, until: Duration) -> Self {
         Self {
             name: None,
@@ -60,105 +55,64 @@ impl Experiment {
             policies: Vec::new(),
             faults,
             until: Timestamp::ZERO + until,
-            seed: 0,
+            first_seed: 0,
             seeds: 100,
             healed_within: Duration::from_secs(3600),
         }
     }
 
-    /// Adds a policy under a name. The others are compared with the first.
+    /// Adds a policy. All others are compared with the first.
     pub fn policy(mut self, name: impl Into<String>, policy: Policy) -> Self {
         self.policies.push((name.into(), policy));
         self
     }
 
-    /// The question that it answers, for reports.
+    /// Sets the question that the report shows. Default: none.
     pub fn question(mut self, question: impl Into<String>) -> Self {
         self.question = Some(question.into());
         self
     }
 
-    /// So many histories, at least 1. Default 100.
+    /// Sets the number of histories, at least 1. Default 100.
     pub fn seeds(mut self, seeds: u64) -> Self {
         self.seeds = seeds.max(1);
         self
     }
 
-    /// The seed of the first history; the others follow it. Default 0.
+    /// Sets the seed of the first history; the others have the seeds that follow. Default 0.
     pub fn first_seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.first_seed = seed;
         self
     }
 
-    /// See [`Metric::GaveUpTooEarly`](super::Metric::GaveUpTooEarly). Default 1 h.
+    /// Sets the limit that [`Metric::GaveUpTooEarly`](super::Metric::GaveUpTooEarly) uses. Default 1 h.
     pub fn healed_within(mut self, within: Duration) -> Self {
         self.healed_within = within;
         self
     }
 
-    /// Its name, if it has one.
+    /// Returns the name, if the document has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The names and the policies, in order.
+    /// Returns the names and the policies, in order.
     pub fn policies(&self) -> impl ExactSizeIterator<Item = (&str, &Policy)> {
         self.policies.iter().map(|(name, policy)| (name.as_str(), policy))
     }
 
-    /// How many histories there are.
+    /// Returns the number of histories.
     pub fn seed_count(&self) -> u64 {
         self.seeds
     }
 
-    /// How long each history is.
+    /// Returns the length of each history.
     pub fn until(&self) -> Duration {
         self.until.since(Timestamp::ZERO)
     }
 
-    /// What befalls the policies.
+    /// Returns the fault model.
     pub fn faults(&self) -> &FaultModel {
         &self.faults
-    }
-
-    /// Runs it on all cores.
-    ///
-    /// # Errors
-    /// There is no policy or no time, or a simulation fails.
-    pub fn run(&self) -> Result<ExperimentReport, ExperimentError> {
-        self.run_with(&RunOptions::new())
-    }
-
-    /// Runs it with a say in how: threads, progress, stopping early.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run); or it was stopped before one history was done.
-    pub fn run_with(&self, options: &RunOptions<'_>) -> Result<ExperimentReport, ExperimentError> {
-        runner::run(self, options)
-    }
-
-    /// The run of one policy, by its place, under one seed, with its whole trace: for a picture. The report names
-    /// seeds that are worth looking at. A history of years makes a long trace; ask for a shorter experiment then.
-    ///
-    /// # Errors
-    /// There is no such policy, or the simulation fails.
-    pub fn run_of(&self, policy: usize, seed: u64) -> Result<Run, ExperimentError> {
-        let (name, policy) =
-            self.policies.get(policy).ok_or(ExperimentError::NoSuchPolicy(policy, self.policies.len()))?;
-        let mut environment = self.faults.environment(seed, policy.replicas());
-        let run = Simulation::new(policy.clone()).seed(seed).run_in(&mut environment, self.until);
-        run.map_err(failed(name, seed))
-    }
-}
-
-/// A simulation that failed.
-pub(super) fn failed(policy: &str, seed: u64) -> impl FnOnce(SimError) -> ExperimentError {
-    move |error| ExperimentError::Simulation { policy: policy.to_owned(), seed, error }
-}
-
-impl<'de> Deserialize<'de> for Experiment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let load = |_: &str| Err("a policy file cannot be read here; write the policy itself".to_owned());
-        ExperimentDocument::deserialize(deserializer)?.read(load).map_err(D::Error::custom)
     }
 }

@@ -1,31 +1,38 @@
-//! What can go wrong with an experiment.
+//! Errors of running an experiment.
 
 use uphold::sim::SimError;
 
-/// What can go wrong when an experiment is run.
+/// An error of running an experiment.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExperimentError {
-    /// There is nothing to try.
+    /// The experiment has no policies.
     #[error("there is no policy to try; give at least one")]
     NoPolicy,
-    /// There is no time to try it in.
-    #[error("the histories last no time; give 'until', such as 30d")]
+    /// The length of the histories is 0.
+    #[error("the histories have no length; give 'until', such as 30d")]
     NoTime,
-    /// There is no such policy.
+    /// A policy was asked for by an index that is out of range.
     #[error("there is no policy {0}: the experiment has {1}")]
     NoSuchPolicy(usize, usize),
-    /// It was stopped before one history was done.
-    #[error("stopped before the first seed was done; there is nothing to report")]
+    /// The experiment was stopped before one seed was complete.
+    #[error("stopped before the first seed was complete; there is nothing to report")]
     NothingDone,
     /// A simulation failed.
     #[error("policy '{policy}', seed {seed}: {error}")]
     Simulation {
-        /// Under which policy.
+        /// The name of the policy.
         policy: String,
-        /// Under which seed.
+        /// The seed.
         seed: u64,
-        /// Why.
+        /// The reason.
         error: SimError,
     },
+}
+
+impl ExperimentError {
+    /// Returns a function that adds policy and seed to the error of a simulation.
+    pub(super) fn simulation(policy: &str, seed: u64) -> impl FnOnce(SimError) -> Self {
+        move |error| Self::Simulation { policy: policy.to_owned(), seed, error }
+    }
 }

@@ -1,25 +1,25 @@
-//! Figures as people read them.
+//! Formats metrics for people.
 
 use super::metric::{Metric, Unit};
 use super::statistics::ConfidenceInterval;
 
-/// So many decimals that the width of the interval shows. What was the same in every run is shown as it is: 99.99 % is
-/// not 100 %.
+/// Returns how many decimals are meaningful, from the width of the interval. A value that was equal in every run is shown
+/// in full: 99.99 % is not rounded to 100 %.
 pub(crate) fn decimals(mean: f64, interval: Option<ConfidenceInterval>, metric: Metric) -> usize {
     let scale = if metric.unit() == Unit::Share { 100.0 } else { 1.0 };
     let width = interval.map_or(0.0, |interval| interval.high - interval.low) * scale;
-    let most = if metric.unit() == Unit::Count { 2 } else { 4 };
+    let max = if metric.unit() == Unit::Count { 2 } else { 4 };
     match width {
         width if width >= 20.0 => 0,
         width if width >= 2.0 => 1,
         width if width >= 0.2 => 2,
-        width if width >= 0.02 => most.min(3),
+        width if width >= 0.02 => max.min(3),
         width if width == 0.0 && mean.fract() == 0.0 => 0,
-        _ => most,
+        _ => max,
     }
 }
 
-/// A figure in its unit.
+/// Formats a value of a metric with its unit.
 pub(crate) fn format_value(value: f64, metric: Metric, decimals: usize) -> String {
     match metric.unit() {
         Unit::Share => format!("{:.decimals$} %", value * 100.0),
@@ -28,7 +28,7 @@ pub(crate) fn format_value(value: f64, metric: Metric, decimals: usize) -> Strin
     }
 }
 
-/// As [`number`]; a share without its sign, which stands above it already.
+/// Formats like [`format_value`], but a share without the percent sign.
 pub(crate) fn format_value_without_percent(value: f64, metric: Metric, decimals: usize) -> String {
     if metric.unit() == Unit::Share {
         format!("{:.decimals$}", value * 100.0)
@@ -37,7 +37,7 @@ pub(crate) fn format_value_without_percent(value: f64, metric: Metric, decimals:
     }
 }
 
-/// To three decimals, in the unit that fits.
+/// Formats a duration with three significant digits, in the largest suitable unit: seconds, minutes, hours or days.
 pub(crate) fn format_seconds(seconds: f64) -> String {
     let (value, unit) = match seconds.abs() {
         length if length >= 2.0 * 86_400.0 => (seconds / 86_400.0, "d"),
@@ -60,14 +60,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_told_to_three_digits_in_the_unit_that_fits() {
-        let told =
+    fn durations_have_three_significant_digits_in_a_suitable_unit() {
+        let formatted =
             [0.0, 0.125, 59.0, 119.96, 120.0, 5400.0, 7200.0, 86_400.0, 2_592_000.0, 31_536_000.0].map(format_seconds);
-        assert_eq!(told, ["0 s", "0.12 s", "59 s", "120 s", "2 min", "90 min", "2 h", "24 h", "30 d", "365 d"]);
+        assert_eq!(formatted, ["0 s", "0.12 s", "59 s", "120 s", "2 min", "90 min", "2 h", "24 h", "30 d", "365 d"]);
     }
 
     #[test]
-    fn what_is_below_zero_is_told_likewise() {
+    fn negative_durations_are_formatted_like_positive_ones() {
         assert_eq!([-150.0, -0.000_1].map(format_seconds), ["-2.5 min", "0 s"]);
     }
 }

@@ -1,63 +1,63 @@
-//! What is measured of each run.
+//! The metrics of a run.
 
 use serde::Serialize;
 
-/// What is measured of each run of a policy through one history.
+/// A quantity that is measured in each run: one policy simulated through one history.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Metric {
-    /// The share of time in which enough replicas were available: healthy or degraded.
+    /// The share of time in which enough replicas were available: status `healthy` or `degraded`.
     Availability,
-    /// The share of time in which the set was healthy.
+    /// The share of time in status `healthy`.
     Healthy,
-    /// The share of time in which it was degraded.
+    /// The share of time in status `degraded`.
     Degraded,
-    /// The share of time in which it was in outage.
+    /// The share of time in status `outage`.
     Outage,
-    /// The share of time in which it was coming up for the first time.
+    /// The share of time in status `pending`: before the set was first available.
     Pending,
-    /// The share of time in which it was terminating or terminated.
+    /// The share of time in status `terminating` or `terminated`.
     Ended,
-    /// The share of time in which all had done its work.
+    /// The share of time in status `completed`.
     Completed,
     /// The number of outages.
     Outages,
-    /// The longest outage; 0 if there was none.
+    /// The duration of the longest outage; 0 if there was none.
     LongestOutage,
-    /// From leaving healthy until healthy again, on average in one run; of runs that had to recover.
+    /// The mean time from leaving `healthy` until being healthy again. Undefined for runs without a recovery.
     MeanRecovery,
-    /// Starts of replicas that had been started before.
+    /// The number of starts of replicas that had been started before.
     Restarts,
-    /// Restarts that achieved nothing: the incarnation failed before its replica was available.
+    /// The number of restarts whose incarnation failed before it was available.
     WastedRestarts,
-    /// The most starts that were under way at once when a replica was restarted; first starts alone do not count.
+    /// The most concurrent starts, measured whenever a replica is restarted. First starts alone do not count.
     PeakStarts,
-    /// Replicas that were given up at the end.
+    /// The number of replicas that were given up by the end.
     GivenUpReplicas,
     /// The share of runs in which the set was terminated.
     GaveUp,
-    /// The share of runs in which the set was terminated too early: a reference that goes through the same faults was
-    /// healthy then, or was so again within `healed_within`. The reference restarts every replica elsewhere after 10 s,
-    /// for ever, and has as many replicas. Where starts slow each other, it may do so itself.
+    /// The share of runs in which the set was terminated too early: a reference set that meets the same faults was healthy
+    /// then, or became healthy within `healed_within`. The reference has as many replicas, and restarts each of them
+    /// elsewhere after 10 s without limit. Where concurrent starts slow each other down, its own starts do so too.
     GaveUpTooEarly,
 }
 
-/// What a number of a [`Metric`] counts.
+/// The unit of a [`Metric`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Unit {
-    /// A share, 0 to 1.
+    /// A share, from 0 to 1.
     Share,
-    /// A number of things.
+    /// A count.
     Count,
     /// Seconds.
     Seconds,
 }
 
 impl Metric {
-    /// All of them, in the order of the report.
+    /// All metrics, in the order of the report.
     pub const ALL: [Self; 16] = [
         Self::Availability,
         Self::Healthy,
@@ -77,7 +77,7 @@ impl Metric {
         Self::GaveUpTooEarly,
     ];
 
-    /// What its numbers count.
+    /// Returns the unit.
     pub const fn unit(self) -> Unit {
         match self {
             Self::LongestOutage | Self::MeanRecovery => Unit::Seconds,
@@ -88,34 +88,35 @@ impl Metric {
         }
     }
 
-    /// A few words for people.
+    /// Returns the label that reports use.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Availability => "available (healthy or degraded)",
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
             Self::Outage => "in outage",
-            Self::Pending => "coming up at first",
+            Self::Pending => "pending (first start)",
             Self::Ended => "terminated",
             Self::Completed => "completed",
-            Self::Outages => "outages in a run",
-            Self::LongestOutage => "longest outage of a run",
-            Self::MeanRecovery => "time to recover, mean of a run",
-            Self::Restarts => "restarts in a run",
-            Self::WastedRestarts => "of these, achieved nothing",
-            Self::PeakStarts => "most starts at once",
+            Self::Outages => "outages per run",
+            Self::LongestOutage => "longest outage",
+            Self::MeanRecovery => "mean time to recovery",
+            Self::Restarts => "restarts per run",
+            Self::WastedRestarts => "wasted restarts (never available)",
+            Self::PeakStarts => "peak concurrent starts",
             Self::GivenUpReplicas => "replicas given up at the end",
-            Self::GaveUp => "runs in which the set was terminated",
-            Self::GaveUpTooEarly => "of all runs, terminated too early",
+            Self::GaveUp => "runs terminated",
+            Self::GaveUpTooEarly => "runs terminated too early",
         }
     }
 
-    /// Whether each run says only yes or no.
+    /// Returns whether the value for a single run is 0 or 1.
     pub(super) const fn is_binary(self) -> bool {
         matches!(self, Self::GaveUp | Self::GaveUpTooEarly)
     }
 
-    /// What a whole number in a tally is divided by: shares are counted in parts per billion, times in milliseconds.
+    /// Returns the factor by which values are scaled to integers: shares are kept in parts per billion, times in
+    /// milliseconds.
     pub(super) const fn scale(self) -> f64 {
         match self.unit() {
             Unit::Share => 1e9,
@@ -130,9 +131,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_metric_stands_in_its_place() {
-        for (place, metric) in Metric::ALL.into_iter().enumerate() {
-            assert_eq!(metric as usize, place);
+    fn all_lists_every_metric_in_the_order_of_declaration() {
+        for (index, metric) in Metric::ALL.into_iter().enumerate() {
+            assert_eq!(metric as usize, index);
         }
     }
 }

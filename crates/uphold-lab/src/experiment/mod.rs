@@ -1,7 +1,8 @@
-//! Experiments: several policies against the same faults, over many seeds.
+//! Experiments: Monte Carlo comparisons of policies under random faults.
 //!
-//! An experiment is a question with numbers for an answer. Each seed is one history of faults, and every policy lives
-//! through it: what tells policies apart is then the policies, not their luck. Read from a document:
+//! Each seed gives one history of faults, and every policy is simulated through every history. Differences between
+//! policies are measured seed by seed (a paired comparison), so they are not due to different faults. An experiment is
+//! built in code, or read from a document:
 //!
 //! ```
 //! use uphold_lab::experiment::{Experiment, Metric};
@@ -32,15 +33,15 @@
 //!
 //! | key | what | default |
 //! |---|---|---|
-//! | `name`, `question`, `note`, `answer` | texts, for people | none |
-//! | `policies` | a list of `{name, policy}` or `{name, policy_file}`; the others are compared with the first; at most 64 | required |
-//! | `faults` | what befalls each: see [`fault`](crate::fault) | nothing |
-//! | `until` | how long each history is, such as `30d` | required |
-//! | `seeds` | how many histories, 1 to 100 000 000 | 100 |
-//! | `seed` | the first seed; the others follow it | 0 |
+//! | `name`, `question`, `note`, `answer` | texts that the report shows | none |
+//! | `policies` | a list of `{name, policy}` or `{name, policy_file}`; all others are compared with the first; at most 64 | required |
+//! | `faults` | the [fault model](crate::fault) | no faults |
+//! | `until` | the length of each history, such as `30d` | required |
+//! | `seeds` | the number of histories, 1 to 100 000 000 | 100 |
+//! | `seed` | the first seed; the others are the numbers that follow | 0 |
 //! | `healed_within` | see [`Metric::GaveUpTooEarly`] | 1h |
 //!
-//! What is measured is said at [`Metric`]; how sure the numbers are, at [`Estimate`] and [`PairedDifference`].
+//! [`Metric`] lists what is measured; [`Estimate`] and [`PairedDifference`] describe the confidence intervals.
 
 mod definition;
 mod document;
@@ -59,6 +60,6 @@ pub use definition::Experiment;
 pub use document::{ExperimentDocument, MAX_SEEDS};
 pub use error::ExperimentError;
 pub use metric::{Metric, Unit};
-pub use report::{ExperimentReport, GaveUp, PolicyReport, Recovery};
+pub use report::{ExperimentReport, PolicyReport, RecoveryTimes, Terminations};
 pub use runner::{Progress, RunOptions};
 pub use statistics::{Comparison, ConfidenceInterval, Estimate, PairedDifference};

@@ -1,4 +1,4 @@
-//! What is observations of one run while it goes on: the figures that a simulation does not keep by itself.
+//! Measures one run while it is simulated: what the simulation's own figures do not contain.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,43 +8,55 @@ use uphold::{
     Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp, Verdict,
 };
 
-/// Surroundings that are watched.
+/// An environment that wraps another, measures the run, and can interrupt it.
 pub(super) struct Observer<'e, E> {
     inner: E,
-    /// The run is to end at once, and what came of it is of no interest.
+    /// Once it is true, the run is interrupted.
     stop: &'e AtomicBool,
     interrupted: bool,
     min_ready: Duration,
     status: Status,
-    /// Since when it has not been healthy, if it was before.
-    left_healthy: Option<Timestamp>,
+    /// Since when the set has not been healthy; `None`: it is healthy, or never was.
+    unhealthy_since: Option<Timestamp>,
     replicas: Vec<IncarnationProgress>,
-    pub(super) observations: Observations,
+    observations: Observations,
 }
 
-/// What was observations.
+/// What was measured of one run.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
-    /// From leaving healthy until healthy again.
+    /// The times from leaving `healthy` until being healthy again.
     pub(super) recoveries: Vec<Duration>,
-    /// It was not healthy again by the end.
+    /// The set had left `healthy` and was not healthy again at the end.
     pub(super) unrecovered: bool,
+    /// Starts with an incarnation above 1.
     pub(super) restarts: u64,
+    /// Restarts whose incarnation failed before it was available.
     pub(super) wasted_restarts: u64,
+    /// The most concurrent starts at the time of a restart.
     pub(super) peak_starts: u32,
     /// When the set was terminated.
     pub(super) gave_up: Option<Timestamp>,
 }
 
-/// What the newest incarnation of a replica has achieved.
+/// How far the newest incarnation of a replica has come.
 #[derive(Clone, Copy, Default)]
 struct IncarnationProgress {
     ready_since: Option<Timestamp>,
     was_available: bool,
 }
 
+impl IncarnationProgress {
+    /// Records that the replica is no longer ready as of `at`.
+    fn end_readiness(&mut self, at: Timestamp, min_ready: Duration) {
+        if let Some(since) = self.ready_since.take() {
+            self.was_available |= at.since(since) >= min_ready;
+        }
+    }
+}
+
 impl<'e, E: Environment> Observer<'e, E> {
-    /// `min_ready`: for how long a replica must be ready to count as available.
+    /// `min_ready`: how long a replica must be ready to count as available.
     pub(super) fn new(inner: E, replicas: u32, min_ready: Duration, stop: &'e AtomicBool) -> Self {
         Self {
             inner,
@@ -52,33 +64,33 @@ impl<'e, E: Environment> Observer<'e, E> {
             interrupted: false,
             min_ready,
             status: Status::Pending,
-            left_healthy: None,
+            unhealthy_since: None,
             replicas: vec![IncarnationProgress::default(); replicas as usize],
             observations: Observations::default(),
         }
     }
 
-    /// What was observations, once the run is over; `None` if it was told to end.
+    /// Returns the observations at the end of the run; `None` if it was interrupted.
     pub(super) fn finish(mut self) -> Option<Observations> {
-        self.observations.unrecovered = self.left_healthy.is_some();
+        self.observations.unrecovered = self.unhealthy_since.is_some();
         (!self.interrupted).then_some(self.observations)
     }
 
-    /// The environment, once the run is over; `None` if it was told to end.
+    /// Returns the wrapped environment at the end of the run; `None` if it was interrupted.
     pub(super) fn into_inner(self) -> Option<E> {
         (!self.interrupted).then_some(self.inner)
     }
 
-    fn stopped(&self) -> bool {
+    fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     fn progress_of(&mut self, replica: ReplicaId) -> &mut IncarnationProgress {
-        let place = replica.0 as usize;
-        if self.replicas.len() <= place {
-            self.replicas.resize(place + 1, IncarnationProgress::default());
+        let index = replica.0 as usize;
+        if self.replicas.len() <= index {
+            self.replicas.resize(index + 1, IncarnationProgress::default());
         }
-        &mut self.replicas[place]
+        &mut self.replicas[index]
     }
 
     fn record_status(&mut self, status: Status, at: Timestamp) {
@@ -87,27 +99,18 @@ impl<'e, E: Environment> Observer<'e, E> {
         }
         match (self.status, status) {
             (_, Status::Healthy) => {
-                let recovered = self.left_healthy.take().map(|left| at.since(left));
-                self.observations.recoveries.extend(recovered);
+                let recovery = self.unhealthy_since.take().map(|since| at.since(since));
+                self.observations.recoveries.extend(recovery);
             }
-            // What has done its work has nothing to recover from.
-            (_, Status::Completed) => self.left_healthy = None,
-            (Status::Healthy, _) => self.left_healthy = Some(at),
+            // A completed set has nothing to recover from.
+            (_, Status::Completed) => self.unhealthy_since = None,
+            (Status::Healthy, _) => self.unhealthy_since = Some(at),
             _ => {}
         }
         if matches!(status, Status::Terminating | Status::Terminated) {
             self.observations.gave_up.get_or_insert(at);
         }
         self.status = status;
-    }
-}
-
-impl IncarnationProgress {
-    /// It is no longer ready; `at` is when it stopped being so.
-    fn end_readiness(&mut self, at: Timestamp, min_ready: Duration) {
-        if let Some(since) = self.ready_since.take() {
-            self.was_available |= at.since(since) >= min_ready;
-        }
     }
 }
 
@@ -141,11 +144,11 @@ impl<E: Environment> Environment for Observer<'_, E> {
         if self.status.is_final() || self.interrupted {
             return None;
         }
-        if self.stopped() { Some(Timestamp::ZERO) } else { self.inner.next() }
+        if self.stop_requested() { Some(Timestamp::ZERO) } else { self.inner.next() }
     }
 
     fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
-        if self.stopped() {
+        if self.stop_requested() {
             self.interrupted = true;
             actions.push(terminate());
         } else {

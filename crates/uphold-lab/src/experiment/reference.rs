@@ -1,4 +1,4 @@
-//! The reference that says whether a set gave up too early: one that never does.
+//! The reference run that tells whether a set gave up too early: a set that never gives up.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -12,11 +12,12 @@ use uphold::{
 use super::definition::Experiment;
 use super::observer::Observer;
 
-/// Short enough to be there when a fault is over, long enough not to be a storm by itself.
+/// The reference's restart interval: short compared with the outages of interest, long enough not to cause a restart
+/// storm.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// For each time at which a set gave up, whether the reference was healthy then or within `healed_within`. `None` if it
-/// was stopped.
+/// Returns for each time in `gave_up` whether the reference was healthy then, or within `healed_within` after it. `None`
+/// if it was interrupted.
 pub(super) fn gave_up_too_early(
     experiment: &Experiment,
     seed: u64,
@@ -26,39 +27,39 @@ pub(super) fn gave_up_too_early(
 ) -> Result<Option<Vec<bool>>, SimError> {
     let Some(last) = gave_up.iter().max() else { return Ok(Some(Vec::new())) };
     let retry = RetryPolicy::every(INTERVAL).backoff(Backoff::Constant).placement(Placement::Elsewhere);
-    // As patient with a start as the most patient of those it is compared with.
-    let patience = experiment.policies.iter().map(|(_, policy)| policy.start_timeout()).max().unwrap_or_default();
-    let policy = Policy::builder().replicas(replicas).start_timeout(patience).retry(retry).build()?;
-    let watch = HealthRecorder {
+    let start_timeout = experiment.policies.iter().map(|(_, policy)| policy.start_timeout()).max().unwrap_or_default();
+    let policy = Policy::builder().replicas(replicas).start_timeout(start_timeout).retry(retry).build()?;
+    let recorder = HealthRecorder {
         inner: experiment.faults.environment(seed, replicas),
         healed_within: experiment.healed_within,
         healthy_since: None,
-        asked: gave_up,
+        gave_up,
         healed: vec![false; gave_up.len()],
     };
-    let mut watch = Observer::new(watch, replicas, Duration::ZERO, stop);
+    let mut observer = Observer::new(recorder, replicas, Duration::ZERO, stop);
     let until = *last + experiment.healed_within;
-    Simulation::new(policy).seed(seed).figures_only().run_in(&mut watch, until)?;
-    Ok(watch.into_inner().map(|mut watch| {
-        watch.end_healthy_period(until);
-        watch.healed
+    Simulation::new(policy).seed(seed).figures_only().run_in(&mut observer, until)?;
+    Ok(observer.into_inner().map(|mut recorder| {
+        recorder.end_healthy_period(until);
+        recorder.healed
     }))
 }
 
-/// Surroundings whose set is watched for when it is healthy.
+/// An environment that wraps another and records when the set is healthy.
 struct HealthRecorder<'g, E> {
     inner: E,
     healed_within: Duration,
     healthy_since: Option<Timestamp>,
-    asked: &'g [Timestamp],
+    gave_up: &'g [Timestamp],
+    /// For each time in `gave_up`: whether the set was healthy then or within `healed_within`.
     healed: Vec<bool>,
 }
 
 impl<E> HealthRecorder<'_, E> {
     fn end_healthy_period(&mut self, at: Timestamp) {
         if let Some(since) = self.healthy_since.take() {
-            for (asked, healed) in self.asked.iter().zip(&mut self.healed) {
-                *healed |= since <= *asked + self.healed_within && *asked < at;
+            for (gave_up, healed) in self.gave_up.iter().zip(&mut self.healed) {
+                *healed |= since <= *gave_up + self.healed_within && *gave_up < at;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What came of an experiment.
+//! The report of an experiment: estimates for each policy, and comparisons with the first one.
 
 use std::collections::BTreeMap;
 
@@ -9,80 +9,83 @@ use super::metric::Metric;
 use super::statistics::{Estimate, PairedDifference};
 use super::tally::Tally;
 
-/// What came of an experiment. Serialises for programs; its `Display` is two tables for people.
+/// The report of an experiment. It serialises for programs; its `Display` output is two tables for people.
+///
+/// Returned by [`Experiment::run`]; see there for an example.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ExperimentReport {
-    /// The experiment's name.
+    /// The name of the experiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The question.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
-    /// The note that the document has.
+    /// The note in the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The answer that was written into the document, which these figures may or may not bear out.
+    /// The answer in the document. It was written by a person, and nothing checks it against these figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// How long each history is, in seconds.
+    /// The length of each history, in seconds.
     pub until_seconds: f64,
-    /// The first seed; the others follow it.
+    /// The first seed; the others are the numbers that follow.
     pub first_seed: u64,
-    /// How many seeds were asked for.
+    /// The number of seeds of the experiment.
     pub seeds: u64,
-    /// How many were done: fewer if it was stopped early, and then not always the first ones.
+    /// The number of complete seeds: fewer if the experiment was stopped early, and then not always the first ones.
     pub seeds_done: u64,
-    /// What came of each policy, in the order of the document.
+    /// The policies, in the order of the document.
     pub policies: Vec<PolicyReport>,
 }
 
-/// What came of one policy.
+/// The results of one policy.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PolicyReport {
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
-    /// What was measured; a metric about which no run says anything is left out.
+    /// The estimates of the metrics. A metric that is not defined in any run is left out.
     pub figures: BTreeMap<Metric, Estimate>,
-    /// Compared with the first policy; empty for the first.
+    /// The comparisons with the first policy; empty for the first.
     pub differences: BTreeMap<Metric, PairedDifference>,
-    /// How long it took to be healthy again.
-    pub recovery: Recovery,
+    /// The times to recovery.
+    pub recovery: RecoveryTimes,
     /// The sets that were terminated.
-    pub gave_up: GaveUp,
-    /// The seed with the median availability, of the first 10 000: a run to look at, with
-    /// [`Experiment::run_of`].
+    pub gave_up: Terminations,
+    /// The seed with the median availability among the first 10 000, for use with [`Experiment::run_of`].
     pub typical_seed: u64,
     /// The seed with the lowest availability.
     pub worst_seed: u64,
 }
 
-/// From leaving healthy until healthy again, in seconds to three decimals: of all runs together.
+/// The distribution of the time from leaving `healthy` until being healthy again, over all runs. In seconds, with three
+/// significant digits.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Recovery {
-    /// How many there were.
+pub struct RecoveryTimes {
+    /// The number of recoveries.
     pub count: u64,
-    /// Half were shorter; `None` if there was none.
+    /// The median; `None` if there was no recovery.
     pub p50: Option<f64>,
-    /// 95 of 100 were shorter.
+    /// The 95th percentile.
     pub p95: Option<f64>,
-    /// The longest.
+    /// The maximum.
     pub max: Option<f64>,
-    /// Runs that were not healthy again by their end. They are not among the above.
+    /// The number of runs that had not recovered at the end. Their last, unfinished recovery is not included above.
     pub unfinished: u64,
 }
 
-/// Sets that were terminated, and when, in seconds to three decimals since the beginning.
+/// How many sets were terminated, and when. Times are in seconds since the start of the run, with three significant
+/// digits.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
-pub struct GaveUp {
-    /// In how many runs.
+pub struct Terminations {
+    /// The number of runs in which the set was terminated.
     pub count: u64,
-    /// The earliest; `None` if there was none.
+    /// The earliest time; `None` if there is none.
     pub first: Option<f64>,
-    /// Half were earlier.
+    /// The median time.
     pub median: Option<f64>,
 }
 
@@ -95,16 +98,16 @@ impl ExperimentReport {
             note: experiment.note.clone(),
             answer: experiment.answer.clone(),
             until_seconds: experiment.until().as_secs_f64(),
-            first_seed: experiment.seed,
+            first_seed: experiment.first_seed,
             seeds: experiment.seeds,
             seeds_done: done,
             policies: policies
-                .map(|(place, ((name, _), tally))| PolicyReport::new(name, tally, place == 0, experiment.seed))
+                .map(|(index, ((name, _), tally))| PolicyReport::new(name, tally, index == 0, experiment.first_seed))
                 .collect(),
         }
     }
 
-    /// Whether it was stopped before all seeds were done.
+    /// Returns whether the experiment was stopped before all seeds were complete.
     pub fn is_partial(&self) -> bool {
         self.seeds_done < self.seeds
     }
@@ -112,24 +115,24 @@ impl ExperimentReport {
 
 impl PolicyReport {
     fn new(name: &str, tally: &Tally, is_first: bool, first_seed: u64) -> Self {
-        let told = |metric: &Metric| tally.figure(*metric).count() > 0;
-        let figures = Metric::ALL.into_iter().filter(told);
+        let is_defined = |metric: &Metric| tally.figure(*metric).count() > 0;
+        let figures = Metric::ALL.into_iter().filter(is_defined);
         let compared = Metric::ALL.into_iter().filter(|metric| !is_first && tally.difference(*metric).count() > 0);
-        let (typical, worst) = tally.notable_seeds().unwrap_or_default();
+        let (typical, worst) = tally.typical_and_worst().unwrap_or_default();
         Self {
             name: name.to_owned(),
             figures: figures.map(|metric| (metric, Estimate::of(tally.figure(metric), metric))).collect(),
             differences: compared
                 .map(|metric| (metric, PairedDifference::of(tally.difference(metric), metric)))
                 .collect(),
-            recovery: Recovery {
+            recovery: RecoveryTimes {
                 count: tally.recoveries.len(),
                 p50: tally.recoveries.quantile(0.5),
                 p95: tally.recoveries.quantile(0.95),
                 max: tally.recoveries.quantile(1.0),
                 unfinished: tally.unrecovered,
             },
-            gave_up: GaveUp {
+            gave_up: Terminations {
                 count: tally.gave_up.len(),
                 first: tally.gave_up.quantile(0.0),
                 median: tally.gave_up.quantile(0.5),

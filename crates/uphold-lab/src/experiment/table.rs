@@ -1,4 +1,4 @@
-//! A report as tables for people.
+//! The report as text tables.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::format::{decimals, format_seconds, format_value, format_value_without_percent};
 use super::metric::Metric;
-use super::report::{ExperimentReport, PolicyReport, Recovery};
+use super::report::{ExperimentReport, PolicyReport, RecoveryTimes};
 use super::statistics::{Comparison, ConfidenceInterval};
 use crate::sanitize::sanitize;
 
-/// These are shown even if they are 0 for every policy.
-const ALWAYS: [Metric; 4] = [Metric::Availability, Metric::Healthy, Metric::Outages, Metric::Restarts];
+/// Metrics that are shown even if they are 0 for every policy.
+const ALWAYS_SHOWN: [Metric; 4] = [Metric::Availability, Metric::Healthy, Metric::Outages, Metric::Restarts];
 
-/// What policies are compared by.
+/// Metrics that the comparison shows.
 const COMPARED: [Metric; 9] = [
     Metric::Availability,
     Metric::Healthy,
@@ -26,8 +26,8 @@ const COMPARED: [Metric; 9] = [
     Metric::GaveUp,
 ];
 
-/// One of the quantiles of the times to recover, in seconds.
-type RecoveryQuantile = fn(&Recovery) -> Option<f64>;
+/// Selects a quantile, in seconds.
+type RecoveryQuantile = fn(&RecoveryTimes) -> Option<f64>;
 
 impl fmt::Display for ExperimentReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,16 +42,16 @@ impl fmt::Display for ExperimentReport {
             writeln!(f, "{} {histories} of {until} each, the same for every policy.", self.seeds)?;
         }
         writeln!(f, "\n{}", self.figures())?;
-        f.write_str("\nIn brackets: where the true mean lies in 95 of 100 experiments.\n")?;
+        f.write_str("\nIn brackets: 95 % confidence interval of the mean.\n")?;
         if self.policies.iter().any(|policy| policy.gave_up.count > 0) {
             f.write_str(
-                "A set that was terminated has no more failures, outages or restarts: fewer are no merit of it.\n",
+                "A terminated set has no further failures, outages or restarts: lower counts there are not an improvement.\n",
             )?;
         }
         if let [first, _, ..] = self.policies.as_slice() {
             writeln!(f, "\nCompared with '{}', history by history:\n\n{}", sanitize(&first.name), self.comparison())?;
             f.write_str(
-                "\nNot told apart: chance explains it. Of twenty such comparisons one is told apart by chance.\n",
+                "\nNot significant: the 95 % confidence interval of the difference contains 0. About one in twenty comparisons of\nidentical policies is significant by chance.\n",
             )?;
         }
         Ok(())
@@ -62,8 +62,9 @@ impl ExperimentReport {
     fn figures(&self) -> Table {
         let mut table = table(&self.policies);
         for metric in Metric::ALL {
-            let says = |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
-            if ALWAYS.contains(&metric) || self.policies.iter().any(says) {
+            let is_nonzero =
+                |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
+            if ALWAYS_SHOWN.contains(&metric) || self.policies.iter().any(is_nonzero) {
                 let cells = self.policies.iter().map(|policy| {
                     let figure = policy.figures.get(&metric);
                     figure
@@ -72,7 +73,7 @@ impl ExperimentReport {
                 table.add_row([metric.label().to_owned()].into_iter().chain(cells));
             }
             if metric == Metric::MeanRecovery {
-                self.recovery(&mut table);
+                self.add_recovery_rows(&mut table);
             }
             if metric == Metric::GaveUpTooEarly && self.policies.iter().any(|policy| policy.gave_up.count > 0) {
                 let cells = self.policies.iter().map(|policy| {
@@ -82,28 +83,28 @@ impl ExperimentReport {
                         |(first, median)| format!("{} / {}", format_seconds(first), format_seconds(median)),
                     )
                 });
-                table.add_row(["terminated: earliest / half by".to_owned()].into_iter().chain(cells));
+                table.add_row(["terminated at: earliest / median".to_owned()].into_iter().chain(cells));
             }
         }
         table
     }
 
-    fn recovery(&self, table: &mut Table) {
+    fn add_recovery_rows(&self, table: &mut Table) {
         let quantiles: [(&str, RecoveryQuantile); 3] = [
-            ("time to recover: half within", |recovery| recovery.p50),
-            ("... 95 of 100 within", |recovery| recovery.p95),
-            ("... the longest", |recovery| recovery.max),
+            ("time to recovery, median", |recovery| recovery.p50),
+            ("... 95th percentile", |recovery| recovery.p95),
+            ("... maximum", |recovery| recovery.max),
         ];
-        for (label, of) in quantiles {
+        for (label, quantile) in quantiles {
             if self.policies.iter().any(|policy| policy.recovery.count > 0) {
-                let seconds = self.policies.iter().map(|policy| of(&policy.recovery));
+                let seconds = self.policies.iter().map(|policy| quantile(&policy.recovery));
                 let cells = seconds.map(|seconds| seconds.map_or_else(|| "-".to_owned(), format_seconds));
                 table.add_row([label.to_owned()].into_iter().chain(cells));
             }
         }
         if self.policies.iter().any(|policy| policy.recovery.unfinished > 0) {
             let cells = self.policies.iter().map(|policy| policy.recovery.unfinished.to_string());
-            table.add_row(["... runs not recovered at their end".to_owned()].into_iter().chain(cells));
+            table.add_row(["... runs not recovered at the end".to_owned()].into_iter().chain(cells));
         }
     }
 
@@ -133,17 +134,15 @@ impl ExperimentReport {
 fn table(policies: &[PolicyReport]) -> Table {
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('-')));
-    table.set_header(
-        std::iter::once(String::new()).chain(policies.iter().map(|policy| wrapped(&sanitize(&policy.name)))),
-    );
+    table.set_header(std::iter::once(String::new()).chain(policies.iter().map(|policy| wrap(&sanitize(&policy.name)))));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
 
-/// A name in lines that are not wider than the numbers below it, where its words allow.
-fn wrapped(name: &str) -> String {
+/// Wraps a policy's name at spaces, to about the width of the numbers below it.
+fn wrap(name: &str) -> String {
     const WIDTH: usize = 20;
     let mut lines: Vec<String> = Vec::new();
     for word in name.split_whitespace() {
@@ -175,11 +174,11 @@ fn format_estimate(mean: f64, interval: Option<ConfidenceInterval>, metric: Metr
 fn format_difference(mean: f64, interval: Option<ConfidenceInterval>, metric: Metric) -> String {
     let decimals = decimals(mean, interval, metric);
     let sign = |value: f64| if value < 0.0 { '-' } else { '+' };
-    let of = |value: f64| format!("{}{}", sign(value), format_value_without_percent(value.abs(), metric, decimals));
+    let bound = |value: f64| format!("{}{}", sign(value), format_value_without_percent(value.abs(), metric, decimals));
     let mean = format!("{}{}", sign(mean), format_value(mean.abs(), metric, decimals));
     match interval {
         Some(interval) if interval.high > interval.low => {
-            format!("{mean}\n({} to {})", of(interval.low), of(interval.high))
+            format!("{mean}\n({} to {})", bound(interval.low), bound(interval.high))
         }
         _ => mean,
     }
@@ -190,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_width_of_the_interval_says_how_many_decimals_are_worth_showing() {
+    fn decimals_follow_from_the_width_of_the_interval() {
         let interval = |low, high| Some(ConfidenceInterval { low, high });
         assert_eq!(format_estimate(0.9993, interval(0.9991, 0.9995), Metric::Healthy), "99.930 %\n(99.910 to 99.950)");
         assert_eq!(format_estimate(512.3, interval(500.0, 524.6), Metric::Restarts), "512\n(500 to 525)");

@@ -1,4 +1,5 @@
-//! What came of the runs so far, added up: the same size however many there are.
+//! Accumulates the metrics of runs. The memory it uses does not grow with the number of runs, except for a bounded list
+//! of candidates for a typical run.
 
 use std::time::Duration;
 
@@ -12,23 +13,23 @@ use super::statistics::Moments;
 
 const METRICS: usize = Metric::ALL.len();
 
-/// A representative run is looked for among so many of the first seeds.
+/// The typical run is chosen among this many of the first seeds.
 const MAX_CANDIDATES: u64 = 10_000;
 
-/// The numbers of one run; `None`: it says nothing about that metric.
+/// The metrics of one run, scaled to integers by [`Metric::scale`]. `None`: the metric is not defined for this run.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct RunMetrics([Option<i64>; METRICS]);
 
 impl RunMetrics {
-    pub(super) fn of(run: &Run, observations: &Observations, too_early: bool) -> Self {
+    pub(super) fn new(run: &Run, observations: &Observations, too_early: bool) -> Self {
         let until = run.until().since(Timestamp::ZERO);
         let share = |statuses: &[Status]| {
-            let part: Duration = statuses.iter().map(|status| run.time_in(*status)).sum();
-            let billionths = (part.as_nanos() * 1_000_000_000).checked_div(until.as_nanos()).unwrap_or(0);
+            let time: Duration = statuses.iter().map(|status| run.time_in(*status)).sum();
+            let billionths = (time.as_nanos() * 1_000_000_000).checked_div(until.as_nanos()).unwrap_or(0);
             Some(i64::try_from(billionths).unwrap_or(1_000_000_000))
         };
         let count = |count: u64| Some(i64::try_from(count).unwrap_or(i64::MAX));
-        let yes = |yes: bool| Some(if yes { 1_000_000_000 } else { 0 });
+        let binary = |yes: bool| Some(if yes { 1_000_000_000 } else { 0 });
         let recoveries = u32::try_from(observations.recoveries.len()).ok().filter(|&recoveries| recoveries > 0);
         let recovered: Duration = observations.recoveries.iter().sum();
         Self(Metric::ALL.map(|metric| match metric {
@@ -46,8 +47,8 @@ impl RunMetrics {
             Metric::WastedRestarts => count(observations.wasted_restarts),
             Metric::PeakStarts => count(observations.peak_starts.into()),
             Metric::GivenUpReplicas => count(run.set().census().given_up.into()),
-            Metric::GaveUp => yes(observations.gave_up.is_some()),
-            Metric::GaveUpTooEarly => yes(too_early),
+            Metric::GaveUp => binary(observations.gave_up.is_some()),
+            Metric::GaveUpTooEarly => binary(too_early),
         }))
     }
 
@@ -60,18 +61,19 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What came of the runs of one policy.
+/// The accumulated runs of one policy.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
     figures: [Moments; METRICS],
-    /// Less those of the first policy, seed by seed.
+    /// The differences from the first policy, seed by seed.
     differences: [Moments; METRICS],
     pub(super) recoveries: DurationHistogram,
     pub(super) unrecovered: u64,
-    /// When sets were terminated.
+    /// The times at which sets were terminated.
     pub(super) gave_up: DurationHistogram,
-    /// Availability and number of the seed, of the first seeds.
+    /// Availability and index of the seed, for the first seeds.
     candidates: Vec<(i64, u64)>,
+    /// Lowest availability, and index of the seed.
     worst: Option<(i64, u64)>,
 }
 
@@ -88,14 +90,13 @@ impl Tally {
         }
     }
 
-    /// Adds a run under the seed of this number; `first`: what the first policy made of it.
-    pub(super) fn add(&mut self, number: u64, numbers: &RunMetrics, first: &RunMetrics, observations: &Observations) {
+    /// Adds a run. `index`: that of the seed. `first`: the metrics of the first policy under the same seed.
+    pub(super) fn add(&mut self, index: u64, metrics: &RunMetrics, first: &RunMetrics, observations: &Observations) {
         for metric in Metric::ALL {
-            let place = metric as usize;
-            if let Some(value) = numbers.get(metric) {
-                self.figures[place].add(value);
+            if let Some(value) = metrics.get(metric) {
+                self.figures[metric as usize].add(value);
                 if let Some(first) = first.get(metric) {
-                    self.differences[place].add(value.saturating_sub(first));
+                    self.differences[metric as usize].add(value.saturating_sub(first));
                 }
             }
         }
@@ -106,21 +107,21 @@ impl Tally {
         if let Some(at) = observations.gave_up {
             self.gave_up.add(at.since(Timestamp::ZERO));
         }
-        if let Some(availability) = numbers.get(Metric::Availability) {
-            let candidate = (availability, number);
+        if let Some(availability) = metrics.get(Metric::Availability) {
+            let candidate = (availability, index);
             self.worst = Some(self.worst.map_or(candidate, |worst| worst.min(candidate)));
-            if number < MAX_CANDIDATES {
+            if index < MAX_CANDIDATES {
                 self.candidates.push(candidate);
             }
         }
     }
 
     pub(super) fn merge(&mut self, other: Self) {
-        for (figure, more) in self.figures.iter_mut().zip(&other.figures) {
-            figure.merge(more);
+        for (figure, other) in self.figures.iter_mut().zip(&other.figures) {
+            figure.merge(other);
         }
-        for (difference, more) in self.differences.iter_mut().zip(&other.differences) {
-            difference.merge(more);
+        for (difference, other) in self.differences.iter_mut().zip(&other.differences) {
+            difference.merge(other);
         }
         self.recoveries.merge(&other.recoveries);
         self.unrecovered += other.unrecovered;
@@ -137,17 +138,19 @@ impl Tally {
         &self.differences[metric as usize]
     }
 
-    /// The number of the seed with the median availability, and of that with the worst.
-    pub(super) fn notable_seeds(&self) -> Option<(u64, u64)> {
+    /// Returns the indices of the seeds with the median and with the lowest availability.
+    pub(super) fn typical_and_worst(&self) -> Option<(u64, u64)> {
         let mut candidates = self.candidates.clone();
         candidates.sort_unstable();
-        // No seed of the first may be among those that were done, if it was stopped early.
         let (_, worst) = self.worst?;
-        Some((candidates.get(candidates.len() / 2).map_or(worst, |(_, number)| *number), worst))
+        // If the experiment was stopped early, perhaps none of the first seeds is complete.
+        let typical = candidates.get(candidates.len() / 2).map_or(worst, |(_, index)| *index);
+        Some((typical, worst))
     }
 }
 
-/// DurationHistogram in whole milliseconds: their quantiles to three decimals, their ends exactly.
+/// A histogram of durations in milliseconds. Minimum and maximum are exact; other quantiles have three significant
+/// digits.
 #[derive(Clone, Debug)]
 pub(super) struct DurationHistogram {
     histogram: Histogram<u64>,
@@ -156,20 +159,19 @@ pub(super) struct DurationHistogram {
 }
 
 impl DurationHistogram {
-    /// Of up to 584 years; it grows as it must.
     fn new() -> Self {
         let mut histogram = match Histogram::new(3) {
             Ok(histogram) => histogram,
-            Err(_) => unreachable!("3 is a number of decimals that a histogram may have"),
+            Err(_) => unreachable!("a histogram accepts 3 significant digits"),
         };
         histogram.auto(true);
         Self { histogram, min: u64::MAX, max: 0 }
     }
 
     fn add(&mut self, duration: Duration) {
-        const MAX_MILLIS: u64 = 584 * 31_557_600_000;
+        const MAX_MILLIS: u64 = 584 * 31_557_600_000; // 584 years
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(MAX_MILLIS);
-        // It resizes itself, so that there is room.
+        // Fails only for values out of range, and the histogram resizes itself.
         let _ = self.histogram.record(millis);
         self.min = self.min.min(millis);
         self.max = self.max.max(millis);
@@ -185,7 +187,7 @@ impl DurationHistogram {
         self.histogram.len()
     }
 
-    /// In seconds; `None` if there is nothing.
+    /// Returns a quantile in seconds; `None` if the histogram is empty.
     pub(super) fn quantile(&self, quantile: f64) -> Option<f64> {
         if self.histogram.is_empty() {
             return None;
