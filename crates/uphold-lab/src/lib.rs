@@ -1,7 +1,15 @@
-//! Choose a restart policy by numbers instead of by taste.
+//! Tools to choose a restart policy by measurement: fault models, Monte Carlo experiments, and timelines of incidents.
 //!
-//! Fault models, experiments on policies and pictures of incidents, on top of [`uphold::sim`]; and the `uphold`
-//! command, which offers them to people who write no Rust.
+//! They build on the simulator, [`uphold::sim`]. The `uphold` command offers them without writing Rust.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`fault`] | fault models: random failures, outages and delays that a simulated set is exposed to |
+//! | [`experiment`] | comparisons of policies under the same random faults |
+//! | [`picture`] | timelines and charts as SVG |
+//! | [`report`] | the report of an experiment as an HTML page |
+//! | [`files`] | reading and writing of policies, scenarios, experiments and recordings |
+//! | [`command`] | what the `uphold` command does |
 
 pub mod command;
 pub mod experiment;

@@ -1,4 +1,4 @@
-//! The `uphold` command: tries restart policies, compares them, and draws what happened.
+//! The `uphold` command: simulates and compares restart policies, and draws timelines.
 #![forbid(unsafe_code)]
 
 mod arguments;
@@ -15,10 +15,10 @@ use uphold_lab::command::{
 
 use arguments::{Arguments, Command, Experiment, Format, Timeline};
 
-/// Set by Ctrl-C.
+/// Set by the first Ctrl-C: the experiment stops and reports the seeds completed so far.
 static STOP: AtomicBool = AtomicBool::new(false);
-/// There is something to report if it is stopped now.
-static WORTH_A_REPORT: AtomicBool = AtomicBool::new(false);
+/// Whether at least one seed is complete, so that an early stop has something to report.
+static HAS_RESULTS: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             timeline(&file, &wanted, &mut streams)
         }
         Command::Completions { shell } => {
-            // Into memory first: whoever reads may have read enough.
+            // Into memory first: the generator panics if the reader has closed the pipe.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "uphold", &mut script);
             let _ = streams.out.write_all(&script);
@@ -53,25 +53,25 @@ fn main() -> ExitCode {
     answer.into()
 }
 
-fn try_out(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
+fn run_experiment(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
     let Experiment { file, json, report, seeds, threads } = wanted;
-    // The first Ctrl-C asks for what is done so far; the second, or where nothing is, ends it.
-    let heard = ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) || !WORTH_A_REPORT.load(Ordering::Relaxed) {
+    // The first Ctrl-C stops the experiment; the second, or the first without results, exits at once.
+    let installed = ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) || !HAS_RESULTS.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
     });
-    if let Err(error) = heard {
-        let _ = writeln!(streams.err, "Ctrl-C will end this without a report: {error}");
+    if let Err(error) = installed {
+        let _ = writeln!(streams.err, "Ctrl-C will exit without a report: {error}");
     }
-    let bar = progress::Bar::new();
+    let bar = progress::SeedProgress::new();
     let progress = |progress| {
-        WORTH_A_REPORT.store(true, Ordering::Relaxed);
+        HAS_RESULTS.store(true, Ordering::Relaxed);
         bar.show(progress);
     };
     let ended = || {
-        WORTH_A_REPORT.store(false, Ordering::Relaxed);
-        bar.end();
+        HAS_RESULTS.store(false, Ordering::Relaxed);
+        bar.clear();
     };
     let watch = Watch { progress: Some(&progress), ended: Some(&ended), stop: Some(&STOP) };
     experiment(&file, &Try { json, report, seeds, threads }, watch, streams)

@@ -1,12 +1,12 @@
-//! The progress of an experiment, on a terminal.
+//! Shows the progress of an experiment on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use uphold_lab::experiment::Progress;
 
-/// A bar on the terminal that stderr is; nothing if it is none.
-pub(crate) struct Bar(ProgressBar);
+/// A progress bar on stderr. It is hidden if stderr is not a terminal.
+pub(crate) struct SeedProgress(ProgressBar);
 
-impl Bar {
+impl SeedProgress {
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} seeds, about {eta} left") {
@@ -22,8 +22,8 @@ impl Bar {
         self.0.set_position(progress.done);
     }
 
-    /// It goes.
-    pub(crate) fn end(&self) {
+    /// Removes the bar.
+    pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
 }

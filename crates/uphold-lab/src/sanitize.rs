@@ -1,4 +1,4 @@
-//! Texts of somebody's own on a terminal.
+//! Makes text of users safe to print on a terminal.
 
 /// What would move the cursor, change its colours or reorder the line is shown as what it is not.
 pub(crate) fn sanitize(text: &str) -> String {
@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_escape_sequence_gets_through() {
+    fn escape_sequences_are_replaced() {
         assert_eq!(sanitize("a \u{1b}[31mred\u{7}\nname"), "a \u{fffd}[31mred\u{fffd}\nname");
     }
 }

@@ -262,7 +262,7 @@ fn experiment_reports_as_tables_as_json_and_as_a_page() {
     assert_eq!((code, error.as_str()), (0, ""), "no progress where there is no terminal");
     assert!(out.contains("At once, or <later>?") && out.contains("10 histories of 24 h each"), "{out}");
     let page = std::fs::read_to_string(folder.0.join("page.html")).unwrap();
-    for part in ["<h1>At once, or &lt;later&gt;?</h1>", "<svg", "A run of each policy", "Compared with"] {
+    for part in ["<h1>At once, or &lt;later&gt;?</h1>", "<svg", "A typical run of each policy", "Compared with"] {
         assert!(page.contains(part), "{part} is not in {page}");
     }
     for foreign in ["<script", "src=", "href=", "url(http"] {
@@ -372,7 +372,7 @@ fn what_is_read_is_never_written_over() {
     ] {
         let (code, _, error) = uphold(args, &folder.0);
         assert_eq!(code, 2);
-        assert!(error.contains("is what is read; write to another file"), "{error}");
+        assert!(error.contains("is the input file; write to another file"), "{error}");
     }
     assert_eq!(std::fs::read_to_string(folder.0.join("incident.yaml")).unwrap(), SCENARIO);
     assert_eq!(std::fs::read_to_string(folder.0.join("question.yaml")).unwrap(), EXPERIMENT);

@@ -1,4 +1,4 @@
-//! Experiment documents that are wrong: each mistake is named with its path, and nothing panics.
+//! Invalid experiment documents: every mistake is reported with its path, and nothing panics.
 
 use uphold::PolicyError;
 use uphold_lab::experiment::{Experiment, ExperimentDocument};
@@ -13,7 +13,7 @@ fn read(text: &str) -> Result<Experiment, PolicyError> {
     }
 }
 
-/// The paths and messages of all mistakes.
+/// Returns the paths and messages of all mistakes.
 fn mistakes(text: &str) -> Vec<(String, String)> {
     match read(text) {
         Ok(_) => Vec::new(),
@@ -23,7 +23,7 @@ fn mistakes(text: &str) -> Vec<(String, String)> {
     }
 }
 
-/// That a document with these faults has one mistake, at `path`, whose message has `words` in it.
+/// Asserts that a document with these faults has one mistake, at `path`, whose message contains `words`.
 #[track_caller]
 fn one_mistake(faults: &str, path: &str, words: &str) {
     let found = mistakes(&format!("{POLICIES}\nuntil: 1d\nfaults: {faults}"));
@@ -68,7 +68,7 @@ fn every_fault_is_read() {
 }
 
 #[test]
-fn parameters_that_mean_nothing_are_named() {
+fn invalid_parameters_of_distributions_are_reported() {
     let failure = |after: &str| format!("{{failures: {{after: {after}}}}}");
     for shape in ["-1", "0", "1000", "1e308"] {
         let faults = failure(&format!("{{weibull: {{shape: {shape}, scale: 1d}}}}"));
@@ -147,7 +147,7 @@ fn shares_and_weights_are_checked() {
 }
 
 #[test]
-fn times_that_are_no_times_are_named() {
+fn invalid_times_are_reported() {
     one_mistake("{dependencies: {lasts: 5m}}", "faults.dependencies", "'from' (once) or 'every'");
     one_mistake("{dependencies: {from: 1h, every: 1d}}", "faults.dependencies.every", "cannot be combined with 'from'");
     one_mistake("{failures: {after: 1s, from: 2h, to: 1h}}", "faults.failures.to", "not later");
@@ -155,7 +155,7 @@ fn times_that_are_no_times_are_named() {
 }
 
 #[test]
-fn what_does_not_exist_is_named() {
+fn references_to_missing_replicas_nodes_and_keys_are_reported() {
     one_mistake("{failures: {after: 1s, replica: 3}}", "faults", "no replica 3");
     one_mistake("{lost_contact: {from: 1s, replicas: [0, 9]}}", "faults", "no replica 9");
     one_mistake("{failures: {after: 1s, node: 3}}", "faults.failures.node", "there are no nodes");
@@ -175,55 +175,55 @@ fn what_does_not_exist_is_named() {
 }
 
 #[test]
-fn a_list_that_is_no_model_is_refused() {
+fn long_lists_and_wrong_types_are_rejected() {
     let many = vec!["{after: 1d}"; 65].join(", ");
     one_mistake(&format!("{{failures: [{many}]}}"), "faults.failures", "more than 64");
     one_mistake("30", "faults", "a block of keys");
 }
 
 #[test]
-fn policies_are_there_and_have_names_of_their_own() {
-    let of = |policies: &str| mistakes(&format!("policies: {policies}\nuntil: 1d"));
+fn policies_are_required_and_have_unique_names() {
+    let mistakes_in = |policies: &str| mistakes(&format!("policies: {policies}\nuntil: 1d"));
     let policy = "policy: {replicas: 1}";
     let only = |path: &str, message: &str| vec![(path.to_owned(), message.to_owned())];
-    assert_eq!(of("[]"), only("policies", "is empty; give at least one policy"));
-    assert_eq!(of(""), only("policies", "is empty; give at least one policy"));
+    assert_eq!(mistakes_in("[]"), only("policies", "is empty; give at least one policy"));
+    assert_eq!(mistakes_in(""), only("policies", "is empty; give at least one policy"));
     let twice = format!("[{{name: a, {policy}}}, {{name: a, {policy}}}]");
-    assert_eq!(of(&twice), only("policies[1].name", "'a' is the name of a policy above; give it another"));
-    assert_eq!(of(&format!("[{{name: '', {policy}}}]"))[0].0, "policies[0].name");
-    assert_eq!(of(&format!("[{{{policy}}}]"))[0].1, "'name' is missing: a few words for the table");
-    assert_eq!(of("[{name: a, policy: {replica: 3}}]")[0].0, "policies[0].policy.replica");
-    let file = of("[{name: a, policy_file: x.yaml}]");
+    assert_eq!(mistakes_in(&twice), only("policies[1].name", "'a' is the name of a policy above; choose another"));
+    assert_eq!(mistakes_in(&format!("[{{name: '', {policy}}}]"))[0].0, "policies[0].name");
+    assert_eq!(mistakes_in(&format!("[{{{policy}}}]"))[0].1, "'name' is missing: a few words for the table");
+    assert_eq!(mistakes_in("[{name: a, policy: {replica: 3}}]")[0].0, "policies[0].policy.replica");
+    let file = mistakes_in("[{name: a, policy_file: x.yaml}]");
     assert_eq!(file, only("policies[0].policy_file", "'x.yaml': there are no files here"));
     let both = format!("[{{name: a, policy_file: x.yaml, {policy}}}]");
-    assert_eq!(of(&both), only("policies[0].policy_file", "stands beside 'policy'; give one of them"));
+    assert_eq!(mistakes_in(&both), only("policies[0].policy_file", "stands beside 'policy'; give one of them"));
     let many = vec![format!("{{name: a, {policy}}}"); 65].join(", ");
-    assert_eq!(of(&format!("[{many}]")), only("policies", "has more than 64 policies"));
+    assert_eq!(mistakes_in(&format!("[{many}]")), only("policies", "has more than 64 policies"));
 }
 
 #[test]
 fn the_rest_of_the_document_is_checked() {
-    let of = |rest: &str| mistakes(&format!("{POLICIES}\n{rest}"));
-    assert_eq!(of("seeds: 5")[0].1, "'until' is missing: how long each history is, such as 30d");
-    assert_eq!(of("until: 0s")[0], ("until".into(), "is 0s; it must be longer".into()));
+    let mistakes_in = |rest: &str| mistakes(&format!("{POLICIES}\n{rest}"));
+    assert_eq!(mistakes_in("seeds: 5")[0].1, "'until' is missing: the length of each history, such as 30d");
+    assert_eq!(mistakes_in("until: 0s")[0], ("until".into(), "is 0s; it must be longer".into()));
     for seeds in ["0", "-5", "1.5", "100000001"] {
-        assert_eq!(of(&format!("until: 1d\nseeds: {seeds}"))[0].0, "seeds");
+        assert_eq!(mistakes_in(&format!("until: 1d\nseeds: {seeds}"))[0].0, "seeds");
     }
-    assert_eq!(of("until: 1d\nseed: -1")[0].0, "seed");
-    let unknown = of("until: 1d\nfautls: {}");
+    assert_eq!(mistakes_in("until: 1d\nseed: -1")[0].0, "seed");
+    let unknown = mistakes_in("until: 1d\nfautls: {}");
     assert!(unknown[0].0 == "fautls" && unknown[0].1.contains("did you mean 'faults'"), "{unknown:?}");
     assert_eq!(mistakes("7")[0].1, "expected a block of keys, found 7");
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let found = mistakes("policies: [{name: a}]\nseeds: 0\nfaults: {starts_in: 5, nodes: {count: 0}}");
     let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["policies[0]", "faults.starts_in", "faults.nodes.count", "", "seeds"]);
 }
 
 #[test]
-fn the_longest_times_and_the_last_seeds_work() {
+fn the_longest_times_and_the_highest_seeds_work() {
     let text = "
 policies: [{name: fail-fast, policy: {replicas: 3}}]
 until: 584y
@@ -241,10 +241,11 @@ faults:
 }
 
 #[test]
-fn faults_of_nobody_and_names_that_look_alike_are_told() {
+fn empty_lists_of_replicas_and_names_that_differ_in_spaces_are_reported() {
     one_mistake("{failures: [{after: 1h, replicas: []}]}", "faults.failures[0].replicas", "is empty");
-    let alike = "policies: [{name: a, policy: {replicas: 1}}, {name: \"a \", policy: {replicas: 1}}]\nuntil: 1d";
-    let found = mistakes(alike);
+    let same_but_for_space =
+        "policies: [{name: a, policy: {replicas: 1}}, {name: \"a \", policy: {replicas: 1}}]\nuntil: 1d";
+    let found = mistakes(same_but_for_space);
     assert!(
         found.iter().any(|(at, message)| at == "policies[1].name" && message.contains("name of a policy above")),
         "{found:?}"

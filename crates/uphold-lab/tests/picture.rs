@@ -68,9 +68,9 @@ fn what_cannot_be_drawn_is_told_with_what_could_be() {
     let of = || Timeline::of(&run);
     assert_eq!(of().width(100).svg(), Err(PictureError::Width(100)));
     let error = of().from(Timestamp::from_secs(120)).until(Timestamp::from_secs(60)).svg().unwrap_err();
-    assert_eq!(error.to_string(), "from 2m until 1m there is nothing to show; begin before it ends");
+    assert_eq!(error.to_string(), "nothing to show from 2m until 1m; 'from' must be before 'until'");
     let error = of().until(Timestamp::from_secs(3600)).svg().unwrap_err();
-    assert_eq!(error.to_string(), "1h is after the end of the run, 5m; end there or earlier");
+    assert_eq!(error.to_string(), "1h is after the end of the run, 5m; choose an earlier end");
     assert!(of().width(480).svg().is_ok() && of().width(10_000).svg().is_ok());
 }
 
@@ -94,7 +94,7 @@ fn sets_of_every_size_and_runs_of_every_length_have_a_picture() {
 fn a_set_of_no_replicas_says_so() {
     let run = Simulation::new(every_30s(0)).run_until("1h").unwrap();
     let (_, texts) = told(&Timeline::of(&run).svg().unwrap());
-    assert!(texts.contains(&"no replica is asked for".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"no replicas desired".to_owned()), "{texts:?}");
 }
 
 #[test]
@@ -130,8 +130,8 @@ fn incidents_and_what_operators_ask_for_are_marked() {
         .unwrap();
     let (tooltips, texts) = told(&Timeline::of(&run).svg().unwrap());
     assert!(tooltips.iter().any(|one| one.starts_with("incident: 2 failed together, from 1m to ")), "{tooltips:?}");
-    assert!(tooltips.iter().any(|one| one.ends_with(": the canary is up, the rest follow")), "{tooltips:?}");
-    for text in ["2 failed together", "scale 6", "terminate", "the canary is up", "terminated"] {
+    assert!(tooltips.iter().any(|one| one.ends_with(": canary up, the others restart")), "{tooltips:?}");
+    for text in ["2 failed together", "scale 6", "terminate", "canary up", "terminated"] {
         assert!(texts.iter().any(|one| one == text), "'{text}' not in {texts:?}");
     }
 }
@@ -163,7 +163,10 @@ fn every_verdict_has_a_mark_of_its_own() {
 fn a_thousand_replicas_share_lanes() {
     let run = Simulation::new(every_30s(1_000)).at("60s", crash(999)).run_until("5m").unwrap();
     let (tooltips, texts) = told(&Timeline::of(&run).svg().unwrap());
-    assert!(texts.iter().any(|one| one == "each lane is 5 replicas: above what most are, below the worst"));
+    assert!(
+        texts.iter().any(|one| one
+            == "each lane is 5 replicas: the upper half shows their most common phase, the lower half the worst")
+    );
     for told in
         ["replicas 995 to 999, some: waiting from 1m to 1m 30s", "replicas 0 to 4, the worst: ready from 0s to 5m"]
     {

@@ -1,4 +1,4 @@
-//! Reading the files that people write, and saying everything that is wrong with them.
+//! Reads and writes the files of users: policies, scenarios, experiments, recordings and reports.
 
 mod recording;
 mod source;
@@ -19,17 +19,27 @@ pub use write::{check_distinct, check_writable, write_file};
 /// Reads a YAML, JSON or TOML file, by its ending.
 ///
 /// # Errors
-/// The file cannot be read, or is not what is asked for: the path, and everything that is wrong.
+/// The file cannot be read, or does not hold such a value: its path, and every mistake.
 pub fn read_yaml<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     Source::read(path).and_then(|source| source.parse()).map_err(|mistakes| mistakes.to_string())
 }
 
-/// Reads a YAML text.
+/// Parses a value from YAML text.
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold_lab::files::parse_yaml;
+///
+/// let policy: Policy = parse_yaml("{replicas: 3, retry: {interval: 30s}}")?;
+/// assert_eq!(policy.replicas(), 3);
+/// assert!(parse_yaml::<Policy>("{replica: 3}").unwrap_err().contains("did you mean 'replicas'?"));
+/// # Ok::<(), String>(())
+/// ```
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every mistake in the text.
 pub fn parse_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    // Sizes are bounded by the reader of the document itself, with better words.
+    // Generous: the readers of the documents have limits of their own, with better error messages.
     const MAX_NODES: usize = 100_000_000;
     let options = serde_saphyr::options! {
         with_snippet: false,
@@ -72,7 +82,7 @@ pub fn read_policy(path: &Path) -> Result<Policy, String> {
     Source::read(path).and_then(|source| source.policy()).map_err(|mistakes| mistakes.to_string())
 }
 
-/// Reads a scenario file; a `policy_file` in it is looked for beside it.
+/// Reads a scenario file. A `policy_file` in it is relative to the scenario file.
 ///
 /// # Errors
 /// A line for each mistake, with the file and the path in it.
@@ -80,7 +90,7 @@ pub fn read_scenario(path: &Path) -> Result<Scenario, String> {
     Source::read(path).and_then(|source| source.scenario()).map_err(|mistakes| mistakes.to_string())
 }
 
-/// Reads an experiment file; a `policy_file` in it is looked for beside it.
+/// Reads an experiment file. A `policy_file` in it is relative to the experiment file.
 ///
 /// # Errors
 /// A line for each mistake, with the file and the path in it.

@@ -1,4 +1,4 @@
-//! Reading a recording, a JSON object a line.
+//! Reads recordings: JSON Lines files that a supervisor wrote.
 
 use std::io::Read;
 use std::path::Path;
@@ -6,8 +6,7 @@ use std::path::Path;
 use uphold::RecordedLine;
 use uphold::sim::Recording;
 
-/// Whether a file holds a recording, as opposed to a scenario: its first line is the beginning of one, or was before
-/// it was damaged.
+/// Returns whether a file looks like a recording rather than a scenario, from the start of its first line.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -25,7 +24,7 @@ const LONGEST_RECORDING: u64 = 1 << 30;
 /// Reads a recording, and whether its last line was cut off (and left out): the recorder may have been killed.
 ///
 /// # Errors
-/// The file cannot be read, or another line than the last is damaged.
+/// The file cannot be read, or a line other than the last is invalid.
 pub fn read_recording(path: &Path) -> Result<(Recording, bool), String> {
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let file = std::fs::File::open(path).map_err(|error| said(&error))?;

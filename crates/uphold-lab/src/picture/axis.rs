@@ -1,16 +1,15 @@
-//! The time axis: from nanoseconds to centuries.
+//! The time axis, for runs from nanoseconds to centuries.
 
 use super::format::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, format_duration};
+use super::text::text_width;
 
-/// What is shown of a run, and where on the picture.
+/// Maps the shown time window, in nanoseconds, to horizontal positions, in pixels.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
-    /// Nanoseconds.
     pub(super) from: u64,
     pub(super) until: u64,
-    /// The left end, in pixels.
+    /// The position of `from`.
     pub(super) left: f64,
-    /// Pixels.
     pub(super) width: f64,
 }
 
@@ -19,17 +18,17 @@ impl Axis {
         self.until - self.from
     }
 
-    /// Where a time is; what is outside is at the end.
+    /// Returns the position of a time, clamped to the window.
     pub(super) fn x(&self, at: u64) -> f64 {
-        let part = at.clamp(self.from, self.until) - self.from;
-        self.left + self.width * part as f64 / self.length().max(1) as f64
+        let offset = at.clamp(self.from, self.until) - self.from;
+        self.left + self.width * offset as f64 / self.length().max(1) as f64
     }
 
     pub(super) fn contains(&self, at: u64) -> bool {
         (self.from..=self.until).contains(&at)
     }
 
-    /// Times that are marked, as densely as their labels allow.
+    /// Returns the ticks with their labels, as densely as the labels fit.
     pub(super) fn ticks(&self) -> Vec<(u64, String)> {
         const GAP: f64 = 18.0;
         for step in steps() {
@@ -51,46 +50,19 @@ fn multiples(from: u64, until: u64, step: u64) -> impl Iterator<Item = (u64, Str
     (first..=until / step).map(move |count| (count * step, format_duration(count * step)))
 }
 
-/// Steps that people count in, rising.
+/// Returns the possible distances between ticks, in ascending order.
 fn steps() -> impl Iterator<Item = u64> {
     let decimal = |unit: u64| [1, 2, 5, 10, 20, 50, 100, 200, 500].map(|count| count * unit);
-    let sixty = |unit: u64| [1, 2, 5, 10, 15, 30].map(|count| count * unit);
+    let sexagesimal = |unit: u64| [1, 2, 5, 10, 15, 30].map(|count| count * unit);
     let days = [1, 2, 5, 10, 20, 30, 60, 90, 180, 365].map(|count| count * DAY);
     let years = (0..4).flat_map(|power| [2, 5, 10].map(|count| count * 365 * DAY * 10u64.pow(power)));
     (decimal(1).into_iter().chain(decimal(MICROSECOND)).chain(decimal(MILLISECOND)))
-        .chain(sixty(SECOND))
-        .chain(sixty(MINUTE))
+        .chain(sexagesimal(SECOND))
+        .chain(sexagesimal(MINUTE))
         .chain([1, 2, 3, 6, 12].map(|count| count * HOUR))
         .chain(days)
         .chain(years)
         .filter(|step| *step <= u64::MAX / 4)
-}
-
-/// About how wide a text is, in pixels: nobody measures it before it is shown.
-pub(super) fn text_width(text: &str, size: f64) -> f64 {
-    let wide = |character: char| match character {
-        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | ' ' | '\u{a0}' | 'f' | 't' | 'r' => 0.36,
-        'm' | 'w' | 'M' | 'W' | '%' => 0.9,
-        character if character.is_ascii() => 0.58,
-        _ => 1.0,
-    };
-    text.chars().map(wide).sum::<f64>() * size
-}
-
-/// Cut off to a width, with an ellipsis.
-pub(super) fn truncate(text: &str, size: f64, width: f64) -> String {
-    if text_width(text, size) <= width {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for character in text.chars() {
-        kept.push(character);
-        if text_width(&kept, size) + size > width {
-            break;
-        }
-    }
-    kept.pop();
-    kept.trim_end().to_owned() + "…"
 }
 
 #[cfg(test)]
@@ -111,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_always_ticks_and_never_too_many_for_the_width() {
+    fn every_window_has_ticks_and_they_fit() {
         for power in 0..64 {
             for from in [0, 30 * DAY + 1] {
                 let until = from + (1u64 << power) - from.min(1u64 << power) / 2;
@@ -122,12 +94,5 @@ mod tests {
             }
         }
         assert!(!labels(0, u64::MAX).is_empty());
-    }
-
-    #[test]
-    fn a_text_that_is_too_long_is_cut() {
-        assert_eq!(truncate("short", 12.0, 100.0), "short");
-        let cut = truncate(&"long ".repeat(100), 12.0, 100.0);
-        assert!(cut.ends_with('…') && text_width(&cut, 12.0) <= 110.0, "{cut}");
     }
 }

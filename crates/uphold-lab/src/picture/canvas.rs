@@ -1,46 +1,53 @@
-//! A picture as it grows from top to bottom, and what all its parts draw with.
+//! The drawing surface of a timeline, and the primitives that its parts share.
 
 use std::collections::BTreeSet;
 
-use super::axis::{Axis, text_width, truncate};
+use super::axis::Axis;
 use super::format::format_duration_units;
 use super::marker::Marker;
-use super::markup::{Attribute, Markup, number};
+use super::markup::{Attribute, Markup, path_number};
 use super::spans::Span;
-use super::style::{INK, StateStyle};
+use super::style::{INK, LINE_GREY, StateStyle};
+use super::text::{text_width, truncate};
 
-pub(super) const GREY: &str = "#4d4d4d";
-
-/// Of labels and small print, in pixels.
+/// The font size of labels and small print, in pixels.
 pub(super) const SMALL: f64 = 11.0;
 
-/// How many tooltips a picture has at most: its size is bounded.
+/// The most tooltips of a picture. It bounds the size of the file.
 const MAX_TOOLTIPS: usize = 2_500;
 
-/// A picture as it grows.
+/// A timeline being drawn from top to bottom. Lengths and positions are in pixels.
 pub(super) struct Canvas {
     pub(super) svg: Markup,
     pub(super) axis: Axis,
-    /// The whole width, in pixels.
     pub(super) width: f64,
-    /// Where the next part begins.
+    /// The top of the next part.
     pub(super) y: f64,
-    tooltips: usize,
-    /// What the legend explains: words and marks that are there.
-    pub(super) shown: BTreeSet<&'static str>,
-    pub(super) markers: BTreeSet<Marker>,
-    /// Some columns show two states.
-    pub(super) divided: bool,
-    /// Some columns hold more than they show.
-    pub(super) crowded: bool,
+    tooltips_left: usize,
+    /// The names of the styles drawn so far, for the legend.
+    pub(super) used_styles: BTreeSet<&'static str>,
+    /// The markers drawn so far, for the legend.
+    pub(super) used_markers: BTreeSet<Marker>,
+    /// Whether some columns are split in two halves that show different states.
+    pub(super) has_split_columns: bool,
+    /// Whether some columns or markers stand for more than they show.
+    pub(super) has_hidden_changes: bool,
 }
 
-/// Where a text stands to its place.
+/// Which part of a text is at its position.
 #[derive(Clone, Copy)]
 pub(super) enum TextAnchor {
     Start,
     Middle,
     End,
+}
+
+/// The subject of a row of spans, as tooltips name it.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s> {
+    pub(super) name: &'s str,
+    /// Whether the row stands for several replicas.
+    pub(super) shared: bool,
 }
 
 impl Canvas {
@@ -50,17 +57,17 @@ impl Canvas {
             axis,
             width,
             y: 0.0,
-            tooltips: MAX_TOOLTIPS,
-            shown: BTreeSet::new(),
-            markers: BTreeSet::new(),
-            divided: false,
-            crowded: false,
+            tooltips_left: MAX_TOOLTIPS,
+            used_styles: BTreeSet::new(),
+            used_markers: BTreeSet::new(),
+            has_split_columns: false,
+            has_hidden_changes: false,
         }
     }
 
-    /// A line of text: its base line is at `y`.
-    pub(super) fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, side: TextAnchor, content: &str) {
-        let anchor = match side {
+    /// Draws a line of text whose baseline is at `y`.
+    pub(super) fn text(&mut self, x: f64, y: f64, size: f64, colour: &str, anchor: TextAnchor, content: &str) {
+        let anchor = match anchor {
             TextAnchor::Start => "start",
             TextAnchor::Middle => "middle",
             TextAnchor::End => "end",
@@ -72,91 +79,85 @@ impl Canvas {
         );
     }
 
-    /// The name of a row, left of it.
-    pub(super) fn label(&mut self, middle: f64, content: &str) {
+    /// Draws a line of text from `x` to the right edge at most, shortened if necessary.
+    pub(super) fn text_truncated(&mut self, x: f64, y: f64, size: f64, colour: &str, content: &str) {
+        let content = truncate(content, size, self.width - x - 8.0);
+        self.text(x, y, size, colour, TextAnchor::Start, &content);
+    }
+
+    /// Draws the name of a row to its left.
+    pub(super) fn row_label(&mut self, middle: f64, content: &str) {
         self.text(self.axis.left - 8.0, middle + 4.0, SMALL, INK, TextAnchor::End, content);
     }
 
-    /// Whether there is room for so many more tooltips.
-    pub(super) fn has_tooltips_left(&self, tooltips: usize) -> bool {
-        tooltips <= self.tooltips
-    }
-
-    /// One tooltip fewer is left, if there is one.
+    /// Returns the text of a tooltip, or `None` if the picture has as many as it may have.
     pub(super) fn tooltip(&mut self, text: impl FnOnce() -> String) -> Option<String> {
-        self.tooltips = self.tooltips.checked_sub(1)?;
+        self.tooltips_left = self.tooltips_left.checked_sub(1)?;
         Some(text())
     }
 
-    /// How wide a column is of so many.
-    pub(super) fn column(&self, columns: usize) -> f64 {
+    /// Returns the width of one of `columns` columns.
+    pub(super) fn column_width(&self, columns: usize) -> f64 {
         self.axis.width / columns as f64
     }
 
-    /// A row of spans between two heights. `told`: what the tooltip begins with. `shared`: by several replicas.
+    /// Draws a row of spans.
     pub(super) fn draw_spans(
         &mut self,
         spans: &[Span],
         columns: usize,
         (top, height): (f64, f64),
         styles: &[StateStyle],
-        (told, shared): (&str, bool),
+        subject: Subject<'_>,
     ) {
-        let column = self.column(columns);
-        let with_tooltips = self.has_tooltips_left(spans.len());
-        // Without tooltips, what styles the same is one path: a third of the bytes.
+        let column_width = self.column_width(columns);
+        let with_tooltips = spans.len() <= self.tooltips_left;
+        // Without tooltips, all spans of one style are one path: a third of the bytes.
         let mut paths = vec![String::new(); styles.len()];
         for span in spans {
-            let (x, wide) = (self.axis.left + span.column as f64 * column, span.columns as f64 * column);
-            let (worst, most) = (&styles[usize::from(span.worst)], &styles[usize::from(span.most)]);
-            self.shown.extend([worst.word, most.word]);
-            self.crowded |= span.crowded;
-            let halves = [(most, top, height / 2.0), (worst, top + height / 2.0, height / 2.0)];
+            let x = self.axis.left + span.column as f64 * column_width;
+            let width = span.columns as f64 * column_width;
+            let (worst, longest) = (&styles[usize::from(span.worst)], &styles[usize::from(span.longest)]);
+            self.used_styles.extend([worst.name, longest.name]);
+            self.has_hidden_changes |= span.has_hidden_changes;
+            let halves = [(longest, top, height / 2.0), (worst, top + height / 2.0, height / 2.0)];
             let whole = [(worst, top, height)];
-            let divided = span.worst != span.most;
-            self.divided |= divided && !shared;
-            for &(style, y, tall) in if divided { &halves[..] } else { &whole[..] } {
+            let split = span.worst != span.longest;
+            self.has_split_columns |= split && !subject.shared;
+            for &(style, y, height) in if split { &halves[..] } else { &whole[..] } {
                 if with_tooltips {
-                    let tooltip = self.tooltip(|| describe((told, shared), style, span, divided));
+                    let tooltip = self.tooltip(|| describe(subject, style, span, split));
+                    let fill = style.paint(width, height);
                     self.svg.leaf_with_tooltip(
                         "rect",
-                        &[
-                            ("x", &x),
-                            ("y", &y),
-                            ("width", &wide),
-                            ("height", &tall),
-                            ("fill", &style.paint(wide, tall)),
-                        ],
+                        &[("x", &x), ("y", &y), ("width", &width), ("height", &height), ("fill", &fill)],
                         tooltip.as_deref(),
                     );
                 } else if let Some(index) = styles.iter().position(|other| other == style) {
-                    let (x, y, wide, tall) = (number(x), number(y), number(wide), number(tall));
-                    paths[index] += &format!("M{x} {y}h{wide}v{tall}h-{wide}z");
+                    let [x, y, width, height] = [x, y, width, height].map(path_number);
+                    paths[index] += &format!("M{x} {y}h{width}v{height}h-{width}z");
                 }
             }
         }
         for (style, path) in styles.iter().zip(paths).filter(|(_, path)| !path.is_empty()) {
-            let tooltip = self.tooltip(|| format!("{told}: {}", super::style::word(style)));
-            self.svg.leaf_with_tooltip(
-                "path",
-                &[("d", &path), ("fill", &style.paint(f64::MAX, height))],
-                tooltip.as_deref(),
-            );
+            let tooltip = self.tooltip(|| format!("{}: {}", subject.name, style.label()));
+            let fill = style.paint(f64::MAX, height);
+            self.svg.leaf_with_tooltip("path", &[("d", &path), ("fill", &fill)], tooltip.as_deref());
         }
     }
 
-    /// The frame of a row.
+    /// Draws the frame of a row.
     pub(super) fn frame(&mut self, top: f64, height: f64) {
-        let (x, wide) = (self.axis.left, self.axis.width);
+        let (x, width) = (self.axis.left, self.axis.width);
         self.svg.leaf(
             "rect",
             &[
                 ("x", &x),
                 ("y", &top),
-                ("width", &wide),
+                ("width", &width),
                 ("height", &height),
                 ("fill", &"none"),
-                ("stroke", &"#8a8a8a"),
+                ("stroke", &LINE_GREY),
                 ("stroke-width", &0.6),
             ],
         );
@@ -168,41 +169,47 @@ impl Canvas {
         self.svg.leaf("line", &attributes);
     }
 
-    /// Marks at places, each with a sentence: of those that would overlap, the gravest is drawn.
-    /// Returns how many each stands for, with its place.
-    pub(super) fn draw_markers(&mut self, marks: &[(u64, Marker, &str)], y: f64, apart: f64) -> Vec<(f64, usize)> {
+    /// Draws markers, each a time, a marker and the text of its tooltip, in order of time. Of those closer together than
+    /// `min_distance` only the most severe is drawn. Returns the position of each drawn marker, and how many it stands
+    /// for.
+    pub(super) fn draw_markers(
+        &mut self,
+        markers: &[(u64, Marker, &str)],
+        y: f64,
+        min_distance: f64,
+    ) -> Vec<(f64, usize)> {
         let mut drawn = Vec::new();
-        let mut rest = marks;
+        let mut rest = markers;
         while let Some(&(first, ..)) = rest.first() {
             let left = self.axis.x(first);
-            let here = rest.iter().take_while(|(at, ..)| self.axis.x(*at) < left + apart).count();
-            let (bin, after) = rest.split_at(here);
+            let close = rest.iter().take_while(|(at, ..)| self.axis.x(*at) < left + min_distance).count();
+            let (group, after) = rest.split_at(close);
             rest = after;
-            // The first of the gravest.
-            let Some(&(at, marker, sentence)) = bin.iter().rev().max_by_key(|(_, marker, _)| *marker) else { break };
+            // Reversed, because `max_by_key` returns the last of equal elements.
+            let Some(&(at, marker, text)) = group.iter().rev().max_by_key(|(_, marker, _)| *marker) else { break };
             let x = self.axis.x(at);
-            let tooltip = self.tooltip(|| match bin.len() {
-                1 => format!("{}: {sentence}", format_duration_units(at, 3)),
-                several => format!("{}: {sentence}; and {} more near it", format_duration_units(at, 3), several - 1),
+            let tooltip = self.tooltip(|| match group.len() {
+                1 => format!("{}: {text}", format_duration_units(at, 3)),
+                several => format!("{}: {text}; and {} more nearby", format_duration_units(at, 3), several - 1),
             });
             marker.draw(&mut self.svg, x, y, tooltip.as_deref());
-            self.markers.insert(marker);
-            self.crowded |= bin.len() > 1;
-            drawn.push((x, bin.len()));
+            self.used_markers.insert(marker);
+            self.has_hidden_changes |= group.len() > 1;
+            drawn.push((x, group.len()));
         }
         drawn
     }
 
-    /// A text within a span of a row, if there is room, on a halo of the span's own colour.
-    pub(super) fn label_inside(&mut self, content: &str, (x, wide): (f64, f64), middle: f64, style: &StateStyle) {
+    /// Draws a text within a span of a row if there is room, with an outline in the span's colour.
+    pub(super) fn label_inside(&mut self, content: &str, (x, width): (f64, f64), middle: f64, style: &StateStyle) {
         let size = 12.0;
-        if text_width(content, size) + 14.0 > wide {
+        if text_width(content, size) + 14.0 > width {
             return;
         }
         self.svg.text(
             "text",
             &[
-                ("x", &(x + wide / 2.0)),
+                ("x", &(x + width / 2.0)),
                 ("y", &(middle + 4.0)),
                 ("font-size", &size),
                 ("font-weight", &"600"),
@@ -216,23 +223,18 @@ impl Canvas {
             content,
         );
     }
-
-    /// As much of a text as fits from `x` to the right end.
-    pub(super) fn text_truncated(&mut self, x: f64, y: f64, size: f64, colour: &str, content: &str) {
-        let content = truncate(content, size, self.width - x - 8.0);
-        self.text(x, y, size, colour, TextAnchor::Start, &content);
-    }
 }
 
-fn describe((told, shared): (&str, bool), style: &StateStyle, span: &Span, divided: bool) -> String {
-    let word = super::style::word(style);
+/// Returns the tooltip of a span.
+fn describe(subject: Subject<'_>, style: &StateStyle, span: &Span, split: bool) -> String {
+    let (name, label) = (subject.name, style.label());
     let (from, until) = (format_duration_units(span.start, 4), format_duration_units(span.end, 4));
     let lasted = format_duration_units(span.end.saturating_sub(span.start), 4);
     match span.times {
-        _ if shared && divided => format!("{told}, some: {word} from {from} to {until}"),
-        _ if shared => format!("{told}, the worst: {word} from {from} to {until}"),
-        _ if divided => format!("{told}: {word} again and again from {from} to {until}"),
-        0 | 1 => format!("{told}: {word} from {from} to {until} ({lasted})"),
-        times => format!("{told}: {word}, {times} times from {from} to {until}"),
+        _ if subject.shared && split => format!("{name}, some: {label} from {from} to {until}"),
+        _ if subject.shared => format!("{name}, the worst: {label} from {from} to {until}"),
+        _ if split => format!("{name}: {label} repeatedly from {from} to {until}"),
+        0 | 1 => format!("{name}: {label} from {from} to {until} ({lasted})"),
+        times => format!("{name}: {label}, {times} times from {from} to {until}"),
     }
 }

@@ -1,10 +1,21 @@
-//! Charts of numbers with how sure they are.
+//! Charts of estimates with confidence intervals.
 
-use super::axis::{text_width, truncate};
 use super::markup::{Attribute, Markup};
-use super::style::INK;
+use super::style::{INK, LINE_GREY};
+use super::text::{text_width, truncate};
 
-/// A dot for each number, with a bar for its interval, one below the other on one scale.
+/// A forest plot: a row for each estimate, with a dot for its value and a bar for its confidence interval, on a common
+/// scale.
+///
+/// ```
+/// use uphold_lab::picture::Chart;
+///
+/// let svg = Chart::new("restarts per run", |value| format!("{value}"))
+///     .row("every 10 s", 90.2, Some((88.9, 91.5)))
+///     .row("every minute", 89.7, None)
+///     .svg();
+/// assert!(svg.starts_with("<svg"));
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Chart<'c> {
@@ -24,32 +35,31 @@ struct ChartRow<'c> {
 const WIDTH: f64 = 460.0;
 const ROW_HEIGHT: f64 = 26.0;
 const TOP: f64 = 34.0;
-const LINE_GREY: &str = "#8a8a8a";
 
 impl<'c> Chart<'c> {
-    /// An empty chart; `format` writes a number of its scale.
+    /// Returns an empty chart. `format` formats values, for ticks and tooltips.
     pub fn new(title: &'c str, format: fn(f64) -> String) -> Self {
         Self { title, rows: Vec::new(), format, includes_zero: false }
     }
 
-    /// Adds a number, and the interval around it. What is not finite is not drawn.
+    /// Adds a row: an estimate, and the bounds of its confidence interval. Numbers that are not finite are not drawn.
     pub fn row(mut self, name: &'c str, value: f64, interval: Option<(f64, f64)>) -> Self {
         self.rows.push(ChartRow { name, value, interval });
         self
     }
 
-    /// The scale holds 0, and a line marks it. Default: it holds only the numbers.
+    /// Extends the scale to 0, and marks 0 with a line. Default: the scale covers only the data.
     pub fn include_zero(mut self) -> Self {
         self.includes_zero = true;
         self
     }
 
-    /// The chart: a standalone SVG document, without a prologue. Always 460 pixels wide.
+    /// Returns the chart as an SVG document without a prologue, which can be embedded in HTML. It is 460 pixels wide.
     pub fn svg(&self) -> String {
         let widest = self.rows.iter().map(|row| text_width(row.name, 12.0)).fold(0.0, f64::max);
         let left = widest.min(170.0) + 22.0;
         let right = WIDTH - 24.0;
-        let scale = Scale::of(self.ends(), (left, right));
+        let scale = Scale::new(self.range(), (left, right));
         let bottom = TOP + ROW_HEIGHT * self.rows.len() as f64;
         let height = bottom + 28.0;
         let mut svg = Markup::default();
@@ -76,13 +86,13 @@ impl<'c> Chart<'c> {
         for (index, row) in self.rows.iter().enumerate() {
             let middle = TOP + ROW_HEIGHT * (index as f64 + 0.5);
             text(&mut svg, (left - 10.0, middle + 4.0), "end", &truncate(row.name, 12.0, 170.0), &[]);
-            self.draw(&mut svg, row, middle, &scale);
+            self.draw_row(&mut svg, row, middle, &scale);
         }
         line(&mut svg, (left, bottom), (right, bottom), LINE_GREY, 1.0);
         svg.finish()
     }
 
-    fn draw(&self, svg: &mut Markup, row: &ChartRow<'_>, middle: f64, scale: &Scale) {
+    fn draw_row(&self, svg: &mut Markup, row: &ChartRow<'_>, middle: f64, scale: &Scale) {
         if !row.value.is_finite() {
             return;
         }
@@ -110,8 +120,8 @@ impl<'c> Chart<'c> {
         );
     }
 
-    /// The least and the greatest that is drawn.
-    fn ends(&self) -> (f64, f64) {
+    /// Returns the smallest and the largest number to be drawn.
+    fn range(&self) -> (f64, f64) {
         let numbers = self.rows.iter().flat_map(|row| {
             let (low, high) = row.interval.unwrap_or((row.value, row.value));
             [row.value, low, high]
@@ -129,14 +139,14 @@ fn text(svg: &mut Markup, (x, y): (f64, f64), anchor: &str, content: &str, more:
     svg.text("text", &attributes, content);
 }
 
-fn line(svg: &mut Markup, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str, wide: f64) {
+fn line(svg: &mut Markup, (x1, y1): (f64, f64), (x2, y2): (f64, f64), stroke: &str, width: f64) {
     svg.leaf(
         "line",
-        &[("x1", &x1), ("y1", &y1), ("x2", &x2), ("y2", &y2), ("stroke", &stroke), ("stroke-width", &wide)],
+        &[("x1", &x1), ("y1", &y1), ("x2", &x2), ("y2", &y2), ("stroke", &stroke), ("stroke-width", &width)],
     );
 }
 
-/// Numbers to pixels.
+/// Maps values to horizontal positions, in pixels.
 struct Scale {
     low: f64,
     high: f64,
@@ -145,30 +155,30 @@ struct Scale {
 }
 
 impl Scale {
-    /// From end to end with a little room; a single number stands in the middle.
-    fn of((low, high): (f64, f64), (left, right): (f64, f64)) -> Self {
+    /// Returns a scale with a margin at both ends. A single number is in the middle.
+    fn new((low, high): (f64, f64), (left, right): (f64, f64)) -> Self {
         let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-        let room = match (high - low) * 0.04 {
-            room if room > 0.0 => room,
+        let margin = match (high - low) * 0.04 {
+            margin if margin > 0.0 => margin,
             _ => (high.abs() * 0.05).max(1e-9),
         };
-        Self { low: low - room, high: high + room, left, right }
+        Self { low: low - margin, high: high + margin, left, right }
     }
 
     fn x(&self, value: f64) -> f64 {
         self.left + (self.right - self.left) * ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// Round numbers, as densely as their texts allow.
+    /// Returns round numbers, as densely as their labels fit.
     fn ticks(&self, format: fn(f64) -> String) -> Vec<f64> {
         let span = self.high - self.low;
-        // The same bits everywhere, which the standard library does not promise.
+        // `libm` gives the same bits on every platform; the standard library does not.
         let power = libm::exp10(libm::floor(libm::log10(span)) - 1.0);
         for step in [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].map(|step| step * power) {
             let ticks: Vec<f64> = (0..=200)
                 .map(|index| ((self.low / step).ceil() + f64::from(index)) * step)
                 .take_while(|at| *at <= self.high)
-                // Minus zero is written as such.
+                // Minus zero would be formatted as -0.
                 .map(|at| if at == 0.0 { 0.0 } else { at })
                 .collect();
             let widest = ticks.iter().map(|at| text_width(&format(*at), 12.0)).fold(0.0, f64::max);
@@ -189,15 +199,15 @@ mod tests {
     }
 
     #[test]
-    fn intervals_stand_where_their_numbers_are() {
-        let scale = Scale::of((0.0, 100.0), (0.0, 104.0 + 4.0));
+    fn values_are_mapped_to_positions() {
+        let scale = Scale::new((0.0, 100.0), (0.0, 104.0 + 4.0));
         assert_eq!(scale.x(0.0), 4.0);
         assert_eq!(scale.x(50.0), 54.0);
         assert_eq!(scale.ticks(format)[..2], [0.0, 50.0]);
     }
 
     #[test]
-    fn whatever_the_numbers_are_there_is_a_chart() {
+    fn any_numbers_give_a_chart() {
         for value in [0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, 1e300, 1e-300, -5.0] {
             for interval in [None, Some((value, value)), Some((f64::NEG_INFINITY, 1.0)), Some((-1e300, 1e300))] {
                 let svg = Chart::new("<title>", format).row("a & b", value, interval).include_zero().svg();

@@ -1,4 +1,4 @@
-//! Times and shares as people read them.
+//! Formats times and shares for people.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ pub(super) const DAY: u64 = 24 * HOUR;
 const UNITS: [(u64, &str); 7] =
     [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us"), (1, "ns")];
 
-/// Nanoseconds as policy documents write them, such as `1h 30m`, to the last of at most `units` units.
+/// Formats nanoseconds in the syntax of policy documents, such as `1h 30m`, truncated to the `units` largest units.
 pub(crate) fn format_duration_units(nanos: u64, units: usize) -> String {
     let mut out = String::new();
     let mut rest = nanos;
@@ -28,21 +28,21 @@ pub(crate) fn format_duration_units(nanos: u64, units: usize) -> String {
     if out.is_empty() { "0s".to_owned() } else { out }
 }
 
-/// To its last nanosecond.
+/// Formats nanoseconds exactly, in the syntax of policy documents.
 pub(crate) fn format_duration(nanos: u64) -> String {
     format_duration_units(nanos, UNITS.len())
 }
 
-/// A share in percent, cut off after three places so that nothing short of all reads `100 %`.
+/// Formats a share in percent, truncated to three decimals so that nothing below 1 reads `100 %`.
 pub(crate) fn format_share(part: u64, whole: u64) -> String {
     let thousandths = (u128::from(part) * 100_000).checked_div(whole.into()).unwrap_or(0);
     if thousandths == 0 && part > 0 {
         return "< 0.001 %".to_owned();
     }
-    let (percent, places) = (thousandths / 1000, format!("{:03}", thousandths % 1000));
-    match places.trim_end_matches('0') {
+    let (percent, decimals) = (thousandths / 1000, format!("{:03}", thousandths % 1000));
+    match decimals.trim_end_matches('0') {
         "" => format!("{percent} %"),
-        places => format!("{percent}.{places} %"),
+        decimals => format!("{percent}.{decimals} %"),
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_read_as_policy_documents_write_them() {
+    fn times_have_the_syntax_of_policy_documents() {
         assert_eq!(format_duration(90 * MINUTE), "1h 30m");
         assert_eq!(format_duration(0), "0s");
         assert_eq!(format_duration(1_500 * MICROSECOND), "1ms 500us");
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_just_short_of_all_does_not_read_as_all() {
+    fn a_share_just_below_1_does_not_read_100_percent() {
         assert_eq!(format_share(1, 1), "100 %");
         assert_eq!(format_share(999_999_999, 1_000_000_000), "99.999 %");
         assert_eq!(format_share(1, 1_000_000_000), "< 0.001 %");

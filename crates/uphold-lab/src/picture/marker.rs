@@ -1,14 +1,13 @@
-//! The marks of verdicts: shapes, not colours, tell them apart.
+//! The markers of verdicts, distinguished by shape rather than colour.
 
 use uphold::Verdict;
 
-use super::markup::{Attribute, Markup, number};
+use super::markup::{Attribute, Markup, path_number};
 use super::style::INK;
 
-/// A mark, drawn around its middle within about ten pixels.
+/// A marker, about ten pixels wide. In order of severity: of several at one place, the last is shown.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Marker {
-    // In the order of their gravity: of several at one place the last is shown.
     Complete,
     Restart,
     Canary,
@@ -30,32 +29,38 @@ impl Marker {
         }
     }
 
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the text that the legend shows.
+    pub(super) fn label(self) -> &'static str {
         match self {
             Self::Restart => "restart",
             Self::Hold => "hold",
             Self::Degrade => "degrade",
             Self::Terminate => "terminate",
             Self::Complete => "complete",
-            Self::Canary => "the canary is up",
+            Self::Canary => "canary up",
         }
     }
 
-    /// Draws it around a place. By itself, not by reference: office programs lose references.
+    /// Draws the marker centred on a point. It does not use `<use>`, because office programs do not import it.
     pub(super) fn draw(self, svg: &mut Markup, x: f64, y: f64, tooltip: Option<&str>) {
         let filled = |d: &'static str| (d, INK, "none", 0.0);
-        let drawn = |d: &'static str, wide: f64| (d, "none", INK, wide);
-        let (d, fill, stroke, wide) = match self {
+        let outlined = |d: &'static str, width: f64| (d, "none", INK, width);
+        let (d, fill, stroke, stroke_width) = match self {
             Self::Restart => filled("M-3 -4L4 0L-3 4z"),
-            Self::Hold => drawn("M-2 -4V4M2 -4V4", 2.2),
-            Self::Degrade => drawn("M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5", 2.2),
+            Self::Hold => outlined("M-2 -4V4M2 -4V4", 2.2),
+            Self::Degrade => outlined("M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5", 2.2),
             Self::Terminate => filled("M-4 -4H4V4H-4z"),
-            Self::Complete => drawn("M-4 0L-1 3.5L4 -4", 2.0),
+            Self::Complete => outlined("M-4 0L-1 3.5L4 -4", 2.0),
             Self::Canary => filled("M0 -5L4.5 0L0 5L-4.5 0z"),
         };
-        let place = format!("translate({} {})", number(x), number(y));
-        let attributes: [(&str, &dyn Attribute); 5] =
-            [("d", &d), ("transform", &place), ("fill", &fill), ("stroke", &stroke), ("stroke-width", &wide)];
-        svg.leaf_with_tooltip("path", if wide > 0.0 { &attributes } else { &attributes[..3] }, tooltip);
+        let transform = format!("translate({} {})", path_number(x), path_number(y));
+        let attributes: [(&str, &dyn Attribute); 5] = [
+            ("d", &d),
+            ("transform", &transform),
+            ("fill", &fill),
+            ("stroke", &stroke),
+            ("stroke-width", &stroke_width),
+        ];
+        svg.leaf_with_tooltip("path", if stroke_width > 0.0 { &attributes } else { &attributes[..3] }, tooltip);
     }
 }

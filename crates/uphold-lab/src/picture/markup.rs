@@ -1,11 +1,8 @@
-//! Writing SVG and HTML: elements, attributes and text, always escaped and always closed.
+//! Writes SVG and HTML: text is always escaped, and elements are always closed.
 
 use std::fmt::Write;
 
-/// A document as it is written.
-///
-/// It stays this small on purpose: what pictures need of XML is elements, attributes and text, and every byte of the
-/// output is then the same on every platform.
+/// A writer of SVG or HTML. The output is the same on every platform.
 #[derive(Default)]
 pub(crate) struct Markup {
     text: String,
@@ -13,11 +10,12 @@ pub(crate) struct Markup {
 }
 
 impl Markup {
-    /// Begins with a prologue, as it is.
+    /// Returns a writer whose output starts with `prologue`, which is not escaped.
     pub(crate) fn new(prologue: &str) -> Self {
         Self { text: prologue.to_owned(), open: Vec::new() }
     }
 
+    /// Writes a start tag without the closing bracket.
     fn tag(&mut self, name: &str, attributes: &[(&str, &dyn Attribute)]) {
         self.text.push('<');
         self.text.push_str(name);
@@ -30,13 +28,13 @@ impl Markup {
         }
     }
 
-    /// An element without content.
+    /// Writes an element without content.
     pub(crate) fn leaf(&mut self, name: &str, attributes: &[(&str, &dyn Attribute)]) {
         self.tag(name, attributes);
         self.text.push_str("/>\n");
     }
 
-    /// An element that holds only text.
+    /// Writes an element with text content.
     pub(crate) fn text(&mut self, name: &str, attributes: &[(&str, &dyn Attribute)], content: &str) {
         self.tag(name, attributes);
         self.text.push('>');
@@ -44,7 +42,7 @@ impl Markup {
         let _ = writeln!(self.text, "</{name}>");
     }
 
-    /// An element with a tooltip; without one where that is `None`.
+    /// Writes an element without content but an optional tooltip.
     pub(crate) fn leaf_with_tooltip(
         &mut self,
         name: &str,
@@ -58,26 +56,26 @@ impl Markup {
         let _ = writeln!(self.text, "</title></{name}>");
     }
 
-    /// Opens an element; [`close`](Self::close) ends it.
+    /// Opens an element, to be ended by [`close`](Self::close).
     pub(crate) fn open(&mut self, name: &'static str, attributes: &[(&str, &dyn Attribute)]) {
         self.tag(name, attributes);
         self.text.push_str(">\n");
         self.open.push(name);
     }
 
-    /// Ends the element that was opened last.
+    /// Closes the element that was opened last.
     pub(crate) fn close(&mut self) {
         if let Some(name) = self.open.pop() {
             let _ = writeln!(self.text, "</{name}>");
         }
     }
 
-    /// A document of its own, such as a picture, put in as it is.
+    /// Writes markup, such as a complete picture, without escaping.
     pub(crate) fn embed(&mut self, document: &str) {
         self.text.push_str(document);
     }
 
-    /// The document, with everything closed that is open.
+    /// Closes all open elements and returns the document.
     pub(crate) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.close();
@@ -86,7 +84,7 @@ impl Markup {
     }
 }
 
-/// The value of an attribute.
+/// A value of an attribute.
 pub(crate) trait Attribute {
     fn write(&self, out: &mut String);
 }
@@ -103,7 +101,7 @@ impl Attribute for String {
     }
 }
 
-/// A length in pixels, to a hundredth.
+/// A length in pixels, rounded to hundredths.
 impl Attribute for f64 {
     fn write(&self, out: &mut String) {
         let hundredths = (self * 100.0).round();
@@ -117,14 +115,14 @@ impl Attribute for usize {
     }
 }
 
-/// A number as a path's data takes it.
-pub(crate) fn number(value: f64) -> String {
+/// Formats a number for the data of a path.
+pub(crate) fn path_number(value: f64) -> String {
     let mut out = String::new();
     value.write(&mut out);
     out
 }
 
-/// XML has no place for most control characters, not even escaped.
+/// Escapes special characters, and replaces control characters, which XML does not allow even when escaped.
 fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
@@ -145,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_cannot_break_out_of_its_place() {
+    fn text_cannot_break_out_of_its_element() {
         let mut markup = Markup::default();
         markup.open("g", &[("class", &"a\"b'c<d")]);
         markup.text("text", &[], "</g> & \u{1b}[0m");
@@ -156,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_rounded_and_never_minus_zero() {
-        assert_eq!([12.0, -0.001, 7.77777, 0.1 + 0.2].map(number), ["12", "0", "7.78", "0.3"]);
+    fn numbers_are_rounded_and_never_minus_zero() {
+        assert_eq!([12.0, -0.001, 7.77777, 0.1 + 0.2].map(path_number), ["12", "0", "7.78", "0.3"]);
     }
 }

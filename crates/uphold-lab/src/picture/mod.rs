@@ -1,5 +1,4 @@
-//! Pictures of incidents, to be pasted into a report: SVG that needs nothing else, legible in black and white and to
-//! the colour-blind.
+//! Timelines of runs and charts of estimates as self-contained SVG, legible in black and white and with any colour vision.
 
 mod axis;
 mod bands;
@@ -12,6 +11,7 @@ mod marker;
 pub(crate) mod markup;
 mod spans;
 mod style;
+mod text;
 mod timeline;
 mod timeline_data;
 

@@ -1,210 +1,216 @@
-//! What a lane shows: states over time, in columns of pixels.
+//! Aggregates the state changes of a lane into columns of pixels, so that its size does not depend on their number.
 //!
-//! However many changes there were, a lane has so many columns. Of several states within one column the gravest is
-//! shown.
+//! A column shows the worst of the states within it. Where many adjacent columns contain several states, they also show
+//! the one that lasted longest. Times are in nanoseconds since the start of the run; states are indices of styles.
 
 use std::collections::BTreeMap;
 
-/// One lane, column by column.
+/// The columns of one lane.
 pub(super) struct LaneColumns {
     from: u64,
     until: u64,
     columns: Vec<Column>,
-    /// So many replicas are in it.
+    /// The number of replicas that were added.
     replicas: u32,
 }
 
 /// What happened within one column.
 #[derive(Clone, Default)]
 struct Column {
-    /// Nanoseconds in each state, by its index.
-    lasted: [u64; STATES],
-    /// For each state: the begin of the first span, the end of the last, and how many begin here.
-    extents: [StateExtent; STATES],
-    /// So many spans lie in it, wholly or in part.
-    span_count: u32,
+    /// Nanoseconds in each state.
+    durations: [u64; STATES],
+    /// The periods in each state.
+    periods: [Periods; STATES],
+    /// The number of periods that overlap the column.
+    period_count: u32,
     /// The state of the last of them.
     last: u8,
-    /// There are others.
+    /// Whether the column contains more than one state.
     mixed: bool,
 }
 
+/// The periods in one state that overlap a column.
 #[derive(Clone, Copy, Default)]
-struct StateExtent {
+struct Periods {
+    /// The start of the first, which may be before the column.
     start: u64,
+    /// The end of the last, which may be after the column. 0: there is none.
     end: u64,
+    /// How many start within the column.
     starts: u32,
 }
 
-/// More than there are phases.
+/// At least the number of phases and of statuses.
 const STATES: usize = 10;
 
-/// A run of columns that style the same.
+/// Adjacent columns that look the same.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct Span {
-    /// The first column.
+    /// The index of the first column.
     pub(super) column: usize,
-    /// So many columns.
+    /// The number of columns.
     pub(super) columns: usize,
-    /// The gravest state within each column.
+    /// The worst state within each column.
     pub(super) worst: u8,
-    /// The state that lasted longest; another than `worst` only where many columns in a row hold several.
-    pub(super) most: u8,
-    /// When the gravest state begins, in nanoseconds.
+    /// The state that lasted longest. It differs from `worst` only where many adjacent columns are mixed.
+    pub(super) longest: u8,
+    /// When the worst state starts.
     pub(super) start: u64,
-    /// When it ends.
+    /// When the worst state ends.
     pub(super) end: u64,
-    /// How often it begins within these columns; 0: it began before them.
+    /// How often the worst state starts within these columns; 0: it started before them.
     pub(super) times: u32,
-    /// A column holds more than the end of one state and the begin of the next: some of it is not shown.
-    pub(super) crowded: bool,
+    /// Whether a column contains more than one change per replica, so that some are not shown.
+    pub(super) has_hidden_changes: bool,
 }
 
 impl LaneColumns {
-    /// `until` is later than `from`.
+    /// `until` must be later than `from`.
     pub(super) fn new(from: u64, until: u64, columns: usize) -> Self {
         // No column is shorter than a nanosecond.
-        let most = usize::try_from(until - from).unwrap_or(usize::MAX).max(1);
-        Self { from, until, columns: vec![Column::default(); columns.clamp(1, most)], replicas: 0 }
+        let max = usize::try_from(until - from).unwrap_or(usize::MAX).max(1);
+        Self { from, until, columns: vec![Column::default(); columns.clamp(1, max)], replicas: 0 }
     }
 
-    /// Adds the states of one replica: each change with its time, rising. What lasts no time is not shown.
+    /// Adds the state changes of one replica, in order of time. States that last no time are ignored.
     pub(super) fn add(&mut self, changes: &[(u64, u8)], severity: impl Fn(u8) -> u8) {
         self.replicas += 1;
-        // The last of one instant is the state from then on; what changes to itself goes on.
-        let mut present: Option<(u64, u8)> = None;
-        let lasting = changes
+        let mut current: Option<(u64, u8)> = None;
+        // Of several changes at one time, the last one holds.
+        let effective = changes
             .iter()
             .enumerate()
             .filter(|(index, (at, _))| changes.get(index + 1).is_none_or(|(next, _)| next > at));
-        for &(at, state) in lasting.map(|(_, change)| change) {
-            match present {
-                Some((_, before)) if before == state => {}
-                Some((start, before)) => {
-                    self.add_visible(start, at, before, &severity);
-                    present = Some((at, state));
+        for &(at, state) in effective.map(|(_, change)| change) {
+            match current {
+                Some((_, previous)) if previous == state => {}
+                Some((start, previous)) => {
+                    self.add_if_visible(start, at, previous, &severity);
+                    current = Some((at, state));
                 }
-                None => present = Some((at, state)),
+                None => current = Some((at, state)),
             }
         }
-        if let Some((start, state)) = present {
-            self.add_visible(start, self.until, state, &severity);
+        if let Some((start, state)) = current {
+            self.add_if_visible(start, self.until, state, &severity);
         }
     }
 
-    fn add_visible(&mut self, start: u64, end: u64, state: u8, severity: impl Fn(u8) -> u8) {
+    fn add_if_visible(&mut self, start: u64, end: u64, state: u8, severity: impl Fn(u8) -> u8) {
         if severity(state) > 0 && start < end && start < self.until && end > self.from {
-            self.add_span(start, end, state);
+            self.add_period(start, end, state);
         }
     }
 
-    fn add_span(&mut self, start: u64, end: u64, state: u8) {
-        let (first, last) = (self.column(start.max(self.from)), self.column(end.min(self.until) - 1));
-        // Ends are excluded, so that the last column is that of the nanosecond before.
-        for column in first..=last {
-            let (begins, ends) = (self.begins(column), self.begins(column + 1));
-            let cell = &mut self.columns[column];
-            cell.mixed |= cell.span_count > 0 && cell.last != state;
-            cell.span_count += 1;
-            cell.last = state;
+    fn add_period(&mut self, start: u64, end: u64, state: u8) {
+        // The end is exclusive, so the last column is that of the nanosecond before it.
+        let (first, last) = (self.column_at(start.max(self.from)), self.column_at(end.min(self.until) - 1));
+        for index in first..=last {
+            let (column_start, column_end) = (self.start_of(index), self.start_of(index + 1));
+            let column = &mut self.columns[index];
+            column.mixed |= column.period_count > 0 && column.last != state;
+            column.period_count += 1;
+            column.last = state;
             let state = usize::from(state);
-            let within = end.min(ends).saturating_sub(start.max(begins));
-            cell.lasted[state] = cell.lasted[state].saturating_add(within);
-            let extents = &mut cell.extents[state];
-            let fresh = extents.end == 0;
-            extents.start = if fresh { start } else { extents.start.min(start) };
-            extents.end = extents.end.max(end);
-            extents.starts += u32::from(column == first && start >= self.from);
+            let within = end.min(column_end).saturating_sub(start.max(column_start));
+            column.durations[state] = column.durations[state].saturating_add(within);
+            let periods = &mut column.periods[state];
+            let is_first = periods.end == 0;
+            periods.start = if is_first { start } else { periods.start.min(start) };
+            periods.end = periods.end.max(end);
+            periods.starts += u32::from(index == first && start >= self.from);
         }
     }
 
-    fn column(&self, at: u64) -> usize {
-        let part =
-            u128::from(at - self.from) * self.columns.len() as u128 / u128::from((self.until - self.from).max(1));
-        (part as usize).min(self.columns.len() - 1)
+    /// Returns the index of the column that contains a time.
+    fn column_at(&self, at: u64) -> usize {
+        let length = u128::from((self.until - self.from).max(1));
+        let index = u128::from(at - self.from) * self.columns.len() as u128 / length;
+        (index as usize).min(self.columns.len() - 1)
     }
 
-    /// When a column begins.
-    fn begins(&self, column: usize) -> u64 {
-        let part = u128::from(self.until - self.from) * column as u128;
-        self.from + part.div_ceil(self.columns.len() as u128) as u64
+    /// Returns the start time of a column.
+    fn start_of(&self, index: usize) -> u64 {
+        let offset = u128::from(self.until - self.from) * index as u128;
+        self.from + offset.div_ceil(self.columns.len() as u128) as u64
     }
 
-    /// How many there are.
+    /// Returns the number of columns.
     pub(super) fn count(&self) -> usize {
         self.columns.len()
     }
 
-    /// How long each state lasted, by its index.
+    /// Returns how long each state lasted within the window, by state.
     pub(super) fn totals(&self) -> BTreeMap<u8, u64> {
         let mut totals = BTreeMap::new();
-        for cell in &self.columns {
-            for (state, lasted) in cell.lasted.iter().enumerate().filter(|(_, lasted)| **lasted > 0) {
-                *totals.entry(state as u8).or_insert(0) += lasted;
+        for column in &self.columns {
+            for (state, duration) in column.durations.iter().enumerate().filter(|(_, duration)| **duration > 0) {
+                *totals.entry(state as u8).or_insert(0) += duration;
             }
         }
         totals
     }
 
-    /// Runs of columns that style the same; columns in which nothing is are left out.
+    /// Returns the spans of the lane. Empty columns are left out.
     pub(super) fn spans(&self, severity: impl Fn(u8) -> u8) -> Vec<Span> {
-        let styles = self.styles(severity);
         let mut spans: Vec<Span> = Vec::new();
-        for (column, &(worst, most)) in styles.iter().enumerate() {
+        for (index, (worst, longest)) in self.shown_states(severity).into_iter().enumerate() {
             if worst == 0 {
                 continue;
             }
-            let cell = &self.columns[column];
-            let (extents, crowded) = (cell.extents[usize::from(worst)], cell.span_count > self.replicas + 1);
+            let column = &self.columns[index];
+            let periods = column.periods[usize::from(worst)];
+            let has_hidden_changes = column.period_count > self.replicas + 1;
             match spans.last_mut() {
-                Some(last) if last.column + last.columns == column && (last.worst, last.most) == (worst, most) => {
+                Some(last) if last.column + last.columns == index && (last.worst, last.longest) == (worst, longest) => {
                     last.columns += 1;
-                    last.end = last.end.max(extents.end);
-                    last.times += extents.starts;
-                    last.crowded |= crowded;
+                    last.end = last.end.max(periods.end);
+                    last.times += periods.starts;
+                    last.has_hidden_changes |= has_hidden_changes;
                 }
                 _ => spans.push(Span {
-                    column,
+                    column: index,
                     columns: 1,
                     worst,
-                    most,
-                    start: extents.start,
-                    end: extents.end,
-                    times: extents.starts,
-                    crowded,
+                    longest,
+                    start: periods.start,
+                    end: periods.end,
+                    times: periods.starts,
+                    has_hidden_changes,
                 }),
             }
         }
         spans
     }
 
-    /// The gravest and the longest state of each column. Where only a few columns in a row hold several, the longest
-    /// is the gravest: a single blip is to be extents, while a year of blips is not to style like one long outage.
-    fn styles(&self, severity: impl Fn(u8) -> u8) -> Vec<(u8, u8)> {
+    /// Returns the worst and the longest state of each column. In a short sequence of mixed columns only the worst is
+    /// shown, so that a single blip is visible; in a long one both are, so that a year of blips does not look like one
+    /// long outage.
+    fn shown_states(&self, severity: impl Fn(u8) -> u8) -> Vec<(u8, u8)> {
         const MIN_SPLIT_COLUMNS: usize = 4;
-        let mut styles: Vec<(u8, u8)> = self.columns.iter().map(|cell| cell.style(&severity)).collect();
+        let mut shown: Vec<(u8, u8)> = self.columns.iter().map(|column| column.worst_and_longest(&severity)).collect();
         let mut first = 0;
-        while first < styles.len() {
-            let mixed = styles[first].0 != styles[first].1;
-            let run = styles[first..].iter().take_while(|(worst, most)| (worst != most) == mixed).count();
-            if mixed && run < MIN_SPLIT_COLUMNS {
-                styles[first..first + run].iter_mut().for_each(|(worst, most)| *most = *worst);
+        while first < shown.len() {
+            let mixed = shown[first].0 != shown[first].1;
+            let length = shown[first..].iter().take_while(|(worst, longest)| (worst != longest) == mixed).count();
+            if mixed && length < MIN_SPLIT_COLUMNS {
+                shown[first..first + length].iter_mut().for_each(|(worst, longest)| *longest = *worst);
             }
-            first += run;
+            first += length;
         }
-        styles
+        shown
     }
 }
 
 impl Column {
-    fn style(&self, severity: impl Fn(u8) -> u8) -> (u8, u8) {
+    fn worst_and_longest(&self, severity: impl Fn(u8) -> u8) -> (u8, u8) {
         if !self.mixed {
             return (self.last, self.last);
         }
-        let there = || (0..STATES as u8).filter(|state| self.lasted[usize::from(*state)] > 0);
-        let worst = there().max_by_key(|state| severity(*state)).unwrap_or(0);
-        let most = there().max_by_key(|state| self.lasted[usize::from(*state)]).unwrap_or(0);
-        (worst, most)
+        let present = || (0..STATES as u8).filter(|state| self.durations[usize::from(*state)] > 0);
+        let worst = present().max_by_key(|state| severity(*state)).unwrap_or(0);
+        let longest = present().max_by_key(|state| self.durations[usize::from(*state)]).unwrap_or(0);
+        (worst, longest)
     }
 }
 
@@ -216,11 +222,11 @@ mod tests {
         let mut lane = LaneColumns::new(0, until, columns);
         lane.add(changes, |state| state);
         let spans = lane.spans(|state| state);
-        spans.iter().map(|span| (span.column, span.columns, span.worst, span.most, span.times)).collect()
+        spans.iter().map(|span| (span.column, span.columns, span.worst, span.longest, span.times)).collect()
     }
 
     #[test]
-    fn a_blip_shorter_than_a_pixel_is_seen() {
+    fn a_blip_shorter_than_a_pixel_is_shown() {
         assert_eq!(
             spans(&[(0, 1), (5_000, 6), (5_001, 1)], 10_000, 10),
             [(0, 5, 1, 1, 1), (5, 1, 6, 6, 1), (6, 4, 1, 1, 0)]
@@ -234,12 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_no_time_is_not_shown() {
+    fn states_that_last_no_time_are_not_shown() {
         assert_eq!(spans(&[(0, 6), (0, 1), (50, 8), (50, 1), (70, 1)], 100, 10), [(0, 10, 1, 1, 1)]);
     }
 
     #[test]
-    fn what_began_before_the_window_fills_it_from_its_edge() {
+    fn a_state_that_started_before_the_window_is_shown_from_its_start() {
         let mut lane = LaneColumns::new(1_000, 2_000, 10);
         lane.add(&[(0, 1), (1_500, 6), (5_000, 1)], |state| state);
         let spans = lane.spans(|state| state);
@@ -249,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_less_than_a_nanosecond_and_of_centuries_hold_together() {
+    fn the_shortest_and_the_longest_windows_have_columns() {
         assert_eq!(spans(&[(0, 1), (2, 6)], 3, 300), [(0, 2, 1, 1, 1), (2, 1, 6, 6, 1)]);
         assert_eq!(spans(&[(0, 1)], u64::MAX, 3), [(0, 3, 1, 1, 1)]);
     }

@@ -1,23 +1,24 @@
-//! How phases and statuses style: colours that the colour-blind tell apart, patterns, and a lightness of their own each,
-//! so that black and white print shows them too.
+//! The styles of phases and statuses. They differ in lightness or pattern as well as in colour, so that they can be told
+//! apart with any colour vision and in black and white print.
 
 use uphold::{Phase, Status};
 
 use super::markup::Markup;
 
-/// How a state styles. The colours stem from the palette of Okabe and Ito.
+/// The style of a phase or status. The colours are based on the palette of Okabe and Ito.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct StateStyle {
-    pub(super) word: &'static str,
+    /// Identifies the style; see [`label`](Self::label) for the text that is shown.
+    pub(super) name: &'static str,
     fill: &'static str,
     pattern: Option<Pattern>,
-    /// Of a text upon it.
+    /// The colour of text on it.
     pub(super) ink: &'static str,
-    /// Of several within one pixel, the highest is shown.
+    /// Of several states within one pixel, the one with the highest severity is shown. 0: not drawn.
     pub(super) severity: u8,
 }
 
-/// What is drawn over the fill.
+/// A pattern drawn over the fill.
 #[derive(Clone, Copy, PartialEq, Debug)]
 struct Pattern {
     ink: &'static str,
@@ -26,58 +27,68 @@ struct Pattern {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Hatch {
-    /// Turned by so many degrees, one each so many pixels, so wide.
-    Stripes(&'static str, f64, f64),
+    Stripes { degrees: &'static str, spacing: f64, width: f64 },
     Dots,
 }
 
+/// The colour of labels, markers and axes.
 pub(super) const INK: &str = "#1a1a1a";
+/// The colour of small print.
+pub(super) const TEXT_GREY: &str = "#4d4d4d";
+/// The colour of frames and thin lines.
+pub(super) const LINE_GREY: &str = "#8a8a8a";
 
 impl StateStyle {
-    const fn plain(word: &'static str, fill: &'static str, severity: u8) -> Self {
-        Self { word, fill, pattern: None, ink: INK, severity }
+    const fn plain(name: &'static str, fill: &'static str, severity: u8) -> Self {
+        Self { name, fill, pattern: None, ink: INK, severity }
     }
 
-    const fn with(self, ink: &'static str, shape: Hatch) -> Self {
+    const fn with_pattern(self, ink: &'static str, shape: Hatch) -> Self {
         Self { pattern: Some(Pattern { ink, shape }), ..self }
     }
 
-    /// What `fill` is in SVG, for an area of these pixels: a pattern needs room to be recognised.
-    pub(super) fn paint(&self, wide: f64, tall: f64) -> String {
+    /// Returns the SVG `fill` for an area of this size in pixels. Small areas get the plain colour, because a pattern
+    /// would not be recognisable.
+    pub(super) fn paint(&self, width: f64, height: f64) -> String {
         match self.pattern {
-            Some(_) if wide >= 4.0 && tall >= 5.0 => format!("url(#uphold-{})", self.word),
+            Some(_) if width >= 4.0 && height >= 5.0 => format!("url(#uphold-{})", self.name),
             _ => self.fill.to_owned(),
         }
     }
 
-    /// The colour without its pattern.
+    /// Returns the text that is shown.
+    pub(super) fn label(&self) -> &'static str {
+        self.name.trim_end_matches("-set")
+    }
+
+    /// Returns the colour without the pattern.
     pub(super) fn fill(&self) -> &'static str {
         self.fill
     }
 
-    /// Writes its pattern, if it has one, into `defs`.
-    pub(super) fn define(&self, svg: &mut Markup) {
+    /// Writes the definition of the pattern, if there is one. Belongs into `<defs>`.
+    pub(super) fn define_pattern(&self, svg: &mut Markup) {
         let Some(Pattern { ink, shape }) = self.pattern else { return };
-        let id = format!("uphold-{}", self.word);
-        let (every, turned) = match shape {
-            Hatch::Stripes(degrees, every, _) => (every, format!("rotate({degrees})")),
+        let id = format!("uphold-{}", self.name);
+        let (tile, transform) = match shape {
+            Hatch::Stripes { degrees, spacing, .. } => (spacing, format!("rotate({degrees})")),
             Hatch::Dots => (5.0, "rotate(30)".to_owned()),
         };
         svg.open(
             "pattern",
             &[
                 ("id", &id),
-                ("width", &every),
-                ("height", &every),
+                ("width", &tile),
+                ("height", &tile),
                 ("patternUnits", &"userSpaceOnUse"),
-                ("patternTransform", &turned),
+                ("patternTransform", &transform),
             ],
         );
-        // A little more than the tile, or seams show between tiles that are turned.
-        svg.leaf("rect", &[("width", &(every + 1.0)), ("height", &(every + 1.0)), ("fill", &self.fill)]);
+        // Larger than the tile, because seams would show between rotated tiles.
+        svg.leaf("rect", &[("width", &(tile + 1.0)), ("height", &(tile + 1.0)), ("fill", &self.fill)]);
         match shape {
-            Hatch::Stripes(_, every, wide) => {
-                svg.leaf("rect", &[("width", &wide), ("height", &(every + 1.0)), ("fill", &ink)]);
+            Hatch::Stripes { width, .. } => {
+                svg.leaf("rect", &[("width", &width), ("height", &(tile + 1.0)), ("fill", &ink)]);
             }
             Hatch::Dots => svg.leaf("circle", &[("cx", &2.0), ("cy", &2.0), ("r", &1.1), ("fill", &ink)]),
         }
@@ -85,41 +96,49 @@ impl StateStyle {
     }
 }
 
-/// No replica: the lane is empty.
+/// The style where there is no replica: nothing is drawn.
 pub(super) const ABSENT: StateStyle = StateStyle::plain("", "none", 0);
 
-/// Phases, the lightest being the best. Their index is what spans hold.
+/// The styles of phases, in order of severity. Spans refer to them by index.
 pub(super) const PHASES: [StateStyle; 10] = [
     ABSENT,
     StateStyle::plain("ready", "#d3ebe1", 1),
-    StateStyle::plain("completed", "#ffffff", 2).with("#8a8a8a", Hatch::Stripes("45", 6.0, 1.0)),
+    StateStyle::plain("completed", "#ffffff", 2)
+        .with_pattern("#8a8a8a", Hatch::Stripes { degrees: "45", spacing: 6.0, width: 1.0 }),
     StateStyle::plain("running", "#9ccfee", 3),
-    StateStyle::plain("starting", "#3f8fc4", 4).with("#d6ebf8", Hatch::Stripes("45", 5.0, 1.6)),
-    StateStyle::plain("stopping", "#6b6b6b", 5).with("#c9c9c9", Hatch::Stripes("0", 4.0, 1.2)),
+    StateStyle::plain("starting", "#3f8fc4", 4)
+        .with_pattern("#d6ebf8", Hatch::Stripes { degrees: "45", spacing: 5.0, width: 1.6 }),
+    StateStyle::plain("stopping", "#6b6b6b", 5)
+        .with_pattern("#c9c9c9", Hatch::Stripes { degrees: "0", spacing: 4.0, width: 1.2 }),
     StateStyle::plain("waiting", "#cf5500", 6),
-    StateStyle::plain("unknown", "#d9a6c6", 7).with("#4a1f3c", Hatch::Dots),
-    StateStyle::plain("stopped", "#b9b0d6", 8).with("#3d3170", Hatch::Stripes("90", 6.0, 1.4)),
-    StateStyle::plain("quarantined", "#151515", 9).with("#6f6f6f", Hatch::Stripes("135", 6.0, 1.0)),
+    StateStyle::plain("unknown", "#d9a6c6", 7).with_pattern("#4a1f3c", Hatch::Dots),
+    StateStyle::plain("stopped", "#b9b0d6", 8)
+        .with_pattern("#3d3170", Hatch::Stripes { degrees: "90", spacing: 6.0, width: 1.4 }),
+    StateStyle::plain("quarantined", "#151515", 9)
+        .with_pattern("#6f6f6f", Hatch::Stripes { degrees: "135", spacing: 6.0, width: 1.0 }),
 ];
 
-/// Statuses. Their index is what spans hold.
+/// The styles of statuses, in order of severity. Spans refer to them by index.
 pub(super) const STATUSES: [StateStyle; 8] = [
     ABSENT,
     StateStyle::plain("healthy", "#d3ebe1", 1),
-    StateStyle::plain("completed-set", "#ffffff", 2).with("#8a8a8a", Hatch::Stripes("45", 6.0, 1.0)),
-    StateStyle::plain("pending", "#e9eef2", 3).with("#7d8b96", Hatch::Dots),
-    StateStyle::plain("degraded", "#f2b632", 4).with("#fbe3a6", Hatch::Stripes("45", 7.0, 3.0)),
-    StateStyle::plain("terminating", "#8c8c8c", 5).with("#d0d0d0", Hatch::Stripes("0", 4.0, 1.2)),
+    StateStyle::plain("completed-set", "#ffffff", 2)
+        .with_pattern("#8a8a8a", Hatch::Stripes { degrees: "45", spacing: 6.0, width: 1.0 }),
+    StateStyle::plain("pending", "#e9eef2", 3).with_pattern("#7d8b96", Hatch::Dots),
+    StateStyle::plain("degraded", "#f2b632", 4)
+        .with_pattern("#fbe3a6", Hatch::Stripes { degrees: "45", spacing: 7.0, width: 3.0 }),
+    StateStyle::plain("terminating", "#8c8c8c", 5)
+        .with_pattern("#d0d0d0", Hatch::Stripes { degrees: "0", spacing: 4.0, width: 1.2 }),
     StateStyle { ink: "#ffffff", ..StateStyle::plain("outage", "#9c2f00", 6) },
     StateStyle { ink: "#ffffff", ..StateStyle::plain("terminated", "#151515", 7) },
 ];
 
-/// An index into [`PHASES`].
+/// Returns the index of a phase in [`PHASES`].
 pub(super) fn phase_index(phase: Phase) -> u8 {
     index(&PHASES, phase.as_str())
 }
 
-/// An index into [`STATUSES`].
+/// Returns the index of a status in [`STATUSES`].
 pub(super) fn status_index(status: Status) -> u8 {
     match status {
         Status::Completed => index(&STATUSES, "completed-set"),
@@ -127,28 +146,23 @@ pub(super) fn status_index(status: Status) -> u8 {
     }
 }
 
-/// What is not known, such as a removed replica, is absent.
-fn index(styles: &[StateStyle], word: &str) -> u8 {
-    styles.iter().position(|style| style.word == word).map_or(0, |index| index as u8)
-}
-
-/// The word that is shown.
-pub(super) fn word(style: &StateStyle) -> &'static str {
-    style.word.trim_end_matches("-set")
+/// Returns the index of a style by name; that of [`ABSENT`] if there is none, as for a removed replica.
+fn index(styles: &[StateStyle], name: &str) -> u8 {
+    styles.iter().position(|style| style.name == name).map_or(0, |index| index as u8)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Perceived lightness, 0 to 255.
+    /// Returns the perceived lightness, 0 to 255.
     fn lightness(colour: &str) -> f64 {
         let channel = |at: usize| f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap());
         0.299 * channel(1) + 0.587 * channel(3) + 0.114 * channel(5)
     }
 
     #[test]
-    fn every_phase_and_status_has_a_look_of_its_own() {
+    fn every_phase_and_status_has_its_own_style() {
         let phases = [
             Phase::Waiting,
             Phase::Starting,
@@ -160,7 +174,7 @@ mod tests {
             Phase::Quarantined,
             Phase::Completed,
         ];
-        assert!(phases.into_iter().all(|one| PHASES[phase_index(one) as usize].word == one.as_str()));
+        assert!(phases.into_iter().all(|one| PHASES[phase_index(one) as usize].name == one.as_str()));
         assert_eq!(phase_index(Phase::Removed), 0);
         let statuses = [
             Status::Pending,
@@ -171,20 +185,25 @@ mod tests {
             Status::Terminated,
             Status::Completed,
         ];
-        assert!(statuses.into_iter().all(|one| word(&STATUSES[status_index(one) as usize]) == one.as_str()));
+        assert!(statuses.into_iter().all(|one| STATUSES[status_index(one) as usize].label() == one.as_str()));
         for styles in [&PHASES[..], &STATUSES] {
             assert!(styles.windows(2).all(|pair| pair[0].severity < pair[1].severity));
         }
     }
 
     #[test]
-    fn without_colours_two_looks_differ_in_lightness_or_by_a_pattern() {
+    fn without_colour_styles_differ_in_lightness_or_pattern() {
         for styles in [&PHASES[1..], &STATUSES[1..]] {
             for (index, one) in styles.iter().enumerate() {
                 for other in &styles[index + 1..] {
-                    let apart = (lightness(one.fill) - lightness(other.fill)).abs();
+                    let difference = (lightness(one.fill) - lightness(other.fill)).abs();
                     let patterns = one.pattern.map(|p| p.shape) != other.pattern.map(|p| p.shape);
-                    assert!(apart > 25.0 || (patterns && apart > 4.0), "{} and {}: {apart}", one.word, other.word);
+                    assert!(
+                        difference > 25.0 || (patterns && difference > 4.0),
+                        "{} and {}: {difference}",
+                        one.name,
+                        other.name
+                    );
                 }
             }
         }

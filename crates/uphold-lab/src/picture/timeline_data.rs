@@ -1,69 +1,74 @@
-//! What a run tells a picture: states over time, and what happened when.
+//! The data of a timeline, extracted from a run. Times are in nanoseconds since the start of the run.
 
 use std::collections::BTreeMap;
 
 use uphold::sim::Run;
 use uphold::{Phase, ReplicaSet, TraceKind, TraceLine, TraceValue, Verdict};
 
-use super::style;
+use super::style::{phase_index, status_index};
 
-/// States over time: each change with its nanosecond, rising.
+/// States over time: pairs of the time of a change and the index of the new state's style, in order of time.
 pub(super) type StateChanges = Vec<(u64, u8)>;
 
-/// What a run tells a picture.
+/// What a timeline shows of a run.
 pub(super) struct TimelineData {
-    /// By number.
+    /// By replica number.
     pub(super) replicas: Vec<StateChanges>,
     pub(super) status: StateChanges,
-    /// How many are available and desired, from each time on.
-    pub(super) counts: Vec<(u64, u32, u32)>,
+    pub(super) counts: Vec<ReplicaCount>,
     pub(super) verdicts: Vec<VerdictRecord>,
     pub(super) incidents: Vec<IncidentRecord>,
-    /// What operators asked for, such as `scale 5`.
+    /// Time and text, such as `scale 5`.
     pub(super) operator_requests: Vec<(u64, String)>,
-    /// Restarts: when, and of which replica.
+    /// Time and replica.
     pub(super) restarts: Vec<(u64, u32)>,
 }
 
-/// A verdict.
+/// The numbers of replicas from a time on.
+#[derive(Clone, Copy)]
+pub(super) struct ReplicaCount {
+    pub(super) at: u64,
+    pub(super) available: u32,
+    pub(super) desired: u32,
+}
+
 pub(super) struct VerdictRecord {
     pub(super) at: u64,
     pub(super) replica: u32,
     pub(super) verdict: Verdict,
-    /// The sentence for an operator.
+    /// The decision as a sentence.
     pub(super) sentence: String,
 }
 
-/// Failures together that are one incident.
+/// A correlated failure of several replicas.
 pub(super) struct IncidentRecord {
     pub(super) recognised: u64,
     pub(super) replicas: u32,
+    /// When the canary was up.
     pub(super) resuming: Option<u64>,
-    /// `None`: it goes on at the end of the run.
+    /// `None`: it is not over at the end of the run.
     pub(super) over: Option<u64>,
 }
 
 impl TimelineData {
-    /// `before`: the set as it was at the beginning, where it did not begin anew.
-    pub(super) fn of(run: &Run, before: Option<&ReplicaSet>) -> Self {
-        let counts: Vec<(u64, u32, u32)> =
-            run.statuses().iter().map(|(at, change)| (at.as_nanos(), change.available, change.desired)).collect();
+    /// `initial`: the set at the start of the run, if it had been running before.
+    pub(super) fn new(run: &Run, initial: Option<&ReplicaSet>) -> Self {
+        let count = |at, available, desired| ReplicaCount { at, available, desired };
+        let counts: Vec<ReplicaCount> =
+            run.statuses().iter().map(|(at, change)| count(at.as_nanos(), change.available, change.desired)).collect();
+        let status = run.statuses().iter().map(|(at, change)| (at.as_nanos(), status_index(change.status))).collect();
         let mut data = Self {
-            replicas: replicas(run, before, &counts),
-            status: run
-                .statuses()
-                .iter()
-                .map(|(at, change)| (at.as_nanos(), style::status_index(change.status)))
-                .collect(),
+            replicas: replica_phases(run, initial, &counts),
+            status,
             counts,
             verdicts: Vec::with_capacity(run.verdicts().len()),
             incidents: Vec::new(),
             operator_requests: Vec::new(),
             restarts: Vec::new(),
         };
-        if let Some(before) = before {
-            data.status.insert(0, (0, style::status_index(before.status())));
-            data.counts.insert(0, (0, before.census().available, before.desired()));
+        if let Some(initial) = initial {
+            data.status.insert(0, (0, status_index(initial.status())));
+            data.counts.insert(0, count(0, initial.census().available, initial.desired()));
         }
         for (at, replica, decision) in run.verdicts() {
             data.verdicts.push(VerdictRecord {
@@ -78,11 +83,12 @@ impl TimelineData {
                 data.restarts.push((at.as_nanos(), change.replica.0));
             }
         }
-        run.trace().lines().iter().for_each(|line| data.line(line));
+        run.trace().lines().iter().for_each(|line| data.add_line(line));
         data
     }
 
-    fn line(&mut self, line: &TraceLine) {
+    /// Adds an incident or an operator request from the trace.
+    fn add_line(&mut self, line: &TraceLine) {
         let at = line.at_ms().saturating_mul(1_000_000);
         let text = |key| match line.get(key) {
             Some(TraceValue::Text(text)) => text.as_ref(),
@@ -93,7 +99,7 @@ impl TimelineData {
             _ => 0,
         };
         match (line.kind(), text("incident"), text("event")) {
-            (TraceKind::Incident, "recognised", _) => self.incident(at, number("replicas")),
+            (TraceKind::Incident, "recognised", _) => self.add_incident(at, number("replicas")),
             (TraceKind::Incident, "resuming", _) => {
                 if let Some(incident) = self.incidents.last_mut() {
                     incident.resuming.get_or_insert(at);
@@ -105,23 +111,23 @@ impl TimelineData {
                 }
             }
             (TraceKind::Event, _, "scale") => {
-                self.operator_requests.push((at, format!("scale {}", number("replicas"))))
+                self.operator_requests.push((at, format!("scale {}", number("replicas"))));
             }
             (TraceKind::Event, _, "terminate") => self.operator_requests.push((at, "terminate".to_owned())),
-            (TraceKind::Event, _, word @ ("restart" | "drain" | "reset" | "retry-now")) => {
-                let whose = match (line.get("replica"), line.get("cause")) {
+            (TraceKind::Event, _, request @ ("restart" | "drain" | "reset" | "retry-now")) => {
+                let target = match (line.get("replica"), line.get("cause")) {
                     (Some(_), _) => number("replica").to_string(),
                     (None, Some(_)) => text("cause").to_owned(),
                     (None, None) => "all".to_owned(),
                 };
-                self.operator_requests.push((at, format!("{word} {whose}")));
+                self.operator_requests.push((at, format!("{request} {target}")));
             }
             _ => {}
         }
     }
 
-    /// One that is recognised again, with more replicas, is still the same.
-    fn incident(&mut self, at: u64, replicas: u32) {
+    /// An incident that is recognised again, with more replicas, is the same incident.
+    fn add_incident(&mut self, at: u64, replicas: u32) {
         match self.incidents.last_mut() {
             Some(open) if open.over.is_none() => open.replicas = open.replicas.max(replicas),
             _ => self.incidents.push(IncidentRecord { recognised: at, replicas, resuming: None, over: None }),
@@ -129,30 +135,31 @@ impl TimelineData {
     }
 }
 
-/// A replica waits from when it is asked for; nothing tells of that but its number.
-fn replicas(run: &Run, before: Option<&ReplicaSet>, counts: &[(u64, u32, u32)]) -> Vec<StateChanges> {
-    let mut all: BTreeMap<u32, StateChanges> = BTreeMap::new();
-    let waiting = style::phase_index(Phase::Waiting);
-    if let Some(before) = before {
-        for view in before.replicas() {
-            all.insert(view.replica.0, vec![(0, style::phase_index(view.phase))]);
+/// Returns the phases of each replica. That a new replica waits for its first start is not in the run's phases; it
+/// follows from the number of desired replicas.
+fn replica_phases(run: &Run, initial: Option<&ReplicaSet>, counts: &[ReplicaCount]) -> Vec<StateChanges> {
+    let mut by_replica: BTreeMap<u32, StateChanges> = BTreeMap::new();
+    let waiting = phase_index(Phase::Waiting);
+    if let Some(initial) = initial {
+        for view in initial.replicas() {
+            by_replica.insert(view.replica.0, vec![(0, phase_index(view.phase))]);
         }
     }
-    let mut asked_for = before.map_or(0, ReplicaSet::desired);
-    for &(at, _, desired) in counts {
-        for id in asked_for..desired {
-            all.entry(id).or_insert_with(|| vec![(at, waiting)]);
+    let mut most_desired = initial.map_or(0, ReplicaSet::desired);
+    for &ReplicaCount { at, desired, .. } in counts {
+        for replica in most_desired..desired {
+            by_replica.entry(replica).or_insert_with(|| vec![(at, waiting)]);
         }
-        asked_for = asked_for.max(desired);
+        most_desired = most_desired.max(desired);
     }
     for (at, change) in run.phases() {
-        let changes = all.entry(change.replica.0).or_default();
-        changes.push((at.as_nanos(), style::phase_index(change.phase)));
+        let changes = by_replica.entry(change.replica.0).or_default();
+        changes.push((at.as_nanos(), phase_index(change.phase)));
     }
-    let lanes = all.keys().next_back().map_or(0, |last| *last as usize + 1);
-    let mut replicas = vec![StateChanges::new(); lanes];
-    for (id, changes) in all {
-        replicas[id as usize] = changes;
+    let count = by_replica.keys().next_back().map_or(0, |last| *last as usize + 1);
+    let mut replicas = vec![StateChanges::new(); count];
+    for (replica, changes) in by_replica {
+        replicas[replica as usize] = changes;
     }
     replicas
 }

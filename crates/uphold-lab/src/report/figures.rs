@@ -1,11 +1,11 @@
-//! The figures of a report: tables and charts.
+//! The tables and charts of the report.
 
 use super::format::{format_difference, format_estimate, format_seconds, scale};
 use crate::experiment::{Comparison, ExperimentReport, Metric, PolicyReport};
 use crate::picture::Chart;
 use crate::picture::markup::Markup;
 
-/// What policies are compared by, and what has a chart if it is not 0 for all.
+/// Metrics that have a chart, if one is not 0 for every policy.
 const CHARTS: [Metric; 6] = [
     Metric::Availability,
     Metric::Healthy,
@@ -15,44 +15,43 @@ const CHARTS: [Metric; 6] = [
     Metric::Restarts,
 ];
 
-/// A row for each metric that is not 0 for all, a column for each policy.
+/// Adds the table of estimates: a column for each policy, a row for each metric that is not 0 for every policy.
 pub(super) fn figures(page: &mut Markup, report: &ExperimentReport) {
-    let says = |metric: Metric| {
-        let is = |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
-        CHARTS.contains(&metric) && metric != Metric::MeanRecovery || report.policies.iter().any(is)
+    let is_shown = |metric: Metric| {
+        let is_nonzero = |policy: &PolicyReport| policy.figures.get(&metric).is_some_and(|figure| figure.mean != 0.0);
+        CHARTS.contains(&metric) && metric != Metric::MeanRecovery || report.policies.iter().any(is_nonzero)
     };
     table(page, &report.policies, |page| {
-        for metric in Metric::ALL.into_iter().filter(|metric| says(*metric)) {
+        for metric in Metric::ALL.into_iter().filter(|metric| is_shown(*metric)) {
             row(page, metric.label(), &report.policies, |policy| {
                 let figure = policy.figures.get(&metric)?;
                 Some(format_estimate(figure.mean, figure.interval, metric))
             });
         }
         if report.policies.iter().any(|policy| policy.recovery.count > 0) {
-            row(page, "time to recover: half within", &report.policies, |policy| {
+            row(page, "time to recovery, median", &report.policies, |policy| {
                 let recovery = policy.recovery;
-                let rest = [("95 %", recovery.p95), ("all", recovery.max)];
-                let rest = rest
-                    .into_iter()
-                    .filter_map(|(word, time)| Some(format!("{word} within {}", format_seconds(time?))));
+                let rest = [("95th percentile", recovery.p95), ("maximum", recovery.max)];
+                let rest =
+                    rest.into_iter().filter_map(|(label, time)| Some(format!("{label} {}", format_seconds(time?))));
                 Some((format_seconds(recovery.p50?), Some(rest.collect::<Vec<_>>().join(", "))))
             });
         }
         if report.policies.iter().any(|policy| policy.recovery.unfinished > 0) {
-            row(page, "runs not healthy again by their end", &report.policies, |policy| {
+            row(page, "runs not recovered at the end", &report.policies, |policy| {
                 Some((policy.recovery.unfinished.to_string(), None))
             });
         }
         if report.policies.iter().any(|policy| policy.gave_up.count > 0) {
-            row(page, "terminated: half by", &report.policies, |policy| {
+            row(page, "terminated at, median", &report.policies, |policy| {
                 let (median, first) = (policy.gave_up.median?, policy.gave_up.first?);
-                Some((format_seconds(median), Some(format!("the earliest at {}", format_seconds(first)))))
+                Some((format_seconds(median), Some(format!("earliest {}", format_seconds(first)))))
             });
         }
     });
 }
 
-/// A row for each metric in which a policy differs from the first.
+/// Adds the table of comparisons: a row for each metric in which a policy differs from the first.
 pub(super) fn comparison(page: &mut Markup, report: &ExperimentReport) {
     let others = report.policies.get(1..).unwrap_or_default();
     let differs = |metric: &Metric| {
@@ -91,7 +90,7 @@ fn table(page: &mut Markup, policies: &[PolicyReport], rows: impl FnOnce(&mut Ma
     page.close();
 }
 
-/// Of each policy a number, and in small print what there is to say of it.
+/// Adds a row: for each policy a number, and optionally a text in small print.
 fn row(
     page: &mut Markup,
     label: &str,
@@ -112,7 +111,7 @@ fn row(
     page.close();
 }
 
-/// A chart for each metric that tells something.
+/// Adds the charts of the metrics that are not 0 for every policy.
 pub(super) fn charts(page: &mut Markup, report: &ExperimentReport) {
     page.open("div", &[("class", &"charts")]);
     for metric in CHARTS {

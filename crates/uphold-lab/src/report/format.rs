@@ -1,22 +1,22 @@
-//! Figures as the report writes them.
+//! Formats metrics for the report: numbers and units are joined by no-break spaces.
 
 use crate::experiment::format::{self, decimals};
 use crate::experiment::{ConfidenceInterval, Metric, Unit};
 
-/// A figure with its interval: the number, and the interval in words if there is one.
+/// Formats a mean, and its interval if there is one.
 pub(super) fn format_estimate(
     mean: f64,
     interval: Option<ConfidenceInterval>,
     metric: Metric,
 ) -> (String, Option<String>) {
     let decimals = decimals(mean, interval, metric);
-    let told = interval.filter(|interval| interval.high > interval.low).map(|interval| {
+    let interval = interval.filter(|interval| interval.high > interval.low).map(|interval| {
         format!("{} to {}", number(interval.low, metric, decimals), number(interval.high, metric, decimals))
     });
-    (number(mean, metric, decimals), told)
+    (number(mean, metric, decimals), interval)
 }
 
-/// As [`told`], a difference: the sign is always there.
+/// Formats like [`format_estimate`], with a plus sign before positive numbers.
 pub(super) fn format_difference(
     mean: f64,
     interval: Option<ConfidenceInterval>,
@@ -29,13 +29,12 @@ pub(super) fn format_difference(
     (number, interval)
 }
 
-/// Number and unit stay on one line.
 fn number(value: f64, metric: Metric, decimals: usize) -> String {
     format::format_value(value, metric, decimals).replace(' ', "\u{a0}")
 }
 
-/// For the scale of a chart up to `largest`: what numbers are divided by, and what writes them then. Times are counted in
-/// the unit that fits, so that its ticks are round.
+/// Returns how a chart with values up to `largest` is scaled: the size of its unit, and the formatter for values in that
+/// unit. Durations get a suitable unit, so that ticks are round numbers in it.
 pub(super) fn scale(metric: Metric, largest: f64) -> (f64, fn(f64) -> String) {
     match metric.unit() {
         Unit::Share => (0.01, |value| format!("{}\u{a0}%", trim_zeros(value))),
@@ -49,14 +48,13 @@ pub(super) fn scale(metric: Metric, largest: f64) -> (f64, fn(f64) -> String) {
     }
 }
 
-/// Without the noise of binary fractions.
+/// Formats with up to four decimals, so that rounding errors of binary fractions do not show.
 fn trim_zeros(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// As durations are told; number and unit stay on one line.
 pub(super) fn format_seconds(value: f64) -> String {
     format::format_seconds(value).replace(' ', "\u{a0}")
 }
@@ -66,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scale_of_a_chart_shows_no_binary_fractions() {
+    fn the_scale_of_a_chart_shows_no_rounding_errors() {
         let told = |metric, value| {
             let (unit, format) = scale(metric, value);
             format(value / unit)

@@ -1,4 +1,4 @@
-//! The report of an experiment as one HTML file, to be read by people and passed on: nothing else is needed to show it.
+//! The report of an experiment as a self-contained HTML page.
 
 mod figures;
 mod format;

@@ -1,4 +1,4 @@
-//! The page.
+//! The HTML page: its structure and style.
 
 use super::format::format_seconds;
 use super::{figures, typical_runs};
@@ -30,9 +30,22 @@ pre { font-size: .85em; background: #f5f5f5; padding: .8em; overflow-x: auto; }
 @media print { details > * { display: block; } figure, tr { break-inside: avoid; } }
 ";
 
-/// The report of an experiment as one HTML page: question and answer, figures, charts, and a picture of a run of each
-/// policy, which is simulated anew. It loads nothing and needs no script. A picture that cannot be drawn is left out,
-/// and the page says why.
+/// Returns the report of an experiment as an HTML page: question and answer, tables, charts, and the timeline of a typical
+/// run of each policy, which is simulated again for it. The page loads nothing and contains no script. Where a timeline
+/// cannot be drawn, the page says why.
+///
+/// ```
+/// use uphold_lab::experiment::Experiment;
+/// use uphold_lab::files::parse_yaml;
+/// use uphold_lab::report;
+///
+/// let experiment: Experiment = parse_yaml(
+///     "{policies: [{name: a, policy: {replicas: 2, retry: true}}], faults: {failures: {after: 6h}}, until: 1d, seeds: 5}",
+/// )?;
+/// let page = report::html(&experiment, &experiment.run()?);
+/// assert!(page.starts_with("<!DOCTYPE html>"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn html(experiment: &Experiment, report: &ExperimentReport) -> String {
     let title = [&report.name, &report.question].into_iter().flatten().next().map_or("Experiment", String::as_str);
     let mut page = Markup::new("<!DOCTYPE html>\n");
@@ -49,17 +62,18 @@ pub fn html(experiment: &Experiment, report: &ExperimentReport) -> String {
     head(&mut page, report, title);
     page.text("h2", &[], "Figures");
     figures::figures(&mut page, report);
-    page.text("p", &[("class", &"small")], "Small: where the true mean lies in 95 of 100 experiments.");
+    page.text("p", &[("class", &"small")], "In small print: 95 % confidence interval of the mean.");
     figures::charts(&mut page, report);
     if let [first, _, ..] = report.policies.as_slice() {
         page.text("h2", &[], &format!("Compared with ‘{}’, history by history", first.name));
         figures::comparison(&mut page, report);
-        let said = "Every policy went through the same histories, so that a difference is surer than the figures above \
-                    suggest. Differences of shares are in percentage points. Not told apart: chance explains it. Of \
-                    twenty such comparisons one is told apart by chance.";
-        page.text("p", &[("class", &"small")], said);
+        let note = "Every policy met the same histories, so differences are more certain than the intervals above \
+                    suggest. Differences of shares are in percentage points. Not significant: the 95 % confidence \
+                    interval of the difference contains 0. About one in twenty comparisons of identical policies is \
+                    significant by chance.";
+        page.text("p", &[("class", &"small")], note);
     }
-    page.text("h2", &[], "A run of each policy");
+    page.text("h2", &[], "A typical run of each policy");
     typical_runs::pictures(&mut page, experiment, report);
     page.text("h2", &[], "The policies");
     for (name, policy) in experiment.policies() {
@@ -85,14 +99,16 @@ fn head(page: &mut Markup, report: &ExperimentReport, title: &str) {
     let until = format_seconds(report.until_seconds);
     let first = report.first_seed;
     if report.is_partial() {
-        let said =
-            format!("Stopped early: {} of {} histories of {until} each are done.", report.seeds_done, report.seeds);
-        page.text("p", &[("class", &"partial")], &said);
+        let text =
+            format!("Stopped early: {} of {} histories of {until} each are complete.", report.seeds_done, report.seeds);
+        page.text("p", &[("class", &"partial")], &text);
     } else {
         let histories = if report.seeds == 1 { "history" } else { "histories" };
-        let said =
-            format!("{} {histories} of {until} each, the same for every policy, from seed {first} on.", report.seeds);
-        page.text("p", &[], &said);
+        let text = format!(
+            "{} {histories} of {until} each, the same for every policy, starting with seed {first}.",
+            report.seeds
+        );
+        page.text("p", &[], &text);
     }
 }
 
@@ -121,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_holds_question_answer_figures_and_a_picture_of_each_policy() {
+    fn the_page_contains_question_answer_tables_and_a_picture_of_each_policy() {
         let experiment = experiment(3);
         let page = html(&experiment, &experiment.run().unwrap());
         assert_eq!(texts(&page, "h1"), ["Which <one>?"]);
@@ -134,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn one_policy_is_compared_with_nothing() {
+    fn a_single_policy_has_no_comparison() {
         let experiment = experiment(1);
         let page = html(&experiment, &experiment.run().unwrap());
         assert_eq!(texts(&page, "table").len(), 1);
@@ -142,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_is_left_out_is_told_of() {
+    fn a_picture_that_is_left_out_is_explained() {
         let experiment = experiment(18);
         let mut report = experiment.run().unwrap();
         report.seeds = 9;
@@ -150,12 +166,14 @@ mod tests {
             restarts.mean = 1e6;
         }
         let page = html(&experiment, &report);
-        let told = texts(&page, "p");
-        assert!(told.iter().any(|text| text.ends_with("about 1000000 restarts are too many; make 'until' shorter.")));
-        assert!(told.iter().any(|text| text == "Pictures of the first 16 policies only."));
+        let paragraphs = texts(&page, "p");
         assert!(
-            told.iter().any(|text| text == "Stopped early: 5 of 9 histories of 24\u{a0}h each are done."),
-            "{told:?}"
+            paragraphs.iter().any(|text| text.ends_with("about 1000000 restarts are too many; make 'until' shorter."))
+        );
+        assert!(paragraphs.iter().any(|text| text == "Only the first 16 policies have pictures."));
+        assert!(
+            paragraphs.iter().any(|text| text == "Stopped early: 5 of 9 histories of 24\u{a0}h each are complete."),
+            "{paragraphs:?}"
         );
         assert_eq!(texts(&page, "figure").len(), 15);
     }
