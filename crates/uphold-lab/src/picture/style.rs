@@ -112,7 +112,7 @@ pub(super) const PHASES: [StateStyle; 10] = [
         .with_pattern("#c9c9c9", Hatch::Stripes { degrees: "0", spacing: 4.0, width: 1.2 }),
     StateStyle::plain("waiting", "#cf5500", 6),
     StateStyle::plain("unknown", "#d9a6c6", 7).with_pattern("#4a1f3c", Hatch::Dots),
-    StateStyle::plain("stopped", "#b9b0d6", 8)
+    StateStyle::plain("stopped", "#a99fcd", 8)
         .with_pattern("#3d3170", Hatch::Stripes { degrees: "90", spacing: 6.0, width: 1.4 }),
     StateStyle::plain("quarantined", "#151515", 9)
         .with_pattern("#6f6f6f", Hatch::Stripes { degrees: "135", spacing: 6.0, width: 1.0 }),
