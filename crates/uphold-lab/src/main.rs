@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             lint(&files, &Look { json: format == Format::Json, allow }, &mut streams)
         }
         Command::Schema => schema(&mut streams),
-        Command::Experiment(wanted) => try_out(wanted, &mut streams),
+        Command::Experiment(wanted) => run_experiment(wanted, &mut streams),
         Command::Timeline(Timeline { file, output, from, until, width, title }) => {
             let wanted = Draw { output, from, until, width, title };
             timeline(&file, &wanted, &mut streams)

@@ -1,12 +1,14 @@
 //! Makes text of users safe to print on a terminal.
 
-/// What would move the cursor, change its colours or reorder the line is shown as what it is not.
+/// Replaces unprintable characters other than newlines, so that the text cannot contain escape sequences or reorder a
+/// line.
 pub(crate) fn sanitize(text: &str) -> String {
-    let shown = |c: char| if is_unprintable(c) && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
-    text.chars().map(shown).collect()
+    let printable = |c: char| if is_unprintable(c) && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(printable).collect()
 }
 
-/// Control characters, line and paragraph separators, invisible and bidirectional formatting characters.
+/// Returns whether a character is a control character, a line or paragraph separator, or an invisible or bidirectional
+/// formatting character.
 pub(crate) fn is_unprintable(c: char) -> bool {
     let formats = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
     c.is_control() || formats || c == '\u{feff}'

@@ -216,12 +216,12 @@ fn files_that_are_no_documents_are_told_in_one_line() {
         ("several.yaml", "holds several documents (`---`); give each a file of its own at line 3"),
         ("nan.yaml", "nan.yaml: replicas: expected a whole number from 0 to 1000000, found NaN"),
         ("tabs.yaml", "tabs.yaml: tabs "),
-        ("bomb.yaml", "aliases (`*name`) repeat more than a document may hold"),
-        ("deep.yaml", "deep.yaml: nests too deep"),
+        ("bomb.yaml", "aliases (`*name`) expand to more than a document may contain"),
+        ("deep.yaml", "deep.yaml: is nested too deeply"),
         ("list.yaml", "list.yaml: expected a policy, "),
         ("date.toml", "date.toml: replicas: expected a whole number"),
         ("terminal.yaml", "terminal.yaml: \\u{1b}[2J: unknown field"),
-        ("binary.yaml", "binary.yaml: is not a text in UTF-8: see line 2"),
+        ("binary.yaml", "binary.yaml: is not UTF-8 text: see line 2"),
     ] {
         for command in ["lint", "simulate"] {
             let (code, out, error) = uphold(&[command, file], &folder.0);

@@ -14,11 +14,11 @@ use super::lost_contact::LostContact;
 use super::model::FaultModel;
 use super::nodes::{MAX_NODES, Nodes, StartOnFailedNode};
 
-/// Each is looked at for every start.
+/// The most entries of a list. Every entry is evaluated at every start.
 const MAX_ENTRIES: usize = 64;
 const MAX_REPLICA: u32 = 999_999;
-/// Stands in for a time that could not be read, so that the rest is checked too.
-const DAY: Duration = Duration::from_secs(86_400);
+/// Replaces a duration that could not be read, so that the other parameters are still checked.
+const PLACEHOLDER: Duration = Duration::from_secs(86_400);
 
 const FAULTS: [&str; 10] = [
     "starts_in",
@@ -104,20 +104,30 @@ fn distribution(walk: &mut Walk, value: &Value) -> Option<Distribution> {
         }
         "weibull" => {
             let fields = walk.fields(value, &["shape", "scale"])?;
-            let shape = fields.require(walk, "shape", "below 1: early failures; above 1: failures with age", number);
-            let scale = fields.require(walk, "scale", "63 % are shorter than this", Walk::duration);
-            // Each by itself, so that both are told.
-            let by_shape = or_problem(walk, Distribution::weibull(shape.unwrap_or(1.0), DAY));
-            let by_scale = or_problem(walk, Distribution::weibull(1.0, scale.unwrap_or(DAY)));
-            by_shape.and(by_scale).and(Distribution::weibull(shape?, scale?).ok())
+            let shape = fields.require(
+                walk,
+                "shape",
+                "below 1: early failures; above 1: failures that increase with age",
+                number,
+            );
+            let scale = fields.require(walk, "scale", "63 % of the samples are shorter than this", Walk::duration);
+            // Checked separately, so that mistakes in both are reported.
+            let valid_shape = or_problem(walk, Distribution::weibull(shape.unwrap_or(1.0), PLACEHOLDER));
+            let valid_scale = or_problem(walk, Distribution::weibull(1.0, scale.unwrap_or(PLACEHOLDER)));
+            valid_shape.and(valid_scale).and(Distribution::weibull(shape?, scale?).ok())
         }
         "log_normal" => {
             let fields = walk.fields(value, &["median", "sigma"])?;
-            let median = fields.require(walk, "median", "half are shorter than this, such as 40s", Walk::duration);
-            let sigma = fields.require(walk, "sigma", "how wide it is, such as 0.5", number);
-            let by_median = or_problem(walk, Distribution::log_normal(median.unwrap_or(DAY), 1.0));
-            let by_sigma = or_problem(walk, Distribution::log_normal(DAY, sigma.unwrap_or(1.0)));
-            by_median.and(by_sigma).and(Distribution::log_normal(median?, sigma?).ok())
+            let median = fields.require(
+                walk,
+                "median",
+                "half of the samples are shorter than this, such as 40s",
+                Walk::duration,
+            );
+            let sigma = fields.require(walk, "sigma", "the spread, such as 0.5", number);
+            let valid_median = or_problem(walk, Distribution::log_normal(median.unwrap_or(PLACEHOLDER), 1.0));
+            let valid_sigma = or_problem(walk, Distribution::log_normal(PLACEHOLDER, sigma.unwrap_or(1.0)));
+            valid_median.and(valid_sigma).and(Distribution::log_normal(median?, sigma?).ok())
         }
         _ => {
             let mut list = Vec::new();

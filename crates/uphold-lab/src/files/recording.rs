@@ -18,17 +18,18 @@ pub fn is_recording(path: &Path) -> Result<bool, String> {
     Ok(["{\"begin\":", "{\"step\":"].iter().any(|word| first.starts_with(word.as_bytes())))
 }
 
-/// No recording that anybody keeps is longer: what is has no end.
-const LONGEST_RECORDING: u64 = 1 << 30;
+/// The most bytes of a recording, so that an endless file does not exhaust memory.
+const MAX_RECORDING_BYTES: u64 = 1 << 30;
 
-/// Reads a recording, and whether its last line was cut off (and left out): the recorder may have been killed.
+/// Reads a recording. Also returns whether the last line was incomplete and has been dropped, which happens when the
+/// recorder is killed.
 ///
 /// # Errors
 /// The file cannot be read, or a line other than the last is invalid.
 pub fn read_recording(path: &Path) -> Result<(Recording, bool), String> {
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let file = std::fs::File::open(path).map_err(|error| said(&error))?;
-    let text = super::source::read_text(file, LONGEST_RECORDING).map_err(|error| said(&error))?;
+    let with_path = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| with_path(&error))?;
+    let text = super::source::read_text(file, MAX_RECORDING_BYTES).map_err(|error| with_path(&error))?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut read = Vec::with_capacity(lines.len());
     let mut cut_off = false;

@@ -1,4 +1,4 @@
-//! The text of a document, from a file or the standard input, in YAML, JSON or TOML.
+//! Reads documents in YAML, JSON or TOML from files or standard input, and reports every mistake in them.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,13 +11,14 @@ use uphold::document::{Value, Walk};
 use uphold::sim::{Scenario, ScenarioDocument};
 use uphold::{Policy, PolicyError};
 
+use super::yaml::parse_yaml;
 use crate::experiment::{Experiment, ExperimentDocument};
 use crate::sanitize::sanitize;
 
-/// No document that anybody writes is longer: what is has no end.
-const LONGEST_DOCUMENT: u64 = 1 << 28;
+/// The most bytes of a document, so that endless input does not exhaust memory.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 28;
 
-/// A document as it was read, not taken apart yet.
+/// The text of a document that has not been parsed.
 #[derive(Clone, Debug)]
 pub struct Source {
     path: PathBuf,
@@ -25,7 +26,7 @@ pub struct Source {
     text: String,
 }
 
-/// How a document is written: by the ending of its file, `.json` or `.toml`; everything else is YAML.
+/// The format of a document: JSON or TOML by the file name extension, otherwise YAML.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Format {
     Yaml,
@@ -33,19 +34,19 @@ enum Format {
     Toml,
 }
 
-/// Everything that is wrong with a document. Printed one mistake a line, each with the file.
+/// All mistakes of a document. `Display` prints one mistake per line, each with the file name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistakes {
     file: String,
     list: Vec<Mistake>,
 }
 
-/// What is wrong at one place of a document.
+/// One mistake in a document.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistake {
-    /// Where it is, such as `policy.retry`; empty for the document as a whole.
+    /// The path of the key, such as `policy.retry`; empty for the whole document.
     pub path: String,
-    /// What is wrong, and what would be right. One line.
+    /// What is wrong and what would be right, on one line.
     pub message: String,
 }
 
@@ -62,21 +63,21 @@ impl std::fmt::Display for Mistakes {
 impl std::error::Error for Mistakes {}
 
 impl Mistakes {
-    /// The mistakes, first those of reading, in the order of the document.
+    /// Returns the mistakes in the order of the document; those of single values before those between values.
     pub fn list(&self) -> &[Mistake] {
         &self.list
     }
 }
 
-/// What a document is, by its keys.
+/// The kind of a document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum DocumentKind {
-    /// A policy by itself.
+    /// A policy.
     Policy,
-    /// A scenario: a policy, a timeline.
+    /// A scenario: a policy and a timeline.
     Scenario,
-    /// An experiment: several policies, faults.
+    /// An experiment: several policies and faults.
     Experiment,
     /// A service: a process and a policy.
     Service,
@@ -86,12 +87,12 @@ impl Source {
     /// Reads a file, or the standard input if the path is `-`.
     ///
     /// # Errors
-    /// It cannot be read, is no text, or is longer than 256 MiB.
+    /// The document cannot be read, is not UTF-8, or is longer than 256 MiB.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
         let text = if path == Path::new("-") {
-            read_text(stdin().lock(), LONGEST_DOCUMENT)
+            read_text(stdin().lock(), MAX_DOCUMENT_BYTES)
         } else {
-            File::open(path).map_err(|error| error.to_string()).and_then(|file| read_text(file, LONGEST_DOCUMENT))
+            File::open(path).map_err(|error| error.to_string()).and_then(|file| read_text(file, MAX_DOCUMENT_BYTES))
         };
         let format = match path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("json") => Format::Json,
@@ -101,11 +102,11 @@ impl Source {
         let source = |text| Self { path: path.to_owned(), format, text };
         match text {
             Ok(text) => Ok(source(text)),
-            Err(error) => Err(source(String::new()).whole(error)),
+            Err(error) => Err(source(String::new()).document_mistake(error)),
         }
     }
 
-    /// What it is called in messages: its path, or `standard input`.
+    /// Returns the name that messages use: the path, or `standard input`.
     pub fn name(&self) -> String {
         if self.path == Path::new("-") {
             "standard input".to_owned()
@@ -114,8 +115,8 @@ impl Source {
         }
     }
 
-    /// A mistake of the document as a whole.
-    fn whole(&self, message: impl Into<String>) -> Mistakes {
+    /// Returns a mistake of the whole document.
+    fn document_mistake(&self, message: impl Into<String>) -> Mistakes {
         let message = message.into().trim().replace('\n', "; ");
         Mistakes { file: self.name(), list: vec![Mistake { path: String::new(), message: sanitize(&message) }] }
     }
@@ -131,13 +132,13 @@ impl Source {
         Mistakes { file: self.name(), list }
     }
 
-    /// Takes the text apart.
+    /// Parses the text.
     ///
     /// # Errors
-    /// It is not a document of its format, or not what is asked for.
+    /// The text is not valid in its format, or is not a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Mistakes> {
         match self.format {
-            Format::Yaml => super::parse_yaml(&self.text),
+            Format::Yaml => parse_yaml(&self.text),
             Format::Json => serde_json::from_str(&self.text).map_err(|error| error.to_string()),
             Format::Toml => toml::from_str(&self.text).map_err(|error| match error.span() {
                 Some(span) => {
@@ -147,13 +148,13 @@ impl Source {
                 None => error.message().to_owned(),
             }),
         }
-        .map_err(|error| self.whole(error))
+        .map_err(|error| self.document_mistake(error))
     }
 
-    /// What the document is, by its keys. Anything that is not a block of keys is to be a policy.
+    /// Returns the kind of the document, judged by its top-level keys. Without any of the known keys it is a policy.
     ///
     /// # Errors
-    /// The text is not a document.
+    /// The text is not valid in its format.
     pub fn kind(&self) -> Result<DocumentKind, Mistakes> {
         let Keys(keys) = self.parse()?;
         let any = |names: &[&str]| names.iter().any(|name| keys.contains(*name));
@@ -168,10 +169,10 @@ impl Source {
         })
     }
 
-    /// The document as a policy.
+    /// Reads the document as a policy.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Every mistake.
     pub fn policy(&self) -> Result<Policy, Mistakes> {
         let value: Value = self.parse()?;
         let mut walk = Walk::new();
@@ -179,10 +180,10 @@ impl Source {
         walk.finish_with(policy).map_err(|error| self.mistakes(&error))
     }
 
-    /// The policy of a service file; the rest of it is not looked at.
+    /// Reads the policy of a service file, and ignores its other keys.
     ///
     /// # Errors
-    /// Everything that is wrong with the policy.
+    /// Every mistake in the policy.
     pub fn policy_of_service(&self) -> Result<Policy, Mistakes> {
         let value: Value = self.parse()?;
         let mut walk = Walk::new();
@@ -199,37 +200,37 @@ impl Source {
         walk.finish_with(policy).map_err(|error| self.mistakes(&error))
     }
 
-    /// The document as a scenario; a `policy_file` in it is looked for beside it.
+    /// Reads the document as a scenario. A `policy_file` in it is relative to the document.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Every mistake.
     pub fn scenario(&self) -> Result<Scenario, Mistakes> {
         let document: ScenarioDocument = self.parse()?;
-        document.read(|name| self.beside(name)).map_err(|error| self.mistakes(&error))
+        document.read(|name| self.read_policy_file(name)).map_err(|error| self.mistakes(&error))
     }
 
-    /// The document as an experiment; a `policy_file` in it is looked for beside it.
+    /// Reads the document as an experiment. A `policy_file` in it is relative to the document.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Every mistake.
     pub fn experiment(&self) -> Result<Experiment, Mistakes> {
         let document: ExperimentDocument = self.parse()?;
-        document.read(|name| self.beside(name)).map_err(|error| self.mistakes(&error))
+        document.read(|name| self.read_policy_file(name)).map_err(|error| self.mistakes(&error))
     }
 
-    fn beside(&self, name: &str) -> Result<Policy, String> {
+    fn read_policy_file(&self, name: &str) -> Result<Policy, String> {
         let policy =
             Self::read(&self.path.parent().unwrap_or(Path::new(".")).join(name)).and_then(|file| file.policy());
         policy.map_err(|mistakes| {
-            // The name of the file is told by who asks for it.
-            let told = |Mistake { path, message }: &Mistake| {
+            // The caller adds the name of the file.
+            let format = |Mistake { path, message }: &Mistake| {
                 if path.is_empty() { message.clone() } else { format!("{path}: {message}") }
             };
-            mistakes.list.iter().map(told).collect::<Vec<_>>().join("; ")
+            mistakes.list.iter().map(format).collect::<Vec<_>>().join("; ")
         })
     }
 
-    /// The lints that comments of the document allow: `# uphold: allow(endless-retry, fatal-blip)`.
+    /// Returns the names of the lints that comments in the document allow, as in `# uphold: allow(endless-retry, fatal-blip)`.
     pub fn allowed(&self) -> Vec<String> {
         if self.format == Format::Json {
             return Vec::new();
@@ -247,7 +248,7 @@ impl Source {
     }
 }
 
-/// The keys of a document; none if it is something else than a block of keys.
+/// The top-level keys of a document; empty if it is not a map.
 struct Keys(BTreeSet<String>);
 
 impl<'de> Deserialize<'de> for Keys {
@@ -314,19 +315,18 @@ impl<'de> Visitor<'de> for KeysVisitor {
     }
 }
 
-/// All of a text, if it is one.
-pub(super) fn read_text(from: impl Read, longest: u64) -> Result<String, String> {
+/// Reads UTF-8 text of at most `max_bytes` bytes, without a byte order mark.
+pub(super) fn read_text(from: impl Read, max_bytes: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let read = from.take(longest + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if read as u64 > longest {
-        return Err(format!("is longer than {} MiB", longest >> 20));
+    let read = from.take(max_bytes + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if read as u64 > max_bytes {
+        return Err(format!("is longer than {} MiB", max_bytes >> 20));
     }
-    // What some editors write first.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!("is not a text in UTF-8: see line {line}")
+        format!("is not UTF-8 text: see line {line}")
     })
 }
 
