@@ -50,3 +50,16 @@ impl Facades {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_panics_is_told_once_and_called_no_more() {
+        let facades = Facades::default();
+        let error = facades.call(|| panic!("on purpose")).unwrap_err();
+        assert!(error.contains("(on purpose)"), "{error}");
+        assert_eq!(facades.call(|| panic!("again")), Ok(()));
+    }
+}
