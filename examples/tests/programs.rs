@@ -182,10 +182,10 @@ fn a_failed_start_says_what_is_wrong_in_plain_lines() {
     let folder = folder("broken", &[("broken.yaml", service), ("in-use.yaml", &in_use)]);
     let (code, out, _) = run("supervise", &["--plain", "broken.yaml"], &folder);
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("start-error: there is no command '/srv/mine/app-broken'"), "{out}");
+    assert!(out.contains(": there is no command '/srv/mine/app-broken'"), "{out}");
     let (code, out, _) = run("supervise", &["--plain", "in-use.yaml"], &folder);
     assert_eq!(code, 1, "{out}");
-    let who = format!("start-error: port {port} is in use by pid {} (", std::process::id());
+    let who = format!(": port {port} is in use by pid {} (", std::process::id());
     assert!(out.contains(&who), "{out}");
     std::fs::remove_dir_all(folder).unwrap();
 }
