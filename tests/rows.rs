@@ -132,9 +132,28 @@ fn a_clock_that_goes_backwards_stands_still() {
 }
 
 #[test]
+fn a_time_out_of_range_does_not_stand_for_ever() {
+    let every = policy(r#"{"retry": {"interval": "10s"}, "failure": {"budget": {"restarts": 1, "per": "1h"}}}"#);
+    let mut history = History::new(7, 0.into());
+    every.start(&mut history, Timestamp::MAX);
+    history.ready(Timestamp::MAX);
+    every.decide(&mut history, &Outcome::exited(1, Timestamp::MAX)).unwrap();
+    every.start(&mut history, secs(60));
+    let decision = every.decide(&mut history, &Outcome::exited(1, secs(70))).unwrap();
+    assert_eq!(decision.verdict.due(), Some(secs(80)));
+
+    let mut set = SetHistory::new(Timestamp::MAX);
+    let census = Census { failed: 1, ..Census::default() };
+    let mut set_admits = |at| every.admit(&mut set, &census, DueStart::restart(0.into(), true), at);
+    assert_eq!(set_admits(Timestamp::MAX), Admission::Start);
+    let waits = set_admits(Timestamp::MAX);
+    assert!(matches!(waits, Admission::Wait(wait) if wait.until < Some(Timestamp::MAX)), "{waits:?}");
+}
+
+#[test]
 fn what_a_failure_asks_for_is_bounded_and_every_due_time_comes() {
     let uncapped = policy(r#"{"retry": {"interval": "584y"}, "failure": {"exhausted": {"quarantine": "584y"}}}"#);
-    for at in [secs(60), Timestamp::from_nanos(u64::MAX - 1)] {
+    for at in [secs(60), Timestamp::LATEST] {
         for asks in [Some(Duration::MAX), None] {
             let mut history = History::new(7, 0.into());
             uncapped.start(&mut history, at);

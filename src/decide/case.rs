@@ -138,7 +138,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
 
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
-        let due = self.end.at.later_by(delay);
+        // Never "never": times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
+        let due = self.end.at.plus_nanos(delay);
         Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
     }
 

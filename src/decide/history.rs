@@ -204,6 +204,14 @@ impl History {
         self.mark.max(self.turned)
     }
 
+    /// When something that it is told of happened. Time that goes backwards stands still, and so does one after
+    /// [`Timestamp::LATEST`], which would stand for ever.
+    #[inline(always)]
+    pub(super) fn told(&self, at: Timestamp) -> Timestamp {
+        let known = self.last_known();
+        if at > known && at <= Timestamp::LATEST { at } else { known }
+    }
+
     /// The cause and exit of the last failure; `None` if it never failed.
     pub fn last_failure(&self) -> Option<(Cause, Option<Exit>)> {
         let place = usize::from(self.last_cause).checked_sub(1)?;
@@ -217,7 +225,7 @@ impl History {
     /// It runs: told once for each incarnation.
     pub fn started(&mut self, at: Timestamp) {
         if self.is_live() && !self.has(Flags::STARTED) {
-            self.mark = at.max(self.last_known());
+            self.mark = self.told(at);
             self.put(Flags::STARTED, true);
             self.put(Flags::REPAIRING, false);
         }
@@ -228,7 +236,7 @@ impl History {
         if self.is_live() {
             self.started(at);
             if !self.has(Flags::READY) {
-                self.turned = at.max(self.last_known());
+                self.turned = self.told(at);
                 self.put(Flags::READY, true);
                 self.put(Flags::WAS_READY, true);
             }
@@ -243,7 +251,7 @@ impl History {
         }
         self.put(Flags::READY, false);
         let since = self.turned;
-        self.turned = at.max(since);
+        self.turned = self.told(at);
         Some(self.turned.nanos_since(since))
     }
 
@@ -315,7 +323,7 @@ impl History {
     /// The incarnation is gone without being judged: it was asked to stop.
     pub(crate) fn gone(&mut self, policy: &Policy, at: Timestamp) {
         policy.not_ready(self, at);
-        self.mark = at.max(self.last_known());
+        self.mark = self.told(at);
         self.put(Flags::LIVE.and(Flags::STARTED), false);
     }
 
@@ -382,6 +390,12 @@ impl History {
     fn detail_mut(&mut self, policy: &Policy) -> &mut Detail {
         self.detail
             .get_or_insert_with(|| Box::new(Detail { layout: policy.compiled().layout.clone(), ..Detail::default() }))
+    }
+
+    /// Whether it has more than its own streak: a detail, or clean exits.
+    #[inline(always)]
+    pub(super) fn has_more(&self) -> bool {
+        self.detail.is_some() | (self.clean_exits > 0)
     }
 
     /// Finds the places of its streaks, windows and rules in `policy`, if they are those of another. To be called before

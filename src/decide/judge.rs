@@ -38,7 +38,7 @@ impl Default for Surroundings {
 impl Policy {
     /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
-        let now = now.max(history.last_known());
+        let now = history.told(now);
         if history.has(Flags::COUNTS_ON_START) {
             history.adapt(self);
             history.wait_is_over();
@@ -160,24 +160,32 @@ impl Policy {
         }
     }
 
-    /// The incarnation is not live any more. Time that goes backwards stands still.
+    /// The incarnation is not live any more.
     #[inline(always)]
     fn end(&self, history: &mut History, outcome: &Outcome) -> End {
-        let at = outcome.at.max(history.last_known());
+        let at = history.told(outcome.at);
         let ran = if history.has(Flags::STARTED) { at.nanos_since(history.mark) } else { 0 };
-        self.not_ready(history, at);
-        history.adapt(self);
-        history.put(Flags::LIVE.and(Flags::STARTED), false);
-        history.mark = at;
-        if history.clean_exits > 0 {
-            self.end_clean_exits(history, ran);
+        if history.has_more() {
+            self.end_with_more(history, ran);
         }
+        if history.has(Flags::READY) {
+            history.recover(self, at.nanos_since(history.turned));
+        }
+        history.put(Flags::LIVE.and(Flags::STARTED).and(Flags::READY), false);
+        history.mark = at;
         End { at, ran, floor: if outcome.start_failed || ran == 0 { FAILED_START_FLOOR } else { 0 } }
     }
 
-    /// A run as long as the delay that the next clean exit would be given ends the loop of clean exits, however it ended.
-    #[cold]
+    /// Of a replica that has more than its own streak.
     #[inline(never)]
+    fn end_with_more(&self, history: &mut History, ran: u64) {
+        history.adapt(self);
+        if history.clean_exits > 0 {
+            self.end_clean_exits(history, ran);
+        }
+    }
+
+    /// A run as long as the delay that the next clean exit would be given ends the loop of clean exits, however it ended.
     fn end_clean_exits(&self, history: &mut History, ran: u64) {
         let pacing = &self.compiled().ladders[0].stage(0).pacing;
         if ran >= pacing.nominal(history.clean_exits.into()) {

@@ -208,6 +208,9 @@ impl Row {
         if [self.started_at, self.ready_since].into_iter().flatten().any(|at| at > self.as_of) {
             return wrong("it started or became ready later than the latest time that it knows");
         }
+        if self.as_of > Timestamp::LATEST {
+            return wrong("it knows a time that no set takes");
+        }
         if self.last_exit.is_some() && self.last_cause.is_none() {
             return wrong("its last failure has an exit code or signal, and no cause");
         }

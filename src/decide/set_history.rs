@@ -135,13 +135,16 @@ impl SetHistory {
     pub fn new(now: Timestamp) -> Self {
         let mut history = Self::default();
         history.shown.since = now;
-        history.as_of = now;
+        history.as_of = now.min(Timestamp::LATEST);
         history
     }
 
-    /// `now`, or the latest time that it was told: time that goes backwards stands still.
+    /// `now`, or the latest time that it was told: time that goes backwards stands still, and so does one after
+    /// [`Timestamp::LATEST`], which would stand for ever.
     pub(super) fn at_least(&mut self, now: Timestamp) -> Timestamp {
-        self.as_of = self.as_of.max(now);
+        if now <= Timestamp::LATEST {
+            self.as_of = self.as_of.max(now);
+        }
         self.as_of
     }
 

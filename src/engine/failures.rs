@@ -235,7 +235,9 @@ impl ReplicaSet {
     #[inline(never)]
     fn carry_out(&mut self, mut judged: Judged, joins: bool, still_live: bool) {
         let id = judged.replica;
-        self.keep_failure_message(id, judged.decision.message.as_ref());
+        if judged.decision.cause.is_some() {
+            self.keep_failure_message(id, judged.decision.message.as_ref());
+        }
         let decision = &mut judged.decision;
         self.tally.count().judged(decision.cause.as_ref(), decision.verdict);
         if self.replica(id).marks.any(Marks::LOST.and(Marks::START_PENDS)) {

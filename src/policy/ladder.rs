@@ -14,6 +14,10 @@ pub(crate) const LEAST_RECOVERY: Duration = Duration::from_secs(60);
 /// The delay of a failed start, and of a failure after a run of 0 s, is at least this, in nanoseconds.
 pub(crate) const FAILED_START_FLOOR: u64 = 100_000_000;
 
+/// The longest delay, in nanoseconds: 292 years. A due time that counts from [`Timestamp::LATEST`] or before is not "never".
+///
+/// [`Timestamp::LATEST`]: crate::Timestamp::LATEST
+pub(crate) const LONGEST_DELAY: u64 = u64::MAX / 2 - 1;
 /// The longest delay that a failure may ask for itself, in nanoseconds: 10 years.
 pub(crate) const LONGEST_RETRY_AFTER: u64 = 10 * 31_557_600 * 1_000_000_000;
 
@@ -95,8 +99,9 @@ impl Pacing {
         let cap = match rung.max_interval {
             Some(cap) => nanos(cap),
             None if grows => nanos(DEFAULT_CAP).max(interval),
-            None => FOREVER,
-        };
+            None => LONGEST_DELAY,
+        }
+        .min(LONGEST_DELAY);
         let growth = match backoff {
             Backoff::Constant => Growth::Constant,
             Backoff::Linear => Growth::Linear,
@@ -299,7 +304,7 @@ mod tests {
     fn nothing_overflows_at_the_ends_of_the_range() {
         // supervisors/P1: the row with the largest number of restarts.
         let longest = every(u64::MAX).backoff(Backoff::exponential()).max_interval(Duration::MAX);
-        assert_eq!(Pacing::new(&longest.rung).nominal(u32::MAX), u64::MAX);
+        assert_eq!(Pacing::new(&longest.rung).nominal(u32::MAX), LONGEST_DELAY);
         for backoff in [Backoff::Linear, Backoff::Fibonacci, Backoff::exponential()] {
             let tiny = RetryPolicy::every(Duration::from_nanos(1)).backoff(backoff).max_interval(Duration::MAX);
             let pacing = Pacing::new(&tiny.rung);

@@ -281,3 +281,37 @@ fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
     assert_eq!(kills, [70, 80, 100, 140, 220, 380, 680]);
     assert_eq!(Bench::commands(bench.tell(700, Event::exited(1, 1, 137))), ["start replica 1 incarnation 2"]);
 }
+
+#[test]
+fn what_was_stopped_by_somebody_else_and_has_exited_is_told_once() {
+    let sentence =
+        "replica 1 incarnation 1 was interrupted (exit code 143): stopped by somebody else; restart in 30s (attempt 1)";
+    for turned in [false, true] {
+        let mut bench = Bench::every(3, 30);
+        for id in 0..3 {
+            bench.tell(0, Event::ready(id, 1));
+        }
+        let mut told = [Event::stopped(1, 1), Event::exited(1, 1, 143)];
+        if turned {
+            told.reverse();
+        }
+        let lines = bench.tell_all(60, told);
+        assert_eq!(lines[0], sentence);
+        assert!(!lines.iter().any(|line| line.contains("ignored")), "{lines:?}");
+    }
+}
+
+#[test]
+fn no_sentence_of_a_clean_exit_speaks_of_a_failure() {
+    let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(secs(5)).max_attempts(1));
+    let mut bench = Bench::ready(policy.build().unwrap());
+    let lines = bench.tell(60, Event::exited(0, 1, 0)).join("\n");
+    assert_eq!(lines.lines().next(), Some("replica 0 incarnation 1 completed its run with exit code 0; restart in 5s"));
+    assert!(lines.contains("(completed-run)"), "{lines}");
+    assert!(!["fail", "error", "attempt", "charge"].iter().any(|word| lines.contains(word)), "{lines}");
+    let summary = bench.set.summary(at(61));
+    assert_eq!(
+        (summary.successes, summary.failures.values().sum::<u64>(), summary.mean_time_to_recovery),
+        (1, 0, None)
+    );
+}

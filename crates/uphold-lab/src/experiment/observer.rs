@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use uphold::sim::{Action, Environment, Life, terminate};
 use uphold::{
-    Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp, Verdict,
+    DecisionReason, Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp,
+    Verdict,
 };
 
 /// An environment that wraps another, measures the run, and can interrupt it.
