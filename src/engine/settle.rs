@@ -80,7 +80,7 @@ impl ReplicaSet {
                 self.assess(self.now);
             }
             let closed = self.set.has_incident() && self.close_incident();
-            if !self.is_due() && !(closed && !self.queue.is_empty()) {
+            if !self.is_due() && (!closed || self.queue.is_empty()) {
                 break;
             }
         }
