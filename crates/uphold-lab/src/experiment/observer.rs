@@ -175,7 +175,9 @@ impl<E: Environment> Environment for Observer<'_, E> {
                 let min_ready = self.min_ready;
                 let progress = self.progress_of(judged.replica);
                 progress.end_readiness(at, min_ready);
-                if judged.incarnation.0 > 1 && !progress.was_available {
+                // A run that was completed is not wasted, however short.
+                let completed = judged.decision.reason == DecisionReason::CompletedRun;
+                if judged.incarnation.0 > 1 && !progress.was_available && !completed {
                     self.observations.wasted_restarts += 1;
                 }
             }
