@@ -163,7 +163,7 @@ fn what_a_failure_asks_for_is_bounded_and_every_due_time_comes() {
             }
             let decision = uncapped.decide(&mut history, &outcome).unwrap();
             let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
-            assert!(restart.due < Timestamp::MAX, "{decision}");
+            assert!(restart.due().is_some(), "{decision}");
             let ten_years = Duration::from_secs(10 * 31_557_600);
             assert!(asks.is_none() || decision.delay() <= ten_years, "{decision}");
             assert_eq!(decision.exit, Some(Exit::Signal(Signal::KILL)));

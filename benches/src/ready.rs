@@ -187,7 +187,7 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
         Output::Notice(Notice::Verdict(judged)) => {
             whose = judged.replica.0;
             if let Verdict::Restart(restart) = judged.decision.verdict {
-                *now = restart.due;
+                *now = restart.due_after(*now);
             }
         }
         // A restart at once.

@@ -59,7 +59,7 @@ impl Rows {
             let Ok(Decision { verdict: Verdict::Restart(restart), .. }) = std::hint::black_box(&decision) else {
                 panic!("{decision:?}")
             };
-            twist = usize::from(restart.due < self.now);
+            twist = usize::from(restart.due_after(self.now) < self.now);
         }
         count
     }

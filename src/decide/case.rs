@@ -138,9 +138,9 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
 
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
-        // Never "never": times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
-        let due = self.end.at.plus_nanos(delay);
-        Verdict::Restart(Restart { due, placement: stage.placement, scope: stage.scope })
+        // A due time that is known is never "never": times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
+        let due = if self.outcome.still_alive { Timestamp::MAX } else { self.end.at.plus_nanos(delay) };
+        Verdict::Restart(Restart { due, delay, placement: stage.placement, scope: stage.scope })
     }
 
     #[inline(always)]

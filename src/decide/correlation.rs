@@ -125,7 +125,7 @@ impl Policy {
         match verdict {
             Verdict::Complete => StartBecame::Up,
             Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartBecame::Up,
-            Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due },
+            Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due_after(ended_at) },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
                 let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
                 StartBecame::Failed { retry: ended_at.later_by(delay) }

@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 ///
 /// let decision = policy.decide(&mut history, &Outcome::exited(137, Timestamp::from_secs(60)))?;
 /// let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
-/// assert_eq!(restart.due, Timestamp::from_secs(90));
+/// assert_eq!(restart.due(), Some(Timestamp::from_secs(90)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -37,6 +37,9 @@ pub struct Outcome {
     /// It never ran: the start itself failed.
     #[serde(default)]
     pub(crate) start_failed: bool,
+    /// The instance has failed and must be stopped first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) still_alive: bool,
 }
 
 serialize_sparse!(Outcome, |this| {
@@ -66,7 +69,7 @@ fn cut(reason: Arc<str>) -> Arc<str> {
 
 impl Outcome {
     fn new(at: Timestamp) -> Self {
-        Self { at, exit: None, cause: None, reason: None, retry_after: None, start_failed: false }
+        Self { at, exit: None, cause: None, reason: None, retry_after: None, start_failed: false, still_alive: false }
     }
 
     /// It ended with this exit code.
@@ -138,7 +141,32 @@ impl Outcome {
             reason: named.reason.or(second.reason),
             retry_after: named.retry_after.max(second.retry_after),
             start_failed: named.start_failed && second.start_failed,
+            still_alive: named.still_alive && second.still_alive,
         }
+    }
+
+    /// The instance has failed and is still alive (`unhealthy`, `start-timeout`): the caller stops it, and the delay counts
+    /// from its confirmed end, which [`Restart::due_after`](super::Restart::due_after) takes. What a
+    /// [`ReplicaSet`](crate::ReplicaSet) is told has ended, it takes for ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use uphold::{Cause, History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+    ///
+    /// let policy = Policy::builder().retry(RetryPolicy::every(Duration::from_secs(20))).build()?;
+    /// let mut history = History::new(7, 0.into());
+    /// policy.start(&mut history, Timestamp::ZERO);
+    /// history.started(Timestamp::ZERO);
+    /// let outcome = Outcome::failed(Cause::Unhealthy, Timestamp::from_secs(60)).still_alive();
+    /// let Verdict::Restart(restart) = policy.decide(&mut history, &outcome)?.verdict else { panic!() };
+    /// assert_eq!(restart.due(), None);
+    /// // It took 30 seconds to stop.
+    /// assert_eq!(restart.due_after(Timestamp::from_secs(90)), Timestamp::from_secs(110));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn still_alive(mut self) -> Self {
+        self.still_alive = true;
+        self
     }
 
     /// When it happened.

@@ -31,12 +31,32 @@ pub enum Verdict {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Restart {
-    /// Not before this.
-    pub due: Timestamp,
+    /// Not before this; "never" as long as that is not known.
+    pub(crate) due: Timestamp,
+    /// Nanoseconds.
+    pub(crate) delay: u64,
     /// Where.
     pub placement: Placement,
     /// Who else is restarted.
     pub scope: Scope,
+}
+
+impl Restart {
+    /// When it is due; `None`: the failed instance is still alive, and the delay counts from its end.
+    pub const fn due(&self) -> Option<Timestamp> {
+        self.due.known()
+    }
+
+    /// How long it waits, from the end of the failed instance on.
+    pub const fn delay(&self) -> Duration {
+        Duration::from_nanos(self.delay)
+    }
+
+    /// When it is due, given when the failed instance was confirmed to have ended.
+    #[must_use]
+    pub fn due_after(&self, end: Timestamp) -> Timestamp {
+        self.due().unwrap_or_else(|| end.later_by(self.delay))
+    }
 }
 
 /// A wait that only an event or its own time-out ends.
@@ -70,7 +90,7 @@ impl Verdict {
     /// When it has a known time at which the replica is started again.
     pub const fn due(&self) -> Option<Timestamp> {
         match self {
-            Self::Restart(restart) => Some(restart.due),
+            Self::Restart(restart) => restart.due(),
             Self::Hold(hold) => hold.until,
             Self::Degrade(degrade) => degrade.until,
             Self::Terminate | Self::Complete => None,
@@ -100,7 +120,7 @@ pub struct Decision {
     pub used_up: Option<UsedUp>,
     /// The limit that is nearest to being used up after this decision.
     pub nearest: Option<Nearest>,
-    /// When the incarnation ended: delays count from then.
+    /// When the incarnation ended, and delays count from then; of one that is still alive, when it failed.
     pub ended_at: Timestamp,
     /// What was judged: the cause; `None` for a clean exit, which is no failure.
     pub cause: Option<Cause>,
@@ -111,9 +131,12 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// From the end of the incarnation to the next start, where that has a time; else zero.
+    /// From the end of the incarnation to the next start, where one follows by itself; else zero.
     pub fn delay(&self) -> Duration {
-        self.verdict.due().map_or(Duration::ZERO, |due| due.since(self.ended_at))
+        match self.verdict {
+            Verdict::Restart(restart) => restart.delay(),
+            other => other.due().map_or(Duration::ZERO, |due| due.since(self.ended_at)),
+        }
     }
 
     /// Why the set is terminated, if that is the verdict: what [`SetHistory::terminate`] is told.
@@ -255,7 +278,11 @@ impl Decision {
     fn write_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Verdict::Restart(restart) => {
-                if self.delay().is_zero() {
+                if restart.due().is_none() && restart.delay == 0 {
+                    f.write_str("; restart once it has ended")?;
+                } else if restart.due().is_none() {
+                    write!(f, "; restart {:?} after its end", self.delay())?;
+                } else if self.delay().is_zero() {
                     f.write_str("; restart at once")?;
                 } else {
                     write!(f, "; restart in {:?}", self.delay())?;

@@ -165,6 +165,6 @@ impl ReplicaSet {
     /// A stop that nobody can confirm counts as done.
     pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
         self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
-        self.finish_stop(id);
+        self.finish_stop(id, self.now);
     }
 }

@@ -1,7 +1,7 @@
 //! What most sets never have, together behind one word of the set: without probes, groups, lost contact and watched
 //! failures a set stays small, and one look tells that there is nothing of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::contact::Contact;
 use super::group::Group;
@@ -29,6 +29,8 @@ pub(super) struct Extras {
     pub(super) noted: BTreeSet<ReplicaId>,
     /// Texts that came with failures, for people.
     pub(super) messages: Messages,
+    /// Of replicas that have failed and are being stopped: how long their restart waits from their end on, in nanoseconds.
+    pub(super) delays: BTreeMap<ReplicaId, u64>,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Vec<Command>,
 }

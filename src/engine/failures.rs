@@ -215,6 +215,13 @@ impl ReplicaSet {
             self.ignore(id, incarnation, IgnoredWhy::Duplicate);
             return;
         }
+        let alive;
+        let outcome = if still_live {
+            alive = outcome.clone().still_alive();
+            &alive
+        } else {
+            outcome
+        };
         let decision = self.policy.decide_in_full(&mut replica.history, outcome, surroundings);
         self.carry_out(Judged { replica: id, incarnation, decision }, surroundings.joins_group, still_live);
     }
@@ -262,10 +269,14 @@ impl ReplicaSet {
                         _ if restart.scope == Scope::All => ReplicaId(0),
                         _ => id,
                     };
-                    let due = self.plan_group(from, restart.due);
-                    decision.verdict = Verdict::Restart(Restart { due, ..restart });
-                    self.replica_mut(id).due = due;
-                    group = Some((from, due));
+                    let plan = self.plan_group(from, restart.due);
+                    let delay = plan.due.known().map_or(restart.delay, |due| due.nanos_since(decision.ended_at));
+                    decision.verdict = Verdict::Restart(Restart { due: plan.due, delay, ..restart });
+                    self.replica_mut(id).due = if still_live { restart.due } else { plan.due };
+                    group = Some((from, plan));
+                }
+                if still_live {
+                    self.extras.make().delays.insert(id, restart.delay);
                 }
                 After::Start
             }
@@ -289,8 +300,8 @@ impl ReplicaSet {
         if let Some(reason) = ends {
             self.end(reason);
         }
-        if let Some((from, due)) = group {
-            self.gather_group(id, from, due);
+        if let Some((from, plan)) = group {
+            self.gather_group(id, from, plan);
         }
     }
 

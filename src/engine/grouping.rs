@@ -3,7 +3,7 @@
 //! The others are stopped in reverse order, none waiting for another; when all have stopped and the restart is
 //! due, all are started in order. It is charged once, to the replica that failed.
 
-use super::group::Group;
+use super::group::{Group, GroupPlan};
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
@@ -12,28 +12,35 @@ use crate::time::Timestamp;
 impl ReplicaSet {
     /// When a group of this replica and those from `from` on would restart: a member that waits for a later time is
     /// joined at that time.
-    pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> Timestamp {
-        let pending = self.group().map_or(Timestamp::ZERO, |group| self.replica(group.leader).due);
-        self.outside_group(from)
-            .map(|id| self.replica(id))
-            .filter(|replica| self.joins(replica) && !replica.phase.is_up() && !replica.due.is_never())
+    pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> GroupPlan {
+        let before = self.group().map(|group| (self.replica(group.leader).due, group.not_before));
+        let (pending, floor) = before.unwrap_or_default();
+        let joining = self.outside_group(from).map(|id| self.replica(id));
+        let waiting = joining.filter(|replica| self.joins(replica) && !replica.phase.is_up());
+        let dues = waiting
+            .filter(|replica| !replica.due.is_never() || replica.phase == Phase::Stopping)
             .map(|replica| replica.due)
-            .chain([due, pending])
-            .max()
-            .unwrap_or(due)
+            .chain([due, pending]);
+        let (mut latest, mut not_before) = (Timestamp::ZERO, floor);
+        for due in dues {
+            latest = latest.max(due);
+            not_before = not_before.max(due.known().unwrap_or_default());
+        }
+        GroupPlan { due: latest, not_before }
     }
 
     /// Takes a failed replica and, as its restart's scope says, those from `from` on into a group that restarts
     /// together. The others are stopped in reverse order; those whose end was told in the same batch are judged in
     /// their turn. A group that is there already is joined: its members have been stopped.
-    pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, due: Timestamp) {
+    pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, plan: GroupPlan) {
+        let GroupPlan { due, not_before } = plan;
         let before = self.group();
         let outside: Vec<ReplicaId> = self.outside_group(from).collect();
         let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
         let (leader, from) = before.map_or((id, from), |group| (group.leader, from.min(group.from)));
         let stopping = before.map_or(0, |group| group.stopping);
         self.extras.make().group =
-            Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due) });
+            Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due), not_before });
         self.enlist(id, due);
         for other in outside.into_iter().rev().filter(|other| *other != id) {
             if self.joins(self.replica(other)) && !self.replica(other).marks.has(Marks::ENDING) {
@@ -72,7 +79,10 @@ impl ReplicaSet {
     fn enlist(&mut self, id: ReplicaId, due: Timestamp) {
         let replica = self.replica_mut(id);
         replica.gate = Gate::Group;
-        replica.due = due;
+        // The delay of one that has failed and is being stopped counts from its end.
+        if !replica.counts_from_its_end() {
+            replica.due = due;
+        }
         replica.kind = StartKind::Restart { charged: false };
         replica.marks.clear(Marks::QUEUED);
         if replica.phase.is_up() {
@@ -134,6 +144,7 @@ impl ReplicaSet {
             return;
         }
         group.stopping = group.stopping.saturating_sub(1);
+        self.settle_group_due();
         self.resume_group();
     }
 
@@ -162,6 +173,36 @@ impl ReplicaSet {
         }
     }
 
+    /// The end of a failed member is confirmed: its delay counts from then, and the group waits for the latest.
+    #[cold]
+    pub(super) fn member_due(&mut self, due: Timestamp) {
+        if let Some(group) = self.group_mut() {
+            group.not_before = group.not_before.max(due);
+        }
+        self.settle_group_due();
+    }
+
+    /// Gives the group its due time once that is known.
+    fn settle_group_due(&mut self) {
+        let Some(group) = self.group() else { return };
+        let pending = |id: &ReplicaId| {
+            let replica = self.replica(*id);
+            replica.gate == Gate::Group && replica.counts_from_its_end()
+        };
+        if self.extras.get().is_some_and(|extras| extras.delays.keys().any(|id| pending(id))) {
+            return;
+        }
+        let leader = self.replica_mut(group.leader);
+        if leader.due.is_never() || leader.due < group.not_before {
+            leader.due = group.not_before;
+            leader.marks.clear(Marks::QUEUED);
+            if let Some(group) = self.group_mut() {
+                group.is_due = false;
+            }
+            self.retime(group.leader);
+        }
+    }
+
     /// A replica that goes its own way leaves the group; if it led it, the next member does.
     pub(super) fn leave_group(&mut self, id: ReplicaId) {
         let Some(group) = self.group() else { return };
@@ -181,7 +222,7 @@ impl ReplicaSet {
                     group.leader = next;
                     group.is_due = false;
                     let replica = self.replica_mut(next);
-                    if !due.is_never() {
+                    if !due.is_never() && !replica.counts_from_its_end() {
                         replica.due = due;
                     }
                     self.retime(next);

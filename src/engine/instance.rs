@@ -185,9 +185,10 @@ impl ReplicaSet {
         let (id, outcome) = (ended.replica, &mut ended.outcome);
         if self.replica(id).phase == Phase::Stopping {
             // The stop was asked for: its end is not a failure, whatever it looks like.
-            self.finish_stop(id);
+            self.finish_stop(id, self.happened(id, outcome.at));
         } else {
             outcome.at = self.happened(id, outcome.at);
+            outcome.still_alive = false;
             self.fail(id, outcome, false);
         }
     }
@@ -202,13 +203,14 @@ impl ReplicaSet {
         }
         self.deadlines.fetch(*id);
         outcome.at = self.happened(*id, outcome.at);
+        outcome.still_alive = false;
         self.judge(*id, outcome, false);
         true
     }
 
     fn stopped(&mut self, news: News) {
         if self.replica(news.replica).phase == Phase::Stopping {
-            self.finish_stop(news.replica);
+            self.finish_stop(news.replica, self.happened(news.replica, self.when(news.at)));
         } else {
             // Somebody else stopped it: the platform took it away.
             let at = self.happened(news.replica, self.when(news.at));
@@ -217,14 +219,31 @@ impl ReplicaSet {
         }
     }
 
-    pub(super) fn finish_stop(&mut self, id: ReplicaId) {
+    /// The end of an instance that was asked to stop is confirmed, as of `at`.
+    pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) {
         let replica = &mut self.replicas[id.index()];
         replica.marks.clear(Marks::ENDING);
         replica.history.gone(&self.policy, self.now);
         let after = replica.after;
+        self.count_delay_from(id, at);
         self.forget_lost(id);
         self.enter(id, after);
         self.member_stopped(id);
+    }
+
+    /// Its delay, where it counts from its end, counts from `end`.
+    pub(super) fn count_delay_from(&mut self, id: ReplicaId, end: Timestamp) {
+        let delay = self.extras.get_mut().and_then(|extras| extras.delays.remove(&id));
+        let replica = &mut self.replicas[id.index()];
+        let in_group = replica.gate == Gate::Group;
+        if !replica.counts_from_its_end() || (in_group && delay.is_none()) {
+            return;
+        }
+        let due = end.later_by(delay.unwrap_or(0));
+        replica.due = due;
+        if in_group {
+            self.member_due(due);
+        }
     }
 
     /// Asks a live replica to stop; `after` is what becomes of it then.

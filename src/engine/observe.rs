@@ -218,6 +218,7 @@ impl ReplicaSet {
                     if replica.phase != Phase::Stopping {
                         replica.due = now;
                     }
+                    self.count_delay_from(id, now);
                     self.enter(id, after);
                 } else {
                     self.retime(id);

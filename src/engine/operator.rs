@@ -202,6 +202,15 @@ impl ReplicaSet {
 
     fn hurry_group(&mut self, now: Timestamp) {
         if let Some(group) = self.group() {
+            for id in (group.from.0..self.desired).map(ReplicaId) {
+                let member = self.replica_mut(id);
+                if member.gate == Gate::Group && member.counts_from_its_end() {
+                    member.due = now;
+                }
+            }
+            if let Some(group) = self.group_mut() {
+                group.not_before = now;
+            }
             let leader = self.replica_mut(group.leader);
             if !leader.marks.has(Marks::QUEUED) {
                 leader.due = leader.due.min(now);

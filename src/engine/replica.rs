@@ -306,6 +306,11 @@ impl Replica {
         self.phase == Phase::Quarantined || (self.phase == Phase::Stopping && self.after == After::Quarantine)
     }
 
+    /// Whether it has failed and is being stopped, so that the delay of its restart counts from its end.
+    pub(crate) fn counts_from_its_end(&self) -> bool {
+        self.phase == Phase::Stopping && self.after == After::Start && self.due.is_never()
+    }
+
     /// Whether it waits for its turn in a group rather than for a time of its own.
     pub(crate) fn waits_for_group(&self) -> bool {
         self.phase == Phase::Waiting && self.gate == Gate::Group

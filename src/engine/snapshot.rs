@@ -47,6 +47,9 @@ pub struct Snapshot {
     #[serde(default)]
     strays: Vec<(ReplicaId, Incarnation, Stray)>,
     health: Health,
+    /// How long the restarts of failed replicas that are being stopped wait from their ends on, in nanoseconds.
+    #[serde(default)]
+    delays: Vec<(ReplicaId, u64)>,
     #[serde(default)]
     messages: Messages,
     shown: Option<StatusShown>,
@@ -87,6 +90,7 @@ impl ReplicaSet {
             heard_at: contact.map(|contact| contact.heard_at.clone()).unwrap_or_default(),
             strays: self.strays().into_iter().flat_map(Strays::iter).collect(),
             health: self.health().cloned().unwrap_or_default(),
+            delays: self.extras.get().map(|extras| extras.delays.clone().into_iter().collect()).unwrap_or_default(),
             messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
@@ -131,6 +135,9 @@ impl ReplicaSet {
         if snapshot.health != Health::default() {
             set.extras.make().health = snapshot.health;
         }
+        if !snapshot.delays.is_empty() {
+            set.extras.make().delays = snapshot.delays.into_iter().collect();
+        }
         if !snapshot.messages.is_empty() {
             set.extras.make().messages = snapshot.messages;
         }
@@ -166,6 +173,7 @@ impl ReplicaSet {
             extras.health.shift(by);
             extras.contact.shift(by);
             extras.strays.shift(by);
+            extras.group.iter_mut().for_each(|group| group.not_before = by(group.not_before));
         }
         for replica in &mut self.replicas {
             replica.history.shift(by);

@@ -319,6 +319,7 @@ impl TraceLine {
             .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {
             Verdict::Restart(restart) => line
+                .with("delay_ms", u64::try_from(restart.delay().as_millis()).unwrap_or(u64::MAX))
                 .with_some("scope", (restart.scope != Scope::Replica).then(|| restart.scope.as_str()))
                 .with_some("placement", (restart.placement != Placement::Same).then(|| restart.placement.as_str())),
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate | Verdict::Complete => line,

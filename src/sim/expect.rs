@@ -120,7 +120,7 @@ impl Expectation {
 }
 
 /// The keys that an expectation may name: those of the lines, and the short forms.
-pub(super) const KEYS: [&str; 38] = [
+pub(super) const KEYS: [&str; 40] = [
     "at",
     "at_ms",
     "start",
@@ -138,6 +138,8 @@ pub(super) const KEYS: [&str; 38] = [
     "reason",
     "due",
     "due_ms",
+    "delay",
+    "delay_ms",
     "attempt",
     "stage",
     "rule",

@@ -455,7 +455,12 @@ fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Opti
                 wants.push(("replica".to_owned(), replica));
             }
             (None, Some(value)) => {
-                wants.push((if key == "due" { "due_ms" } else { key }.to_owned(), value));
+                let key = match key {
+                    "due" => "due_ms",
+                    "delay" => "delay_ms",
+                    other => other,
+                };
+                wants.push((key.to_owned(), value));
             }
             (_, None) => {}
         }
@@ -474,7 +479,7 @@ fn wanted(walk: &mut Walk, key: &str, value: &Value) -> Option<TraceValue> {
     if short_form(key).is_some() {
         return replica(walk, value).map(Into::into);
     }
-    if key == "due" {
+    if matches!(key, "due" | "delay") && *value != Value::Null {
         let millis = walk.duration(value)?.as_millis();
         return Some(u64::try_from(millis).unwrap_or(u64::MAX).into());
     }

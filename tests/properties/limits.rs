@@ -50,7 +50,7 @@ fn live(policy: &Policy, seed: u64, runs: &[(u64, bool)]) -> Vec<(Timestamp, Ver
         let decision = policy.decide(&mut history, &outcome).unwrap();
         decided.push((now, decision.verdict, start_fails || millis == 0));
         match decision.verdict {
-            Verdict::Restart(restart) => now = restart.due,
+            Verdict::Restart(restart) => now = restart.due_after(now),
             _ => break,
         }
     }
@@ -88,7 +88,7 @@ proptest! {
         let policy = Policy::builder().retry(retry.max_interval(cap)).build().unwrap();
         for (at, verdict, floored) in live(&policy, seed, &runs) {
             let Verdict::Restart(restart) = verdict else { panic!("{verdict:?} without a limit") };
-            let delay = restart.due.since(at);
+            let delay = restart.delay();
             let floor = if floored { Duration::from_millis(100) } else { Duration::ZERO };
             prop_assert!((floor..=cap).contains(&delay), "{delay:?} is outside {floor:?}..={cap:?}");
         }

@@ -53,7 +53,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
     assert_eq!(
         lines[..2],
         [
-            "replica 1 incarnation 1 is unhealthy: liveness probe failed; restart in 30s (attempt 1)",
+            "replica 1 incarnation 1 is unhealthy: liveness probe failed; restart 30s after its end (attempt 1)",
             "stop replica 1 incarnation 1"
         ]
     );
@@ -105,9 +105,9 @@ fn probe_evidence_restarts_no_more_than_max_probe_restarts_at_a_time() {
     // A crash is acted on at once.
     assert!(bench.tell(11, Event::exited(3, 1, 1))[0].contains("restart in 30s"));
     bench.tell_all(12, [Event::stopped(0, 1), Event::stopped(1, 1)]);
-    bench.tick(40);
+    bench.tick(42);
     // A place is free when a restarted replica is ready.
-    let commands = Bench::commands(bench.tell(41, Event::ready(0, 2)));
+    let commands = Bench::commands(bench.tell(43, Event::ready(0, 2)));
     assert!(commands.contains(&"stop replica 2 incarnation 1".to_owned()), "{commands:?}");
 }
 
@@ -120,8 +120,8 @@ fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
     bench.tick(20);
     bench.tell(20, answer(1, 1, Liveness, Success));
     bench.tell(21, Event::stopped(0, 1));
-    bench.tick(40);
-    let commands = Bench::commands(bench.tell(41, Event::ready(0, 2)));
+    bench.tick(51);
+    let commands = Bench::commands(bench.tell(52, Event::ready(0, 2)));
     assert!(!commands.iter().any(|command| command.starts_with("stop")), "{commands:?}");
 }
 
@@ -160,7 +160,7 @@ fn a_verdict_says_which_probe_failed_and_what_it_got() {
     assert_eq!(
         lines[0],
         "replica 1 incarnation 1 is unhealthy: liveness: GET /nope\\u{1b}[2J answered 404 (2 times); \
-         restart in 30s (attempt 1)"
+         restart 30s after its end (attempt 1)"
     );
     bench.tell(21, Event::stopped(1, 1));
     let restored = ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(22)).unwrap();

@@ -1,6 +1,6 @@
 use super::{Bench, at, retrying, secs};
 use crate::decide::Status;
-use crate::engine::Event;
+use crate::engine::{Event, News, ReplicaSet};
 use crate::policy::{Cause, Policy};
 
 #[test]
@@ -57,7 +57,7 @@ fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() 
     assert_eq!(
         bench.tick(60),
         [
-            "replica 0 incarnation 1 did not start in time; restart in 30s (attempt 1)",
+            "replica 0 incarnation 1 did not start in time; restart 30s after its end (attempt 1)",
             "stop replica 0 incarnation 1",
             "replica 0 incarnation 1 is stopping",
             "status pending (replica-failed), 0 of 1 available"
@@ -65,18 +65,34 @@ fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() 
     );
     assert_eq!(bench.next(), Some((70, "kill")));
     assert_eq!(bench.tell(65, Event::stopped(0, 1)), ["replica 0 incarnation 1 is waiting"]);
-    assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2"]);
+    assert_eq!(bench.next(), Some((95, "start-due")));
+    assert_eq!(Bench::commands(bench.tick(95)), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
-fn a_restart_that_is_due_before_its_stop_is_confirmed_waits_for_that_and_says_so_once() {
+fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_restore() {
     let policy = retrying(1, 5).start_timeout(secs(60)).stop_grace(secs(20)).build().unwrap();
     let mut bench = Bench::new(policy);
     bench.tick(0);
     bench.tick(60);
-    assert_eq!(bench.next(), Some((65, "start-due")));
-    assert_eq!(bench.tick(65), ["replica 0 waits: stop"]);
     assert_eq!(bench.next(), Some((80, "kill")));
+    assert_eq!(bench.set.get(0.into()).unwrap().due, None);
+    let restored = ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(61)).unwrap();
+    let mut restored = Bench { set: restored };
+    restored.tick(61);
+    for bench in [&mut bench, &mut restored] {
+        // Told late: it had stopped at 70.
+        let stopped = News { replica: 0.into(), incarnation: 1.into(), at: Some(at(70)) };
+        bench.tell(72, Event::Stopped(stopped));
+        assert_eq!(bench.next(), Some((75, "start-due")));
+        assert_eq!(Bench::commands(bench.tick(75)), ["start replica 0 incarnation 2"]);
+    }
+}
+
+#[test]
+fn a_restart_that_an_operator_asks_for_waits_for_its_stop_and_says_so_once() {
+    let mut bench = Bench::every(1, 30);
+    bench.tell(60, Event::Restart(0.into()));
     assert_eq!(Bench::commands(bench.tell(70, Event::stopped(0, 1))), ["start replica 0 incarnation 2"]);
 }
 
