@@ -144,7 +144,6 @@ impl ReplicaSet {
             return;
         }
         group.stopping = group.stopping.saturating_sub(1);
-        self.settle_group_due();
         self.resume_group();
     }
 
@@ -230,6 +229,7 @@ impl ReplicaSet {
                 _ => self.disband(),
             }
         }
+        self.settle_group_due();
         self.resume_group();
     }
 
@@ -238,7 +238,10 @@ impl ReplicaSet {
         for id in (first.0..self.desired).map(ReplicaId) {
             if self.replica(id).waits_for_group() {
                 // The group was charged when it was admitted.
-                self.replica_mut(id).kind = StartKind::Restart { charged: false };
+                let now = self.now;
+                let member = self.replica_mut(id);
+                member.kind = StartKind::Restart { charged: false };
+                member.due = now;
                 if id == first {
                     self.start(id, Some(Marks::HOLDS_SLOT));
                 } else {

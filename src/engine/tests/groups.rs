@@ -1,6 +1,6 @@
-use super::{Bench, retrying, secs};
-use crate::engine::Event;
-use crate::policy::{FailurePolicy, Policy, RetryPolicy, Scope};
+use super::{Bench, at, retrying, secs};
+use crate::engine::{Event, InstanceState, Observed};
+use crate::policy::{FailurePolicy, Policy, RetryPolicy, Scope, StartOrder};
 
 fn scoped(replicas: u32, scope: Scope) -> Bench {
     let policy = retrying(replicas, 30).failure(FailurePolicy::new().scope(scope)).stop_grace(secs(10));
@@ -206,4 +206,21 @@ fn in_order_a_group_holds_one_place_among_the_starts() {
     // Asked for by name, one goes ahead.
     let one = Event::RetryNow(crate::Selection::Replica(2.into()));
     assert_eq!(Bench::commands(bench.tell(93, one)), ["start replica 2 incarnation 2"]);
+}
+
+#[test]
+fn a_group_in_order_goes_on_when_another_instance_of_its_leader_is_adopted() {
+    let failure = FailurePolicy::new().scope(Scope::All);
+    let policy = retrying(3, 1).failure(failure).start_order(StartOrder::Ordered).build().unwrap();
+    let mut bench = Bench::new(policy);
+    bench.tick(0);
+    let timed_out = bench.tick(1200);
+    assert!(timed_out[0].contains("restart 1s after its end"), "{timed_out:?}");
+    let seen = Observed { replica: 0.into(), incarnation: 2.into(), state: InstanceState::Running };
+    bench.set.observe(at(1200), &[seen]);
+    let mut lines = bench.drain();
+    lines.extend(bench.tell(1200, Event::stopped(0, 1)));
+    lines.extend(bench.tell(1200, Event::ready(0, 2)));
+    lines.extend(bench.tick(1300));
+    assert!(lines.contains(&"start replica 1 incarnation 1".to_owned()), "{lines:#?} {:#?}", bench.set.get(1.into()));
 }

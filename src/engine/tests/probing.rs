@@ -64,7 +64,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
     bench.tell(20, answer(0, 1, Liveness, Success));
     bench.tick(30);
     bench.tell(30, answer(0, 1, Liveness, Success));
-    let commands = Bench::commands(bench.tick(40));
+    let commands = Bench::commands(bench.tick(41));
     assert!(commands.contains(&"start replica 1 incarnation 2".to_owned()), "{commands:?}");
 }
 

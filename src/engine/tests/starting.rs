@@ -93,7 +93,7 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
 fn a_restart_that_an_operator_asks_for_waits_for_its_stop_and_says_so_once() {
     let mut bench = Bench::every(1, 30);
     bench.tell(60, Event::Restart(0.into()));
-    assert_eq!(Bench::commands(bench.tell(70, Event::stopped(0, 1))), ["start replica 0 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.tell(65, Event::stopped(0, 1))), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
