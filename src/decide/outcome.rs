@@ -38,7 +38,7 @@ pub struct Outcome {
     #[serde(default)]
     pub(crate) start_failed: bool,
     /// The instance has failed and must be stopped first.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub(crate) still_alive: bool,
 }
 
@@ -49,6 +49,7 @@ serialize_sparse!(Outcome, |this| {
     "reason": this.reason, absent if this.reason.is_none();
     "retry_after": this.retry_after, absent if this.retry_after.is_none();
     "start_failed": this.start_failed, absent if !this.start_failed;
+    "still_alive": this.still_alive, absent if !this.still_alive;
 });
 
 /// A longer reason is cut to this many bytes: every rule for reasons looks through it.
