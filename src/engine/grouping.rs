@@ -209,8 +209,14 @@ impl ReplicaSet {
             return;
         }
         let was_stopping = self.replica(id).phase == Phase::Stopping;
-        let due = self.replica(id).due;
-        self.replica_mut(id).gate = Gate::Backoff;
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        let due = replica.due;
+        replica.gate = Gate::Backoff;
+        if due.is_never() && replica.phase == Phase::Waiting {
+            // Its group waited for the end of another member, which is not its own concern any more.
+            replica.due = now;
+        }
         if let (Some(group), true) = (self.group_mut(), was_stopping) {
             group.stopping = group.stopping.saturating_sub(1);
         }
