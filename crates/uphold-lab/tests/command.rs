@@ -1,4 +1,4 @@
-//! The `uphold` command as people run it: exit codes, and where it says what.
+//! The `uphold` command end to end: exit codes, standard output and standard error.
 #![cfg(all(unix, feature = "command"))]
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
@@ -12,7 +12,7 @@ fn uphold(args: &[&str], folder: &Path) -> (i32, String, String) {
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
-/// A folder for one test, with these files in it; it goes with the test.
+/// A temporary folder with files, removed when the test ends.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -41,7 +41,7 @@ const EXPERIMENT: &str = "question: At once, or <later>?\nanswer: At once.\n\
                           - {name: later, policy: {replicas: 2, retry: {interval: 10m}}}\n\
                           faults: {ready_in: 20s, failures: {after: {exponential: {mean: 3h}}}}\nuntil: 1d\nseeds: 10\n";
 
-/// A recording: a set of two, of which one crashes; made as a supervisor makes it.
+/// Returns a recording, as a supervisor writes it, of a set of two replicas one of which crashes.
 fn recording() -> String {
     use uphold::{Event, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Timestamp, Told};
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(std::time::Duration::from_secs(30)));
@@ -274,7 +274,7 @@ fn experiment_reports_as_tables_as_json_and_as_a_page() {
     assert_eq!((code, report["seeds_done"].as_u64()), (0, Some(3)));
 }
 
-/// Sends a signal once the program listens and has done some work, by the word of the system.
+/// Sends SIGINT once the program has used some processor time, which shows that its handler is installed.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_reports_what_is_done_so_far() {

@@ -1,4 +1,4 @@
-//! Pictures as people get them: well-formed, of bounded size, the same every time, and telling what happened.
+//! Timelines end to end: they are well-formed, bounded in size and reproducible, and show what happened.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::path::Path;
@@ -14,8 +14,8 @@ fn every_30s(replicas: u32) -> Policy {
     Policy::builder().replicas(replicas).retry(RetryPolicy::every(Duration::from_secs(30))).build().unwrap()
 }
 
-/// Every tooltip, and every text.
-fn told(svg: &str) -> (Vec<String>, Vec<String>) {
+/// Returns all tooltips and all texts of a picture.
+fn tooltips_and_texts(svg: &str) -> (Vec<String>, Vec<String>) {
     let document = Document::parse(svg).unwrap();
     let of = |tag: &str| {
         let named = document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", tag)));
@@ -29,9 +29,9 @@ fn three_replicas() -> Run {
 }
 
 #[test]
-fn a_picture_tells_who_was_what_and_when_and_what_was_decided() {
+fn a_picture_shows_phases_statuses_and_verdicts() {
     let svg = Timeline::of(&three_replicas()).title("one <of> three & more").svg().unwrap();
-    let (tooltips, texts) = told(&svg);
+    let (tooltips, texts) = tooltips_and_texts(&svg);
     let has = |tooltip: &str| assert!(tooltips.iter().any(|one| one == tooltip), "'{tooltip}' not in {tooltips:#?}");
     has("status: degraded from 1m to 1m 30s (30s)");
     has("replica 1: waiting from 1m to 1m 30s (30s)");
@@ -50,7 +50,7 @@ fn a_picture_tells_who_was_what_and_when_and_what_was_decided() {
 fn only_the_window_is_shown_and_counted() {
     let (from, until) = (Timestamp::from_secs(80), Timestamp::from_secs(100));
     let svg = Timeline::of(&three_replicas()).from(from).until(until).svg().unwrap();
-    let (tooltips, texts) = told(&svg);
+    let (tooltips, texts) = tooltips_and_texts(&svg);
     assert!(texts.iter().any(|one| one.contains("1m 20s to 1m 40s · healthy 50 % · degraded 50 %")), "{texts:?}");
     assert!(tooltips.iter().any(|one| one == "replica 1: waiting from 1m to 1m 30s (30s)"), "{tooltips:?}");
     assert!(!tooltips.iter().any(|one| one.contains("exit code")), "the verdict was before: {tooltips:?}");
@@ -63,7 +63,7 @@ fn the_same_run_gives_the_same_bytes() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_told_with_what_could_be() {
+fn errors_say_what_could_be_drawn() {
     let run = three_replicas();
     let of = || Timeline::of(&run);
     assert_eq!(of().width(100).svg(), Err(PictureError::Width(100)));
@@ -84,7 +84,7 @@ fn sets_of_every_size_and_runs_of_every_length_have_a_picture() {
             }
             let run = simulation.at(until / 2, scale(replicas / 2)).run_until(until).unwrap();
             let svg = Timeline::of(&run).svg().unwrap();
-            let (_, texts) = told(&svg);
+            let (_, texts) = tooltips_and_texts(&svg);
             assert!(texts.iter().any(|text| text.starts_with(&format!("{replicas} replica"))), "{replicas} {until:?}");
         }
     }
@@ -93,12 +93,12 @@ fn sets_of_every_size_and_runs_of_every_length_have_a_picture() {
 #[test]
 fn a_set_of_no_replicas_says_so() {
     let run = Simulation::new(every_30s(0)).run_until("1h").unwrap();
-    let (_, texts) = told(&Timeline::of(&run).svg().unwrap());
+    let (_, texts) = tooltips_and_texts(&Timeline::of(&run).svg().unwrap());
     assert!(texts.contains(&"no replicas desired".to_owned()), "{texts:?}");
 }
 
 #[test]
-fn however_much_happens_the_file_stays_small() {
+fn the_size_of_the_file_is_bounded() {
     let run = Simulation::new(every_30s(100))
         .world(World::new().start(Duration::from_secs(7)).ready(Duration::from_secs(11)))
         .behaviour(Behaviour::runs(Duration::from_secs(300), Exit::Code(1)))
@@ -107,15 +107,15 @@ fn however_much_happens_the_file_stays_small() {
     assert!(run.phases().len() > 150_000);
     let all = Timeline::of(&run).svg().unwrap();
     assert!(all.len() < 1_000_000, "{}", all.len());
-    // Here most columns differ from their neighbours, which no merging makes smaller.
+    // Here most columns differ from their neighbours, so they cannot be merged to spans.
     let part = Timeline::of(&run).until(Timestamp::from_secs(6 * 3600)).width(10_000).svg().unwrap();
     assert!(part.len() < 4_000_000, "{}", part.len());
-    told(&all);
-    told(&part);
+    tooltips_and_texts(&all);
+    tooltips_and_texts(&part);
 }
 
 #[test]
-fn incidents_and_what_operators_ask_for_are_marked() {
+fn incidents_and_operator_requests_are_marked() {
     let policy: Policy = serde_json::from_str(
         r#"{"replicas": 4, "retry": {"interval": "10s"}, "failure": {"correlated": {"share": "50%", "within": "30s"}}}"#,
     )
@@ -128,7 +128,7 @@ fn incidents_and_what_operators_ask_for_are_marked() {
         .at("4m", terminate())
         .run_until("5m")
         .unwrap();
-    let (tooltips, texts) = told(&Timeline::of(&run).svg().unwrap());
+    let (tooltips, texts) = tooltips_and_texts(&Timeline::of(&run).svg().unwrap());
     assert!(tooltips.iter().any(|one| one.starts_with("incident: 2 failed together, from 1m to ")), "{tooltips:?}");
     assert!(tooltips.iter().any(|one| one.ends_with(": canary up, the others restart")), "{tooltips:?}");
     for text in ["2 failed together", "scale 6", "terminate", "canary up", "terminated"] {
@@ -137,7 +137,7 @@ fn incidents_and_what_operators_ask_for_are_marked() {
 }
 
 #[test]
-fn every_verdict_has_a_mark_of_its_own() {
+fn every_verdict_has_its_own_marker() {
     let policy: Policy = serde_json::from_str(
         r#"{"replicas": 5, "success": "complete", "retry": {"interval": "10s", "max_attempts": 1},
             "failure": {"rules": [{"when": {"cause": "quota"}, "then": "hold"},
@@ -153,7 +153,7 @@ fn every_verdict_has_a_mark_of_its_own() {
         .at("4m", exit(4, 9))
         .run_until("5m")
         .unwrap();
-    let (_, texts) = told(&Timeline::of(&run).svg().unwrap());
+    let (_, texts) = tooltips_and_texts(&Timeline::of(&run).svg().unwrap());
     for word in ["restart", "hold", "degrade", "terminate", "complete", "unknown", "quarantined", "completed"] {
         assert!(texts.iter().any(|one| one == word), "'{word}' not in {texts:?}");
     }
@@ -162,19 +162,19 @@ fn every_verdict_has_a_mark_of_its_own() {
 #[test]
 fn a_thousand_replicas_share_lanes() {
     let run = Simulation::new(every_30s(1_000)).at("60s", crash(999)).run_until("5m").unwrap();
-    let (tooltips, texts) = told(&Timeline::of(&run).svg().unwrap());
+    let (tooltips, texts) = tooltips_and_texts(&Timeline::of(&run).svg().unwrap());
     assert!(
         texts.iter().any(|one| one
             == "each lane is 5 replicas: the upper half shows their most common phase, the lower half the worst")
     );
-    for told in
+    for expected in
         ["replicas 995 to 999, some: waiting from 1m to 1m 30s", "replicas 0 to 4, the worst: ready from 0s to 5m"]
     {
-        assert!(tooltips.iter().any(|one| one == told), "'{told}' not in {tooltips:?}");
+        assert!(tooltips.iter().any(|one| one == expected), "'{expected}' not in {tooltips:?}");
     }
 }
 
-/// Written anew with `UPHOLD_WRITE_DOCS=1 cargo test -p uphold-lab --test picture`, or as docs/incident.yaml says.
+/// To regenerate it, run `UPHOLD_WRITE_DOCS=1 cargo test -p uphold-lab --test picture`, or see docs/incident.yaml.
 #[test]
 fn the_picture_of_the_readme_is_current() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
@@ -187,12 +187,12 @@ fn the_picture_of_the_readme_is_current() {
         std::fs::write(&path, &svg).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(committed == svg, "docs/incident.svg is not current; see this test for how it is written anew");
+    assert!(committed == svg, "docs/incident.svg is out of date; the comment of this test says how to regenerate it");
     assert!(svg.len() < 60_000, "{}", svg.len());
 }
 
 #[test]
-fn a_recording_that_goes_on_from_an_earlier_one_begins_as_the_set_was() {
+fn a_continued_recording_starts_with_the_state_of_the_set() {
     let at = Timestamp::from_secs;
     let mut set = ReplicaSet::new(every_30s(3), 7, at(0));
     let drain = |set: &mut ReplicaSet| while set.poll_output().is_some() {};
@@ -207,14 +207,14 @@ fn a_recording_that_goes_on_from_an_earlier_one_begins_as_the_set_was() {
     let steps = steps.into_iter().map(|(second, told)| RecordedLine::Step(RecordedStep::new(at(second), told)));
     let lines = [RecordedLine::Begin(set.beginning("web"))].into_iter().chain(steps);
     let run = Recording::from_lines(lines).unwrap().replay().unwrap();
-    let (tooltips, texts) = told(&Timeline::of(&run).initial_set(&set).svg().unwrap());
-    for told in [
+    let (tooltips, texts) = tooltips_and_texts(&Timeline::of(&run).initial_set(&set).svg().unwrap());
+    for expected in [
         "status: degraded from 0s to 30s (30s)",
         "replica 0: ready from 0s to 50s (50s)",
         "replica 2: waiting from 0s to 20s (20s)",
         "replica 2: ready from 30s to 50s (20s)",
     ] {
-        assert!(tooltips.iter().any(|one| one == told), "'{told}' not in {tooltips:#?}");
+        assert!(tooltips.iter().any(|one| one == expected), "'{expected}' not in {tooltips:#?}");
     }
     assert!(
         texts.iter().any(|one| one == "3 replicas · 0s to 50s · healthy 40 % · degraded 60 % · 1 restart"),

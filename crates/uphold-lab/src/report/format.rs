@@ -65,13 +65,13 @@ mod tests {
 
     #[test]
     fn the_scale_of_a_chart_shows_no_rounding_errors() {
-        let told = |metric, value| {
+        let formatted = |metric, value| {
             let (unit, format) = scale(metric, value);
             format(value / unit)
         };
-        assert_eq!(told(Metric::Availability, 0.1 + 0.2), "30\u{a0}%");
-        assert_eq!(told(Metric::Restarts, -0.000_000_01), "0");
-        assert_eq!(told(Metric::LongestOutage, 90.0), "90\u{a0}s");
-        assert_eq!(told(Metric::LongestOutage, 90.0 * 60.0), "90\u{a0}min");
+        assert_eq!(formatted(Metric::Availability, 0.1 + 0.2), "30\u{a0}%");
+        assert_eq!(formatted(Metric::Restarts, -0.000_000_01), "0");
+        assert_eq!(formatted(Metric::LongestOutage, 90.0), "90\u{a0}s");
+        assert_eq!(formatted(Metric::LongestOutage, 90.0 * 60.0), "90\u{a0}min");
     }
 }
