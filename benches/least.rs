@@ -103,7 +103,7 @@ fn rows() -> Vec<Row> {
         rows.push(Row::new(format!("simulator/event/{n}"), RUNS, move || {
             let begin = Instant::now();
             let run = restless::run(&policy, EVENTS_A_RUN.div_ceil(n));
-            (begin.elapsed(), run.figures().events as usize)
+            (begin.elapsed(), run.stats().events as usize)
         }));
     }
     rows

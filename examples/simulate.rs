@@ -3,7 +3,7 @@
 //! `cargo run --release --example simulate -- FILE...`
 //!
 //! Runs each scenario, checks what it expects, and sums up. With one file that expects nothing, or with `--trace`, the
-//! trace is printed, one JSON object a line. Exit code 0: all as expected; 1: a difference, shown beside what happened
+//! trace is printed, one JSON object a line. Exit code 0: all as expected; 1: a mismatch, shown beside what happened
 //! at the first line that differs; 2: bad input. The `uphold` command does the same, and more.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
@@ -24,7 +24,7 @@ usage: simulate [--trace] [--no-lint] FILE...
   --replay    replays what a supervisor recorded, under the policy it ran under, as a trace
   --policy    what that policy would have done with what happened, beside what was done
 
-exit code: 0 all as expected, 1 a difference, 2 bad input";
+exit code: 0 all as expected, 1 a mismatch, 2 bad input";
 
 fn main() -> ExitCode {
     let mut files = Vec::new();

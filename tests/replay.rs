@@ -71,13 +71,13 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
     let replayed: Vec<_> = run.verdicts_of(1).map(|(_, decision)| decision.to_string()).collect();
     assert_eq!(replayed, verdicts);
     assert!(verdicts[3].contains("given up"), "{verdicts:?}");
-    // The figures of a replay are as full as those of a simulation.
-    let figures = run.figures();
-    assert_eq!((figures.starts, run.restarts_of(1)), (6, 3));
-    assert!(figures.most_starts_at_once >= 1);
-    let known: Duration = figures.time_in.values().sum();
+    // The stats of a replay are as full as those of a simulation.
+    let stats = run.stats();
+    assert_eq!((stats.starts, run.restarts_of(1)), (6, 3));
+    assert!(stats.most_starts_at_once >= 1);
+    let known: Duration = stats.time_in.values().sum();
     assert_eq!(known, run.until().since(Timestamp::ZERO));
-    assert!(figures.time_in.contains_key(&Status::Degraded));
+    assert!(stats.time_in.contains_key(&Status::Degraded));
     clear(&folder);
 }
 
@@ -177,7 +177,7 @@ fn lives_that_a_list_told_of_are_lived_again() {
 fn a_recording_that_begins_with_what_ran_before_tells_no_lives() {
     let recording = recorded(vec![(0, listed(5, InstanceState::Ready)), (0, Told::Timeout), (60, Told::Timeout)]);
     recording.replay().unwrap();
-    assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::Continued)));
+    assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::StartedBefore)));
 }
 
 #[test]

@@ -35,12 +35,12 @@ fn every_scenario_goes_as_expected() {
         let checked = read_scenario(file).and_then(|scenario| {
             assert!(!scenario.expectations().is_empty(), "{}: expects nothing", file.display());
             let run = scenario.run().map_err(|error| error.to_string())?;
-            scenario.check(&run).map_err(|difference| {
+            scenario.check(&run).map_err(|mismatch| {
                 format!(
                     "expect[{}]\n  expected {}\n  happened {}",
-                    difference.index,
-                    json(&difference.expected),
-                    difference.nearest.as_ref().map_or_else(|| "nothing".to_owned(), json),
+                    mismatch.index,
+                    json(&mismatch.expected),
+                    mismatch.nearest.as_ref().map_or_else(|| "nothing".to_owned(), json),
                 )
             })
         });

@@ -1,7 +1,9 @@
 //! Simulations as people write them, in code and as files: what is told of bad input, and how long and large they may be.
 
 use uphold::sim::Scenario;
-use uphold::sim::{Action, Behaviour, Environment, Life, SimError, Simulation, World, crash, fail, found, lost, scale};
+use uphold::sim::{
+    Action, Behaviour, Environment, InstancePlan, SimError, Simulation, World, crash, fail, found, lost, scale,
+};
 use uphold::{Cause, Exit, FailurePolicy, Policy, Quantity, RetryPolicy, Scope, Start, Status, Timestamp};
 use uphold_examples::parse_yaml;
 
@@ -99,9 +101,9 @@ fn a_replica_that_the_set_never_has_is_told_by_its_path() {
 #[test]
 fn a_time_that_is_none_is_told_when_the_simulation_runs() {
     let run = Simulation::new(policy(3)).at("soon", crash(1)).run_until("1h");
-    assert_eq!(run.unwrap_err(), SimError::Time("soon".into()));
+    assert_eq!(run.unwrap_err(), SimError::InvalidTime("soon".into()));
     let run = Simulation::new(policy(3)).at("2h", crash(1)).run_until("1h");
-    assert!(matches!(run.unwrap_err(), SimError::AfterTheEnd { .. }));
+    assert!(matches!(run.unwrap_err(), SimError::AfterEnd { .. }));
     let run = Simulation::new(policy(3)).at("1m", crash(9)).run_until("1h");
     assert!(matches!(run.unwrap_err(), SimError::NoSuchReplica { replica: 9, .. }));
 }
@@ -110,17 +112,17 @@ fn a_time_that_is_none_is_told_when_the_simulation_runs() {
 fn nothing_happens_to_a_set_of_no_replicas() {
     let run = Simulation::new(policy(0)).run_until("1000h").unwrap();
     assert_eq!(run.status_at("1h").unwrap(), Status::Healthy);
-    assert_eq!(run.figures().starts, 0);
+    assert_eq!(run.stats().starts, 0);
 }
 
 #[test]
 fn a_million_things_on_a_timeline_are_simulated() {
-    let mut simulation = Simulation::new(policy(100)).figures_only();
+    let mut simulation = Simulation::new(policy(100)).stats_only();
     for second in 0..1_000_000u64 {
         simulation = simulation.at(Duration::from_secs(second), crash((second % 100) as u32));
     }
     let run = simulation.run_until(Duration::from_secs(1_000_000)).unwrap();
-    assert!(run.figures().events >= 1_000_000);
+    assert!(run.stats().events >= 1_000_000);
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn fifty_thousand_replicas_fail_at_one_instant_and_are_restarted_as_one() {
     let failure = FailurePolicy::new().scope(Scope::All);
     let retry = RetryPolicy::every(Duration::from_secs(30));
     let policy = Policy::builder().replicas(MANY).retry(retry).failure(failure).build().unwrap();
-    let mut simulation = Simulation::new(policy).figures_only();
+    let mut simulation = Simulation::new(policy).stats_only();
     for replica in 0..MANY {
         simulation = simulation.at("1m", crash(replica));
     }
@@ -145,7 +147,7 @@ fn fifty_thousand_starts_that_time_out_at_one_instant_are_one_incident() {
     let policy = Policy::builder().replicas(MANY).retry(RetryPolicy::recommended());
     let policy = policy.start_timeout(Duration::from_secs(60)).build().unwrap();
     let world = World::new().start(Duration::from_secs(3600));
-    let run = Simulation::new(policy).world(world).figures_only().run_until("2m").unwrap();
+    let run = Simulation::new(policy).world(world).stats_only().run_until("2m").unwrap();
     assert_eq!(run.set().summary(run.until()).incidents, 1);
     assert_eq!(run.set().census().given_up, 0);
 }
@@ -154,14 +156,14 @@ fn fifty_thousand_starts_that_time_out_at_one_instant_are_one_incident() {
 fn memory_and_figures_of_a_century_are_those_of_an_hour() {
     let run = Simulation::new(policy(3))
         .world(World::new().start(Duration::from_secs(2)))
-        .behaviour(Behaviour::runs(Duration::from_secs(86_400), Exit::Code(1)).of(1))
-        .figures_only()
+        .behaviour(Behaviour::runs(Duration::from_secs(86_400), Exit::Code(1)).replica(1))
+        .stats_only()
         .run_until(Duration::from_secs(100 * 365 * 86_400))
         .unwrap();
     assert!(run.trace().lines().is_empty());
     assert!(run.restarts_of(1) > 36_000);
     assert_eq!(run.restarts_of(0), 0);
-    assert!(run.availability() >= 999_999);
+    assert!(run.availability_ppm() >= 999_999);
 }
 
 #[test]
@@ -184,15 +186,15 @@ fn questions_to_a_run_read_like_the_incident() {
 fn what_befalls_a_replica_that_is_not_there_does_not() {
     struct Wild(Option<Timestamp>);
     impl Environment for Wild {
-        fn life(&mut self, _start: &Start, _at: Timestamp, _under_way: u32) -> Life {
-            Life::new(Duration::ZERO)
+        fn plan(&mut self, _start: &Start, _at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
+            InstancePlan::new(Duration::ZERO)
         }
 
-        fn next(&self) -> Option<Timestamp> {
+        fn next_injection(&self) -> Option<Timestamp> {
             self.0
         }
 
-        fn befalls(&mut self, _at: Timestamp, actions: &mut Vec<Action>) {
+        fn inject(&mut self, _at: Timestamp, actions: &mut Vec<Action>) {
             self.0 = None;
             actions.extend([crash(u32::MAX), lost(3), found(u32::MAX), crash(1)]);
         }
@@ -207,7 +209,7 @@ fn starts_that_go_one_after_the_other_at_one_instant_are_no_standstill() {
     let failure = FailurePolicy::new().max_concurrent_starts(Quantity::Count(1));
     let retry = RetryPolicy::every(Duration::from_secs(1));
     let policy = Policy::builder().replicas(MANY).retry(retry).failure(failure).build().unwrap();
-    let crashes = (0..MANY).fold(Simulation::new(policy).figures_only(), |all, replica| all.at("1m", crash(replica)));
+    let crashes = (0..MANY).fold(Simulation::new(policy).stats_only(), |all, replica| all.at("1m", crash(replica)));
     assert_eq!(crashes.run_until("10m").unwrap().restarts(), u64::from(MANY));
 }
 

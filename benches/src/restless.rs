@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uphold::sim::{Environment, Life, Run, Simulation};
+use uphold::sim::{Environment, InstancePlan, Run, Simulation};
 use uphold::{Outcome, Policy, RetryPolicy, Start, Timestamp};
 
 use crate::shuffle::Random;
@@ -12,10 +12,10 @@ use crate::shuffle::Random;
 struct Restless(Random);
 
 impl Environment for Restless {
-    fn life(&mut self, _start: &Start, _at: Timestamp, _under_way: u32) -> Life {
+    fn plan(&mut self, _start: &Start, _at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
         let runs = Duration::from_millis(20_000 + self.0.below(20_000));
-        let life = Life::new(Duration::from_millis(500)).ready(Duration::from_secs(1));
-        life.ends(runs, Outcome::exited(1, Timestamp::ZERO))
+        let plan = InstancePlan::new(Duration::from_millis(500)).ready_after(Duration::from_secs(1));
+        plan.ends_after(runs, Outcome::exited(1, Timestamp::ZERO))
     }
 }
 
@@ -36,6 +36,6 @@ pub fn policy(replicas: u32) -> Policy {
 
 /// Simulates until every replica has been through so many cycles, and keeps figures only.
 pub fn run(policy: &Policy, cycles: u32) -> Run {
-    let simulation = Simulation::new(policy.clone()).figures_only();
+    let simulation = Simulation::new(policy.clone()).stats_only();
     simulation.run_in(&mut Restless(Random::new(7)), CYCLE * cycles).expect("it runs")
 }

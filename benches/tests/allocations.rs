@@ -149,7 +149,7 @@ fn a_set_of_three_that_never_failed_is_small() {
 fn a_simulation_takes_no_more_memory_however_long_it_is() {
     for n in [3, 100] {
         let policy = restless::policy(n);
-        let held = |cycles| most_held(|| assert!(restless::run(&policy, cycles).figures().starts > u64::from(cycles)));
+        let held = |cycles| most_held(|| assert!(restless::run(&policy, cycles).stats().starts > u64::from(cycles)));
         println!("a simulation of {n}: {} bytes at most", held(20));
         assert_eq!(held(20), held(2000));
     }

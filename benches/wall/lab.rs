@@ -36,9 +36,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let (model, thousand) = (model(), policy(1000, 10));
     group.bench_function("a year of 1000", |bencher| {
         bencher.iter(|| {
-            let simulation = Simulation::new(thousand.clone()).figures_only();
+            let simulation = Simulation::new(thousand.clone()).stats_only();
             let run = simulation.run_in(&mut model.environment(7, 1000), 365 * DAY);
-            assert!(run.expect("a run").figures().events > 1_000_000);
+            assert!(run.expect("a run").stats().events > 1_000_000);
         });
     });
     let small = Experiment::new(model.clone(), 30 * DAY).policy("fast", policy(3, 1)).policy("slow", policy(3, 60));

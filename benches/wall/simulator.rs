@@ -20,7 +20,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
                 let cycles = cycles.clamp(10, u64::from(u32::MAX)) as u32;
                 let begin = Instant::now();
                 let run = restless::run(&policy, cycles);
-                begin.elapsed().mul_f64(iters as f64 / run.figures().events as f64)
+                begin.elapsed().mul_f64(iters as f64 / run.stats().events as f64)
             });
         });
     }

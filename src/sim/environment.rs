@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::timeline::Action;
+use super::action::Action;
 use crate::decide::Outcome;
 use crate::engine::{Kill, Output, ProbeRequest, ProbeResult, Start, Stop};
 use crate::policy::Cause;
@@ -16,15 +16,15 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::sim::{Environment, Life, Simulation};
+/// use uphold::sim::{Environment, InstancePlan, Simulation};
 /// use uphold::{Outcome, Policy, RetryPolicy, Start, Status, Timestamp};
 ///
 /// /// The more start at once, the slower each is.
 /// struct SlowUnderLoad;
 ///
 /// impl Environment for SlowUnderLoad {
-///     fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
-///         Life::new(Duration::from_secs(u64::from(under_way)))
+///     fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan {
+///         InstancePlan::new(Duration::from_secs(u64::from(starts_in_flight)))
 ///     }
 /// }
 ///
@@ -35,51 +35,51 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Environment {
-    /// What becomes of a start that is commanded now. `under_way`: so many starts are under way, with all that are
+    /// What becomes of a start that is commanded now. `starts_in_flight`: so many starts are under way, with all that are
     /// commanded at this instant.
-    fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life;
+    fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan;
 
     /// A start that is reported as failed comes about all the same, so long after its command; `None`, the default: it does
     /// not.
-    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+    fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
         let _ = (start, at);
         None
     }
 
     /// How long an instance takes to stop when it is asked to; [`Duration::MAX`]: it never does. Default: no time.
-    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+    fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
         let _ = (stop, at);
         Duration::ZERO
     }
 
     /// How long an instance takes to be gone when it is killed; [`Duration::MAX`]: this kill changes nothing. Default: no
     /// time.
-    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+    fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
         let _ = (kill, at);
         Duration::ZERO
     }
 
     /// How an instance that can be reached answers a probe. Default: well.
-    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
         let _ = (probe, at);
         ProbeResult::Success
     }
 
     /// When something befalls the set next, such as a node that fails; `None`: nothing more does. Asked after every
     /// instant.
-    fn next(&self) -> Option<Timestamp> {
+    fn next_injection(&self) -> Option<Timestamp> {
         None
     }
 
     /// What befalls the set at `at`, a time that [`next`](Self::next) gave: all of it is known at one instant. What
     /// would befall an instance that is not alive does not.
-    fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+    fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         let _ = (at, actions);
     }
 
     /// Everything that the set hands out, in order: for models that keep account of where replicas are, and for
-    /// figures.
-    fn hears(&mut self, output: &Output, at: Timestamp) {
+    /// stats.
+    fn observe(&mut self, output: &Output, at: Timestamp) {
         let _ = (output, at);
     }
 }
@@ -87,7 +87,7 @@ pub trait Environment {
 /// What becomes of one start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
-pub struct Life {
+pub struct InstancePlan {
     /// From the command until it runs; `None`: it never does.
     pub(super) start: Option<Duration>,
     /// From when it runs until it can serve; `None`: it never can.
@@ -96,24 +96,24 @@ pub struct Life {
     pub(super) end: Option<(Duration, Outcome)>,
 }
 
-impl Life {
+impl InstancePlan {
     /// It runs after this long, can serve at once, and runs on.
     pub fn new(start: Duration) -> Self {
         Self { start: Some(start), ready: Some(Duration::ZERO), end: None }
     }
 
     /// The start comes to nothing: after this long it is known to have failed.
-    pub fn fails_to_start(after: Duration, cause: Cause) -> Self {
+    pub fn start_fails(after: Duration, cause: Cause) -> Self {
         Self { start: None, ready: None, end: Some((after, Outcome::start_failed(cause, Timestamp::ZERO))) }
     }
 
     /// Nothing is ever heard of it.
-    pub fn silent() -> Self {
+    pub fn hangs() -> Self {
         Self { start: None, ready: None, end: None }
     }
 
     /// It can serve so long after it runs. Default: at once.
-    pub fn ready(mut self, after: Duration) -> Self {
+    pub fn ready_after(mut self, after: Duration) -> Self {
         self.ready = Some(after);
         self
     }
@@ -125,7 +125,7 @@ impl Life {
     }
 
     /// It ends so long after it runs, in this way. The time in `outcome` does not matter: it is when it ends.
-    pub fn ends(mut self, after: Duration, outcome: Outcome) -> Self {
+    pub fn ends_after(mut self, after: Duration, outcome: Outcome) -> Self {
         self.end = Some((after, outcome));
         self
     }

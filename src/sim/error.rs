@@ -8,10 +8,10 @@ use crate::policy::PolicyError;
 pub enum SimError {
     /// A time is not one.
     #[error("'{0}' is not a time; write it as 60s, 5m or 1h 30m")]
-    Time(String),
+    InvalidTime(String),
     /// The timeline acts after the end.
     #[error("something happens at {at_ms} ms, after the end at {until_ms} ms")]
-    AfterTheEnd {
+    AfterEnd {
         /// When it happens, in milliseconds.
         at_ms: u64,
         /// When the simulation ends, in milliseconds.
@@ -37,7 +37,7 @@ pub enum SimError {
     },
     /// The trace would fill the memory.
     #[error("at {at_ms} ms the trace has more than {lines} lines; end the simulation earlier, or ask for figures only")]
-    TooLong {
+    TraceTooLong {
         /// When, in milliseconds.
         at_ms: u64,
         /// How many lines a trace may have.

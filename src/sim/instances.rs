@@ -1,7 +1,7 @@
 //! What the simulated world knows of the instances of each replica, and what they will do by themselves.
 
-use super::environment::Life;
-use super::in_order::InOrder;
+use super::environment::InstancePlan;
+use super::monotonic_queue::MonotonicQueue;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::deadlines::Deadlines;
 use crate::engine::{Ended, Event};
@@ -15,8 +15,8 @@ pub(super) struct Instances {
     /// How each will end by itself, or has ended out of sight: apart, so that an instance is one cache line.
     outcomes: Vec<Option<Outcome>>,
     /// When instances run, and when they can serve, as long as that comes in order. What an entry was for may be past.
-    run: InOrder,
-    serve: InOrder,
+    run: MonotonicQueue,
+    ready: MonotonicQueue,
     /// When each replica's instance does something next, but for that.
     next: Deadlines,
 }
@@ -26,7 +26,7 @@ pub(super) struct Instances {
 pub(super) struct Instance {
     incarnation: Incarnation,
     alive: bool,
-    /// The incarnation with which contact is lost: it lives, hears nothing, and is not heard of.
+    /// The incarnation with which contact is lost: it lives, hears nothing, and nothing is heard of it.
     pub(super) lost: Option<Incarnation>,
     /// How often it was started again.
     pub(super) restarts: u64,
@@ -34,23 +34,23 @@ pub(super) struct Instance {
     ready_at: Timestamp,
     ends_at: Timestamp,
     /// What it has become out of sight.
-    unseen: Option<Began>,
+    unreported: Option<Progress>,
 }
 
 /// What an instance has become.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Began {
+pub(super) enum Progress {
     Running,
     Ready,
 }
 
 /// An instance that is in sight again.
-pub(super) struct Found {
+pub(super) struct Regained {
     pub(super) incarnation: Incarnation,
     /// How it ended out of sight, if it did.
     pub(super) ended: Option<Outcome>,
     /// What it has become out of sight.
-    pub(super) began: Option<Began>,
+    pub(super) progress: Option<Progress>,
 }
 
 impl Default for Instance {
@@ -63,7 +63,7 @@ impl Default for Instance {
             runs_at: Timestamp::MAX,
             ready_at: Timestamp::MAX,
             ends_at: Timestamp::MAX,
-            unseen: None,
+            unreported: None,
         }
     }
 }
@@ -74,7 +74,7 @@ impl Instance {
         self.lost == Some(incarnation) || (self.alive && self.incarnation == incarnation)
     }
 
-    fn acts_at(&self) -> Timestamp {
+    fn next_at(&self) -> Timestamp {
         if self.alive { self.runs_at.min(self.ready_at).min(self.ends_at) } else { Timestamp::MAX }
     }
 }
@@ -116,38 +116,38 @@ impl Instances {
     }
 
     /// Contact is there again: with which incarnation, and what it did out of sight.
-    pub(super) fn found(&mut self, replica: ReplicaId) -> Option<Found> {
+    pub(super) fn regain_contact(&mut self, replica: ReplicaId) -> Option<Regained> {
         let instance = self.get(replica);
         let incarnation = instance.lost.take()?;
         let ours = instance.incarnation == incarnation;
         let ended = ours && !instance.alive;
-        let began = instance.unseen.take().filter(|_| ours);
+        let progress = instance.unreported.take().filter(|_| ours);
         let ended = self.outcomes[replica.index()].take_if(|_| ended);
-        Some(Found { incarnation, ended, began })
+        Some(Regained { incarnation, ended, progress })
     }
 
     /// When any of them does something next, or never.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
-        self.next.next().min(self.run.next()).min(self.serve.next())
+        self.next.next().min(self.run.next()).min(self.ready.next())
     }
 
     /// An instance is started, and this becomes of it.
     #[inline(always)]
-    pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, life: Life, now: Timestamp) {
+    pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, plan: InstancePlan, now: Timestamp) {
         self.get(replica);
         let instance = &mut self.of[replica.index()];
         let after = |from: Timestamp, passed| from.plus_nanos(nanos(passed));
-        let runs_at = life.start.map(|start| after(now, start));
+        let runs_at = plan.start.map(|start| after(now, start));
         let from = runs_at.unwrap_or(now);
         instance.incarnation = incarnation;
         instance.alive = true;
         instance.restarts += u64::from(incarnation.0 > 1);
         instance.runs_at = runs_at.unwrap_or(Timestamp::MAX);
-        instance.ready_at = life.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
-        instance.unseen = None;
+        instance.ready_at = plan.ready.filter(|_| runs_at.is_some()).map_or(Timestamp::MAX, |ready| after(from, ready));
+        instance.unreported = None;
         let ends = &mut self.outcomes[replica.index()];
-        if let Some((passed, outcome)) = life.end {
+        if let Some((passed, outcome)) = plan.end {
             instance.ends_at = after(from, passed);
             *ends = Some(Outcome { at: instance.ends_at, ..outcome });
         } else {
@@ -156,18 +156,18 @@ impl Instances {
         }
         let Instance { runs_at, ready_at, ends_at, .. } = *instance;
         let mut next = ends_at;
-        for (at, in_order) in [(runs_at, &mut self.run), (ready_at, &mut self.serve)] {
-            if !at.is_never() && !in_order.takes(at, replica) {
+        for (at, in_order) in [(runs_at, &mut self.run), (ready_at, &mut self.ready)] {
+            if !at.is_never() && !in_order.try_push(at, replica) {
                 next = next.min(at);
             }
         }
         self.next.set(replica, next);
-        self.run.tidy(|at, replica| self.of[replica.index()].runs_at == at);
-        self.serve.tidy(|at, replica| self.of[replica.index()].ready_at == at);
+        self.run.compact(|at, replica| self.of[replica.index()].runs_at == at);
+        self.ready.compact(|at, replica| self.of[replica.index()].ready_at == at);
     }
 
     /// It is no more.
-    pub(super) fn gone(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn remove(&mut self, replica: ReplicaId, incarnation: Incarnation) {
         let instance = self.get(replica);
         if instance.incarnation == incarnation && instance.alive {
             instance.alive = false;
@@ -177,65 +177,65 @@ impl Instances {
 
     /// What instances do by themselves by now, as far as they are heard. In line, as a half of every simulated event.
     #[inline(always)]
-    pub(super) fn act(&mut self, now: Timestamp, events: &mut Places<Event>) {
-        while let Some(replica) = self.run.pop(now).or_else(|| self.serve.pop(now)) {
-            self.begin(replica, now, events);
+    pub(super) fn advance(&mut self, now: Timestamp, events: &mut Places<Event>) {
+        while let Some(replica) = self.run.pop(now).or_else(|| self.ready.pop(now)) {
+            self.report_progress(replica, now, events);
         }
         while let Some(replica) = self.next.first().filter(|_| self.next.next() <= now) {
-            self.begin(replica, now, events);
-            self.end(replica, now, events);
+            self.report_progress(replica, now, events);
+            self.report_end(replica, now, events);
         }
     }
 
     /// It runs, or can serve.
     #[inline(always)]
-    fn begin(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+    fn report_progress(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.of[replica.index()];
         if !instance.alive {
             return;
         }
         let incarnation = instance.incarnation;
-        let heard = instance.lost != Some(incarnation);
+        let in_contact = instance.lost != Some(incarnation);
         if instance.runs_at <= now {
             instance.runs_at = Timestamp::MAX;
-            if heard {
+            if in_contact {
                 let place = events.place();
                 *place = Some(Event::started(replica, incarnation));
             } else {
-                instance.unseen = Some(Began::Running);
+                instance.unreported = Some(Progress::Running);
             }
         }
         if instance.ready_at <= now {
             instance.ready_at = Timestamp::MAX;
-            if heard {
+            if in_contact {
                 let place = events.place();
                 *place = Some(Event::ready(replica, incarnation));
             } else {
-                instance.unseen = Some(Began::Ready);
+                instance.unreported = Some(Progress::Ready);
             }
         }
     }
 
     /// It ends.
     #[inline(always)]
-    fn end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+    fn report_end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.of[replica.index()];
         if instance.ends_at <= now {
             let incarnation = instance.incarnation;
             instance.ends_at = Timestamp::MAX;
             instance.alive = false;
-            let heard = instance.lost != Some(incarnation);
-            if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| heard) {
+            let in_contact = instance.lost != Some(incarnation);
+            if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| in_contact) {
                 let place = events.place();
-                *place = Some(ended(replica, incarnation, Outcome { at: now, ..outcome }));
+                *place = Some(end_event(replica, incarnation, Outcome { at: now, ..outcome }));
             }
         }
-        self.next.set(replica, self.of[replica.index()].acts_at());
+        self.next.set(replica, self.of[replica.index()].next_at());
     }
 }
 
 /// The event of an end.
-pub(super) fn ended(replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
+pub(super) fn end_event(replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
     let ended = Ended { replica, incarnation, outcome };
     if ended.outcome.is_failed_start() { Event::StartFailed(ended) } else { Event::Exited(ended) }
 }

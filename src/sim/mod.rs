@@ -15,38 +15,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod backend;
-mod collect;
+mod action;
+mod collector;
 mod counterfactual;
 mod environment;
 mod error;
-mod expect;
-mod in_order;
+mod expectation;
 mod instances;
+mod monotonic_queue;
 mod replay;
 mod run;
 mod runner;
 mod scenario;
+mod simulated_backend;
 mod simulation;
 #[cfg(test)]
 mod tests;
 mod time;
-mod timeline;
 mod trace;
 mod world;
 
-pub use counterfactual::{Counterfactual, CounterfactualError};
-pub use environment::{Environment, Life};
-pub use error::SimError;
-pub use expect::{Difference, Expectation};
-pub use replay::{Recording, RecordingError};
-pub use run::{Figures, Run};
-pub use scenario::{Scenario, ScenarioDocument};
-pub use simulation::Simulation;
-pub use time::SimTime;
-pub use timeline::{
+pub use action::{
     Action, crash, drain, exit, fail, found, lost, not_ready, ready, reset, reset_all, restart, retry_now, scale,
     signal, start, stop, terminate,
 };
+pub use counterfactual::{Counterfactual, CounterfactualError};
+pub use environment::{Environment, InstancePlan};
+pub use error::SimError;
+pub use expectation::{Expectation, Mismatch};
+pub use replay::{Recording, RecordingError};
+pub use run::{Run, RunStats};
+pub use scenario::{Scenario, ScenarioDocument};
+pub use simulation::Simulation;
+pub use time::SimTime;
 pub use trace::Trace;
 pub use world::{Behaviour, World};

@@ -1,6 +1,6 @@
 //! A recording, replayed: under the policy it was made with, it gives the same verdicts.
 
-use super::collect::Collector;
+use super::collector::Collector;
 use super::run::Run;
 use crate::engine::{
     Command, Output, RECORDING_VERSION, RecordedLine, RecordedStep, RecordingHeader, ReplicaSet, RestoreError, Told,
@@ -69,7 +69,7 @@ impl Recording {
     }
 
     /// The set as it was at the beginning.
-    pub(super) fn replaying(&self) -> Result<ReplicaSet, RecordingError> {
+    pub(super) fn initial_set(&self) -> Result<ReplicaSet, RecordingError> {
         let RecordingHeader { policy, seed, began, snapshot, .. } = self.header.clone();
         Ok(match snapshot {
             Some(snapshot) => ReplicaSet::restore(policy, snapshot, began)?,
@@ -83,22 +83,22 @@ impl Recording {
     /// # Errors
     /// The state it goes on from does not hold together.
     pub fn replay(&self) -> Result<Run, RecordingError> {
-        let mut set = self.replaying()?;
+        let mut set = self.initial_set()?;
         let began = self.header.began;
         let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
             if let Told::Events(events) = &step.told {
                 let mut events: Vec<_> = events.iter().collect();
                 events.sort_by_key(|event| event.turn());
-                events.into_iter().for_each(|event| collector.told(event, step.at));
+                events.into_iter().for_each(|event| collector.record_event(event, step.at));
             }
             // What is refused is among the notices.
             let _ = step.tell(&mut set);
-            collector.settled(set.in_flight());
+            collector.record_in_flight(set.in_flight());
             while let Some(output) = set.poll_output() {
-                collector.output(&output, step.at);
+                collector.record_output(&output, step.at);
                 if let Output::Command(Command::Start(start)) = output {
-                    collector.figures.restarted(start.replica.0, start.incarnation.0);
+                    collector.stats.restarted(start.replica.0, start.incarnation.0);
                 }
             }
             collector.end_instant(step.at);

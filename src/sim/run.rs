@@ -18,15 +18,15 @@ pub struct Run {
     pub(super) statuses: Vec<(Timestamp, StatusChange)>,
     pub(super) verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
     pub(super) phases: Vec<(Timestamp, ReplicaChange)>,
-    pub(super) figures: Figures,
+    pub(super) stats: RunStats,
     pub(super) set: ReplicaSet,
     pub(super) until: Timestamp,
 }
 
-/// The figures of a run. They cost the same however long it is.
+/// The stats of a run. They cost the same however long it is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
-pub struct Figures {
+pub struct RunStats {
     /// Events that the set was told.
     pub events: u64,
     /// Starts commanded, first starts included.
@@ -43,7 +43,7 @@ pub struct Figures {
     pub longest_outage: Duration,
 }
 
-impl Figures {
+impl RunStats {
     pub(super) fn restarted(&mut self, replica: u32, incarnation: u64) {
         if incarnation > 1 {
             *self.restarts.entry(replica).or_insert(0) += 1;
@@ -57,9 +57,9 @@ impl Run {
         &self.trace
     }
 
-    /// The figures.
-    pub fn figures(&self) -> &Figures {
-        &self.figures
+    /// The stats.
+    pub fn stats(&self) -> &RunStats {
+        &self.stats
     }
 
     /// The set as it was at the end.
@@ -97,49 +97,49 @@ impl Run {
     }
 
     fn change_at(&self, at: impl SimTime) -> Result<Option<StatusChange>, SimError> {
-        let at = at.timestamp()?;
+        let at = at.into_timestamp()?;
         let after = self.statuses.partition_point(|(time, _)| *time <= at);
         Ok(after.checked_sub(1).map(|last| self.statuses[last].1))
     }
 
     /// The time in which the status was this.
     pub fn time_in(&self, status: Status) -> Duration {
-        self.figures.time_in.get(&status).copied().unwrap_or_default()
+        self.stats.time_in.get(&status).copied().unwrap_or_default()
     }
 
     /// The share of time in which the status was this, in parts per million.
-    pub fn share_of(&self, status: Status) -> u32 {
-        self.share(self.time_in(status))
+    pub fn time_share_ppm(&self, status: Status) -> u32 {
+        self.share_ppm(self.time_in(status))
     }
 
     /// The share of time in which enough replicas were available, healthy or degraded, in parts per million.
-    pub fn availability(&self) -> u32 {
-        self.share(self.time_in(Status::Healthy) + self.time_in(Status::Degraded))
+    pub fn availability_ppm(&self) -> u32 {
+        self.share_ppm(self.time_in(Status::Healthy) + self.time_in(Status::Degraded))
     }
 
-    fn share(&self, part: Duration) -> u32 {
+    fn share_ppm(&self, part: Duration) -> u32 {
         let share = (part.as_nanos() * 1_000_000).checked_div(self.until.as_nanos().into()).unwrap_or(0);
         u32::try_from(share).unwrap_or(1_000_000)
     }
 
     /// How often a replica was started again.
     pub fn restarts_of(&self, replica: u32) -> u64 {
-        self.figures.restarts.get(&replica).copied().unwrap_or(0)
+        self.stats.restarts.get(&replica).copied().unwrap_or(0)
     }
 
     /// How often any replica was started again.
     pub fn restarts(&self) -> u64 {
-        self.figures.restarts.values().sum()
+        self.stats.restarts.values().sum()
     }
 
     /// The status at the end of each instant at which it, its reason, or the number of available or desired replicas
     /// changed; empty if it was not asked for.
-    pub fn statuses(&self) -> &[(Timestamp, StatusChange)] {
+    pub fn status_changes(&self) -> &[(Timestamp, StatusChange)] {
         &self.statuses
     }
 
     /// Every change of a replica's phase, in order; empty if it was not asked for.
-    pub fn phases(&self) -> &[(Timestamp, ReplicaChange)] {
+    pub fn phase_changes(&self) -> &[(Timestamp, ReplicaChange)] {
         &self.phases
     }
 

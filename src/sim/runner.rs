@@ -1,13 +1,13 @@
 //! The loop of a simulation: the set's deadlines, the doings of its surroundings and the timeline, in the order of time.
 
-use super::backend::Backend;
-use super::collect::Collector;
+use super::action::{Action, ActionKind};
+use super::collector::Collector;
 use super::environment::Environment;
 use super::error::SimError;
-use super::instances::{Began, Found, ended};
+use super::instances::{Progress, Regained, end_event};
 use super::run::Run;
+use super::simulated_backend::SimulatedBackend;
 use super::simulation::Simulation;
-use super::timeline::{Act, Action};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{Event, News, Output, Phase, ReplicaSet};
 use crate::places::Places;
@@ -16,48 +16,48 @@ use crate::time::Timestamp;
 
 /// More rounds than this within one instant are no progress: every wait of a policy is at least 100 ms where nothing
 /// runs in between.
-const MOST_ROUNDS: u32 = 100_000;
+const MAX_ROUNDS_PER_INSTANT: u32 = 100_000;
 
 /// A trace of more lines than this is not read by anybody, and would fill the memory: a crash loop of many years.
-const MOST_LINES: usize = 2_000_000;
+const MAX_TRACE_LINES: usize = 2_000_000;
 
 pub(super) struct Runner<'e, E> {
     set: ReplicaSet,
-    backend: Backend<'e, E>,
+    backend: SimulatedBackend<'e, E>,
     /// Latest first, so that the next is popped.
-    timeline: Vec<(Timestamp, Act)>,
+    timeline: Vec<(Timestamp, ActionKind)>,
     /// When the timeline has something next, or never.
-    next_act: Timestamp,
+    next_action: Timestamp,
     now: Timestamp,
     until: Timestamp,
     /// What is asked for may be of a replica that the set has not: the set refuses it.
-    asks_amiss: bool,
+    allow_unknown_replicas: bool,
     collector: Collector,
     events: Places<Event>,
-    befalling: Vec<Action>,
+    injected: Vec<Action>,
 }
 
 impl<'e, E: Environment> Runner<'e, E> {
     pub(super) fn new(simulation: Simulation, environment: &'e mut E, until: Timestamp) -> Result<Self, SimError> {
-        let Simulation { policy, seed, mut timeline, keep, asks_amiss, .. } = simulation;
+        let Simulation { policy, seed, mut timeline, keep_trace, allow_unknown_replicas, .. } = simulation;
         timeline.sort_by_key(|(at, _)| *at);
         if let Some((at, _)) = timeline.last().filter(|(at, _)| *at > until) {
-            return Err(SimError::AfterTheEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
+            return Err(SimError::AfterEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
         }
         timeline.reverse();
-        let backend = Backend::new(environment, policy.replicas());
+        let backend = SimulatedBackend::new(environment, policy.replicas());
         let set = ReplicaSet::new(policy, seed, Timestamp::ZERO);
         Ok(Self {
-            collector: Collector::new(&set, Timestamp::ZERO, keep),
+            collector: Collector::new(&set, Timestamp::ZERO, keep_trace),
             set,
             backend,
-            next_act: next_act(&timeline),
+            next_action: next_action(&timeline),
             timeline,
             now: Timestamp::ZERO,
             until,
-            asks_amiss,
+            allow_unknown_replicas,
             events: Places::default(),
-            befalling: Vec::new(),
+            injected: Vec::new(),
         })
     }
 
@@ -66,8 +66,8 @@ impl<'e, E: Environment> Runner<'e, E> {
         let last = self.until.min(Timestamp::LATEST);
         let mut rounds = 0;
         loop {
-            let (due, arrives) = (self.set.wakes_at(), self.arrives());
-            let next = due.min(arrives);
+            let (due, next_event_at) = (self.set.wakes_at(), self.next_event_at());
+            let next = due.min(next_event_at);
             if next > self.now {
                 self.collector.end_instant(self.now);
                 if next > last {
@@ -77,38 +77,38 @@ impl<'e, E: Environment> Runner<'e, E> {
                 rounds = 0;
             }
             rounds += 1;
-            // What is due precedes what arrives.
+            // What is due precedes what next_event_at.
             if due <= self.now {
                 self.set.handle_timeout(self.now);
             } else {
-                self.tell()?;
+                self.deliver_events()?;
             }
-            self.obey();
-            self.check(rounds)?;
+            self.drain_outputs();
+            self.check_bounds(rounds)?;
         }
-        self.collector.figures.restarts = self.backend.instances.restarts().collect();
+        self.collector.stats.restarts = self.backend.instances.restarts().collect();
         Ok(self.collector.finish(self.set, self.until))
     }
 
     /// When the set is told something next.
     #[inline]
-    fn arrives(&self) -> Timestamp {
-        self.backend.next().min(self.next_act)
+    fn next_event_at(&self) -> Timestamp {
+        self.backend.next().min(self.next_action)
     }
 
     /// Whether it may go on.
     #[inline]
-    fn check(&self, rounds: u32) -> Result<(), SimError> {
-        if rounds <= MOST_ROUNDS && self.collector.trace.len() <= MOST_LINES {
+    fn check_bounds(&self, rounds: u32) -> Result<(), SimError> {
+        if rounds <= MAX_ROUNDS_PER_INSTANT && self.collector.trace.len() <= MAX_TRACE_LINES {
             return Ok(());
         }
         let at_ms = self.now.as_millis();
         // Where one starts after the other, there is a round for each.
-        let most = MOST_ROUNDS.saturating_add(self.backend.instances.count().saturating_mul(10));
+        let most = MAX_ROUNDS_PER_INSTANT.saturating_add(self.backend.instances.count().saturating_mul(10));
         if rounds > most {
             Err(SimError::Livelock { at_ms, rounds: most })
-        } else if self.collector.trace.len() > MOST_LINES {
-            Err(SimError::TooLong { at_ms, lines: MOST_LINES })
+        } else if self.collector.trace.len() > MAX_TRACE_LINES {
+            Err(SimError::TraceTooLong { at_ms, lines: MAX_TRACE_LINES })
         } else {
             Ok(())
         }
@@ -116,11 +116,11 @@ impl<'e, E: Environment> Runner<'e, E> {
 
     /// Tells the set what happens now.
     #[inline(always)]
-    fn tell(&mut self) -> Result<(), SimError> {
-        self.gather()?;
+    fn deliver_events(&mut self) -> Result<(), SimError> {
+        self.collect_events()?;
         let now = self.now;
         let hear = |event: &mut Event| {
-            self.collector.told(event, now);
+            self.collector.record_event(event, now);
             self.set.hear(now, event);
         };
         if !self.events.use_only(Event::is_plain, hear) {
@@ -129,30 +129,30 @@ impl<'e, E: Environment> Runner<'e, E> {
             }
             // As the set takes them: who was known of first is no matter of what is known at one instant.
             self.events.sort_by_key(Event::turn);
-            self.events.iter().for_each(|event| self.collector.told(event, self.now));
+            self.events.iter().for_each(|event| self.collector.record_event(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop(true)));
         }
         Ok(())
     }
 
     /// What happens now: the timeline's doing and that of the surroundings, known at one instant.
-    fn gather(&mut self) -> Result<(), SimError> {
-        if self.next_act <= self.now {
-            self.follow_timeline()?;
+    fn collect_events(&mut self) -> Result<(), SimError> {
+        if self.next_action <= self.now {
+            self.run_timeline()?;
         }
-        if self.backend.environment.next().is_some_and(|at| at <= self.now) {
-            self.be_befallen();
+        if self.backend.environment.next_injection().is_some_and(|at| at <= self.now) {
+            self.inject();
         }
-        self.backend.tell(self.now, &mut self.events);
+        self.backend.poll_events(self.now, &mut self.events);
         Ok(())
     }
 
     #[inline(never)]
-    fn follow_timeline(&mut self) -> Result<(), SimError> {
+    fn run_timeline(&mut self) -> Result<(), SimError> {
         while self.timeline.last().is_some_and(|(at, _)| *at <= self.now) {
             let Some((_, act)) = self.timeline.pop() else { break };
             let replica = act.replica();
-            let Some(event) = self.event_of(act) else {
+            let Some(event) = self.event_for(act) else {
                 return Err(SimError::NoSuchReplica {
                     replica: replica.unwrap_or(0),
                     at_ms: self.now.as_millis(),
@@ -161,29 +161,29 @@ impl<'e, E: Environment> Runner<'e, E> {
             };
             self.events.push(event);
         }
-        self.next_act = next_act(&self.timeline);
+        self.next_action = next_action(&self.timeline);
         Ok(())
     }
 
-    fn be_befallen(&mut self) {
-        let mut actions = std::mem::take(&mut self.befalling);
-        self.backend.environment.befalls(self.now, &mut actions);
+    fn inject(&mut self) {
+        let mut actions = std::mem::take(&mut self.injected);
+        self.backend.environment.inject(self.now, &mut actions);
         for Action(act) in actions.drain(..) {
-            if self.can_befall(&act) {
-                let event = self.event_of(act);
+            if self.is_applicable(&act) {
+                let event = self.event_for(act);
                 event.into_iter().for_each(|event| self.events.push(event));
             }
         }
-        self.befalling = actions;
+        self.injected = actions;
     }
 
     /// Whether what would befall an instance finds it alive, and in sight.
-    fn can_befall(&mut self, act: &Act) -> bool {
+    fn is_applicable(&mut self, act: &ActionKind) -> bool {
         let Some(replica) = act.replica().map(ReplicaId) else { return true };
         let Some(incarnation) = self.set.get(replica).map(|view| view.incarnation) else { return false };
         match act {
-            Act::Found { .. } => self.backend.instances.get(replica).lost.is_some(),
-            Act::Exit { .. } | Act::Fail { .. } | Act::Ready { .. } | Act::Lost { .. } => {
+            ActionKind::Found { .. } => self.backend.instances.get(replica).lost.is_some(),
+            ActionKind::Exit { .. } | ActionKind::Fail { .. } | ActionKind::Ready { .. } | ActionKind::Lost { .. } => {
                 let instance = self.backend.instances.get(replica);
                 instance.lives(incarnation) && instance.lost != Some(incarnation)
             }
@@ -192,81 +192,85 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// What the set is told of it; `None`: there is no such replica.
-    fn event_of(&mut self, act: Act) -> Option<Event> {
+    fn event_for(&mut self, act: ActionKind) -> Option<Event> {
         let (id, incarnation, phase) = match act.replica().map(ReplicaId) {
             Some(id) => match self.set.get(id) {
                 Some(view) => (id, view.incarnation, view.phase),
-                None if self.asks_amiss && act.is_asked() => (id, Incarnation(0), Phase::Removed),
+                None if self.allow_unknown_replicas && act.is_operator_request() => {
+                    (id, Incarnation(0), Phase::Removed)
+                }
                 None => return None,
             },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
         let news = News { replica: id, incarnation, at: None };
         Some(match act {
-            Act::Exit { exit, told, .. } => self.dies(id, incarnation, told.of(exited(exit, self.now))),
-            Act::Fail { cause, told, .. } => {
-                let fails = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
-                self.dies(id, incarnation, told.of(fails(cause, self.now)))
+            ActionKind::Exit { exit, details, .. } => {
+                self.end_instance(id, incarnation, details.of(exit_outcome(exit, self.now)))
             }
-            Act::Ready { ready: true, .. } => Event::Ready(news),
-            Act::Ready { ready: false, .. } => Event::NotReady(news),
-            Act::Lost { .. } => {
+            ActionKind::Fail { cause, details, .. } => {
+                let fails = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
+                self.end_instance(id, incarnation, details.of(fails(cause, self.now)))
+            }
+            ActionKind::Ready { ready: true, .. } => Event::Ready(news),
+            ActionKind::Ready { ready: false, .. } => Event::NotReady(news),
+            ActionKind::Lost { .. } => {
                 let instance = self.backend.instances.get(id);
                 instance.lost = instance.lives(incarnation).then_some(incarnation);
                 Event::Lost(news)
             }
-            Act::Found { .. } => match self.backend.instances.found(id) {
-                Some(Found { incarnation, ended: Some(outcome), .. }) => {
-                    ended(id, incarnation, Outcome { at: self.now, ..outcome })
+            ActionKind::Found { .. } => match self.backend.instances.regain_contact(id) {
+                Some(Regained { incarnation, ended: Some(outcome), .. }) => {
+                    end_event(id, incarnation, Outcome { at: self.now, ..outcome })
                 }
-                Some(Found { incarnation, began, .. }) => {
+                Some(Regained { incarnation, progress, .. }) => {
                     let found = Event::Found(News { incarnation, ..news });
-                    let Some(began) = began else { return Some(found) };
+                    let Some(progress) = progress else { return Some(found) };
                     self.events.push(found);
-                    match began {
-                        Began::Ready => Event::ready(id, incarnation),
-                        Began::Running => Event::started(id, incarnation),
+                    match progress {
+                        Progress::Ready => Event::ready(id, incarnation),
+                        Progress::Running => Event::started(id, incarnation),
                     }
                 }
                 None => Event::Found(news),
             },
-            Act::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),
-            Act::Restart(_) => Event::Restart(id),
-            Act::Stop(_) => Event::Stop(id),
-            Act::Start(_) => Event::Start(id),
-            Act::Drain(_) => Event::Drain(id),
-            Act::Reset(selection) => Event::Reset(selection),
-            Act::RetryNow(selection) => Event::RetryNow(selection),
-            Act::Terminate => Event::Terminate,
+            ActionKind::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),
+            ActionKind::Restart(_) => Event::Restart(id),
+            ActionKind::Stop(_) => Event::Stop(id),
+            ActionKind::Start(_) => Event::Start(id),
+            ActionKind::Drain(_) => Event::Drain(id),
+            ActionKind::Reset(selection) => Event::Reset(selection),
+            ActionKind::RetryNow(selection) => Event::RetryNow(selection),
+            ActionKind::Terminate => Event::Terminate,
         })
     }
 
-    fn dies(&mut self, replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
-        self.backend.instances.gone(replica, incarnation);
-        ended(replica, incarnation, outcome)
+    fn end_instance(&mut self, replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
+        self.backend.instances.remove(replica, incarnation);
+        end_event(replica, incarnation, outcome)
     }
 
     /// Takes the set's outputs: the backend obeys its commands.
     #[inline(always)]
-    fn obey(&mut self) {
+    fn drain_outputs(&mut self) {
         let in_flight = self.set.in_flight();
-        self.collector.settled(in_flight);
+        self.collector.record_in_flight(in_flight);
         let now = self.now;
         self.set.for_each_output(|output| {
-            self.backend.environment.hears(output, now);
-            self.collector.output(output, now);
+            self.backend.environment.observe(output, now);
+            self.collector.record_output(output, now);
             if let Output::Command(command) = output {
-                self.backend.carry_out(command, now, in_flight);
+                self.backend.execute(command, now, in_flight);
             }
         });
     }
 }
 
-fn next_act(timeline: &[(Timestamp, Act)]) -> Timestamp {
+fn next_action(timeline: &[(Timestamp, ActionKind)]) -> Timestamp {
     timeline.last().map_or(Timestamp::MAX, |(at, _)| *at)
 }
 
-pub(super) fn exited(exit: Exit, at: Timestamp) -> Outcome {
+pub(super) fn exit_outcome(exit: Exit, at: Timestamp) -> Outcome {
     match exit {
         Exit::Code(code) => Outcome::exited(code, at),
         Exit::Signal(signal) => Outcome::signalled(signal, at),

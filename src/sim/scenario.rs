@@ -2,11 +2,11 @@
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
+use super::action::{ActionKind, FailureDetails};
 use super::error::SimError;
-use super::expect::{Difference, Expectation, KEYS, short_form};
+use super::expectation::{Expectation, KEYS, Mismatch, short_form};
 use super::run::Run;
 use super::simulation::Simulation;
-use super::timeline::{Act, Told};
 use super::world::{Behaviour, World};
 use crate::decide::ReplicaId;
 use crate::engine::{ProbeKind, Selection, TraceValue};
@@ -43,11 +43,11 @@ pub struct Scenario {
 pub struct ScenarioDocument(Value);
 
 /// Room for a timeline of a million entries.
-const MOST_VALUES: u32 = 20_000_000;
+const MAX_VALUES: u32 = 20_000_000;
 
 impl<'de> Deserialize<'de> for ScenarioDocument {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize_up_to(deserializer, MOST_VALUES).map(Self)
+        Value::deserialize_up_to(deserializer, MAX_VALUES).map(Self)
     }
 }
 
@@ -104,7 +104,7 @@ impl Scenario {
     ///
     /// # Errors
     /// The first thing that is not as expected.
-    pub fn check(&self, run: &Run) -> Result<(), Box<Difference>> {
+    pub fn check(&self, run: &Run) -> Result<(), Box<Mismatch>> {
         let mut numbered = self.expectations.iter().enumerate();
         numbered.try_for_each(|(index, expected)| expected.check(index, run.trace()))
     }
@@ -142,7 +142,7 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
                     }
                     last = last.max(at);
                     for act in &acts {
-                        if let Act::Scale(replicas) = act {
+                        if let ActionKind::Scale(replicas) = act {
                             most = most.max(*replicas);
                         }
                         if let Some(replica) = act.replica().filter(|&replica| replica >= most) {
@@ -203,7 +203,7 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
         "from",
         "to",
         "start_fails",
-        "comes_about",
+        "late_start",
         "hangs",
         "probe",
         "fails",
@@ -223,8 +223,8 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
         }
         ["start_fails"] => {
             let cause = fields.read(walk, "start_fails", cause).unwrap_or(Cause::NoCapacity);
-            match fields.read(walk, "comes_about", Walk::duration) {
-                Some(after) => Behaviour::comes_about_late(cause, after),
+            match fields.read(walk, "late_start", Walk::duration) {
+                Some(after) => Behaviour::late_start(cause, after),
                 None => Behaviour::start_fails(cause),
             }
         }
@@ -260,16 +260,16 @@ fn behaviour(walk: &mut Walk, value: &Value) -> Option<Behaviour> {
             Behaviour::start_fails(Cause::NoCapacity)
         }
     };
-    if fields.get("comes_about").is_some() && fields.get("start_fails").is_none() {
-        walk.field("comes_about", |walk| walk.problem("has no meaning here: it tells more of a 'start_fails'"));
+    if fields.get("late_start").is_some() && fields.get("start_fails").is_none() {
+        walk.field("late_start", |walk| walk.problem("has no meaning here: it tells more of a 'start_fails'"));
     }
     one.replica = fields.read(walk, "replica", replica);
     one.times = fields.read(walk, "times", |walk, value| walk.count(value, &(1..=u32::MAX))).map(u64::from);
     if let Some(from) = fields.read(walk, "from", Walk::duration) {
-        one = one.from(from);
+        one = one.active_from(from);
     }
     if let Some(to) = fields.read(walk, "to", Walk::duration) {
-        one = one.to(to);
+        one = one.active_until(to);
     }
     if one.to <= one.from {
         walk.problem("ends before it begins: 'to' is not later than 'from'");
@@ -294,7 +294,7 @@ fn exit(walk: &mut Walk, value: &Value) -> Option<Exit> {
     }
 }
 
-const ACTS: [&str; 14] = [
+const ACTIONS: [&str; 14] = [
     "exit",
     "fail",
     "ready",
@@ -312,9 +312,9 @@ const ACTS: [&str; 14] = [
 ];
 
 /// One entry of the timeline: when, and what happens then.
-fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Timestamp, Vec<Act>)> {
+fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Timestamp, Vec<ActionKind>)> {
     let mut known = vec!["at", "replica", "replicas", "reason", "retry_after", "note"];
-    known.extend(ACTS);
+    known.extend(ACTIONS);
     let fields = walk.fields(value, &Names(known))?;
     let at = fields.require(walk, "at", "when it happens, such as 60s", Walk::duration);
     let at = at.map(|at| Timestamp::ZERO + at);
@@ -323,10 +323,10 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
             walk.field("at", |walk| walk.problem(format!("is after the end of the simulation, {until}")));
         }
     }
-    let given: Vec<&str> = ACTS.into_iter().filter(|act| fields.get(act).is_some()).collect();
+    let given: Vec<&str> = ACTIONS.into_iter().filter(|act| fields.get(act).is_some()).collect();
     let before = walk.found();
     if given.len() != 1 {
-        walk.problem(format!("says what happens by one of: {}; found {}", ACTS.join(", "), given.len()));
+        walk.problem(format!("says what happens by one of: {}; found {}", ACTIONS.join(", "), given.len()));
     }
     // The rest is looked at all the same.
     let what = given.first().copied().unwrap_or("");
@@ -344,7 +344,7 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
             if needs_replica { "is missing: to which it happens, or 'replicas'" } else { "has no meaning here" };
         walk.field("replica", |walk| walk.problem(problem));
     }
-    let told = Told {
+    let details = FailureDetails {
         reason: fields.read(walk, "reason", Walk::text).map(Into::into),
         retry_after: fields.read(walk, "retry_after", Walk::duration).map(nanos),
     };
@@ -354,22 +354,24 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
         }
     }
     let act = |walk: &mut Walk, what: &str, value: &Value| {
-        let each = |act: &dyn Fn(u32) -> Act| replicas.iter().map(|&replica| act(replica)).collect::<Vec<_>>();
+        let each = |act: &dyn Fn(u32) -> ActionKind| replicas.iter().map(|&replica| act(replica)).collect::<Vec<_>>();
         match what {
-            "exit" => exit(walk, value).map(|exit| each(&|replica| Act::Exit { replica, exit, told: told.clone() })),
-            "fail" => cause(walk, value)
-                .map(|cause| each(&|replica| Act::Fail { replica, cause: cause.clone(), told: told.clone() })),
-            "ready" => walk.flag(value).map(|ready| each(&|replica| Act::Ready { replica, ready })),
-            "lost" => only_true(walk, value, "found: true").map(|()| each(&|replica| Act::Lost { replica })),
-            "found" => only_true(walk, value, "lost: true").map(|()| each(&|replica| Act::Found { replica })),
-            "scale" => walk.count(value, &(0..=u32::MAX)).map(|replicas| vec![Act::Scale(replicas)]),
-            "restart" => replica(walk, value).map(|replica| vec![Act::Restart(replica)]),
-            "stop" => replica(walk, value).map(|replica| vec![Act::Stop(replica)]),
-            "start" => replica(walk, value).map(|replica| vec![Act::Start(replica)]),
-            "drain" => replica(walk, value).map(|replica| vec![Act::Drain(replica)]),
-            "reset" => selection(walk, value).map(|selection| vec![Act::Reset(selection)]),
-            "retry_now" => selection(walk, value).map(|selection| vec![Act::RetryNow(selection)]),
-            "terminate" => only_true(walk, value, "nothing at all").map(|()| vec![Act::Terminate]),
+            "exit" => exit(walk, value)
+                .map(|exit| each(&|replica| ActionKind::Exit { replica, exit, details: details.clone() })),
+            "fail" => cause(walk, value).map(|cause| {
+                each(&|replica| ActionKind::Fail { replica, cause: cause.clone(), details: details.clone() })
+            }),
+            "ready" => walk.flag(value).map(|ready| each(&|replica| ActionKind::Ready { replica, ready })),
+            "lost" => only_true(walk, value, "found: true").map(|()| each(&|replica| ActionKind::Lost { replica })),
+            "found" => only_true(walk, value, "lost: true").map(|()| each(&|replica| ActionKind::Found { replica })),
+            "scale" => walk.count(value, &(0..=u32::MAX)).map(|replicas| vec![ActionKind::Scale(replicas)]),
+            "restart" => replica(walk, value).map(|replica| vec![ActionKind::Restart(replica)]),
+            "stop" => replica(walk, value).map(|replica| vec![ActionKind::Stop(replica)]),
+            "start" => replica(walk, value).map(|replica| vec![ActionKind::Start(replica)]),
+            "drain" => replica(walk, value).map(|replica| vec![ActionKind::Drain(replica)]),
+            "reset" => selection(walk, value).map(|selection| vec![ActionKind::Reset(selection)]),
+            "retry_now" => selection(walk, value).map(|selection| vec![ActionKind::RetryNow(selection)]),
+            "terminate" => only_true(walk, value, "nothing at all").map(|()| vec![ActionKind::Terminate]),
             _ => {
                 walk.problem("rollouts are not there yet in this version; leave it out");
                 None
@@ -442,7 +444,7 @@ fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Opti
             walk.problem(format!("looks at {at_ms} ms, after the end of the simulation, {until}"));
         }
     }
-    let mut wants = Vec::new();
+    let mut keys = Vec::new();
     for key in KEYS {
         let Some(value) = fields.get(key).filter(|_| !["at", "at_ms", "absent", "count", "note"].contains(&key)) else {
             continue;
@@ -450,9 +452,9 @@ fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Opti
         let wanted = walk.field(key, |walk| wanted(walk, key, value));
         match (short_form(key), wanted) {
             (Some((kind, command)), Some(replica)) => {
-                wants.push(("kind".to_owned(), kind.as_str().into()));
-                wants.push(("command".to_owned(), command.into()));
-                wants.push(("replica".to_owned(), replica));
+                keys.push(("kind".to_owned(), kind.as_str().into()));
+                keys.push(("command".to_owned(), command.into()));
+                keys.push(("replica".to_owned(), replica));
             }
             (None, Some(value)) => {
                 let key = match key {
@@ -460,19 +462,19 @@ fn expectation(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Opti
                     "delay" => "delay_ms",
                     other => other,
                 };
-                wants.push((key.to_owned(), value));
+                keys.push((key.to_owned(), value));
             }
             (_, None) => {}
         }
     }
-    if wants.is_empty() {
+    if keys.is_empty() {
         walk.problem("expects nothing; name a key of a trace line, such as status: degraded or start: 1");
         return None;
     }
     if at.is_none() && count.is_none() {
         return None;
     }
-    Some(Expectation { at_ms: at, wants, absent, count })
+    Some(Expectation { at_ms: at, keys, absent, count })
 }
 
 fn wanted(walk: &mut Walk, key: &str, value: &Value) -> Option<TraceValue> {

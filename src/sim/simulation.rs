@@ -1,18 +1,18 @@
 //! A simulation, put together in code.
 
+use super::action::{Action, ActionKind};
 use super::environment::Environment;
 use super::error::SimError;
 use super::run::Run;
 use super::runner::Runner;
 use super::time::SimTime;
-use super::timeline::{Act, Action};
-use super::world::{Behaviour, Scripted, World};
+use super::world::{Behaviour, ScriptedEnvironment, World};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// A policy, a world and a timeline. Time counts from the start of the simulation.
 ///
-/// A mistake, such as a time that is not one, is told by [`run_until`](Self::run_until).
+/// An error, such as a time that is not one, is told by [`run_until`](Self::run_until).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Simulation {
@@ -20,11 +20,11 @@ pub struct Simulation {
     pub(super) seed: u64,
     world: World,
     pub(super) behaviours: Vec<Behaviour>,
-    pub(super) timeline: Vec<(Timestamp, Act)>,
-    pub(super) keep: bool,
+    pub(super) timeline: Vec<(Timestamp, ActionKind)>,
+    pub(super) keep_trace: bool,
     /// What is asked for may be of a replica that the set has not by then.
-    pub(super) asks_amiss: bool,
-    mistake: Option<SimError>,
+    pub(super) allow_unknown_replicas: bool,
+    error: Option<SimError>,
 }
 
 impl Simulation {
@@ -36,9 +36,9 @@ impl Simulation {
             world: World::new(),
             behaviours: Vec::new(),
             timeline: Vec::new(),
-            keep: true,
-            asks_amiss: false,
-            mistake: None,
+            keep_trace: true,
+            allow_unknown_replicas: false,
+            error: None,
         }
     }
 
@@ -62,18 +62,18 @@ impl Simulation {
 
     /// Makes something happen at a time. What happens at one instant is known at one instant.
     pub fn at(mut self, at: impl SimTime, action: Action) -> Self {
-        match at.timestamp() {
+        match at.into_timestamp() {
             Ok(at) => self.timeline.push((at, action.0)),
-            Err(mistake) => {
-                self.mistake.get_or_insert(mistake);
+            Err(error) => {
+                self.error.get_or_insert(error);
             }
         }
         self
     }
 
-    /// Keeps only figures: no trace, no statuses, no verdicts. Memory does not grow with simulated time then.
-    pub fn figures_only(mut self) -> Self {
-        self.keep = false;
+    /// Keeps only stats: no trace, no statuses, no verdicts. Memory does not grow with simulated time then.
+    pub fn stats_only(mut self) -> Self {
+        self.keep_trace = false;
         self
     }
 
@@ -84,7 +84,7 @@ impl Simulation {
     /// for ever within one instant.
     pub fn run_until(mut self, until: impl SimTime) -> Result<Run, SimError> {
         let behaviours = std::mem::take(&mut self.behaviours);
-        let mut scripted = Scripted { world: self.world, behaviours };
+        let mut scripted = ScriptedEnvironment { world: self.world, behaviours };
         self.run_in(&mut scripted, until)
     }
 
@@ -94,9 +94,9 @@ impl Simulation {
     /// # Errors
     /// As for [`run_until`](Self::run_until).
     pub fn run_in<E: Environment>(self, environment: &mut E, until: impl SimTime) -> Result<Run, SimError> {
-        let until = until.timestamp()?;
-        match self.mistake {
-            Some(mistake) => Err(mistake),
+        let until = until.into_timestamp()?;
+        match self.error {
+            Some(error) => Err(error),
             None => Runner::new(self, environment, until)?.run(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Environment, Life, Scenario, Simulation, crash};
+use super::{Environment, InstancePlan, Scenario, Simulation, crash};
 use crate::decide::Incarnation;
 use crate::engine::{Start, TraceValue};
 use crate::policy::{Policy, RetryPolicy};
@@ -96,11 +96,11 @@ fn a_difference_shows_what_stands_around_it_however_crowded_its_instant() {
     let text =
         r#"{"policy": {"replicas": 1000}, "until": "1s", "expect": [{"at": "0s", "start": 500, "incarnation": 2}]}"#;
     let scenario: Scenario = serde_json::from_str(text).unwrap();
-    let difference = scenario.check(&scenario.run().unwrap()).unwrap_err();
-    let nearest = serde_json::to_string(&difference.nearest).unwrap();
+    let mismatch = scenario.check(&scenario.run().unwrap()).unwrap_err();
+    let nearest = serde_json::to_string(&mismatch.nearest).unwrap();
     assert!(nearest.contains(r#""command":"start","replica":500,"incarnation":1"#), "{nearest}");
-    assert!(difference.around.len() <= 13);
-    assert!(difference.around.iter().any(|line| Some(line) == difference.nearest.as_ref()));
+    assert!(mismatch.around.len() <= 13);
+    assert!(mismatch.around.iter().any(|line| Some(line) == mismatch.nearest.as_ref()));
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn what_ended_out_of_sight_is_told_when_it_is_found() {
 struct AllAtOnce;
 
 impl Environment for AllAtOnce {
-    fn life(&mut self, start: &Start, at: Timestamp, _: u32) -> Life {
+    fn plan(&mut self, start: &Start, at: Timestamp, _: u32) -> InstancePlan {
         let first = start.incarnation == Incarnation(1);
-        Life::new(if first { Duration::ZERO } else { Timestamp::from_secs(110).since(at) })
+        InstancePlan::new(if first { Duration::ZERO } else { Timestamp::from_secs(110).since(at) })
     }
 }
 

@@ -12,23 +12,23 @@ pub trait SimTime {
     ///
     /// # Errors
     /// The text is not a duration.
-    fn timestamp(self) -> Result<Timestamp, SimError>;
+    fn into_timestamp(self) -> Result<Timestamp, SimError>;
 }
 
 impl SimTime for &str {
-    fn timestamp(self) -> Result<Timestamp, SimError> {
-        parse_duration(self).map(|at| Timestamp::ZERO + at).ok_or_else(|| SimError::Time(self.to_owned()))
+    fn into_timestamp(self) -> Result<Timestamp, SimError> {
+        parse_duration(self).map(|at| Timestamp::ZERO + at).ok_or_else(|| SimError::InvalidTime(self.to_owned()))
     }
 }
 
 impl SimTime for Duration {
-    fn timestamp(self) -> Result<Timestamp, SimError> {
+    fn into_timestamp(self) -> Result<Timestamp, SimError> {
         Ok(Timestamp::ZERO + self)
     }
 }
 
 impl SimTime for Timestamp {
-    fn timestamp(self) -> Result<Timestamp, SimError> {
+    fn into_timestamp(self) -> Result<Timestamp, SimError> {
         Ok(self)
     }
 }

@@ -15,14 +15,14 @@ use crate::time::Timestamp;
 pub struct Trace {
     lines: Vec<TraceLine>,
     #[serde(skip)]
-    instant: Instant,
+    open: OpenInstant,
     #[serde(skip)]
-    printed: Option<(Status, u32, u32, &'static str)>,
+    last_status: Option<(Status, u32, u32, &'static str)>,
 }
 
-/// What has happened in the present instant.
+/// What has happened in the current instant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Instant {
+struct OpenInstant {
     lines: Vec<TraceLine>,
     terminating: Option<StatusChange>,
     status: Option<StatusChange>,
@@ -36,35 +36,35 @@ impl Trace {
 
     /// How many lines there are, those of the present instant included.
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.instant.lines.len()
+        self.lines.len() + self.open.lines.len()
     }
 
     pub(super) fn add(&mut self, line: TraceLine) {
-        self.instant.lines.push(line);
+        self.open.lines.push(line);
     }
 
-    pub(super) fn add_some(&mut self, line: Option<TraceLine>) {
-        self.instant.lines.extend(line);
+    pub(super) fn extend(&mut self, line: Option<TraceLine>) {
+        self.open.lines.extend(line);
     }
 
     pub(super) fn status(&mut self, change: StatusChange) {
         if change.status == Status::Terminating {
-            self.instant.terminating = Some(change);
+            self.open.terminating = Some(change);
         }
-        self.instant.status = Some(change);
+        self.open.status = Some(change);
     }
 
     /// The instant is over: its lines are put in order, and its status is shown if it is another.
     pub(super) fn end_instant(&mut self, at: Timestamp) {
-        let mut instant = std::mem::take(&mut self.instant);
-        instant.lines.sort_by_key(TraceLine::kind);
-        self.lines.append(&mut instant.lines);
-        self.instant.lines = instant.lines;
-        let shown = [instant.terminating.filter(|_| instant.terminating != instant.status), instant.status];
+        let mut open = std::mem::take(&mut self.open);
+        open.lines.sort_by_key(TraceLine::kind);
+        self.lines.append(&mut open.lines);
+        self.open.lines = open.lines;
+        let shown = [open.terminating.filter(|_| open.terminating != open.status), open.status];
         for change in shown.into_iter().flatten() {
             let seen = (change.status, change.available, change.desired, change.reason.as_str());
-            if self.printed != Some(seen) {
-                self.printed = Some(seen);
+            if self.last_status != Some(seen) {
+                self.last_status = Some(seen);
                 self.lines.push(TraceLine::of_status(&change, at, Timestamp::ZERO));
             }
         }
@@ -77,7 +77,7 @@ impl Trace {
     }
 
     /// How often a command was given to a replica.
-    pub fn count(&self, command: &str, replica: u32) -> usize {
+    pub fn command_count(&self, command: &str, replica: u32) -> usize {
         let is = |line: &&TraceLine| {
             line.kind() == TraceKind::Command
                 && line.get("command") == Some(&TraceValue::Text(command.to_owned().into()))

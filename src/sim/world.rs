@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::environment::{Environment, Life};
-use super::runner::exited;
+use super::environment::{Environment, InstancePlan};
+use super::runner::exit_outcome;
 use crate::engine::{Kill, ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
@@ -42,69 +42,72 @@ impl World {
 }
 
 /// A world in which replicas behave as it is written down.
-pub(super) struct Scripted {
+pub(super) struct ScriptedEnvironment {
     pub(super) world: World,
     /// Of several that apply, the first does.
     pub(super) behaviours: Vec<Behaviour>,
 }
 
-impl Scripted {
-    fn applying(&self, replica: u32, incarnation: u64, at: Timestamp) -> impl Iterator<Item = &What> {
-        let applying = self.behaviours.iter().filter(move |one| one.applies(replica, incarnation, at));
-        applying.map(|one| &one.what)
+impl ScriptedEnvironment {
+    fn active(&self, replica: u32, incarnation: u64, at: Timestamp) -> impl Iterator<Item = &BehaviourKind> {
+        let active = self.behaviours.iter().filter(move |one| one.is_active(replica, incarnation, at));
+        active.map(|one| &one.kind)
     }
 }
 
-impl Environment for Scripted {
-    fn life(&mut self, start: &Start, at: Timestamp, _under_way: u32) -> Life {
+impl Environment for ScriptedEnvironment {
+    fn plan(&mut self, start: &Start, at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
         let (replica, incarnation) = (start.replica.0, start.incarnation.0);
         let World { start: starts_in, ready, .. } = self.world;
-        for what in self.applying(replica, incarnation, at) {
-            match what {
-                What::StartFails { cause, .. } => return Life::fails_to_start(starts_in, cause.clone()),
-                What::Hangs => return Life::silent(),
-                What::Runs { .. } | What::ProbeFails(_) | What::IgnoresStop | What::IgnoresKill => {}
+        for kind in self.active(replica, incarnation, at) {
+            match kind {
+                BehaviourKind::StartFails { cause, .. } => return InstancePlan::start_fails(starts_in, cause.clone()),
+                BehaviourKind::Hangs => return InstancePlan::hangs(),
+                BehaviourKind::Runs { .. }
+                | BehaviourKind::ProbeFails(_)
+                | BehaviourKind::IgnoresStop
+                | BehaviourKind::IgnoresKill => {}
             }
         }
-        let life = Life::new(starts_in).ready(ready);
+        let plan = InstancePlan::new(starts_in).ready_after(ready);
         let runs_at = at + starts_in;
-        for what in self.applying(replica, incarnation, runs_at) {
-            if let What::Runs { runs, exit } = what {
-                return life.ends(*runs, exited(*exit, Timestamp::ZERO));
+        for kind in self.active(replica, incarnation, runs_at) {
+            if let BehaviourKind::Runs { runs, exit } = kind {
+                return plan.ends_after(*runs, exit_outcome(*exit, Timestamp::ZERO));
             }
         }
-        life
+        plan
     }
 
-    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
-        self.applying(start.replica.0, start.incarnation.0, at).find_map(|what| match what {
-            What::StartFails { comes_about, .. } => Some(*comes_about),
+    fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.active(start.replica.0, start.incarnation.0, at).find_map(|kind| match kind {
+            BehaviourKind::StartFails { late_start, .. } => Some(*late_start),
             _ => None,
         })?
     }
 
-    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
-        let mut applying = self.applying(stop.replica.0, stop.incarnation.0, at);
-        let ignores = applying.any(|what| matches!(what, What::IgnoresStop | What::IgnoresKill));
+    fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+        let mut active = self.active(stop.replica.0, stop.incarnation.0, at);
+        let ignores = active.any(|kind| matches!(kind, BehaviourKind::IgnoresStop | BehaviourKind::IgnoresKill));
         if ignores { Duration::MAX } else { self.world.stop }
     }
 
-    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
-        let mut applying = self.applying(kill.replica.0, kill.incarnation.0, at);
-        if applying.any(|what| *what == What::IgnoresKill) { Duration::MAX } else { Duration::ZERO }
+    fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        let mut active = self.active(kill.replica.0, kill.incarnation.0, at);
+        if active.any(|kind| *kind == BehaviourKind::IgnoresKill) { Duration::MAX } else { Duration::ZERO }
     }
 
-    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
-        let fails = What::ProbeFails(probe.probe);
-        let mut applying = self.applying(probe.replica.0, probe.incarnation.0, at);
-        if applying.any(|what| *what == fails) { ProbeResult::Failure } else { ProbeResult::Success }
+    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+        let fails = BehaviourKind::ProbeFails(probe.probe);
+        let mut active = self.active(probe.replica.0, probe.incarnation.0, at);
+        if active.any(|kind| *kind == fails) { ProbeResult::Failure } else { ProbeResult::Success }
     }
 }
 
 /// What replicas do by themselves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Behaviour {
-    what: What,
+    kind: BehaviourKind,
     pub(super) replica: Option<u32>,
     pub(super) times: Option<u64>,
     pub(super) from: Timestamp,
@@ -112,9 +115,9 @@ pub struct Behaviour {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum What {
+enum BehaviourKind {
     Runs { runs: Duration, exit: Exit },
-    StartFails { cause: Cause, comes_about: Option<Duration> },
+    StartFails { cause: Cause, late_start: Option<Duration> },
     Hangs,
     ProbeFails(ProbeKind),
     IgnoresStop,
@@ -122,47 +125,47 @@ enum What {
 }
 
 impl Behaviour {
-    fn new(what: What) -> Self {
-        Self { what, replica: None, times: None, from: Timestamp::ZERO, to: Timestamp::MAX }
+    fn new(kind: BehaviourKind) -> Self {
+        Self { kind, replica: None, times: None, from: Timestamp::ZERO, to: Timestamp::MAX }
     }
 
     /// Each incarnation runs for this long and then exits so, counted from when it runs.
     pub fn runs(runs: Duration, exit: Exit) -> Self {
-        Self::new(What::Runs { runs, exit })
+        Self::new(BehaviourKind::Runs { runs, exit })
     }
 
     /// Each start fails.
     pub fn start_fails(cause: Cause) -> Self {
-        Self::new(What::StartFails { cause, comes_about: None })
+        Self::new(BehaviourKind::StartFails { cause, late_start: None })
     }
 
     /// Each start is reported as failed, and comes about all the same, so long after its command.
-    pub fn comes_about_late(cause: Cause, after: Duration) -> Self {
-        Self::new(What::StartFails { cause, comes_about: Some(after) })
+    pub fn late_start(cause: Cause, after: Duration) -> Self {
+        Self::new(BehaviourKind::StartFails { cause, late_start: Some(after) })
     }
 
     /// It does not stop when it is asked to, only when it is killed.
     pub fn ignores_stop() -> Self {
-        Self::new(What::IgnoresStop)
+        Self::new(BehaviourKind::IgnoresStop)
     }
 
     /// Neither a stop nor a kill has an effect.
     pub fn ignores_kill() -> Self {
-        Self::new(What::IgnoresKill)
+        Self::new(BehaviourKind::IgnoresKill)
     }
 
     /// Each start is accepted and never comes about: nothing is heard of it.
     pub fn hangs() -> Self {
-        Self::new(What::Hangs)
+        Self::new(BehaviourKind::Hangs)
     }
 
     /// This probe fails.
     pub fn probe_fails(probe: ProbeKind) -> Self {
-        Self::new(What::ProbeFails(probe))
+        Self::new(BehaviourKind::ProbeFails(probe))
     }
 
     /// Of this replica alone. Default: of all.
-    pub fn of(mut self, replica: u32) -> Self {
+    pub fn replica(mut self, replica: u32) -> Self {
         self.replica = Some(replica);
         self
     }
@@ -174,19 +177,19 @@ impl Behaviour {
     }
 
     /// From this time on, included. Default: from the start.
-    pub fn from(mut self, from: Duration) -> Self {
+    pub fn active_from(mut self, from: Duration) -> Self {
         self.from = Timestamp::ZERO + from;
         self
     }
 
     /// Until this time, excluded. Default: for ever.
-    pub fn to(mut self, to: Duration) -> Self {
+    pub fn active_until(mut self, to: Duration) -> Self {
         self.to = Timestamp::ZERO + to;
         self
     }
 
     /// Whether it applies to an incarnation of a replica at a time.
-    fn applies(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
+    fn is_active(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
         self.replica.is_none_or(|ours| ours == replica)
             && self.times.is_none_or(|times| incarnation <= times)
             && self.from <= at

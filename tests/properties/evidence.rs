@@ -39,14 +39,14 @@ proptest! {
         let most = policy.max_probe_restarts(replicas).unwrap_or(replicas);
         let run = Simulation::new(policy)
             .world(World::new().start(secs(start)).ready(secs(ready)).stop(secs(stop)))
-            .behaviour(Behaviour::probe_fails(kind).from(secs(600)).to(secs(1200)))
+            .behaviour(Behaviour::probe_fails(kind).active_from(secs(600)).active_until(secs(1200)))
             .run_until("1h")
             .unwrap();
-        let least = run.statuses().iter().filter(|(at, _)| *at > Timestamp::from_secs(599)).map(|(_, status)| status.available);
+        let least = run.status_changes().iter().filter(|(at, _)| *at > Timestamp::from_secs(599)).map(|(_, status)| status.available);
         // One may always be taken down.
         let keeps = (replicas - most).max(need.min(replicas - 1));
         if !down {
-            prop_assert!(least.min().is_none_or(|least| least >= keeps), "{:?}", run.statuses());
+            prop_assert!(least.min().is_none_or(|least| least >= keeps), "{:?}", run.status_changes());
         }
         // Under the preset one may be given up; otherwise all come back.
         let status = run.set().status();

@@ -34,7 +34,7 @@ proptest! {
         }
         let run = simulation.run_until("1h").unwrap();
         let mut phases: BTreeMap<u32, Phase> = BTreeMap::new();
-        for (at, change) in run.phases() {
+        for (at, change) in run.phase_changes() {
             if change.phase == Phase::Starting {
                 let passed_over = |phase: Phase| matches!(phase, Phase::Quarantined | Phase::Completed | Phase::Stopped);
                 let before = (0..change.replica.0)

@@ -206,7 +206,7 @@ pub(crate) struct Timeline {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    text.timestamp().map_err(|error| error.to_string())
+    text.into_timestamp().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ fn a_seed_of_the_report_can_be_run_again_with_its_trace() {
     let run = experiment.run_of(0, typical).unwrap();
     assert!(!run.trace().lines().is_empty() && run.time_in(Status::Healthy) > DAY);
     let worst = experiment.run_of(0, report.policies[0].worst_seed).unwrap();
-    assert!(worst.availability() <= run.availability());
+    assert!(worst.availability_ppm() <= run.availability_ppm());
     assert_eq!(experiment.run_of(1, 0).unwrap_err(), ExperimentError::NoSuchPolicy(1, 1));
 }
 

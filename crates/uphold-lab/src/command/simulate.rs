@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use uphold::sim::{Difference, Run, Scenario};
+use uphold::sim::{Mismatch, Run, Scenario};
 
 use super::{Answer, Streams, json};
 use crate::files::Source;
@@ -42,9 +42,9 @@ pub fn simulate(files: &[PathBuf], wanted: Simulate, streams: &mut Streams<'_>) 
                 }
                 match scenario.check(&run) {
                     Ok(()) => expected += 1,
-                    Err(difference) => {
+                    Err(mismatch) => {
                         differ += 1;
-                        show(file, &scenario, &difference, streams);
+                        show(file, &scenario, &mismatch, streams);
                     }
                 }
                 if alone && !nothing_expected && differ == 0 && !wanted.trace {
@@ -80,20 +80,20 @@ fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, 
     Ok((scenario, run))
 }
 
-/// The first difference: what was expected beside the line that comes nearest, and the lines around.
-fn show(file: &Path, scenario: &Scenario, difference: &Difference, streams: &mut Streams<'_>) {
+/// The first mismatch: what was expected beside the line that comes nearest, and the lines around.
+fn show(file: &Path, scenario: &Scenario, mismatch: &Mismatch, streams: &mut Streams<'_>) {
     let name = sanitize(scenario.name().unwrap_or(""));
-    streams.say(format_args!("{}: {name}: expect[{}] differs", file.display(), difference.index));
-    let happened = match (&difference.counted, &difference.nearest) {
+    streams.say(format_args!("{}: {name}: expect[{}] differs", file.display(), mismatch.index));
+    let happened = match (&mismatch.counted, &mismatch.nearest) {
         (Some(counted), _) => format!("{counted} such lines"),
         (None, Some(line)) => json(line),
         (None, None) => "nothing happened at that instant".to_owned(),
     };
-    streams.say(format_args!("  expected  {}", json(&difference.expected)));
+    streams.say(format_args!("  expected  {}", json(&mismatch.expected)));
     streams.say(format_args!("  happened  {happened}"));
     streams.say("  around it:");
-    for line in &difference.around {
-        let mark = if difference.nearest.as_ref() == Some(line) { '>' } else { ' ' };
+    for line in &mismatch.around {
+        let mark = if mismatch.nearest.as_ref() == Some(line) { '>' } else { ' ' };
         streams.say(format_args!("  {mark} {}", json(line)));
     }
 }

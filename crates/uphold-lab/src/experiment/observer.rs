@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use uphold::sim::{Action, Environment, Life, terminate};
+use uphold::sim::{Action, Environment, InstancePlan, terminate};
 use uphold::{
     DecisionReason, Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp,
     Verdict,
@@ -116,49 +116,49 @@ impl<'e, E: Environment> Observer<'e, E> {
 }
 
 impl<E: Environment> Environment for Observer<'_, E> {
-    fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
+    fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan {
         if start.incarnation.0 > 1 {
             self.observations.restarts += 1;
-            self.observations.peak_starts = self.observations.peak_starts.max(under_way);
+            self.observations.peak_starts = self.observations.peak_starts.max(starts_in_flight);
         }
         *self.progress_of(start.replica) = IncarnationProgress::default();
-        self.inner.life(start, at, under_way)
+        self.inner.plan(start, at, starts_in_flight)
     }
 
-    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
-        self.inner.comes_about(start, at)
+    fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.inner.late_start(start, at)
     }
 
-    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
-        self.inner.stops_in(stop, at)
+    fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+        self.inner.stop_duration(stop, at)
     }
 
-    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
-        self.inner.killed_in(kill, at)
+    fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        self.inner.kill_duration(kill, at)
     }
 
-    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
-        self.inner.answer(probe, at)
+    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+        self.inner.probe_result(probe, at)
     }
 
-    fn next(&self) -> Option<Timestamp> {
+    fn next_injection(&self) -> Option<Timestamp> {
         if self.status.is_final() || self.interrupted {
             return None;
         }
-        if self.stop_requested() { Some(Timestamp::ZERO) } else { self.inner.next() }
+        if self.stop_requested() { Some(Timestamp::ZERO) } else { self.inner.next_injection() }
     }
 
-    fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+    fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         if self.stop_requested() {
             self.interrupted = true;
             actions.push(terminate());
         } else {
-            self.inner.befalls(at, actions);
+            self.inner.inject(at, actions);
         }
     }
 
-    fn hears(&mut self, output: &Output, at: Timestamp) {
-        self.inner.hears(output, at);
+    fn observe(&mut self, output: &Output, at: Timestamp) {
+        self.inner.observe(output, at);
         match output {
             Output::Notice(Notice::Status(change)) => self.record_status(change.status, at),
             Output::Notice(Notice::Replica(change)) => {

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use uphold::sim::{Action, Environment, Life, SimError, Simulation};
+use uphold::sim::{Action, Environment, InstancePlan, SimError, Simulation};
 use uphold::{
     Backoff, Kill, Notice, Output, Placement, Policy, ProbeRequest, ProbeResult, RetryPolicy, Start, Status, Stop,
     Timestamp,
@@ -38,7 +38,7 @@ pub(super) fn gave_up_too_early(
     };
     let mut observer = Observer::new(recorder, replicas, Duration::ZERO, stop);
     let until = *last + experiment.healed_within;
-    Simulation::new(policy).seed(seed).figures_only().run_in(&mut observer, until)?;
+    Simulation::new(policy).seed(seed).stats_only().run_in(&mut observer, until)?;
     Ok(observer.into_inner().map(|mut recorder| {
         recorder.end_healthy_period(until);
         recorder.healed
@@ -66,36 +66,36 @@ impl<E> HealthRecorder<'_, E> {
 }
 
 impl<E: Environment> Environment for HealthRecorder<'_, E> {
-    fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
-        self.inner.life(start, at, under_way)
+    fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan {
+        self.inner.plan(start, at, starts_in_flight)
     }
 
-    fn comes_about(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
-        self.inner.comes_about(start, at)
+    fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
+        self.inner.late_start(start, at)
     }
 
-    fn stops_in(&mut self, stop: &Stop, at: Timestamp) -> Duration {
-        self.inner.stops_in(stop, at)
+    fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
+        self.inner.stop_duration(stop, at)
     }
 
-    fn killed_in(&mut self, kill: &Kill, at: Timestamp) -> Duration {
-        self.inner.killed_in(kill, at)
+    fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
+        self.inner.kill_duration(kill, at)
     }
 
-    fn answer(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
-        self.inner.answer(probe, at)
+    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+        self.inner.probe_result(probe, at)
     }
 
-    fn next(&self) -> Option<Timestamp> {
-        self.inner.next()
+    fn next_injection(&self) -> Option<Timestamp> {
+        self.inner.next_injection()
     }
 
-    fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
-        self.inner.befalls(at, actions);
+    fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+        self.inner.inject(at, actions);
     }
 
-    fn hears(&mut self, output: &Output, at: Timestamp) {
-        self.inner.hears(output, at);
+    fn observe(&mut self, output: &Output, at: Timestamp) {
+        self.inner.observe(output, at);
         if let Output::Notice(Notice::Status(change)) = output {
             if change.status == Status::Healthy {
                 self.healthy_since.get_or_insert(at);

@@ -216,7 +216,7 @@ impl Runner<'_> {
             let replicas = policy.replicas();
             let environment = experiment.faults.environment(seed, replicas);
             let mut observer = Observer::new(environment, replicas, policy.min_ready(), self.stop);
-            let simulation = Simulation::new(policy.clone()).seed(seed).figures_only();
+            let simulation = Simulation::new(policy.clone()).seed(seed).stats_only();
             let run =
                 simulation.run_in(&mut observer, experiment.until).map_err(ExperimentError::simulation(name, seed))?;
             let Some(observations) = observer.finish() else { return Ok(None) };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use uphold::sim::{Action, Environment, Life, exit, fail, found, lost, not_ready, ready, signal};
+use uphold::sim::{Action, Environment, InstancePlan, exit, fail, found, lost, not_ready, ready, signal};
 use uphold::{Cause, Exit, Outcome, Placement, ProbeKind, ProbeRequest, ProbeResult, Start, Stop, Timestamp};
 
 use super::cluster::Cluster;
@@ -116,7 +116,7 @@ impl<'m> FaultEnvironment<'m> {
         &mut self.instances[index]
     }
 
-    fn plan_start(&mut self, start: &Start, at: u64, starts_in_progress: u32) -> Life {
+    fn plan_start(&mut self, start: &Start, at: u64, starts_in_progress: u32) -> InstancePlan {
         let model = self.model;
         let (replica, start_index) = (start.replica.0, start.incarnation.0.saturating_sub(1));
         let slowdown = 1.0 + model.slower_per_start * f64::from(starts_in_progress.saturating_sub(1));
@@ -140,7 +140,9 @@ impl<'m> FaultEnvironment<'m> {
         if let Some(cause) = self.drought(&context, at) {
             return self.fail_start(&context, cause, start_time);
         }
-        let Some(start_time) = start_time.map(|time| time.saturating_add(node_wait)) else { return Life::silent() };
+        let Some(start_time) = start_time.map(|time| time.saturating_add(node_wait)) else {
+            return InstancePlan::hangs();
+        };
         let running_at = at.saturating_add(start_time);
         let ready_time = slow_down(model.ready_in.sample(self.ready_stream.substream(replica.into()), start_index));
         let ready_at = ready_time.map(|time| running_at.saturating_add(time));
@@ -155,7 +157,7 @@ impl<'m> FaultEnvironment<'m> {
         }
         let ready_at = plan.ready_at.unwrap_or(u64::MAX);
         self.instance(replica).replace(start.incarnation.0, running_at, ready_at);
-        self.life_of(&context, &plan)
+        self.instance_plan(&context, &plan)
     }
 
     /// Returns the cause with which a drought makes this start fail.
@@ -201,32 +203,36 @@ impl<'m> FaultEnvironment<'m> {
         true
     }
 
-    fn life_of(&self, start: &StartContext, plan: &StartPlan) -> Life {
-        let life = Life::new(Duration::from_nanos(plan.start_time));
-        let life = match plan.ready_at {
-            Some(ready_at) if ready_at < u64::MAX => life.ready(Duration::from_nanos(ready_at - plan.running_at)),
-            _ => life.never_ready(),
+    fn instance_plan(&self, start: &StartContext, plan: &StartPlan) -> InstancePlan {
+        let instance = InstancePlan::new(Duration::from_nanos(plan.start_time));
+        let instance = match plan.ready_at {
+            Some(ready_at) if ready_at < u64::MAX => {
+                instance.ready_after(Duration::from_nanos(ready_at - plan.running_at))
+            }
+            _ => instance.never_ready(),
         };
         match plan.end {
             Some((after, EndReason::Dependency(index))) => {
-                life.ends(Duration::from_nanos(after), self.model.dependencies[index].ends.clone())
+                instance.ends_after(Duration::from_nanos(after), self.model.dependencies[index].ends.clone())
             }
             Some((after, EndReason::Failure(index))) => {
                 let outcome = self.model.failures[index].outcome(self.failure_streams[index].outcome, start);
-                life.ends(Duration::from_nanos(after), outcome)
+                instance.ends_after(Duration::from_nanos(after), outcome)
             }
-            None => life,
+            None => instance,
         }
     }
 
-    fn fail_start(&mut self, start: &StartContext, cause: &Cause, start_time: Option<u64>) -> Life {
+    fn fail_start(&mut self, start: &StartContext, cause: &Cause, start_time: Option<u64>) -> InstancePlan {
         self.instance(start.replica).replace(start.start_index + 1, u64::MAX, u64::MAX);
         let stream = RandomStream::new(self.seed, StreamId::StartError, 0).substream(start.replica.into());
         let time = match &self.model.refused_in {
             Some(refused_in) => refused_in.sample(stream, start.start_index),
             None => start_time,
         };
-        time.map_or_else(Life::silent, |time| Life::fails_to_start(Duration::from_nanos(time), cause.clone()))
+        time.map_or_else(InstancePlan::hangs, |time| {
+            InstancePlan::start_fails(Duration::from_nanos(time), cause.clone())
+        })
     }
 
     fn begin(&mut self, source: u32, at: u64, until: u64, actions: &mut Vec<Action>) {
@@ -339,26 +345,26 @@ fn crash_stream(seed: u64, dependency: u64, replica: u32) -> RandomStream {
 }
 
 impl Environment for FaultEnvironment<'_> {
-    fn life(&mut self, start: &Start, at: Timestamp, under_way: u32) -> Life {
-        self.plan_start(start, at.as_nanos(), under_way)
+    fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan {
+        self.plan_start(start, at.as_nanos(), starts_in_flight)
     }
 
-    fn stops_in(&mut self, stop: &Stop, _at: Timestamp) -> Duration {
+    fn stop_duration(&mut self, stop: &Stop, _at: Timestamp) -> Duration {
         let stream = RandomStream::new(self.seed, StreamId::Stop, 0).substream(stop.replica.0.into());
         let time = self.model.stops_in.sample(stream, stop.incarnation.0.saturating_sub(1));
         time.map_or(Duration::MAX, Duration::from_nanos)
     }
 
-    fn answer(&mut self, probe: &ProbeRequest, _at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeRequest, _at: Timestamp) -> ProbeResult {
         let blocked = self.instance(probe.replica.0).is_blocked();
         if blocked && probe.probe == ProbeKind::Readiness { ProbeResult::Failure } else { ProbeResult::Success }
     }
 
-    fn next(&self) -> Option<Timestamp> {
+    fn next_injection(&self) -> Option<Timestamp> {
         self.schedule.next_at().map(Timestamp::from_nanos)
     }
 
-    fn befalls(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+    fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         let at = at.as_nanos();
         while let Some(event) = self.schedule.pop_due(at) {
             match event {

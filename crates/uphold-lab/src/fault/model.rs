@@ -28,7 +28,7 @@ use super::nodes::Nodes;
 ///     .failure(FailureMode::new(Distribution::exponential(day)?));
 /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(10))).build()?;
 /// let run = Simulation::new(policy).run_in(&mut model.environment(7, 3), 30 * day)?;
-/// assert!(run.restarts() > 60 && run.availability() > 990_000);
+/// assert!(run.restarts() > 60 && run.availability_ppm() > 990_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]

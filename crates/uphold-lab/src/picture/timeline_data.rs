@@ -54,9 +54,13 @@ impl TimelineData {
     /// `initial`: the set at the start of the run, if it had been running before.
     pub(super) fn new(run: &Run, initial: Option<&ReplicaSet>) -> Self {
         let count = |at, available, desired| ReplicaCount { at, available, desired };
-        let counts: Vec<ReplicaCount> =
-            run.statuses().iter().map(|(at, change)| count(at.as_nanos(), change.available, change.desired)).collect();
-        let status = run.statuses().iter().map(|(at, change)| (at.as_nanos(), status_index(change.status))).collect();
+        let counts: Vec<ReplicaCount> = run
+            .status_changes()
+            .iter()
+            .map(|(at, change)| count(at.as_nanos(), change.available, change.desired))
+            .collect();
+        let status =
+            run.status_changes().iter().map(|(at, change)| (at.as_nanos(), status_index(change.status))).collect();
         let mut data = Self {
             replicas: replica_phases(run, initial, &counts),
             status,
@@ -78,7 +82,7 @@ impl TimelineData {
                 sentence: decision.to_string(),
             });
         }
-        for (at, change) in run.phases() {
+        for (at, change) in run.phase_changes() {
             if change.phase == Phase::Starting && change.incarnation.0 > 1 {
                 data.restarts.push((at.as_nanos(), change.replica.0));
             }
@@ -152,7 +156,7 @@ fn replica_phases(run: &Run, initial: Option<&ReplicaSet>, counts: &[ReplicaCoun
         }
         most_desired = most_desired.max(desired);
     }
-    for (at, change) in run.phases() {
+    for (at, change) in run.phase_changes() {
         let changes = by_replica.entry(change.replica.0).or_default();
         changes.push((at.as_nanos(), phase_index(change.phase)));
     }

@@ -1,8 +1,8 @@
-//! What a run keeps of all that a set is told and hands out: trace, statuses, verdicts, figures.
+//! What a run keeps of all that a set is told and hands out: trace, statuses, verdicts, stats.
 
 use std::time::Duration;
 
-use super::run::{Figures, Run};
+use super::run::{Run, RunStats};
 use super::trace::Trace;
 use crate::decide::{Decision, ReplicaId, Status};
 use crate::engine::{Command, Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
@@ -11,13 +11,13 @@ use crate::time::Timestamp;
 /// What a run keeps. Times count from its start.
 pub(super) struct Collector {
     start: Timestamp,
-    /// Only figures are kept otherwise.
-    keep: bool,
+    /// Only stats are kept otherwise.
+    keep_trace: bool,
     pub(super) trace: Trace,
     statuses: Vec<(Timestamp, StatusChange)>,
     verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
     phases: Vec<(Timestamp, ReplicaChange)>,
-    pub(super) figures: Figures,
+    pub(super) stats: RunStats,
     /// The status that the set has, and since when.
     status: (Status, Timestamp),
     /// The time in each, by its place in `Status::ALL`.
@@ -25,15 +25,15 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(set: &ReplicaSet, start: Timestamp, keep: bool) -> Self {
+    pub(super) fn new(set: &ReplicaSet, start: Timestamp, keep_trace: bool) -> Self {
         Self {
             start,
-            keep,
+            keep_trace,
             trace: Trace::default(),
             statuses: Vec::new(),
             verdicts: Vec::new(),
             phases: Vec::new(),
-            figures: Figures::default(),
+            stats: RunStats::default(),
             status: (set.status(), Timestamp::ZERO),
             time_in: [Duration::ZERO; Status::ALL.len()],
         }
@@ -45,53 +45,53 @@ impl Collector {
 
     /// The set is told this, at `at`.
     #[inline]
-    pub(super) fn told(&mut self, event: &Event, at: Timestamp) {
-        self.figures.events += 1;
-        if self.keep {
+    pub(super) fn record_event(&mut self, event: &Event, at: Timestamp) {
+        self.stats.events += 1;
+        if self.keep_trace {
             self.trace.add(TraceLine::of_event(event, at, self.start));
         }
     }
 
     /// The set has been told something, and its outputs are about to be drained.
     #[inline]
-    pub(super) fn settled(&mut self, in_flight: u32) {
-        self.figures.most_starts_at_once = self.figures.most_starts_at_once.max(in_flight);
+    pub(super) fn record_in_flight(&mut self, in_flight: u32) {
+        self.stats.most_starts_at_once = self.stats.most_starts_at_once.max(in_flight);
     }
 
     /// The set hands this out.
     #[inline]
-    pub(super) fn output(&mut self, output: &Output, at: Timestamp) {
-        self.figures.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
+    pub(super) fn record_output(&mut self, output: &Output, at: Timestamp) {
+        self.stats.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
         let changes_status = match output {
             Output::Notice(Notice::Status(change)) => change.status != self.status.0,
             _ => false,
         };
-        if changes_status || self.keep {
-            self.take(output, at);
+        if changes_status || self.keep_trace {
+            self.record_in_trace(output, at);
         }
     }
 
-    fn take(&mut self, output: &Output, at: Timestamp) {
+    fn record_in_trace(&mut self, output: &Output, at: Timestamp) {
         match output {
-            Output::Notice(Notice::Status(change)) => self.changed(*change, self.since_start(at)),
+            Output::Notice(Notice::Status(change)) => self.record_status(*change, self.since_start(at)),
             Output::Notice(Notice::Verdict(judged)) => {
                 self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
-                self.trace.add_some(TraceLine::of_output(output, at, self.start));
+                self.trace.extend(TraceLine::of_output(output, at, self.start));
             }
             Output::Notice(Notice::Replica(change)) => self.phases.push((self.since_start(at), *change)),
             Output::Command(_) | Output::Notice(_) => {
-                self.trace.add_some(TraceLine::of_output(output, at, self.start));
+                self.trace.extend(TraceLine::of_output(output, at, self.start));
             }
         }
     }
 
-    fn changed(&mut self, change: StatusChange, at: Timestamp) {
+    fn record_status(&mut self, change: StatusChange, at: Timestamp) {
         if self.status.0 != change.status {
             self.count_time(at);
-            self.figures.outages += u64::from(change.status == Status::Outage);
+            self.stats.outages += u64::from(change.status == Status::Outage);
             self.status = (change.status, at);
         }
-        if self.keep {
+        if self.keep_trace {
             self.trace.status(change);
             match self.statuses.last_mut() {
                 Some((last, kept)) if *last == at => *kept = change,
@@ -106,13 +106,13 @@ impl Collector {
         let lasted = at.since(since);
         self.time_in[status.place()] += lasted;
         if status == Status::Outage {
-            self.figures.longest_outage = self.figures.longest_outage.max(lasted);
+            self.stats.longest_outage = self.stats.longest_outage.max(lasted);
         }
     }
 
     #[inline]
     pub(super) fn end_instant(&mut self, at: Timestamp) {
-        if self.keep {
+        if self.keep_trace {
             self.trace.end_instant(self.since_start(at));
         }
     }
@@ -122,8 +122,8 @@ impl Collector {
         let until = self.since_start(at);
         self.count_time(until);
         let times = Status::ALL.into_iter().zip(self.time_in);
-        self.figures.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
-        let Self { trace, statuses, verdicts, phases, figures, .. } = self;
-        Run { trace, statuses, verdicts, phases, figures, set, until }
+        self.stats.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
+        let Self { trace, statuses, verdicts, phases, stats, .. } = self;
+        Run { trace, statuses, verdicts, phases, stats, set, until }
     }
 }

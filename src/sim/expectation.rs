@@ -14,7 +14,7 @@ use crate::engine::{TraceKind, TraceLine, TraceValue};
 pub struct Expectation {
     /// `None`: in the whole run.
     pub(super) at_ms: Option<u64>,
-    pub(super) wants: Vec<(String, TraceValue)>,
+    pub(super) keys: Vec<(String, TraceValue)>,
     /// No such line must be there.
     pub(super) absent: bool,
     /// So many such lines.
@@ -24,7 +24,7 @@ pub struct Expectation {
 /// The first thing that is not as expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Difference {
+pub struct Mismatch {
     /// Which expectation, from 0.
     pub index: usize,
     /// What was expected.
@@ -42,33 +42,33 @@ impl Serialize for Expectation {
         let at = self.at_ms.map(|at_ms| ("at_ms".to_owned(), at_ms.into()));
         let absent = self.absent.then(|| ("absent".to_owned(), TraceValue::Bool(true)));
         let count = self.count.map(|count| ("count".to_owned(), count.into()));
-        serializer.collect_map(at.into_iter().chain(self.wants.iter().cloned()).chain(absent).chain(count))
+        serializer.collect_map(at.into_iter().chain(self.keys.iter().cloned()).chain(absent).chain(count))
     }
 }
 
-/// How many lines are shown before and after a difference.
+/// How many lines are shown before and after a mismatch.
 const AROUND: usize = 6;
 
 impl Expectation {
     fn matches(&self, line: &TraceLine) -> bool {
-        self.wants.iter().all(|(key, value)| line.get(key) == Some(value))
+        self.keys.iter().all(|(key, value)| line.get(key) == Some(value))
     }
 
     fn agreement(&self, line: &TraceLine) -> usize {
-        self.wants.iter().filter(|(key, value)| line.get(key) == Some(value)).count()
+        self.keys.iter().filter(|(key, value)| line.get(key) == Some(value)).count()
     }
 
     /// Whether it says nothing but what the status is.
-    fn is_of_status_alone(&self) -> bool {
+    fn is_status_only(&self) -> bool {
         let status = ["status", "available", "desired", "reason", "kind"];
         let of_status = |(key, value): &(String, TraceValue)| {
             status.contains(&key.as_str()) && (key != "kind" || *value == TraceValue::from("status"))
         };
-        self.wants.iter().all(of_status)
+        self.keys.iter().all(of_status)
     }
 
     /// The lines among which it looks.
-    fn looks_at<'t>(&self, trace: &'t Trace) -> &'t [TraceLine] {
+    fn candidates<'t>(&self, trace: &'t Trace) -> &'t [TraceLine] {
         let lines = trace.lines();
         let Some(at_ms) = self.at_ms else { return lines };
         let first = lines.partition_point(|line| line.at_ms() < at_ms);
@@ -77,44 +77,44 @@ impl Expectation {
     }
 
     /// The status line in effect at its instant, if it is of the status alone.
-    fn in_effect<'t>(&self, trace: &'t Trace) -> Option<&'t TraceLine> {
-        let at_ms = self.at_ms.filter(|_| self.is_of_status_alone())?;
+    fn status_in_effect<'t>(&self, trace: &'t Trace) -> Option<&'t TraceLine> {
+        let at_ms = self.at_ms.filter(|_| self.is_status_only())?;
         trace.status_line_at(at_ms)
     }
 
     fn holds(&self, trace: &Trace) -> bool {
         if let Some(count) = self.count {
-            return self.counted(trace) == count as usize;
+            return self.count_found(trace) == count as usize;
         }
-        let found = self.looks_at(trace).iter().any(|line| self.matches(line))
-            || self.in_effect(trace).is_some_and(|line| self.matches(line));
+        let found = self.candidates(trace).iter().any(|line| self.matches(line))
+            || self.status_in_effect(trace).is_some_and(|line| self.matches(line));
         found != self.absent
     }
 
-    fn counted(&self, trace: &Trace) -> usize {
-        self.looks_at(trace).iter().filter(|line| self.matches(line)).count()
+    fn count_found(&self, trace: &Trace) -> usize {
+        self.candidates(trace).iter().filter(|line| self.matches(line)).count()
     }
 
-    pub(super) fn check(&self, index: usize, trace: &Trace) -> Result<(), Box<Difference>> {
+    pub(super) fn check(&self, index: usize, trace: &Trace) -> Result<(), Box<Mismatch>> {
         if self.holds(trace) {
             return Ok(());
         }
         let lines = trace.lines();
         // The last of those that agree the most: a later line is nearer to the end of the instant.
-        let shown = self.looks_at(trace).iter().max_by_key(|line| self.agreement(line));
-        let nearest = shown.or_else(|| self.in_effect(trace));
+        let shown = self.candidates(trace).iter().max_by_key(|line| self.agreement(line));
+        let nearest = shown.or_else(|| self.status_in_effect(trace));
         // Of a crowded instant only what stands around that line is shown.
         let place = match shown {
             Some(shown) => lines.iter().position(|line| std::ptr::eq(line, shown)).unwrap_or(0),
             None => self.at_ms.map_or(0, |at_ms| lines.partition_point(|line| line.at_ms() <= at_ms)),
         };
         let around = lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(lines.len())].to_vec();
-        Err(Box::new(Difference {
+        Err(Box::new(Mismatch {
             index,
             expected: self.clone(),
             nearest: nearest.cloned(),
             around,
-            counted: self.count.map(|_| self.counted(trace)),
+            counted: self.count.map(|_| self.count_found(trace)),
         }))
     }
 }

@@ -1,0 +1,157 @@
+//! The simulated backend: carries commands out, in the way in which the environment says that they go.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::environment::Environment;
+use super::instances::Instances;
+use crate::decide::{Incarnation, ReplicaId};
+use crate::engine::{Command, Event, ProbeKind, ProbeNews, ProbeResult, Start};
+use crate::places::Places;
+use crate::time::{Timestamp, nanos};
+
+pub(super) struct SimulatedBackend<'e, E> {
+    pub(super) environment: &'e mut E,
+    pub(super) instances: Instances,
+    replies: BinaryHeap<Reverse<Reply>>,
+    /// Replies of the present instant, which come after those that were on their way.
+    immediate: VecDeque<Reply>,
+    /// When the next reply comes, or never.
+    next_reply: Timestamp,
+    sequence: u64,
+}
+
+/// What an instance will reply to a command. The earlier is the smaller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Reply {
+    at: Timestamp,
+    sequence: u64,
+    replica: ReplicaId,
+    incarnation: Incarnation,
+    what: ReplyKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ReplyKind {
+    Stopped,
+    /// A start that was reported as failed has come about.
+    LateStart,
+    Probe(ProbeKind, ProbeResult),
+}
+
+impl Ord for Reply {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+impl PartialOrd for Reply {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<'e, E: Environment> SimulatedBackend<'e, E> {
+    pub(super) fn new(environment: &'e mut E, replicas: u32) -> Self {
+        Self {
+            environment,
+            instances: Instances::new(replicas),
+            replies: BinaryHeap::new(),
+            immediate: VecDeque::new(),
+            next_reply: Timestamp::MAX,
+            sequence: 0,
+        }
+    }
+
+    /// When it has something to tell next, or something is injected.
+    #[inline]
+    pub(super) fn next(&self) -> Timestamp {
+        let injection = self.environment.next_injection().unwrap_or(Timestamp::MAX);
+        self.instances.next().min(self.next_reply).min(injection)
+    }
+
+    /// What instances do by themselves by now, and what they reply.
+    #[inline]
+    pub(super) fn poll_events(&mut self, now: Timestamp, events: &mut Places<Event>) {
+        self.instances.advance(now, events);
+        if self.next_reply <= now {
+            self.deliver_replies(now, events);
+        }
+    }
+
+    #[inline(never)]
+    fn deliver_replies(&mut self, now: Timestamp, events: &mut Places<Event>) {
+        while let Some(Reverse(reply)) = self.replies.peek().copied().filter(|Reverse(next)| next.at <= now) {
+            self.replies.pop();
+            self.event_for_reply(reply).into_iter().for_each(|event| events.push(event));
+        }
+        while let Some(reply) = self.immediate.pop_front() {
+            self.event_for_reply(reply).into_iter().for_each(|event| events.push(event));
+        }
+        self.next_reply = self.replies.peek().map_or(Timestamp::MAX, |Reverse(reply)| reply.at);
+    }
+
+    fn event_for_reply(&mut self, reply: Reply) -> Option<Event> {
+        let Reply { replica, incarnation, what, .. } = reply;
+        match what {
+            ReplyKind::Stopped => {
+                self.instances.remove(replica, incarnation);
+                Some(Event::stopped(replica, incarnation))
+            }
+            ReplyKind::LateStart => Some(Event::started(replica, incarnation)),
+            ReplyKind::Probe(probe, result) => {
+                let news = ProbeNews { replica, incarnation, probe, result, at: None, message: None };
+                self.instances.get(replica).lives(incarnation).then_some(Event::Probed(news))
+            }
+        }
+    }
+
+    /// `starts_in_flight`: so many starts are, with all that are commanded at this instant.
+    #[inline]
+    pub(super) fn execute(&mut self, command: &Command, now: Timestamp, starts_in_flight: u32) {
+        let (replica, incarnation) = command.instance();
+        match command {
+            Command::Start(start) => self.start(start, now, starts_in_flight),
+            // An instance that hears nothing does not stop.
+            Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).lost == Some(incarnation) => {}
+            Command::Stop(stop) => {
+                let takes = nanos(self.environment.stop_duration(stop, now));
+                self.reply(now, takes, replica, incarnation, ReplyKind::Stopped);
+            }
+            Command::Kill(kill) => {
+                let takes = nanos(self.environment.kill_duration(kill, now));
+                self.reply(now, takes, replica, incarnation, ReplyKind::Stopped);
+            }
+            Command::Probe(probe) => {
+                let in_contact = self.instances.get(replica).lost != Some(incarnation);
+                let result =
+                    if in_contact { self.environment.probe_result(probe, now) } else { ProbeResult::Unanswered };
+                self.reply(now, 0, replica, incarnation, ReplyKind::Probe(probe.probe, result));
+            }
+        }
+    }
+
+    /// Apart: most outputs are no starts.
+    #[inline(never)]
+    fn start(&mut self, start: &Start, now: Timestamp, starts_in_flight: u32) {
+        let plan = self.environment.plan(start, now, starts_in_flight);
+        self.instances.start(start.replica, start.incarnation, plan, now);
+        if let Some(after) = self.environment.late_start(start, now) {
+            self.reply(now, nanos(after), start.replica, start.incarnation, ReplyKind::LateStart);
+        }
+    }
+
+    fn reply(&mut self, now: Timestamp, after: u64, replica: ReplicaId, incarnation: Incarnation, what: ReplyKind) {
+        if after == u64::MAX {
+            return;
+        }
+        self.sequence += 1;
+        let reply = Reply { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, what };
+        self.next_reply = self.next_reply.min(reply.at);
+        if reply.at <= now {
+            self.immediate.push_back(reply);
+        } else {
+            self.replies.push(Reverse(reply));
+        }
+    }
+}
