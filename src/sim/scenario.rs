@@ -294,7 +294,7 @@ fn exit(walk: &mut Walk, value: &Value) -> Option<Exit> {
     }
 }
 
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 13] = [
     "exit",
     "fail",
     "ready",
@@ -307,7 +307,6 @@ const ACTIONS: [&str; 14] = [
     "reset",
     "retry_now",
     "drain",
-    "rollout",
     "terminate",
 ];
 
@@ -372,10 +371,7 @@ fn entry(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Option<(Ti
             "reset" => selection(walk, value).map(|selection| vec![ActionKind::Reset(selection)]),
             "retry_now" => selection(walk, value).map(|selection| vec![ActionKind::RetryNow(selection)]),
             "terminate" => only_true(walk, value, "nothing at all").map(|()| vec![ActionKind::Terminate]),
-            _ => {
-                walk.problem("rollouts are not there yet in this version; leave it out");
-                None
-            }
+            _ => None,
         }
     };
     let mut acts = None;
@@ -412,6 +408,11 @@ struct Names(Vec<&'static str>);
 impl crate::policy::read::walk::Known for Names {
     fn names(&self) -> Vec<&'static str> {
         self.0.clone()
+    }
+
+    fn remark(&self, field: &str) -> Option<String> {
+        let of_rollouts = ["rollout", "roll_out", "promote", "roll_back", "revision"].contains(&field);
+        of_rollouts.then(|| "rollouts are not part of this version; leave it out".to_owned())
     }
 }
 

@@ -42,6 +42,28 @@ impl Markup {
         let _ = writeln!(self.text, "</{name}>");
     }
 
+    /// Writes an element that holds text in which backticks mark code.
+    pub(crate) fn prose(&mut self, name: &str, attributes: &[(&str, &dyn Attribute)], content: &str) {
+        self.tag(name, attributes);
+        self.text.push('>');
+        let mut parts = content.split('`').peekable();
+        let mut is_code = false;
+        while let Some(part) = parts.next() {
+            // A backtick without its other is text.
+            let closed = is_code && parts.peek().is_some();
+            let (before, after) = match (is_code, closed) {
+                (true, true) => ("<code>", "</code>"),
+                (true, false) => ("`", ""),
+                (false, _) => ("", ""),
+            };
+            self.text.push_str(before);
+            escape(part, &mut self.text);
+            self.text.push_str(after);
+            is_code = !is_code;
+        }
+        let _ = writeln!(self.text, "</{name}>");
+    }
+
     /// Writes an element without content but an optional tooltip.
     pub(crate) fn leaf_with_tooltip(
         &mut self,
@@ -151,6 +173,18 @@ mod tests {
             markup.finish(),
             "<g class=\"a&quot;b&#39;c&lt;d\">\n<text>&lt;/g&gt; &amp; \u{fffd}[0m</text>\n</g>\n"
         );
+    }
+
+    #[test]
+    fn backticks_mark_code() {
+        let prose = |text: &str| {
+            let mut markup = Markup::default();
+            markup.prose("p", &[], text);
+            markup.finish()
+        };
+        assert_eq!(prose("Does `a <b>` pay?"), "<p>Does <code>a &lt;b&gt;</code> pay?</p>\n");
+        assert_eq!(prose("a ` b"), "<p>a ` b</p>\n");
+        assert_eq!(prose("`a`"), "<p><code>a</code></p>\n");
     }
 
     #[test]

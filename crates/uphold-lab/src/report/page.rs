@@ -53,7 +53,7 @@ pub fn html(experiment: &Experiment, report: &ExperimentReport) -> String {
     page.open("head", &[]);
     page.leaf("meta", &[("charset", &"utf-8")]);
     page.leaf("meta", &[("name", &"viewport"), ("content", &"width=device-width, initial-scale=1")]);
-    page.text("title", &[], title);
+    page.text("title", &[], &title.replace('`', ""));
     page.open("style", &[]);
     page.embed(STYLE);
     page.close();
@@ -86,15 +86,15 @@ pub fn html(experiment: &Experiment, report: &ExperimentReport) -> String {
 }
 
 fn head(page: &mut Markup, report: &ExperimentReport, title: &str) {
-    page.text("h1", &[], title);
+    page.prose("h1", &[], title);
     if let Some(question) = report.question.as_ref().filter(|question| *question != title) {
-        page.text("p", &[("class", &"question")], question);
+        page.prose("p", &[("class", &"question")], question);
     }
     if let Some(answer) = &report.answer {
-        page.text("p", &[("class", &"answer")], answer.trim());
+        page.prose("p", &[("class", &"answer")], answer.trim());
     }
     if let Some(note) = &report.note {
-        page.text("p", &[("class", &"note")], note.trim());
+        page.prose("p", &[("class", &"note")], note.trim());
     }
     let until = format_seconds(report.until_seconds);
     let first = report.first_seed;
