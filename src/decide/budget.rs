@@ -72,6 +72,11 @@ impl Bucket {
         self
     }
 
+    /// Up to when it has been refilled.
+    pub(crate) fn as_of(&self) -> Timestamp {
+        self.as_of.known().unwrap_or(Timestamp::ZERO)
+    }
+
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.as_of = by(self.as_of);
     }

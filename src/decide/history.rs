@@ -212,6 +212,21 @@ impl History {
         if at > known && at <= Timestamp::LATEST { at } else { known }
     }
 
+    /// The latest of all times that it knows.
+    pub(crate) fn latest(&self) -> Timestamp {
+        let known = |at: Timestamp| at.known().unwrap_or(Timestamp::ZERO);
+        let of = |streak: &Streak| known(streak.first).max(known(streak.stage_first));
+        let mut latest = self.last_known().max(of(&self.streak));
+        if let Some(detail) = &self.detail {
+            let streaks = detail.streaks.iter().map(of);
+            let windows = detail.windows.iter().map(Window::latest);
+            let undo = detail.undo.iter().map(|undo| undo.at);
+            let others = streaks.chain(windows).chain(undo).chain(detail.noted_at).max();
+            latest = latest.max(others.unwrap_or(Timestamp::ZERO));
+        }
+        latest
+    }
+
     /// The cause and exit of the last failure; `None` if it never failed.
     pub fn last_failure(&self) -> Option<(Cause, Option<Exit>)> {
         let place = usize::from(self.last_cause).checked_sub(1)?;

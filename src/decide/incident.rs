@@ -240,11 +240,13 @@ impl Incident {
         Self { since, stage: Stage::Holding { level: 0, not_before: Timestamp::ZERO, canary: None }, charged: false }
     }
 
-    /// Whether it will let a start go, or hears of one.
-    pub(crate) fn goes_on(&self) -> bool {
+    /// Whether it waits for a known time, or for some of so many starts on trial.
+    pub(crate) fn goes_on(&self, trials: usize) -> bool {
         match self.stage {
-            Stage::Holding { .. } => true,
-            Stage::Resuming { batch, to_release, undecided } => batch > 0 && (to_release > 0 || undecided > 0),
+            Stage::Holding { canary, not_before, .. } => canary.is_some() || !not_before.is_never(),
+            Stage::Resuming { batch, to_release, undecided } => {
+                batch > 0 && (to_release > 0 || undecided > 0) && undecided as usize <= trials
+            }
         }
     }
 

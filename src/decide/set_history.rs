@@ -54,7 +54,7 @@ pub struct SetHistory {
 /// Reads an incident, which must be one that will let a start go.
 fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Incident>>, D::Error> {
     let incident = Option::<Box<Incident>>::deserialize(deserializer)?;
-    if incident.as_deref().is_none_or(Incident::goes_on) {
+    if incident.as_deref().is_none_or(|incident| incident.goes_on(usize::MAX)) {
         Ok(incident)
     } else {
         Err(serde::de::Error::custom("the incident of the row waits for a start that is not there"))
@@ -225,9 +225,17 @@ impl SetHistory {
         self.incident.is_some()
     }
 
-    /// Whether an incident that is open will let a start go, or hears of one.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.incident.as_deref().is_none_or(Incident::goes_on)
+    /// Whether an incident that is open waits for a known time, or for some of so many starts on trial.
+    pub(crate) fn goes_on(&self, trials: usize) -> bool {
+        self.incident.as_deref().is_none_or(|incident| incident.goes_on(trials))
+    }
+
+    /// The latest of all times at which something happened to it.
+    pub(crate) fn latest(&self) -> Timestamp {
+        let bucket = self.bucket.get().map_or(Timestamp::ZERO, Bucket::as_of);
+        let incident = self.incident_since().unwrap_or(Timestamp::ZERO);
+        let end = self.end.as_deref().map_or(Timestamp::ZERO, |(_, at)| *at);
+        self.as_of.max(self.shown.since).max(bucket).max(incident).max(end)
     }
 
     pub(crate) fn has_been_up(&self) -> bool {

@@ -36,6 +36,11 @@ impl Window {
         self.counted[must_age].later_by(limit.within).max(at)
     }
 
+    /// The latest restart that it counts.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.counted.back().copied().unwrap_or(Timestamp::ZERO)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.counted.is_empty()
     }

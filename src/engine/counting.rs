@@ -149,7 +149,7 @@ impl ReplicaSet {
 }
 
 #[inline]
-fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
+pub(super) fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
     match standing {
         Standing::Available => Some(&mut census.available),
         Standing::Completed => Some(&mut census.completed),

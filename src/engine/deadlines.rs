@@ -119,6 +119,14 @@ impl Deadlines {
         }
     }
 
+    /// The deadline of a replica, or never.
+    pub(crate) fn of(&self, replica: ReplicaId) -> Timestamp {
+        match &self.order {
+            Order::Few(slots) => slots[replica.index()],
+            Order::Many(tree) => tree.slot(replica),
+        }
+    }
+
     /// Sets the deadline of a replica; "never" takes it away.
     #[inline(always)]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {

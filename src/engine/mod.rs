@@ -13,6 +13,7 @@ mod grouping;
 mod health;
 mod incidents;
 mod instance;
+mod invariants;
 mod messages;
 mod observe;
 mod operator;
@@ -38,6 +39,7 @@ mod trace;
 
 pub use deadline::{Deadline, DeadlineReason};
 pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
+pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
     Command, IgnoredNews, IgnoredWhy, IncidentNotice, Judged, Kill, Notice, Output, ProbeRequest, Refused,

@@ -60,6 +60,17 @@ impl Queue {
         self.alone.is_none() && self.lanes.get().is_none_or(|lanes| lanes.entries == 0)
     }
 
+    /// How many entries it has, those that do not stand any more included.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.alone.is_some()) + self.lanes.get().map_or(0, |lanes| lanes.entries)
+    }
+
+    /// Whether it has this entry.
+    pub(crate) fn contains(&self, lane: Lane, due: Timestamp, replica: ReplicaId) -> bool {
+        let heap = |lanes: &Lanes| lanes.heaps[lane as usize].iter().any(|entry| *entry == Reverse((due, replica)));
+        self.alone == Some((lane, due, replica)) || self.lanes.get().is_some_and(heap)
+    }
+
     /// Queues a start that is due.
     pub(crate) fn push_new(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
         if self.is_empty() {

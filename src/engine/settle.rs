@@ -67,6 +67,8 @@ impl ReplicaSet {
             extras.noted.clear();
         }
         self.show_status();
+        #[cfg(debug_assertions)]
+        self.assert_invariants();
     }
 
     /// What follows from an assessment or from the end of an incident follows in the same mutation.

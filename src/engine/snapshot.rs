@@ -1,20 +1,21 @@
 //! The whole state of a set, to be kept and restored.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, Lost};
 use super::group::Group;
 use super::health::Health;
+use super::invariants::Violation;
 use super::messages::Messages;
 use super::output::StatusShown;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
-use super::strays::{Stray, Strays, most};
+use super::strays::{Stray, Strays};
 use super::tally::Tally;
 use crate::decide::{Gate, Incarnation, ReplicaId, SetHistory, StartKind};
-use crate::policy::{BudgetEmpty, CompiledBudget, Layout, MAX_REPLICAS, Policy};
+use crate::policy::{BudgetEmpty, CompiledBudget, Layout, Policy};
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
@@ -63,9 +64,9 @@ pub enum RestoreError {
     /// It was written by a release that writes them otherwise.
     #[error("version {0} of the snapshot is not known to this release, which reads version {VERSION}")]
     Version(u8),
-    /// It does not hold together.
+    /// An invariant does not hold of it.
     #[error("the snapshot is damaged: {0}")]
-    Damaged(&'static str),
+    Damaged(#[from] Violation),
 }
 
 impl ReplicaSet {
@@ -108,7 +109,9 @@ impl ReplicaSet {
     /// # Errors
     /// The snapshot is of an unknown version or does not hold together.
     pub fn restore(policy: Policy, snapshot: Snapshot, now: Timestamp) -> Result<Self, RestoreError> {
-        snapshot.check()?;
+        if snapshot.version != VERSION {
+            return Err(RestoreError::Version(snapshot.version));
+        }
         let now = now.min(Timestamp::LATEST);
         let Snapshot { taken_at, seed, desired, ending, layout, replicas_asked, budget, .. } = snapshot;
         let mut set = Self::empty(policy, seed, now);
@@ -149,6 +152,7 @@ impl ReplicaSet {
             set.shift(by);
             tally.shift(by);
         }
+        set.check_kept(taken_at.min(now))?;
         set.rearm_strays();
         set.rebuild(taken_at.min(now));
         // Whoever stands somewhere has stood there since the snapshot was taken.
@@ -250,79 +254,6 @@ impl Snapshot {
     /// When it was taken, in the time of the set.
     pub fn taken_at(&self) -> Timestamp {
         self.taken_at
-    }
-
-    fn check(&self) -> Result<(), RestoreError> {
-        if self.version != VERSION {
-            return Err(RestoreError::Version(self.version));
-        }
-        let count = self.replicas.len();
-        if count > MAX_REPLICAS as usize {
-            return Err(RestoreError::Damaged("it has more than 1000000 replicas"));
-        }
-        if self.desired as usize > count {
-            return Err(RestoreError::Damaged("it asks for more replicas than it has"));
-        }
-        if self.lost.iter().any(|(id, _)| id.index() >= count) {
-            return Err(RestoreError::Damaged("contact is lost with a replica that it does not have"));
-        }
-        if self.health.evidence.keys().any(|id| id.index() >= count) {
-            return Err(RestoreError::Damaged("a probe has failed of a replica that it does not have"));
-        }
-        if self.strays.len() > most(count) {
-            return Err(RestoreError::Damaged("it has more strays than a set keeps"));
-        }
-        if self.heard_at.len() > count {
-            return Err(RestoreError::Damaged("it heard of replicas that it does not have"));
-        }
-        if self.group.is_some_and(|group| group.leader.0 >= self.desired || group.from > group.leader) {
-            return Err(RestoreError::Damaged("a group restarts with a replica that it does not have"));
-        }
-        let disagrees = |replica: &Replica| match replica.phase {
-            Phase::Stopping => false,
-            phase => phase.is_live() != replica.history.is_live(),
-        };
-        if self.replicas.iter().any(disagrees) {
-            return Err(RestoreError::Damaged("a replica is live and not live"));
-        }
-        self.check_waits()
-    }
-
-    /// Whether everything that waits or holds a place can be let go again.
-    fn check_waits(&self) -> Result<(), RestoreError> {
-        if self.set.end_reason().is_some() && !self.ending {
-            return Err(RestoreError::Damaged("it has ended, and its replicas were not told"));
-        }
-        let lost: BTreeSet<ReplicaId> = self.lost.iter().map(|(id, _)| *id).collect();
-        let strays: BTreeSet<ReplicaId> = self.strays.iter().map(|(id, ..)| *id).collect();
-        for (id, replica) in (0..).map(ReplicaId).zip(&self.replicas) {
-            let marks = replica.marks;
-            if marks.has(Marks::QUEUED) && replica.phase != Phase::Waiting {
-                return Err(RestoreError::Damaged("a replica that does not wait is queued for its start"));
-            }
-            let holds = marks.has(Marks::HOLDS_SLOT) || marks.has(Marks::IN_GROUP);
-            if (holds && !marks.has(Marks::IN_FLIGHT)) || (marks.has(Marks::IN_FLIGHT) && !replica.phase.is_live()) {
-                return Err(RestoreError::Damaged("a replica that is not starting holds a place among the starts"));
-            }
-            if replica.phase == Phase::Waiting && replica.gate == Gate::Stop && !strays.contains(&id) {
-                return Err(RestoreError::Damaged("a replica waits for a stray that is not there"));
-            }
-            if replica.waits_for_group() && self.group.is_none_or(|group| id < group.from) {
-                return Err(RestoreError::Damaged("a replica waits for a group that is not there"));
-            }
-            if marks.has(Marks::LOST) != lost.contains(&id) {
-                return Err(RestoreError::Damaged("contact with a replica is lost and not lost"));
-            }
-        }
-        if self.lost.iter().any(|(_, lost)| !lost.was.is_live()) {
-            return Err(RestoreError::Damaged("contact is lost with a replica that did not run"));
-        }
-        let on_trial =
-            |id: ReplicaId| self.replicas.get(id.index()).is_some_and(|canary| canary.marks.has(Marks::ON_TRIAL));
-        if self.set.canary().is_some_and(|canary| !on_trial(canary)) || !self.set.goes_on() {
-            return Err(RestoreError::Damaged("an incident waits for a start that is not there"));
-        }
-        Ok(())
     }
 }
 

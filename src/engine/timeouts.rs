@@ -108,6 +108,14 @@ impl ReplicaSet {
         self.deadlines.set(id, at);
     }
 
+    /// Whether its deadline is when its next step is due.
+    pub(super) fn wakes_in_time(&self, id: ReplicaId) -> bool {
+        let replica = self.replica(id);
+        // How long one that holds a place lets others go first depends on the time at which that was looked at.
+        replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY))
+            || self.timer(id, replica, replica.phase).0 == self.deadlines.of(id)
+    }
+
     /// The next deadline of one replica.
     #[inline(always)]
     fn timer(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {

@@ -100,12 +100,11 @@ fn mean_times_count_from_where_replicas_stand_through_every_restore() {
 }
 
 #[test]
-fn an_incarnation_that_no_start_ever_had_is_not_heard_of() {
+fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_place() {
     let bench = Bench::every(1, 10);
     let mut text = serde_json::to_value(bench.set.snapshot()).unwrap();
     text["replicas"][0]["history"]["incarnation"] = 0.into();
     let snapshot = serde_json::from_value(text).unwrap();
-    let mut bench = Bench { set: ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(1)).unwrap() };
-    bench.tick(1);
-    assert_eq!(bench.tell(2, Event::exited(0, 0, 1)), ["ignored: unheard news of replica 0 incarnation 0"]);
+    let error = ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(1)).unwrap_err();
+    assert!(error.to_string().starts_with("the snapshot is damaged: replica 0: liveness: "), "{error}");
 }

@@ -1,0 +1,372 @@
+//! What must hold of the state of a set between two mutations: DESIGN's invariants, as far as a state shows them.
+//!
+//! [`ReplicaSet::check_kept`] looks at what a snapshot keeps, and `restore` refuses what does not satisfy it;
+//! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.
+
+use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::set::ReplicaSet;
+use crate::decide::{Census, Gate, Incarnation, ReplicaId, StartKind, Status};
+use crate::policy::MAX_REPLICAS;
+use crate::time::Timestamp;
+
+/// Debug builds check sets of up to so many replicas after each mutation.
+const CHECKED_IN_DEBUG: usize = 32;
+
+macro_rules! invariants {
+    ($($(#[$attribute:meta])* $variant:ident = $name:literal, $says:literal;)*) => {
+        /// Something that holds of the state of every set between two mutations.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Invariant {
+            $(#[doc = $says] $(#[$attribute])* $variant,)*
+        }
+
+        impl Invariant {
+            /// A word for it, for logs.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it demands.
+            pub const fn statement(self) -> &'static str {
+                match self { $(Self::$variant => $says,)* }
+            }
+        }
+    };
+}
+
+invariants! {
+    KnownReplicas = "known-replicas", "only replicas that the set has are referred to, at most 1000000";
+    PastTimes = "past-times", "what has happened did not happen later than the last mutation";
+    Liveness = "liveness", "a replica is live exactly if its history says so";
+    Membership = "membership", "the replicas asked for belong to the set, and all others are removed or being stopped";
+    OpenGate = "open-gate", "a replica that waits is due at a known time, or behind a gate that opens";
+    AfterStop = "after-stop", "a replica that stops for a restart is due at a known time";
+    EndTold = "end-told", "a set that has ended starts nothing and has told every replica";
+    FinalStatus = "final-status", "a final status is that of all replicas";
+    StartPlaces = "start-places", "only a start under way holds a place among the starts";
+    Readiness = "readiness", "a ready replica is called ready by the backend, since a known time";
+    Contact = "contact", "an unknown replica is out of contact, and only live ones are";
+    ProbePlaces = "probe-places", "only a replica that can come back holds a place among probe restarts";
+    Group = "group", "a group has a leader that is due at a known time, and only members wait for it";
+    Incident = "incident", "an incident waits for a known time or for starts under way, and trials belong to it";
+    Counted = "counted", "every replica is counted once, as it stands";
+    Woken = "woken", "every replica wakes the set when its next step is due";
+    Queued = "queued", "every queued start stands in the queue, behind a gate that is closed";
+    StatusFollows = "status-follows", "the status is a function of the replicas";
+    AllDone = "all-done", "nothing is due any more when a mutation returns";
+    Bounded = "bounded", "what is kept is bounded by the number of replicas";
+}
+
+impl std::fmt::Display for Invariant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// An invariant that does not hold, and where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[error("{}: {invariant}: {}", Place(self.replica), self.invariant.statement())]
+pub struct Violation {
+    /// Which invariant.
+    pub invariant: Invariant,
+    /// At which replica; `None`: of the set as a whole.
+    pub replica: Option<ReplicaId>,
+}
+
+struct Place(Option<ReplicaId>);
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(replica) => write!(f, "replica {replica}"),
+            None => f.write_str("the set"),
+        }
+    }
+}
+
+type Checked = Result<(), Violation>;
+
+fn of_set(invariant: Invariant, holds: bool) -> Checked {
+    if holds { Ok(()) } else { Err(Violation { invariant, replica: None }) }
+}
+
+fn of_replica(replica: ReplicaId, invariant: Invariant, holds: bool) -> Checked {
+    if holds { Ok(()) } else { Err(Violation { invariant, replica: Some(replica) }) }
+}
+
+impl ReplicaSet {
+    /// Whether all that a snapshot keeps holds together, as of its last mutation `at`.
+    pub(super) fn check_kept(&self, at: Timestamp) -> Checked {
+        self.check_references()?;
+        for (id, replica) in self.numbered() {
+            self.check_times(id, replica, at)?;
+            self.check_phase(id, replica)?;
+            self.check_membership(id, replica)?;
+            self.check_marks(id, replica)?;
+        }
+        self.check_end()?;
+        self.check_group(at)?;
+        self.check_incident(at)
+    }
+
+    /// Whether every invariant holds that a state shows.
+    #[doc(hidden)]
+    pub fn check_invariants(&self) -> Result<(), Violation> {
+        self.check_state()?;
+        of_set(Invariant::StatusFollows, !self.begun || self.status_follows())
+    }
+
+    /// Debug builds check a small set after each mutation.
+    #[cfg(debug_assertions)]
+    pub(super) fn assert_invariants(&self) {
+        if self.replicas.len() <= CHECKED_IN_DEBUG
+            && let Err(violation) = self.check_state()
+        {
+            panic!("{violation}");
+        }
+    }
+
+    fn check_state(&self) -> Checked {
+        self.check_kept(self.now)?;
+        for (id, replica) in self.numbered() {
+            self.check_derived(id, replica)?;
+        }
+        self.check_counts()?;
+        self.check_extras()?;
+        self.check_queue()?;
+        of_set(Invariant::AllDone, !self.begun || self.next_deadline().is_none_or(|next| next.at > self.now))?;
+        of_set(Invariant::Bounded, self.queue.len() <= 2 * self.replicas.len() + 65)
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
+        (0..).map(ReplicaId).zip(&self.replicas)
+    }
+
+    fn has(&self, id: ReplicaId) -> bool {
+        id.index() < self.replicas.len()
+    }
+
+    fn check_references(&self) -> Checked {
+        let known = Invariant::KnownReplicas;
+        of_set(known, self.replicas.len() <= MAX_REPLICAS as usize && self.desired as usize <= self.replicas.len())?;
+        if let Some(extras) = self.extras.get() {
+            of_set(known, extras.contact.heard_at.len() <= self.replicas.len())?;
+            of_set(Invariant::Bounded, self.stray_count() <= super::strays::most(self.replicas.len()))?;
+            for &id in extras.contact.lost.keys().chain(extras.health.evidence.keys()) {
+                of_replica(id, known, self.has(id))?;
+            }
+        }
+        if let Some(group) = self.group() {
+            of_replica(group.leader, known, group.leader.0 < self.desired && group.from <= group.leader)?;
+        }
+        self.set.canary().map_or(Ok(()), |canary| of_replica(canary, known, self.has(canary)))
+    }
+
+    fn check_times(&self, id: ReplicaId, replica: &Replica, at: Timestamp) -> Checked {
+        let lost = self.lost_contact(id).map_or(Timestamp::ZERO, |lost| lost.since);
+        let released = if replica.phase.is_up() { replica.due } else { Timestamp::ZERO };
+        let latest = replica.since.max(replica.history.latest()).max(lost).max(released);
+        of_replica(id, Invariant::PastTimes, latest <= at)
+    }
+
+    fn check_phase(&self, id: ReplicaId, replica: &Replica) -> Checked {
+        let live = replica.phase.is_live();
+        let agrees = match replica.phase {
+            // Its failure is judged, and its end not confirmed.
+            Phase::Stopping => true,
+            _ => live == replica.history.is_live(),
+        };
+        of_replica(id, Invariant::Liveness, agrees && !(live && replica.history.incarnation() == Incarnation(0)))?;
+        let in_group = replica.gate != Gate::Group || self.group().is_some_and(|group| id >= group.from);
+        match replica.phase {
+            Phase::Waiting => {
+                let opens = match replica.gate {
+                    // It opens when an operator says so, at the latest when it is due.
+                    Gate::Hold => true,
+                    Gate::Stop => self.waits_for_stray(id),
+                    Gate::Group => in_group,
+                    Gate::Order => self.policy.compiled().starts_in_order || !self.begun,
+                    Gate::Backoff | Gate::Window => !replica.due.is_never(),
+                    _ => false,
+                };
+                let first = replica.kind == StartKind::First;
+                of_replica(id, Invariant::OpenGate, opens && !(first && replica.gate == Gate::Hold))
+            }
+            Phase::Stopping if replica.after == After::Start => {
+                let due = replica.kind == StartKind::First || !replica.due.is_never();
+                let gate = matches!(replica.gate, Gate::Backoff | Gate::Window | Gate::Stop | Gate::Hold | Gate::Group);
+                of_replica(id, Invariant::AfterStop, due && gate && in_group)
+            }
+            Phase::Ready => {
+                let ready = replica.marks.has(Marks::BACKEND_READY) && replica.history.ready_since().is_some();
+                of_replica(id, Invariant::Readiness, ready)
+            }
+            Phase::Unknown => of_replica(id, Invariant::Contact, replica.marks.has(Marks::LOST)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_membership(&self, id: ReplicaId, replica: &Replica) -> Checked {
+        let leaves = match replica.phase {
+            Phase::Removed => true,
+            Phase::Stopping => replica.after == After::Remove,
+            _ => false,
+        };
+        if self.ending {
+            let completes = replica.phase == Phase::Completed
+                || (replica.phase == Phase::Stopping && replica.after == After::Complete);
+            return of_replica(id, Invariant::EndTold, leaves || completes);
+        }
+        of_replica(id, Invariant::Membership, leaves == (id.0 >= self.desired))
+    }
+
+    fn check_marks(&self, id: ReplicaId, replica: &Replica) -> Checked {
+        let (marks, phase) = (replica.marks, replica.phase);
+        let under_way = marks.has(Marks::IN_FLIGHT);
+        let places = (!marks.any(Marks::HOLDS_SLOT.and(Marks::IN_GROUP)) || under_way)
+            && (!under_way || matches!(phase, Phase::Starting | Phase::Running | Phase::Unknown))
+            && (!marks.has(Marks::QUEUED) || phase == Phase::Waiting);
+        of_replica(id, Invariant::StartPlaces, places)?;
+        let lost = self.lost_contact(id);
+        let contact = marks.has(Marks::LOST) == lost.is_some() && lost.is_none_or(|lost| lost.was.is_live());
+        of_replica(id, Invariant::Contact, contact && (!marks.has(Marks::LOST) || phase.is_live()))?;
+        let gone = matches!(phase, Phase::Stopped | Phase::Completed | Phase::Removed);
+        of_replica(id, Invariant::ProbePlaces, !(marks.has(Marks::ACTED) && gone))?;
+        // A trial that runs ends some time after its start.
+        let started = phase == Phase::Starting || replica.history.started_at().is_some();
+        let on_trial = self.set.has_incident() && phase.is_up() && started;
+        of_replica(id, Invariant::Incident, !marks.has(Marks::ON_TRIAL) || on_trial)
+    }
+
+    fn check_end(&self) -> Checked {
+        of_set(Invariant::EndTold, self.set.end_reason().is_some() == self.ending)?;
+        let all = |is: fn(&Replica) -> bool| self.replicas.iter().take(self.desired as usize).all(is);
+        let status = self.status();
+        let holds = match status {
+            Status::Completed => !self.ending && all(|replica| replica.phase == Phase::Completed),
+            Status::Terminated => self.ending && self.live_or_stray() == 0,
+            _ => self.ending == (status == Status::Terminating),
+        };
+        of_set(Invariant::FinalStatus, holds)
+    }
+
+    fn live_or_stray(&self) -> usize {
+        self.replicas.iter().filter(|replica| replica.phase.is_live()).count() + self.stray_count()
+    }
+
+    fn check_group(&self, at: Timestamp) -> Checked {
+        let Some(group) = self.group() else { return Ok(()) };
+        let leader = self.replica(group.leader);
+        let waits = leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == After::Start);
+        let holds = waits && leader.gate == Gate::Group && !leader.due.is_never();
+        // Once it is due and all have stopped, nothing else is waited for.
+        let goes =
+            !group.is_due || leader.due <= at && (self.stopping_members() > 0 || leader.marks.has(Marks::QUEUED));
+        of_replica(group.leader, Invariant::Group, holds && goes && !self.ending)
+    }
+
+    fn stopping_members(&self) -> usize {
+        let from = self.group().map_or(self.desired, |group| group.from.0);
+        let stops = |replica: &&Replica| {
+            replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group
+        };
+        self.replicas.iter().take(self.desired as usize).skip(from as usize).filter(stops).count()
+    }
+
+    fn check_incident(&self, at: Timestamp) -> Checked {
+        let trials = self.replicas.iter().filter(|replica| replica.marks.has(Marks::ON_TRIAL)).count();
+        of_set(Invariant::PastTimes, self.set.latest() <= at)?;
+        of_set(Invariant::Incident, self.set.goes_on(trials))?;
+        let Some(canary) = self.set.canary() else { return Ok(()) };
+        of_replica(canary, Invariant::Incident, self.replica(canary).marks.has(Marks::ON_TRIAL))
+    }
+
+    /// What is kept beside each replica and follows from it.
+    fn check_derived(&self, id: ReplicaId, replica: &Replica) -> Checked {
+        let stands = if id.0 < self.desired { replica.stands() } else { Standing::None };
+        of_replica(id, Invariant::Counted, replica.standing == stands)?;
+        let evidence = self.health().is_some_and(|health| health.evidence.contains_key(&id));
+        of_replica(id, Invariant::ProbePlaces, replica.marks.has(Marks::UNHEALTHY) == evidence)?;
+        let ready = replica.phase != Phase::Ready || self.probes_ready(id);
+        of_replica(id, Invariant::Readiness, ready)?;
+        of_replica(id, Invariant::Woken, self.wakes_in_time(id))
+    }
+
+    fn check_counts(&self) -> Checked {
+        let mut census = Census::default();
+        let (mut members, mut awaiting) = (0, 0);
+        for replica in &self.replicas {
+            let marks = replica.marks;
+            if let Some(count) = super::counting::count_of(&mut census, replica.standing) {
+                *count += 1;
+            }
+            census.live += u32::from(replica.phase.is_live());
+            census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
+            census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
+            census.joining += u32::from(marks.has(Marks::JOINING));
+            members += u32::from(marks.has(Marks::IN_GROUP));
+            awaiting += u32::from(marks.has(Marks::AWAITING));
+        }
+        census.starting += u32::from(members > 0);
+        let in_group = self.extras.get().map_or(0, |extras| extras.group_in_flight);
+        let same = census == self.counts.census && awaiting == self.counts.awaiting && members == in_group;
+        of_set(Invariant::Counted, same)
+    }
+
+    fn check_extras(&self) -> Checked {
+        let stopping = self.group().map_or(0, |group| group.stopping as usize);
+        of_set(Invariant::Group, stopping == self.stopping_members())?;
+        let Some(extras) = self.extras.get() else { return Ok(()) };
+        let marked = |mark| self.replicas.iter().filter(|replica| replica.marks.has(mark)).count();
+        of_set(Invariant::ProbePlaces, extras.health.acted as usize == marked(Marks::ACTED))?;
+        of_set(Invariant::Incident, extras.trials.len() == marked(Marks::ON_TRIAL))?;
+        let overdue = extras.contact.lost.values().filter(|lost| lost.overdue).count();
+        let blind = overdue == 0 || !self.begun || self.is_blind();
+        of_set(Invariant::Contact, extras.contact.overdue.len() == overdue && blind)?;
+        let unordered = |(id, replica): (ReplicaId, &Replica)| {
+            replica.phase == Phase::Waiting && replica.gate == Gate::Order && !extras.in_order.contains(&id)
+        };
+        of_set(Invariant::OpenGate, !self.numbered().any(unordered))
+    }
+
+    fn check_queue(&self) -> Checked {
+        for (id, replica) in self.numbered().filter(|(_, replica)| replica.marks.has(Marks::QUEUED)) {
+            of_replica(id, Invariant::EndTold, !self.has_ended())?;
+            let gate = self.queue.gate(replica.kind);
+            let closed = match gate {
+                _ if !self.begun => true,
+                None => false,
+                Some(Gate::Budget) => !self.gate_opens.is_never(),
+                Some(Gate::Concurrency) => self.counts.census.in_flight > 0,
+                Some(Gate::Incident) => self.set.has_incident(),
+                Some(_) => true,
+            };
+            let stands = self.queue.contains(super::queue::Lane::of(replica.kind), replica.due, id);
+            of_replica(id, Invariant::Queued, closed && stands)?;
+        }
+        Ok(())
+    }
+
+    fn status_follows(&self) -> bool {
+        let mut set = self.set.clone();
+        self.policy.assess_of(&mut set, &self.counts.census, self.desired, self.now);
+        let (status, reason, _) = set.shown();
+        (status, reason) == (self.status(), self.status_reason())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_names_the_invariant_and_the_place() {
+        let violation = Violation { invariant: Invariant::OpenGate, replica: Some(ReplicaId(3)) };
+        let text = "replica 3: open-gate: a replica that waits is due at a known time, or behind a gate that opens";
+        assert_eq!(violation.to_string(), text);
+        let violation = Violation { replica: None, ..violation };
+        assert!(violation.to_string().starts_with("the set: open-gate: "), "{violation}");
+    }
+}
