@@ -5,6 +5,7 @@
 
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
+use super::strays::Strays;
 use crate::decide::{Census, Gate, Incarnation, ReplicaId, StartKind, Status};
 use crate::policy::MAX_REPLICAS;
 use crate::time::Timestamp;
@@ -50,6 +51,7 @@ invariants! {
     ProbePlaces = "probe-places", "only a replica that can come back holds a place among probe restarts";
     Group = "group", "a group has a leader that is due at a known time, and only members wait for it";
     Incident = "incident", "an incident waits for a known time or for starts under way, and trials belong to it";
+    Strays = "strays", "a stray is no replica's own instance, is killed at a known time, and its slot starts nothing";
     Counted = "counted", "every replica is counted once, as it stands";
     Woken = "woken", "every replica wakes the set when its next step is due";
     Queued = "queued", "every queued start stands in the queue, behind a gate that is closed";
@@ -107,6 +109,7 @@ impl ReplicaSet {
             self.check_marks(id, replica)?;
         }
         self.check_end()?;
+        self.check_strays()?;
         self.check_group(at)?;
         self.check_incident(at)
     }
@@ -246,14 +249,21 @@ impl ReplicaSet {
         let status = self.status();
         let holds = match status {
             Status::Completed => !self.ending && all(|replica| replica.phase == Phase::Completed),
-            Status::Terminated => self.ending && self.live_or_stray() == 0,
+            Status::Terminated => self.ending && self.replicas.iter().all(|replica| !replica.phase.is_live()),
             _ => self.ending == (status == Status::Terminating),
         };
         of_set(Invariant::FinalStatus, holds)
     }
 
-    fn live_or_stray(&self) -> usize {
-        self.replicas.iter().filter(|replica| replica.phase.is_live()).count() + self.stray_count()
+    fn check_strays(&self) -> Checked {
+        for (id, incarnation, stray) in self.strays().into_iter().flat_map(Strays::iter) {
+            let own = |replica: &Replica| replica.phase.is_live() && replica.history.incarnation() == incarnation;
+            let starts = |replica: &Replica| replica.marks.has(Marks::QUEUED);
+            let slot = self.replicas.get(id.index());
+            let holds = !stray.due.is_never() && slot.is_none_or(|replica| !own(replica) && !starts(replica));
+            of_replica(id, Invariant::Strays, holds)?;
+        }
+        Ok(())
     }
 
     fn check_group(&self, at: Timestamp) -> Checked {
@@ -262,8 +272,9 @@ impl ReplicaSet {
         let waits = leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == After::Start);
         let holds = waits && leader.gate == Gate::Group && !leader.due.is_never();
         // Once it is due and all have stopped, nothing else is waited for.
-        let goes =
-            !group.is_due || leader.due <= at && (self.stopping_members() > 0 || leader.marks.has(Marks::QUEUED));
+        let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
+        let goes = leader.marks.has(Marks::QUEUED) || self.stopping_members() > 0 || held();
+        let goes = !group.is_due || (leader.due <= at && goes);
         of_replica(group.leader, Invariant::Group, holds && goes && !self.ending)
     }
 
@@ -351,7 +362,11 @@ impl ReplicaSet {
 
     fn status_follows(&self) -> bool {
         let mut set = self.set.clone();
-        self.policy.assess_of(&mut set, &self.counts.census, self.desired, self.now);
+        let mut census = self.counts.census;
+        if self.ending {
+            census.live += self.stray_count() as u32;
+        }
+        self.policy.assess_of(&mut set, &census, self.desired, self.now);
         let (status, reason, _) = set.shown();
         (status, reason) == (self.status(), self.status_reason())
     }

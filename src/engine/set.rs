@@ -94,10 +94,11 @@ impl ReplicaSet {
     }
 
     pub(super) fn empty(policy: Policy, seed: u64, now: Timestamp) -> Self {
+        let now = now.min(Timestamp::LATEST);
         Self {
             policy,
             seed,
-            now: now.min(Timestamp::LATEST),
+            now,
             begun: false,
             coming_up: true,
             ending: false,
