@@ -168,9 +168,11 @@ impl ReplicaSet {
     }
 
     fn check_times(&self, id: ReplicaId, replica: &Replica, at: Timestamp) -> Checked {
-        let lost = self.lost_contact(id).map_or(Timestamp::ZERO, |lost| lost.since);
+        let lost = self.lost_contact(id).map(|lost| lost.since.max(lost.unknown_since.unwrap_or(Timestamp::ZERO)));
+        let heard = self.extras.get().and_then(|extras| extras.contact.heard_at.get(id.index())).copied();
+        let contact = lost.max(heard).unwrap_or(Timestamp::ZERO);
         let released = if replica.phase.is_up() { replica.due } else { Timestamp::ZERO };
-        let latest = replica.since.max(replica.history.latest()).max(lost).max(released);
+        let latest = replica.since.max(replica.history.latest()).max(contact).max(released);
         of_replica(id, Invariant::PastTimes, latest <= at)
     }
 
@@ -288,7 +290,8 @@ impl ReplicaSet {
 
     fn check_incident(&self, at: Timestamp) -> Checked {
         let trials = self.replicas.iter().filter(|replica| replica.marks.has(Marks::ON_TRIAL)).count();
-        of_set(Invariant::PastTimes, self.set.latest() <= at)?;
+        let listed = self.extras.get().map_or(Timestamp::ZERO, |extras| extras.contact.listed_at);
+        of_set(Invariant::PastTimes, self.set.latest().max(listed) <= at)?;
         of_set(Invariant::Incident, self.set.goes_on(trials))?;
         let Some(canary) = self.set.canary() else { return Ok(()) };
         of_replica(canary, Invariant::Incident, self.replica(canary).marks.has(Marks::ON_TRIAL))

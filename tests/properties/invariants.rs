@@ -6,6 +6,7 @@ use crate::world::World;
 
 pub(crate) fn check(world: &World) {
     assert_eq!(world.violations, [""; 0]);
+    assert_eq!(world.set.check_invariants(), Ok(()));
     every_replica_is_accounted_for(world);
     the_census_counts_every_replica_once(world);
     starts_stay_within_their_cap(world);

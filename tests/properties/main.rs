@@ -1,6 +1,7 @@
 //! What must always hold, whatever happens in whatever order: the list of DESIGN 6, checked on random policies
 //! and random histories.
 
+mod damage;
 mod evidence;
 mod invariants;
 mod limits;

@@ -363,7 +363,7 @@ impl World {
     }
 
     /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
-    fn obey(&mut self) {
+    pub(crate) fn obey(&mut self) {
         for (replica, incarnation) in std::mem::take(&mut self.asked) {
             let current = self.set.get(replica).filter(|view| view.incarnation == incarnation);
             if current.is_none_or(|view| !view.phase.is_live()) {

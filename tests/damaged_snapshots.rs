@@ -1,0 +1,137 @@
+//! Snapshots that were damaged on the way: each is refused, and the error says which invariant it breaks, and where.
+
+use serde_json::{Value, json};
+use uphold::{Event, ReplicaSet, Snapshot};
+use uphold_tests::{Told, at, exited, policy};
+
+/// Two are up and one of them has failed: it waits for its restart.
+fn one_waits() -> Told {
+    let mut told = Told::ready(policy(json!({"replicas": 2, "retry": {"interval": "30s"}})));
+    told.one(60, exited(1, 1, 60));
+    told
+}
+
+/// What is said of a snapshot of `told` after `damage`.
+fn refusal(told: &Told, damage: impl FnOnce(&mut Value)) -> String {
+    let mut text = serde_json::to_value(told.set.snapshot()).unwrap();
+    damage(&mut text);
+    let snapshot: Snapshot = serde_json::from_value(text).unwrap();
+    match ReplicaSet::restore(told.set.policy().clone(), snapshot, told.set.now()) {
+        Ok(_) => "nothing".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[track_caller]
+fn is_refused(told: &Told, place: &str, invariant: &str, damage: impl FnOnce(&mut Value)) {
+    let refusal = refusal(told, damage);
+    let expected = format!("the snapshot is damaged: {place}: {invariant}: ");
+    assert!(refusal.starts_with(&expected), "{refusal}, not {expected}");
+}
+
+const QUEUED: u64 = 1 << 8;
+const IN_FLIGHT: u64 = 1 << 4;
+const BACKEND_READY: u64 = 1 << 9;
+
+fn marks(replica: &mut Value, change: impl FnOnce(u64) -> u64) {
+    replica["marks"] = change(replica["marks"].as_u64().unwrap()).into();
+}
+
+#[test]
+fn an_untouched_snapshot_is_restored() {
+    assert_eq!(refusal(&one_waits(), |_| {}), "nothing");
+}
+
+#[test]
+fn a_set_that_ends_without_a_reason_is_refused() {
+    is_refused(&one_waits(), "replica 0", "end-told", |text| text["ending"] = true.into());
+}
+
+#[test]
+fn a_replica_that_waits_for_no_time_is_refused() {
+    is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["due"] = Value::Null);
+}
+
+#[test]
+fn a_replica_that_waits_behind_a_gate_nobody_opens_is_refused() {
+    is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "concurrency".into());
+    is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "group".into());
+    is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "stop".into());
+}
+
+#[test]
+fn a_replica_that_is_asked_for_and_removed_is_refused() {
+    is_refused(&one_waits(), "replica 1", "membership", |text| text["replicas"][1]["phase"] = "removed".into());
+}
+
+#[test]
+fn a_live_replica_that_is_called_removed_is_refused() {
+    is_refused(&one_waits(), "replica 0", "liveness", |text| text["replicas"][0]["phase"] = "removed".into());
+}
+
+#[test]
+fn a_replica_that_is_not_asked_for_and_waits_is_refused() {
+    is_refused(&one_waits(), "replica 1", "membership", |text| text["desired"] = 1.into());
+    is_refused(&one_waits(), "the set", "known-replicas", |text| text["desired"] = 3.into());
+}
+
+#[test]
+fn a_snapshot_from_before_what_has_happened_is_refused() {
+    is_refused(&one_waits(), "replica 1", "past-times", |text| text["taken_at"] = at(30).as_nanos().into());
+}
+
+#[test]
+fn a_ready_replica_that_the_backend_does_not_call_ready_is_refused() {
+    is_refused(&one_waits(), "replica 0", "readiness", |text| {
+        marks(&mut text["replicas"][0], |marks| marks & !BACKEND_READY);
+    });
+}
+
+#[test]
+fn a_place_among_the_starts_that_no_start_holds_is_refused() {
+    is_refused(&one_waits(), "replica 1", "start-places", |text| {
+        marks(&mut text["replicas"][1], |marks| marks | IN_FLIGHT);
+    });
+    is_refused(&one_waits(), "replica 0", "start-places", |text| {
+        marks(&mut text["replicas"][0], |marks| marks | QUEUED);
+    });
+}
+
+#[test]
+fn a_start_that_was_released_at_no_time_is_refused() {
+    let mut told = one_waits();
+    told.tick(90);
+    is_refused(&told, "replica 1", "past-times", |text| text["replicas"][1]["due"] = Value::Null);
+}
+
+#[test]
+fn a_stop_after_which_nothing_is_due_is_refused() {
+    let mut told = one_waits();
+    told.one(91, Event::Restart(0.into()));
+    is_refused(&told, "replica 0", "after-stop", |text| text["replicas"][0]["due"] = Value::Null);
+}
+
+#[test]
+fn an_unknown_replica_that_is_not_out_of_contact_is_refused() {
+    let mut told = one_waits();
+    told.one(61, Event::lost(0, 1));
+    told.tick(125);
+    is_refused(&told, "replica 0", "contact", |text| text["lost"] = json!([]));
+}
+
+#[test]
+fn an_incident_that_waits_for_no_time_is_refused() {
+    let document = json!({
+        "replicas": 4, "retry": {"interval": "30s"},
+        "failure": {"correlated": {"share": "50%", "within": "30s"}},
+    });
+    let mut told = Told::ready(policy(document));
+    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    let mut text = serde_json::to_value(told.set.snapshot()).unwrap();
+    let holding = &mut text["set"]["incident"]["stage"]["holding"];
+    assert!(holding.is_object(), "{text}");
+    holding["not_before"] = Value::Null;
+    let read = serde_json::from_value::<Snapshot>(text);
+    let refused = read.map(|snapshot| ReplicaSet::restore(told.set.policy().clone(), snapshot, at(60)).is_err());
+    assert!(refused.unwrap_or(true));
+}

@@ -1,0 +1,374 @@
+//! The driver against backends that lie, in virtual time. Whatever a backend says, the set starts no second instance
+//! beside one that it could know of, and once the backend tells the truth again every replica runs, once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+use uphold::backend::{
+    Backend, BackendError, Instance, InstanceKey, KillRequest, ListRequest, Reporter, StartRequest, StopRequest,
+    WatchRequest,
+};
+use uphold::{
+    Ended, Event, Incarnation, InstanceState, News, Outcome, Policy, ReplicaId, Status, Supervisor, Timestamp,
+};
+use uphold_tests::millis;
+
+const REPLICAS: u32 = 3;
+
+/// How a backend lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Lie {
+    StartDoesNothing,
+    StartErrsAndRuns,
+    StartLosesItsAnswer,
+    StartHangs,
+    StartComesAboutLate,
+    StopDoesNothing,
+    StopHangs,
+    StopErrs,
+    StopTellsAnEndThatIsNone,
+    KillDoesNothing,
+    ListIsEmpty,
+    ListOmitsOne,
+    ListIsStale,
+    ListRepeatsItself,
+    ListShowsStrangers,
+    ListShowsTheFuture,
+    ListShowsTheLiveAsEnded,
+    ListErrs,
+    ListHangs,
+    WatchEndsAtOnce,
+    WatchPanics,
+    WatchFloods,
+    WatchRepeatsItself,
+    WatchIsSilent,
+    NewsOfStrangers,
+    NewsOfOtherIncarnations,
+    ReadinessFlaps,
+    EndsAreToldTwice,
+    ReportsComeFromTheFuture,
+    ReportsComeFromThePast,
+    EveryCallErrs,
+    EveryCallPanics,
+}
+
+impl Lie {
+    /// It hides that an instance is alive, so that no set could help starting another beside it.
+    fn hides_life(self) -> bool {
+        matches!(
+            self,
+            Self::StartErrsAndRuns
+                | Self::StartComesAboutLate
+                | Self::StopTellsAnEndThatIsNone
+                | Self::ListOmitsOne
+                | Self::ListShowsTheFuture
+                | Self::ListShowsTheLiveAsEnded
+        )
+    }
+}
+
+/// What is really alive.
+#[derive(Default)]
+struct Truth {
+    live: BTreeMap<ReplicaId, BTreeSet<Incarnation>>,
+    reporter: Option<Reporter>,
+    told: Vec<Event>,
+    /// The first list that showed every replica.
+    first_list: Option<Vec<Instance>>,
+    honest: bool,
+    /// The most instances of one slot that ever lived together.
+    together: usize,
+}
+
+struct Liar {
+    lie: Lie,
+    truth: Mutex<Truth>,
+}
+
+impl Liar {
+    fn new(lie: Lie) -> Arc<Self> {
+        Arc::new(Self { lie, truth: Mutex::default() })
+    }
+
+    fn lies(&self, lie: Lie) -> bool {
+        self.lie == lie && !self.truth.lock().unwrap().honest
+    }
+
+    fn is_down(&self) -> Result<(), BackendError> {
+        assert!(!self.lies(Lie::EveryCallPanics), "on purpose");
+        if self.lies(Lie::EveryCallErrs) { Err(BackendError::start_error("out of order")) } else { Ok(()) }
+    }
+
+    fn runs(&self, replica: ReplicaId, incarnation: Incarnation) {
+        let mut truth = self.truth.lock().unwrap();
+        let slot = truth.live.entry(replica).or_default();
+        slot.insert(incarnation);
+        let together = slot.len();
+        truth.together = truth.together.max(together);
+        drop(truth);
+        self.tell(Event::ready(replica, incarnation));
+    }
+
+    fn ends(&self, replica: ReplicaId, incarnation: Incarnation, news: Event) {
+        self.truth.lock().unwrap().live.entry(replica).or_default().remove(&incarnation);
+        self.tell(news);
+    }
+
+    /// A live instance of this replica crashes.
+    fn crash(&self, replica: ReplicaId) {
+        let first = self.truth.lock().unwrap().live.get(&replica).and_then(|slot| slot.first().copied());
+        if let Some(incarnation) = first {
+            self.ends(replica, incarnation, Event::exited(replica, incarnation, 1));
+        }
+    }
+
+    fn alive(&self) -> Vec<(ReplicaId, Incarnation)> {
+        let truth = self.truth.lock().unwrap();
+        truth.live.iter().flat_map(|(&replica, slot)| slot.iter().map(move |&number| (replica, number))).collect()
+    }
+
+    /// Tells what has happened, the way it lies.
+    fn tell(&self, event: Event) {
+        let mut truth = self.truth.lock().unwrap();
+        let Some(reporter) = truth.reporter.clone() else { return };
+        truth.told.push(event.clone());
+        let before: Vec<Event> = truth.told.iter().rev().take(20).cloned().collect();
+        let honest = truth.honest;
+        drop(truth);
+        let Some((replica, incarnation)) = event.instance() else { return };
+        let mut events = vec![event.clone()];
+        match self.lie {
+            _ if honest => {}
+            Lie::WatchIsSilent => events.clear(),
+            Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(replica, incarnation), 2000)),
+            Lie::WatchRepeatsItself => events.extend(before),
+            Lie::NewsOfStrangers => {
+                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::exited(other, incarnation, 1)));
+                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::ready(other, incarnation)));
+            }
+            Lie::NewsOfOtherIncarnations => {
+                for other in [0, incarnation.0.saturating_sub(1), incarnation.0 + 1, u64::MAX] {
+                    events.push(Event::exited(replica, other, 1));
+                    events.push(Event::ready(replica, other));
+                }
+            }
+            Lie::ReadinessFlaps => {
+                for _ in 0..50 {
+                    events.push(Event::not_ready(replica, incarnation));
+                    events.push(Event::ready(replica, incarnation));
+                }
+            }
+            Lie::EndsAreToldTwice => events.push(event.clone()),
+            Lie::ReportsComeFromTheFuture => events = vec![dated(event, Timestamp::MAX)],
+            Lie::ReportsComeFromThePast => {
+                let lost = News { replica, incarnation, at: Some(Timestamp::ZERO) };
+                events = vec![dated(event, Timestamp::ZERO), Event::Lost(lost)];
+            }
+            _ => {}
+        }
+        for event in events {
+            reporter.report(event);
+        }
+    }
+}
+
+/// The same news, as of another time.
+fn dated(event: Event, at: Timestamp) -> Event {
+    match event {
+        Event::Exited(ended) => Event::Exited(Ended { outcome: Outcome { at, ..ended.outcome }, ..ended }),
+        Event::Ready(news) => Event::Ready(News { at: Some(at), ..news }),
+        Event::Stopped(news) => Event::Stopped(News { at: Some(at), ..news }),
+        other => other,
+    }
+}
+
+fn of(key: InstanceKey<'_>) -> (ReplicaId, Incarnation) {
+    (key.replica, key.incarnation)
+}
+
+struct Connection(Arc<Liar>);
+
+#[async_trait]
+impl Backend for Connection {
+    type Workload = ();
+
+    async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
+        let liar = self.0.clone();
+        liar.is_down()?;
+        let (replica, incarnation) = of(request.key);
+        if liar.lies(Lie::StartDoesNothing) {
+            return Ok(());
+        }
+        if liar.lies(Lie::StartHangs) {
+            std::future::pending::<()>().await;
+        }
+        if liar.lies(Lie::StartComesAboutLate) {
+            // The request is on its way, whoever waits for its answer.
+            let late = tokio::spawn(async move {
+                sleep(millis(2500)).await;
+                liar.runs(replica, incarnation);
+            });
+            return late.await.map_err(|error| BackendError::start_error(error.to_string()));
+        }
+        liar.runs(replica, incarnation);
+        match liar.lie {
+            Lie::StartErrsAndRuns if liar.lies(liar.lie) => Err(BackendError::start_error("it did not work")),
+            Lie::StartLosesItsAnswer if liar.lies(liar.lie) => Err(BackendError::lost_answer("who knows")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
+        let liar = &self.0;
+        liar.is_down()?;
+        let (replica, incarnation) = of(request.key);
+        if liar.lies(Lie::StopHangs) {
+            std::future::pending::<()>().await;
+        }
+        if liar.lies(Lie::StopErrs) {
+            return Err(BackendError::start_error("not now"));
+        }
+        if liar.lies(Lie::StopTellsAnEndThatIsNone) {
+            liar.tell(Event::stopped(replica, incarnation));
+        } else if !liar.lies(Lie::StopDoesNothing) && !liar.lies(Lie::KillDoesNothing) {
+            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
+        }
+        Ok(())
+    }
+
+    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
+        let liar = &self.0;
+        liar.is_down()?;
+        let (replica, incarnation) = of(request.key);
+        if !liar.lies(Lie::KillDoesNothing) {
+            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
+        }
+        Ok(())
+    }
+
+    async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
+        let liar = &self.0;
+        liar.is_down()?;
+        let alive = liar.alive();
+        let ready = |&(replica, incarnation)| Instance::new(replica, incarnation, InstanceState::Ready);
+        let mut list: Vec<Instance> = alive.iter().map(ready).collect();
+        if list.len() == REPLICAS as usize {
+            liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
+        }
+        if !liar.lies(liar.lie) {
+            return Ok(list);
+        }
+        match liar.lie {
+            Lie::ListIsEmpty => list.clear(),
+            Lie::ListOmitsOne => list.retain(|seen| seen.replica != ReplicaId(0)),
+            Lie::ListIsStale => list = liar.truth.lock().unwrap().first_list.clone().unwrap_or(list),
+            Lie::ListRepeatsItself => list = list.iter().rev().chain(&list).cloned().collect(),
+            Lie::ListShowsStrangers => {
+                for other in [5, 1_000_000, u32::MAX].map(ReplicaId) {
+                    list.extend([0, 1, u64::MAX].map(|number| ready(&(other, Incarnation(number)))));
+                }
+            }
+            Lie::ListShowsTheFuture => {
+                list.extend([1000, u64::MAX].map(|number| ready(&(ReplicaId(0), Incarnation(number)))));
+            }
+            Lie::ListShowsTheLiveAsEnded => {
+                for seen in &mut list {
+                    seen.state = InstanceState::Ended(Outcome::exited(1, Timestamp::MAX));
+                }
+            }
+            Lie::ListErrs => return Err(BackendError::start_error("no list")),
+            Lie::ListHangs => std::future::pending().await,
+            _ => {}
+        }
+        Ok(list)
+    }
+
+    async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
+        self.0.is_down()?;
+        self.0.truth.lock().unwrap().reporter = Some(reporter);
+        if self.0.lies(Lie::WatchEndsAtOnce) {
+            return Ok(());
+        }
+        assert!(!self.0.lies(Lie::WatchPanics), "on purpose");
+        std::future::pending().await
+    }
+}
+
+fn policy() -> Policy {
+    uphold_tests::policy(serde_json::json!({
+        "replicas": REPLICAS,
+        "start_timeout": "5s",
+        "stop_grace": "200ms",
+        "retry": {"interval": "200ms"},
+        "health": {"unknown_after": "1s", "lost_after": "2s"},
+        "failure": {"min_available": 0},
+    }))
+}
+
+/// A set lives with the lie while replicas crash, then with the truth; it heals, and ends when it is asked to.
+async fn the_set_heals_from(lie: Lie) {
+    let liar = Liar::new(lie);
+    let builder = Supervisor::builder(policy(), Connection(liar.clone()), ()).name("lied-to");
+    let mut handle = builder.call_timeout(millis(300)).resync(millis(200)).spawn();
+    for second in 0..20u32 {
+        sleep(Duration::from_secs(1)).await;
+        liar.crash(ReplicaId(second % REPLICAS));
+    }
+    let together = liar.truth.lock().unwrap().together;
+    assert!(together <= if lie.hides_life() { 4 } else { 1 }, "{together} instances of one slot lived together");
+    liar.truth.lock().unwrap().honest = true;
+    // Kills are repeated after 5 minutes at the latest, and a watch and a list after 30 seconds.
+    sleep(Duration::from_secs(900)).await;
+    let alive: Vec<u32> = liar.alive().iter().map(|(replica, _)| replica.0).collect();
+    let status = handle.status();
+    assert_eq!((status.status, alive), (Status::Healthy, vec![0, 1, 2]), "{:?}", handle.replicas().await);
+    assert_eq!(handle.shutdown().await.status, Status::Terminated);
+    assert_eq!(liar.alive(), []);
+}
+
+macro_rules! a_set_heals_when {
+    ($($name:ident: $lie:ident;)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            the_set_heals_from(Lie::$lie).await;
+        }
+    )*};
+}
+
+a_set_heals_when! {
+    a_start_is_accepted_and_nothing_runs: StartDoesNothing;
+    a_start_fails_and_runs_all_the_same: StartErrsAndRuns;
+    the_answer_to_a_start_is_lost: StartLosesItsAnswer;
+    a_start_is_never_answered: StartHangs;
+    a_start_comes_about_after_it_was_given_up: StartComesAboutLate;
+    a_stop_is_accepted_and_ignored: StopDoesNothing;
+    a_stop_is_never_answered: StopHangs;
+    a_stop_fails: StopErrs;
+    a_stop_tells_an_end_that_is_none: StopTellsAnEndThatIsNone;
+    stop_and_kill_are_accepted_and_ignored: KillDoesNothing;
+    lists_are_empty: ListIsEmpty;
+    lists_omit_one: ListOmitsOne;
+    lists_are_stale: ListIsStale;
+    lists_show_everything_twice: ListRepeatsItself;
+    lists_show_strangers: ListShowsStrangers;
+    lists_show_incarnations_that_no_start_had: ListShowsTheFuture;
+    lists_show_the_live_as_ended: ListShowsTheLiveAsEnded;
+    lists_fail: ListErrs;
+    lists_never_come: ListHangs;
+    the_watch_ends_at_once: WatchEndsAtOnce;
+    the_watch_panics: WatchPanics;
+    the_watch_floods: WatchFloods;
+    the_watch_repeats_old_news: WatchRepeatsItself;
+    the_watch_is_silent: WatchIsSilent;
+    news_is_of_replicas_that_there_are_not: NewsOfStrangers;
+    news_is_of_other_incarnations: NewsOfOtherIncarnations;
+    readiness_flaps: ReadinessFlaps;
+    ends_are_told_twice: EndsAreToldTwice;
+    reports_come_from_the_future: ReportsComeFromTheFuture;
+    reports_come_from_the_past: ReportsComeFromThePast;
+    every_call_fails: EveryCallErrs;
+    every_call_panics: EveryCallPanics;
+}
