@@ -56,6 +56,11 @@ enum Lie {
 }
 
 impl Lie {
+    /// It tells of instances that there are not.
+    fn is_of_others(self) -> bool {
+        matches!(self, Self::NewsOfStrangers | Self::NewsOfOtherIncarnations)
+    }
+
     /// It hides that an instance is alive, so that no set could help starting another beside it.
     fn hides_life(self) -> bool {
         matches!(
@@ -141,7 +146,8 @@ impl Liar {
         let Some((replica, incarnation)) = event.instance() else { return };
         let mut events = vec![event.clone()];
         match self.lie {
-            _ if honest => {}
+            // What a stop of a stranger comes to is no occasion for more news of strangers: that would never end.
+            _ if honest || matches!(event, Event::Stopped(_)) && self.lie.is_of_others() => {}
             Lie::WatchIsSilent => events.clear(),
             Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(replica, incarnation), 2000)),
             Lie::WatchRepeatsItself => events.extend(before),
@@ -178,7 +184,7 @@ impl Liar {
 /// The same news, as of another time.
 fn dated(event: Event, at: Timestamp) -> Event {
     match event {
-        Event::Exited(ended) => Event::Exited(Ended { outcome: Outcome { at, ..ended.outcome }, ..ended }),
+        Event::Exited(ended) => Event::Exited(Ended { outcome: Outcome::exited(1, at), ..ended }),
         Event::Ready(news) => Event::Ready(News { at: Some(at), ..news }),
         Event::Stopped(news) => Event::Stopped(News { at: Some(at), ..news }),
         other => other,
@@ -253,8 +259,8 @@ impl Backend for Connection {
         let liar = &self.0;
         liar.is_down()?;
         let alive = liar.alive();
-        let ready = |&(replica, incarnation)| Instance::new(replica, incarnation, InstanceState::Ready);
-        let mut list: Vec<Instance> = alive.iter().map(ready).collect();
+        let ready = |(replica, incarnation)| Instance::new(replica, incarnation, InstanceState::Ready);
+        let mut list: Vec<Instance> = alive.into_iter().map(ready).collect();
         if list.len() == REPLICAS as usize {
             liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
         }
@@ -268,11 +274,11 @@ impl Backend for Connection {
             Lie::ListRepeatsItself => list = list.iter().rev().chain(&list).cloned().collect(),
             Lie::ListShowsStrangers => {
                 for other in [5, 1_000_000, u32::MAX].map(ReplicaId) {
-                    list.extend([0, 1, u64::MAX].map(|number| ready(&(other, Incarnation(number)))));
+                    list.extend([0, 1, u64::MAX].map(|number| ready((other, Incarnation(number)))));
                 }
             }
             Lie::ListShowsTheFuture => {
-                list.extend([1000, u64::MAX].map(|number| ready(&(ReplicaId(0), Incarnation(number)))));
+                list.extend([1000, u64::MAX].map(|number| ready((ReplicaId(0), Incarnation(number)))));
             }
             Lie::ListShowsTheLiveAsEnded => {
                 for seen in &mut list {

@@ -74,8 +74,7 @@ fn comes_to_rest(world: &mut World) -> bool {
             state: InstanceState::Starting,
         });
         world.set.observe(world.now, &listed.collect::<Vec<_>>());
-        world.log.clear();
-        world.wake();
+        world.drain();
         for _ in 0..world.set.desired() + 2 {
             world.obey();
         }

@@ -175,7 +175,7 @@ impl World {
         self.drain();
     }
 
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while let Some(output) = self.set.poll_output() {
             self.log.push(output.to_string());
             match output {
