@@ -79,6 +79,8 @@ impl Lie {
 #[derive(Default)]
 struct Truth {
     live: BTreeMap<ReplicaId, BTreeSet<Incarnation>>,
+    /// The latest of each slot that has ended.
+    ended: BTreeMap<ReplicaId, Incarnation>,
     reporter: Option<Reporter>,
     told: Vec<Event>,
     /// The first list that showed every replica.
@@ -118,7 +120,11 @@ impl Liar {
     }
 
     fn ends(&self, replica: ReplicaId, incarnation: Incarnation, news: Event) {
-        self.truth.lock().unwrap().live.entry(replica).or_default().remove(&incarnation);
+        let mut truth = self.truth.lock().unwrap();
+        if truth.live.entry(replica).or_default().remove(&incarnation) {
+            truth.ended.insert(replica, incarnation);
+        }
+        drop(truth);
         self.tell(news);
     }
 
@@ -264,6 +270,13 @@ impl Backend for Connection {
         if list.len() == REPLICAS as usize {
             liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
         }
+        let ended = liar.truth.lock().unwrap().ended.clone();
+        for (replica, incarnation) in ended {
+            if list.iter().all(|seen| seen.replica != replica) {
+                let outcome = Outcome::exited(1, Timestamp::MAX);
+                list.push(Instance::new(replica, incarnation, InstanceState::Ended(outcome)));
+            }
+        }
         if !liar.lies(liar.lie) {
             return Ok(list);
         }
@@ -324,7 +337,13 @@ async fn the_set_heals_from(lie: Lie) {
         liar.crash(ReplicaId(second % REPLICAS));
     }
     let together = liar.truth.lock().unwrap().together;
-    assert!(together <= if lie.hides_life() { 4 } else { 1 }, "{together} instances of one slot lived together");
+    let most = match lie {
+        // Nothing that it says of any instance is true.
+        Lie::ListShowsTheLiveAsEnded => usize::MAX,
+        _ if lie.hides_life() => 4,
+        _ => 1,
+    };
+    assert!(together <= most, "{together} instances of one slot lived together");
     liar.truth.lock().unwrap().honest = true;
     // Kills are repeated after 5 minutes at the latest, and a watch and a list after 30 seconds.
     sleep(Duration::from_secs(900)).await;
