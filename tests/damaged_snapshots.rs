@@ -105,10 +105,10 @@ fn a_start_that_was_released_at_no_time_is_refused() {
 }
 
 #[test]
-fn a_stop_after_which_nothing_is_due_is_refused() {
+fn a_stop_for_a_restart_behind_a_gate_nobody_opens_is_refused() {
     let mut told = one_waits();
     told.one(91, Event::Restart(0.into()));
-    is_refused(&told, "replica 0", "after-stop", |text| text["replicas"][0]["due"] = Value::Null);
+    is_refused(&told, "replica 0", "after-stop", |text| text["replicas"][0]["gate"] = "concurrency".into());
 }
 
 #[test]

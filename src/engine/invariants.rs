@@ -42,7 +42,7 @@ invariants! {
     Liveness = "liveness", "a replica is live exactly if its history says so";
     Membership = "membership", "the replicas asked for belong to the set, and all others are removed or being stopped";
     OpenGate = "open-gate", "a replica that waits is due at a known time, or behind a gate that opens";
-    AfterStop = "after-stop", "a replica that stops for a restart is due at a known time";
+    AfterStop = "after-stop", "a replica that stops for a restart goes on behind a gate that opens";
     EndTold = "end-told", "a set that has ended starts nothing and has told every replica";
     FinalStatus = "final-status", "a final status is that of all replicas";
     StartPlaces = "start-places", "only a start under way holds a place among the starts";
@@ -157,7 +157,7 @@ impl ReplicaSet {
         if let Some(extras) = self.extras.get() {
             of_set(known, extras.contact.heard_at.len() <= self.replicas.len())?;
             of_set(Invariant::Bounded, self.stray_count() <= super::strays::most(self.replicas.len()))?;
-            for &id in extras.contact.lost.keys().chain(extras.health.evidence.keys()) {
+            for &id in extras.contact.lost.keys().chain(extras.health.evidence.keys()).chain(extras.delays.keys()) {
                 of_replica(id, known, self.has(id))?;
             }
         }
@@ -200,9 +200,8 @@ impl ReplicaSet {
                 of_replica(id, Invariant::OpenGate, opens && !(first && replica.gate == Gate::Hold))
             }
             Phase::Stopping if replica.after == After::Start => {
-                let due = replica.kind == StartKind::First || !replica.due.is_never();
                 let gate = matches!(replica.gate, Gate::Backoff | Gate::Window | Gate::Stop | Gate::Hold | Gate::Group);
-                of_replica(id, Invariant::AfterStop, due && gate && in_group)
+                of_replica(id, Invariant::AfterStop, gate && in_group)
             }
             Phase::Ready => {
                 let ready = replica.marks.has(Marks::BACKEND_READY) && replica.history.ready_since().is_some();
@@ -272,7 +271,7 @@ impl ReplicaSet {
         let Some(group) = self.group() else { return Ok(()) };
         let leader = self.replica(group.leader);
         let waits = leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == After::Start);
-        let holds = waits && leader.gate == Gate::Group && !leader.due.is_never();
+        let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || self.stopping_members() > 0);
         // Once it is due and all have stopped, nothing else is waited for.
         let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
         let goes = leader.marks.has(Marks::QUEUED) || self.stopping_members() > 0 || held();
