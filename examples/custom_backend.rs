@@ -15,7 +15,9 @@ use tokio::task::AbortHandle;
 use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
-use uphold::{Event, Happening, Heard, Incarnation, InstanceState, Notice, Policy, ReplicaId, RetryPolicy, Supervisor};
+use uphold::{
+    Event, Incarnation, InstanceState, Notice, NotificationKind, Policy, Received, ReplicaId, RetryPolicy, Supervisor,
+};
 
 /// How long a task lives before it crashes.
 struct Lifetime(fn(ReplicaId) -> Option<Duration>);
@@ -100,10 +102,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         n => Some(Duration::from_millis(700 * u64::from(n))),
     });
     let mut handle = Supervisor::builder(policy, Tasks::default(), lifetime).name("tasks").spawn();
-    let mut notices = handle.notices()?;
+    let mut notifications = handle.notifications()?;
     let printing = tokio::spawn(async move {
-        while let Some(Heard::Happened(happened)) = notices.next().await {
-            if let Happening::Notice(notice @ (Notice::Status(_) | Notice::Verdict(_))) = happened.what {
+        while let Some(Received::Notification(notification)) = notifications.next().await {
+            if let NotificationKind::Notice(notice @ (Notice::Status(_) | Notice::Verdict(_))) = notification.kind {
                 println!("{notice}");
             }
         }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::{
-    Cause, Check, Handle, HealthPolicy, HttpCheck, Policy, Probe, RetryPolicy, SetStatus, Status, StatusReason,
-    Supervisor,
+    Cause, Check, HealthPolicy, HttpCheck, Policy, Probe, RetryPolicy, SetStatus, Status, StatusReason, Supervisor,
+    SupervisorHandle,
 };
-use uphold_tests::{PATIENCE, gone, millis};
+use uphold_tests::{TEST_TIMEOUT, millis, wait_until_gone};
 
 /// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends
 /// headers without end.
@@ -30,7 +30,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 "#;
 
 struct Bench {
-    handle: Handle,
+    handle: SupervisorHandle,
     folder: PathBuf,
 }
 
@@ -63,7 +63,7 @@ impl Bench {
     }
 
     async fn shutdown(mut self) {
-        timeout(PATIENCE, self.handle.shutdown()).await.expect("it shuts down");
+        timeout(TEST_TIMEOUT, self.handle.shutdown()).await.expect("it shuts down");
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 
@@ -76,7 +76,7 @@ impl Bench {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, failed).await.expect("it has failed");
+        timeout(TEST_TIMEOUT, failed).await.expect("it has failed");
         let (cause, _) = self.handle.replicas().await.unwrap()[1].last_failure.clone().unwrap();
         assert_eq!(cause, Cause::Unhealthy);
         self.clear(what, 1);
@@ -88,8 +88,8 @@ impl Bench {
     }
 }
 
-async fn wait(handle: &mut Handle, what: &str, wanted: impl Fn(&SetStatus) -> bool) {
-    let status = timeout(PATIENCE, handle.wait_for(|status| wanted(status))).await;
+async fn wait(handle: &mut SupervisorHandle, what: &str, wanted: impl Fn(&SetStatus) -> bool) {
+    let status = timeout(TEST_TIMEOUT, handle.wait_for(|status| wanted(status))).await;
     status.unwrap_or_else(|_| panic!("waited in vain: {what}")).expect("the supervisor goes on");
 }
 
@@ -170,10 +170,10 @@ async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
             tokio::task::yield_now().await;
         }
     };
-    let pids = timeout(PATIENCE, children).await.expect("the probe runs");
+    let pids = timeout(TEST_TIMEOUT, children).await.expect("the probe runs");
     bench.clear("hang", 1);
     for pid in pids {
-        gone(pid).await;
+        wait_until_gone(pid).await;
     }
     bench.shutdown().await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use uphold::{Cause, Event, News, Phase, ProbeKind, ProbeNews, ProbeResult, Status, Timestamp};
-use uphold_tests::{Told, at, exited, is_incident, policy};
+use uphold_tests::{TestSet, at, exited, is_incident, policy};
 
 fn news(replica: u32, then: u64) -> News {
     News { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }
@@ -18,12 +18,12 @@ fn correlated(replicas: u32) -> uphold::Policy {
 
 #[test]
 fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
-    let mut told = Told::ready(correlated(4));
-    told.one(60, exited(0, 1, 60));
+    let mut test = TestSet::ready(correlated(4));
+    test.one(60, exited(0, 1, 60));
     for incarnation in 2..=6 {
-        let due = told.set.next_deadline().unwrap().at;
-        told.set.handle_timeout(due);
-        told.drain();
+        let due = test.set.next_deadline().unwrap().at;
+        test.set.handle_timeout(due);
+        test.drain();
         let ran = |millis| due + std::time::Duration::from_millis(millis);
         let ended = Event::Exited(uphold::Ended {
             replica: 0.into(),
@@ -31,80 +31,80 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
             outcome: uphold::Outcome::exited(1, ran(15)),
         });
         // Its start and its end are told together, after both.
-        told.set.handle_all(ran(20), [Event::started(0, incarnation), ended]);
-        let lines = told.drain();
+        test.set.handle_all(ran(20), [Event::started(0, incarnation), ended]);
+        let lines = test.drain();
         assert!(!is_incident(&lines), "{lines:?}");
     }
-    assert_eq!(told.set.census().given_up, 1);
+    assert_eq!(test.set.census().given_up, 1);
 }
 
 #[test]
 fn one_that_somebody_stopped_some_time_ago_is_one_replica() {
-    let mut told = Told::ready(correlated(4));
-    told.one(50, Event::not_ready(0, 1));
-    told.one(51, Event::ready(0, 1));
-    told.one(60, Event::Stopped(news(0, 45)));
-    told.until(70);
-    told.one(72, Event::ready(0, 2));
-    assert!(!is_incident(&told.one(73, exited(0, 2, 73))));
+    let mut test = TestSet::ready(correlated(4));
+    test.one(50, Event::not_ready(0, 1));
+    test.one(51, Event::ready(0, 1));
+    test.one(60, Event::Stopped(news(0, 45)));
+    test.until(70);
+    test.one(72, Event::ready(0, 2));
+    assert!(!is_incident(&test.one(73, exited(0, 2, 73))));
 }
 
 #[test]
 fn a_slot_that_went_and_came_back_is_one_replica() {
-    let mut told = Told::ready(correlated(4));
-    told.one(60, exited(3, 1, 60));
-    told.one(60, Event::Scale(3));
-    told.one(61, Event::Scale(4));
-    told.one(61, Event::ready(3, 2));
-    assert!(!is_incident(&told.one(62, exited(3, 2, 62))));
+    let mut test = TestSet::ready(correlated(4));
+    test.one(60, exited(3, 1, 60));
+    test.one(60, Event::Scale(3));
+    test.one(61, Event::Scale(4));
+    test.one(61, Event::ready(3, 2));
+    assert!(!is_incident(&test.one(62, exited(3, 2, 62))));
 }
 
 #[test]
 fn members_that_a_group_stopped_before_they_were_judged_are_counted_once() {
-    let mut told = Told::new(policy(json!({
+    let mut test = TestSet::new(policy(json!({
         "replicas": 6, "start_timeout": "60s", "retry": {"interval": "1s"},
         "failure": {"scope": "all", "correlated": {"share": "50%", "within": "10m"}},
     })));
-    told.all(0, (2..6).map(|replica| Event::ready(replica, 1)));
+    test.all(0, (2..6).map(|replica| Event::ready(replica, 1)));
     // 0 and 1 time out together; the group of the first stops the second.
-    told.until(60);
-    told.all(60, (0..6).map(|replica| Event::stopped(replica, 1)));
-    told.until(62);
-    told.all(62, (0..6).map(|replica| Event::ready(replica, 2)));
-    assert!(!is_incident(&told.one(70, exited(1, 2, 70))), "two of six are no incident");
+    test.until(60);
+    test.all(60, (0..6).map(|replica| Event::stopped(replica, 1)));
+    test.until(62);
+    test.all(62, (0..6).map(|replica| Event::ready(replica, 2)));
+    assert!(!is_incident(&test.one(70, exited(1, 2, 70))), "two of six are no incident");
 }
 
 #[test]
 fn what_failed_an_hour_ago_is_no_incident_of_today() {
-    let mut told = Told::ready(correlated(6));
-    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
-    told.until(70);
-    told.all(70, [Event::ready(0, 2), Event::ready(1, 2)]);
-    told.one(100, Event::Scale(4));
-    told.all(100, (4..6).map(|replica| Event::stopped(replica, 1)));
-    assert!(!is_incident(&told.one(3600, Event::exited(2, 1, 0))), "exit 0 is not even a failure");
+    let mut test = TestSet::ready(correlated(6));
+    test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    test.until(70);
+    test.all(70, [Event::ready(0, 2), Event::ready(1, 2)]);
+    test.one(100, Event::Scale(4));
+    test.all(100, (4..6).map(|replica| Event::stopped(replica, 1)));
+    assert!(!is_incident(&test.one(3600, Event::exited(2, 1, 0))), "exit 0 is not even a failure");
 }
 
 #[test]
 fn late_news_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
-    let mut told = Told::ready(correlated(8));
-    told.one(150, exited(7, 1, 150));
-    assert!(is_incident(&told.all(200, (0..5).map(|replica| exited(replica, 1, 100)))));
+    let mut test = TestSet::ready(correlated(8));
+    test.one(150, exited(7, 1, 150));
+    assert!(is_incident(&test.all(200, (0..5).map(|replica| exited(replica, 1, 100)))));
 }
 
 #[test]
 fn an_incident_does_not_bring_back_what_was_scaled_away() {
-    let mut told = Told::new(policy(json!({
+    let mut test = TestSet::new(policy(json!({
         "replicas": 4, "start_timeout": "60s", "retry": {"interval": "10s", "max_attempts": 0},
         "failure": {"correlated": {"share": "50%", "within": "30s"}},
     })));
-    told.all(0, (0..3).map(|replica| Event::ready(replica, 1)));
-    told.until(60);
-    told.one(61, Event::Scale(3));
-    assert!(is_incident(&told.one(62, exited(0, 1, 62))));
-    told.one(63, Event::stopped(3, 1));
-    told.until(1000);
-    assert_eq!(told.set.get(3.into()).unwrap().phase, Phase::Removed);
+    test.all(0, (0..3).map(|replica| Event::ready(replica, 1)));
+    test.until(60);
+    test.one(61, Event::Scale(3));
+    assert!(is_incident(&test.one(62, exited(0, 1, 62))));
+    test.one(63, Event::stopped(3, 1));
+    test.until(1000);
+    assert_eq!(test.set.get(3.into()).unwrap().phase, Phase::Removed);
 }
 
 #[test]
@@ -113,44 +113,44 @@ fn a_failure_is_isolated_by_when_it_happened() {
         lines.iter().any(|line| line.starts_with(&format!("replica {replica} ")) && line.contains("restart at once"))
     };
     let recommended = || policy(json!({"replicas": 9, "retry": true}));
-    let mut told = Told::ready(recommended());
-    let lines = told.all(200, [exited(0, 1, 120), exited(1, 1, 10), exited(2, 1, 11), exited(3, 1, 130)]);
+    let mut test = TestSet::ready(recommended());
+    let lines = test.all(200, [exited(0, 1, 120), exited(1, 1, 10), exited(2, 1, 11), exited(3, 1, 130)]);
     assert!(!isolated(&lines, 3), "0 failed 10 s before");
-    let mut told = Told::ready(recommended());
-    told.one(5000, exited(0, 1, 5000));
-    assert!(isolated(&told.one(5001, exited(1, 1, 100)), 1), "0 failed long after");
+    let mut test = TestSet::ready(recommended());
+    test.one(5000, exited(0, 1, 5000));
+    assert!(isolated(&test.one(5001, exited(1, 1, 100)), 1), "0 failed long after");
 }
 
 #[test]
 fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
-    let due = |told: &Told| told.set.next_deadline().unwrap().at;
+    let due = |test: &TestSet| test.set.next_deadline().unwrap().at;
     let one = |min_ready: &str| {
-        Told::new(policy(json!({"replicas": 1, "min_ready": min_ready, "retry": {"interval": "30s"}})))
+        TestSet::new(policy(json!({"replicas": 1, "min_ready": min_ready, "retry": {"interval": "30s"}})))
     };
-    let mut told = one("0s");
-    told.all(60, [Event::Started(news(0, 40)), exited(0, 1, 50)]);
-    assert_eq!(due(&told), at(80));
-    let mut told = one("30s");
-    told.all(60, [Event::Started(news(0, 40)), Event::Ready(news(0, 50))]);
-    assert_eq!(due(&told), at(80));
+    let mut test = one("0s");
+    test.all(60, [Event::Started(news(0, 40)), exited(0, 1, 50)]);
+    assert_eq!(due(&test), at(80));
+    let mut test = one("30s");
+    test.all(60, [Event::Started(news(0, 40)), Event::Ready(news(0, 50))]);
+    assert_eq!(due(&test), at(80));
     // Out of sight since 105, unknown since 165, and dead since 104.
-    let mut told = Told::ready(policy(json!({"replicas": 4, "retry": {"interval": "300s"}})));
-    told.one(105, Event::lost(0, 1));
-    told.until(165);
-    told.one(200, exited(0, 1, 104));
-    assert_eq!(due(&told), at(404));
+    let mut test = TestSet::ready(policy(json!({"replicas": 4, "retry": {"interval": "300s"}})));
+    test.one(105, Event::lost(0, 1));
+    test.until(165);
+    test.one(200, exited(0, 1, 104));
+    assert_eq!(due(&test), at(404));
 }
 
 #[test]
 fn a_late_call_knows_that_the_set_was_up() {
     let told_late = |tick: Option<u64>| {
-        let mut told = Told::new(policy(json!({
+        let mut test = TestSet::new(policy(json!({
             "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1},
         })));
-        told.one(0, Event::ready(0, 1));
-        tick.map(|now| told.tick(now));
-        told.one(1000, exited(0, 1, 1000));
-        told.set.status()
+        test.one(0, Event::ready(0, 1));
+        tick.map(|now| test.tick(now));
+        test.one(1000, exited(0, 1, 1000));
+        test.set.status()
     };
     assert_eq!((told_late(Some(5)), told_late(None)), (Status::Outage, Status::Outage));
 }
@@ -158,28 +158,28 @@ fn a_late_call_knows_that_the_set_was_up() {
 #[test]
 fn what_was_ready_and_ended_at_one_instant_was_ready() {
     let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1}});
-    let mut told = Told::new(policy(never));
-    told.all(1, [Event::ready(0, 1), Event::exited(0, 1, 1)]);
-    assert_eq!(told.set.status(), Status::Outage);
+    let mut test = TestSet::new(policy(never));
+    test.all(1, [Event::ready(0, 1), Event::exited(0, 1, 1)]);
+    assert_eq!(test.set.status(), Status::Outage);
 }
 
 #[test]
 fn a_charged_failure_that_joins_a_queued_group_late_is_not_the_end_of_it() {
     let spot =
         json!({"when": {"cause": "interruption"}, "then": "retry", "charge": false, "retry": {"interval": "30s"}});
-    let mut told = Told::ready(policy(json!({
+    let mut test = TestSet::ready(policy(json!({
         "replicas": 3, "retry": {"interval": "10s"}, "failure": {"scope": "all", "rules": [spot]},
     })));
-    told.one(10, Event::failed(0, 1, Cause::Interruption));
-    told.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
-    told.one(12, Event::Restart(1.into()));
-    told.one(12, Event::ready(1, 2));
-    told.set.limit_starts(at(39), Some(0));
-    told.drain();
-    told.tick(40);
-    told.one(45, exited(1, 2, 12));
-    told.set.limit_starts(at(46), None);
-    let starts = told.drain().iter().filter(|line| line.starts_with("start ")).count();
+    test.one(10, Event::failed(0, 1, Cause::Interruption));
+    test.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    test.one(12, Event::Restart(1.into()));
+    test.one(12, Event::ready(1, 2));
+    test.set.limit_starts(at(39), Some(0));
+    test.drain();
+    test.tick(40);
+    test.one(45, exited(1, 2, 12));
+    test.set.limit_starts(at(46), None);
+    let starts = test.drain().iter().filter(|line| line.starts_with("start ")).count();
     assert_eq!(starts, 3);
 }
 
@@ -189,24 +189,24 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
         "when": {"cause": "unhealthy"}, "then": "retry",
         "retry": {"interval": "30s", "immediate_first": true, "scope": "all"},
     });
-    let mut told = Told::ready(policy(json!({
+    let mut test = TestSet::ready(policy(json!({
         "replicas": 3, "retry": {"interval": "60s"}, "failure": {"scope": "all", "rules": [sick]},
         "health": {"liveness": {"tcp": {"port": 1}, "interval": "10s", "failures": 1}},
     })));
-    told.one(5, exited(0, 1, 5));
-    told.all(5, [Event::stopped(1, 1), Event::stopped(2, 1)]);
-    told.one(20, Event::Restart(1.into()));
-    told.one(20, Event::ready(1, 2));
-    told.until(64);
+    test.one(5, exited(0, 1, 5));
+    test.all(5, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    test.one(20, Event::Restart(1.into()));
+    test.one(20, Event::ready(1, 2));
+    test.until(64);
     let (probe, result) = (ProbeKind::Liveness, ProbeResult::Failure);
-    told.one(
+    test.one(
         65,
         Event::Probed(ProbeNews { replica: 1.into(), incarnation: 2.into(), probe, result, at: None, message: None }),
     );
-    told.one(66, Event::stopped(1, 2));
-    told.until(1000);
+    test.one(66, Event::stopped(1, 2));
+    test.until(1000);
     for replica in 0..3 {
-        let view = told.set.get(replica.into()).unwrap();
+        let view = test.set.get(replica.into()).unwrap();
         assert_ne!(view.phase, Phase::Waiting, "{view:?}");
     }
 }
@@ -214,42 +214,42 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
 #[test]
 fn what_is_charged_does_not_depend_on_what_else_is_watched() {
     let verdict = |failure: serde_json::Value| {
-        let mut told = Told::ready(policy(json!({"replicas": 3, "retry": {"interval": "60s"}, "failure": failure})));
-        told.one(10, exited(0, 1, 10));
-        told.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
-        told.one(20, Event::Restart(1.into()));
-        told.one(20, Event::ready(1, 2));
-        told.one(60, exited(1, 2, 60))[0].clone()
+        let mut test = TestSet::ready(policy(json!({"replicas": 3, "retry": {"interval": "60s"}, "failure": failure})));
+        test.one(10, exited(0, 1, 10));
+        test.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+        test.one(20, Event::Restart(1.into()));
+        test.one(20, Event::ready(1, 2));
+        test.one(60, exited(1, 2, 60))[0].clone()
     };
     assert_eq!(verdict(json!({"scope": "all"})), verdict(json!({"scope": "all", "max_failures_before_ready": 1000})));
 }
 
 #[test]
 fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
-    let mut told = Told::ready(policy(json!({"replicas": 1, "retry": {"interval": "10s"}})));
-    told.set.limit_starts(at(1), Some(0));
-    told.one(60, exited(0, 1, 60));
+    let mut test = TestSet::ready(policy(json!({"replicas": 1, "retry": {"interval": "10s"}})));
+    test.set.limit_starts(at(1), Some(0));
+    test.one(60, exited(0, 1, 60));
     // Were each request kept, this would take as long as all before it together.
     for _ in 0..100_000 {
-        told.set.handle(at(70), Event::RetryNow(uphold::Selection::Replica(0.into())));
-        while told.set.poll_output().is_some() {}
+        test.set.handle(at(70), Event::RetryNow(uphold::Selection::Replica(0.into())));
+        while test.set.poll_output().is_some() {}
     }
-    told.set.limit_starts(Timestamp::from_secs(71), None);
-    assert_eq!(told.drain().iter().filter(|line| line.starts_with("start ")).count(), 1);
+    test.set.limit_starts(Timestamp::from_secs(71), None);
+    assert_eq!(test.drain().iter().filter(|line| line.starts_with("start ")).count(), 1);
 }
 
 #[test]
 fn a_group_does_not_count_the_end_of_one_that_was_scaled_away() {
     let rest = json!({"interval": "1s", "scope": "rest"});
-    let mut told = Told::ready(policy(json!({"replicas": 6, "retry": rest})));
-    told.one(10, Event::exited(4, 1, 0));
-    told.one(10, Event::Drain(3.into()));
-    told.one(10, exited(2, 1, 10));
-    told.one(10, Event::Scale(2));
-    told.one(10, exited(0, 1, 10));
-    told.one(10, Event::stopped(3, 1));
-    told.tick(11);
-    assert!(told.tick(12).is_empty(), "replica 1 has not stopped yet");
-    let starts = told.one(13, Event::stopped(1, 1));
+    let mut test = TestSet::ready(policy(json!({"replicas": 6, "retry": rest})));
+    test.one(10, Event::exited(4, 1, 0));
+    test.one(10, Event::Drain(3.into()));
+    test.one(10, exited(2, 1, 10));
+    test.one(10, Event::Scale(2));
+    test.one(10, exited(0, 1, 10));
+    test.one(10, Event::stopped(3, 1));
+    test.tick(11);
+    assert!(test.tick(12).is_empty(), "replica 1 has not stopped yet");
+    let starts = test.one(13, Event::stopped(1, 1));
     assert_eq!(starts.iter().filter(|line| line.starts_with("start ")).count(), 2);
 }

@@ -13,7 +13,7 @@ use uphold::backend::{
     StopRequest, WatchRequest,
 };
 use uphold::{Event, Incarnation, InstanceState, ProbeResult, Status, Supervisor};
-use uphold_tests::{PATIENCE, millis, policy};
+use uphold_tests::{TEST_TIMEOUT, millis, policy};
 
 /// A backend whose every list takes longer than a probe takes to be asked again.
 #[derive(Default)]
@@ -97,7 +97,7 @@ async fn a_list_that_overlaps_with_probe_answers_does_not_undo_ready() {
         backend.state.lock().unwrap().reports = reports;
         let policy = policy(json!({"retry": true, "health": {"readiness": {"exec": ["x"], "interval": "100ms"}}}));
         let mut handle = Supervisor::builder(policy, Handed(backend.clone()), ()).resync(millis(200)).spawn();
-        let healthy = timeout(PATIENCE, handle.wait_for(|status| status.status == Status::Healthy)).await;
+        let healthy = timeout(TEST_TIMEOUT, handle.wait_for(|status| status.status == Status::Healthy)).await;
         assert!(healthy.is_ok(), "reports: {reports}, {:?}", handle.status());
         // It stays so through further lists.
         let lists = backend.state.lock().unwrap().lists;
@@ -189,8 +189,8 @@ async fn starts_that_come_about_late_do_not_pile_up() {
     let most = late.0.lock().unwrap().most;
     assert!(most <= 2, "{most} alive of a set of one");
     late.0.lock().unwrap().prompt = true;
-    timeout(PATIENCE, handle.wait_for(|status| status.status == Status::Healthy)).await.expect("it heals").unwrap();
-    let ended = timeout(PATIENCE, handle.shutdown()).await.expect("it ends");
+    timeout(TEST_TIMEOUT, handle.wait_for(|status| status.status == Status::Healthy)).await.expect("it heals").unwrap();
+    let ended = timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it ends");
     assert_eq!(ended.status, Status::Terminated);
     assert!(late.0.lock().unwrap().running.is_empty());
 }

@@ -9,20 +9,20 @@ use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::backend::{Backend, InstanceKey, ListRequest, StartRequest};
 use uphold::{
-    Backoff, Cause, Command, Decision, Event, Exhausted, Exit, FailurePolicy, Handle, Happened, Happening, Heard,
-    InstanceState, Notice, Notices, OnSuccess, Policy, PolicyBuilder, RetryPolicy, Signal, Status, StatusReason,
-    Supervisor, Timestamp, Verdict,
+    Backoff, Cause, Command, Decision, Event, Exhausted, Exit, FailurePolicy, InstanceState, Notice, Notification,
+    NotificationKind, Notifications, OnSuccess, Policy, PolicyBuilder, Received, RetryPolicy, Signal, Status,
+    StatusReason, Supervisor, SupervisorHandle, Timestamp, Verdict,
 };
-use uphold_tests::{PATIENCE, gone, lives, millis};
+use uphold_tests::{TEST_TIMEOUT, is_alive, millis, wait_until_gone};
 
 fn shell(script: &str) -> ProcessSpec {
     ProcessSpec::new(script).shell(true).output(ProcessOutput::Null)
 }
 
 /// A supervised set with what it told, and a folder of its own for what its replicas write.
-struct Bench {
-    handle: Handle,
-    notices: Notices,
+struct Harness {
+    handle: SupervisorHandle,
+    notifications: Notifications,
     folder: PathBuf,
     /// The statuses that were shown, in order.
     statuses: Vec<Status>,
@@ -30,53 +30,55 @@ struct Bench {
     starts: Vec<(u32, u64, Timestamp)>,
 }
 
-impl Bench {
+impl Harness {
     fn new(name: &str, policy: PolicyBuilder, spec: ProcessSpec) -> Self {
         let folder = std::env::temp_dir().join(format!("uphold-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let spec = spec.env("FOLDER", folder.to_string_lossy());
         let policy: Policy = policy.build().unwrap();
         let supervisor = Supervisor::builder(policy, ProcessBackend::new(), spec).name(name);
-        let (handle, notices) = supervisor.spawn_with_notices().unwrap();
-        Self { handle, notices, folder, statuses: Vec::new(), verdicts: Vec::new(), starts: Vec::new() }
+        let (handle, notifications) = supervisor.spawn_with_notifications().unwrap();
+        Self { handle, notifications, folder, statuses: Vec::new(), verdicts: Vec::new(), starts: Vec::new() }
     }
 
     /// Hears what happens until something that satisfies `wanted` did.
-    async fn hear(&mut self, what: &str, wanted: impl Fn(&Self, &Happened) -> bool) -> Happened {
-        let heard = async {
-            while let Some(heard) = self.notices.next().await {
-                let Heard::Happened(happened) = heard else { panic!("missed something") };
-                match &happened.what {
-                    Happening::Notice(Notice::Status(change)) if self.statuses.last() != Some(&change.status) => {
+    async fn wait_for(&mut self, what: &str, wanted: impl Fn(&Self, &Notification) -> bool) -> Notification {
+        let received = async {
+            while let Some(received) = self.notifications.next().await {
+                let Received::Notification(notification) = received else { panic!("missed something") };
+                match &notification.kind {
+                    NotificationKind::Notice(Notice::Status(change))
+                        if self.statuses.last() != Some(&change.status) =>
+                    {
                         self.statuses.push(change.status);
                     }
-                    Happening::Notice(Notice::Verdict(judged)) => {
-                        self.verdicts.push((judged.replica.0, judged.decision.clone(), happened.at));
+                    NotificationKind::Notice(Notice::Verdict(judged)) => {
+                        self.verdicts.push((judged.replica.0, judged.decision.clone(), notification.at));
                     }
-                    Happening::Command(Command::Start(start)) => {
-                        self.starts.push((start.replica.0, start.incarnation.0, happened.at));
+                    NotificationKind::Command(Command::Start(start)) => {
+                        self.starts.push((start.replica.0, start.incarnation.0, notification.at));
                     }
                     _ => {}
                 }
-                if wanted(self, &happened) {
-                    return happened;
+                if wanted(self, &notification) {
+                    return notification;
                 }
             }
             panic!("the supervisor ended before {what}; statuses {:?}", self.statuses)
         };
-        let heard = timeout(PATIENCE, heard).await;
-        heard.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+        let received = timeout(TEST_TIMEOUT, received).await;
+        received.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
     }
 
-    async fn status(&mut self, wanted: Status) {
-        let is = |happened: &Happened| matches!(&happened.what, Happening::Notice(Notice::Status(change)) if change.status == wanted);
-        self.hear(wanted.as_str(), |_, happened| is(happened)).await;
+    async fn wait_for_status(&mut self, wanted: Status) {
+        let is = |notification: &Notification| matches!(&notification.kind, NotificationKind::Notice(Notice::Status(change)) if change.status == wanted);
+        self.wait_for(wanted.as_str(), |_, notification| is(notification)).await;
     }
 
     /// Waits until so many replicas are available.
-    async fn available(&mut self, replicas: u32) {
+    async fn wait_until_available(&mut self, replicas: u32) {
         let up = self.handle.wait_for(|status| status.available == replicas);
-        timeout(PATIENCE, up).await.expect("they come up").expect("the supervisor goes on");
+        timeout(TEST_TIMEOUT, up).await.expect("they come up").expect("the supervisor goes on");
     }
 
     /// The process ids that replicas wrote, by replica, once they are all there.
@@ -95,11 +97,11 @@ impl Bench {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, all).await.expect("replicas write their process ids")
+        timeout(TEST_TIMEOUT, all).await.expect("replicas write their process ids")
     }
 
     async fn shutdown(mut self) {
-        let last = timeout(PATIENCE, self.handle.shutdown()).await.expect("a shutdown ends");
+        let last = timeout(TEST_TIMEOUT, self.handle.shutdown()).await.expect("a shutdown ends");
         assert_eq!((last.status, last.reason), (Status::Terminated, StatusReason::Requested));
         let _ = std::fs::remove_dir_all(&self.folder);
     }
@@ -120,49 +122,53 @@ fn retrying(replicas: u32, interval: Duration) -> PolicyBuilder {
 
 #[tokio::test]
 async fn kill_9_of_one_of_three_leaves_the_others_alone_and_restarts_it_at_the_interval() {
-    let mut bench = Bench::new("one-of-three", retrying(3, millis(300)), shell(SLEEPER));
-    bench.status(Status::Healthy).await;
-    let pids = bench.pids(3, 1).await;
-    bench.available(3).await;
+    let mut harness = Harness::new("one-of-three", retrying(3, millis(300)), shell(SLEEPER));
+    harness.wait_for_status(Status::Healthy).await;
+    let pids = harness.pids(3, 1).await;
+    harness.wait_until_available(3).await;
     kill(pids[&1], "-9");
-    bench.hear("it is judged", |bench, _| !bench.verdicts.is_empty()).await;
-    bench.hear("it is started again", |bench, _| bench.starts.len() == 4).await;
-    bench.status(Status::Healthy).await;
-    assert!(bench.statuses.ends_with(&[Status::Healthy, Status::Degraded, Status::Healthy]), "{:?}", bench.statuses);
-    let (replica, decision, _) = bench.verdicts.pop().unwrap();
+    harness.wait_for("it is judged", |harness, _| !harness.verdicts.is_empty()).await;
+    harness.wait_for("it is started again", |harness, _| harness.starts.len() == 4).await;
+    harness.wait_for_status(Status::Healthy).await;
+    assert!(
+        harness.statuses.ends_with(&[Status::Healthy, Status::Degraded, Status::Healthy]),
+        "{:?}",
+        harness.statuses
+    );
+    let (replica, decision, _) = harness.verdicts.pop().unwrap();
     assert_eq!((replica, decision.exit), (1, Some(Exit::Signal(Signal::KILL))));
     let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
     assert_eq!(restart.delay(), millis(300));
-    let (_, incarnation, started) = *bench.starts.last().unwrap();
+    let (_, incarnation, started) = *harness.starts.last().unwrap();
     assert_eq!(incarnation, 2);
     assert!(Some(started) >= restart.due(), "it is not restarted before it is due");
-    assert!(lives(pids[&0]) && lives(pids[&2]), "the others keep their processes");
-    assert_eq!(bench.starts.iter().filter(|(replica, ..)| *replica != 1).count(), 2);
-    assert_eq!(bench.statuses.iter().filter(|status| **status == Status::Outage).count(), 0);
-    let again = bench.pids(1, 1).await;
+    assert!(is_alive(pids[&0]) && is_alive(pids[&2]), "the others keep their processes");
+    assert_eq!(harness.starts.iter().filter(|(replica, ..)| *replica != 1).count(), 2);
+    assert_eq!(harness.statuses.iter().filter(|status| **status == Status::Outage).count(), 0);
+    let again = harness.pids(1, 1).await;
     assert_eq!(again[&0], pids[&0]);
-    bench.shutdown().await;
-    assert!(!lives(pids[&0]) && !lives(pids[&2]));
+    harness.shutdown().await;
+    assert!(!is_alive(pids[&0]) && !is_alive(pids[&2]));
 }
 
 #[tokio::test]
 async fn a_replica_that_always_crashes_is_given_up_and_the_rest_serve_on() {
     let script = format!("if [ {{replica}} = 1 ]; then exit 3; fi; {SLEEPER}");
     let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(millis(100)).max_attempts(3));
-    let mut bench = Bench::new("always-crashes", policy, shell(&script));
-    bench
-        .hear("it is given up", |bench, _| {
-            bench.verdicts.last().is_some_and(|(_, decision, _)| matches!(decision.verdict, Verdict::Degrade(_)))
+    let mut harness = Harness::new("always-crashes", policy, shell(&script));
+    harness
+        .wait_for("it is given up", |harness, _| {
+            harness.verdicts.last().is_some_and(|(_, decision, _)| matches!(decision.verdict, Verdict::Degrade(_)))
         })
         .await;
-    assert_eq!(bench.verdicts.len(), 4, "three restarts, then given up");
-    bench
-        .hear("it is degraded", |bench, _| {
-            bench.handle.status().status == Status::Degraded
-                && bench.handle.status().reason == StatusReason::ReplicaGivenUp
+    assert_eq!(harness.verdicts.len(), 4, "three restarts, then given up");
+    harness
+        .wait_for("it is degraded", |harness, _| {
+            harness.handle.status().status == Status::Degraded
+                && harness.handle.status().reason == StatusReason::ReplicaGivenUp
         })
         .await;
-    bench.shutdown().await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
@@ -170,12 +176,12 @@ async fn fail_fast_stops_everything_and_leaves_no_process_behind() {
     let script = format!(
         "if [ {{replica}} = 2 ]; then while [ ! -e \"$FOLDER/go\" ]; do sleep 0.05; done; exit 1; fi; {SLEEPER}"
     );
-    let mut bench = Bench::new("fail-fast", Policy::builder().replicas(3), shell(&script));
-    let pids = bench.pids(2, 1).await;
-    std::fs::write(bench.folder.join("go"), "").unwrap();
-    bench.status(Status::Terminated).await;
-    assert_eq!(bench.handle.status().reason, StatusReason::FailFast);
-    assert!(pids.values().all(|&pid| !lives(pid)), "every process is gone");
+    let mut harness = Harness::new("fail-fast", Policy::builder().replicas(3), shell(&script));
+    let pids = harness.pids(2, 1).await;
+    std::fs::write(harness.folder.join("go"), "").unwrap();
+    harness.wait_for_status(Status::Terminated).await;
+    assert_eq!(harness.handle.status().reason, StatusReason::FailFast);
+    assert!(pids.values().all(|&pid| !is_alive(pid)), "every process is gone");
 }
 
 #[tokio::test]
@@ -183,36 +189,39 @@ async fn a_child_that_ignores_sigterm_is_gone_with_its_grandchildren_after_stop_
     let script = "trap '' TERM; sleep 1000 & echo $! > \"$FOLDER/grandchild\"; echo $$ > \"$FOLDER/0.1\"; \
                   while :; do wait; sleep 0.1; done";
     let policy = retrying(1, millis(100)).stop_grace(millis(300));
-    let mut bench = Bench::new("ignores-sigterm", policy, shell(script));
-    let pids = bench.pids(1, 1).await;
-    let grandchild: i32 = std::fs::read_to_string(bench.folder.join("grandchild")).unwrap().trim().parse().unwrap();
-    assert!(lives(grandchild));
-    bench.handle.terminate().await.unwrap();
-    let kill =
-        bench.hear("it is killed", |_, happened| matches!(happened.what, Happening::Command(Command::Kill(_)))).await;
-    bench.status(Status::Terminated).await;
-    let stopped = bench.handle.status();
+    let mut harness = Harness::new("ignores-sigterm", policy, shell(script));
+    let pids = harness.pids(1, 1).await;
+    let grandchild: i32 = std::fs::read_to_string(harness.folder.join("grandchild")).unwrap().trim().parse().unwrap();
+    assert!(is_alive(grandchild));
+    harness.handle.terminate().await.unwrap();
+    let kill = harness
+        .wait_for("it is killed", |_, notification| {
+            matches!(notification.kind, NotificationKind::Command(Command::Kill(_)))
+        })
+        .await;
+    harness.wait_for_status(Status::Terminated).await;
+    let stopped = harness.handle.status();
     assert!(kill.at <= stopped.since);
-    assert!(!lives(pids[&0]));
-    gone(grandchild).await;
+    assert!(!is_alive(pids[&0]));
+    wait_until_gone(grandchild).await;
 }
 
 #[tokio::test]
 async fn grandchildren_of_a_crashed_replica_do_not_live_into_its_next_incarnation() {
     let script = "if [ {incarnation} = 1 ]; then sleep 1000 & echo $! > \"$FOLDER/0.1\"; exit 1; fi; exec sleep 1000";
-    let mut bench = Bench::new("grandchildren", retrying(1, millis(100)), shell(script));
-    let pids = bench.pids(1, 1).await;
-    bench.hear("it is started again", |bench, _| bench.starts.len() == 2).await;
-    gone(pids[&0]).await;
-    bench.shutdown().await;
+    let mut harness = Harness::new("grandchildren", retrying(1, millis(100)), shell(script));
+    let pids = harness.pids(1, 1).await;
+    harness.wait_for("it is started again", |harness, _| harness.starts.len() == 2).await;
+    wait_until_gone(pids[&0]).await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_hundred_replicas_come_up_and_go_down() {
     let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::Null);
-    let mut bench = Bench::new("hundred", retrying(100, millis(100)), spec);
-    bench.available(100).await;
-    bench.shutdown().await;
+    let mut harness = Harness::new("hundred", retrying(100, millis(100)), spec);
+    harness.wait_until_available(100).await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
@@ -221,34 +230,40 @@ async fn a_command_that_does_not_exist_is_a_start_error_that_names_it() {
         .replicas(1)
         .retry(RetryPolicy::every(millis(100)).max_attempts(1))
         .failure(FailurePolicy::new().exhausted(Exhausted::Terminate));
-    let mut bench = Bench::new("missing", policy, ProcessSpec::new("no-such-command-anywhere"));
-    let failed = bench
-        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+    let mut harness = Harness::new("missing", policy, ProcessSpec::new("no-such-command-anywhere"));
+    let failed = harness
+        .wait_for("its start fails", |_, notification| {
+            matches!(notification.kind, NotificationKind::Event(Event::StartFailed(_)))
+        })
         .await;
-    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
     assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
     assert_eq!(ended.outcome.reason(), Some("there is no command 'no-such-command-anywhere'"));
-    bench.status(Status::Terminated).await;
-    assert_eq!(bench.handle.status().reason, StatusReason::Exhausted);
+    harness.wait_for_status(Status::Terminated).await;
+    assert_eq!(harness.handle.status().reason, StatusReason::Exhausted);
 }
 
 #[tokio::test]
 async fn a_working_directory_that_is_not_there_is_named() {
     let spec = ProcessSpec::new("sleep").args(["1"]).cwd("/no/such/folder");
-    let mut bench = Bench::new("cwd", Policy::builder().replicas(1), spec);
-    let failed = bench
-        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+    let mut harness = Harness::new("cwd", Policy::builder().replicas(1), spec);
+    let failed = harness
+        .wait_for("its start fails", |_, notification| {
+            matches!(notification.kind, NotificationKind::Event(Event::StartFailed(_)))
+        })
         .await;
-    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
     assert_eq!(ended.outcome.reason(), Some("the working directory '/no/such/folder' is not there"));
 }
 
 /// The reason of the first start that fails.
-async fn start_error(bench: &mut Bench) -> String {
-    let failed = bench
-        .hear("its start fails", |_, happened| matches!(happened.what, Happening::Event(Event::StartFailed(_))))
+async fn start_error(harness: &mut Harness) -> String {
+    let failed = harness
+        .wait_for("its start fails", |_, notification| {
+            matches!(notification.kind, NotificationKind::Event(Event::StartFailed(_)))
+        })
         .await;
-    let Happening::Event(Event::StartFailed(ended)) = failed.what else { unreachable!() };
+    let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
     assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
     ended.outcome.reason().unwrap_or_default().to_owned()
 }
@@ -262,12 +277,12 @@ async fn a_port_that_is_in_use_is_a_start_error_that_says_by_whom_and_is_retried
         .args(["-m", "http.server", "--bind", "127.0.0.1", "{port}"])
         .port(port)
         .output(ProcessOutput::Null);
-    let mut bench = Bench::new("port", retrying(1, millis(200)), spec);
-    let reason = start_error(&mut bench).await;
+    let mut harness = Harness::new("port", retrying(1, millis(200)), spec);
+    let reason = start_error(&mut harness).await;
     assert!(reason.starts_with(&format!("port {port} is in use by pid {} (", std::process::id())), "{reason}");
-    bench.hear("it is judged", |bench, _| !bench.verdicts.is_empty()).await;
-    assert!(bench.verdicts[0].1.to_string().contains(&reason), "the verdict says why");
-    let views = bench.handle.replicas().await.unwrap();
+    harness.wait_for("it is judged", |harness, _| !harness.verdicts.is_empty()).await;
+    assert!(harness.verdicts[0].1.to_string().contains(&reason), "the verdict says why");
+    let views = harness.handle.replicas().await.unwrap();
     assert_eq!(views[0].failure_message.as_deref(), Some(&*reason));
     drop(taken);
     let answers = async {
@@ -276,8 +291,8 @@ async fn a_port_that_is_in_use_is_a_start_error_that_says_by_whom_and_is_retried
         }
     };
     // Once the port is free, the next incarnation serves on it.
-    timeout(PATIENCE, answers).await.expect("it serves");
-    bench.shutdown().await;
+    timeout(TEST_TIMEOUT, answers).await.expect("it serves");
+    harness.shutdown().await;
 }
 
 #[cfg(target_os = "linux")]
@@ -286,9 +301,9 @@ async fn servers_that_share_a_port_are_started_without_a_port_check() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let spec = ProcessSpec::new("sleep").args(["1000"]).env("PORT", "{port}").port(port).port_check(false);
-    let mut bench = Bench::new("shared-port", retrying(1, millis(100)), spec.output(ProcessOutput::Null));
-    bench.available(1).await;
-    bench.shutdown().await;
+    let mut harness = Harness::new("shared-port", retrying(1, millis(100)), spec.output(ProcessOutput::Null));
+    harness.wait_until_available(1).await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
@@ -296,10 +311,10 @@ async fn a_pipe_as_log_file_is_a_start_error_and_blocks_nothing() {
     let fifo = std::env::temp_dir().join(format!("uphold-{}-fifo-file", std::process::id()));
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::File(fifo.clone()));
-    let mut bench = Bench::new("fifo", retrying(1, millis(100)), spec);
-    let reason = start_error(&mut bench).await;
+    let mut harness = Harness::new("fifo", retrying(1, millis(100)), spec);
+    let reason = start_error(&mut harness).await;
     assert!(reason.ends_with("it is not a regular file"), "{reason}");
-    bench.shutdown().await;
+    harness.shutdown().await;
     std::fs::remove_file(fifo).unwrap();
 }
 
@@ -316,11 +331,11 @@ async fn a_replica_is_stopped_by_its_command_and_its_signal_and_reads_its_file_o
         .env_file(env_file.to_string_lossy())
         .stop_signal(Signal::from_name("SIGINT").unwrap())
         .stop_command(["sh", "-c", "echo \"command $1\" >> \"$FOLDER/log\"", "sh", "{pid}"]);
-    let mut bench = Bench::new("stop-signal", retrying(1, millis(100)).stop_grace(PATIENCE), spec);
-    let pid = bench.pids(1, 1).await[&0];
+    let mut harness = Harness::new("stop-signal", retrying(1, millis(100)).stop_grace(TEST_TIMEOUT), spec);
+    let pid = harness.pids(1, 1).await[&0];
     let log = folder.join("log");
-    assert_eq!(bench.folder, folder, "the spec's own variable comes before the file's");
-    timeout(PATIENCE, bench.handle.shutdown()).await.expect("a shutdown ends");
+    assert_eq!(harness.folder, folder, "the spec's own variable comes before the file's");
+    timeout(TEST_TIMEOUT, harness.handle.shutdown()).await.expect("a shutdown ends");
     let text = std::fs::read_to_string(log).unwrap();
     assert_eq!(text, format!("from the file stop-signal 0 1\ncommand {pid}\ninterrupted\n"));
     std::fs::remove_dir_all(folder).unwrap();
@@ -333,64 +348,65 @@ async fn a_grandchild_that_left_its_group_does_not_keep_the_pipes_of_its_replica
         "trap '' PIPE; while echo x; do sleep 0.05; done 2> \"$FOLDER/said\"; mv \"$FOLDER/said\" \"$FOLDER/closed\"";
     let script = format!("setsid sh -c '{}' & exec sleep 0.1", grandchild.replace('\'', "'\\''"));
     let policy = Policy::builder().replicas(1).success(OnSuccess::Complete);
-    let mut bench = Bench::new("daemon", policy, ProcessSpec::new(script).shell(true));
-    bench.status(Status::Completed).await;
+    let mut harness = Harness::new("daemon", policy, ProcessSpec::new(script).shell(true));
+    harness.wait_for_status(Status::Completed).await;
     let closed = async {
-        while !bench.folder.join("closed").exists() {
+        while !harness.folder.join("closed").exists() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, closed).await.expect("its writes fail");
-    std::fs::remove_dir_all(&bench.folder).unwrap();
+    timeout(TEST_TIMEOUT, closed).await.expect("its writes fail");
+    std::fs::remove_dir_all(&harness.folder).unwrap();
 }
 
 #[tokio::test]
 async fn a_stopped_process_is_out_of_contact_and_found_again_with_its_incarnation() {
     let policy = retrying(2, millis(100)).health(uphold::HealthPolicy::new().unknown_after(millis(200)));
-    let mut bench = Bench::new("sigstop", policy, shell(SLEEPER));
-    let pids = bench.pids(2, 1).await;
-    bench.available(2).await;
+    let mut harness = Harness::new("sigstop", policy, shell(SLEEPER));
+    let pids = harness.pids(2, 1).await;
+    harness.wait_until_available(2).await;
     kill(pids[&1], "-STOP");
-    bench.status(Status::Degraded).await;
-    assert_eq!(bench.handle.status().reason, StatusReason::ReplicaUnknown);
+    harness.wait_for_status(Status::Degraded).await;
+    assert_eq!(harness.handle.status().reason, StatusReason::ReplicaUnknown);
     kill(pids[&1], "-CONT");
-    bench.status(Status::Healthy).await;
-    assert_eq!(bench.starts.len(), 2, "nothing was restarted");
-    assert!(lives(pids[&1]));
-    bench.shutdown().await;
+    harness.wait_for_status(Status::Healthy).await;
+    assert_eq!(harness.starts.len(), 2, "nothing was restarted");
+    assert!(is_alive(pids[&1]));
+    harness.shutdown().await;
 }
 
 #[tokio::test]
 async fn all_that_complete_complete_the_set() {
     let policy = retrying(3, millis(100)).success(OnSuccess::Complete);
-    let mut bench = Bench::new("complete", policy, ProcessSpec::new("true"));
-    bench.status(Status::Completed).await;
-    assert_eq!(bench.starts.len(), 3);
+    let mut harness = Harness::new("complete", policy, ProcessSpec::new("true"));
+    harness.wait_for_status(Status::Completed).await;
+    assert_eq!(harness.starts.len(), 3);
 }
 
 #[tokio::test]
 async fn delays_grow_between_real_restarts() {
     let retry = RetryPolicy::every(millis(50)).backoff(Backoff::exponential()).max_attempts(4);
     let policy = Policy::builder().replicas(2).retry(retry);
-    let mut bench = Bench::new("grow", policy, shell(&format!("if [ {{replica}} = 1 ]; then exit 1; fi; {SLEEPER}")));
-    bench.hear("it is given up", |bench, _| bench.verdicts.len() == 5).await;
-    let delays: Vec<_> = bench.verdicts.iter().map(|(_, decision, _)| decision.delay()).collect();
+    let mut harness =
+        Harness::new("grow", policy, shell(&format!("if [ {{replica}} = 1 ]; then exit 1; fi; {SLEEPER}")));
+    harness.wait_for("it is given up", |harness, _| harness.verdicts.len() == 5).await;
+    let delays: Vec<_> = harness.verdicts.iter().map(|(_, decision, _)| decision.delay()).collect();
     assert_eq!(delays, [millis(50), millis(100), millis(200), millis(400), Duration::ZERO]);
-    bench.shutdown().await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_second_shutdown_kills_at_once() {
     let script = "trap '' TERM; echo $$ > \"$FOLDER/0.1\"; while :; do sleep 0.1; done";
     let policy = retrying(1, millis(100)).stop_grace(Duration::from_secs(3600));
-    let mut bench = Bench::new("twice", policy, shell(script));
-    let pids = bench.pids(1, 1).await;
-    let mut first = bench.handle.clone();
+    let mut harness = Harness::new("twice", policy, shell(script));
+    let pids = harness.pids(1, 1).await;
+    let mut first = harness.handle.clone();
     let stopping = tokio::spawn(async move { first.shutdown().await });
-    bench.status(Status::Terminating).await;
-    bench.shutdown().await;
+    harness.wait_for_status(Status::Terminating).await;
+    harness.shutdown().await;
     stopping.await.unwrap();
-    assert!(!lives(pids[&0]));
+    assert!(!is_alive(pids[&0]));
 }
 
 #[tokio::test]
@@ -400,21 +416,21 @@ async fn the_same_set_on_the_same_backend_numbers_on() {
     for incarnation in 1..=3 {
         let policy = retrying(2, millis(100)).build().unwrap();
         let mut handle = Supervisor::builder(policy, backend.clone(), spec.clone()).name("again").spawn();
-        timeout(PATIENCE, handle.wait_for(|status| status.available == 2)).await.expect("they come up").unwrap();
+        timeout(TEST_TIMEOUT, handle.wait_for(|status| status.available == 2)).await.expect("they come up").unwrap();
         let views = handle.replicas().await.unwrap();
         assert!(views.iter().all(|view| view.incarnation.0 == incarnation), "{views:?}");
-        timeout(PATIENCE, handle.shutdown()).await.expect("a shutdown ends");
+        timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("a shutdown ends");
     }
 }
 
 #[tokio::test]
 async fn children_die_with_their_backend() {
     let spec = shell("sleep 1000 & echo $! > \"$FOLDER/1.1\"; echo $$ > \"$FOLDER/0.1\"; wait");
-    let mut bench = Bench::new("dropped", retrying(1, millis(100)), spec.clone());
-    let first = bench.pids(2, 1).await;
-    bench.shutdown().await;
+    let mut harness = Harness::new("dropped", retrying(1, millis(100)), spec.clone());
+    let first = harness.pids(2, 1).await;
+    harness.shutdown().await;
     for pid in first.into_values() {
-        gone(pid).await;
+        wait_until_gone(pid).await;
     }
     // Neither a shutdown nor a supervisor: the backend alone is dropped while its child runs.
     let folder = std::env::temp_dir().join(format!("uphold-{}-dropped-alone", std::process::id()));
@@ -437,13 +453,13 @@ async fn children_die_with_their_backend() {
                     tokio::task::yield_now().await;
                 }
             };
-            timeout(PATIENCE, written).await.expect("it writes its process id")
+            timeout(TEST_TIMEOUT, written).await.expect("it writes its process id")
         }
     };
     let (leader, grandchild) = (pid(0).await, pid(1).await);
     drop(backend);
-    gone(leader).await;
-    gone(grandchild).await;
+    wait_until_gone(leader).await;
+    wait_until_gone(grandchild).await;
     let _ = std::fs::remove_dir_all(&folder);
 }
 
@@ -454,13 +470,13 @@ fn children_die_with_their_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let pids = runtime.block_on(async {
         let script = "sleep 1000 & echo $! > \"$FOLDER/1.1\"; echo $$ > \"$FOLDER/0.1\"; wait";
-        Bench::new("runtime", retrying(1, millis(100)), shell(script)).pids(2, 1).await
+        Harness::new("runtime", retrying(1, millis(100)), shell(script)).pids(2, 1).await
     });
-    runtime.shutdown_timeout(PATIENCE);
+    runtime.shutdown_timeout(TEST_TIMEOUT);
     let waited = tokio::runtime::Runtime::new().unwrap();
     waited.block_on(async {
         for pid in pids.into_values() {
-            gone(pid).await;
+            wait_until_gone(pid).await;
         }
     });
     let _ = std::fs::remove_dir_all(&folder);
@@ -472,7 +488,7 @@ fn the_end_of_a_child_is_told_though_the_runtime_that_it_was_started_in_is_gone(
     let key = InstanceKey::new("left", 0.into(), 1.into());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(backend.start(StartRequest::new(key, &shell("exec sleep 1000")))).unwrap();
-    runtime.shutdown_timeout(PATIENCE);
+    runtime.shutdown_timeout(TEST_TIMEOUT);
     let next = tokio::runtime::Runtime::new().unwrap();
     let listed = next.block_on(async {
         let ends = async {
@@ -484,7 +500,7 @@ fn the_end_of_a_child_is_told_though_the_runtime_that_it_was_started_in_is_gone(
                 tokio::task::yield_now().await;
             }
         };
-        timeout(PATIENCE, ends).await.expect("it was killed, and that is known")
+        timeout(TEST_TIMEOUT, ends).await.expect("it was killed, and that is known")
     });
     assert_eq!(listed.exit_status(), Some(Exit::Signal(Signal::KILL)));
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::sim::{CounterfactualError, Recording};
 use uphold::{
-    Event, FileRecorder, Happening, Heard, InstanceState, Notice, Observed, Policy, RecordedLine, RecordedStep,
-    RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp, Told,
+    Event, FileRecorder, InstanceState, Notice, NotificationKind, Observed, Policy, Received, RecordedLine,
+    RecordedStep, RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp, Told,
 };
 use uphold_examples::read_recording;
 use uphold_tests::at;
@@ -25,12 +25,12 @@ async fn record(path: &Path, most: u64) -> Vec<String> {
         .output(ProcessOutput::Null);
     let supervisor = Supervisor::builder(policy(3), ProcessBackend::new(), spec)
         .seed(5)
-        .record(FileRecorder::new(path, most).unwrap());
-    let (mut handle, mut notices) = supervisor.spawn_with_notices().unwrap();
+        .recorder(FileRecorder::new(path, most).unwrap());
+    let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
     let mut verdicts = Vec::new();
     while verdicts.len() < 4 {
-        let Some(Heard::Happened(happened)) = notices.next().await else { panic!("it goes on") };
-        if let Happening::Notice(Notice::Verdict(judged)) = happened.what {
+        let Some(Received::Notification(notification)) = notifications.next().await else { panic!("it goes on") };
+        if let NotificationKind::Notice(Notice::Verdict(judged)) = notification.kind {
             verdicts.push(judged.decision.to_string());
         }
     }
@@ -195,9 +195,9 @@ fn a_recording_is_for_this_user_alone_and_holds_no_header_unless_that_is_asked_f
             recorder = recorder.keep_secrets();
         }
         let header = RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
-        uphold::Record::begin(&mut recorder, &header);
+        uphold::Recorder::begin(&mut recorder, &header);
         let step = RecordedStep::new(Timestamp::ZERO, Told::Policy(policy.clone()));
-        uphold::Record::step(&mut recorder, &step);
+        uphold::Recorder::step(&mut recorder, &step);
         drop(recorder);
         // A thread writes it.
         let text = loop {

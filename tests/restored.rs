@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 use uphold::{
     Event, InstanceState, Observed, Outcome, Phase, Policy, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, Status,
 };
-use uphold_tests::{Told, at, exited, policy};
+use uphold_tests::{TestSet, at, exited, policy};
 
 /// The set after downtime until 100 s, its snapshot changed by hand on the way.
-fn restored(told: &Told, change: impl FnOnce(&mut Value)) -> Result<Told, String> {
-    let mut value = serde_json::to_value(told.set.snapshot()).unwrap();
+fn restored(test: &TestSet, change: impl FnOnce(&mut Value)) -> Result<TestSet, String> {
+    let mut value = serde_json::to_value(test.set.snapshot()).unwrap();
     change(&mut value);
     let snapshot = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    let set = ReplicaSet::restore(told.set.policy().clone(), snapshot, at(100)).map_err(|error| error.to_string())?;
-    let mut told = Told { set };
-    told.drain();
-    Ok(told)
+    let set = ReplicaSet::restore(test.set.policy().clone(), snapshot, at(100)).map_err(|error| error.to_string())?;
+    let mut test = TestSet { set };
+    test.drain();
+    Ok(test)
 }
 
 fn seen(replica: u32, incarnation: u64, state: InstanceState) -> Observed {
@@ -26,15 +26,15 @@ fn retrying(replicas: u32, failure: Value) -> Policy {
 }
 
 /// One of two has failed at 60 s.
-fn one_failed(failure: Value) -> Told {
-    let mut told = Told::ready(retrying(2, failure));
-    told.one(60, exited(0, 1, 60));
-    told
+fn one_failed(failure: Value) -> TestSet {
+    let mut test = TestSet::ready(retrying(2, failure));
+    test.one(60, exited(0, 1, 60));
+    test
 }
 
 #[track_caller]
-fn refuses(told: &Told, why: &str, change: impl FnOnce(&mut Value)) {
-    let error = restored(told, change).err().unwrap_or_else(|| panic!("it is restored; '{why}' was expected"));
+fn refuses(test: &TestSet, why: &str, change: impl FnOnce(&mut Value)) {
+    let error = restored(test, change).err().unwrap_or_else(|| panic!("it is restored; '{why}' was expected"));
     assert!(error.contains(why), "'{why}' is not in: {error}");
 }
 
@@ -45,7 +45,7 @@ fn mark(value: &mut Value, replica: usize, mark: u64) {
 
 #[test]
 fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
-    let mut told = Told::ready(policy(json!({
+    let mut test = TestSet::ready(policy(json!({
         "replicas": 2, "retry": {"interval": "60s"}, "failure": {"min_available": 2},
         "health": {"readiness": {"tcp": {"port": 1}, "interval": "10s"}},
     })));
@@ -53,27 +53,27 @@ fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
     let answer = |id: u32| {
         Event::Probed(ProbeNews { replica: id.into(), incarnation: 1.into(), probe, result, at: None, message: None })
     };
-    told.until(0);
-    told.all(0, [answer(0), answer(1)]);
-    told.tick(10);
-    let mut told = restored(&told, |_| ()).unwrap();
-    told.set.observe(at(100), &[seen(0, 1, InstanceState::Ready), seen(1, 1, InstanceState::Ready)]);
-    told.tick(100);
-    assert_eq!(told.set.status(), Status::Healthy);
+    test.until(0);
+    test.all(0, [answer(0), answer(1)]);
+    test.tick(10);
+    let mut test = restored(&test, |_| ()).unwrap();
+    test.set.observe(at(100), &[seen(0, 1, InstanceState::Ready), seen(1, 1, InstanceState::Ready)]);
+    test.tick(100);
+    assert_eq!(test.set.status(), Status::Healthy);
 }
 
 #[test]
 fn a_list_that_shows_a_later_incarnation_ended_forgets_nobody() {
-    let mut told = Told::ready(retrying(3, json!({"max_concurrent_starts": 1})));
-    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
-    told.tick(70);
+    let mut test = TestSet::ready(retrying(3, json!({"max_concurrent_starts": 1})));
+    test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    test.tick(70);
     // Of an older snapshot: replica 1 has been started since, and has ended.
-    let mut told = restored(&told, |_| ()).unwrap();
+    let mut test = restored(&test, |_| ()).unwrap();
     let ended = InstanceState::Ended(Outcome::exited(1, at(90)));
-    told.set.observe(at(100), &[seen(0, 2, InstanceState::Ready), seen(1, 2, ended), seen(2, 1, InstanceState::Ready)]);
-    told.tick(100);
-    told.until(1000);
-    assert_ne!(told.set.get(1.into()).unwrap().phase, Phase::Waiting);
+    test.set.observe(at(100), &[seen(0, 2, InstanceState::Ready), seen(1, 2, ended), seen(2, 1, InstanceState::Ready)]);
+    test.tick(100);
+    test.until(1000);
+    assert_ne!(test.set.get(1.into()).unwrap().phase, Phase::Waiting);
 }
 
 #[test]
@@ -82,23 +82,23 @@ fn one_that_was_to_be_held_once_it_had_stopped_is_held_when_a_list_shows_its_end
     let held = json!({
         "replicas": 1, "start_timeout": "60s", "retry": {"interval": "1s"}, "failure": {"rules": [hold]},
     });
-    let mut told = Told::new(policy(held));
-    told.until(60);
-    assert_eq!(told.set.get(0.into()).unwrap().phase, Phase::Stopping);
-    told.set.observe(at(70), &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(65))))]);
-    told.drain();
-    let view = told.set.get(0.into()).unwrap();
+    let mut test = TestSet::new(policy(held));
+    test.until(60);
+    assert_eq!(test.set.get(0.into()).unwrap().phase, Phase::Stopping);
+    test.set.observe(at(70), &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(65))))]);
+    test.drain();
+    let view = test.set.get(0.into()).unwrap();
     assert_eq!((view.phase, view.gate), (Phase::Waiting, Some(uphold::Gate::Hold)));
 }
 
 #[test]
 fn what_shows_itself_after_the_end_is_told_to_stop_and_the_end_stays() {
-    let mut told = Told::ready(policy(json!({"replicas": 1})));
-    told.one(60, exited(0, 1, 60));
-    assert_eq!(told.set.status(), Status::Terminated);
-    told.set.observe(at(70), &[seen(0, 2, InstanceState::Running)]);
-    assert_eq!(told.drain(), ["stop replica 0 incarnation 2"]);
-    assert_eq!(told.set.status(), Status::Terminated);
+    let mut test = TestSet::ready(policy(json!({"replicas": 1})));
+    test.one(60, exited(0, 1, 60));
+    assert_eq!(test.set.status(), Status::Terminated);
+    test.set.observe(at(70), &[seen(0, 2, InstanceState::Running)]);
+    assert_eq!(test.drain(), ["stop replica 0 incarnation 2"]);
+    assert_eq!(test.set.status(), Status::Terminated);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
     refuses(&one_failed(json!({})), "lost and not lost", |value| mark(value, 1, lost));
     let grouped = one_failed(json!({"scope": "all"}));
     refuses(&grouped, "a group that is not there", |value| value["group"] = Value::Null);
-    let mut incident = Told::ready(retrying(2, json!({"correlated": {"share": "100%", "within": "30s"}})));
+    let mut incident = TestSet::ready(retrying(2, json!({"correlated": {"share": "100%", "within": "30s"}})));
     incident.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
     let waits = "an incident waits for a start that is not there";
     refuses(&incident, waits, |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
@@ -123,22 +123,22 @@ fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
 #[test]
 fn what_can_be_counted_anew_is() {
     let grouped = one_failed(json!({"scope": "all"}));
-    let mut told = restored(&grouped, |value| value["group"]["stopping"] = 5.into()).unwrap();
-    told.tick(100);
-    told.one(100, Event::stopped(1, 1));
-    told.until(1000);
-    assert_ne!(told.set.get(0.into()).unwrap().phase, Phase::Waiting);
+    let mut test = restored(&grouped, |value| value["group"]["stopping"] = 5.into()).unwrap();
+    test.tick(100);
+    test.one(100, Event::stopped(1, 1));
+    test.until(1000);
+    assert_ne!(test.set.get(0.into()).unwrap().phase, Phase::Waiting);
 }
 
 #[test]
 fn counts_as_large_as_there_are_numbers_stand_still() {
-    let mut told = restored(&one_failed(json!({})), |value| {
+    let mut test = restored(&one_failed(json!({})), |value| {
         value["tally"]["starts"] = u64::MAX.into();
         value["tally"]["counts"]["stale"] = u64::MAX.into();
         value["tally"]["counts"]["duplicate"] = 1.into();
     })
     .unwrap();
-    told.tick(100);
-    assert_eq!(told.set.summary(at(100)).starts, u64::MAX);
-    assert_eq!(told.set.summary(at(100)).ignored, u64::MAX);
+    test.tick(100);
+    assert_eq!(test.set.summary(at(100)).starts, u64::MAX);
+    assert_eq!(test.set.summary(at(100)).ignored, u64::MAX);
 }

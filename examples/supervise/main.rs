@@ -21,8 +21,8 @@ use printer::Printer;
 use signals::Signals;
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::{
-    Command, FileRecorder, Handle, Happened, Happening, Heard, Notice, Notices, Status, StatusReason, Supervisor,
-    Timestamp, TraceLine,
+    Command, FileRecorder, Notice, Notification, NotificationKind, Notifications, Received, Status, StatusReason,
+    Supervisor, SupervisorHandle, Timestamp, TraceLine,
 };
 use uphold_examples::Service;
 
@@ -152,7 +152,7 @@ async fn run() -> ExitCode {
     let mut supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
     if let Some(path) = arguments.record {
         match FileRecorder::new(&path, RECORDING_SIZE) {
-            Ok(recorder) => supervisor = supervisor.record(recorder),
+            Ok(recorder) => supervisor = supervisor.recorder(recorder),
             Err(error) => {
                 eprintln!("{}: {error}", path.display());
                 return ExitCode::from(2);
@@ -167,19 +167,19 @@ async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (handle, notices) = match supervisor.spawn_with_notices() {
+    let (handle, notifications) = match supervisor.spawn_with_notifications() {
         Ok(spawned) => spawned,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
-    let shown = tokio::spawn(show(handle.clone(), notices, arguments.show, printer.clone(), below));
+    let shown = tokio::spawn(show(handle.clone(), notifications, arguments.show, printer.clone(), below));
     stop_on_signals(handle.clone(), signals);
     let mut waiting = handle;
     let last = waiting.wait().await;
     drop(waiting);
-    // What happened last is still to be shown.
+    // What notification last is still to be shown.
     let _ = tokio::time::timeout(Duration::from_secs(5), shown).await;
     let dropped = ProcessBackend::dropped_output_lines();
     if dropped > 0 {
@@ -200,7 +200,7 @@ fn temporary_folder(name: &str) -> std::io::Result<PathBuf> {
 }
 
 /// The first signal stops gracefully, the second at once.
-fn stop_on_signals(handle: Handle, mut signals: Signals) {
+fn stop_on_signals(handle: SupervisorHandle, mut signals: Signals) {
     tokio::spawn(async move {
         loop {
             signals.recv().await;
@@ -210,25 +210,25 @@ fn stop_on_signals(handle: Handle, mut signals: Signals) {
     });
 }
 
-async fn show(handle: Handle, mut notices: Notices, show: Show, printer: Printer, below: String) {
+async fn show(handle: SupervisorHandle, mut notifications: Notifications, show: Show, printer: Printer, below: String) {
     if show == Show::Table {
-        drop(notices);
+        drop(notifications);
         table::run(handle, &printer, &below).await;
         return;
     }
     drop(handle);
     let mut start = None;
-    while let Some(heard) = notices.next().await {
-        match heard {
-            Heard::Missed(missed) => printer.err(format!("{missed} lines were missed")).await,
-            Heard::Happened(happened) => {
-                let start = *start.get_or_insert(happened.at);
-                if let Happening::Trouble(trouble) = &happened.what
+    while let Some(received) = notifications.next().await {
+        match received {
+            Received::Missed(missed) => printer.err(format!("{missed} lines were missed")).await,
+            Received::Notification(notification) => {
+                let start = *start.get_or_insert(notification.at);
+                if let NotificationKind::BackendError(text) | NotificationKind::Warning(text) = &notification.kind
                     && show == Show::Json
                 {
-                    printer.err(trouble.clone()).await;
+                    printer.err(text.clone()).await;
                 }
-                let line = if show == Show::Json { json(&happened, start) } else { plain(&happened, start) };
+                let line = if show == Show::Json { json(&notification, start) } else { plain(&notification, start) };
                 if let Some(line) = line {
                     printer.out(line + "\n").await;
                 }
@@ -237,23 +237,26 @@ async fn show(handle: Handle, mut notices: Notices, show: Show, printer: Printer
     }
 }
 
-fn json(happened: &Happened, start: Timestamp) -> Option<String> {
-    let line = match &happened.what {
-        Happening::Event(event) => Some(TraceLine::of_event(event, happened.at, start)),
-        Happening::Command(command) => Some(TraceLine::of_command(command, happened.at, start)),
-        Happening::Notice(notice) => TraceLine::of_notice(notice, happened.at, start),
+fn json(notification: &Notification, start: Timestamp) -> Option<String> {
+    let line = match &notification.kind {
+        NotificationKind::Event(event) => Some(TraceLine::of_event(event, notification.at, start)),
+        NotificationKind::Command(command) => Some(TraceLine::of_command(command, notification.at, start)),
+        NotificationKind::Notice(notice) => TraceLine::of_notice(notice, notification.at, start),
         _ => None,
     };
     serde_json::to_string(&line?).ok()
 }
 
-fn plain(happened: &Happened, start: Timestamp) -> Option<String> {
-    let at = happened.at.since(start).as_secs_f64();
-    match &happened.what {
-        Happening::Notice(Notice::Replica(_)) | Happening::Event(_) | Happening::Command(Command::Probe(_)) => None,
-        Happening::Notice(notice) => Some(format!("{at:>9.3}  {notice}")),
-        Happening::Command(command) => Some(format!("{at:>9.3}  {command}")),
-        Happening::Trouble(trouble) => Some(format!("{at:>9.3}  trouble: {trouble}")),
+fn plain(notification: &Notification, start: Timestamp) -> Option<String> {
+    let at = notification.at.since(start).as_secs_f64();
+    match &notification.kind {
+        NotificationKind::Notice(Notice::Replica(_))
+        | NotificationKind::Event(_)
+        | NotificationKind::Command(Command::Probe(_)) => None,
+        NotificationKind::Notice(notice) => Some(format!("{at:>9.3}  {notice}")),
+        NotificationKind::Command(command) => Some(format!("{at:>9.3}  {command}")),
+        NotificationKind::BackendError(text) => Some(format!("{at:>9.3}  backend error: {text}")),
+        NotificationKind::Warning(text) => Some(format!("{at:>9.3}  warning: {text}")),
         _ => None,
     }
 }

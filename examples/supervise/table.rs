@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::termios::tcgetwinsize;
-use uphold::{Handle, Timestamp};
+use uphold::{SupervisorHandle, Timestamp};
 use uphold_examples::{headline, table};
 
 use crate::printer::Printer;
@@ -12,7 +12,7 @@ use crate::printer::Printer;
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Draws until the set has ended. `below` is a remark under the table.
-pub(crate) async fn run(mut handle: Handle, printer: &Printer, below: &str) {
+pub(crate) async fn run(mut handle: SupervisorHandle, printer: &Printer, below: &str) {
     let mut drawn = 0;
     loop {
         let Ok(replicas) = handle.replicas().await else { break };

@@ -1,8 +1,8 @@
 //! What a set runs on: the [`Backend`] trait, and the backends that come with the crate.
 
-mod answer;
-mod check;
 mod error;
+mod network_check;
+mod probe_answer;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
 mod reporter;
@@ -11,10 +11,10 @@ mod set_name;
 
 use async_trait::async_trait;
 
-pub use answer::ProbeAnswer;
-pub use check::{Target, check};
 pub use error::BackendError;
-pub use reporter::{Report, Reporter};
+pub use network_check::{Target, run_network_check};
+pub use probe_answer::ProbeAnswer;
+pub use reporter::{BackendReport, Reporter};
 pub use request::{
     Instance, InstanceKey, KillRequest, ListRequest, ProbeRequest, StartRequest, StopRequest, WatchRequest,
 };
@@ -137,7 +137,7 @@ pub trait Backend: Send + Sync + 'static {
         if let Some(address) = request.address {
             target = target.host(address);
         }
-        let answer = check(request.check, &target, request.timeout).await;
+        let answer = run_network_check(request.check, &target, request.timeout).await;
         answer.unwrap_or_else(|| ProbeAnswer::unanswered("this backend cannot run commands"))
     }
 }

@@ -9,19 +9,19 @@ use crate::engine::Event;
 /// What a backend's watch says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Report {
+pub enum BackendReport {
     /// This happened.
     Event(Event),
     /// This is how an instance is now.
-    Saw(Instance),
+    State(Instance),
     /// From now on everything is reported.
-    Watching,
+    WatchEstablished,
 }
 
 /// The handle into which a backend reports. Clones report to the same supervisor.
 #[derive(Clone)]
 pub struct Reporter {
-    report: Arc<dyn Fn(Report) -> bool + Send + Sync>,
+    report: Arc<dyn Fn(BackendReport) -> bool + Send + Sync>,
 }
 
 impl fmt::Debug for Reporter {
@@ -33,25 +33,25 @@ impl fmt::Debug for Reporter {
 impl Reporter {
     /// A handle that gives what is reported to `report`, which says whether anybody listens: to test a backend
     /// without a supervisor.
-    pub fn new(report: impl Fn(Report) -> bool + Send + Sync + 'static) -> Self {
+    pub fn new(report: impl Fn(BackendReport) -> bool + Send + Sync + 'static) -> Self {
         Self { report: Arc::new(report) }
     }
 
     /// Reports what happened to an instance. `false`: nobody listens any more.
     pub fn report(&self, event: Event) -> bool {
-        (self.report)(Report::Event(event))
+        (self.report)(BackendReport::Event(event))
     }
 
     /// Reports how an instance is now, with its node and address: for backends that see states rather than events.
     /// Saying again what was said before is harmless. `false`: nobody listens any more.
-    pub fn saw(&self, instance: Instance) -> bool {
-        (self.report)(Report::Saw(instance))
+    pub fn report_state(&self, instance: Instance) -> bool {
+        (self.report)(BackendReport::State(instance))
     }
 
     /// Says that from now on everything is reported: the supervisor lists again, so that nothing is missed that
     /// happened before. For backends whose watch takes its time to come about; otherwise the next regular list finds
     /// it. `false`: nobody listens any more.
-    pub fn watching(&self) -> bool {
-        (self.report)(Report::Watching)
+    pub fn watch_established(&self) -> bool {
+        (self.report)(BackendReport::WatchEstablished)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The longest name, in bytes.
-const LONGEST: usize = 40;
+const MAX_LEN: usize = 40;
 
 /// A valid name of a set: 1 to 40 of `a-z0-9-`, beginning and ending alphanumeric. It can stand in file names, in
 /// commands and in the names of other systems as it is.
@@ -30,14 +30,14 @@ impl SetName {
     /// It is no valid name of a set.
     pub fn new(name: impl Into<String>) -> Result<Self, SetNameError> {
         let name = name.into();
-        if Self::is_valid(&name) { Ok(Self(name)) } else { Err(SetNameError(name.chars().take(2 * LONGEST).collect())) }
+        if Self::is_valid(&name) { Ok(Self(name)) } else { Err(SetNameError(name.chars().take(2 * MAX_LEN).collect())) }
     }
 
     /// Whether a text is a valid name.
     pub fn is_valid(name: &str) -> bool {
         let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let bytes = name.as_bytes();
-        (1..=LONGEST).contains(&bytes.len())
+        (1..=MAX_LEN).contains(&bytes.len())
             && bytes.iter().all(|byte| alphanumeric(byte) || *byte == b'-')
             && bytes.first().is_some_and(alphanumeric)
             && bytes.last().is_some_and(alphanumeric)

@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use super::call_queue::{CallKey, CallQueue};
 use super::clock::Clock;
-use super::message::Message;
-use super::pool::{Key, Pool};
-use super::ticket::{Starting, Ticket};
-use super::watching::FIRST_PAUSE;
-use super::workload::Workloads;
+use super::driver_message::DriverMessage;
+use super::list_watch::FIRST_PAUSE;
+use super::start_token::{StartGuard, StartToken};
+use super::workload_source::WorkloadSource;
 use crate::backend::{
     Backend, BackendError, InstanceKey, KillRequest, ProbeAnswer, ProbeRequest, StartRequest, StopRequest,
 };
@@ -21,53 +21,57 @@ use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult,
 use crate::policy::{Check, Policy};
 
 /// Calls of each kind that are under way at once.
-const MOST_STOPS: usize = 512;
-const MOST_STARTS: usize = 512;
-const MOST_PROBES: usize = 1024;
+const MAX_STOPS: usize = 512;
+const MAX_STARTS: usize = 512;
+const MAX_PROBES: usize = 1024;
 /// The kinds of calls that stop an instance.
 const STOP: u8 = 0;
 const KILL: u8 = 1;
 /// How often a start whose answer was lost is repeated.
-const REPEATS: u32 = 2;
+const MAX_START_RETRIES: u32 = 2;
 
 /// What every call needs.
 pub(super) struct Calls<B: Backend> {
     pub(super) backend: Arc<B>,
     pub(super) name: Arc<str>,
-    pub(super) workloads: Workloads<B::Workload>,
+    pub(super) workloads: WorkloadSource<B::Workload>,
     pub(super) call_timeout: Duration,
-    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
     pub(super) clock: Clock,
-    pub(super) pools: Arc<Mutex<Pools>>,
+    pub(super) queues: Arc<Mutex<CallQueues>>,
 }
 
-/// Calls that wait for a place. Stops and kills share places of their own: they wait for no start and no probe.
+/// Calls that wait for a permit. Stops and kills share places of their own: they wait for no start and no probe.
 #[derive(Debug)]
-pub(super) struct Pools {
-    stops: Pool<Job>,
-    starts: Pool<Job>,
-    probes: Pool<Job>,
+pub(super) struct CallQueues {
+    stops: CallQueue<Job>,
+    starts: CallQueue<Job>,
+    probes: CallQueue<Job>,
 }
 
-impl Default for Pools {
+impl Default for CallQueues {
     fn default() -> Self {
-        Self { stops: Pool::new(MOST_STOPS), starts: Pool::new(MOST_STARTS), probes: Pool::new(MOST_PROBES) }
+        Self {
+            stops: CallQueue::new(MAX_STOPS),
+            starts: CallQueue::new(MAX_STARTS),
+            probes: CallQueue::new(MAX_PROBES),
+        }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Lane {
+enum CallClass {
     Stops,
     Starts,
     Probes,
 }
 
-impl Pools {
-    fn lane(&mut self, lane: Lane) -> &mut Pool<Job> {
-        match lane {
-            Lane::Stops => &mut self.stops,
-            Lane::Starts => &mut self.starts,
-            Lane::Probes => &mut self.probes,
+impl CallQueues {
+    fn of(&mut self, class: CallClass) -> &mut CallQueue<Job> {
+        match class {
+            CallClass::Stops => &mut self.stops,
+            CallClass::Starts => &mut self.starts,
+            CallClass::Probes => &mut self.probes,
         }
     }
 }
@@ -75,7 +79,7 @@ impl Pools {
 /// One call that is to be made.
 #[derive(Debug)]
 enum Job {
-    Start(Start, Option<String>, Starting),
+    Start(Start, Option<String>, StartGuard),
     Stop(Stop),
     Kill(ReplicaId, Incarnation),
     Probe(engine::ProbeRequest, Option<Check>, Option<String>),
@@ -90,35 +94,35 @@ impl<B: Backend> Clone for Calls<B> {
             call_timeout: self.call_timeout,
             messages: self.messages.clone(),
             clock: self.clock,
-            pools: self.pools.clone(),
+            queues: self.queues.clone(),
         }
     }
 }
 
-/// The place of a call under way.
-struct Place<B: Backend> {
+/// The permit of a call under way.
+struct Permit<B: Backend> {
     calls: Calls<B>,
-    lane: Lane,
+    class: CallClass,
 }
 
-impl<B: Backend> Drop for Place<B> {
+impl<B: Backend> Drop for Permit<B> {
     fn drop(&mut self) {
-        self.calls.pools().lane(self.lane).done();
+        self.calls.queues().of(self.class).finish_one();
         // While the runtime is shut down there is nobody to run the next.
         if tokio::runtime::Handle::try_current().is_ok() {
-            self.calls.run_next(self.lane);
+            self.calls.run_next(self.class);
         }
     }
 }
 
 /// How a call ended without an answer of the backend.
-pub(super) enum Broken {
+pub(super) enum CallFailure {
     TimedOut,
     Panicked,
 }
 
-impl Broken {
-    fn why(&self, within: Duration) -> String {
+impl CallFailure {
+    fn describe(&self, within: Duration) -> String {
         match self {
             Self::TimedOut => format!("no answer within {within:?}"),
             Self::Panicked => "the backend panicked".to_owned(),
@@ -132,12 +136,12 @@ impl<B: Backend> Calls<B> {
         &self,
         within: Duration,
         call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Broken> {
+    ) -> Result<T, CallFailure> {
         let mut task = AbortOnDrop(tokio::spawn(call));
         match timeout(within, &mut task.0).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(Broken::Panicked),
-            Err(_) => Err(Broken::TimedOut),
+            Ok(Err(_)) => Err(CallFailure::Panicked),
+            Err(_) => Err(CallFailure::TimedOut),
         }
     }
 
@@ -149,96 +153,100 @@ impl<B: Backend> Calls<B> {
         (replica, incarnation): (ReplicaId, Incarnation),
         within: Duration,
         call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, Broken> {
+    ) -> Result<T, CallFailure> {
         #[cfg(feature = "tracing")]
         let call = tracing::Instrument::instrument(
             call,
-            super::guard::guarded(|| super::tracing::call_span(&self.name, what, replica, incarnation))
+            super::catch_panic::catch_panic(|| super::tracing::call_span(&self.name, what, replica, incarnation))
                 .unwrap_or_else(|_| tracing::Span::none()),
         );
         self.bounded(within, call).await
     }
 
-    fn pools(&self) -> MutexGuard<'_, Pools> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, CallQueues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn submit(&self, lane: Lane, key: Key, job: Job) {
-        self.pools().lane(lane).push(key, job);
-        self.run_next(lane);
+    fn submit(&self, class: CallClass, key: CallKey, job: Job) {
+        self.queues().of(class).push(key, job);
+        self.run_next(class);
     }
 
-    /// Runs the calls that have a place, each in a task of its own.
-    fn run_next(&self, lane: Lane) {
+    /// Runs the calls that have a permit, each in a task of its own.
+    fn run_next(&self, class: CallClass) {
         loop {
-            let Some(job) = self.pools().lane(lane).next() else { return };
-            let place = Place { calls: self.clone(), lane };
+            let Some(job) = self.queues().of(class).next() else { return };
+            let permit = Permit { calls: self.clone(), class };
             tokio::spawn(async move {
                 match job {
-                    Job::Start(start, last_node, starting) => place.calls.see_started(start, last_node, starting).await,
-                    Job::Stop(stop) => place.calls.stop_call(stop).await,
+                    Job::Start(start, last_node, guard) => permit.calls.run_start(start, last_node, guard).await,
+                    Job::Stop(stop) => permit.calls.run_stop(stop).await,
                     Job::Kill(replica, incarnation) => {
-                        let answer = place.calls.kill_call(replica, incarnation).await;
-                        place.calls.trouble("kill", replica, answer);
+                        let answer = permit.calls.call_kill(replica, incarnation).await;
+                        permit.calls.report_failure("kill", replica, answer);
                     }
-                    Job::Probe(probe, check, address) => place.calls.probe_call(probe, check, address).await,
+                    Job::Probe(probe, check, address) => permit.calls.run_probe(probe, check, address).await,
                 }
             });
         }
     }
 
-    pub(super) fn send(&self, message: Message) {
+    pub(super) fn send(&self, message: DriverMessage) {
         // Nobody listens once the set has ended, and then nobody needs to.
         let _ = self.messages.send(message);
     }
 
-    /// Starts an instance; what comes to stop it takes the ticket.
-    pub(super) fn start(&self, start: Start, last_node: Option<String>) -> Ticket {
-        let (ticket, starting) = Ticket::new();
-        self.submit(Lane::Starts, (start.replica, start.incarnation, 0), Job::Start(start, last_node, starting));
-        ticket
+    /// Starts an instance; what comes to stop it takes the token.
+    pub(super) fn start(&self, start: Start, last_node: Option<String>) -> StartToken {
+        let (token, guard) = StartToken::new();
+        self.submit(CallClass::Starts, (start.replica, start.incarnation, 0), Job::Start(start, last_node, guard));
+        token
     }
 
-    async fn see_started(&self, start: Start, last_node: Option<String>, mut starting: Starting) {
+    async fn run_start(&self, start: Start, last_node: Option<String>, mut guard: StartGuard) {
         let (replica, incarnation) = (start.replica, start.incarnation);
         let mut pause = FIRST_PAUSE;
-        for attempt in 0..=REPEATS {
+        for attempt in 0..=MAX_START_RETRIES {
             let answer = tokio::select! {
-                answer = self.start_call(start, last_node.clone()) => answer,
+                answer = self.call_start(start, last_node.clone()) => answer,
                 // It is killed next, whether it came about or not.
-                () = starting.abandoned() => return,
+                () = guard.aborted() => return,
             };
             let lost = match answer {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) if !error.is_lost_answer() => {
-                    return self.send(Message::Event(Event::StartFailed(self.failed(start, &error))));
+                    return self.send(DriverMessage::Event(Event::StartFailed(self.start_failure(start, &error))));
                 }
                 Ok(Err(error)) => error,
-                Err(Broken::TimedOut) => {
+                Err(CallFailure::TimedOut) => {
                     BackendError::lost_answer(format!("the start did not answer within {:?}", self.call_timeout))
                 }
-                Err(Broken::Panicked) => BackendError::start_error("the backend panicked while starting it"),
+                Err(CallFailure::Panicked) => BackendError::start_error("the backend panicked while guard it"),
             };
-            if !starting.may_repeat() {
+            if !guard.may_retry() {
                 // It is stopped next, whether it came about or not.
                 return;
             }
-            if attempt == REPEATS || !lost.is_lost_answer() {
+            if attempt == MAX_START_RETRIES || !lost.is_lost_answer() {
                 // It may have come about, or come about yet: whatever there is of it must not outlive its failure.
-                self.send(Message::GivingUp(replica, incarnation));
-                let _ = self.kill_call(replica, incarnation).await;
-                return self.send(Message::GaveUp(self.failed(start, &lost)));
+                self.send(DriverMessage::AbandoningStart(replica, incarnation));
+                let _ = self.call_kill(replica, incarnation).await;
+                return self.send(DriverMessage::StartAbandoned(self.start_failure(start, &lost)));
             }
-            self.send(Message::Trouble(format!("start of replica {replica}: {lost}; repeated")));
+            self.send(DriverMessage::BackendError(format!("start of replica {replica}: {lost}; repeated")));
             tokio::select! {
                 () = sleep(pause) => {}
-                () = starting.unwanted() => return,
+                () = guard.retries_cancelled() => return,
             }
             pause *= 2;
         }
     }
 
-    async fn start_call(&self, start: Start, last_node: Option<String>) -> Result<Result<(), BackendError>, Broken> {
+    async fn call_start(
+        &self,
+        start: Start,
+        last_node: Option<String>,
+    ) -> Result<Result<(), BackendError>, CallFailure> {
         let calls = self.clone();
         self.call("start", (start.replica, start.incarnation), self.call_timeout, async move {
             let workload = calls.workloads.of(start.replica);
@@ -250,7 +258,7 @@ impl<B: Backend> Calls<B> {
         .await
     }
 
-    fn failed(&self, start: Start, error: &BackendError) -> Ended {
+    fn start_failure(&self, start: Start, error: &BackendError) -> Ended {
         let mut outcome = Outcome::start_failed(error.cause(), self.clock.now()).because(error.to_string());
         if let Some(delay) = error.retry_delay() {
             outcome = outcome.retry_after(delay);
@@ -259,37 +267,39 @@ impl<B: Backend> Calls<B> {
     }
 
     /// Stops an instance, after its start if that is under way.
-    pub(super) fn stop(&self, stop: Stop, start: Option<Ticket>) {
+    pub(super) fn stop(&self, stop: Stop, start: Option<StartToken>) {
         let key = (stop.replica, stop.incarnation, STOP);
-        let Some(start) = self.under_way(key, start) else { return self.submit(Lane::Stops, key, Job::Stop(stop)) };
+        let Some(start) = self.under_way(key, start) else {
+            return self.submit(CallClass::Stops, key, Job::Stop(stop));
+        };
         let calls = self.clone();
         tokio::spawn(async move {
-            start.stop().await;
-            calls.submit(Lane::Stops, key, Job::Stop(stop));
+            start.cancel_retries_and_wait().await;
+            calls.submit(CallClass::Stops, key, Job::Stop(stop));
         });
     }
 
-    /// The start of an instance if it is under way. One that still waits for a place is not made.
-    fn under_way(&self, (replica, incarnation, _): Key, start: Option<Ticket>) -> Option<Ticket> {
-        let waiting = self.pools().starts.remove(&(replica, incarnation, 0));
+    /// The start of an instance if it is under way. One that still waits for a permit is not made.
+    fn under_way(&self, (replica, incarnation, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
+        let waiting = self.queues().starts.cancel(&(replica, incarnation, 0));
         drop(waiting);
-        start.filter(|start| !start.is_over())
+        start.filter(|start| !start.is_done())
     }
 
     /// Kills an instance, its start as well if that is under way.
-    pub(super) fn kill(&self, kill: Kill, start: Option<Ticket>) {
+    pub(super) fn kill(&self, kill: Kill, start: Option<StartToken>) {
         self.kill_now(kill.replica, kill.incarnation, start);
     }
 
     /// Kills an instance without the set's asking.
-    pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<Ticket>) {
+    pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<StartToken>) {
         let key = (replica, incarnation, KILL);
         let job = Job::Kill(replica, incarnation);
-        let Some(start) = self.under_way(key, start) else { return self.submit(Lane::Stops, key, job) };
+        let Some(start) = self.under_way(key, start) else { return self.submit(CallClass::Stops, key, job) };
         let calls = self.clone();
         tokio::spawn(async move {
-            start.kill().await;
-            calls.submit(Lane::Stops, key, job);
+            start.abort_and_wait().await;
+            calls.submit(CallClass::Stops, key, job);
         });
     }
 
@@ -305,16 +315,16 @@ impl<B: Backend> Calls<B> {
         let key = (probe.replica, probe.incarnation, probe.probe as u8);
         let job = Job::Probe(probe, check, address);
         if delay.is_zero() {
-            return self.submit(Lane::Probes, key, job);
+            return self.submit(CallClass::Probes, key, job);
         }
         let calls = self.clone();
         tokio::spawn(async move {
             sleep(delay).await;
-            calls.submit(Lane::Probes, key, job);
+            calls.submit(CallClass::Probes, key, job);
         });
     }
 
-    async fn stop_call(&self, stop: Stop) {
+    async fn run_stop(&self, stop: Stop) {
         let calls = self.clone();
         let answer = self
             .call("stop", (stop.replica, stop.incarnation), self.call_timeout, async move {
@@ -322,14 +332,14 @@ impl<B: Backend> Calls<B> {
                 calls.backend.stop(StopRequest::new(key, stop.grace)).await
             })
             .await;
-        self.trouble("stop", stop.replica, answer);
+        self.report_failure("stop", stop.replica, answer);
     }
 
-    async fn kill_call(
+    async fn call_kill(
         &self,
         replica: ReplicaId,
         incarnation: Incarnation,
-    ) -> Result<Result<(), BackendError>, Broken> {
+    ) -> Result<Result<(), BackendError>, CallFailure> {
         let calls = self.clone();
         self.call("kill", (replica, incarnation), self.call_timeout, async move {
             let key = InstanceKey::new(&calls.name, replica, incarnation);
@@ -339,16 +349,16 @@ impl<B: Backend> Calls<B> {
     }
 
     /// What goes wrong with a stop is no failure: the set kills, and repeats that.
-    fn trouble(&self, what: &str, replica: ReplicaId, answer: Result<Result<(), BackendError>, Broken>) {
+    fn report_failure(&self, what: &str, replica: ReplicaId, answer: Result<Result<(), BackendError>, CallFailure>) {
         let why = match answer {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(broken) => broken.why(self.call_timeout),
+            Err(failure) => failure.describe(self.call_timeout),
         };
-        self.send(Message::Trouble(format!("{what} of replica {replica}: {why}")));
+        self.send(DriverMessage::BackendError(format!("{what} of replica {replica}: {why}")));
     }
 
-    async fn probe_call(&self, probe: engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
+    async fn run_probe(&self, probe: engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
         let (replica, incarnation, kind) = (probe.replica, probe.incarnation, probe.probe);
         let answer = match check {
             None => ProbeResult::Unanswered.into(),
@@ -363,12 +373,19 @@ impl<B: Backend> Calls<B> {
                     calls.backend.probe(request).await
                 })
                 .await
-                .unwrap_or_else(|broken| ProbeAnswer::unanswered(broken.why(within)))
+                .unwrap_or_else(|failure| ProbeAnswer::unanswered(failure.describe(within)))
             }
         };
         let at = Some(self.clock.now());
         let ProbeAnswer { result, message } = answer;
-        self.send(Message::Event(Event::Probed(ProbeNews { replica, incarnation, probe: kind, result, at, message })));
+        self.send(DriverMessage::Event(Event::Probed(ProbeNews {
+            replica,
+            incarnation,
+            probe: kind,
+            result,
+            at,
+            message,
+        })));
     }
 }
 

@@ -8,14 +8,14 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::calls::Calls;
-use super::facades::Facades;
+use super::driver_message::{DriverMessage, Query};
+use super::guarded_recorder::GuardedRecorder;
 use super::handle::SetStatus;
-use super::listing::{self, NewsKind};
-use super::message::{Message, Request};
-use super::notices::{Happened, Happening};
-use super::recording::Recording;
-use super::ticket::Ticket;
-use super::unready::{self, Unready};
+use super::listing::{self, LatestReport};
+use super::notifications::{Notification, NotificationKind};
+use super::readiness_monitor::{self, ReadinessMonitor};
+use super::start_token::StartToken;
+use super::telemetry::Telemetry;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
@@ -25,48 +25,48 @@ use crate::engine::{
 use crate::time::Timestamp;
 
 /// How many messages are taken at once.
-const AT_ONCE: usize = 1024;
+const MAX_BATCH: usize = 1024;
 /// News that is kept from before the first list, and while the backend lists.
-const MOST_NEWS: usize = 65_536;
+const MAX_BUFFERED: usize = 65_536;
 /// So many probes begin in the same millisecond; those after them begin later.
-const PROBES_AT_ONCE: u32 = 16;
+const PROBES_PER_MILLISECOND: u32 = 16;
 
 pub(super) struct Driver<B: Backend> {
     set: ReplicaSet,
-    record: Recording,
+    recorder: GuardedRecorder,
     calls: Calls<B>,
-    inbox: mpsc::UnboundedReceiver<Message>,
+    inbox: mpsc::UnboundedReceiver<DriverMessage>,
     status: watch::Sender<SetStatus>,
-    notices: broadcast::Sender<Happened>,
+    notifications: broadcast::Sender<Notification>,
     /// The backend has listed what runs already: commands may go out.
     listed: bool,
     /// What was heard and asked for before that.
-    early: Vec<Event>,
+    pending_events: Vec<Event>,
     /// The requests among that which somebody waits for.
-    early_requests: Vec<(Event, oneshot::Sender<Result<(), Refused>>)>,
+    pending_requests: Vec<(Event, oneshot::Sender<Result<(), Refused>>)>,
     /// The latest start of each replica: what stops it comes after it.
-    starts: BTreeMap<ReplicaId, (Incarnation, Ticket)>,
+    starts: BTreeMap<ReplicaId, (Incarnation, StartToken)>,
     /// Starts that were given up and are being killed: no news of them is wanted.
-    giving_up: BTreeSet<(ReplicaId, Incarnation)>,
+    abandoned_starts: BTreeSet<(ReplicaId, Incarnation)>,
     /// The instances of which there was news while the backend was listing: the list may be older.
-    heard: BTreeMap<(ReplicaId, Incarnation), NewsKind>,
+    seen_since_list: BTreeMap<(ReplicaId, Incarnation), LatestReport>,
     shutting_down: bool,
-    /// Asked twice to shut down: it leaves then, whatever is still there.
-    leaves: Option<Timestamp>,
+    /// Asked twice to shut down: it force_exit_at then, whatever is still there.
+    force_exit_at: Option<Timestamp>,
     /// Since when lists have failed.
-    blind_since: Option<Timestamp>,
+    lists_failing_since: Option<Timestamp>,
     /// No instance can be out of contact: a list that says what the set knows is no news.
-    in_sight: bool,
+    all_reachable: bool,
     /// Where instances are, as last seen.
-    places: BTreeMap<ReplicaId, Place>,
+    locations: BTreeMap<ReplicaId, Location>,
     /// What the backend calls running and never ready.
-    unready: Unready,
-    facades: Facades,
+    readiness: ReadinessMonitor,
+    telemetry: Telemetry,
 }
 
 /// Where an instance is.
 #[derive(Debug)]
-struct Place {
+struct Location {
     incarnation: Incarnation,
     node: Option<String>,
     address: Option<String>,
@@ -75,32 +75,32 @@ struct Place {
 impl<B: Backend> Driver<B> {
     pub(super) fn new(
         set: ReplicaSet,
-        record: Recording,
+        recorder: GuardedRecorder,
         calls: Calls<B>,
-        inbox: mpsc::UnboundedReceiver<Message>,
+        inbox: mpsc::UnboundedReceiver<DriverMessage>,
         status: watch::Sender<SetStatus>,
-        notices: broadcast::Sender<Happened>,
+        notifications: broadcast::Sender<Notification>,
     ) -> Self {
         Self {
             set,
-            record,
+            recorder,
             calls,
             inbox,
             status,
-            notices,
+            notifications,
             listed: false,
-            early: Vec::new(),
-            early_requests: Vec::new(),
+            pending_events: Vec::new(),
+            pending_requests: Vec::new(),
             starts: BTreeMap::new(),
-            giving_up: BTreeSet::new(),
-            heard: BTreeMap::new(),
+            abandoned_starts: BTreeSet::new(),
+            seen_since_list: BTreeMap::new(),
             shutting_down: false,
-            leaves: None,
-            blind_since: None,
-            in_sight: false,
-            places: BTreeMap::new(),
-            unready: Unready::default(),
-            facades: Facades::default(),
+            force_exit_at: None,
+            lists_failing_since: None,
+            all_reachable: false,
+            locations: BTreeMap::new(),
+            readiness: ReadinessMonitor::default(),
+            telemetry: Telemetry::default(),
         }
     }
 
@@ -108,21 +108,21 @@ impl<B: Backend> Driver<B> {
         let mut messages = Vec::new();
         let mut timer = pin!(sleep_until(self.calls.clock.instant(Timestamp::MAX)));
         let mut armed = None;
-        self.show();
-        self.tell_recording_ended(self.calls.clock.now());
+        self.export_status();
+        self.report_recorder_failure(self.calls.clock.now());
         while !self.set.status().is_final() {
             let due = self.due();
             // A deadline that has passed is served without touching a timer: a timer rounds up to the next millisecond.
             if due.is_some_and(|due| due <= self.calls.clock.now()) {
-                if self.leaves.is_some_and(|leaves| leaves <= self.calls.clock.now()) {
-                    self.leave();
+                if self.force_exit_at.is_some_and(|force_exit_at| force_exit_at <= self.calls.clock.now()) {
+                    self.force_exit();
                     break;
                 }
-                self.tell_unready();
-                self.wake();
+                self.warn_never_ready();
+                self.handle_timeout();
                 // What has come meanwhile, and other tasks, get their turn however much is due.
                 tokio::task::yield_now().await;
-                self.inbox_now(&mut messages);
+                self.drain_inbox(&mut messages);
                 continue;
             }
             if let Some(due) = due.filter(|due| armed != Some(*due)) {
@@ -132,39 +132,39 @@ impl<B: Backend> Driver<B> {
             tokio::select! {
                 biased;
                 // The inbox stays open: the driver itself could write into it.
-                _ = self.inbox.recv_many(&mut messages, AT_ONCE) => self.take_all(&mut messages),
+                _ = self.inbox.recv_many(&mut messages, MAX_BATCH) => self.handle_messages(&mut messages),
                 () = &mut timer, if due.is_some() => armed = None,
             }
         }
         // Whoever asked late is answered before the door closes.
         self.inbox.close();
         while let Some(message) = self.inbox.recv().await {
-            self.take(message);
+            self.handle_message(message);
         }
     }
 
     /// When something is to be done. Before the backend has listed, nothing is.
     fn due(&self) -> Option<Timestamp> {
         let next = self.set.next_deadline().filter(|_| self.listed).map(|next| next.at);
-        [next, self.leaves, self.unready.due(self.unready_after())].into_iter().flatten().min()
+        [next, self.force_exit_at, self.readiness.next_deadline(self.never_ready_after())].into_iter().flatten().min()
     }
 
     /// For how long an instance may run before it is said that the backend has never called it ready.
-    fn unready_after(&self) -> Duration {
+    fn never_ready_after(&self) -> Duration {
         self.set.policy().start_timeout() / 4
     }
 
-    fn tell_unready(&mut self) {
-        let (now, after) = (self.calls.clock.now(), self.unready_after());
-        let due = self.unready.take_due(now, after);
+    fn warn_never_ready(&mut self) {
+        let (now, after) = (self.calls.clock.now(), self.never_ready_after());
+        let due = self.readiness.take_overdue(now, after);
         if !due.is_empty() {
-            self.publish(now, Happening::Trouble(unready::message(&due, after)));
+            self.publish(now, NotificationKind::Warning(readiness_monitor::warning(&due, after)));
         }
     }
 
-    fn tell_recording_ended(&mut self, now: Timestamp) {
-        if let Some(trouble) = self.record.take_trouble() {
-            self.publish(now, Happening::Trouble(trouble));
+    fn report_recorder_failure(&mut self, now: Timestamp) {
+        if let Some(text) = self.recorder.take_warning() {
+            self.publish(now, NotificationKind::Warning(text));
         }
     }
 
@@ -175,21 +175,23 @@ impl<B: Backend> Driver<B> {
             return;
         };
         match event {
-            Event::Started(_) => self.unready.runs(self.calls.clock.now(), replica, incarnation),
-            Event::Ready(_) => self.unready.is_ready(replica, incarnation),
-            Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_) => self.unready.ended(replica, incarnation),
+            Event::Started(_) => self.readiness.note_running(self.calls.clock.now(), replica, incarnation),
+            Event::Ready(_) => self.readiness.note_ready(replica, incarnation),
+            Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_) => {
+                self.readiness.note_ended(replica, incarnation)
+            }
             _ => {}
         }
     }
 
-    fn note_listed(&mut self, replica: ReplicaId, incarnation: Incarnation, state: &InstanceState) {
+    fn note_listed_readiness(&mut self, replica: ReplicaId, incarnation: Incarnation, state: &InstanceState) {
         if self.set.get(replica).is_none() {
             return;
         }
         match state {
-            InstanceState::Running => self.unready.runs(self.calls.clock.now(), replica, incarnation),
-            InstanceState::Ready => self.unready.is_ready(replica, incarnation),
-            InstanceState::Ended(_) => self.unready.ended(replica, incarnation),
+            InstanceState::Running => self.readiness.note_running(self.calls.clock.now(), replica, incarnation),
+            InstanceState::Ready => self.readiness.note_ready(replica, incarnation),
+            InstanceState::Ended(_) => self.readiness.note_ended(replica, incarnation),
             _ => {}
         }
     }
@@ -197,68 +199,68 @@ impl<B: Backend> Driver<B> {
     /// Forgets what is known of instances that the set does not have: a backend may list ever new ones.
     fn prune(&mut self) {
         let set = &self.set;
-        self.places.retain(|replica, _| set.get(*replica).is_some());
-        self.unready.retain(|replica| set.get(replica).is_some());
-        self.starts.retain(|_, (_, ticket)| !ticket.is_over());
+        self.locations.retain(|replica, _| set.get(*replica).is_some());
+        self.readiness.retain(|replica| set.get(replica).is_some());
+        self.starts.retain(|_, (_, token)| !token.is_done());
     }
 
-    fn wake(&mut self) {
-        let _ = self.call(Told::Timeout);
+    fn handle_timeout(&mut self) {
+        let _ = self.apply(Told::Timeout);
     }
 
-    fn inbox_now(&mut self, messages: &mut Vec<Message>) {
-        while messages.len() < AT_ONCE {
+    fn drain_inbox(&mut self, messages: &mut Vec<DriverMessage>) {
+        while messages.len() < MAX_BATCH {
             let Ok(message) = self.inbox.try_recv() else { break };
             messages.push(message);
         }
-        self.take_all(messages);
+        self.handle_messages(messages);
     }
 
-    fn take_all(&mut self, messages: &mut Vec<Message>) {
+    fn handle_messages(&mut self, messages: &mut Vec<DriverMessage>) {
         let mut together = Vec::new();
         for message in messages.drain(..) {
             match message {
                 // What came together is known at one instant.
-                Message::Event(event) => together.push(event),
+                DriverMessage::Event(event) => together.push(event),
                 other => {
-                    self.tell(std::mem::take(&mut together));
-                    self.take(other);
+                    self.apply_events(std::mem::take(&mut together));
+                    self.handle_message(other);
                 }
             }
         }
-        self.tell(together);
+        self.apply_events(together);
     }
 
     /// Every call of the set: recorded, made, and what it commands carried out. Returns the answer to an operator.
-    fn call(&mut self, told: Told) -> Result<(), Refused> {
+    fn apply(&mut self, told: Told) -> Result<(), Refused> {
         let step = RecordedStep::new(self.calls.clock.now(), told);
-        self.record.step(&step);
+        self.recorder.step(&step);
         let now = step.at;
         let answer = step.tell(&mut self.set);
-        self.carry_out(now);
-        if self.record.wants_beginning() {
-            self.record.begin(&self.set.beginning(&self.calls.name));
+        self.drain_outputs(now);
+        if self.recorder.wants_rotation() {
+            self.recorder.begin(&self.set.beginning(&self.calls.name));
             // A restored set commands nothing before its first time-out; this one has had it.
-            self.record.step(&RecordedStep::new(now, Told::Timeout));
+            self.recorder.step(&RecordedStep::new(now, Told::Timeout));
         }
-        self.tell_recording_ended(now);
+        self.report_recorder_failure(now);
         answer
     }
 
-    fn tell(&mut self, mut events: Vec<Event>) {
-        events.retain(|event| event.instance().is_none_or(|instance| !self.giving_up.contains(&instance)));
+    fn apply_events(&mut self, mut events: Vec<Event>) {
+        events.retain(|event| event.instance().is_none_or(|instance| !self.abandoned_starts.contains(&instance)));
         if !self.listed {
             // The set does not know yet what they are about.
-            self.early.append(&mut events);
-            if self.early.len() > MOST_NEWS {
+            self.pending_events.append(&mut events);
+            if self.pending_events.len() > MAX_BUFFERED {
                 // The list that is awaited knows better than the oldest news.
                 let mut news = 0;
-                self.early.reverse();
-                self.early.retain(|event| {
+                self.pending_events.reverse();
+                self.pending_events.retain(|event| {
                     news += usize::from(event.instance().is_some());
-                    event.instance().is_none() || news <= MOST_NEWS / 2
+                    event.instance().is_none() || news <= MAX_BUFFERED / 2
                 });
-                self.early.reverse();
+                self.pending_events.reverse();
             }
         }
         if events.is_empty() {
@@ -267,129 +269,134 @@ impl<B: Backend> Driver<B> {
         for event in &events {
             self.note_readiness(event);
             let bounded = |(replica, _): &(ReplicaId, Incarnation)| {
-                self.heard.len() < MOST_NEWS || self.set.get(*replica).is_some()
+                self.seen_since_list.len() < MAX_BUFFERED || self.set.get(*replica).is_some()
             };
             if let Some(instance) = event.instance().filter(bounded) {
-                NewsKind::of(event).note(self.heard.entry(instance));
+                LatestReport::of(event).merge_into(self.seen_since_list.entry(instance));
             }
-            self.in_sight &= match event {
+            self.all_reachable &= match event {
                 Event::Lost(_) => false,
                 Event::Probed(news) => news.result != ProbeResult::Unanswered,
                 _ => true,
             };
         }
-        if self.is_heard() {
+        if self.has_listeners() {
             let now = self.calls.clock.now();
             for event in &events {
-                self.publish(now, Happening::Event(event.clone()));
+                self.publish(now, NotificationKind::Event(event.clone()));
             }
         }
-        let _ = self.call(Told::Events(events));
+        let _ = self.apply(Told::Events(events));
     }
 
     /// A request of an operator. One from before the first list is answered after it.
     fn request(&mut self, event: Event, answer: oneshot::Sender<Result<(), Refused>>) {
         if !self.listed {
-            self.early_requests.push((event, answer));
+            self.pending_requests.push((event, answer));
             return;
         }
-        if self.is_heard() {
-            self.publish(self.calls.clock.now(), Happening::Event(event.clone()));
+        if self.has_listeners() {
+            self.publish(self.calls.clock.now(), NotificationKind::Event(event.clone()));
         }
         // Whoever asked may have gone away.
-        let _ = answer.send(self.call(Told::Events(vec![event])));
+        let _ = answer.send(self.apply(Told::Events(vec![event])));
     }
 
-    fn take(&mut self, message: Message) {
+    fn handle_message(&mut self, message: DriverMessage) {
         let now = self.calls.clock.now();
         match message {
-            Message::Event(event) => self.tell(vec![event]),
-            Message::Operator(event, answer) => self.request(event, answer),
-            Message::Saw(instance) => self.saw(instance),
-            Message::GivingUp(replica, incarnation) => drop(self.giving_up.insert((replica, incarnation))),
-            Message::GaveUp(ended) => {
-                self.giving_up.remove(&(ended.replica, ended.incarnation));
-                self.tell(vec![Event::StartFailed(ended)]);
+            DriverMessage::Event(event) => self.apply_events(vec![event]),
+            DriverMessage::OperatorRequest(event, answer) => self.request(event, answer),
+            DriverMessage::StateReport(instance) => self.apply_state_report(instance),
+            DriverMessage::AbandoningStart(replica, incarnation) => {
+                self.abandoned_starts.insert((replica, incarnation));
             }
-            Message::Listing => self.heard.clear(),
-            Message::Listed(instances) => self.listed(instances),
-            Message::ListFailed(asked, error) => {
-                self.publish(now, Happening::Trouble(format!("list: {error}")));
-                self.blind(asked);
+            DriverMessage::StartAbandoned(ended) => {
+                self.abandoned_starts.remove(&(ended.replica, ended.incarnation));
+                self.apply_events(vec![Event::StartFailed(ended)]);
             }
-            Message::Trouble(trouble) => self.publish(now, Happening::Trouble(trouble)),
-            Message::Shutdown if self.shutting_down => self.kill_all(now),
-            Message::Shutdown => {
+            DriverMessage::ListStarted => self.seen_since_list.clear(),
+            DriverMessage::ListCompleted(instances) => self.listed(instances),
+            DriverMessage::ListFailed(asked, error) => {
+                self.publish(now, NotificationKind::BackendError(format!("list: {error}")));
+                self.note_failed_list(asked);
+            }
+            DriverMessage::BackendError(text) => self.publish(now, NotificationKind::BackendError(text)),
+            DriverMessage::Shutdown if self.shutting_down => self.kill_all(now),
+            DriverMessage::Shutdown => {
                 self.shutting_down = true;
-                self.tell(vec![Event::Terminate]);
+                self.apply_events(vec![Event::Terminate]);
             }
-            Message::Policy(policy) => drop(self.call(Told::Policy(policy))),
-            Message::LimitStarts(at_most) => drop(self.call(Told::LimitStarts(at_most))),
+            DriverMessage::ReplacePolicy(policy) => drop(self.apply(Told::Policy(policy))),
+            DriverMessage::LimitStarts(at_most) => drop(self.apply(Told::LimitStarts(at_most))),
             // Whoever asked may have gone away.
-            Message::Request(Request::Replicas(answer)) => drop(answer.send(self.set.replicas().collect())),
-            Message::Request(Request::Summary(answer)) => drop(answer.send(self.set.summary(now))),
-            Message::Request(Request::Snapshot(answer)) => drop(answer.send(self.set.snapshot())),
+            DriverMessage::Query(Query::Replicas(answer)) => drop(answer.send(self.set.replicas().collect())),
+            DriverMessage::Query(Query::Summary(answer)) => drop(answer.send(self.set.summary(now))),
+            DriverMessage::Query(Query::Snapshot(answer)) => drop(answer.send(self.set.snapshot())),
         }
     }
 
     fn listed(&mut self, instances: Vec<Instance>) {
-        self.blind_since = None;
+        self.lists_failing_since = None;
         let mut observed = Vec::with_capacity(instances.len());
         for instance in instances {
-            let Instance { replica, incarnation, state, .. } = self.place(instance);
-            self.note_listed(replica, incarnation, &state);
-            let older = match self.heard.get(&(replica, incarnation)) {
-                Some(NewsKind::State | NewsKind::Lost) => true,
-                Some(NewsKind::Answer) => {
-                    self.heard.remove(&(replica, incarnation));
+            let Instance { replica, incarnation, state, .. } = self.remember_location(instance);
+            self.note_listed_readiness(replica, incarnation, &state);
+            let older = match self.seen_since_list.get(&(replica, incarnation)) {
+                Some(LatestReport::State | LatestReport::Lost) => true,
+                Some(LatestReport::ProbeAnswered) => {
+                    self.seen_since_list.remove(&(replica, incarnation));
                     false
                 }
-                Some(NewsKind::Silence) | None => false,
+                Some(LatestReport::ProbeUnanswered) | None => false,
             };
-            if !older && !self.giving_up.contains(&(replica, incarnation)) {
+            if !older && !self.abandoned_starts.contains(&(replica, incarnation)) {
                 observed.push(Observed { replica, incarnation, state });
             }
         }
         // Of what was heard while the backend listed, the list may know less: the set is told what it knows already.
-        let alive = self.heard.iter().filter(|(_, news)| matches!(news, NewsKind::State | NewsKind::Answer));
-        observed.extend(alive.filter_map(|(&instance, _)| listing::as_known(&self.set, instance)));
-        if !(self.listed && self.in_sight && listing::is_known(&self.set, &observed)) {
-            self.in_sight = listing::is_complete(&self.set, &observed);
-            let _ = self.call(Told::Observed(observed));
+        let alive = self
+            .seen_since_list
+            .iter()
+            .filter(|(_, news)| matches!(news, LatestReport::State | LatestReport::ProbeAnswered));
+        observed.extend(alive.filter_map(|(&instance, _)| listing::known_state(&self.set, instance)));
+        if !(self.listed && self.all_reachable && listing::matches_set(&self.set, &observed)) {
+            self.all_reachable = listing::covers_live(&self.set, &observed);
+            let _ = self.apply(Told::Observed(observed));
         }
         self.prune();
         if !self.listed {
             self.listed = true;
             // Nothing is started that was asked to end before.
-            let early = std::mem::take(&mut self.early);
-            self.tell(early);
-            for (event, answer) in std::mem::take(&mut self.early_requests) {
+            let pending_events = std::mem::take(&mut self.pending_events);
+            self.apply_events(pending_events);
+            for (event, answer) in std::mem::take(&mut self.pending_requests) {
                 self.request(event, answer);
             }
-            self.wake();
+            self.handle_timeout();
         }
     }
 
     /// Remembers where an instance is.
-    fn place(&mut self, mut instance: Instance) -> Instance {
+    fn remember_location(&mut self, mut instance: Instance) -> Instance {
         let (node, address) = (instance.node.take(), instance.address.take());
-        let known = self.places.get(&instance.replica).map(|place| place.incarnation);
+        let known = self.locations.get(&instance.replica).map(|location| location.incarnation);
         if (node.is_some() || address.is_some()) && known.is_none_or(|known| known <= instance.incarnation) {
-            self.places.insert(instance.replica, Place { incarnation: instance.incarnation, node, address });
+            self.locations.insert(instance.replica, Location { incarnation: instance.incarnation, node, address });
         }
         instance
     }
 
     /// An instance as the watch sees it: tells what is new in that.
-    fn saw(&mut self, instance: Instance) {
-        let Instance { replica, incarnation, state, .. } = self.place(instance);
-        self.heard.insert((replica, incarnation), NewsKind::State);
+    fn apply_state_report(&mut self, instance: Instance) {
+        let Instance { replica, incarnation, state, .. } = self.remember_location(instance);
+        self.seen_since_list.insert((replica, incarnation), LatestReport::State);
         let view = self.set.get(replica).filter(|view| view.incarnation == incarnation);
         let phase = view.map(|view| view.phase);
         let news = News { replica, incarnation, at: None };
         let event = match state {
             // While lists fail, every sign of life counts.
-            InstanceState::Ready if phase == Some(Phase::Ready) && self.blind_since.is_none() => return,
+            InstanceState::Ready if phase == Some(Phase::Ready) && self.lists_failing_since.is_none() => return,
             InstanceState::Ready => Event::Ready(news),
             InstanceState::Running if phase.is_none_or(|phase| phase == Phase::Starting) => Event::Started(news),
             InstanceState::Running => Event::NotReady(news),
@@ -397,12 +404,12 @@ impl<B: Backend> Driver<B> {
             _ if phase == Some(Phase::Unknown) => Event::Found(news),
             _ => return,
         };
-        self.tell(vec![event]);
+        self.apply_events(vec![event]);
     }
 
     /// A list that failed: every live replica is out of contact, from the first such list on.
-    fn blind(&mut self, asked: Timestamp) {
-        let since = *self.blind_since.get_or_insert(asked);
+    fn note_failed_list(&mut self, asked: Timestamp) {
+        let since = *self.lists_failing_since.get_or_insert(asked);
         let live = |phase: Phase| phase.is_live() && phase != Phase::Starting;
         let lost: Vec<Event> = self
             .set
@@ -411,7 +418,7 @@ impl<B: Backend> Driver<B> {
             .map(|view| Event::Lost(News { replica: view.replica, incarnation: view.incarnation, at: Some(since) }))
             .collect();
         if !lost.is_empty() {
-            self.tell(lost);
+            self.apply_events(lost);
         }
     }
 
@@ -423,83 +430,83 @@ impl<B: Backend> Driver<B> {
             let start = self.start_of(replica, incarnation);
             self.calls.kill_now(replica, incarnation, start);
         }
-        let leaves = if self.listed { now + self.calls.call_timeout } else { now };
-        self.leaves.get_or_insert(leaves);
+        let force_exit_at = if self.listed { now + self.calls.call_timeout } else { now };
+        self.force_exit_at.get_or_insert(force_exit_at);
     }
 
     /// Leaves without a set that has ended.
-    fn leave(&mut self) {
+    fn force_exit(&mut self) {
         let what = if self.listed {
-            "the supervisor leaves as asked: not every instance is known to be gone"
+            "the supervisor force_exit_at as asked: not every instance is known to be gone"
         } else {
-            "the supervisor leaves as asked: the backend has not listed what there may be"
+            "the supervisor force_exit_at as asked: the backend has not listed what there may be"
         };
-        self.publish(self.calls.clock.now(), Happening::Trouble(what.to_owned()));
+        self.publish(self.calls.clock.now(), NotificationKind::Warning(what.to_owned()));
     }
 
     /// The start of that instance, if it may still be under way.
-    fn start_of(&self, replica: ReplicaId, incarnation: Incarnation) -> Option<Ticket> {
-        self.starts.get(&replica).filter(|(latest, _)| *latest == incarnation).map(|(_, ticket)| ticket.clone())
+    fn start_of(&self, replica: ReplicaId, incarnation: Incarnation) -> Option<StartToken> {
+        self.starts.get(&replica).filter(|(latest, _)| *latest == incarnation).map(|(_, token)| token.clone())
     }
 
-    fn carry_out(&mut self, now: Timestamp) {
+    fn drain_outputs(&mut self, now: Timestamp) {
         let mut probes = 0;
         while let Some(output) = self.set.poll_output() {
             match output {
                 Output::Command(command) => {
-                    self.publish(now, Happening::Command(command));
-                    self.obey(command, &mut probes);
+                    self.publish(now, NotificationKind::Command(command));
+                    self.execute(command, &mut probes);
                 }
-                Output::Notice(notice) => self.publish(now, Happening::Notice(notice)),
+                Output::Notice(notice) => self.publish(now, NotificationKind::Notice(notice)),
             }
         }
         let status = SetStatus::of(&self.set);
         let changed = self.status.send_if_modified(|shown| std::mem::replace(shown, status) != status);
         if changed {
-            self.show();
+            self.export_status();
         }
     }
 
-    fn obey(&mut self, command: Command, probes: &mut u32) {
+    fn execute(&mut self, command: Command, probes: &mut u32) {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(start) => {
-                let last_node = self.places.get(&replica).and_then(|place| place.node.clone());
-                let ticket = self.calls.start(start, last_node);
-                self.starts.insert(replica, (incarnation, ticket));
-                self.heard.insert((replica, incarnation), NewsKind::State);
+                let last_node = self.locations.get(&replica).and_then(|location| location.node.clone());
+                let token = self.calls.start(start, last_node);
+                self.starts.insert(replica, (incarnation, token));
+                self.seen_since_list.insert((replica, incarnation), LatestReport::State);
             }
             Command::Stop(stop) => self.calls.stop(stop, self.start_of(replica, incarnation)),
             Command::Kill(kill) => self.calls.kill(kill, self.start_of(replica, incarnation)),
             Command::Probe(probe) => {
-                let delay = Duration::from_millis((*probes / PROBES_AT_ONCE).into());
+                let delay = Duration::from_millis((*probes / PROBES_PER_MILLISECOND).into());
                 *probes += 1;
                 // Where an earlier instance was reached, something else may be now.
-                let place = self.places.get(&replica).filter(|place| place.incarnation == incarnation);
-                let address = place.and_then(|place| place.address.clone());
+                let location = self.locations.get(&replica).filter(|location| location.incarnation == incarnation);
+                let address = location.and_then(|location| location.address.clone());
                 self.calls.probe(probe, self.set.policy(), address, delay);
             }
         }
     }
 
     /// Whether anybody wants to know of events.
-    fn is_heard(&self) -> bool {
-        cfg!(feature = "tracing") || self.notices.receiver_count() > 0
+    fn has_listeners(&self) -> bool {
+        cfg!(feature = "tracing") || self.notifications.receiver_count() > 0
     }
 
     /// Shows the present status to whoever collects figures.
-    fn show(&self) {
+    fn export_status(&self) {
         let status = *self.status.borrow();
-        if let Err(trouble) = self.facades.show(&self.calls.name, &status) {
-            self.publish(self.calls.clock.now(), Happening::Trouble(trouble));
+        if let Err(text) = self.telemetry.set_status(&self.calls.name, &status) {
+            self.publish(self.calls.clock.now(), NotificationKind::Warning(text));
         }
     }
 
-    fn publish(&self, at: Timestamp, what: Happening) {
-        if let Err(trouble) = self.facades.tell(&self.calls.name, &what) {
-            let _ = self.notices.send(Happened { at, what: Happening::Trouble(trouble) });
+    fn publish(&self, at: Timestamp, kind: NotificationKind) {
+        if let Err(text) = self.telemetry.record(&self.calls.name, &kind) {
+            let _ = self.notifications.send(Notification { at, kind: NotificationKind::Warning(text) });
         }
         // Nobody may be listening.
-        let _ = self.notices.send(Happened { at, what });
+        let _ = self.notifications.send(Notification { at, kind });
     }
 }

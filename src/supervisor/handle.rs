@@ -2,8 +2,8 @@
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::message::{Message, Request};
-use super::notices::{Happened, Notices};
+use super::driver_message::{DriverMessage, Query};
+use super::notifications::{Notification, Notifications};
 use crate::decide::{ReplicaId, Status, StatusReason};
 use crate::engine::{Event, Refused, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
@@ -41,7 +41,7 @@ impl SetStatus {
 /// The supervisor has ended: the set is terminated or completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the supervisor has ended")]
-pub struct Ended;
+pub struct SupervisorClosed;
 
 /// Why an operator's request is not met.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,20 +52,20 @@ pub enum RequestError {
     Refused(#[from] Refused),
     /// The supervisor has ended.
     #[error(transparent)]
-    Ended(#[from] Ended),
+    Closed(#[from] SupervisorClosed),
 }
 
 /// A handle to a running supervisor; clones are handles to the same.
 ///
 /// Dropping every handle stops nothing: the set is kept up until it ends, or until the runtime is shut down.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    pub(super) messages: mpsc::UnboundedSender<Message>,
+pub struct SupervisorHandle {
+    pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
     pub(super) status: watch::Receiver<SetStatus>,
-    pub(super) notices: broadcast::WeakSender<Happened>,
+    pub(super) notifications: broadcast::WeakSender<Notification>,
 }
 
-impl Handle {
+impl SupervisorHandle {
     /// The status as it is.
     pub fn status(&self) -> SetStatus {
         *self.status.borrow()
@@ -75,8 +75,8 @@ impl Handle {
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub async fn changed(&mut self) -> Result<SetStatus, Ended> {
-        self.status.changed().await.map_err(|_| Ended)?;
+    pub async fn changed(&mut self) -> Result<SetStatus, SupervisorClosed> {
+        self.status.changed().await.map_err(|_| SupervisorClosed)?;
         Ok(*self.status.borrow_and_update())
     }
 
@@ -84,8 +84,11 @@ impl Handle {
     ///
     /// # Errors
     /// The supervisor has ended and its last status does not.
-    pub async fn wait_for(&mut self, mut wanted: impl FnMut(&SetStatus) -> bool) -> Result<SetStatus, Ended> {
-        self.status.wait_for(|status| wanted(status)).await.map(|status| *status).map_err(|_| Ended)
+    pub async fn wait_for(
+        &mut self,
+        mut wanted: impl FnMut(&SetStatus) -> bool,
+    ) -> Result<SetStatus, SupervisorClosed> {
+        self.status.wait_for(|status| wanted(status)).await.map(|status| *status).map_err(|_| SupervisorClosed)
     }
 
     /// Waits for the end of the set; its last status.
@@ -98,21 +101,21 @@ impl Handle {
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub fn notices(&self) -> Result<Notices, Ended> {
-        let sender = self.notices.upgrade().ok_or(Ended)?;
-        Ok(Notices { receiver: sender.subscribe() })
+    pub fn notifications(&self) -> Result<Notifications, SupervisorClosed> {
+        let sender = self.notifications.upgrade().ok_or(SupervisorClosed)?;
+        Ok(Notifications { receiver: sender.subscribe() })
     }
 
     async fn request(&self, event: Event) -> Result<(), RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.messages.send(Message::Operator(event, answer)).map_err(|_| Ended)?;
-        Ok(answered.await.map_err(|_| Ended)??)
+        self.messages.send(DriverMessage::OperatorRequest(event, answer)).map_err(|_| SupervisorClosed)?;
+        Ok(answered.await.map_err(|_| SupervisorClosed)??)
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Ended> {
+    async fn query<T>(&self, query: impl FnOnce(oneshot::Sender<T>) -> Query) -> Result<T, SupervisorClosed> {
         let (answer, answered) = oneshot::channel();
-        self.messages.send(Message::Request(request(answer))).map_err(|_| Ended)?;
-        answered.await.map_err(|_| Ended)
+        self.messages.send(DriverMessage::Query(query(answer))).map_err(|_| SupervisorClosed)?;
+        answered.await.map_err(|_| SupervisorClosed)
     }
 
     /// Asks for so many replicas. Requests from before the backend has listed what there is are answered after that.
@@ -186,7 +189,7 @@ impl Handle {
     /// at the latest: the status then is not final if the backend did not confirm every end.
     pub async fn shutdown(&mut self) -> SetStatus {
         // Ended already is as good as ended now.
-        let _ = self.messages.send(Message::Shutdown);
+        let _ = self.messages.send(DriverMessage::Shutdown);
         self.wait().await
     }
 
@@ -194,39 +197,39 @@ impl Handle {
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub fn replace_policy(&self, policy: Policy) -> Result<(), Ended> {
-        self.messages.send(Message::Policy(policy)).map_err(|_| Ended)
+    pub fn replace_policy(&self, policy: Policy) -> Result<(), SupervisorClosed> {
+        self.messages.send(DriverMessage::ReplacePolicy(policy)).map_err(|_| SupervisorClosed)
     }
 
     /// The owner's cap on starts under way; `None`: no cap.
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub fn limit_starts(&self, at_most: Option<u32>) -> Result<(), Ended> {
-        self.messages.send(Message::LimitStarts(at_most)).map_err(|_| Ended)
+    pub fn limit_starts(&self, at_most: Option<u32>) -> Result<(), SupervisorClosed> {
+        self.messages.send(DriverMessage::LimitStarts(at_most)).map_err(|_| SupervisorClosed)
     }
 
     /// Every replica at a glance.
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub async fn replicas(&self) -> Result<Vec<ReplicaView>, Ended> {
-        self.ask(Request::Replicas).await
+    pub async fn replicas(&self) -> Result<Vec<ReplicaView>, SupervisorClosed> {
+        self.query(Query::Replicas).await
     }
 
     /// The set at a glance.
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub async fn summary(&self) -> Result<Summary, Ended> {
-        self.ask(Request::Summary).await
+    pub async fn summary(&self) -> Result<Summary, SupervisorClosed> {
+        self.query(Query::Summary).await
     }
 
-    /// The whole state, to be kept and restored with [`Builder::restore`](super::Builder::restore).
+    /// The whole state, to be kept and restored with [`SupervisorBuilder::restore`](super::SupervisorBuilder::restore).
     ///
     /// # Errors
     /// The supervisor has ended.
-    pub async fn snapshot(&self) -> Result<Snapshot, Ended> {
-        self.ask(Request::Snapshot).await
+    pub async fn snapshot(&self) -> Result<Snapshot, SupervisorClosed> {
+        self.query(Query::Snapshot).await
     }
 }

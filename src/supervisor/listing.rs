@@ -8,34 +8,34 @@ use crate::engine::{Event, InstanceState, Observed, Phase, ProbeResult, ReplicaS
 
 /// What news that came while the backend listed says, beside the list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum NewsKind {
+pub(super) enum LatestReport {
     /// What the instance is: the list may be older, and says nothing of it.
     State,
     /// Contact is lost: the list may be older.
     Lost,
     /// It has answered a probe: it is alive, and what the backend says of it, the list says.
-    Answer,
+    ProbeAnswered,
     /// A probe that nobody answered: the list says more.
-    Silence,
+    ProbeUnanswered,
 }
 
-impl NewsKind {
+impl LatestReport {
     pub(super) fn of(event: &Event) -> Self {
         match event {
             Event::Lost(_) => Self::Lost,
-            Event::Probed(news) if news.result == ProbeResult::Unanswered => Self::Silence,
-            Event::Probed(_) => Self::Answer,
+            Event::Probed(news) if news.result == ProbeResult::Unanswered => Self::ProbeUnanswered,
+            Event::Probed(_) => Self::ProbeAnswered,
             _ => Self::State,
         }
     }
 
     /// Adds it to earlier news of the instance.
-    pub(super) fn note<K: Ord>(self, entry: Entry<'_, K, Self>) {
+    pub(super) fn merge_into<K: Ord>(self, entry: Entry<'_, K, Self>) {
         entry
             .and_modify(|before| {
                 let kept = match self {
-                    Self::Silence => true,
-                    Self::Answer => *before == Self::State,
+                    Self::ProbeUnanswered => true,
+                    Self::ProbeAnswered => *before == Self::State,
                     Self::State | Self::Lost => false,
                 };
                 if !kept {
@@ -47,7 +47,7 @@ impl NewsKind {
 }
 
 /// What the set knows of an instance that it believes alive, as a list would say it.
-pub(super) fn as_known(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Incarnation)) -> Option<Observed> {
+pub(super) fn known_state(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Incarnation)) -> Option<Observed> {
     if set.is_stray(replica, incarnation) {
         return Some(Observed { replica, incarnation, state: InstanceState::Stopping });
     }
@@ -55,7 +55,7 @@ pub(super) fn as_known(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Inc
 }
 
 /// Whether the list holds every instance that the set believes to run.
-pub(super) fn is_complete(set: &ReplicaSet, listed: &[Observed]) -> bool {
+pub(super) fn covers_live(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let ended = |seen: &Observed| matches!(seen.state, InstanceState::Ended(_));
     let alive: BTreeSet<_> =
         listed.iter().filter(|seen| !ended(seen)).map(|seen| (seen.replica, seen.incarnation)).collect();
@@ -67,7 +67,7 @@ pub(super) fn is_complete(set: &ReplicaSet, listed: &[Observed]) -> bool {
 }
 
 /// Whether the list says just what the set knows: then there is nothing to tell it, nor to record.
-pub(super) fn is_known(set: &ReplicaSet, listed: &[Observed]) -> bool {
+pub(super) fn matches_set(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let known = |seen: &Observed| {
         let stray = set.is_stray(seen.replica, seen.incarnation);
         match seen.state {
@@ -76,10 +76,10 @@ pub(super) fn is_known(set: &ReplicaSet, listed: &[Observed]) -> bool {
                 let current = seen.incarnation == view.incarnation;
                 !stray && (seen.incarnation < view.incarnation || (current && !view.phase.is_live()))
             }
-            _ => stray || as_known(set, (seen.replica, seen.incarnation)).as_ref() == Some(seen),
+            _ => stray || known_state(set, (seen.replica, seen.incarnation)).as_ref() == Some(seen),
         }
     };
-    listed.iter().all(known) && is_complete(set, listed)
+    listed.iter().all(known) && covers_live(set, listed)
 }
 
 #[cfg(test)]
@@ -106,9 +106,9 @@ mod tests {
         let ready = seen(0, 1, InstanceState::Ready);
         let ended = || InstanceState::Ended(Outcome::exited(0, now));
         // The second is starting: it need not be listed yet.
-        assert!(is_known(&set, std::slice::from_ref(&ready)));
-        assert!(is_known(&set, &[ready.clone(), seen(1, 1, InstanceState::Starting), seen(0, 0, ended())]));
-        assert!(!is_known(&set, &[]));
+        assert!(matches_set(&set, std::slice::from_ref(&ready)));
+        assert!(matches_set(&set, &[ready.clone(), seen(1, 1, InstanceState::Starting), seen(0, 0, ended())]));
+        assert!(!matches_set(&set, &[]));
         for news in [
             seen(0, 1, InstanceState::Running),
             seen(0, 1, ended()),
@@ -116,7 +116,7 @@ mod tests {
             seen(1, 1, InstanceState::Running),
             seen(7, 1, InstanceState::Ready),
         ] {
-            assert!(!is_known(&set, &[ready.clone(), news.clone()]), "{news:?}");
+            assert!(!matches_set(&set, &[ready.clone(), news.clone()]), "{news:?}");
         }
     }
 }

@@ -10,7 +10,8 @@
 //! | `uphold_refused_total` | counter | requests that could not be met | |
 //! | `uphold_incidents_total` | counter | incidents recognised | |
 //! | `uphold_waits_total` | counter | due starts that had to wait | `gate` |
-//! | `uphold_trouble_total` | counter | backend calls and watches that went wrong | |
+//! | `uphold_backend_errors_total` | counter | failed backend calls and broken watches | |
+//! | `uphold_warnings_total` | counter | other warnings, such as a recorder that panicked | |
 //! | `uphold_restart_delay_seconds` | histogram | seconds from a failure to its due restart | |
 //! | `uphold_replicas_desired` | gauge | replicas | |
 //! | `uphold_replicas_available` | gauge | replicas | |
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use metrics::{counter, gauge, histogram};
 
 use super::handle::SetStatus;
-use super::notices::Happening;
+use super::notifications::NotificationKind;
 use crate::decide::{Status, Verdict};
 use crate::engine::{Command, IncidentNotice, Notice};
 
@@ -31,14 +32,17 @@ fn label(set: &Arc<str>) -> metrics::SharedString {
 }
 
 /// Counts one thing that happened.
-pub(super) fn count(set: &Arc<str>, what: &Happening) {
-    match what {
-        Happening::Command(Command::Start(_)) => counter!("uphold_starts_total", "set" => label(set)).increment(1),
-        Happening::Command(Command::Stop(_)) => counter!("uphold_stops_total", "set" => label(set)).increment(1),
-        Happening::Command(Command::Kill(_)) => counter!("uphold_kills_total", "set" => label(set)).increment(1),
-        Happening::Command(Command::Probe(_)) | Happening::Event(_) => {}
-        Happening::Trouble(_) => counter!("uphold_trouble_total", "set" => label(set)).increment(1),
-        Happening::Notice(notice) => count_notice(set, notice),
+pub(super) fn count(set: &Arc<str>, kind: &NotificationKind) {
+    match kind {
+        NotificationKind::Command(Command::Start(_)) => {
+            counter!("uphold_starts_total", "set" => label(set)).increment(1)
+        }
+        NotificationKind::Command(Command::Stop(_)) => counter!("uphold_stops_total", "set" => label(set)).increment(1),
+        NotificationKind::Command(Command::Kill(_)) => counter!("uphold_kills_total", "set" => label(set)).increment(1),
+        NotificationKind::Command(Command::Probe(_)) | NotificationKind::Event(_) => {}
+        NotificationKind::BackendError(_) => counter!("uphold_backend_errors_total", "set" => label(set)).increment(1),
+        NotificationKind::Warning(_) => counter!("uphold_warnings_total", "set" => label(set)).increment(1),
+        NotificationKind::Notice(notice) => count_notice(set, notice),
     }
 }
 
@@ -74,7 +78,7 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
 
 /// Shows the present status.
 #[expect(clippy::float_arithmetic, reason = "the facade takes floats")]
-pub(super) fn show(set: &Arc<str>, status: &SetStatus) {
+pub(super) fn set_gauges(set: &Arc<str>, status: &SetStatus) {
     gauge!("uphold_replicas_desired", "set" => label(set)).set(f64::from(status.desired));
     gauge!("uphold_replicas_available", "set" => label(set)).set(f64::from(status.available));
     let since = status.since.as_millis() as f64 / 1000.0;

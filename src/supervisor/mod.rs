@@ -1,38 +1,38 @@
 //! Depth 3: a tokio driver that runs a [`ReplicaSet`](crate::ReplicaSet) against a [`Backend`].
 
+mod call_queue;
 mod calls;
+mod catch_panic;
 mod clock;
 mod driver;
-mod facades;
-mod guard;
+mod driver_message;
+#[cfg(feature = "recording")]
+mod file_recorder;
+mod guarded_recorder;
 mod handle;
+mod list_watch;
 mod listing;
-mod message;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod notices;
-mod pool;
-mod record;
-#[cfg(feature = "recording")]
+mod notifications;
+mod readiness_monitor;
 mod recorder;
-mod recording;
-mod ticket;
+mod start_token;
+mod telemetry;
 #[cfg(feature = "tracing")]
 mod tracing;
-mod unready;
-mod watching;
-mod workload;
+mod workload_source;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, watch};
 
-pub use handle::{Ended as SupervisorEnded, Handle, RequestError, SetStatus};
-pub use notices::{Happened, Happening, Heard, Notices};
-pub use record::Record;
 #[cfg(feature = "recording")]
-pub use recorder::FileRecorder;
+pub use file_recorder::FileRecorder;
+pub use handle::{RequestError, SetStatus, SupervisorClosed, SupervisorHandle};
+pub use notifications::{Notification, NotificationKind, Notifications, Received};
+pub use recorder::Recorder;
 
 use crate::backend::{Backend, SetName, SetNameError};
 use crate::decide::{ReplicaId, seed_of};
@@ -41,8 +41,8 @@ use crate::policy::Policy;
 use calls::Calls;
 use clock::Clock;
 use driver::Driver;
-use recording::Recording;
-use workload::Workloads;
+use guarded_recorder::GuardedRecorder;
+use workload_source::WorkloadSource;
 
 /// Keeps a set of replicas up: obeys the set's commands on a backend, and tells the set what the backend reports.
 ///
@@ -82,8 +82,8 @@ pub struct Supervisor;
 
 impl Supervisor {
     /// A supervisor of `policy.replicas()` replicas that all run the same workload.
-    pub fn builder<B: Backend>(policy: Policy, backend: B, workload: B::Workload) -> Builder<B> {
-        Builder::new(policy, backend, Workloads::Same(Arc::new(workload)))
+    pub fn builder<B: Backend>(policy: Policy, backend: B, workload: B::Workload) -> SupervisorBuilder<B> {
+        SupervisorBuilder::new(policy, backend, WorkloadSource::Shared(Arc::new(workload)))
     }
 
     /// A supervisor whose replicas each run a workload made for them, at every start anew.
@@ -91,8 +91,8 @@ impl Supervisor {
         policy: Policy,
         backend: B,
         make: impl Fn(ReplicaId) -> B::Workload + Send + Sync + 'static,
-    ) -> Builder<B> {
-        Builder::new(policy, backend, Workloads::Each(Arc::new(make)))
+    ) -> SupervisorBuilder<B> {
+        SupervisorBuilder::new(policy, backend, WorkloadSource::PerReplica(Arc::new(make)))
     }
 }
 
@@ -110,27 +110,30 @@ pub enum SpawnError {
 
 /// Settings of a supervisor; made by [`Supervisor::builder`].
 #[must_use]
-pub struct Builder<B: Backend> {
+pub struct SupervisorBuilder<B: Backend> {
     policy: Policy,
     backend: B,
-    workloads: Workloads<B::Workload>,
+    workloads: WorkloadSource<B::Workload>,
     name: String,
     seed: Option<u64>,
     call_timeout: Duration,
     resync: Duration,
     buffer: usize,
     snapshot: Option<Snapshot>,
-    record: Option<Box<dyn Record>>,
+    recorder: Option<Box<dyn Recorder>>,
 }
 
-impl<B: Backend> std::fmt::Debug for Builder<B> {
+impl<B: Backend> std::fmt::Debug for SupervisorBuilder<B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("name", &self.name).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("SupervisorBuilder")
+            .field("name", &self.name)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
-impl<B: Backend> Builder<B> {
-    fn new(policy: Policy, backend: B, workloads: Workloads<B::Workload>) -> Self {
+impl<B: Backend> SupervisorBuilder<B> {
+    fn new(policy: Policy, backend: B, workloads: WorkloadSource<B::Workload>) -> Self {
         Self {
             policy,
             backend,
@@ -141,7 +144,7 @@ impl<B: Backend> Builder<B> {
             resync: Duration::from_secs(30),
             buffer: 4096,
             snapshot: None,
-            record: None,
+            recorder: None,
         }
     }
 
@@ -173,7 +176,7 @@ impl<B: Backend> Builder<B> {
     }
 
     /// How far a listener may fall behind before it misses something, 1 to 1 000 000 things. Default 4096.
-    pub fn notices_buffer(mut self, things: usize) -> Self {
+    pub fn notification_buffer(mut self, things: usize) -> Self {
         self.buffer = things.clamp(1, 1_000_000);
         self
     }
@@ -185,8 +188,8 @@ impl<B: Backend> Builder<B> {
     }
 
     /// Records what the set is told.
-    pub fn record(mut self, record: impl Record) -> Self {
-        self.record = Some(Box::new(record));
+    pub fn recorder(mut self, recorder: impl Recorder) -> Self {
+        self.recorder = Some(Box::new(recorder));
         self
     }
 
@@ -194,8 +197,8 @@ impl<B: Backend> Builder<B> {
     ///
     /// # Panics
     /// Outside a tokio runtime, if the name is not one that a set may have, and if a snapshot to restore is damaged; see
-    /// [`Builder::try_spawn`].
-    pub fn spawn(self) -> Handle {
+    /// [`SupervisorBuilder::try_spawn`].
+    pub fn spawn(self) -> SupervisorHandle {
         match self.try_spawn() {
             Ok(handle) => handle,
             Err(error) => panic!("{error}"),
@@ -210,8 +213,8 @@ impl<B: Backend> Builder<B> {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn try_spawn(self) -> Result<Handle, SpawnError> {
-        self.spawn_with_notices().map(|(handle, _)| handle)
+    pub fn try_spawn(self) -> Result<SupervisorHandle, SpawnError> {
+        self.spawn_with_notifications().map(|(handle, _)| handle)
     }
 
     /// Starts supervising, with a stream of all that happens from the very beginning.
@@ -222,23 +225,23 @@ impl<B: Backend> Builder<B> {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn spawn_with_notices(mut self) -> Result<(Handle, Notices), SpawnError> {
+    pub fn spawn_with_notifications(mut self) -> Result<(SupervisorHandle, Notifications), SpawnError> {
         SetName::new(self.name.as_str())?;
         let clock = Clock::new();
         let began = clock.now();
         let seed = self.seed.unwrap_or_else(|| seed_of(&self.name));
-        let mut record = Recording::new(self.record.take());
-        if record.is_on() {
+        let mut recorder = GuardedRecorder::new(self.recorder.take());
+        if recorder.is_on() {
             let header =
                 RecordingHeader::new(self.name.as_str(), self.policy.clone(), seed, began, self.snapshot.clone());
-            record.begin(&header);
+            recorder.begin(&header);
         }
         let set = match self.snapshot {
             Some(snapshot) => ReplicaSet::restore(self.policy, snapshot, began)?,
             None => ReplicaSet::new(self.policy, seed, began),
         };
         let (messages, inbox) = mpsc::unbounded_channel();
-        let (notices, receiver) = broadcast::channel(self.buffer);
+        let (notifications, receiver) = broadcast::channel(self.buffer);
         let (status, watched) = watch::channel(SetStatus::of(&set));
         let calls = Calls {
             backend: Arc::new(self.backend),
@@ -247,11 +250,11 @@ impl<B: Backend> Builder<B> {
             call_timeout: self.call_timeout,
             messages: messages.clone(),
             clock,
-            pools: Arc::default(),
+            queues: Arc::default(),
         };
-        let handle = Handle { messages, status: watched, notices: notices.downgrade() };
-        tokio::spawn(watching::watch_and_list(calls.clone(), self.resync));
-        tokio::spawn(Driver::new(set, record, calls, inbox, status, notices).run());
-        Ok((handle, Notices { receiver }))
+        let handle = SupervisorHandle { messages, status: watched, notifications: notifications.downgrade() };
+        tokio::spawn(list_watch::watch_and_list(calls.clone(), self.resync));
+        tokio::spawn(Driver::new(set, recorder, calls, inbox, status, notifications).run());
+        Ok((handle, Notifications { receiver }))
     }
 }

@@ -3,7 +3,7 @@
 
 use tracing::{Span, debug, info, info_span, warn};
 
-use super::notices::Happening;
+use super::notifications::NotificationKind;
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::Notice;
 
@@ -14,10 +14,10 @@ pub(super) fn call_span(set: &str, call: &'static str, replica: ReplicaId, incar
 
 /// Tells of one thing that happened. What an operator wants to know of is `info`, what goes wrong `warn`, the rest
 /// `debug`.
-pub(super) fn tell(set: &str, what: &Happening) {
-    match what {
-        Happening::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),
-        Happening::Command(command) => {
+pub(super) fn emit(set: &str, kind: &NotificationKind) {
+    match kind {
+        NotificationKind::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),
+        NotificationKind::Command(command) => {
             let (replica, incarnation) = command.instance();
             debug!(
                 target: "uphold",
@@ -28,8 +28,10 @@ pub(super) fn tell(set: &str, what: &Happening) {
                 "{command}"
             );
         }
-        Happening::Trouble(trouble) => warn!(target: "uphold", set, "{trouble}"),
-        Happening::Notice(notice) => match notice {
+        NotificationKind::BackendError(text) | NotificationKind::Warning(text) => {
+            warn!(target: "uphold", set, "{text}")
+        }
+        NotificationKind::Notice(notice) => match notice {
             Notice::Verdict(judged) => info!(
                 target: "uphold",
                 set,

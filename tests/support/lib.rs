@@ -1,31 +1,31 @@
-//! What the tests share.
+//! Helpers shared by the tests.
 
 mod set;
 
 use std::time::Duration;
 
-pub use set::{Told, at, exited, is_incident, policy};
+pub use set::{TestSet, at, exited, is_incident, policy};
 
-/// Nothing that is waited for takes longer than this, on a machine however slow.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// An upper bound for every wait of a test, generous enough for a slow machine.
+pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// So many milliseconds.
+/// A duration in milliseconds.
 pub fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Whether a process lives. One that is dead and not reaped yet does not.
-pub fn lives(pid: i32) -> bool {
+/// Whether a process is alive. A zombie is not.
+pub fn is_alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
-/// Waits until a process that was killed is gone.
-pub async fn gone(pid: i32) {
+/// Waits until a process has exited.
+pub async fn wait_until_gone(pid: i32) {
     let dies = async {
-        while lives(pid) {
+        while is_alive(pid) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, dies).await.expect("it is gone");
+    tokio::time::timeout(TEST_TIMEOUT, dies).await.expect("it is gone");
 }

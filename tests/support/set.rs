@@ -19,25 +19,25 @@ pub fn exited(replica: u32, incarnation: u64, then: u64) -> Event {
 }
 
 /// A set, and what it hands out as lines.
-pub struct Told {
+pub struct TestSet {
     /// The set.
     pub set: ReplicaSet,
 }
 
-impl Told {
+impl TestSet {
     /// Begun at 0.
     pub fn new(policy: Policy) -> Self {
-        let mut told = Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) };
-        told.tick(0);
-        told
+        let mut test = Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) };
+        test.tick(0);
+        test
     }
 
     /// Begun at 0, every replica ready at once.
     pub fn ready(policy: Policy) -> Self {
         let replicas = policy.replicas();
-        let mut told = Self::new(policy);
-        told.all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
-        told
+        let mut test = Self::new(policy);
+        test.all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
+        test
     }
 
     /// What it hands out.

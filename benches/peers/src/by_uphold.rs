@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
-use uphold::{Event, Handle, Incarnation, InstanceState, Policy, RetryPolicy, Supervisor};
+use uphold::{Event, SupervisorHandle, Incarnation, InstanceState, Policy, RetryPolicy, Supervisor};
 
 use crate::laps::Laps;
 
@@ -66,7 +66,7 @@ impl Backend for AtOnce {
     }
 }
 
-fn spawn(run: Run) -> Handle {
+fn spawn(run: Run) -> SupervisorHandle {
     let retry = RetryPolicy::every(Duration::ZERO);
     let policy = Policy::builder().replicas(1).retry(retry).build().expect("a valid policy");
     let backend = AtOnce { state: Mutex::default(), run };
@@ -74,7 +74,7 @@ fn spawn(run: Run) -> Handle {
 }
 
 /// Restarts of a task of its own for each run, as the peers have it.
-pub async fn supervise(laps: Arc<Laps>) -> Handle {
+pub async fn supervise(laps: Arc<Laps>) -> SupervisorHandle {
     spawn(Box::new(move |reporter, incarnation| {
         let laps = laps.clone();
         tokio::spawn(async move {
@@ -85,7 +85,7 @@ pub async fn supervise(laps: Arc<Laps>) -> Handle {
 }
 
 /// Restarts by a backend that does nothing: what is there from a failure reported to the next start is ours alone.
-pub async fn supervise_nothing(laps: Arc<Laps>) -> Handle {
+pub async fn supervise_nothing(laps: Arc<Laps>) -> SupervisorHandle {
     let (tell, mut started): (UnboundedSender<(Reporter, Incarnation)>, _) = unbounded_channel();
     tokio::spawn(async move {
         while let Some((reporter, incarnation)) = started.recv().await {

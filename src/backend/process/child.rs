@@ -7,8 +7,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::command::signal;
-use super::exited::Exited;
-use super::orphans::{self, Hears, Orphan};
+use super::exit_watcher::ExitWatcher;
+use super::orphans::{self, OnReaped, Orphan};
 
 /// A child that was not reaped yet. Dropped before it is, it is killed with its group.
 ///
@@ -17,8 +17,8 @@ use super::orphans::{self, Hears, Orphan};
 pub(super) struct Child {
     child: Option<std::process::Child>,
     leader: Pid,
-    exited: Exited,
-    hears: Option<Hears>,
+    exited: ExitWatcher,
+    on_reaped: Option<OnReaped>,
 }
 
 impl Child {
@@ -30,7 +30,7 @@ impl Child {
         let child = command.spawn()?;
         let leader = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let leader = leader.ok_or_else(|| io::Error::other("the process has no id"))?;
-        let mut child = Self { child: Some(child), leader, exited: Exited::of(leader), hears: None };
+        let mut child = Self { child: Some(child), leader, exited: ExitWatcher::new(leader), on_reaped: None };
         child.exited.register();
         Ok(child)
     }
@@ -73,9 +73,9 @@ impl Child {
         reaped
     }
 
-    /// What hears of its end if nobody waits for it any more.
-    pub(super) fn when_orphaned(&mut self, hears: impl FnOnce(io::Result<ExitStatus>) + Send + Sync + 'static) {
-        self.hears = Some(Box::new(hears));
+    /// What on_reaped of its end if nobody waits for it any more.
+    pub(super) fn on_orphan_reaped(&mut self, on_reaped: impl FnOnce(io::Result<ExitStatus>) + Send + Sync + 'static) {
+        self.on_reaped = Some(Box::new(on_reaped));
     }
 }
 
@@ -83,7 +83,7 @@ impl Drop for Child {
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
             let _ = signal(self.leader, Signal::KILL);
-            orphans::adopt(Orphan { child, leader: self.leader, hears: self.hears.take() });
+            orphans::adopt(Orphan { child, leader: self.leader, on_reaped: self.on_reaped.take() });
         }
     }
 }
@@ -124,7 +124,7 @@ mod tests {
         for _ in 0..20 {
             let mut child = sleeping();
             let (tell, leader) = (tell.clone(), child.leader());
-            child.when_orphaned(move |ended| tell.send((leader, ended)).expect("it is heard"));
+            child.on_orphan_reaped(move |ended| tell.send((leader, ended)).expect("it is heard"));
         }
         for _ in 0..20 {
             let (leader, ended) = heard.recv_timeout(PATIENCE).expect("it ends");
@@ -146,7 +146,7 @@ mod tests {
         stdout.read_exact(&mut said).expect("it says when it has left");
         assert_eq!(rustix::process::getpgid(Some(child.leader())), rustix::process::getpgid(None));
         let (tell, heard) = mpsc::channel();
-        child.when_orphaned(move |ended| tell.send(ended).expect("it is heard"));
+        child.on_orphan_reaped(move |ended| tell.send(ended).expect("it is heard"));
         drop(child);
         assert!(!heard.recv_timeout(PATIENCE).expect("it ends").expect("it is ours").success());
         assert_eq!(stdout.read(&mut said).expect("it can be read"), 0, "nobody of its group is left either");

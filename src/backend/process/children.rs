@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::command::{self, Prepared};
+use super::command::{self, PreparedSpec};
 
 use super::stopped::is_stopped;
 use crate::backend::{BackendError, Instance, InstanceKey};
@@ -15,23 +15,23 @@ use crate::engine::{Ended, Event, InstanceState};
 use crate::policy::Cause;
 
 /// Ended replicas that a set remembers, beside those that live. The oldest are forgotten first.
-const MOST_ENDED: usize = 10_000;
+const MAX_ENDED: usize = 10_000;
 
-/// Which process of a set.
+/// ChildId process of a set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Which {
+pub(super) struct ChildId {
     pub(super) replica: ReplicaId,
     pub(super) incarnation: Incarnation,
 }
 
-impl Which {
+impl ChildId {
     pub(super) fn new(key: InstanceKey<'_>) -> Self {
         Self { replica: key.replica, incarnation: key.incarnation }
     }
 }
 
 #[derive(Debug)]
-enum Life {
+enum ChildState {
     /// It is being started: a repeated start has nothing to do.
     Starting,
     Running(Running),
@@ -45,15 +45,15 @@ enum Life {
 pub(super) struct Running {
     /// The process, which leads its group.
     pub(super) leader: Pid,
-    pub(super) spec: Arc<Prepared>,
+    pub(super) spec: Arc<PreparedSpec>,
     stopped: bool,
     /// Its stop command is under way.
-    stopping: bool,
+    stop_command_claimed: bool,
 }
 
 /// How the latest incarnation of a replica ended.
 #[derive(Debug)]
-struct Past {
+struct EndedChild {
     incarnation: Incarnation,
     outcome: Outcome,
     /// The group that it led.
@@ -64,9 +64,9 @@ struct Past {
 
 #[derive(Debug, Default)]
 struct State {
-    lives: BTreeMap<Which, Life>,
+    children: BTreeMap<ChildId, ChildState>,
     /// A repeated start does not run these again, and the next supervisor of the set numbers on from them.
-    ended: BTreeMap<ReplicaId, Past>,
+    ended: BTreeMap<ReplicaId, EndedChild>,
     /// The keys of `ended`, oldest first.
     order: BTreeMap<u64, ReplicaId>,
     next_order: u64,
@@ -75,23 +75,23 @@ struct State {
 
 impl State {
     /// Reports to whoever watches. What happens while nobody does is found by the list that follows a new watch.
-    fn tell(&mut self, event: &Event) {
+    fn notify_watchers(&mut self, event: &Event) {
         self.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
     }
 
-    fn remember_end(&mut self, which: Which, outcome: Outcome, group: Option<Pid>) {
-        let Which { replica, incarnation } = which;
+    fn remember_end(&mut self, id: ChildId, outcome: Outcome, group: Option<Pid>) {
+        let ChildId { replica, incarnation } = id;
         // An earlier one may have taken longer.
-        if self.ended.get(&replica).is_some_and(|past| past.incarnation >= incarnation) {
+        if self.ended.get(&replica).is_some_and(|ended_child| ended_child.incarnation >= incarnation) {
             return;
         }
         let order = self.next_order;
         self.next_order += 1;
-        if let Some(past) = self.ended.insert(replica, Past { incarnation, outcome, group, order }) {
-            self.order.remove(&past.order);
+        if let Some(ended_child) = self.ended.insert(replica, EndedChild { incarnation, outcome, group, order }) {
+            self.order.remove(&ended_child.order);
         }
         self.order.insert(order, replica);
-        while self.ended.len() > MOST_ENDED {
+        while self.ended.len() > MAX_ENDED {
             let Some((_, oldest)) = self.order.pop_first() else { return };
             self.ended.remove(&oldest);
         }
@@ -113,24 +113,26 @@ impl SetChildren {
     /// Whether it has neither processes nor watchers.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
-        state.lives.is_empty() && state.watchers.iter().all(UnboundedSender::is_closed)
+        state.children.is_empty() && state.watchers.iter().all(UnboundedSender::is_closed)
     }
 
-    /// Makes room for a process that is to be started. `None`: it was started before, there is nothing to do.
-    pub(super) fn reserve(self: &Arc<Self>, which: Which) -> Option<Reservation> {
+    /// Makes reservation for a process that is to be started. `None`: it was started before, there is nothing to do.
+    pub(super) fn reserve(self: &Arc<Self>, id: ChildId) -> Option<Reservation> {
         let mut state = self.state();
-        let ended = state.ended.get(&which.replica);
-        if state.lives.contains_key(&which) || ended.is_some_and(|past| past.incarnation >= which.incarnation) {
+        let ended = state.ended.get(&id.replica);
+        if state.children.contains_key(&id)
+            || ended.is_some_and(|ended_child| ended_child.incarnation >= id.incarnation)
+        {
             return None;
         }
-        state.lives.insert(which, Life::Starting);
-        Some(Reservation { set: self.clone(), which })
+        state.children.insert(id, ChildState::Starting);
+        Some(Reservation { set: self.clone(), id })
     }
 
     /// A process that runs.
-    pub(super) fn running(&self, which: Which) -> Option<Running> {
-        match self.state().lives.get(&which) {
-            Some(Life::Running(running)) => Some(running.clone()),
+    pub(super) fn running(&self, id: ChildId) -> Option<Running> {
+        match self.state().children.get(&id) {
+            Some(ChildState::Running(running)) => Some(running.clone()),
             _ => None,
         }
     }
@@ -138,13 +140,13 @@ impl SetChildren {
     /// The groups that earlier incarnations of this replica led: what is left of them is on its way out.
     pub(super) fn earlier_groups(&self, replica: ReplicaId) -> Vec<Pid> {
         let state = self.state();
-        let first = Which { replica, incarnation: Incarnation(0) };
-        let last = Which { replica, incarnation: Incarnation(u64::MAX) };
-        let ending = state.lives.range(first..=last).filter_map(|(_, life)| match life {
-            Life::Ending(leader) => Some(*leader),
+        let first = ChildId { replica, incarnation: Incarnation(0) };
+        let last = ChildId { replica, incarnation: Incarnation(u64::MAX) };
+        let ending = state.children.range(first..=last).filter_map(|(_, child)| match child {
+            ChildState::Ending(leader) => Some(*leader),
             _ => None,
         });
-        ending.chain(state.ended.get(&replica).and_then(|past| past.group)).collect()
+        ending.chain(state.ended.get(&replica).and_then(|ended_child| ended_child.group)).collect()
     }
 
     /// News from now on.
@@ -157,10 +159,10 @@ impl SetChildren {
     }
 
     /// Signals a process and its group. The end of one that is gone is reported again.
-    pub(super) fn signal(&self, which: Which, signal: Signal) -> Result<(), BackendError> {
+    pub(super) fn signal(&self, id: ChildId, signal: Signal) -> Result<(), BackendError> {
         let mut state = self.state();
-        match state.lives.get(&which) {
-            Some(Life::Running(running)) => {
+        match state.children.get(&id) {
+            Some(ChildState::Running(running)) => {
                 command::signal(running.leader, signal)?;
                 if signal != Signal::KILL {
                     // A stopped process does not act on a signal before it is continued; the others ignore this.
@@ -168,20 +170,20 @@ impl SetChildren {
                 }
                 Ok(())
             }
-            Some(Life::Starting) => Err(BackendError::caused_by(Cause::Error, "it is still being started")),
-            Some(Life::Ending(_)) => Ok(()),
+            Some(ChildState::Starting) => Err(BackendError::caused_by(Cause::Error, "it is still being started")),
+            Some(ChildState::Ending(_)) => Ok(()),
             None => {
-                state.tell(&Event::stopped(which.replica, which.incarnation));
+                state.notify_watchers(&Event::stopped(id.replica, id.incarnation));
                 Ok(())
             }
         }
     }
 
     /// Whether a stop command is to be run now: there is one, and it does not run yet.
-    pub(super) fn begin_stop_command(&self, which: Which) -> Option<Running> {
-        match self.state().lives.get_mut(&which) {
-            Some(Life::Running(running)) if !running.stopping => {
-                running.stopping = true;
+    pub(super) fn claim_stop_command(&self, id: ChildId) -> Option<Running> {
+        match self.state().children.get_mut(&id) {
+            Some(ChildState::Running(running)) if !running.stop_command_claimed => {
+                running.stop_command_claimed = true;
                 Some(running.clone())
             }
             _ => None,
@@ -189,28 +191,28 @@ impl SetChildren {
     }
 
     pub(super) fn list(&self) -> Vec<Instance> {
-        let seen = |which: &Which, life: &Life| {
-            let state = match life {
-                Life::Starting => InstanceState::Starting,
+        let seen = |id: &ChildId, child: &ChildState| {
+            let state = match child {
+                ChildState::Starting => InstanceState::Starting,
                 // What is stopped is out of contact, and so not to be seen.
-                Life::Running(running) if running.stopped => return None,
-                Life::Running(_) => InstanceState::Ready,
-                Life::Ending(_) => InstanceState::Stopping,
+                ChildState::Running(running) if running.stopped => return None,
+                ChildState::Running(_) => InstanceState::Ready,
+                ChildState::Ending(_) => InstanceState::Stopping,
             };
-            Some(Instance::new(which.replica, which.incarnation, state).address("127.0.0.1"))
+            Some(Instance::new(id.replica, id.incarnation, state).address("127.0.0.1"))
         };
         let state = self.state();
-        let lives = state.lives.iter().filter_map(|(which, life)| seen(which, life));
-        let ended = state.ended.iter().map(|(replica, past)| {
-            Instance::new(*replica, past.incarnation, InstanceState::Ended(past.outcome.clone()))
+        let children = state.children.iter().filter_map(|(id, child)| seen(id, child));
+        let ended = state.ended.iter().map(|(replica, ended_child)| {
+            Instance::new(*replica, ended_child.incarnation, InstanceState::Ended(ended_child.outcome.clone()))
         });
-        lives.chain(ended).collect()
+        children.chain(ended).collect()
     }
 
-    fn leaders(&self) -> Vec<(Which, Pid)> {
+    fn leaders(&self) -> Vec<(ChildId, Pid)> {
         let state = self.state();
-        let running = state.lives.iter().filter_map(|(which, life)| match life {
-            Life::Running(running) => Some((*which, running.leader)),
+        let running = state.children.iter().filter_map(|(id, child)| match child {
+            ChildState::Running(running) => Some((*id, running.leader)),
             _ => None,
         });
         running.collect()
@@ -218,70 +220,71 @@ impl SetChildren {
 
     /// Reports processes that were stopped (SIGSTOP), which are out of contact until they are continued. Reads /proc for
     /// each process, so it is not for async code.
-    pub(super) fn look_for_stopped(&self) {
-        let seen =
-            self.leaders().into_iter().map(|(which, leader)| (which, leader, is_stopped(leader).unwrap_or(false)));
+    pub(super) fn poll_stopped(&self) {
+        let seen = self.leaders().into_iter().map(|(id, leader)| (id, leader, is_stopped(leader).unwrap_or(false)));
         let seen: Vec<_> = seen.collect();
         let mut state = self.state();
         let mut changed = Vec::new();
-        for (which, leader, stopped) in seen {
+        for (id, leader, stopped) in seen {
             // A leader that still runs was not reaped meanwhile: its id was nobody else's.
-            let Some(Life::Running(running)) = state.lives.get_mut(&which) else { continue };
+            let Some(ChildState::Running(running)) = state.children.get_mut(&id) else { continue };
             if running.leader == leader && std::mem::replace(&mut running.stopped, stopped) != stopped {
                 changed.push(if stopped {
-                    Event::lost(which.replica, which.incarnation)
+                    Event::lost(id.replica, id.incarnation)
                 } else {
-                    Event::found(which.replica, which.incarnation)
+                    Event::found(id.replica, id.incarnation)
                 });
             }
         }
         for event in changed {
-            state.tell(&event);
+            state.notify_watchers(&event);
         }
     }
 
     pub(super) fn kill_all(&self) {
         let state = self.state();
-        for life in state.lives.values() {
-            if let Life::Running(running) = life {
+        for child in state.children.values() {
+            if let ChildState::Running(running) = child {
                 let _ = command::signal(running.leader, Signal::KILL);
             }
         }
     }
 
     /// It runs, and is as ready as it will be: a process knows nothing of readiness.
-    pub(super) fn runs(&self, which: Which, leader: Pid, spec: Arc<Prepared>) {
+    pub(super) fn set_running(&self, id: ChildId, leader: Pid, spec: Arc<PreparedSpec>) {
         let mut state = self.state();
-        state.lives.insert(which, Life::Running(Running { leader, spec, stopped: false, stopping: false }));
-        state.tell(&Event::started(which.replica, which.incarnation));
-        state.tell(&Event::ready(which.replica, which.incarnation));
+        state
+            .children
+            .insert(id, ChildState::Running(Running { leader, spec, stopped: false, stop_command_claimed: false }));
+        state.notify_watchers(&Event::started(id.replica, id.incarnation));
+        state.notify_watchers(&Event::ready(id.replica, id.incarnation));
     }
 
     /// From now on its group is not signalled any more.
-    pub(super) fn ends(&self, which: Which) {
-        if let Some(life) = self.state().lives.get_mut(&which) {
-            if let Life::Running(running) = life {
-                *life = Life::Ending(running.leader);
+    pub(super) fn set_ending(&self, id: ChildId) {
+        if let Some(child) = self.state().children.get_mut(&id) {
+            if let ChildState::Running(running) = child {
+                *child = ChildState::Ending(running.leader);
             }
         }
     }
 
     /// A process is gone, and that is reported.
-    pub(super) fn ended(&self, which: Which, outcome: Outcome) {
+    pub(super) fn set_ended(&self, id: ChildId, outcome: Outcome) {
         let mut state = self.state();
-        let group = match state.lives.remove(&which) {
-            Some(Life::Ending(leader)) => Some(leader),
+        let group = match state.children.remove(&id) {
+            Some(ChildState::Ending(leader)) => Some(leader),
             _ => None,
         };
-        let Which { replica, incarnation } = which;
-        state.tell(&Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() }));
-        state.remember_end(which, outcome, group);
+        let ChildId { replica, incarnation } = id;
+        state.notify_watchers(&Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() }));
+        state.remember_end(id, outcome, group);
     }
 
     #[cfg(test)]
     fn entries(&self) -> usize {
         let state = self.state();
-        state.lives.len() + state.ended.len() + state.order.len() + state.watchers.len()
+        state.children.len() + state.ended.len() + state.order.len() + state.watchers.len()
     }
 }
 
@@ -289,14 +292,14 @@ impl SetChildren {
 #[derive(Debug)]
 pub(super) struct Reservation {
     pub(super) set: Arc<SetChildren>,
-    pub(super) which: Which,
+    pub(super) id: ChildId,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut state = self.set.state();
-        if matches!(state.lives.get(&self.which), Some(Life::Starting)) {
-            state.lives.remove(&self.which);
+        if matches!(state.children.get(&self.id), Some(ChildState::Starting)) {
+            state.children.remove(&self.id);
         }
     }
 }
@@ -306,38 +309,38 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn which(replica: u32, incarnation: u64) -> Which {
-        Which { replica: replica.into(), incarnation: incarnation.into() }
+    fn id(replica: u32, incarnation: u64) -> ChildId {
+        ChildId { replica: replica.into(), incarnation: incarnation.into() }
     }
 
     #[test]
     fn room_for_a_child_that_was_not_started_is_given_back() {
         let children = Arc::new(SetChildren::default());
-        let room = children.reserve(which(0, 1)).expect("it is the first");
-        assert!(children.reserve(which(0, 1)).is_none());
-        drop(room);
-        assert!(children.reserve(which(0, 1)).is_some());
+        let reservation = children.reserve(id(0, 1)).expect("it is the first");
+        assert!(children.reserve(id(0, 1)).is_none());
+        drop(reservation);
+        assert!(children.reserve(id(0, 1)).is_some());
     }
 
     #[test]
     fn an_earlier_incarnation_whose_end_is_told_late_does_not_hide_the_later_one() {
         let children = Arc::new(SetChildren::default());
         for incarnation in [2, 1] {
-            children.ended(which(0, incarnation), Outcome::exited(1, Timestamp::ZERO));
+            children.set_ended(id(0, incarnation), Outcome::exited(1, Timestamp::ZERO));
         }
         let listed = children.list();
         assert_eq!(listed.iter().map(|it| it.incarnation.0).collect::<Vec<_>>(), [2]);
-        assert!(children.reserve(which(0, 2)).is_none(), "it is not run again");
+        assert!(children.reserve(id(0, 2)).is_none(), "it is not run again");
     }
 
     #[test]
     fn the_ended_are_remembered_up_to_a_number_and_the_latest_longest() {
         let children = Arc::new(SetChildren::default());
-        for replica in 0..MOST_ENDED as u32 + 100 {
-            children.ended(which(replica, 1), Outcome::exited(1, Timestamp::ZERO));
-            children.ended(which(replica, 2), Outcome::exited(1, Timestamp::ZERO));
+        for replica in 0..MAX_ENDED as u32 + 100 {
+            children.set_ended(id(replica, 1), Outcome::exited(1, Timestamp::ZERO));
+            children.set_ended(id(replica, 2), Outcome::exited(1, Timestamp::ZERO));
         }
-        assert_eq!(children.entries(), 2 * MOST_ENDED);
+        assert_eq!(children.entries(), 2 * MAX_ENDED);
         assert_eq!(children.list()[0].replica.0, 100);
     }
 
@@ -347,7 +350,7 @@ mod tests {
         for _ in 0..100 {
             drop(children.watch());
         }
-        children.signal(which(0, 1), Signal::TERM).expect("it is gone");
+        children.signal(id(0, 1), Signal::TERM).expect("it is gone");
         assert_eq!(children.entries(), 0);
         assert!(children.is_idle());
     }

@@ -19,19 +19,19 @@ use crate::policy;
 
 /// A spec with what one instance needs of it.
 #[derive(Clone, Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedSpec {
     pub(super) spec: ProcessSpec,
     pub(super) target: Target,
     /// What stands in the environment beside the spec's own variables, which come after it.
     loaded: Vec<(String, String)>,
 }
 
-impl Prepared {
+impl PreparedSpec {
     /// Reads the spec's file of environment variables. Blocks.
     pub(super) fn new(spec: ProcessSpec, target: Target) -> Result<Self, BackendError> {
         let loaded = match &spec.env_file {
             None => Vec::new(),
-            Some(path) => files::read_environment(Path::new(path))
+            Some(path) => files::read_env_file(Path::new(path))
                 .map_err(|error| BackendError::start_error(format!("cannot read env_file '{path}': {error}")))?,
         };
         Ok(Self { spec, target, loaded })
@@ -81,11 +81,11 @@ impl Prepared {
                 command.stderr(file.try_clone().map_err(failed)?).stdout(file);
             }
         }
-        Child::spawn(&mut command).map_err(|error| self.cannot_spawn(&error))
+        Child::spawn(&mut command).map_err(|error| self.spawn_error(&error))
     }
 
     /// Says what is wrong, and whether it is for want of room.
-    pub(super) fn cannot_spawn(&self, error: &std::io::Error) -> BackendError {
+    pub(super) fn spawn_error(&self, error: &std::io::Error) -> BackendError {
         let (spec, target) = (&self.spec, &self.target);
         let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
         if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
@@ -94,7 +94,9 @@ impl Prepared {
         match error.kind() {
             ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
             ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
-            _ if is_want_of_room(error) => BackendError::no_capacity(format!("no room to start '{program}': {error}")),
+            _ if is_resource_exhaustion(error) => {
+                BackendError::no_capacity(format!("no room to start '{program}': {error}"))
+            }
             _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
         }
     }
@@ -116,7 +118,7 @@ impl Prepared {
     }
 
     /// Runs a probe command in the replica's surroundings.
-    pub(super) async fn probe(&self, words: &[String], within: Duration) -> ProbeAnswer {
+    pub(super) async fn run_probe(&self, words: &[String], within: Duration) -> ProbeAnswer {
         let program = words.first().map_or("", String::as_str);
         match self.run(words, within).await {
             Ok(Some(status)) if status.success() => ProbeAnswer::success(),
@@ -131,7 +133,7 @@ impl Prepared {
     }
 
     /// Runs the command that stops the instance. Whatever comes of it, the stop signal follows.
-    pub(super) async fn stop_command(mut self, leader: Pid, within: Duration) {
+    pub(super) async fn run_stop_command(mut self, leader: Pid, within: Duration) {
         self.target = self.target.value("pid", leader.as_raw_nonzero());
         let words = std::mem::take(&mut self.spec.stop_command);
         let _ = self.run(&words, within).await;
@@ -151,7 +153,7 @@ pub(super) fn is_stop_signal(signal: policy::Signal) -> bool {
 }
 
 /// Too many processes, open files or files to be told of, or too little memory: it may work later.
-fn is_want_of_room(error: &std::io::Error) -> bool {
+fn is_resource_exhaustion(error: &std::io::Error) -> bool {
     let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC];
     room.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 /// The most that a file of environment variables may hold, in bytes.
-const MOST_ENVIRONMENT: u64 = 1024 * 1024;
+const MAX_ENV_FILE: u64 = 1024 * 1024;
 
 /// `open` of a FIFO without a reader would block; a terminal would become ours.
 fn flags() -> i32 {
@@ -36,17 +36,17 @@ pub(super) fn open_log(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// It cannot be read, or a line is none of these: which, without what it holds.
-pub(super) fn read_environment(path: &Path) -> io::Result<Vec<(String, String)>> {
+pub(super) fn read_env_file(path: &Path) -> io::Result<Vec<(String, String)>> {
     let file = regular(OpenOptions::new().read(true).custom_flags(flags()).open(path)?)?;
     let mut text = String::new();
-    file.take(MOST_ENVIRONMENT + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_ENVIRONMENT {
+    file.take(MAX_ENV_FILE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_ENV_FILE {
         return Err(io::Error::other("it is longer than 1 MiB"));
     }
-    parse_environment(&text)
+    parse_env_file(&text)
 }
 
-fn parse_environment(text: &str) -> io::Result<Vec<(String, String)>> {
+fn parse_env_file(text: &str) -> io::Result<Vec<(String, String)>> {
     let mut variables = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -88,16 +88,16 @@ mod tests {
         let fifo = folder.join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().expect("it runs").success());
         assert_eq!(open_log(&fifo).expect_err("it is a pipe").to_string(), "it is not a regular file");
-        assert!(read_environment(&fifo).is_err());
+        assert!(read_env_file(&fifo).is_err());
         std::fs::remove_dir_all(folder).expect("it is ours");
     }
 
     #[test]
     fn variables_are_read_a_line_each_and_a_mistake_does_not_quote_what_may_be_secret() {
-        let read = parse_environment("# a comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n").expect("it is right");
+        let read = parse_env_file("# a comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n").expect("it is right");
         let read: Vec<_> = read.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(read, [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]);
-        let error = parse_environment("A=1\nsecret").expect_err("no name");
+        let error = parse_env_file("A=1\nsecret").expect_err("no name");
         assert_eq!(error.to_string(), "line 2 is not NAME=value");
     }
 }

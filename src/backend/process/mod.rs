@@ -10,8 +10,9 @@
 mod child;
 mod children;
 mod command;
-mod exited;
+mod exit_watcher;
 mod files;
+mod monitor;
 mod orphans;
 mod output;
 mod ports;
@@ -20,7 +21,6 @@ mod sets;
 mod sink;
 mod spec;
 mod stopped;
-mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,17 +34,17 @@ pub use spec::{ProcessOutput, ProcessSpec};
 use super::Target;
 use super::{
     Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
-    StopRequest, WatchRequest, check,
+    StopRequest, WatchRequest, run_network_check,
 };
 use crate::policy::Check;
 use child::Child;
-use children::{Reservation, Which};
-use command::Prepared;
+use children::{ChildId, Reservation};
+use command::PreparedSpec;
 use output::Forwarding;
 use sets::Sets;
 
 /// How often is looked for processes that are stopped (SIGSTOP) or continued.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const STOPPED_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs replicas as operating system processes.
 ///
@@ -53,7 +53,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// use uphold::{Policy, RetryPolicy, Supervisor};
 /// use std::time::Duration;
 ///
-/// # async fn run() -> Result<(), uphold::PolicyError> {
+/// # async fn spawn_child() -> Result<(), uphold::PolicyError> {
 /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
 /// let server = ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000);
 /// let mut handle = Supervisor::builder(policy, ProcessBackend::new(), server).name("web").spawn();
@@ -80,18 +80,18 @@ impl ProcessBackend {
 }
 
 /// Starts a process, once nobody else has its port. Blocks.
-fn run(
-    room: &Reservation,
+fn spawn_child(
+    reservation: &Reservation,
     spec: ProcessSpec,
     target: Target,
     port: Option<u16>,
-) -> Result<(Child, Prepared), BackendError> {
+) -> Result<(Child, PreparedSpec), BackendError> {
     if let Some(port) = port.filter(|_| spec.port_check) {
-        let earlier = || room.set.earlier_groups(room.which.replica);
+        let earlier = || reservation.set.earlier_groups(reservation.id.replica);
         ports::wait_until_free(port, earlier)
             .map_err(|holder| BackendError::start_error(format!("port {port} is in use by {holder}")))?;
     }
-    let prepared = Prepared::new(spec, target)?;
+    let prepared = PreparedSpec::new(spec, target)?;
     let child = prepared.spawn()?;
     Ok((child, prepared))
 }
@@ -102,49 +102,49 @@ impl Backend for ProcessBackend {
 
     async fn start(&self, request: StartRequest<'_, ProcessSpec>) -> Result<(), BackendError> {
         let set = self.sets.of(request.key.set);
-        let Some(room) = set.reserve(Which::new(request.key)) else { return Ok(()) };
+        let Some(reservation) = set.reserve(ChildId::new(request.key)) else { return Ok(()) };
         let spec = request.workload.clone();
         let (target, port) = (spec.target(request.key)?, spec.port_of(request.key)?);
         // Opening files and starting programs may block. What comes of a start that was given up meanwhile is killed,
-        // and then the room for it is given back.
+        // and then the reservation for it is given back.
         let wanted = Arc::new(());
         let still_wanted = Arc::downgrade(&wanted);
         let started = spawn_blocking(move || {
             if still_wanted.strong_count() == 0 {
                 return Err(BackendError::lost_answer("the start was given up"));
             }
-            let (child, prepared) = run(&room, spec, target, port)?;
-            Ok((child, prepared, room))
+            let (child, prepared) = spawn_child(&reservation, spec, target, port)?;
+            Ok((child, prepared, reservation))
         });
         let started = started.await;
         drop(wanted);
         let started = started.map_err(|error| BackendError::start_error(format!("cannot start it: {error}")))?;
-        let (mut child, prepared, room) = started?;
+        let (mut child, prepared, reservation) = started?;
         let label = format!("{}/{}", request.key.set, request.key.replica);
-        let output = Forwarding::of(&mut child, &label).map_err(|error| prepared.cannot_spawn(&error))?;
-        watched::watch_over(&room, child, prepared, output);
+        let output = Forwarding::start(&mut child, &label).map_err(|error| prepared.spawn_error(&error))?;
+        monitor::spawn_monitor(&reservation, child, prepared, output);
         Ok(())
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
-        let (set, which) = (self.sets.of(request.key.set), Which::new(request.key));
-        let Some(running) = set.running(which) else { return set.signal(which, Signal::TERM) };
+        let (set, id) = (self.sets.of(request.key.set), ChildId::new(request.key));
+        let Some(running) = set.running(id) else { return set.signal(id, Signal::TERM) };
         let signal = running.spec.stop_signal();
         if running.spec.spec.stop_command.is_empty() {
-            return set.signal(which, signal);
+            return set.signal(id, signal);
         }
-        if set.begin_stop_command(which).is_some() {
+        if set.claim_stop_command(id).is_some() {
             let grace = request.grace;
             tokio::spawn(async move {
-                Prepared::clone(&running.spec).stop_command(running.leader, grace).await;
-                let _ = set.signal(which, signal);
+                PreparedSpec::clone(&running.spec).run_stop_command(running.leader, grace).await;
+                let _ = set.signal(id, signal);
             });
         }
         Ok(())
     }
 
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
-        self.sets.of(request.key.set).signal(Which::new(request.key), Signal::KILL)
+        self.sets.of(request.key.set).signal(ChildId::new(request.key), Signal::KILL)
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
@@ -153,25 +153,25 @@ impl Backend for ProcessBackend {
 
     async fn watch(&self, request: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
         let set = self.sets.of(request.set);
-        let mut news = set.watch();
+        let mut events = set.watch();
         // What happened before is found by a list.
-        reporter.watching();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut looking: Option<JoinHandle<()>> = None;
-        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        reporter.watch_established();
+        let mut poll_tick = tokio::time::interval(STOPPED_POLL_INTERVAL);
+        let mut polling: Option<JoinHandle<()>> = None;
+        poll_tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
-                event = news.recv() => match event {
+                event = events.recv() => match event {
                     Some(event) => event,
                     None => return Ok(()),
                 },
-                _ = look.tick() => {
+                _ = poll_tick.tick() => {
                     // It reads /proc for each process; one at a time, and no news waits for it.
-                    if looking.as_ref().is_none_or(JoinHandle::is_finished) {
+                    if polling.as_ref().is_none_or(JoinHandle::is_finished) {
                         let set = set.clone();
-                        looking = Some(spawn_blocking(move || {
-                            orphans::see_to_them();
-                            set.look_for_stopped();
+                        polling = Some(spawn_blocking(move || {
+                            orphans::ensure_reaper();
+                            set.poll_stopped();
                         }));
                     }
                     continue;
@@ -184,13 +184,13 @@ impl Backend for ProcessBackend {
     }
 
     async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
-        let Some(running) = self.sets.of(request.key.set).running(Which::new(request.key)) else {
+        let Some(running) = self.sets.of(request.key.set).running(ChildId::new(request.key)) else {
             return ProbeAnswer::unanswered("the process does not run");
         };
         match request.check {
-            Check::Exec(words) => running.spec.probe(words, request.timeout).await,
+            Check::Exec(words) => running.spec.run_probe(words, request.timeout).await,
             network => {
-                let answer = check(network, &running.spec.target, request.timeout).await;
+                let answer = run_network_check(network, &running.spec.target, request.timeout).await;
                 answer.unwrap_or_else(|| ProbeAnswer::unanswered("this check is not known"))
             }
         }

@@ -9,23 +9,23 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use super::command::signal;
-use super::exited::is_ours;
+use super::exit_watcher::is_our_child;
 
-/// What hears how one ended.
-pub(super) type Hears = Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>;
+/// What on_reaped how one ended.
+pub(super) type OnReaped = Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>;
 
 /// A child that was killed and not reaped yet.
 pub(super) struct Orphan {
     pub(super) child: Child,
     /// Its id, which is that of its group.
     pub(super) leader: Pid,
-    pub(super) hears: Option<Hears>,
+    pub(super) on_reaped: Option<OnReaped>,
 }
 
 impl Orphan {
-    fn tell(self, how: io::Result<ExitStatus>) {
-        if let Some(hears) = self.hears {
-            hears(how);
+    fn notify(self, how: io::Result<ExitStatus>) {
+        if let Some(on_reaped) = self.on_reaped {
+            on_reaped(how);
         }
     }
 }
@@ -33,10 +33,10 @@ impl Orphan {
 struct Orphans {
     waiting: Vec<Orphan>,
     /// The process in which a thread reaps them. One that was forked from it has no such thread.
-    reaped_in: Option<u32>,
+    reaper_process: Option<u32>,
 }
 
-static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { waiting: Vec::new(), reaped_in: None });
+static ORPHANS: Mutex<Orphans> = Mutex::new(Orphans { waiting: Vec::new(), reaper_process: None });
 
 fn orphans() -> MutexGuard<'static, Orphans> {
     ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -45,21 +45,21 @@ fn orphans() -> MutexGuard<'static, Orphans> {
 /// Sees to it that it is reaped.
 pub(super) fn adopt(mut orphan: Orphan) {
     match orphan.child.try_wait().transpose() {
-        Some(how) => orphan.tell(how),
+        Some(how) => orphan.notify(how),
         None => {
             orphans().waiting.push(orphan);
-            see_to_them();
+            ensure_reaper();
         }
     }
 }
 
 /// Begins to reap them if nobody does. To be called again and again: there may be no thread to be had for a while.
-pub(super) fn see_to_them() {
+pub(super) fn ensure_reaper() {
     let mut orphans = orphans();
     let here = Some(std::process::id());
-    if !orphans.waiting.is_empty() && orphans.reaped_in != here {
+    if !orphans.waiting.is_empty() && orphans.reaper_process != here {
         let reaper = std::thread::Builder::new().name("reaper".to_owned()).spawn(reap);
-        orphans.reaped_in = here.filter(|_| reaper.is_ok());
+        orphans.reaper_process = here.filter(|_| reaper.is_ok());
     }
 }
 
@@ -72,18 +72,18 @@ fn reap() {
         let waiting = std::mem::take(&mut orphans().waiting);
         for mut orphan in waiting {
             // It may be one that could not be killed before, or that was not alone in its group.
-            if is_ours(orphan.leader) {
+            if is_our_child(orphan.leader) {
                 let _ = signal(orphan.leader, Signal::KILL);
             }
             match orphan.child.try_wait().transpose() {
-                Some(how) => orphan.tell(how),
+                Some(how) => orphan.notify(how),
                 None => left.push(orphan),
             }
         }
         let mut orphans = orphans();
         orphans.waiting.append(&mut left);
         if orphans.waiting.is_empty() {
-            orphans.reaped_in = None;
+            orphans.reaper_process = None;
             return;
         }
         drop(orphans);
@@ -105,8 +105,8 @@ mod tests {
         let (tell, heard) = mpsc::channel();
         let child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
         let leader = Pid::from_raw(child.id().try_into().expect("an id")).expect("an id");
-        let hears: Hears = Box::new(move |how| tell.send(how).expect("it is heard"));
-        adopt(Orphan { child, leader, hears: Some(hears) });
+        let on_reaped: OnReaped = Box::new(move |how| tell.send(how).expect("it is heard"));
+        adopt(Orphan { child, leader, on_reaped: Some(on_reaped) });
         let how = heard.recv_timeout(Duration::from_secs(60)).expect("it ends");
         assert!(!how.expect("it is ours").success());
     }

@@ -7,13 +7,13 @@ use rustix::process::Pid;
 
 /// A process that listens on a port.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Holder {
+pub(super) struct PortHolder {
     /// `None`: another user's, or gone since.
     pub(super) pid: Option<Pid>,
     pub(super) name: Option<String>,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for PortHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.pid, &self.name) {
             (Some(pid), Some(name)) => write!(f, "pid {} ({name})", pid.as_raw_nonzero()),
@@ -24,49 +24,49 @@ impl std::fmt::Display for Holder {
 }
 
 /// How long what is left of an earlier incarnation may take to free its port.
-const GRACE: Duration = Duration::from_secs(2);
+const EARLIER_GROUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a holder that cannot be seen may take: it may just have ended.
-const SHORT_GRACE: Duration = Duration::from_millis(200);
-const PAUSE: Duration = Duration::from_millis(20);
+const UNSEEN_HOLDER_TIMEOUT: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits until the port is free, where it is held by one of `earlier`, the groups of earlier incarnations. Blocks.
 ///
 /// # Errors
 /// It is held by somebody else, or for too long.
-pub(super) fn wait_until_free(port: u16, earlier: impl Fn() -> Vec<Pid>) -> Result<(), Holder> {
+pub(super) fn wait_until_free(port: u16, earlier: impl Fn() -> Vec<Pid>) -> Result<(), PortHolder> {
     let mut waited = Duration::ZERO;
-    while let Some(inode) = listener(port) {
-        let holder = holder(inode);
+    while let Some(inode) = listening_inode(port) {
+        let holder = find_holder(inode);
         let group = holder.pid.and_then(|pid| rustix::process::getpgid(Some(pid)).ok());
         let grace = match (holder.pid, group) {
-            (Some(_), Some(group)) if earlier().contains(&group) => GRACE,
+            (Some(_), Some(group)) if earlier().contains(&group) => EARLIER_GROUP_TIMEOUT,
             (Some(_), Some(_)) => Duration::ZERO,
-            _ => SHORT_GRACE,
+            _ => UNSEEN_HOLDER_TIMEOUT,
         };
         if waited >= grace {
             return Err(holder);
         }
-        std::thread::sleep(PAUSE);
-        waited += PAUSE;
+        std::thread::sleep(POLL_INTERVAL);
+        waited += POLL_INTERVAL;
     }
     Ok(())
 }
 
 /// The inode of a socket that listens on the port; `None` where there is none, or none can be seen.
 #[cfg(target_os = "linux")]
-fn listener(port: u16) -> Option<u64> {
+fn listening_inode(port: u16) -> Option<u64> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
-    tables.iter().find_map(|table| listening(&std::fs::read_to_string(table).ok()?, port))
+    tables.iter().find_map(|table| find_listening_inode(&std::fs::read_to_string(table).ok()?, port))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn listener(_: u16) -> Option<u64> {
+fn listening_inode(_: u16) -> Option<u64> {
     None
 }
 
 /// Looks in a table of the kernel for a socket in the state LISTEN.
 #[cfg(any(target_os = "linux", test))]
-fn listening(table: &str, port: u16) -> Option<u64> {
+fn find_listening_inode(table: &str, port: u16) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         let (_, local, _, state) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
@@ -80,7 +80,7 @@ fn listening(table: &str, port: u16) -> Option<u64> {
 
 /// Looks for the process that has this socket open. Costs a walk over all descriptors of all processes.
 #[cfg(target_os = "linux")]
-fn holder(inode: u64) -> Holder {
+fn find_holder(inode: u64) -> PortHolder {
     use std::os::unix::ffi::OsStrExt;
 
     let socket = format!("socket:[{inode}]");
@@ -92,14 +92,14 @@ fn holder(inode: u64) -> Holder {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let names = processes.filter_map(|entry| entry.file_name().into_string().ok());
     let mut pids = names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let Some(pid) = pids.find(|pid| holds(pid).is_some()) else { return Holder { pid: None, name: None } };
+    let Some(pid) = pids.find(|pid| holds(pid).is_some()) else { return PortHolder { pid: None, name: None } };
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok().map(|name| name.trim_end().to_owned());
-    Holder { pid: pid.parse().ok().and_then(Pid::from_raw), name }
+    PortHolder { pid: pid.parse().ok().and_then(Pid::from_raw), name }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn holder(_: u64) -> Holder {
-    Holder { pid: None, name: None }
+fn find_holder(_: u64) -> PortHolder {
+    PortHolder { pid: None, name: None }
 }
 
 #[cfg(test)]
@@ -112,11 +112,11 @@ mod tests {
             0: 0100007F:1F41 00000000:0000 06 00000000:00000000 00:00000000 00000000     0        0 11 1 0 100 0 0 10 0\n\
             1: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1 0 100 0 0 10 0\n\
             2: nonsense\n";
-        assert_eq!(listening(table, 8000), Some(22));
-        assert_eq!(listening(table, 8001), None, "it is in TIME_WAIT");
+        assert_eq!(find_listening_inode(table, 8000), Some(22));
+        assert_eq!(find_listening_inode(table, 8001), None, "it is in TIME_WAIT");
         let table6 = "head\n   0: 00000000000000000000000001000000:1F42 00000000000000000000000000000000:0000 0A \
             00000000:00000000 00:00000000 00000000     0        0 33 1 0 100 0 0 10 0\n";
-        assert_eq!(listening(table6, 8002), Some(33));
+        assert_eq!(find_listening_inode(table6, 8002), Some(33));
     }
 
     #[cfg(target_os = "linux")]

@@ -6,65 +6,65 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::children::SetChildren;
 
 /// Sets without processes that are remembered, with how their replicas ended.
-const MOST_IDLE: usize = 1_000;
+const MAX_IDLE: usize = 1_000;
 
 /// All sets of a backend. On drop their processes are killed.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
-    sets: Mutex<Names>,
+    sets: Mutex<SetTable>,
 }
 
 #[derive(Debug, Default)]
-struct Names {
-    known: BTreeMap<String, Known>,
+struct SetTable {
+    entries: BTreeMap<String, SetEntry>,
     /// Counts the uses of all sets.
     uses: u64,
 }
 
 #[derive(Debug)]
-struct Known {
+struct SetEntry {
     children: Arc<SetChildren>,
-    /// Its last use, by `Names::uses`.
+    /// Its last use, by `SetTable::uses`.
     used: u64,
 }
 
 impl Sets {
-    fn lock(&self) -> MutexGuard<'_, Names> {
+    fn lock(&self) -> MutexGuard<'_, SetTable> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The processes of a set.
     pub(super) fn of(&self, set: &str) -> Arc<SetChildren> {
-        let mut names = self.lock();
-        names.uses += 1;
-        let used = names.uses;
-        if let Some(known) = names.known.get_mut(set) {
-            known.used = used;
-            return known.children.clone();
+        let mut table = self.lock();
+        table.uses += 1;
+        let used = table.uses;
+        if let Some(entry) = table.entries.get_mut(set) {
+            entry.used = used;
+            return entry.children.clone();
         }
-        if names.known.len() >= MOST_IDLE {
-            forget_idle(&mut names.known);
+        if table.entries.len() >= MAX_IDLE {
+            forget_idle(&mut table.entries);
         }
         let children = Arc::new(SetChildren::default());
-        names.known.insert(set.to_owned(), Known { children: children.clone(), used });
+        table.entries.insert(set.to_owned(), SetEntry { children: children.clone(), used });
         children
     }
 }
 
 /// Forgets the half of the idle sets that was used least lately.
-fn forget_idle(sets: &mut BTreeMap<String, Known>) {
+fn forget_idle(sets: &mut BTreeMap<String, SetEntry>) {
     // Whoever else holds it may be about to use it.
-    let idle = |known: &Known| Arc::strong_count(&known.children) == 1 && known.children.is_idle();
-    let mut used: Vec<u64> = sets.values().filter(|known| idle(known)).map(|known| known.used).collect();
+    let idle = |entry: &SetEntry| Arc::strong_count(&entry.children) == 1 && entry.children.is_idle();
+    let mut used: Vec<u64> = sets.values().filter(|entry| idle(entry)).map(|entry| entry.used).collect();
     used.sort_unstable();
     let Some(&middle) = used.get(used.len() / 2) else { return };
-    sets.retain(|_, known| known.used > middle || !idle(known));
+    sets.retain(|_, entry| entry.used > middle || !idle(entry));
 }
 
 impl Drop for Sets {
     fn drop(&mut self) {
-        for known in self.lock().known.values() {
-            known.children.kill_all();
+        for entry in self.lock().entries.values() {
+            entry.children.kill_all();
         }
     }
 }
@@ -73,17 +73,17 @@ impl Drop for Sets {
 mod tests {
     use super::*;
     use crate::backend::InstanceKey;
-    use crate::backend::process::children::Which;
+    use crate::backend::process::children::ChildId;
 
     #[test]
     fn idle_sets_of_ever_new_names_are_forgotten_and_the_others_are_not() {
         let sets = Sets::default();
-        let kept = sets.of("kept").reserve(Which::new(InstanceKey::new("kept", 0.into(), 1.into())));
-        for number in 0..10 * MOST_IDLE {
+        let kept = sets.of("kept").reserve(ChildId::new(InstanceKey::new("kept", 0.into(), 1.into())));
+        for number in 0..10 * MAX_IDLE {
             sets.of(&format!("set-{number}"));
-            assert!(sets.lock().known.len() <= MOST_IDLE + 1);
+            assert!(sets.lock().entries.len() <= MAX_IDLE + 1);
         }
-        assert!(sets.of("kept").reserve(Which::new(InstanceKey::new("kept", 0.into(), 1.into()))).is_none());
+        assert!(sets.of("kept").reserve(ChildId::new(InstanceKey::new("kept", 0.into(), 1.into()))).is_none());
         drop(kept);
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::output::Batch;
 
 /// What may wait to be written, in bytes.
-const MOST_WAITING: usize = 1024 * 1024;
+const MAX_QUEUED: usize = 1024 * 1024;
 /// What is written at once: small, so that a slow reader is told from one that has stopped.
 const CHUNK: usize = 4 * 1024;
 /// Nothing was written for this long though there was something to write: whoever reads has stopped.
@@ -37,7 +37,7 @@ struct State {
     stalled: bool,
     /// Lines that were dropped since that was last printed, and in all.
     dropped: u64,
-    dropped_in_all: u64,
+    dropped_total: u64,
     has_thread: bool,
 }
 
@@ -68,7 +68,7 @@ impl Sink {
 
     /// Lines that were dropped so far, of both outputs.
     pub(super) fn dropped_lines() -> u64 {
-        [Self::stdout(), Self::stderr()].into_iter().map(|sink| sink.lock().dropped_in_all).sum()
+        [Self::stdout(), Self::stderr()].into_iter().map(|sink| sink.lock().dropped_total).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -84,8 +84,8 @@ impl Sink {
         }
     }
 
-    /// Takes lines to be written. Waits while there is no room and the reader reads, unless they are to `hurry`.
-    pub(super) async fn send(&self, batch: Batch, hurry: &mut watch::Receiver<bool>) {
+    /// Takes lines to be written. Waits while there is no room and the reader reads, unless they are to `drop_if_full`.
+    pub(super) async fn send(&self, batch: Batch, drop_if_full: &mut watch::Receiver<bool>) {
         if batch.lines == 0 {
             return;
         }
@@ -93,12 +93,12 @@ impl Sink {
             let drained = self.drained.notified();
             let before = {
                 let mut state = self.lock();
-                if state.waiting.text.len() < MOST_WAITING {
+                if state.waiting.text.len() < MAX_QUEUED {
                     state.add(batch);
                     self.filled.notify_one();
                     return;
                 }
-                if state.stalled || !state.has_thread || *hurry.borrow() {
+                if state.stalled || !state.has_thread || *drop_if_full.borrow() {
                     state.drop_lines(batch.lines);
                     return;
                 }
@@ -106,14 +106,14 @@ impl Sink {
             };
             tokio::select! {
                 () = drained => {}
-                Ok(_) = hurry.wait_for(|hurry| *hurry) => {}
-                () = sleep(STALLED_AFTER) => self.stalled_at(before),
+                Ok(_) = drop_if_full.wait_for(|drop_if_full| *drop_if_full) => {}
+                () = sleep(STALLED_AFTER) => self.mark_stalled_since(before),
             }
         }
     }
 
     /// Waits until all that was sent so far is written, unless nobody reads.
-    pub(super) async fn written(&self) {
+    pub(super) async fn flushed(&self) {
         let target = {
             let state = self.lock();
             state.progress + state.unwritten
@@ -131,7 +131,7 @@ impl Sink {
     }
 
     /// Nothing was written since there was that much progress: nobody is waited for until something is.
-    pub(super) fn stalled_at(&self, progress: u64) {
+    pub(super) fn mark_stalled_since(&self, progress: u64) {
         let mut state = self.lock();
         state.stalled |= state.progress == progress && state.unwritten > 0;
     }
@@ -141,7 +141,7 @@ impl Sink {
         self.lock().progress
     }
 
-    fn has_written(&self, bytes: usize) {
+    fn note_written(&self, bytes: usize) {
         let mut state = self.lock();
         state.unwritten -= bytes as u64;
         state.progress += bytes as u64;
@@ -166,14 +166,14 @@ impl Sink {
                 for chunk in batch.text.chunks(CHUNK) {
                     write_out(&mut to, chunk)?;
                     left -= chunk.len();
-                    self.has_written(chunk.len());
+                    self.note_written(chunk.len());
                 }
                 flush(&mut to)
             });
             if written.is_err() {
                 // Closed: nobody will read it.
-                self.lock().dropped_in_all += batch.lines;
-                self.has_written(left);
+                self.lock().dropped_total += batch.lines;
+                self.note_written(left);
             }
         }
     }
@@ -192,7 +192,7 @@ impl State {
 
     fn drop_lines(&mut self, lines: u64) {
         self.dropped += lines;
-        self.dropped_in_all += lines;
+        self.dropped_total += lines;
     }
 
     /// What is to be written next; what was dropped came after what waits.
@@ -214,7 +214,7 @@ fn write_out(to: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
         match to.write(text) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => text = &text[written..],
-            Err(error) => pause_if_only_busy(error)?,
+            Err(error) => retry_or_fail(error)?,
         }
     }
     Ok(())
@@ -222,12 +222,12 @@ fn write_out(to: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
 
 fn flush(to: &mut impl Write) -> io::Result<()> {
     while let Err(error) = to.flush() {
-        pause_if_only_busy(error)?;
+        retry_or_fail(error)?;
     }
     Ok(())
 }
 
-fn pause_if_only_busy(error: io::Error) -> io::Result<()> {
+fn retry_or_fail(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
         io::ErrorKind::WouldBlock => {
@@ -266,10 +266,10 @@ mod tests {
         for _ in 0..400 {
             sink.send(lines(1_000), &mut watch::channel(false).1).await;
         }
-        sink.written().await;
+        sink.flushed().await;
         let all = reading.join().expect("it reads").expect("all of it");
         assert!(all.chunks(16).all(|line| line == b"0123456789abcde\n"));
-        assert_eq!(sink.lock().dropped_in_all, 0);
+        assert_eq!(sink.lock().dropped_total, 0);
     }
 
     #[tokio::test]
@@ -279,8 +279,8 @@ mod tests {
         for _ in 0..200 {
             sink.send(lines(1_000), &mut watch::channel(false).1).await;
         }
-        sink.written().await;
-        let dropped = sink.lock().dropped_in_all;
+        sink.flushed().await;
+        let dropped = sink.lock().dropped_total;
         assert!(dropped > 0 && dropped < 200_000, "{dropped}");
         let (mut text, mut chunk) = (Vec::new(), [0; 64 * 1024]);
         while !text.ends_with(b"nobody read them\n") {

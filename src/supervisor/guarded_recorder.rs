@@ -1,20 +1,20 @@
 //! The recorder of a set, kept apart from supervision: what goes wrong with it ends the recording, and nothing else.
 
-use super::guard::guarded;
-use super::record::Record;
+use super::catch_panic::catch_panic;
+use super::recorder::Recorder;
 use crate::engine::{RecordedStep, RecordingHeader};
 
 /// A recorder, for as long as it works.
 #[derive(Default)]
-pub(super) struct Recording {
-    record: Option<Box<dyn Record>>,
+pub(super) struct GuardedRecorder {
+    record: Option<Box<dyn Recorder>>,
     /// Why recording has ended, until that is told.
-    trouble: Option<String>,
+    failure: Option<String>,
 }
 
-impl Recording {
-    pub(super) fn new(record: Option<Box<dyn Record>>) -> Self {
-        Self { record, trouble: None }
+impl GuardedRecorder {
+    pub(super) fn new(record: Option<Box<dyn Recorder>>) -> Self {
+        Self { record, failure: None }
     }
 
     /// Whether anything is recorded.
@@ -22,12 +22,12 @@ impl Recording {
         self.record.is_some()
     }
 
-    fn call<T>(&mut self, call: impl FnOnce(&mut dyn Record) -> T) -> Option<T> {
+    fn call<T>(&mut self, call: impl FnOnce(&mut dyn Recorder) -> T) -> Option<T> {
         let record = self.record.as_mut()?;
-        match guarded(|| call(record.as_mut())) {
+        match catch_panic(|| call(record.as_mut())) {
             Ok(answer) => Some(answer),
             Err(panic) => {
-                self.trouble = Some(format!("the recorder panicked ({panic}): recording ends"));
+                self.failure = Some(format!("the recorder panicked ({panic}): recording ends"));
                 self.end();
                 None
             }
@@ -42,22 +42,22 @@ impl Recording {
         self.call(|record| record.step(step));
     }
 
-    pub(super) fn wants_beginning(&mut self) -> bool {
-        self.call(|record| record.wants_beginning()).unwrap_or(false)
+    pub(super) fn wants_rotation(&mut self) -> bool {
+        self.call(|record| record.wants_rotation()).unwrap_or(false)
     }
 
     /// Why recording has ended; said once.
-    pub(super) fn take_trouble(&mut self) -> Option<String> {
-        self.trouble.take()
+    pub(super) fn take_warning(&mut self) -> Option<String> {
+        self.failure.take()
     }
 
     fn end(&mut self) {
         let record = self.record.take();
-        let _ = guarded(|| drop(record));
+        let _ = catch_panic(|| drop(record));
     }
 }
 
-impl Drop for Recording {
+impl Drop for GuardedRecorder {
     fn drop(&mut self) {
         self.end();
     }

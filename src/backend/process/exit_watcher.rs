@@ -9,15 +9,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Hears that a process, a child of this one, has ended. It is left to be reaped.
 #[derive(Debug)]
-pub(super) struct Exited {
+pub(super) struct ExitWatcher {
     pid: Pid,
     /// Wakes for this process only, however many there are. `None` where the kernel or a sandbox does not have it.
     #[cfg(target_os = "linux")]
     descriptor: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
 }
 
-impl Exited {
-    pub(super) fn of(pid: Pid) -> Self {
+impl ExitWatcher {
+    pub(super) fn new(pid: Pid) -> Self {
         Self {
             pid,
             #[cfg(target_os = "linux")]
@@ -51,12 +51,12 @@ impl Exited {
         {
             return;
         }
-        by_signal(self.pid).await;
+        wait_by_sigchld(self.pid).await;
     }
 }
 
 /// Looks again at every SIGCHLD.
-async fn by_signal(pid: Pid) {
+async fn wait_by_sigchld(pid: Pid) {
     let mut children = signal(SignalKind::child()).ok();
     while !has_exited(pid) {
         let heard = match &mut children {
@@ -71,16 +71,16 @@ async fn by_signal(pid: Pid) {
 
 /// A child that is no longer ours to wait for has ended too.
 fn has_exited(pid: Pid) -> bool {
-    !matches!(look(pid), Ok(false) | Err(Errno::INTR))
+    !matches!(peek_exit(pid), Ok(false) | Err(Errno::INTR))
 }
 
 /// Whether the id is still that of a child of ours, dead or alive.
-pub(super) fn is_ours(pid: Pid) -> bool {
-    look(pid).is_ok()
+pub(super) fn is_our_child(pid: Pid) -> bool {
+    peek_exit(pid).is_ok()
 }
 
 /// Whether a child has ended; it is left as it is.
-fn look(pid: Pid) -> Result<bool, Errno> {
+fn peek_exit(pid: Pid) -> Result<bool, Errno> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(pid), options).map(|ended| ended.is_some())
 }
@@ -91,11 +91,11 @@ mod tests {
 
     use super::*;
 
-    async fn is_told(by_signal_only: bool) {
+    async fn reports_exit(by_signal_only: bool) {
         let mut child = tokio::process::Command::new("sleep").arg("0.1").spawn().unwrap();
         let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
         assert!(!has_exited(pid));
-        let mut exited = Exited::of(pid);
+        let mut exited = ExitWatcher::new(pid);
         if !by_signal_only {
             exited.register();
         }
@@ -106,11 +106,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_is_told_and_left_to_be_reaped() {
-        is_told(false).await;
+        reports_exit(false).await;
     }
 
     #[tokio::test]
     async fn an_end_is_told_without_process_descriptors() {
-        is_told(true).await;
+        reports_exit(true).await;
     }
 }

@@ -9,11 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::answer::ProbeAnswer;
+use super::probe_answer::ProbeAnswer;
 use crate::policy::{Check, HttpCheck, TcpCheck};
 
 /// The most that status line and headers may take together, in bytes.
-const HEAD_LIMIT: usize = 16 * 1024;
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Where a probe connects when neither the check nor the instance names a host.
 const LOCALHOST: &str = "127.0.0.1";
 
@@ -62,23 +62,23 @@ impl Target {
 ///
 /// An answer later than `within` is a failure. What the prober itself cannot do, such as reading a port that is
 /// no number, is unanswered.
-pub async fn check(check: &Check, target: &Target, within: Duration) -> Option<ProbeAnswer> {
+pub async fn run_network_check(check: &Check, target: &Target, within: Duration) -> Option<ProbeAnswer> {
     let (what, answer) = match check {
         Check::Tcp(tcp) => ("connecting".to_owned(), timeout(within, connect(tcp, target)).await),
-        Check::Http(http) => (request_name(http, target), timeout(within, get(http, target)).await),
+        Check::Http(http) => (request_label(http, target), timeout(within, get(http, target)).await),
         Check::Exec(_) => return None,
     };
     Some(answer.unwrap_or_else(|_| ProbeAnswer::failure(format!("{what} timed out after {within:?}"))))
 }
 
 /// The request as people read it; queries may carry secrets and are left out.
-fn request_name(http: &HttpCheck, target: &Target) -> String {
+fn request_label(http: &HttpCheck, target: &Target) -> String {
     let path = target.fill(&http.path);
     format!("GET {}", path.split(['?', '#']).next().unwrap_or("/"))
 }
 
 async fn connect(tcp: &TcpCheck, target: &Target) -> ProbeAnswer {
-    let Some((host, port)) = target.address(tcp.host.as_deref(), &tcp.port) else { return no_port(&tcp.port) };
+    let Some((host, port)) = target.address(tcp.host.as_deref(), &tcp.port) else { return not_a_port(&tcp.port) };
     match TcpStream::connect((without_brackets(&host), port)).await {
         Ok(_) => ProbeAnswer::success(),
         Err(error) => cannot_connect(&format!("connecting to {}", authority(&host, port)), &error),
@@ -86,8 +86,8 @@ async fn connect(tcp: &TcpCheck, target: &Target) -> ProbeAnswer {
 }
 
 async fn get(http: &HttpCheck, target: &Target) -> ProbeAnswer {
-    let Some((host, port)) = target.address(http.host.as_deref(), &http.port) else { return no_port(&http.port) };
-    let name = request_name(http, target);
+    let Some((host, port)) = target.address(http.host.as_deref(), &http.port) else { return not_a_port(&http.port) };
+    let name = request_label(http, target);
     let Some(request) = http_request(http, target, &host, port) else {
         return ProbeAnswer::unanswered(format!("{name} cannot be sent: it would hold a control character"));
     };
@@ -105,7 +105,7 @@ async fn get(http: &HttpCheck, target: &Target) -> ProbeAnswer {
     }
 }
 
-fn no_port(port: &str) -> ProbeAnswer {
+fn not_a_port(port: &str) -> ProbeAnswer {
     ProbeAnswer::unanswered(format!("'{port}' is no port"))
 }
 
@@ -154,7 +154,7 @@ async fn read_status(stream: &mut TcpStream) -> Option<u16> {
             // An interim answer: the final one follows (RFC 9110, 15.2).
             begin += end + 4;
         }
-        if head.len() > HEAD_LIMIT || read == 0 {
+        if head.len() > MAX_HEAD_BYTES || read == 0 {
             return None;
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     async fn ask(http: HttpCheck, within: Duration) -> ProbeResult {
-        check(&Check::Http(http), &Target::new(), within).await.unwrap().result
+        run_network_check(&Check::Http(http), &Target::new(), within).await.unwrap().result
     }
 
     #[tokio::test]
@@ -246,7 +246,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port().to_string();
         assert_eq!(ask(HttpCheck::new(port.clone()), Duration::from_millis(50)).await, ProbeResult::Failure);
         let tcp = Check::Tcp(TcpCheck::new(port));
-        assert_eq!(check(&tcp, &Target::new(), SOON).await, Some(ProbeAnswer::success()));
+        assert_eq!(run_network_check(&tcp, &Target::new(), SOON).await, Some(ProbeAnswer::success()));
     }
 
     #[tokio::test]
@@ -271,19 +271,25 @@ mod tests {
         let target = Target::new();
         let port = server(b"HTTP/1.1 404 Not Found\r\n\r\n", false).await;
         let http = Check::Http(HttpCheck::new(port.to_string()).path("/nope?token=secret"));
-        assert_eq!(text(check(&http, &target, SOON).await), "GET /nope answered 404");
+        assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /nope answered 404");
         let port = server(b"SSH-2.0-x\r\n\r\n", false).await;
         let http = Check::Http(HttpCheck::new(port.to_string()));
-        assert_eq!(text(check(&http, &target, SOON).await), "GET /: the answer is not HTTP/1");
+        assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /: the answer is not HTTP/1");
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let http = Check::Http(HttpCheck::new(port.to_string()));
-        assert_eq!(text(check(&http, &target, Duration::from_millis(50)).await), "GET / timed out after 50ms");
+        assert_eq!(
+            text(run_network_check(&http, &target, Duration::from_millis(50)).await),
+            "GET / timed out after 50ms"
+        );
         drop(listener);
-        assert_eq!(text(check(&http, &target, SOON).await), "GET / was refused");
+        assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET / was refused");
         let tcp = Check::Tcp(TcpCheck::new(port.to_string()));
-        assert_eq!(text(check(&tcp, &target, SOON).await), format!("connecting to 127.0.0.1:{port} was refused"));
+        assert_eq!(
+            text(run_network_check(&tcp, &target, SOON).await),
+            format!("connecting to 127.0.0.1:{port} was refused")
+        );
     }
 
     #[test]

@@ -1,30 +1,30 @@
-//! The facades for figures and traces. A recorder or subscriber of the program that panics is not called again.
+//! The telemetry for figures and traces. A recorder or subscriber of the program that panics is not called again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::guard::guarded;
+use super::catch_panic::catch_panic;
 use super::handle::SetStatus;
-use super::notices::Happening;
+use super::notifications::NotificationKind;
 
-/// Tells the facades that are compiled in.
+/// Tells the telemetry that are compiled in.
 #[derive(Debug, Default)]
-pub(super) struct Facades {
+pub(super) struct Telemetry {
     broken: AtomicBool,
 }
 
-impl Facades {
+impl Telemetry {
     /// Tells of one thing that happened.
     ///
     /// # Errors
     /// What panicked: once.
     #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables, reason = "nobody listens"))]
-    pub(super) fn tell(&self, set: &Arc<str>, what: &Happening) -> Result<(), String> {
+    pub(super) fn record(&self, set: &Arc<str>, kind: &NotificationKind) -> Result<(), String> {
         self.call(|| {
             #[cfg(feature = "tracing")]
-            super::tracing::tell(set, what);
+            super::tracing::emit(set, kind);
             #[cfg(feature = "metrics")]
-            super::metrics::count(set, what);
+            super::metrics::count(set, kind);
         })
     }
 
@@ -33,10 +33,10 @@ impl Facades {
     /// # Errors
     /// What panicked: once.
     #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nobody collects figures"))]
-    pub(super) fn show(&self, set: &Arc<str>, status: &SetStatus) -> Result<(), String> {
+    pub(super) fn set_status(&self, set: &Arc<str>, status: &SetStatus) -> Result<(), String> {
         self.call(|| {
             #[cfg(feature = "metrics")]
-            super::metrics::show(set, status);
+            super::metrics::set_gauges(set, status);
         })
     }
 
@@ -44,7 +44,7 @@ impl Facades {
         if self.broken.load(Ordering::Relaxed) {
             return Ok(());
         }
-        guarded(call).map_err(|panic| {
+        catch_panic(call).map_err(|panic| {
             self.broken.store(true, Ordering::Relaxed);
             format!("a metrics recorder or tracing subscriber panicked ({panic}): it is told nothing more")
         })
@@ -57,9 +57,9 @@ mod tests {
 
     #[test]
     fn what_panics_is_told_once_and_called_no_more() {
-        let facades = Facades::default();
-        let error = facades.call(|| panic!("on purpose")).unwrap_err();
+        let telemetry = Telemetry::default();
+        let error = telemetry.call(|| panic!("on purpose")).unwrap_err();
         assert!(error.contains("(on purpose)"), "{error}");
-        assert_eq!(facades.call(|| panic!("again")), Ok(()));
+        assert_eq!(telemetry.call(|| panic!("again")), Ok(()));
     }
 }

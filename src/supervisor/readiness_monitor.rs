@@ -8,16 +8,16 @@ use crate::time::Timestamp;
 
 /// What the backend has said of the readiness of running instances.
 #[derive(Debug, Default)]
-pub(super) struct Unready {
+pub(super) struct ReadinessMonitor {
     /// The running instance of each replica, and whether the backend has called it ready.
     running: BTreeMap<ReplicaId, (Incarnation, bool)>,
     /// Since when they have run, oldest first; entries of instances that are not waited for are stale.
     since: VecDeque<(Timestamp, ReplicaId, Incarnation)>,
 }
 
-impl Unready {
+impl ReadinessMonitor {
     /// The backend reports it running.
-    pub(super) fn runs(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_running(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known < incarnation) {
             self.running.insert(replica, (incarnation, false));
             self.since.push_back((now, replica, incarnation));
@@ -25,7 +25,7 @@ impl Unready {
     }
 
     /// The backend calls it ready.
-    pub(super) fn is_ready(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_ready(&mut self, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known <= incarnation) {
             self.running.insert(replica, (incarnation, true));
         }
@@ -33,7 +33,7 @@ impl Unready {
     }
 
     /// It has ended.
-    pub(super) fn ended(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_ended(&mut self, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_some_and(|(known, _)| *known <= incarnation) {
             self.running.remove(&replica);
         }
@@ -60,14 +60,14 @@ impl Unready {
     }
 
     /// When the next has run for `after`.
-    pub(super) fn due(&self, after: Duration) -> Option<Timestamp> {
+    pub(super) fn next_deadline(&self, after: Duration) -> Option<Timestamp> {
         self.since.front().map(|(since, ..)| *since + after)
     }
 
     /// Replicas that have run for `after` and were never called ready; each is given once.
-    pub(super) fn take_due(&mut self, now: Timestamp, after: Duration) -> Vec<ReplicaId> {
+    pub(super) fn take_overdue(&mut self, now: Timestamp, after: Duration) -> Vec<ReplicaId> {
         let mut due = Vec::new();
-        while self.due(after).is_some_and(|at| at <= now) {
+        while self.next_deadline(after).is_some_and(|at| at <= now) {
             let Some((_, replica, incarnation)) = self.since.pop_front() else { break };
             if self.running.get(&replica) == Some(&(incarnation, false)) {
                 due.push(replica);
@@ -79,7 +79,7 @@ impl Unready {
 }
 
 /// What an operator is told.
-pub(super) fn message(replicas: &[ReplicaId], after: Duration) -> String {
+pub(super) fn warning(replicas: &[ReplicaId], after: Duration) -> String {
     let shown: Vec<String> = replicas.iter().take(10).map(ToString::to_string).collect();
     let more = if replicas.len() > shown.len() { ", ..." } else { "" };
     format!(
@@ -101,32 +101,32 @@ mod tests {
 
     #[test]
     fn what_runs_and_is_never_called_ready_is_told_once() {
-        let mut unready = Unready::default();
+        let mut monitor = ReadinessMonitor::default();
         for (replica, time) in [(0, 0), (1, 1), (2, 2)] {
-            unready.runs(at(time), replica.into(), 1.into());
+            monitor.note_running(at(time), replica.into(), 1.into());
         }
-        unready.is_ready(0.into(), 1.into());
-        unready.runs(at(3), 0.into(), 1.into());
-        assert_eq!(unready.due(AFTER), Some(at(6)));
-        unready.ended(2.into(), 1.into());
-        assert_eq!(unready.take_due(at(100), AFTER), [1.into()]);
-        assert_eq!(unready.due(AFTER), None);
-        unready.runs(at(101), 1.into(), 1.into());
-        assert_eq!(unready.due(AFTER), None, "it was told of");
-        unready.runs(at(101), 1.into(), 2.into());
-        assert_eq!(unready.take_due(at(106), AFTER), [1.into()]);
+        monitor.note_ready(0.into(), 1.into());
+        monitor.note_running(at(3), 0.into(), 1.into());
+        assert_eq!(monitor.next_deadline(AFTER), Some(at(6)));
+        monitor.note_ended(2.into(), 1.into());
+        assert_eq!(monitor.take_overdue(at(100), AFTER), [1.into()]);
+        assert_eq!(monitor.next_deadline(AFTER), None);
+        monitor.note_running(at(101), 1.into(), 1.into());
+        assert_eq!(monitor.next_deadline(AFTER), None, "it was told of");
+        monitor.note_running(at(101), 1.into(), 2.into());
+        assert_eq!(monitor.take_overdue(at(106), AFTER), [1.into()]);
     }
 
     #[test]
     fn it_does_not_grow_with_restarts() {
-        let mut unready = Unready::default();
-        unready.runs(at(0), 0.into(), 1.into());
+        let mut monitor = ReadinessMonitor::default();
+        monitor.note_running(at(0), 0.into(), 1.into());
         for incarnation in 1..10_000 {
-            unready.runs(at(0), 1.into(), incarnation.into());
-            unready.is_ready(1.into(), incarnation.into());
-            unready.ended(1.into(), incarnation.into());
-            unready.retain(|_| true);
+            monitor.note_running(at(0), 1.into(), incarnation.into());
+            monitor.note_ready(1.into(), incarnation.into());
+            monitor.note_ended(1.into(), incarnation.into());
+            monitor.retain(|_| true);
         }
-        assert!(unready.since.len() < 100, "{}", unready.since.len());
+        assert!(monitor.since.len() < 100, "{}", monitor.since.len());
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::child::Child;
-use super::children::{Reservation, SetChildren, Which};
-use super::command::Prepared;
+use super::children::{ChildId, Reservation, SetChildren};
+use super::command::PreparedSpec;
 use super::output::Forwarding;
 
 use crate::decide::Outcome;
@@ -18,52 +18,52 @@ use crate::time::Timestamp;
 
 /// A child that a task watches over. Its end is reported when that is done, and also if the task ends before the child
 /// does, because its runtime is shut down: then the child is killed. Owns the set's processes, not the backend.
-struct Watched {
+struct ChildMonitor {
     set: Arc<SetChildren>,
-    which: Which,
+    id: ChildId,
     child: Child,
     /// How it ended, once it is reaped.
     outcome: Option<Outcome>,
 }
 
 /// Takes charge of a child: it runs, and its end will be reported.
-pub(super) fn watch_over(room: &Reservation, child: Child, spec: Prepared, output: Forwarding) {
-    room.set.runs(room.which, child.leader(), Arc::new(spec));
-    let watched = Watched { set: room.set.clone(), which: room.which, child, outcome: None };
-    tokio::spawn(watched.follow(output));
+pub(super) fn spawn_monitor(reservation: &Reservation, child: Child, spec: PreparedSpec, output: Forwarding) {
+    reservation.set.set_running(reservation.id, child.leader(), Arc::new(spec));
+    let monitor = ChildMonitor { set: reservation.set.clone(), id: reservation.id, child, outcome: None };
+    tokio::spawn(monitor.run(output));
 }
 
-impl Watched {
-    async fn follow(mut self, output: Forwarding) {
+impl ChildMonitor {
+    async fn run(mut self, output: Forwarding) {
         self.child.ended().await;
         self.kill_group();
         self.outcome = Some(outcome_of(self.child.reap().await));
-        until_gone(self.child.leader()).await;
+        wait_until_group_is_empty(self.child.leader()).await;
         output.finish().await;
     }
 
     /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
-    /// leader, which has ended, must not have been reaped.
+    /// leader, id has ended, must not have been reaped.
     fn kill_group(&self) {
-        self.set.ends(self.which);
+        self.set.set_ending(self.id);
         let _ = kill_process_group(self.child.leader(), Signal::KILL);
     }
 }
 
-impl Drop for Watched {
+impl Drop for ChildMonitor {
     fn drop(&mut self) {
-        self.set.ends(self.which);
-        let (set, which) = (self.set.clone(), self.which);
+        self.set.set_ending(self.id);
+        let (set, id) = (self.set.clone(), self.id);
         match self.outcome.take() {
-            Some(outcome) => set.ended(which, outcome),
-            None => self.child.when_orphaned(move |ended| set.ended(which, outcome_of(ended))),
+            Some(outcome) => set.set_ended(id, outcome),
+            None => self.child.on_orphan_reaped(move |ended| set.set_ended(id, outcome_of(ended))),
         }
     }
 }
 
 /// Waits a moment until the group that was killed is empty: the next incarnation is not to meet the last one's children.
 /// Dead ones that nobody reaps are not waited for longer.
-async fn until_gone(group: Pid) {
+async fn wait_until_group_is_empty(group: Pid) {
     for pause in [1, 2, 4, 8, 16, 32, 64] {
         if test_kill_process_group(group).is_err() {
             return;

@@ -9,34 +9,34 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) enum DriverMessage {
     /// From a backend.
     Event(Event),
     /// A request of an operator, and who waits for the answer.
-    Operator(Event, oneshot::Sender<Result<(), Refused>>),
+    OperatorRequest(Event, oneshot::Sender<Result<(), Refused>>),
     /// How an instance is, from a backend.
-    Saw(Instance),
+    StateReport(Instance),
     /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.
-    GivingUp(ReplicaId, Incarnation),
+    AbandoningStart(ReplicaId, Incarnation),
     /// That is done, and the start has failed.
-    GaveUp(Ended),
+    StartAbandoned(Ended),
     /// The backend is asked what there is.
-    Listing,
+    ListStarted,
     /// All that the backend lists.
-    Listed(Vec<Instance>),
+    ListCompleted(Vec<Instance>),
     /// The backend could not list; when it was asked.
     ListFailed(Timestamp, BackendError),
     /// A call or the watch went wrong in a way that is no event.
-    Trouble(String),
+    BackendError(String),
     Shutdown,
-    Policy(Policy),
+    ReplacePolicy(Policy),
     LimitStarts(Option<u32>),
-    Request(Request),
+    Query(Query),
 }
 
 /// A question with a way to answer it.
 #[derive(Debug)]
-pub(crate) enum Request {
+pub(crate) enum Query {
     Replicas(oneshot::Sender<Vec<ReplicaView>>),
     Summary(oneshot::Sender<Summary>),
     Snapshot(oneshot::Sender<Snapshot>),

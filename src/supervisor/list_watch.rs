@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::calls::{Broken, Calls};
-use super::message::Message;
-use crate::backend::{Backend, BackendError, ListRequest, Report, Reporter, WatchRequest};
+use super::calls::{CallFailure, Calls};
+use super::driver_message::DriverMessage;
+use crate::backend::{Backend, BackendError, BackendReport, ListRequest, Reporter, WatchRequest};
 use crate::policy::Cause;
 
-/// The first pause after a watch that broke, or a list that failed; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause after a watch that broke, or a list that failed; it doubles up to [`MAX_PAUSE`].
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// A watch that held for this long was no flicker: the pauses begin anew.
-const STEADY: Duration = Duration::from_secs(60);
+const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// Watches and lists for as long as somebody listens.
 pub(super) async fn watch_and_list<B: Backend>(calls: Calls<B>, resync: Duration) {
@@ -31,9 +31,9 @@ async fn watch<B: Backend>(calls: &Calls<B>, again: &std::sync::Arc<Notify>) {
             let again = again.clone();
             let messages = calls.messages.clone();
             let reporter = Reporter::new(move |report| match report {
-                Report::Event(event) => messages.send(Message::Event(event)).is_ok(),
-                Report::Saw(instance) => messages.send(Message::Saw(instance)).is_ok(),
-                Report::Watching => {
+                BackendReport::Event(event) => messages.send(DriverMessage::Event(event)).is_ok(),
+                BackendReport::State(instance) => messages.send(DriverMessage::StateReport(instance)).is_ok(),
+                BackendReport::WatchEstablished => {
                     again.notify_one();
                     !messages.is_closed()
                 }
@@ -54,15 +54,15 @@ async fn watch<B: Backend>(calls: &Calls<B>, again: &std::sync::Arc<Notify>) {
                 return;
             }
         };
-        calls.send(Message::Trouble(broke));
-        if calls.clock.now().since(began) > STEADY {
+        calls.send(DriverMessage::BackendError(broke));
+        if calls.clock.now().since(began) > STABLE_AFTER {
             pause = FIRST_PAUSE;
         }
         tokio::select! {
             () = sleep(pause) => {}
             () = calls.messages.closed() => return,
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
@@ -85,27 +85,27 @@ async fn list<B: Backend>(calls: &Calls<B>, again: &Notify, resync: Duration) {
             () = next => {}
             () = calls.messages.closed() => return,
         }
-        pause = if listed { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if listed { FIRST_PAUSE } else { (pause * 2).min(MAX_PAUSE) };
     }
 }
 
 /// Whether the list came.
 async fn list_once<B: Backend>(calls: &Calls<B>) -> bool {
     let asked = calls.clock.now();
-    calls.send(Message::Listing);
+    calls.send(DriverMessage::ListStarted);
     let asking = calls.clone();
     let answer = calls
         .bounded(calls.call_timeout, async move { asking.backend.list(ListRequest::new(&asking.name)).await })
         .await;
     let error = match answer {
         Ok(Ok(instances)) => {
-            calls.send(Message::Listed(instances));
+            calls.send(DriverMessage::ListCompleted(instances));
             return true;
         }
         Ok(Err(error)) => error,
-        Err(Broken::TimedOut) => BackendError::lost_answer(format!("no answer within {:?}", calls.call_timeout)),
-        Err(Broken::Panicked) => BackendError::caused_by(Cause::Error, "the backend panicked"),
+        Err(CallFailure::TimedOut) => BackendError::lost_answer(format!("no answer within {:?}", calls.call_timeout)),
+        Err(CallFailure::Panicked) => BackendError::caused_by(Cause::Error, "the backend panicked"),
     };
-    calls.send(Message::ListFailed(asked, error));
+    calls.send(DriverMessage::ListFailed(asked, error));
     false
 }

@@ -10,58 +10,60 @@ use crate::time::Timestamp;
 /// One thing that happened, in the order in which it did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Happened {
+pub struct Notification {
     /// When, in Unix time.
     pub at: Timestamp,
     /// What.
-    pub what: Happening,
+    pub kind: NotificationKind,
 }
 
 /// What happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum NotificationKind {
     /// The set was told this.
     Event(Event),
     /// The set commanded this.
     Command(Command),
     /// The set noticed this.
     Notice(Notice),
-    /// A backend call went wrong: which, and how.
-    Trouble(String),
+    /// A backend call failed or the watch broke: which, and why.
+    BackendError(String),
+    /// Something else that an operator should know: a recorder panicked, an instance is never ready, a shutdown was forced.
+    Warning(String),
 }
 
 /// A stream of what happens. A slow listener is told how much it missed, and never slows the set.
 #[derive(Debug)]
-pub struct Notices {
-    pub(super) receiver: broadcast::Receiver<Happened>,
+pub struct Notifications {
+    pub(super) receiver: broadcast::Receiver<Notification>,
 }
 
-/// What [`Notices::next`] gives.
+/// What [`Notifications::next`] gives.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a listener gets a thing or has missed some")]
-pub enum Heard {
+pub enum Received {
     /// The next thing that happened.
-    Happened(Happened),
+    Notification(Notification),
     /// So many were missed: the listener was too slow.
     Missed(u64),
 }
 
-impl Notices {
+impl Notifications {
     /// The next thing; `None` once the supervisor has ended and all is told.
-    pub async fn next(&mut self) -> Option<Heard> {
+    pub async fn next(&mut self) -> Option<Received> {
         match self.receiver.recv().await {
-            Ok(happened) => Some(Heard::Happened(happened)),
-            Err(RecvError::Lagged(missed)) => Some(Heard::Missed(missed)),
+            Ok(notification) => Some(Received::Notification(notification)),
+            Err(RecvError::Lagged(missed)) => Some(Received::Missed(missed)),
             Err(RecvError::Closed) => None,
         }
     }
 
     /// The same as a stream.
-    pub fn into_stream(self) -> impl Stream<Item = Heard> + Send {
-        futures::stream::unfold(self, |mut notices| async move {
-            let heard = notices.next().await?;
-            Some((heard, notices))
+    pub fn into_stream(self) -> impl Stream<Item = Received> + Send {
+        futures::stream::unfold(self, |mut notifications| async move {
+            let heard = notifications.next().await?;
+            Some((heard, notifications))
         })
         .fuse()
     }
@@ -77,17 +79,20 @@ mod tests {
     #[tokio::test]
     async fn a_stream_gives_what_happens_and_then_ends() {
         let (sender, receiver) = broadcast::channel(2);
-        let happened = Happened { at: Timestamp::ZERO, what: Happening::Event(Event::Terminate) };
+        let notification = Notification { at: Timestamp::ZERO, kind: NotificationKind::Event(Event::Terminate) };
         for _ in 0..3 {
-            sender.send(happened.clone()).unwrap();
+            sender.send(notification.clone()).unwrap();
         }
         drop(sender);
-        let mut stream = Box::pin(Notices { receiver }.into_stream());
+        let mut stream = Box::pin(Notifications { receiver }.into_stream());
         let mut heard = Vec::new();
         while let Some(next) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
             heard.push(next);
         }
-        assert_eq!(heard, [Heard::Missed(1), Heard::Happened(happened.clone()), Heard::Happened(happened)]);
+        assert_eq!(
+            heard,
+            [Received::Missed(1), Received::Notification(notification.clone()), Received::Notification(notification)]
+        );
         assert_eq!(poll_fn(|context| stream.as_mut().poll_next(context)).await, None);
     }
 }

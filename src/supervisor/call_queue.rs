@@ -4,26 +4,26 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::decide::{Incarnation, ReplicaId};
 
-/// Which call: of which instance, and of which kind where a pool has several.
-pub(super) type Key = (ReplicaId, Incarnation, u8);
+/// Which call: of which instance, and of which kind where a queue has several.
+pub(super) type CallKey = (ReplicaId, Incarnation, u8);
 
 /// Calls under way and those that wait, first come first served. A call that waits already is not queued twice.
 #[derive(Debug)]
-pub(super) struct Pool<J> {
-    most: usize,
+pub(super) struct CallQueue<J> {
+    max_running: usize,
     running: usize,
-    waiting: BTreeMap<Key, J>,
+    waiting: BTreeMap<CallKey, J>,
     /// The keys of `waiting` in their order; those without a call are stale.
-    order: VecDeque<Key>,
+    order: VecDeque<CallKey>,
 }
 
-impl<J> Pool<J> {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, running: 0, waiting: BTreeMap::new(), order: VecDeque::new() }
+impl<J> CallQueue<J> {
+    pub(super) fn new(max_running: usize) -> Self {
+        Self { max_running, running: 0, waiting: BTreeMap::new(), order: VecDeque::new() }
     }
 
     /// Queues a call, or replaces the same one that waits.
-    pub(super) fn push(&mut self, key: Key, job: J) {
+    pub(super) fn push(&mut self, key: CallKey, job: J) {
         if self.waiting.insert(key, job).is_none() {
             self.order.push_back(key);
         }
@@ -33,9 +33,9 @@ impl<J> Pool<J> {
         }
     }
 
-    /// Takes the next call that has a place; [`done`](Self::done) gives that back.
+    /// Takes the next call that has a place; [`finish_one`](Self::finish_one) gives that back.
     pub(super) fn next(&mut self) -> Option<J> {
-        while self.running < self.most {
+        while self.running < self.max_running {
             let key = self.order.pop_front()?;
             if let Some(job) = self.waiting.remove(&key) {
                 self.running += 1;
@@ -46,11 +46,11 @@ impl<J> Pool<J> {
     }
 
     /// Takes a call out of the queue.
-    pub(super) fn remove(&mut self, key: &Key) -> Option<J> {
+    pub(super) fn cancel(&mut self, key: &CallKey) -> Option<J> {
         self.waiting.remove(key)
     }
 
-    pub(super) fn done(&mut self) {
+    pub(super) fn finish_one(&mut self) {
         self.running -= 1;
     }
 }
@@ -59,32 +59,32 @@ impl<J> Pool<J> {
 mod tests {
     use super::*;
 
-    fn key(replica: u32) -> Key {
+    fn key(replica: u32) -> CallKey {
         (replica.into(), 1.into(), 0)
     }
 
     #[test]
     fn so_many_run_at_once_and_the_rest_come_in_their_order_once_each() {
-        let mut pool = Pool::new(2);
+        let mut queue = CallQueue::new(2);
         for replica in [3, 1, 2, 1, 0] {
-            pool.push(key(replica), replica);
+            queue.push(key(replica), replica);
         }
-        assert_eq!((pool.next(), pool.next(), pool.next()), (Some(3), Some(1), None));
-        assert_eq!(pool.remove(&key(2)), Some(2));
-        pool.done();
-        assert_eq!((pool.next(), pool.next()), (Some(0), None));
-        pool.done();
-        pool.done();
-        assert_eq!(pool.next(), None);
+        assert_eq!((queue.next(), queue.next(), queue.next()), (Some(3), Some(1), None));
+        assert_eq!(queue.cancel(&key(2)), Some(2));
+        queue.finish_one();
+        assert_eq!((queue.next(), queue.next()), (Some(0), None));
+        queue.finish_one();
+        queue.finish_one();
+        assert_eq!(queue.next(), None);
     }
 
     #[test]
     fn a_queue_from_which_calls_are_taken_does_not_grow() {
-        let mut pool = Pool::new(0);
+        let mut queue = CallQueue::new(0);
         for number in 0..10_000 {
-            pool.push(key(number), ());
-            pool.remove(&key(number));
+            queue.push(key(number), ());
+            queue.cancel(&key(number));
         }
-        assert!(pool.order.len() < 100, "{}", pool.order.len());
+        assert!(queue.order.len() < 100, "{}", queue.order.len());
     }
 }
