@@ -2,29 +2,29 @@
 
 use serde_json::{Value, json};
 use uphold::{Event, ReplicaSet, Snapshot};
-use uphold_tests::{Told, at, exited, policy};
+use uphold_tests::{TestSet, at, exited, policy};
 
 /// Two are up and one of them has failed: it waits for its restart.
-fn one_waits() -> Told {
-    let mut told = Told::ready(policy(json!({"replicas": 2, "retry": {"interval": "30s"}})));
-    told.one(60, exited(1, 1, 60));
-    told
+fn one_waits() -> TestSet {
+    let mut test = TestSet::ready(policy(json!({"replicas": 2, "retry": {"interval": "30s"}})));
+    test.one(60, exited(1, 1, 60));
+    test
 }
 
-/// What is said of a snapshot of `told` after `damage`.
-fn refusal(told: &Told, damage: impl FnOnce(&mut Value)) -> String {
-    let mut text = serde_json::to_value(told.set.snapshot()).unwrap();
+/// What is said of a snapshot of `test` after `damage`.
+fn refusal(test: &TestSet, damage: impl FnOnce(&mut Value)) -> String {
+    let mut text = serde_json::to_value(test.set.snapshot()).unwrap();
     damage(&mut text);
     let snapshot: Snapshot = serde_json::from_value(text).unwrap();
-    match ReplicaSet::restore(told.set.policy().clone(), snapshot, told.set.now()) {
+    match ReplicaSet::restore(test.set.policy().clone(), snapshot, test.set.now()) {
         Ok(_) => "nothing".to_owned(),
         Err(error) => error.to_string(),
     }
 }
 
 #[track_caller]
-fn is_refused(told: &Told, place: &str, invariant: &str, damage: impl FnOnce(&mut Value)) {
-    let refusal = refusal(told, damage);
+fn is_refused(test: &TestSet, place: &str, invariant: &str, damage: impl FnOnce(&mut Value)) {
+    let refusal = refusal(test, damage);
     let expected = format!("the snapshot is damaged: {place}: {invariant}: ");
     assert!(refusal.starts_with(&expected), "{refusal}, not {expected}");
 }
@@ -44,7 +44,7 @@ fn an_untouched_snapshot_is_restored() {
 
 #[test]
 fn a_set_that_ends_without_a_reason_is_refused() {
-    is_refused(&one_waits(), "replica 0", "end-told", |text| text["ending"] = true.into());
+    is_refused(&one_waits(), "replica 0", "end-test", |text| text["ending"] = true.into());
 }
 
 #[test]
@@ -99,24 +99,24 @@ fn a_place_among_the_starts_that_no_start_holds_is_refused() {
 
 #[test]
 fn a_start_that_was_released_at_no_time_is_refused() {
-    let mut told = one_waits();
-    told.tick(90);
-    is_refused(&told, "replica 1", "past-times", |text| text["replicas"][1]["due"] = Value::Null);
+    let mut test = one_waits();
+    test.tick(90);
+    is_refused(&test, "replica 1", "past-times", |text| text["replicas"][1]["due"] = Value::Null);
 }
 
 #[test]
 fn a_stop_for_a_restart_behind_a_gate_nobody_opens_is_refused() {
-    let mut told = one_waits();
-    told.one(91, Event::Restart(0.into()));
-    is_refused(&told, "replica 0", "after-stop", |text| text["replicas"][0]["gate"] = "concurrency".into());
+    let mut test = one_waits();
+    test.one(91, Event::Restart(0.into()));
+    is_refused(&test, "replica 0", "after-stop", |text| text["replicas"][0]["gate"] = "concurrency".into());
 }
 
 #[test]
 fn an_unknown_replica_that_is_not_out_of_contact_is_refused() {
-    let mut told = one_waits();
-    told.one(61, Event::lost(0, 1));
-    told.tick(125);
-    is_refused(&told, "replica 0", "contact", |text| text["lost"] = json!([]));
+    let mut test = one_waits();
+    test.one(61, Event::lost(0, 1));
+    test.tick(125);
+    is_refused(&test, "replica 0", "contact", |text| text["lost"] = json!([]));
 }
 
 #[test]
@@ -125,13 +125,13 @@ fn an_incident_that_waits_for_no_time_is_refused() {
         "replicas": 4, "retry": {"interval": "30s"},
         "failure": {"correlated": {"share": "50%", "within": "30s"}},
     });
-    let mut told = Told::ready(policy(document));
-    told.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
-    let mut text = serde_json::to_value(told.set.snapshot()).unwrap();
+    let mut test = TestSet::ready(policy(document));
+    test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
+    let mut text = serde_json::to_value(test.set.snapshot()).unwrap();
     let holding = &mut text["set"]["incident"]["stage"]["holding"];
     assert!(holding.is_object(), "{text}");
     holding["not_before"] = Value::Null;
     let read = serde_json::from_value::<Snapshot>(text);
-    let refused = read.map(|snapshot| ReplicaSet::restore(told.set.policy().clone(), snapshot, at(60)).is_err());
+    let refused = read.map(|snapshot| ReplicaSet::restore(test.set.policy().clone(), snapshot, at(60)).is_err());
     assert!(refused.unwrap_or(true));
 }
