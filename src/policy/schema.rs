@@ -6,7 +6,7 @@ use super::document::Policy;
 use super::range;
 use super::read::keys::{Block, DOCUMENT, Key, Kind, Requirement};
 use super::read::text::{self as form, Form};
-use super::read::{LONGEST, UNITS, Value};
+use super::read::{DURATION_PATTERN, LONGEST, Value};
 
 /// Where the schema of this version is found, and its name for tools that keep schemas by name.
 const ID: &str = concat!("https://docs.rs/crate/uphold/", env!("CARGO_PKG_VERSION"), "/source/schemas/policy.json");
@@ -18,7 +18,8 @@ impl Policy {
     ///
     /// It accepts what [`Policy::read`] accepts, but for what a schema cannot say, which only reading finds:
     ///
-    /// - a duration longer than 584 years
+    /// - a duration longer than 584 years, or with decimals of which humantime makes no whole seconds or nanoseconds,
+    ///   such as `0.001h`
     /// - a whole number that is written with decimals, such as `3.0`, and a `factor` with more than two of them
     /// - a range that ends before it begins, such as `"78..=64"`, or beyond 32 bits
     /// - two rules of one name
@@ -133,9 +134,9 @@ fn or_nothing(schema: Value) -> Value {
 
 fn kind(what: &Kind) -> Value {
     match what {
-        Kind::Duration => pattern(&duration()),
+        Kind::Duration => pattern(DURATION_PATTERN),
         Kind::Positive => {
-            let Value::Map(mut entries) = pattern(&duration()) else { return Value::Null };
+            let Value::Map(mut entries) = pattern(DURATION_PATTERN) else { return Value::Null };
             entries.push(("allOf".to_owned(), Value::Seq(vec![map(vec![("pattern", text("[1-9]"))])])));
             Value::Map(entries)
         }
@@ -189,15 +190,6 @@ fn kind(what: &Kind) -> Value {
         ]),
         Kind::OneOf(kinds) => any_of(kinds.iter().map(kind).collect()),
     }
-}
-
-/// What is read as a duration; that it is not longer than the longest, a pattern cannot say.
-fn duration() -> String {
-    let units = UNITS.map(|(names, _, decimals)| {
-        let number = if decimals == 0 { "[0-9]+".to_owned() } else { format!(r"[0-9]+(\.[0-9]{{1,{decimals}}})?") };
-        format!("{number} *({})", names.join("|"))
-    });
-    format!("^ *(0 *|(({}) *)+)$", units.join("|"))
 }
 
 fn string(form: Form) -> Value {

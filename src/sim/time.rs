@@ -17,7 +17,7 @@ pub trait SimTime {
 
 impl SimTime for &str {
     fn into_timestamp(self) -> Result<Timestamp, SimError> {
-        parse_duration(self).map(|at| Timestamp::ZERO + at).ok_or_else(|| SimError::InvalidTime(self.to_owned()))
+        parse_duration(self).map(|at| Timestamp::ZERO + at).map_err(|_| SimError::InvalidTime(self.to_owned()))
     }
 }
 

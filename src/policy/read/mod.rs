@@ -21,7 +21,7 @@ pub(crate) mod walk;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 pub(crate) use duration::parse as parse_duration;
-pub(crate) use duration::{LONGEST, LONGEST_WORDS, UNITS, format as format_duration};
+pub(crate) use duration::{LONGEST, LONGEST_WORDS, PATTERN as DURATION_PATTERN, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use hints::built_in_cause;
 pub(crate) use nearest::nearest;

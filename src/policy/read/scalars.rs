@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::duration;
+use super::duration::{self, DurationError};
 use super::failure::{cause, signal};
 use super::nearest::nearest;
 use super::text::percent;
@@ -18,12 +18,16 @@ impl Walk {
         const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
         match value {
             Value::Str(text) => match duration::parse(text) {
-                Some(duration) if duration > duration::LONGEST => {
+                Ok(duration) => Some(duration),
+                Err(DurationError::TooLong) => {
                     self.problem(format!("'{}' is longer than {}, the longest", clip(text), duration::LONGEST_WORDS));
                     None
                 }
-                Some(duration) => Some(duration),
-                None => self.expected(WHAT, value),
+                Err(DurationError::Inexact) => {
+                    self.problem(format!("'{}' has decimals too fine for its unit; write a smaller unit", clip(text)));
+                    None
+                }
+                Err(DurationError::Malformed) => self.expected(WHAT, value),
             },
             Value::Int(number) if *number >= 0 => {
                 self.problem(format!("a duration needs a unit, such as {number}s or {number}m"));

@@ -12,8 +12,9 @@ fn validator() -> Validator {
 }
 
 /// What a schema cannot say, by what the reader says of it. The documentation of [`Policy::schema`] lists the same.
-const BEYOND_A_SCHEMA: [&str; 8] = [
+const BEYOND_A_SCHEMA: [&str; 9] = [
     "is longer than 584 years",
+    "has decimals too fine",
     "with at most two decimals",
     "the range is empty",
     "is not a range of statuses",
@@ -184,8 +185,8 @@ fn oddity(draw: &mut Draw) -> Json {
         ]),
         3 => draw.of(&[json!(3.0), json!(1.005), json!(0.5), json!(1e300), json!(-0.0), json!(101), json!(1.009)]),
         4 => json!(draw.of(&[
-            "30x", "0s", "0", "00", "-5s", "1.s", ".5s", "0.5ns", "0.0001us", "1 0s", "1s,2s", "1H", "9y 600y", "1s\t",
-            "\u{a0}1s"
+            "30x", "0s", "0", "00", "-5s", "1.s", ".5s", "0.5ns", "0.0001us", "1 0s", "1s 0", "0.001h", "0.0ns",
+            "1s,2s", "1H", "9y 600y", "1s\t", "\u{a0}1s"
         ])),
         5 => json!(draw.of(&["0%", "00%", "101%", "1000%", "+5%", "5 %%", "%", "\u{663}%", "-1%", "1.5%"])),
         6 => json!(draw.of(&[
