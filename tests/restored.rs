@@ -110,11 +110,12 @@ fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
     refuses(&one_failed(json!({})), "holds a place among the starts", |value| mark(value, 1, holds_slot));
     let lost = 1 << 13;
     refuses(&one_failed(json!({})), "lost and not lost", |value| mark(value, 1, lost));
+    refuses(&one_failed(json!({})), "cause-names", |value| value["replicas"][1]["failed_by"] = 9.into());
     let grouped = one_failed(json!({"scope": "all"}));
     refuses(&grouped, "a group that is not there", |value| value["group"] = Value::Null);
     let mut incident = TestSet::ready(retrying(2, json!({"correlated": {"share": "100%", "within": "30s"}})));
     incident.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
-    let waits = "an incident waits for a start that is not there";
+    let waits = "waits for a start that is not there";
     refuses(&incident, waits, |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
     let resuming = json!({"resuming": {"batch": 1, "to_release": 0, "undecided": 0}});
     refuses(&incident, waits, |value| value["set"]["incident"]["stage"] = resuming);

@@ -91,7 +91,7 @@ impl Policy {
                 return Timestamp::MAX;
             }
         }
-        deadline.min(set.shown.update(raw, reason, compiled.clear_after, now))
+        deadline.min(set.shown.update(raw, reason, (desired, census.available), compiled.clear_after, now))
     }
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
@@ -246,7 +246,14 @@ impl super::set_history::Shown {
 
     /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again, or never.
     #[inline(always)]
-    fn update(&mut self, raw: Status, mut reason: StatusReason, clear_after: u64, now: Timestamp) -> Timestamp {
+    fn update(
+        &mut self,
+        raw: Status,
+        mut reason: StatusReason,
+        (desired, available): (u32, u32),
+        clear_after: u64,
+        now: Timestamp,
+    ) -> Timestamp {
         if raw == Status::Outage {
             self.no_outage_since = Timestamp::MAX;
         } else if self.no_outage_since.is_never() {
@@ -254,6 +261,7 @@ impl super::set_history::Shown {
         }
         if matches!(raw, Status::Outage | Status::Degraded) {
             self.calm_since = Timestamp::MAX;
+            self.last_alarm = (desired, available);
         } else if self.calm_since.is_never() {
             self.calm_since = now;
         }
@@ -264,8 +272,16 @@ impl super::set_history::Shown {
         }
         if raw == Status::Healthy && reason == StatusReason::AllAvailable {
             let was_alarmed = matches!(self.status, Status::Outage | Status::Degraded);
-            if was_alarmed || (self.status == Status::Healthy && self.reason == StatusReason::Recovered) {
+            let (asked_for, served) = self.last_alarm;
+            if was_alarmed && desired < asked_for && available <= served {
+                // No replica came back.
+                reason = StatusReason::ScaledDown;
+            } else if was_alarmed {
                 reason = StatusReason::Recovered;
+            } else if self.status == Status::Healthy
+                && matches!(self.reason, StatusReason::Recovered | StatusReason::ScaledDown)
+            {
+                reason = self.reason;
             }
         }
         self.show(raw, reason, now);

@@ -60,6 +60,14 @@ impl Policy {
         }
     }
 
+    /// It is out of contact since `at`, and does not count as ready. Nothing is known to have happened to it then: news of
+    /// an earlier end is not late for that.
+    pub(crate) fn unknown(&self, history: &mut History, at: Timestamp) {
+        let turned = history.turned;
+        self.not_ready(history, at);
+        history.turned = turned;
+    }
+
     /// What becomes of a replica whose latest incarnation ended.
     ///
     /// Depth 1 of embedding: a pure function of one row. It needs no set; see [`Policy::decide_in`] for what a

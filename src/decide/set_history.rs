@@ -96,6 +96,8 @@ pub(super) struct Shown {
     /// Since when nothing is missing any more, where something is still shown.
     #[serde(with = "never")]
     pub(super) calm_since: Timestamp,
+    /// How many were asked for, and available, when something was missing last.
+    pub(super) last_alarm: (u32, u32),
 }
 
 impl Default for Shown {
@@ -106,6 +108,7 @@ impl Default for Shown {
             since: Timestamp::ZERO,
             no_outage_since: Timestamp::MAX,
             calm_since: Timestamp::MAX,
+            last_alarm: (0, 0),
         }
     }
 }

@@ -78,6 +78,8 @@ pub enum StatusReason {
     AllAvailable,
     /// All that is asked for is available again.
     Recovered,
+    /// All that is asked for is available, since what was missing is no longer asked for.
+    ScaledDown,
     /// Nothing is wrong any more; shown until `clear_after` has passed.
     Clearing,
     /// No replica is asked for.
@@ -119,6 +121,7 @@ impl StatusReason {
             Self::Starting => "starting",
             Self::AllAvailable => "all-available",
             Self::Recovered => "recovered",
+            Self::ScaledDown => "scaled-down",
             Self::Clearing => "clearing",
             Self::ScaledToZero => "scaled-to-zero",
             Self::ReplicaFailed => "replica-failed",

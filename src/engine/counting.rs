@@ -1,5 +1,6 @@
 //! How the replicas stand, counted as they change.
 
+use super::cause_counts::{CauseSums, is_failed};
 use super::output::{Notice, Output, ReplicaChange};
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
@@ -11,6 +12,8 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) census: Census,
+    /// Of those that failed or were given up.
+    pub(super) causes: CauseSums,
     /// Replicas whose restart is only a matter of time or of a gate.
     pub(super) awaiting: u32,
     /// The status must be assessed again: of the same counts comes the same status.
@@ -75,14 +78,24 @@ impl Counts {
             (Standing::Available, Standing::Failed) => {
                 *available -= 1;
                 *failed += 1;
+                self.causes.add(replica.failed_by);
                 tally.stands(Standing::Available, Standing::Failed, now);
             }
             (Standing::Failed, Standing::Available) => {
                 *failed -= 1;
+                self.causes.remove(replica.failed_by);
                 *available += 1;
                 tally.stands(Standing::Failed, Standing::Available, now);
             }
-            _ => self.moves(stood, stands, tally, now),
+            _ => {
+                if is_failed(stood) {
+                    self.causes.remove(replica.failed_by);
+                }
+                if is_failed(stands) {
+                    self.causes.add(replica.failed_by);
+                }
+                self.moves(stood, stands, tally, now);
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::output::Command;
 use super::set::ReplicaSet;
 use super::strays::Strays;
 use crate::decide::ReplicaId;
+use crate::policy::Cause;
 
 /// What most sets never have.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub(super) struct Extras {
     pub(super) messages: Messages,
     /// Of replicas that have failed and are being stopped: how long their restart waits from their end on, in nanoseconds.
     pub(super) delays: BTreeMap<ReplicaId, u64>,
+    /// The causes of the user's own by which replicas failed, in the order of their codes.
+    pub(super) cause_names: Vec<Cause>,
     /// Commands from before the first `handle_timeout`.
     pub(super) withheld: Vec<Command>,
 }

@@ -1,5 +1,6 @@
 //! A failure on its way through the set: correlated with others, judged, carried out.
 
+use super::cause_counts::code_of;
 use super::event::{Ended, Event};
 use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice, Output};
 use super::replica::{After, Marks, Phase};
@@ -188,6 +189,9 @@ impl ReplicaSet {
         match decided.map(|decision| (decision.verdict, decision)) {
             Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
                 counts.judged(decision.cause.as_ref(), decision.verdict);
+                if let Some(cause) = &decision.cause {
+                    self.counts.failed_by(replica, code_of(cause, &mut self.extras));
+                }
                 replica.will_restart(restart, decision.charged, decision.reason);
                 *place = Some(Output::Notice(Notice::Verdict(Judged { replica: id, incarnation, decision })));
                 self.go_on(id, After::Start);
@@ -242,7 +246,8 @@ impl ReplicaSet {
     #[inline(never)]
     fn carry_out(&mut self, mut judged: Judged, joins: bool, still_live: bool) {
         let id = judged.replica;
-        if judged.decision.cause.is_some() {
+        if let Some(cause) = &judged.decision.cause {
+            self.note_cause(id, cause);
             self.keep_failure_message(id, judged.decision.message.as_ref());
         }
         let decision = &mut judged.decision;

@@ -3,6 +3,7 @@
 //! [`ReplicaSet::check_kept`] looks at what a snapshot keeps, and `restore` refuses what does not satisfy it;
 //! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.
 
+use super::cause_counts::{CauseCode, CauseSums, is_failed};
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
 use super::strays::Strays;
@@ -52,6 +53,7 @@ invariants! {
     Group = "group", "a group has a leader that is due at a known time, and only members wait for it";
     Incident = "incident", "an incident waits for a known time or for starts under way, and trials belong to it";
     Strays = "strays", "a stray is no replica's own instance, is killed at a known time, and its slot starts nothing";
+    CauseNames = "cause-names", "every cause by which a replica failed has a name";
     Counted = "counted", "every replica is counted once, as it stands";
     Woken = "woken", "every replica wakes the set when its next step is due";
     Queued = "queued", "every queued start stands in the queue, behind a gate that is closed";
@@ -161,6 +163,12 @@ impl ReplicaSet {
                 of_replica(id, known, self.has(id))?;
             }
         }
+        let names = self.extras.get().map_or(0, |extras| extras.cause_names.len());
+        let codes = self.replicas.iter().map(|replica| replica.failed_by).chain(self.shown.map(|shown| shown.cause));
+        of_set(
+            Invariant::CauseNames,
+            names <= CauseCode::MOST_NAMES && codes.into_iter().all(|code| code.is_known(names)),
+        )?;
         if let Some(group) = self.group() {
             of_replica(group.leader, known, group.leader.0 < self.desired && group.from <= group.leader)?;
         }
@@ -309,11 +317,15 @@ impl ReplicaSet {
 
     fn check_counts(&self) -> Checked {
         let mut census = Census::default();
+        let mut causes = CauseSums::default();
         let (mut members, mut awaiting) = (0, 0);
         for replica in &self.replicas {
             let marks = replica.marks;
             if let Some(count) = super::counting::count_of(&mut census, replica.standing) {
                 *count += 1;
+            }
+            if is_failed(replica.standing) {
+                causes.add(replica.failed_by);
             }
             census.live += u32::from(replica.phase.is_live());
             census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
@@ -324,7 +336,10 @@ impl ReplicaSet {
         }
         census.starting += u32::from(members > 0);
         let in_group = self.extras.get().map_or(0, |extras| extras.group_in_flight);
-        let same = census == self.counts.census && awaiting == self.counts.awaiting && members == in_group;
+        let same = census == self.counts.census
+            && causes == self.counts.causes
+            && awaiting == self.counts.awaiting
+            && members == in_group;
         of_set(Invariant::Counted, same)
     }
 

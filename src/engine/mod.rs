@@ -1,5 +1,6 @@
 //! Depth 2: [`ReplicaSet`], a state machine without a clock and without I/O, on top of depth 1.
 
+mod cause_counts;
 mod contact;
 mod counting;
 mod deadline;

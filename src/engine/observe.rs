@@ -195,6 +195,7 @@ impl ReplicaSet {
         if was_live {
             self.decided(id, crate::decide::StartBecame::Gone);
         }
+        let stopped_by_operator = self.replica(id).is_stopped();
         self.forget_instance(id);
         self.leave_group(id);
         let wanted = id.0 < self.desired && !self.ending;
@@ -229,8 +230,13 @@ impl ReplicaSet {
                 let stopping = stopped || *state == InstanceState::Stopping;
                 self.set_phase(id, Phase::Starting);
                 self.replica_mut(id).since = now;
-                if stopping || !wanted {
-                    self.stop(id, if wanted { After::Start } else { After::Remove });
+                if !wanted {
+                    self.stop(id, After::Remove);
+                } else if stopped_by_operator {
+                    self.replica_mut(id).due = Timestamp::MAX;
+                    self.stop(id, After::Stopped);
+                } else if stopping {
+                    self.stop(id, After::Start);
                     self.replica_mut(id).due = now;
                 }
                 self.retime(id);

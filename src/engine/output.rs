@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cause_counts::CauseCode;
 use super::event::ProbeKind;
 use super::replica::Phase;
 use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason};
@@ -32,15 +33,11 @@ impl Output {
                     && decision.message.is_none()
                     && !matches!(decision.cause, Some(Cause::Named(_)))
             }
+            Self::Notice(Notice::Status(change)) => !matches!(change.cause, Some(Cause::Named(_))),
             Self::Notice(Notice::Dropped(_)) => false,
             Self::Command(_)
             | Self::Notice(
-                Notice::Status(_)
-                | Notice::Replica(_)
-                | Notice::Waiting(_)
-                | Notice::Ignored(_)
-                | Notice::Refused(_)
-                | Notice::Incident(_),
+                Notice::Replica(_) | Notice::Waiting(_) | Notice::Ignored(_) | Notice::Refused(_) | Notice::Incident(_),
             ) => true,
         }
     }
@@ -168,13 +165,16 @@ pub enum Notice {
 }
 
 /// The set's status, as of now.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StatusChange {
     /// What the set is.
     pub status: Status,
     /// Why.
     pub reason: StatusReason,
+    /// The cause by which every replica that is missing failed, if all failed by one.
+    #[serde(default)]
+    pub cause: Option<Cause>,
     /// Replicas that are available.
     pub available: u32,
     /// Replicas that are asked for.
@@ -188,15 +188,17 @@ pub struct StatusChange {
 pub(crate) struct StatusShown {
     pub(crate) status: Status,
     pub(crate) reason: StatusReason,
+    #[serde(default)]
+    pub(crate) cause: CauseCode,
     pub(crate) available: u32,
     pub(crate) desired: u32,
 }
 
 impl StatusShown {
     #[inline]
-    pub(crate) fn with_since(self, since: Timestamp) -> StatusChange {
-        let Self { status, reason, available, desired } = self;
-        StatusChange { status, reason, available, desired, since }
+    pub(crate) fn with_since(self, since: Timestamp, cause: Option<Cause>) -> StatusChange {
+        let Self { status, reason, cause: _, available, desired } = self;
+        StatusChange { status, reason, cause, available, desired, since }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cause_counts::CauseCode;
 use super::deadline::DeadlineReason;
 use crate::decide::{DecisionReason, Gate, History, ReplicaId, Restart, StartKind, Verdict};
 use crate::policy::Placement;
@@ -132,6 +133,9 @@ pub(crate) struct Replica {
     pub(crate) placement: Placement,
     /// Kills that were not confirmed.
     pub(crate) kills: u8,
+    /// By what it failed last. While it counts as failed it is changed only by [`Counts`](super::counting::Counts).
+    #[serde(default)]
+    pub(crate) failed_by: CauseCode,
     pub(crate) marks: Marks,
     /// Why its deadline is when it is. Follows from the rest.
     #[serde(skip, default = "no_deadline")]
@@ -238,6 +242,7 @@ impl Replica {
             kind: StartKind::First,
             placement: Placement::Same,
             kills: 0,
+            failed_by: CauseCode::NONE,
             marks: Marks::default(),
             wakes_for: no_deadline(),
         }

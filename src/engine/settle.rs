@@ -149,12 +149,14 @@ impl ReplicaSet {
     #[inline(always)]
     fn show_status(&mut self) {
         let (status, reason, since) = self.set.shown();
-        let shows = StatusShown { status, reason, available: self.counts.census.available, desired: self.desired };
+        let (cause, available) = (self.counts.cause(), self.counts.census.available);
+        let shows = StatusShown { status, reason, cause, available, desired: self.desired };
         if self.shown != Some(shows) {
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
+            let cause = self.cause_of(cause);
             let place = self.outputs.place();
-            *place = Some(Output::Notice(Notice::Status(shows.with_since(since))));
+            *place = Some(Output::Notice(Notice::Status(shows.with_since(since, cause))));
         }
     }
 
@@ -188,11 +190,11 @@ impl ReplicaSet {
         self.assess(self.now);
         // Terminating is shown even where everything is gone at once.
         if self.status() == Status::Terminated {
-            let (status, available) = (Status::Terminating, self.counts.census.available);
-            let shows = StatusShown { status, reason: reason.into(), available, desired: self.desired };
+            let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.available);
+            let shows = StatusShown { status, reason: reason.into(), cause, available, desired: self.desired };
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
-            self.notice(Notice::Status(shows.with_since(self.now)));
+            self.notice(Notice::Status(shows.with_since(self.now, self.cause_of(cause))));
         } else {
             self.show_status();
         }

@@ -15,7 +15,7 @@ use super::set::ReplicaSet;
 use super::strays::{Stray, Strays};
 use super::tally::Tally;
 use crate::decide::{Gate, Incarnation, ReplicaId, SetHistory, StartKind};
-use crate::policy::{BudgetEmpty, CompiledBudget, Layout, Policy};
+use crate::policy::{BudgetEmpty, Cause, CompiledBudget, Layout, Policy};
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
@@ -53,6 +53,9 @@ pub struct Snapshot {
     delays: Vec<(ReplicaId, u64)>,
     #[serde(default)]
     messages: Messages,
+    /// The causes of the user's own by which replicas failed.
+    #[serde(default)]
+    cause_names: Vec<Cause>,
     shown: Option<StatusShown>,
     tally: Tally,
 }
@@ -93,6 +96,7 @@ impl ReplicaSet {
             health: self.health().cloned().unwrap_or_default(),
             delays: self.extras.get().map(|extras| extras.delays.clone().into_iter().collect()).unwrap_or_default(),
             messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
+            cause_names: self.extras.get().map(|extras| extras.cause_names.clone()).unwrap_or_default(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
         }
@@ -143,6 +147,9 @@ impl ReplicaSet {
         }
         if !snapshot.messages.is_empty() {
             set.extras.make().messages = snapshot.messages;
+        }
+        if !snapshot.cause_names.is_empty() {
+            set.extras.make().cause_names = snapshot.cause_names;
         }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;

@@ -48,6 +48,9 @@ pub struct Summary {
     pub status: Status,
     /// Why.
     pub reason: StatusReason,
+    /// The cause by which every replica that is missing failed, if all failed by one.
+    #[serde(default)]
+    pub cause: Option<Cause>,
     /// Since when the status has been this.
     pub since: Timestamp,
     /// Replicas that are asked for.
@@ -163,6 +166,7 @@ impl ReplicaSet {
             at: now,
             status,
             reason,
+            cause: self.cause_of(self.counts.cause()),
             since,
             desired: self.desired,
             available: self.counts.census.available,

@@ -287,11 +287,15 @@ impl TraceLine {
 
     /// The line of a status.
     pub fn of_status(change: &StatusChange, at: Timestamp, start: Timestamp) -> Self {
-        Self::new(TraceKind::Status, at, start)
+        let line = Self::new(TraceKind::Status, at, start)
             .with("status", change.status.as_str())
             .with("available", change.available)
             .with("desired", change.desired)
-            .with("reason", change.reason.as_str())
+            .with("reason", change.reason.as_str());
+        match &change.cause {
+            Some(cause) => line.with("cause", cause.to_string()),
+            None => line,
+        }
     }
 
     fn of_verdict(judged: &Judged, at: Timestamp, start: Timestamp) -> Self {

@@ -73,7 +73,7 @@ impl Collector {
 
     fn record_in_trace(&mut self, output: &Output, at: Timestamp) {
         match output {
-            Output::Notice(Notice::Status(change)) => self.record_status(*change, self.since_start(at)),
+            Output::Notice(Notice::Status(change)) => self.record_status(change, self.since_start(at)),
             Output::Notice(Notice::Verdict(judged)) => {
                 self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
                 self.trace.extend(TraceLine::of_output(output, at, self.start));
@@ -85,17 +85,17 @@ impl Collector {
         }
     }
 
-    fn record_status(&mut self, change: StatusChange, at: Timestamp) {
+    fn record_status(&mut self, change: &StatusChange, at: Timestamp) {
         if self.status.0 != change.status {
             self.count_time(at);
             self.stats.outages += u64::from(change.status == Status::Outage);
             self.status = (change.status, at);
         }
         if self.keep_trace {
-            self.trace.status(change);
+            self.trace.status(change.clone());
             match self.statuses.last_mut() {
-                Some((last, kept)) if *last == at => *kept = change,
-                _ => self.statuses.push((at, change)),
+                Some((last, kept)) if *last == at => *kept = change.clone(),
+                _ => self.statuses.push((at, change.clone())),
             }
         }
     }

@@ -7,7 +7,8 @@ use crate::engine::{TraceKind, TraceLine, TraceValue};
 
 /// One line that a scenario expects, in part: the keys that it names must be those of a line at its instant.
 ///
-/// An expectation of the status alone (`status`, `available`, `desired`, `reason`) also holds where the status was
+/// An expectation of the status alone (`status`, `available`, `desired`, `reason`, and `cause` beside
+/// one of these) also holds where the status was
 /// the same before and no line tells of it. With `absent: true` no such line may be there; with `count: 3` there must
 /// be so many, at that instant, or in the whole run where no instant is named.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,11 +61,13 @@ impl Expectation {
 
     /// Whether it says nothing but what the status is.
     fn is_status_only(&self) -> bool {
-        let status = ["status", "available", "desired", "reason", "kind"];
+        let status = ["status", "available", "desired", "reason", "cause", "kind"];
         let of_status = |(key, value): &(String, TraceValue)| {
             status.contains(&key.as_str()) && (key != "kind" || *value == TraceValue::from("status"))
         };
-        self.keys.iter().all(of_status)
+        // Verdicts and events have causes, too.
+        let names_status = self.keys.iter().any(|(key, _)| key != "cause" && key != "kind");
+        names_status && self.keys.iter().all(of_status)
     }
 
     /// The lines among which it looks.

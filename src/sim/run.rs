@@ -96,10 +96,10 @@ impl Run {
         Ok(self.change_at(at)?.map_or(0, |change| change.available))
     }
 
-    fn change_at(&self, at: impl SimTime) -> Result<Option<StatusChange>, SimError> {
+    fn change_at(&self, at: impl SimTime) -> Result<Option<&StatusChange>, SimError> {
         let at = at.into_timestamp()?;
         let after = self.statuses.partition_point(|(time, _)| *time <= at);
-        Ok(after.checked_sub(1).map(|last| self.statuses[last].1))
+        Ok(after.checked_sub(1).map(|last| &self.statuses[last].1))
     }
 
     /// The time in which the status was this.
@@ -132,8 +132,8 @@ impl Run {
         self.stats.restarts.values().sum()
     }
 
-    /// The status at the end of each instant at which it, its reason, or the number of available or desired replicas
-    /// changed; empty if it was not asked for.
+    /// The status at the end of each instant at which it, its reason, its cause, or the number of available or desired
+    /// replicas changed; empty if it was not asked for.
     pub fn status_changes(&self) -> &[(Timestamp, StatusChange)] {
         &self.statuses
     }

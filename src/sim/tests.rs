@@ -73,6 +73,17 @@ fn what_cannot_happen_is_told() {
     is_told(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: has no meaning here");
     is_told(r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#, "timeline[0].retry_after: has no");
     is_told(r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}]"#, "behaviour[0].replica: there is no replica 3");
+    is_told(r#""behaviour": [{"hangs": "yes"}]"#, "behaviour[0].hangs: expected");
+    is_told(r#""behaviour": [{"hangs": false}]"#, "behaviour[0].hangs: ");
+    is_told(r#""behaviour": [{"replica": 3, "hangs": true}]"#, "behaviour[0].replica: there is no replica 3");
+    is_told(r#""behaviour": [{"hangs": true, "runs": "1s", "exit": 1}]"#, "behaviour[0]: says what a replica does");
+    for word in ["stop", "start"] {
+        let act = |value: &str| format!(r#""timeline": [{{"at": "1s", "{word}": {value}}}]"#);
+        is_told(&act("true"), &format!("timeline[0].{word}: expected"));
+        is_told(&act("-1"), &format!("timeline[0].{word}: "));
+        is_told(&act(r#"1, "replica": 1"#), "timeline[0].replica: has no meaning here");
+        is_told(&act(r#"1, "reason": "quota""#), "timeline[0].reason: has no meaning here");
+    }
     let grown = r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}], "timeline": [{"at": "1s", "scale": 4}]"#;
     assert!(scenario(grown).is_ok());
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::decide::Status;
 use crate::engine::{StatusChange, TraceKind, TraceLine, TraceValue};
+use crate::policy::Cause;
 use crate::time::Timestamp;
 
 /// What happened in a run, in order. Serialises as a list; a line each is NDJSON.
@@ -17,7 +18,7 @@ pub struct Trace {
     #[serde(skip)]
     open: OpenInstant,
     #[serde(skip)]
-    last_status: Option<(Status, u32, u32, &'static str)>,
+    last_status: Option<(Status, u32, u32, &'static str, Option<Cause>)>,
 }
 
 /// What has happened in the current instant.
@@ -49,7 +50,7 @@ impl Trace {
 
     pub(super) fn status(&mut self, change: StatusChange) {
         if change.status == Status::Terminating {
-            self.open.terminating = Some(change);
+            self.open.terminating = Some(change.clone());
         }
         self.open.status = Some(change);
     }
@@ -60,12 +61,14 @@ impl Trace {
         open.lines.sort_by_key(TraceLine::kind);
         self.lines.append(&mut open.lines);
         self.open.lines = open.lines;
-        let shown = [open.terminating.filter(|_| open.terminating != open.status), open.status];
+        let terminating = open.terminating.filter(|change| open.status.as_ref() != Some(change));
+        let shown = [terminating, open.status];
         for change in shown.into_iter().flatten() {
-            let seen = (change.status, change.available, change.desired, change.reason.as_str());
-            if self.last_status != Some(seen) {
+            let line = TraceLine::of_status(&change, at, Timestamp::ZERO);
+            let seen = (change.status, change.available, change.desired, change.reason.as_str(), change.cause);
+            if self.last_status.as_ref() != Some(&seen) {
                 self.last_status = Some(seen);
-                self.lines.push(TraceLine::of_status(&change, at, Timestamp::ZERO));
+                self.lines.push(line);
             }
         }
     }

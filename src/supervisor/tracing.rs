@@ -48,6 +48,7 @@ pub(super) fn emit(set: &str, kind: &NotificationKind) {
                 set,
                 status = change.status.as_str(),
                 reason = change.reason.as_str(),
+                cause = change.cause.as_ref().map(crate::policy::Cause::as_str),
                 available = change.available,
                 desired = change.desired,
                 "{notice}"

@@ -1,7 +1,7 @@
 use super::observing::seen;
 use super::{Bench, at, retrying, secs};
 use crate::decide::{Incarnation, Outcome, Status};
-use crate::engine::{Event, InstanceState, ReplicaSet};
+use crate::engine::{Event, InstanceState, Phase, ReplicaSet};
 use crate::policy::{FailurePolicy, HealthPolicy, LostAfter, Policy, Scope};
 use crate::time::Timestamp;
 
@@ -338,4 +338,24 @@ fn unknown_at(bench: &Bench) -> u64 {
         bench.tick(now);
     }
     panic!("it never does");
+}
+
+/// A person's stop concerns the replica, not one instance of it.
+#[test]
+fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
+    for stopped_before in [false, true] {
+        let mut bench = Bench::every(2, 30);
+        bench.tell(60, Event::Stop(0.into()));
+        if stopped_before {
+            bench.tell(61, Event::stopped(0, 1));
+        }
+        let other = seen(1, 1, InstanceState::Ready);
+        let lines = bench.observe(70, &[seen(0, 2, InstanceState::Ready), other.clone()]);
+        assert!(lines.contains(&"stop replica 0 incarnation 2".to_owned()), "{lines:?}");
+        assert_eq!(bench.set.census().stopped, 1);
+        bench.tell(71, Event::stopped(0, 2));
+        bench.observe(80, &[other]);
+        bench.tick(1000);
+        assert_eq!(bench.set.get(0.into()).unwrap().phase, Phase::Stopped);
+    }
 }
