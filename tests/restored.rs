@@ -103,22 +103,21 @@ fn what_shows_itself_after_the_end_is_told_to_stop_and_the_end_stays() {
 
 #[test]
 fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
-    refuses(&one_failed(json!({})), "it has ended", |value| value["set"]["end"] = json!(["requested", 1]));
+    refuses(&one_failed(json!({})), "end-told", |value| value["set"]["end"] = json!(["requested", 1]));
     let queued = 1 << 8;
-    refuses(&one_failed(json!({})), "is queued for its start", |value| mark(value, 1, queued));
+    refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, queued));
     let holds_slot = 1 << 5;
-    refuses(&one_failed(json!({})), "holds a place among the starts", |value| mark(value, 1, holds_slot));
+    refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, holds_slot));
     let lost = 1 << 13;
-    refuses(&one_failed(json!({})), "lost and not lost", |value| mark(value, 1, lost));
+    refuses(&one_failed(json!({})), "contact", |value| mark(value, 1, lost));
     refuses(&one_failed(json!({})), "cause-names", |value| value["replicas"][1]["failed_by"] = 9.into());
     let grouped = one_failed(json!({"scope": "all"}));
-    refuses(&grouped, "a group that is not there", |value| value["group"] = Value::Null);
+    refuses(&grouped, "open-gate", |value| value["group"] = Value::Null);
     let mut incident = TestSet::ready(retrying(2, json!({"correlated": {"share": "100%", "within": "30s"}})));
     incident.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
-    let waits = "waits for a start that is not there";
-    refuses(&incident, waits, |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
+    refuses(&incident, "incident", |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
     let resuming = json!({"resuming": {"batch": 1, "to_release": 0, "undecided": 0}});
-    refuses(&incident, waits, |value| value["set"]["incident"]["stage"] = resuming);
+    refuses(&incident, "a start that is not there", |value| value["set"]["incident"]["stage"] = resuming);
 }
 
 #[test]
