@@ -188,7 +188,7 @@ impl ReplicaSet {
             let replica = self.replica(*id);
             replica.gate == Gate::Group && replica.counts_from_its_end()
         };
-        if self.extras.get().is_some_and(|extras| extras.delays.keys().any(|id| pending(id))) {
+        if self.extras.get().is_some_and(|extras| extras.delays.keys().any(pending)) {
             return;
         }
         let leader = self.replica_mut(group.leader);
