@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use uphold::{
     Admission, Census, DueStart, FailurePolicy, History, Outcome, Policy, Quantity, RetryPolicy, SetHistory,
-    StartBecame, Status, Timestamp, Verdict,
+    StartOutcome, Status, Timestamp, Verdict,
 };
 
 /// A row of `replica`. The history is one JSON column.
@@ -106,7 +106,7 @@ fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) ->
             Verdict::Complete => "completed",
             Verdict::Terminate => "ended",
         };
-        Ok::<_, uphold::Ignored>(decision.ends())
+        Ok::<_, uphold::DecideError>(decision.ends())
     })??;
     if let Some(reason) = ends {
         // UPDATE set ...; every live replica is told to stop.
@@ -154,7 +154,7 @@ fn up(policy: &Policy, database: &mut Database, id: u32, now: Timestamp) -> Resu
     })?;
     if came_up {
         let mut set = serde_json::from_str(&database.set)?;
-        policy.start_decided(&mut set, id.into(), StartBecame::Up);
+        policy.record_start_outcome(&mut set, id.into(), StartOutcome::Up);
         database.set = serde_json::to_string(&set)?;
     }
     Ok(())

@@ -80,10 +80,10 @@ pub mod backend;
 mod decide;
 pub mod document;
 mod engine;
+mod lazy_box;
 mod places;
 mod policy;
 mod redacted;
-mod seldom;
 pub mod sim;
 mod sparse;
 #[cfg(feature = "supervisor")]

@@ -11,7 +11,7 @@ use uphold::backend::{
 };
 use uphold::{
     Cause, Event, HealthPolicy, Incarnation, InstanceState, Notice, NotificationKind, Notifications, Policy,
-    PolicyBuilder, Received, RecordedStep, Recorder, RecordingHeader, Refused, ReplicaId, ReplicaSet, RequestError,
+    PolicyBuilder, Received, RecordedStep, Recorder, RecordingHeader, Rejection, ReplicaId, ReplicaSet, RequestError,
     RetryPolicy, Selection, Status, StatusReason, Supervisor, SupervisorHandle, Timestamp,
 };
 
@@ -340,12 +340,12 @@ async fn what_an_operator_asks_for_is_done() {
         .unwrap();
     assert_eq!(
         handle.retry_now(Selection::Replica(3.into())).await,
-        Err(RequestError::Refused(Refused::Stopped(3.into())))
+        Err(RequestError::Refused(Rejection::Stopped(3.into())))
     );
     handle.start(3).await.unwrap();
     wait_until_healthy(&mut handle).await;
-    assert_eq!(handle.scale(2_000_000).await, Err(RequestError::Refused(Refused::TooManyReplicas(2_000_000))));
-    assert_eq!(handle.restart(99).await, Err(RequestError::Refused(Refused::NoSuchReplica(99.into()))));
+    assert_eq!(handle.scale(2_000_000).await, Err(RequestError::Refused(Rejection::TooManyReplicas(2_000_000))));
+    assert_eq!(handle.restart(99).await, Err(RequestError::Refused(Rejection::NoSuchReplica(99.into()))));
     let refused =
         wait_for(&mut notifications, |what| matches!(what, NotificationKind::Notice(Notice::Refused(_)))).await;
     assert!(!refused.is_empty());
@@ -353,7 +353,7 @@ async fn what_an_operator_asks_for_is_done() {
     assert_eq!((summary.desired, summary.refused), (4, 3));
     handle.shutdown().await;
     let refused = handle.scale(1).await.unwrap_err();
-    assert!(matches!(refused, RequestError::Closed(_) | RequestError::Refused(Refused::SetEnded)), "{refused}");
+    assert!(matches!(refused, RequestError::Closed(_) | RequestError::Refused(Rejection::SetEnded)), "{refused}");
 }
 
 #[tokio::test]

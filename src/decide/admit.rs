@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::census::Census;
 use super::ids::ReplicaId;
-use super::incident::Stage;
+use super::incident::IncidentStage;
 use super::set_history::SetHistory;
 use super::status::EndReason;
 use crate::policy::{BudgetEmpty, Policy};
@@ -131,7 +131,7 @@ impl Policy {
     ///
     /// Depth 1 of embedding: a pure function of one row and of counts. Ask in the order of (due, replica); a start
     /// that waits is asked for again when its gate may have opened. Tell the set what becomes of the start with
-    /// [`Policy::start_decided`].
+    /// [`Policy::record_start_outcome`].
     ///
     /// ```
     /// use uphold::{Admission, Census, DueStart, Gate, FailurePolicy, Policy, Quantity, RetryPolicy, SetHistory, Timestamp};
@@ -156,22 +156,22 @@ impl Policy {
     /// ```
     pub fn admit(&self, set: &mut SetHistory, census: &Census, start: DueStart, now: Timestamp) -> Admission {
         let compiled = self.compiled();
-        let now = set.at_least(now);
+        let now = set.advance(now);
         let wait = |gate, until| Admission::Wait(Wait { gate, until });
         let restart = matches!(start.kind, StartKind::Restart { .. });
         let mut paid = matches!(start.kind, StartKind::Restart { charged: true });
         if start.kind != StartKind::Requested {
             if let Some(incident) = &set.incident {
                 match incident.stage {
-                    Stage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
+                    IncidentStage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
                     // The canary is one of those that failed.
-                    Stage::Holding { .. } if !restart => return wait(Gate::Incident, None),
-                    Stage::Holding { not_before, .. } if now < not_before => {
+                    IncidentStage::Holding { .. } if !restart => return wait(Gate::Incident, None),
+                    IncidentStage::Holding { not_before, .. } if now < not_before => {
                         return wait(Gate::Incident, Some(not_before));
                     }
-                    Stage::Holding { .. } => paid |= !incident.charged,
-                    Stage::Resuming { to_release: 0, .. } => return wait(Gate::Incident, None),
-                    Stage::Resuming { .. } => {}
+                    IncidentStage::Holding { .. } => paid |= !incident.charged,
+                    IncidentStage::Resuming { to_release: 0, .. } => return wait(Gate::Incident, None),
+                    IncidentStage::Resuming { .. } => {}
                 }
             }
         }
@@ -183,7 +183,7 @@ impl Policy {
             let mut bucket = set.bucket.get().copied().unwrap_or_default();
             match bucket.take(budget, now) {
                 Ok(()) if no_room || capped => {}
-                Ok(()) => *set.bucket.make() = bucket,
+                Ok(()) => *set.bucket.get_or_init() = bucket,
                 Err(_) if budget.empty == BudgetEmpty::Terminate => return Admission::Terminate(EndReason::Exhausted),
                 Err(refilled) => return wait(Gate::Budget, Some(refilled)),
             }

@@ -46,12 +46,12 @@ impl Policy {
     /// ```
     pub fn assess(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> Assessment {
         let desired = census.desired();
-        let now = set.at_least(now);
+        let now = set.advance(now);
         let deadline = self.assess_of(set, census, desired, now);
         Assessment {
-            status: set.shown.status,
-            reason: set.shown.reason,
-            since: set.shown.since,
+            status: set.reported.status,
+            reason: set.reported.reason,
+            since: set.reported.since,
             need: self.compiled().need(census.settled_of(desired)),
             end: set.end_reason(),
             deadline: deadline.known(),
@@ -91,7 +91,7 @@ impl Policy {
                 return Timestamp::MAX;
             }
         }
-        deadline.min(set.shown.update(raw, reason, (desired, census.available), compiled.clear_after, now))
+        deadline.min(set.reported.update(raw, reason, (desired, census.available), compiled.clear_after, now))
     }
 
     /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
@@ -119,7 +119,7 @@ fn outage(
         return Timestamp::MAX;
     }
     let excused = census.available_but_for_excused() >= need;
-    match set.outage.make().run(down, down && excused, compiled.outage_keeps_for, now) {
+    match set.outage.get_or_init().run(down, down && excused, compiled.outage_keeps_for, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
             Timestamp::MAX
@@ -153,9 +153,9 @@ impl SetHistory {
     fn show_end(&mut self, census: &Census, now: Timestamp) {
         if let Some(end) = self.end_reason() {
             // What is final stays so, whatever is found alive after it.
-            let terminated = census.live == 0 || self.shown.status == Status::Terminated;
+            let terminated = census.live == 0 || self.reported.status == Status::Terminated;
             let status = if terminated { Status::Terminated } else { Status::Terminating };
-            self.shown.show(status, end.into(), now);
+            self.reported.show(status, end.into(), now);
         }
     }
 }
@@ -235,7 +235,7 @@ impl super::set_history::OutageClock {
     }
 }
 
-impl super::set_history::Shown {
+impl super::set_history::ReportedStatus {
     fn show(&mut self, status: Status, reason: StatusReason, now: Timestamp) {
         if self.status != status {
             self.status = status;

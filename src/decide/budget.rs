@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::never;
+use super::serde_opt_timestamp;
 use crate::policy::CompiledBudget;
 use crate::time::Timestamp;
 
@@ -12,9 +12,9 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Bucket {
-    #[serde(with = "super::wide")]
+    #[serde(with = "super::serde_u128")]
     spent: u128,
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     as_of: Timestamp,
 }
 

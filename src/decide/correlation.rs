@@ -3,8 +3,8 @@
 use super::census::Census;
 use super::history::History;
 use super::ids::ReplicaId;
-use super::incident::{Incident, Stage};
-use super::judge::Surroundings;
+use super::incident::{Incident, IncidentStage};
+use super::judge::FailureContext;
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
 use super::verdict::{Decision, DecisionReason, Verdict};
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// What became of a start.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a start comes up, fails or is given up by an operator")]
-pub enum StartBecame {
+pub enum StartOutcome {
     /// The replica is ready, or has run for `correlated.within` without failing.
     Up,
     /// It failed; its decision says when to try again.
@@ -29,7 +29,7 @@ pub enum StartBecame {
 
 impl Policy {
     /// Notes that a replica failed, for incidents, for telling an isolated failure, and for a set that never gets
-    /// ready. Note all that failed at one instant, then ask [`Policy::recognise_incident`], then judge the first:
+    /// ready. Note all that failed at one instant, then ask [`Policy::detect_incident`], then judge the first:
     /// `history` is the replica's, whose failure has not been judged yet. A success that is no failure is not noted.
     ///
     /// Whether it was: then there may be an incident.
@@ -42,7 +42,7 @@ impl Policy {
         now: Timestamp,
     ) -> bool {
         let compiled = self.compiled();
-        let now = set.at_least(now);
+        let now = set.advance(now);
         if outcome.is_success() && compiled.success != OnSuccess::Failure {
             // A run that ends before anything was ever ready counts, clean or not; one that is done with its work does not.
             if compiled.success == OnSuccess::Restart {
@@ -52,11 +52,11 @@ impl Policy {
         }
         let at = outcome.at.min(now);
         if compiled.watches_isolation {
-            set.lately.make().note(replica, at);
+            set.last_failures.get_or_init().note(replica, at);
         }
         if let Some(correlated) = compiled.correlated.filter(|_| !set.is_holding()) {
             history.adapt(self);
-            set.recent.make().note(replica, at, history.noted_at(), correlated.within, now);
+            set.recent_failures.get_or_init().note(replica, at, history.noted_at(), correlated.within, now);
             history.set_noted_at(now, self);
         }
         // What the platform takes away or has no room for says nothing of what runs on it.
@@ -69,13 +69,16 @@ impl Policy {
 
     /// Whether the failures noted so far are one incident, recognised now: from then on restarts are held for a
     /// canary. Distinct replicas count: the share of `correlated` rounded up, at least 2, 3 from 5 replicas on.
-    pub fn recognise_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
+    pub fn detect_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
         let Some(correlated) = self.compiled().correlated else { return false };
         let threshold = correlated.threshold(census.desired());
         let recognised = !set.is_holding()
-            && set.recent.get_mut().is_some_and(|recent| recent.is_incident(threshold, correlated.within));
+            && set
+                .recent_failures
+                .get_mut()
+                .is_some_and(|recent_failures| recent_failures.is_incident(threshold, correlated.within));
         if recognised {
-            let now = set.at_least(now);
+            let now = set.advance(now);
             set.incident = Some(Box::new(Incident::new(now)));
         }
         recognised
@@ -84,80 +87,83 @@ impl Policy {
     /// What the set knows at the moment a replica fails, for [`Policy::decide_in`]. `indispensable`: giving the
     /// replica up would put `min_available` out of reach.
     #[inline(always)]
-    pub fn surroundings(
+    pub fn failure_context(
         &self,
         set: &SetHistory,
         replica: ReplicaId,
         at: Timestamp,
         indispensable: bool,
-    ) -> Surroundings {
+    ) -> FailureContext {
         let incident = match set.incident.as_deref() {
-            Some(&Incident { stage: Stage::Holding { level, canary, .. }, .. }) => {
+            Some(&Incident { stage: IncidentStage::Holding { level, canary, .. }, .. }) => {
                 Some(level.saturating_add(u32::from(canary == Some(replica))))
             }
             Some(_) | None => None,
         };
         let compiled = self.compiled();
         let isolated = !compiled.watches_isolation
-            || set.lately.get().is_none_or(|lately| lately.isolated(replica, at, compiled.isolation));
-        Surroundings { isolated, indispensable, incident, joins_group: false }
+            || set
+                .last_failures
+                .get()
+                .is_none_or(|last_failures| last_failures.isolated(replica, at, compiled.isolation));
+        FailureContext { isolated, indispensable, incident, joins_group: false }
     }
 
-    /// What became of a start whose incarnation ended, and this was decided: for [`Policy::start_decided`]. The next
+    /// What became of a start whose incarnation ended, and this was decided: for [`Policy::record_start_outcome`]. The next
     /// canary may be tried when this one would be restarted; after one that is not restarted, when the next delay of
     /// the policy's own `retry` is over. One that has done its work, or has
     /// completed a run, is as good as one that is up.
-    pub fn start_ended(&self, set: &SetHistory, decision: &Decision) -> StartBecame {
-        self.start_ended_by(set, decision.verdict, decision.ended_at, decision.reason)
+    pub fn start_outcome(&self, set: &SetHistory, decision: &Decision) -> StartOutcome {
+        self.start_outcome_of(set, decision.verdict, decision.ended_at, decision.reason)
     }
 
-    pub(crate) fn start_ended_by(
+    pub(crate) fn start_outcome_of(
         &self,
         set: &SetHistory,
         verdict: Verdict,
         ended_at: Timestamp,
         reason: DecisionReason,
-    ) -> StartBecame {
+    ) -> StartOutcome {
         let tried = match set.incident.as_deref() {
-            Some(Incident { stage: Stage::Holding { level, .. }, .. }) => level.saturating_add(1),
+            Some(Incident { stage: IncidentStage::Holding { level, .. }, .. }) => level.saturating_add(1),
             _ => 0,
         };
         match verdict {
-            Verdict::Complete => StartBecame::Up,
-            Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartBecame::Up,
-            Verdict::Restart(restart) => StartBecame::Failed { retry: restart.due_after(ended_at) },
+            Verdict::Complete => StartOutcome::Up,
+            Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartOutcome::Up,
+            Verdict::Restart(restart) => StartOutcome::Failed { retry: restart.due_after(ended_at) },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
                 let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
-                StartBecame::Failed { retry: ended_at.later_by(delay) }
+                StartOutcome::Failed { retry: ended_at.later_by(delay) }
             }
         }
     }
 
     /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.
-    pub fn start_decided(&self, set: &mut SetHistory, replica: ReplicaId, became: StartBecame) {
+    pub fn record_start_outcome(&self, set: &mut SetHistory, replica: ReplicaId, became: StartOutcome) {
         let Some(incident) = &mut set.incident else { return };
         match &mut incident.stage {
-            Stage::Holding { level, not_before, canary } => {
+            IncidentStage::Holding { level, not_before, canary } => {
                 let was_canary = *canary == Some(replica);
                 if was_canary {
                     *canary = None;
                 }
                 match became {
                     // Any replica that comes up shows that the cause is gone.
-                    StartBecame::Up => incident.stage = Stage::RESUMING,
-                    StartBecame::Failed { retry } if was_canary => {
+                    StartOutcome::Up => incident.stage = IncidentStage::RESUMING,
+                    StartOutcome::Failed { retry } if was_canary => {
                         *level = level.saturating_add(1);
                         *not_before = retry;
                     }
-                    StartBecame::Failed { .. } | StartBecame::Gone => {}
+                    StartOutcome::Failed { .. } | StartOutcome::Gone => {}
                 }
             }
-            stage @ Stage::Resuming { .. } => stage.decided(),
+            stage @ IncidentStage::Resuming { .. } => stage.decided(),
         }
     }
 
     /// How long a start of an incident must run without failing to count as up, in nanoseconds.
-    pub(crate) fn trial_time(&self) -> u64 {
+    pub(crate) fn canary_trial(&self) -> u64 {
         self.compiled().isolation
     }
 }
@@ -168,11 +174,11 @@ impl SetHistory {
         let Some(incident) = &mut self.incident else { return };
         incident.charged |= paid;
         match &mut incident.stage {
-            Stage::Holding { canary, .. } => {
+            IncidentStage::Holding { canary, .. } => {
                 *canary = Some(replica);
                 incident.charged = true;
             }
-            Stage::Resuming { to_release, undecided, .. } => {
+            IncidentStage::Resuming { to_release, undecided, .. } => {
                 *to_release = to_release.saturating_sub(1);
                 *undecided = undecided.saturating_add(1);
             }
@@ -181,7 +187,7 @@ impl SetHistory {
 
     /// A member of the incident that was started before it was recognised serves as its canary.
     pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
-        if let Some(Incident { stage: Stage::Holding { canary, .. }, .. }) = self.incident.as_deref_mut() {
+        if let Some(Incident { stage: IncidentStage::Holding { canary, .. }, .. }) = self.incident.as_deref_mut() {
             canary.get_or_insert(replica);
         }
     }
@@ -189,20 +195,20 @@ impl SetHistory {
     /// The incident is charged once: what its members took of the budget before it was recognised is given back.
     pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
         if let Some(budget) = policy.compiled().budget {
-            self.bucket.make().refund(budget, tokens);
+            self.bucket.get_or_init().refund(budget, tokens);
         }
     }
 
     /// The replicas whose failures the incident takes in, and when the last of them happened.
     pub(crate) fn take_members(&mut self) -> (Vec<ReplicaId>, Option<Timestamp>) {
-        let recent = self.recent.make();
-        let latest = recent.latest();
-        (recent.take_members(), latest)
+        let recent_failures = self.recent_failures.get_or_init();
+        let latest = recent_failures.latest();
+        (recent_failures.take_members(), latest)
     }
 
     /// The next canary may be tried at once.
-    pub(crate) fn hurry_canary(&mut self, now: Timestamp) {
-        if let Some(Incident { stage: Stage::Holding { not_before, .. }, .. }) = self.incident.as_deref_mut() {
+    pub(crate) fn expedite_canary(&mut self, now: Timestamp) {
+        if let Some(Incident { stage: IncidentStage::Holding { not_before, .. }, .. }) = self.incident.as_deref_mut() {
             *not_before = now.min(*not_before);
         }
     }

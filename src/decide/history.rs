@@ -200,15 +200,15 @@ impl History {
 
     /// The latest time that is known of it. Earlier ones are taken as this.
     #[inline(always)]
-    pub(crate) fn last_known(&self) -> Timestamp {
+    pub(crate) fn as_of(&self) -> Timestamp {
         self.mark.max(self.turned)
     }
 
     /// When something that it is told of happened. Time that goes backwards stands still, and so does one after
     /// [`Timestamp::LATEST`], which would stand for ever.
     #[inline(always)]
-    pub(super) fn told(&self, at: Timestamp) -> Timestamp {
-        let known = self.last_known();
+    pub(super) fn clamp_time(&self, at: Timestamp) -> Timestamp {
+        let known = self.as_of();
         if at > known && at <= Timestamp::LATEST { at } else { known }
     }
 
@@ -216,7 +216,7 @@ impl History {
     pub(crate) fn latest(&self) -> Timestamp {
         let known = |at: Timestamp| at.known().unwrap_or(Timestamp::ZERO);
         let of = |streak: &Streak| known(streak.first).max(known(streak.stage_first));
-        let mut latest = self.last_known().max(of(&self.streak));
+        let mut latest = self.as_of().max(of(&self.streak));
         if let Some(detail) = &self.detail {
             let streaks = detail.streaks.iter().map(of);
             let windows = detail.windows.iter().map(Window::latest);
@@ -240,7 +240,7 @@ impl History {
     /// It runs: told once for each incarnation.
     pub fn started(&mut self, at: Timestamp) {
         if self.is_live() && !self.has(Flags::STARTED) {
-            self.mark = self.told(at);
+            self.mark = self.clamp_time(at);
             self.put(Flags::STARTED, true);
             self.put(Flags::REPAIRING, false);
         }
@@ -251,7 +251,7 @@ impl History {
         if self.is_live() {
             self.started(at);
             if !self.has(Flags::READY) {
-                self.turned = self.told(at);
+                self.turned = self.clamp_time(at);
                 self.put(Flags::READY, true);
                 self.put(Flags::WAS_READY, true);
             }
@@ -266,7 +266,7 @@ impl History {
         }
         self.put(Flags::READY, false);
         let since = self.turned;
-        self.turned = self.told(at);
+        self.turned = self.clamp_time(at);
         Some(self.turned.nanos_since(since))
     }
 
@@ -285,7 +285,7 @@ impl History {
             let (layout, noted_at, cause) = (detail.layout.clone(), detail.noted_at, detail.cause.take());
             **detail = Detail { layout, noted_at, cause, ..Detail::default() };
         }
-        self.wait_is_over();
+        self.cancel_window_wait();
         self.put(Flags::REPAIRING, false);
         self.judged_by = NO_RULE;
     }
@@ -306,7 +306,7 @@ impl History {
     }
 
     /// A slot that comes back after a scale-down: all is new but the incarnation.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn reset_keep_incarnation(&mut self) {
         let Self { stream, incarnation, mark, turned, replica, .. } = *self;
         let mut detail = self.detail.take();
         if let Some(detail) = &mut detail {
@@ -321,24 +321,24 @@ impl History {
     }
 
     /// Numbers on from an incarnation that another set has used.
-    pub(crate) fn number_from(&mut self, incarnation: Incarnation) {
+    pub(crate) fn raise_incarnation(&mut self, incarnation: Incarnation) {
         self.incarnation = self.incarnation.max(incarnation);
     }
 
     /// It waits for no room in its window any more: its start counts for nothing.
-    pub(crate) fn wait_is_over(&mut self) {
+    pub(crate) fn cancel_window_wait(&mut self) {
         self.put(Flags::COUNTS_ON_START, false);
     }
 
     /// The incarnation has ended, nobody knows how.
-    pub(crate) fn has_ended(&mut self) {
+    pub(crate) fn mark_ended(&mut self) {
         self.put(Flags::LIVE, false);
     }
 
     /// The incarnation is gone without being judged: it was asked to stop.
-    pub(crate) fn gone(&mut self, policy: &Policy, at: Timestamp) {
+    pub(crate) fn record_stopped(&mut self, policy: &Policy, at: Timestamp) {
         policy.not_ready(self, at);
-        self.mark = self.told(at);
+        self.mark = self.clamp_time(at);
         self.put(Flags::LIVE.and(Flags::STARTED), false);
     }
 
@@ -533,7 +533,7 @@ impl History {
         detail.undo.clear();
         if let Some(since) = since {
             detail.windows.iter_mut().for_each(|window| window.uncount_since(since));
-            self.wait_is_over();
+            self.cancel_window_wait();
         }
         charged
     }

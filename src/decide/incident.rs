@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::ids::ReplicaId;
-use super::never;
+use super::serde_opt_timestamp;
 use crate::time::Timestamp;
 
 /// More failures than twice the replicas that have failed are kept up to so many.
@@ -20,7 +20,7 @@ const SPARE: usize = 64;
 /// They are kept by when they were noted, and belong together by when they happened: news may come late.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<RecentFailure>", into = "Vec<RecentFailure>")]
-pub(crate) struct Recent {
+pub(crate) struct RecentFailures {
     failures: VecDeque<RecentFailure>,
     /// How many distinct replicas they are of.
     distinct: u32,
@@ -44,7 +44,7 @@ impl RecentFailure {
     }
 }
 
-impl From<Vec<RecentFailure>> for Recent {
+impl From<Vec<RecentFailure>> for RecentFailures {
     fn from(mut failures: Vec<RecentFailure>) -> Self {
         failures.sort_unstable();
         let mut seen = BTreeSet::new();
@@ -57,13 +57,13 @@ impl From<Vec<RecentFailure>> for Recent {
     }
 }
 
-impl From<Recent> for Vec<RecentFailure> {
-    fn from(recent: Recent) -> Self {
-        recent.failures.into()
+impl From<RecentFailures> for Vec<RecentFailure> {
+    fn from(recent_failures: RecentFailures) -> Self {
+        recent_failures.failures.into()
     }
 }
 
-impl Recent {
+impl RecentFailures {
     /// Notes a failure now. `previous` is when the failure of the same replica before it was noted, or never.
     pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp, previous: Timestamp, within: u64, now: Timestamp) {
         self.forget(now, within);
@@ -159,12 +159,12 @@ impl Recent {
 /// The last failure, and the last of another replica: enough to tell whether a failure is isolated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Lately {
+pub(crate) struct LastFailures {
     last: Option<(Timestamp, ReplicaId)>,
     other: Option<(Timestamp, ReplicaId)>,
 }
 
-impl Lately {
+impl LastFailures {
     pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp) {
         let other = self.other.filter(|(_, id)| *id != replica);
         match &mut self.last {
@@ -194,19 +194,19 @@ impl Lately {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Incident {
     pub(crate) since: Timestamp,
-    pub(crate) stage: Stage,
+    pub(crate) stage: IncidentStage,
     /// The one charge of the incident has been taken.
     pub(crate) charged: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Stage {
+pub(crate) enum IncidentStage {
     Holding {
         /// How often a canary has failed: the rung of the ladder that the next delay stands on.
         level: u32,
         /// No canary before this.
-        #[serde(with = "never")]
+        #[serde(with = "serde_opt_timestamp")]
         not_before: Timestamp,
         canary: Option<ReplicaId>,
     },
@@ -220,7 +220,7 @@ pub(crate) enum Stage {
     },
 }
 
-impl Stage {
+impl IncidentStage {
     pub(crate) const RESUMING: Self = Self::Resuming { batch: 1, to_release: 1, undecided: 0 };
 
     /// One start of the present batch is decided. When all are, the next batch is twice as large.
@@ -237,26 +237,30 @@ impl Stage {
 
 impl Incident {
     pub(crate) fn new(since: Timestamp) -> Self {
-        Self { since, stage: Stage::Holding { level: 0, not_before: Timestamp::ZERO, canary: None }, charged: false }
+        Self {
+            since,
+            stage: IncidentStage::Holding { level: 0, not_before: Timestamp::ZERO, canary: None },
+            charged: false,
+        }
     }
 
     /// Whether it waits for a known time, or for some of so many starts on trial.
-    pub(crate) fn goes_on(&self, trials: usize) -> bool {
+    pub(crate) fn can_progress(&self, trials: usize) -> bool {
         match self.stage {
-            Stage::Holding { canary, not_before, .. } => canary.is_some() || !not_before.is_never(),
-            Stage::Resuming { batch, to_release, undecided } => {
+            IncidentStage::Holding { canary, not_before, .. } => canary.is_some() || !not_before.is_never(),
+            IncidentStage::Resuming { batch, to_release, undecided } => {
                 batch > 0 && (to_release > 0 || undecided > 0) && undecided as usize <= trials
             }
         }
     }
 
     pub(crate) fn is_holding(&self) -> bool {
-        matches!(self.stage, Stage::Holding { .. })
+        matches!(self.stage, IncidentStage::Holding { .. })
     }
 
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.since = by(self.since);
-        if let Stage::Holding { not_before, .. } = &mut self.stage {
+        if let IncidentStage::Holding { not_before, .. } = &mut self.stage {
             *not_before = by(*not_before);
         }
     }
@@ -273,83 +277,83 @@ mod tests {
     const WITHIN: u64 = 30_000_000_000;
 
     /// Notes a failure at the time it happened, or at `noted`; how many replicas of those noted failed together.
-    fn note(recent: &mut Recent, replica: u32, at: u64, previous: Option<u64>, noted: u64) -> u32 {
+    fn note(recent_failures: &mut RecentFailures, replica: u32, at: u64, previous: Option<u64>, noted: u64) -> u32 {
         let previous = previous.map_or(Timestamp::MAX, secs);
-        recent.note(ReplicaId(replica), secs(at), previous, WITHIN, secs(noted));
-        (1..).take_while(|&replicas| recent.clone().is_incident(replicas, WITHIN)).last().unwrap_or(0)
+        recent_failures.note(ReplicaId(replica), secs(at), previous, WITHIN, secs(noted));
+        (1..).take_while(|&replicas| recent_failures.clone().is_incident(replicas, WITHIN)).last().unwrap_or(0)
     }
 
     #[test]
     fn only_distinct_replicas_within_the_window_count() {
-        let mut recent = Recent::default();
-        assert_eq!(note(&mut recent, 1, 0, None, 0), 1);
-        assert_eq!(note(&mut recent, 1, 5, Some(0), 5), 1);
-        assert_eq!(note(&mut recent, 2, 10, None, 10), 2);
-        assert_eq!(note(&mut recent, 3, 34, None, 34), 3);
-        assert_eq!(note(&mut recent, 4, 39, None, 39), 3);
-        assert_eq!(recent.take_members(), [2, 3, 4].map(ReplicaId));
+        let mut recent_failures = RecentFailures::default();
+        assert_eq!(note(&mut recent_failures, 1, 0, None, 0), 1);
+        assert_eq!(note(&mut recent_failures, 1, 5, Some(0), 5), 1);
+        assert_eq!(note(&mut recent_failures, 2, 10, None, 10), 2);
+        assert_eq!(note(&mut recent_failures, 3, 34, None, 34), 3);
+        assert_eq!(note(&mut recent_failures, 4, 39, None, 39), 3);
+        assert_eq!(recent_failures.take_members(), [2, 3, 4].map(ReplicaId));
     }
 
     #[test]
     fn failures_are_near_each_other_by_when_they_happened() {
-        let mut recent = Recent::default();
-        assert_eq!(note(&mut recent, 1, 150, None, 150), 1);
+        let mut recent_failures = RecentFailures::default();
+        assert_eq!(note(&mut recent_failures, 1, 150, None, 150), 1);
         // Late news of a minute ago: three failed together then, and the one at 150 is none of them.
-        assert_eq!(note(&mut recent, 2, 100, None, 160), 1);
-        assert_eq!(note(&mut recent, 3, 101, None, 160), 2);
-        assert_eq!(note(&mut recent, 4, 129, None, 161), 3);
-        assert_eq!(note(&mut recent, 5, 160, None, 162), 3);
-        assert!(recent.is_incident(3, WITHIN));
-        assert_eq!(recent.take_members(), [2, 3, 4].map(ReplicaId));
+        assert_eq!(note(&mut recent_failures, 2, 100, None, 160), 1);
+        assert_eq!(note(&mut recent_failures, 3, 101, None, 160), 2);
+        assert_eq!(note(&mut recent_failures, 4, 129, None, 161), 3);
+        assert_eq!(note(&mut recent_failures, 5, 160, None, 162), 3);
+        assert!(recent_failures.is_incident(3, WITHIN));
+        assert_eq!(recent_failures.take_members(), [2, 3, 4].map(ReplicaId));
     }
 
     #[test]
     fn a_replica_that_fails_ever_so_often_takes_little_room() {
-        let mut recent = Recent::default();
-        note(&mut recent, 2, 0, None, 0);
+        let mut recent_failures = RecentFailures::default();
+        note(&mut recent_failures, 2, 0, None, 0);
         for milli in 0..10_000u64 {
             let previous = milli.checked_sub(1).map_or(Timestamp::MAX, Timestamp::from_millis);
             let at = Timestamp::from_millis(milli);
-            recent.note(ReplicaId(1), at, previous, WITHIN, at);
+            recent_failures.note(ReplicaId(1), at, previous, WITHIN, at);
         }
-        assert_eq!(recent.distinct, 2);
-        assert!(recent.failures.len() <= SPARE + 4, "{}", recent.failures.len());
+        assert_eq!(recent_failures.distinct, 2);
+        assert!(recent_failures.failures.len() <= SPARE + 4, "{}", recent_failures.failures.len());
     }
 
     #[test]
     fn what_is_read_is_counted_anew() {
-        let mut recent = Recent::default();
-        note(&mut recent, 1, 0, None, 0);
-        note(&mut recent, 1, 5, Some(0), 5);
-        note(&mut recent, 2, 3, None, 6);
-        let text = serde_json::to_string(&recent).unwrap();
-        assert_eq!(serde_json::from_str::<Recent>(&text).unwrap(), recent);
+        let mut recent_failures = RecentFailures::default();
+        note(&mut recent_failures, 1, 0, None, 0);
+        note(&mut recent_failures, 1, 5, Some(0), 5);
+        note(&mut recent_failures, 2, 3, None, 6);
+        let text = serde_json::to_string(&recent_failures).unwrap();
+        assert_eq!(serde_json::from_str::<RecentFailures>(&text).unwrap(), recent_failures);
     }
 
     #[test]
     fn a_failure_is_isolated_when_no_other_replica_failed_lately() {
         let within = WITHIN;
-        let mut lately = Lately::default();
-        lately.note(ReplicaId(1), secs(0));
-        lately.note(ReplicaId(1), secs(1));
-        assert!(lately.isolated(ReplicaId(1), secs(1), within));
-        assert!(!lately.isolated(ReplicaId(2), secs(30), within));
-        assert!(lately.isolated(ReplicaId(2), secs(31), within));
-        lately.note(ReplicaId(2), secs(2));
-        assert!(!lately.isolated(ReplicaId(1), secs(2), within));
+        let mut last_failures = LastFailures::default();
+        last_failures.note(ReplicaId(1), secs(0));
+        last_failures.note(ReplicaId(1), secs(1));
+        assert!(last_failures.isolated(ReplicaId(1), secs(1), within));
+        assert!(!last_failures.isolated(ReplicaId(2), secs(30), within));
+        assert!(last_failures.isolated(ReplicaId(2), secs(31), within));
+        last_failures.note(ReplicaId(2), secs(2));
+        assert!(!last_failures.isolated(ReplicaId(1), secs(2), within));
         // Late news of long before changes nothing, and is isolated from what came long after.
-        lately.note(ReplicaId(3), secs(500));
-        lately.note(ReplicaId(4), secs(100));
-        assert!(lately.isolated(ReplicaId(4), secs(100), within));
-        assert!(!lately.isolated(ReplicaId(5), secs(510), within));
+        last_failures.note(ReplicaId(3), secs(500));
+        last_failures.note(ReplicaId(4), secs(100));
+        assert!(last_failures.isolated(ReplicaId(4), secs(100), within));
+        assert!(!last_failures.isolated(ReplicaId(5), secs(510), within));
     }
 
     #[test]
     fn batches_double_once_every_start_of_one_is_decided() {
-        let mut stage = Stage::Resuming { batch: 2, to_release: 0, undecided: 2 };
+        let mut stage = IncidentStage::Resuming { batch: 2, to_release: 0, undecided: 2 };
         stage.decided();
-        assert_eq!(stage, Stage::Resuming { batch: 2, to_release: 0, undecided: 1 });
+        assert_eq!(stage, IncidentStage::Resuming { batch: 2, to_release: 0, undecided: 1 });
         stage.decided();
-        assert_eq!(stage, Stage::Resuming { batch: 4, to_release: 4, undecided: 0 });
+        assert_eq!(stage, IncidentStage::Resuming { batch: 4, to_release: 4, undecided: 0 });
     }
 }

@@ -3,12 +3,12 @@
 //! In this order: stale or duplicate news changes nothing; rules; limits; the delay. All of it comes from
 //! the replica's own history: what the set has to say is asked when the restart is due, in `admit`.
 
-use super::case::{Case, End, StaysDown};
+use super::evaluation::{End, Evaluation, PendingNoRestart};
 use super::history::{Flags, History};
 use super::ids::Incarnation;
 use super::limits::count_in_windows;
 use super::outcome::Outcome;
-use super::verdict::{Decision, Ignored};
+use super::verdict::{DecideError, Decision};
 use crate::policy::ladder::FAILED_START_FLOOR;
 use crate::policy::{OnSuccess, Policy};
 use crate::time::Timestamp;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 /// What the set knows at the moment of a failure. The default is a replica on its own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub struct Surroundings {
+pub struct FailureContext {
     /// No other replica failed within `correlated.within`, the same instant included.
     pub isolated: bool,
     /// Giving this replica up would put `min_available` out of reach.
@@ -29,7 +29,7 @@ pub struct Surroundings {
     pub joins_group: bool,
 }
 
-impl Default for Surroundings {
+impl Default for FailureContext {
     fn default() -> Self {
         Self { isolated: true, indispensable: false, incident: None, joins_group: false }
     }
@@ -38,10 +38,10 @@ impl Default for Surroundings {
 impl Policy {
     /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
-        let now = history.told(now);
+        let now = history.clamp_time(now);
         if history.has(Flags::COUNTS_ON_START) {
             history.adapt(self);
-            history.wait_is_over();
+            history.cancel_window_wait();
             let ladder = history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
             let stage = history.streak_of(ladder).stage.into();
             count_in_windows(history, self, ladder, stage, now);
@@ -86,8 +86,8 @@ impl Policy {
     /// assert_eq!(decision.verdict, Verdict::Terminate);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn decide(&self, history: &mut History, outcome: &Outcome) -> Result<Decision, Ignored> {
-        self.decide_in(history, outcome, Surroundings::default())
+    pub fn decide(&self, history: &mut History, outcome: &Outcome) -> Result<Decision, DecideError> {
+        self.decide_in(history, outcome, FailureContext::default())
     }
 
     /// [`Policy::decide`] with what the set knows.
@@ -98,17 +98,17 @@ impl Policy {
         &self,
         history: &mut History,
         outcome: &Outcome,
-        surroundings: Surroundings,
-    ) -> Result<Decision, Ignored> {
-        if history.is_live() { Ok(self.decide_live(history, outcome, surroundings)) } else { Err(Ignored::Duplicate) }
+        context: FailureContext,
+    ) -> Result<Decision, DecideError> {
+        if history.is_live() { Ok(self.decide_live(history, outcome, context)) } else { Err(DecideError::NotLive) }
     }
 
     /// [`Policy::decide_in`] of an incarnation that is live.
     #[inline(always)]
-    fn decide_live(&self, history: &mut History, outcome: &Outcome, surroundings: Surroundings) -> Decision {
-        let alone = surroundings.incident.is_none() && !surroundings.joins_group;
+    fn decide_live(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
+        let alone = context.incident.is_none() && !context.joins_group;
         if !alone || !self.is_plain(outcome) {
-            return self.decide_in_full(history, outcome, surroundings);
+            return self.decide_in_full(history, outcome, context);
         }
         match self.decide_plain(history, outcome) {
             Ok(decision) => decision,
@@ -130,9 +130,9 @@ impl Policy {
         &'p self,
         history: &mut History,
         outcome: &Outcome,
-    ) -> Result<Decision, StaysDown<'p>> {
+    ) -> Result<Decision, PendingNoRestart<'p>> {
         let end = self.end(history, outcome);
-        Case::<true> { policy: self, outcome, surroundings: Surroundings::default(), end }.judge(history)
+        Evaluation::<true> { policy: self, outcome, context: FailureContext::default(), end }.judge(history)
     }
 
     #[cold]
@@ -141,24 +141,19 @@ impl Policy {
         &self,
         history: &mut History,
         outcome: &Outcome,
-        stays: StaysDown<'_>,
+        stays: PendingNoRestart<'_>,
     ) -> Decision {
-        let surroundings = Surroundings::default();
+        let context = FailureContext::default();
         // Only its time is still asked for.
-        let end = End { at: history.last_known(), ran: 0, floor: 0 };
-        Case::<true> { policy: self, outcome, surroundings, end }.stay_down(history, stays)
+        let end = End { at: history.as_of(), ran: 0, floor: 0 };
+        Evaluation::<true> { policy: self, outcome, context, end }.stay_down(history, stays)
     }
 
-    /// Judges the end of a live incarnation, whatever the policy and the surroundings.
+    /// Judges the end of a live incarnation, whatever the policy and the context.
     #[inline(never)]
-    pub(crate) fn decide_in_full(
-        &self,
-        history: &mut History,
-        outcome: &Outcome,
-        surroundings: Surroundings,
-    ) -> Decision {
+    pub(crate) fn decide_in_full(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
         let end = self.end(history, outcome);
-        let case = Case::<false> { policy: self, outcome, surroundings, end };
+        let case = Evaluation::<false> { policy: self, outcome, context, end };
         if outcome.is_success() && self.compiled().success != OnSuccess::Failure {
             return case.succeeded(history);
         }
@@ -171,7 +166,7 @@ impl Policy {
     /// The incarnation is not live any more.
     #[inline(always)]
     fn end(&self, history: &mut History, outcome: &Outcome) -> End {
-        let at = history.told(outcome.at);
+        let at = history.clamp_time(outcome.at);
         let ran = if history.has(Flags::STARTED) { at.nanos_since(history.mark) } else { 0 };
         if history.has_more() {
             self.end_with_more(history, ran);
@@ -229,7 +224,7 @@ mod tests {
                 _ => Outcome::exited(1, now),
             };
             let mut full = plain.clone();
-            let in_full = policy.decide_in_full(&mut full, &outcome, Surroundings::default());
+            let in_full = policy.decide_in_full(&mut full, &outcome, FailureContext::default());
             assert_eq!(policy.decide(&mut plain, &outcome), Ok(in_full));
             assert_eq!(plain, full);
         }

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use super::case::Case;
+use super::evaluation::Evaluation;
 use super::history::History;
 use super::streak::Streak;
-use super::verdict::{Degrade, Hold, Nearest, UsedUp, Verdict};
+use super::verdict::{Degrade, ExhaustedLimit, Hold, RemainingLimit, Verdict};
 use crate::policy::ladder::{FOREVER, Ladder, Limits, UNLIMITED};
 use crate::policy::{Exhausted, Policy};
 use crate::time::{Timestamp, nanos};
 
-impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
+impl<const PLAIN: bool> Evaluation<'_, '_, PLAIN> {
     /// Which limit this failure finds used up, going on from stage to stage.
     #[inline(always)]
-    pub(super) fn used_up(&self, history: &mut History, ladder: &Ladder) -> Option<UsedUp> {
+    pub(super) fn exhausted_limit(&self, history: &mut History, ladder: &Ladder) -> Option<ExhaustedLimit> {
         let Streak { charged, first, rounds, .. } = history.streak;
         if !PLAIN && rounds > 0 && matches!(self.policy.compiled().exhausted, Exhausted::Quarantine(_)) {
-            return Some(UsedUp::Trial);
+            return Some(ExhaustedLimit::Trial);
         }
-        if let Some(used_up) = self.over(&ladder.whole, history, charged, first) {
-            return Some(used_up);
+        if let Some(exhausted_limit) = self.over(&ladder.whole, history, charged, first) {
+            return Some(exhausted_limit);
         }
         if PLAIN {
             return None;
@@ -27,36 +27,36 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
         loop {
             let Streak { stage, stage_charged, stage_first, .. } = history.streak;
             let limits = &ladder.stage(stage.into()).limits;
-            let used_up = self.over(limits, history, stage_charged, stage_first)?;
+            let exhausted_limit = self.over(limits, history, stage_charged, stage_first)?;
             if !history.streak.next_stage(ladder) {
-                return Some(used_up);
+                return Some(exhausted_limit);
             }
         }
     }
 
     /// Which of these limits is used up.
     #[inline(always)]
-    fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<UsedUp> {
+    fn over(&self, limits: &Limits, history: &History, charged: u32, first: Timestamp) -> Option<ExhaustedLimit> {
         if !limits.any {
             None
         } else if self.end.at.nanos_since(first) > limits.duration {
-            Some(UsedUp::Duration)
+            Some(ExhaustedLimit::Duration)
         } else if charged >= limits.attempts {
-            Some(UsedUp::Attempts)
+            Some(ExhaustedLimit::Attempts)
         } else {
             let window = limits.window.filter(|_| !PLAIN)?;
-            (history.room(window, self.end.at) == 0).then_some(UsedUp::Window)
+            (history.room(window, self.end.at) == 0).then_some(ExhaustedLimit::Window)
         }
     }
 
     /// Whether a failure that finds this limit used up waits until it is not.
     #[inline(never)]
-    pub(super) fn waits_for_room(&self, used_up: UsedUp) -> bool {
+    pub(super) fn waits_for_room(&self, exhausted_limit: ExhaustedLimit) -> bool {
         let compiled = self.policy.compiled();
-        used_up == UsedUp::Window
+        exhausted_limit == ExhaustedLimit::Window
             && match compiled.exhausted {
                 Exhausted::Hold => true,
-                Exhausted::Degrade => compiled.keep_min_available && self.surroundings.indispensable,
+                Exhausted::Degrade => compiled.keep_min_available && self.context.indispensable,
                 Exhausted::Terminate | Exhausted::Quarantine(_) => false,
             }
     }
@@ -91,7 +91,7 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
 
     /// The limit of which the smallest part is left.
     #[inline(always)]
-    pub(super) fn nearest(&self, history: &History, whole: &Limits, stage: &Limits) -> Option<Nearest> {
+    pub(super) fn remaining_limit(&self, history: &History, whole: &Limits, stage: &Limits) -> Option<RemainingLimit> {
         let Streak { charged, first, stage_charged, stage_first, .. } = history.streak;
         let mut nearest = None;
         if whole.any {
@@ -108,16 +108,16 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
     #[inline(always)]
     fn nearer(
         &self,
-        nearest: &mut Option<(u64, u64, Nearest)>,
+        nearest: &mut Option<(u64, u64, RemainingLimit)>,
         history: &History,
         limits: &Limits,
         charged: u32,
         first: Timestamp,
     ) {
         let at = self.end.at;
-        let mut offer = |left: u64, of: u64, what: Nearest| {
+        let mut offer = |left: u64, of: u64, what: RemainingLimit| {
             let of = of.max(1);
-            let nearer = |(least, most, _): (u64, u64, Nearest)| {
+            let nearer = |(least, most, _): (u64, u64, RemainingLimit)| {
                 u128::from(left) * u128::from(most) < u128::from(least) * u128::from(of)
             };
             if nearest.is_none_or(nearer) {
@@ -126,15 +126,15 @@ impl<const PLAIN: bool> Case<'_, '_, PLAIN> {
         };
         if limits.attempts != UNLIMITED {
             let left = limits.attempts.saturating_sub(charged);
-            offer(left.into(), limits.attempts.into(), Nearest::Attempts(left));
+            offer(left.into(), limits.attempts.into(), RemainingLimit::Attempts(left));
         }
         if limits.duration != FOREVER {
             let left = limits.duration.saturating_sub(at.nanos_since(first));
-            offer(left, limits.duration, Nearest::Duration(Duration::from_nanos(left)));
+            offer(left, limits.duration, RemainingLimit::Duration(Duration::from_nanos(left)));
         }
         if let Some(limit) = limits.window.filter(|_| !PLAIN) {
             let left = history.room(limit, at);
-            offer(left.into(), limit.restarts.into(), Nearest::Window(left));
+            offer(left.into(), limit.restarts.into(), RemainingLimit::Window(left));
         }
     }
 }

@@ -3,9 +3,9 @@
 mod admit;
 mod assess;
 mod budget;
-mod case;
 mod census;
 mod correlation;
+mod evaluation;
 mod history;
 mod ids;
 mod incident;
@@ -13,26 +13,28 @@ mod jitter;
 mod judge;
 mod limits;
 mod message;
-pub(crate) mod never;
 mod outcome;
 mod row;
+pub(crate) mod serde_opt_timestamp;
+pub(crate) mod serde_u128;
 mod set_history;
 mod status;
 mod streak;
 mod verdict;
-pub(crate) mod wide;
 mod window;
 
 pub use admit::{Admission, DueStart, Gate, StartKind, Wait};
 pub use assess::Assessment;
 pub use census::Census;
-pub use correlation::StartBecame;
+pub use correlation::StartOutcome;
 pub use history::History;
 pub use ids::{Incarnation, ReplicaId};
 pub use jitter::seed_of;
-pub use judge::Surroundings;
+pub use judge::FailureContext;
 pub use message::Message;
 pub use outcome::Outcome;
 pub use set_history::SetHistory;
 pub use status::{EndReason, Status, StatusReason};
-pub use verdict::{Decision, DecisionReason, Degrade, Hold, Ignored, Nearest, Restart, UsedUp, Verdict};
+pub use verdict::{
+    DecideError, Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict,
+};

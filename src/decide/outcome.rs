@@ -23,7 +23,10 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Outcome {
-    #[serde(deserialize_with = "super::never::deserialize", default = "super::never::value")]
+    #[serde(
+        deserialize_with = "super::serde_opt_timestamp::deserialize",
+        default = "super::serde_opt_timestamp::value"
+    )]
     pub(crate) at: Timestamp,
     #[serde(default)]
     pub(crate) exit: Option<Exit>,

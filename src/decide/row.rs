@@ -111,7 +111,7 @@ impl From<History> for Row {
             judged_by: judged_by.cloned(),
             started_at: history.started_at(),
             ready_since: history.ready_since(),
-            as_of: history.last_known(),
+            as_of: history.as_of(),
             noted_at: detail.noted_at,
             clean_exits: history.clean_exits,
             streak: history.streak,

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Bucket;
 use super::ids::ReplicaId;
-use super::incident::{Incident, Lately, Recent, Stage};
-use super::never;
+use super::incident::{Incident, IncidentStage, LastFailures, RecentFailures};
 use super::row::ROW_VERSION;
+use super::serde_opt_timestamp;
 use super::status::{EndReason, Status, StatusReason};
+use crate::lazy_box::LazyBox;
 use crate::policy::ladder::UNLIMITED;
 use crate::policy::{CompiledBudget, Policy};
-use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// What is remembered of the set as a whole: its budget, its incident, how long an outage lasts, whether it was ended.
@@ -24,11 +24,11 @@ pub struct SetHistory {
     #[serde(default)]
     as_of: Timestamp,
     #[serde(default)]
-    pub(super) bucket: Seldom<Bucket>,
-    #[serde(default)]
-    pub(super) lately: Seldom<Lately>,
-    #[serde(default)]
-    pub(super) recent: Seldom<Recent>,
+    pub(super) bucket: LazyBox<Bucket>,
+    #[serde(default, alias = "lately")]
+    pub(super) last_failures: LazyBox<LastFailures>,
+    #[serde(default, alias = "recent")]
+    pub(super) recent_failures: LazyBox<RecentFailures>,
     #[serde(default, deserialize_with = "incident")]
     pub(super) incident: Option<Box<Incident>>,
     /// The owner's cap on starts under way; `None`: no cap.
@@ -44,9 +44,9 @@ pub struct SetHistory {
     #[serde(default)]
     pub(super) max_failures_before_ready: Option<u32>,
     #[serde(default)]
-    pub(super) outage: Seldom<OutageClock>,
-    #[serde(default)]
-    pub(super) shown: Shown,
+    pub(super) outage: LazyBox<OutageClock>,
+    #[serde(default, alias = "shown")]
+    pub(super) reported: ReportedStatus,
     #[serde(default)]
     pub(super) end: Option<Box<(EndReason, Timestamp)>>,
 }
@@ -54,7 +54,7 @@ pub struct SetHistory {
 /// Reads an incident, which must be one that will let a start go.
 fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Incident>>, D::Error> {
     let incident = Option::<Box<Incident>>::deserialize(deserializer)?;
-    if incident.as_deref().is_none_or(|incident| incident.goes_on(usize::MAX)) {
+    if incident.as_deref().is_none_or(|incident| incident.can_progress(usize::MAX)) {
         Ok(incident)
     } else {
         Err(serde::de::Error::custom("the incident of the row waits for a start that is not there"))
@@ -65,13 +65,13 @@ fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct OutageClock {
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(super) since: Timestamp,
     /// When it last ended, if it has: a return soon after keeps the clock.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(super) over_since: Timestamp,
     /// Since when unknown replicas and operators' requests alone make the difference.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(super) paused_since: Timestamp,
     /// Time that does not count, in nanoseconds.
     pub(super) paused: u64,
@@ -86,21 +86,21 @@ impl Default for OutageClock {
 /// The status that was assessed last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Shown {
+pub(super) struct ReportedStatus {
     pub(super) status: Status,
     pub(super) reason: StatusReason,
     pub(super) since: Timestamp,
     /// Since when there is no outage any more, where one is still shown.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(super) no_outage_since: Timestamp,
     /// Since when nothing is missing any more, where something is still shown.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(super) calm_since: Timestamp,
     /// How many were asked for, and available, when something was missing last.
     pub(super) last_alarm: (u32, u32),
 }
 
-impl Default for Shown {
+impl Default for ReportedStatus {
     fn default() -> Self {
         Self {
             status: Status::Pending,
@@ -118,16 +118,16 @@ impl Default for SetHistory {
         Self {
             version: ROW_VERSION,
             as_of: Timestamp::ZERO,
-            bucket: Seldom::default(),
-            lately: Seldom::default(),
-            recent: Seldom::default(),
+            bucket: LazyBox::default(),
+            last_failures: LazyBox::default(),
+            recent_failures: LazyBox::default(),
             incident: None,
             start_limit: None,
             up: false,
             failed: false,
             max_failures_before_ready: Some(0),
-            outage: Seldom::default(),
-            shown: Shown::default(),
+            outage: LazyBox::default(),
+            reported: ReportedStatus::default(),
             end: None,
         }
     }
@@ -137,14 +137,14 @@ impl SetHistory {
     /// A set that begins now: pending, with a full budget.
     pub fn new(now: Timestamp) -> Self {
         let mut history = Self::default();
-        history.shown.since = now;
+        history.reported.since = now;
         history.as_of = now.min(Timestamp::LATEST);
         history
     }
 
     /// `now`, or the latest time that it was told: time that goes backwards stands still, and so does one after
     /// [`Timestamp::LATEST`], which would stand for ever.
-    pub(super) fn at_least(&mut self, now: Timestamp) -> Timestamp {
+    pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
         if now <= Timestamp::LATEST {
             self.as_of = self.as_of.max(now);
         }
@@ -207,14 +207,15 @@ impl SetHistory {
             (Some(before), Some(after)) => {
                 self.bucket.get().copied().unwrap_or_default().rescaled(before, after, now).into()
             }
-            _ => Seldom::default(),
+            _ => LazyBox::default(),
         };
     }
 
     /// Restarts that fell due while nobody looked go on in batches, as after an incident.
-    pub fn resume_slowly(&mut self, now: Timestamp) {
+    pub fn resume_gradually(&mut self, now: Timestamp) {
         if self.incident.is_none() {
-            self.incident = Some(Box::new(Incident { stage: Stage::RESUMING, charged: true, ..Incident::new(now) }));
+            self.incident =
+                Some(Box::new(Incident { stage: IncidentStage::RESUMING, charged: true, ..Incident::new(now) }));
         }
     }
 
@@ -229,8 +230,8 @@ impl SetHistory {
     }
 
     /// Whether an incident that is open waits for a known time, or for some of so many starts on trial.
-    pub(crate) fn goes_on(&self, trials: usize) -> bool {
-        self.incident.as_deref().is_none_or(|incident| incident.goes_on(trials))
+    pub(crate) fn can_progress(&self, trials: usize) -> bool {
+        self.incident.as_deref().is_none_or(|incident| incident.can_progress(trials))
     }
 
     /// The latest of all times at which something happened to it.
@@ -238,7 +239,7 @@ impl SetHistory {
         let bucket = self.bucket.get().map_or(Timestamp::ZERO, Bucket::as_of);
         let incident = self.incident_since().unwrap_or(Timestamp::ZERO);
         let end = self.end.as_deref().map_or(Timestamp::ZERO, |(_, at)| *at);
-        self.as_of.max(self.shown.since).max(bucket).max(incident).max(end)
+        self.as_of.max(self.reported.since).max(bucket).max(incident).max(end)
     }
 
     pub(crate) fn has_been_up(&self) -> bool {
@@ -246,15 +247,15 @@ impl SetHistory {
     }
 
     #[inline]
-    pub(crate) fn shown(&self) -> (Status, StatusReason, Timestamp) {
-        (self.shown.status, self.shown.reason, self.shown.since)
+    pub(crate) fn reported(&self) -> (Status, StatusReason, Timestamp) {
+        (self.reported.status, self.reported.reason, self.reported.since)
     }
 
     #[inline]
     pub(crate) fn canary(&self) -> Option<ReplicaId> {
         match self.incident.as_ref()?.stage {
-            Stage::Holding { canary, .. } => canary,
-            Stage::Resuming { .. } => None,
+            IncidentStage::Holding { canary, .. } => canary,
+            IncidentStage::Resuming { .. } => None,
         }
     }
 
@@ -263,11 +264,11 @@ impl SetHistory {
         if let Some(bucket) = self.bucket.get_mut() {
             bucket.shift(by);
         }
-        if let Some(lately) = self.lately.get_mut() {
-            lately.shift(by);
+        if let Some(last_failures) = self.last_failures.get_mut() {
+            last_failures.shift(by);
         }
-        if let Some(recent) = self.recent.get_mut() {
-            recent.shift(by);
+        if let Some(recent_failures) = self.recent_failures.get_mut() {
+            recent_failures.shift(by);
         }
         if let Some(incident) = &mut self.incident {
             incident.shift(by);
@@ -277,7 +278,7 @@ impl SetHistory {
                 *at = by(*at);
             }
         }
-        for at in [&mut self.shown.since, &mut self.shown.no_outage_since, &mut self.shown.calm_since] {
+        for at in [&mut self.reported.since, &mut self.reported.no_outage_since, &mut self.reported.calm_since] {
             *at = by(*at);
         }
         if let Some((_, at)) = self.end.as_deref_mut() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::never;
+use super::serde_opt_timestamp;
 use crate::policy::ladder::{Ladder, Recovery};
 use crate::time::Timestamp;
 
@@ -20,10 +20,10 @@ pub(crate) struct Streak {
     /// Failures that used up an attempt of the present stage.
     pub(crate) stage_charged: u32,
     /// When the first charged failure happened.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(crate) first: Timestamp,
     /// When the first charged failure of the present stage happened.
-    #[serde(with = "never")]
+    #[serde(with = "serde_opt_timestamp")]
     pub(crate) stage_first: Timestamp,
     /// The delay given last, in nanoseconds.
     pub(crate) previous: u64,

@@ -117,9 +117,9 @@ pub struct Decision {
     /// Whether it uses up limits and budget.
     pub charged: bool,
     /// Which limit the failure found used up.
-    pub used_up: Option<UsedUp>,
+    pub exhausted_limit: Option<ExhaustedLimit>,
     /// The limit that is nearest to being used up after this decision.
-    pub nearest: Option<Nearest>,
+    pub remaining_limit: Option<RemainingLimit>,
     /// When the incarnation ended, and delays count from then; of one that is still alive, when it failed.
     pub ended_at: Timestamp,
     /// What was judged: the cause; `None` for a clean exit, which is no failure.
@@ -202,7 +202,7 @@ impl DecisionReason {
 /// Which limit a failure found used up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum UsedUp {
+pub enum ExhaustedLimit {
     /// `max_attempts`.
     Attempts,
     /// `max_duration`.
@@ -213,7 +213,7 @@ pub enum UsedUp {
     Trial,
 }
 
-impl UsedUp {
+impl ExhaustedLimit {
     /// The key of the policy document.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -228,7 +228,7 @@ impl UsedUp {
 /// How much of a limit is left.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Nearest {
+pub enum RemainingLimit {
     /// So many more restarts in this streak.
     Attempts(u32),
     /// The streak may go on for this long.
@@ -237,7 +237,7 @@ pub enum Nearest {
     Window(u32),
 }
 
-impl fmt::Display for Nearest {
+impl fmt::Display for RemainingLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Attempts(0) => f.write_str("no attempt left"),
@@ -341,17 +341,17 @@ impl fmt::Display for Decision {
             | DecisionReason::Rule
             | DecisionReason::Exhausted => {}
         }
-        match (self.used_up, self.max_attempts) {
-            (Some(UsedUp::Attempts), Some(max)) => write!(f, ", max_attempts: {max} used up")?,
-            (Some(UsedUp::Trial), _) => f.write_str(", the trial start failed")?,
-            (Some(used_up), _) => write!(f, ", {} used up", used_up.as_str())?,
+        match (self.exhausted_limit, self.max_attempts) {
+            (Some(ExhaustedLimit::Attempts), Some(max)) => write!(f, ", max_attempts: {max} used up")?,
+            (Some(ExhaustedLimit::Trial), _) => f.write_str(", the trial start failed")?,
+            (Some(exhausted_limit), _) => write!(f, ", {} used up", exhausted_limit.as_str())?,
             (None, _) => {}
         }
         if !self.charged && matches!(self.verdict, Verdict::Restart(_)) {
             f.write_str(", not charged")?;
         }
-        if let Some(nearest) = self.nearest {
-            write!(f, ", {nearest}")?;
+        if let Some(remaining_limit) = self.remaining_limit {
+            write!(f, ", {remaining_limit}")?;
         }
         f.write_str(")")
     }
@@ -360,8 +360,8 @@ impl fmt::Display for Decision {
 /// Why news of an ended incarnation changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Ignored {
+pub enum DecideError {
     /// The incarnation is not live: its end has been told before, or it never began.
     #[error("its end has been told before")]
-    Duplicate,
+    NotLive,
 }

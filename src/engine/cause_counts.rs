@@ -7,8 +7,8 @@ use super::extras::Extras;
 use super::replica::{Replica, Standing};
 use super::set::ReplicaSet;
 use crate::decide::ReplicaId;
+use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
-use crate::seldom::Seldom;
 
 /// A cause in one byte: a built-in one by its place, or a name of the user's own by its place among the set's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -103,9 +103,9 @@ impl Counts {
 
 /// The code of a cause; a new name gets the next.
 #[inline(always)]
-pub(super) fn code_of(cause: &Cause, extras: &mut Seldom<Extras>) -> CauseCode {
+pub(super) fn code_of(cause: &Cause, extras: &mut LazyBox<Extras>) -> CauseCode {
     match cause {
-        Cause::Named(_) => code_of_name(cause, &mut extras.make().cause_names),
+        Cause::Named(_) => code_of_name(cause, &mut extras.get_or_init().cause_names),
         built_in => CauseCode::of_built_in(built_in.place()),
     }
 }
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn there_are_codes_for_so_many_names_and_no_more() {
-        let mut extras = Seldom::<Extras>::default();
+        let mut extras = LazyBox::<Extras>::default();
         let code = |number: usize, extras: &mut _| code_of(&Cause::named(&format!("own-{number}")).unwrap(), extras);
         let most = CauseCode::MOST_NAMES;
         for number in 0..most {

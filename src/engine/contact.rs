@@ -54,7 +54,7 @@ impl ReplicaSet {
     /// It shows itself alive at `at`, in a way that leaves no other trace.
     pub(super) fn note_alive(&mut self, id: ReplicaId, at: Timestamp) {
         let count = self.replicas.len();
-        let heard_at = &mut self.extras.make().contact.heard_at;
+        let heard_at = &mut self.extras.get_or_init().contact.heard_at;
         if heard_at.len() <= id.index() {
             heard_at.resize(count, Timestamp::ZERO);
         }
@@ -65,13 +65,13 @@ impl ReplicaSet {
     /// A list has come: whom it did not show is marked as out of contact.
     pub(super) fn note_list(&mut self) {
         if !self.replicas.is_empty() {
-            self.extras.make().contact.listed_at = self.now;
+            self.extras.get_or_init().contact.listed_at = self.now;
         }
     }
 
     /// When its current incarnation showed itself alive last.
     fn last_alive(&self, id: ReplicaId) -> Timestamp {
-        let known = self.replica(id).history.last_known();
+        let known = self.replica(id).history.as_of();
         let Some(contact) = self.extras.get().map(|extras| &extras.contact) else { return known };
         let heard = contact.heard_at.get(id.index()).copied().unwrap_or(Timestamp::ZERO);
         known.max(contact.listed_at).max(heard)
@@ -84,7 +84,7 @@ impl ReplicaSet {
         if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
             replica.marks.set(Marks::LOST);
             let lost = Lost { since, unknown_since: None, was: replica.phase, overdue: false };
-            self.extras.make().contact.lost.insert(id, lost);
+            self.extras.get_or_init().contact.lost.insert(id, lost);
             self.retime(id);
         }
     }
@@ -115,7 +115,7 @@ impl ReplicaSet {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::LOST) {
             marks.clear(Marks::LOST);
-            let contact = &mut self.extras.make().contact;
+            let contact = &mut self.extras.get_or_init().contact;
             contact.lost.remove(&id);
             contact.overdue.remove(&id);
         }
@@ -145,7 +145,7 @@ impl ReplicaSet {
 
     fn declare_each_overdue(&mut self) {
         while !self.is_blind() {
-            let Some(id) = self.extras.make().contact.overdue.pop_first() else { return };
+            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
             if self.replica(id).phase == Phase::Stopping {
                 self.give_up_stop(id);
             } else {

@@ -19,10 +19,10 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Evidence {
     /// Its liveness or startup probe has failed.
-    #[serde(with = "crate::decide::never")]
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
     probe: Timestamp,
     /// It has not been ready for `unready_timeout`.
-    #[serde(with = "crate::decide::never")]
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
     unready: Timestamp,
     /// Where it is queued, to be found there again.
     #[serde(skip)]
@@ -87,7 +87,7 @@ impl ReplicaSet {
     /// Evidence of one kind stands against a replica, if not already.
     #[cold]
     pub(super) fn add_evidence(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp, at: Timestamp) {
-        let health = &mut self.extras.make().health;
+        let health = &mut self.extras.get_or_init().health;
         health.dequeue(id);
         let since = kind(health.evidence.entry(id).or_insert(Evidence::NONE));
         *since = at.min(*since);
@@ -101,7 +101,7 @@ impl ReplicaSet {
         if !self.replica(id).marks.has(Marks::UNHEALTHY) {
             return;
         }
-        let health = &mut self.extras.make().health;
+        let health = &mut self.extras.get_or_init().health;
         health.dequeue(id);
         let Some(evidence) = health.evidence.get_mut(&id) else { return };
         *kind(evidence) = Timestamp::MAX;
@@ -117,7 +117,7 @@ impl ReplicaSet {
     pub(super) fn drop_evidence(&mut self, id: ReplicaId) {
         if self.replica(id).marks.has(Marks::UNHEALTHY) {
             self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            let health = &mut self.extras.make().health;
+            let health = &mut self.extras.get_or_init().health;
             health.dequeue(id);
             health.evidence.remove(&id);
             health.changed.remove(&id);
@@ -128,7 +128,7 @@ impl ReplicaSet {
     #[inline]
     pub(super) fn review_evidence(&mut self, id: ReplicaId) {
         if self.replica(id).marks.has(Marks::UNHEALTHY) {
-            self.extras.make().health.changed.insert(id);
+            self.extras.get_or_init().health.changed.insert(id);
         }
     }
 
@@ -165,7 +165,7 @@ impl ReplicaSet {
             let replica = self.replica_mut(id);
             if !matches!(replica.after, After::Complete | After::Remove) && !replica.marks.has(Marks::ACTED) {
                 replica.marks.set(Marks::ACTED);
-                self.extras.make().health.acted += 1;
+                self.extras.get_or_init().health.acted += 1;
             }
         }
         true
@@ -245,14 +245,14 @@ impl ReplicaSet {
         let marks = &mut self.replicas[id.index()].marks;
         if marks.has(Marks::ACTED) {
             marks.clear(Marks::ACTED);
-            self.extras.make().health.acted -= 1;
+            self.extras.get_or_init().health.acted -= 1;
         }
     }
 
     /// Makes room for the clocks of `unready_timeout`, where there is one.
     pub(super) fn make_room_for_unready(&mut self, count: usize) {
         if self.policy.compiled().unready_timeout != FOREVER {
-            let unready = &mut self.extras.make().health.unready;
+            let unready = &mut self.extras.get_or_init().health.unready;
             unready.resize(count.max(unready.len()), Unready::default());
         } else if let Some(extras) = self.extras.get_mut() {
             extras.health.unready = Vec::new();
@@ -269,7 +269,7 @@ impl ReplicaSet {
 
     #[cold]
     fn set_unready(&mut self, id: ReplicaId, since: Timestamp) {
-        if let Some(unready) = self.extras.make().health.unready.get_mut(id.index()) {
+        if let Some(unready) = self.extras.get_or_init().health.unready.get_mut(id.index()) {
             unready.since = since;
         }
     }
@@ -325,7 +325,7 @@ impl ReplicaSet {
     /// After a restore, perhaps under another policy. Time in which nobody looked does not count.
     #[inline]
     pub(super) fn resume_evidence(&mut self, id: ReplicaId, downtime: u64) {
-        if !self.extras.is_absent() {
+        if self.extras.is_some() {
             self.resume_evidence_of(id, downtime);
         }
     }

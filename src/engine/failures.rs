@@ -2,12 +2,12 @@
 
 use super::cause_counts::code_of;
 use super::event::{Ended, Event};
-use super::output::{IgnoredWhy, IncidentNotice, Judged, Notice, Output};
+use super::output::{DecisionMade, IgnoredWhy, IncidentNotice, Notice, Output};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{
-    Decision, DecisionReason, DueStart, Gate, Outcome, ReplicaId, Restart, StartBecame, StartKind, Verdict,
+    Decision, DecisionReason, DueStart, Gate, Outcome, ReplicaId, Restart, StartKind, StartOutcome, Verdict,
 };
 use crate::policy::{Cause, Scope};
 use crate::time::Timestamp;
@@ -43,7 +43,7 @@ impl ReplicaSet {
                 noted |= self.note_failure(ended.replica, &ended.outcome);
             }
         }
-        if noted && self.policy.recognise_incident(&mut self.set, &self.counts.census, self.now) {
+        if noted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
             self.incident_recognised();
         }
         if let [alone] = events {
@@ -60,14 +60,14 @@ impl ReplicaSet {
             return;
         }
         failing.sort_unstable_by_key(|(id, _)| *id);
-        let noted = &self.extras.make().noted;
+        let noted = &self.extras.get_or_init().noted;
         failing.retain(|(id, _)| !noted.contains(id));
         let mut counted = false;
         for (id, outcome) in &failing {
             counted |= self.note_failure(*id, outcome);
-            self.extras.make().noted.insert(*id);
+            self.extras.get_or_init().noted.insert(*id);
         }
-        if counted && self.policy.recognise_incident(&mut self.set, &self.counts.census, self.now) {
+        if counted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
             for (id, _) in &failing {
                 self.replica_mut(*id).marks.set(Marks::ENDING);
             }
@@ -107,7 +107,7 @@ impl ReplicaSet {
     pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
         let replica = self.replica(id);
         let before = match replica.phase {
-            Phase::Running | Phase::Ready | Phase::Unknown => replica.history.last_known(),
+            Phase::Running | Phase::Ready | Phase::Unknown => replica.history.as_of(),
             _ => replica.since,
         };
         at.max(before).min(self.now)
@@ -119,7 +119,7 @@ impl ReplicaSet {
         let latest = latest.unwrap_or(self.now);
         bump(&mut self.tally.count().incidents);
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
-        let within = self.policy.trial_time();
+        let within = self.policy.canary_trial();
         let mut canary = None;
         for id in members.into_iter().filter(|id| id.0 < self.desired).collect::<Vec<_>>() {
             let now = self.now;
@@ -193,7 +193,7 @@ impl ReplicaSet {
                     self.counts.failed_by(replica, code_of(cause, &mut self.extras));
                 }
                 replica.will_restart(restart, decision.charged, decision.reason);
-                *place = Some(Output::Notice(Notice::Verdict(Judged { replica: id, incarnation, decision })));
+                *place = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
                 self.go_on(id, After::Start);
             }
             decided => {
@@ -202,7 +202,7 @@ impl ReplicaSet {
                     Err(stays) => self.policy.decide_to_stay_down(&mut replica.history, outcome, stays),
                 };
                 self.outputs.leave();
-                self.carry_out(Judged { replica: id, incarnation, decision }, false, still_live);
+                self.carry_out(DecisionMade { replica: id, incarnation, decision }, false, still_live);
             }
         }
     }
@@ -210,8 +210,8 @@ impl ReplicaSet {
     #[inline(never)]
     fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
-        let mut surroundings = self.policy.surroundings(&self.set, id, outcome.at, indispensable);
-        surroundings.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
+        let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
+        context.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
         replica.marks.clear(Marks::ENDING);
         let incarnation = replica.history.incarnation();
@@ -226,8 +226,8 @@ impl ReplicaSet {
         } else {
             outcome
         };
-        let decision = self.policy.decide_in_full(&mut replica.history, outcome, surroundings);
-        self.carry_out(Judged { replica: id, incarnation, decision }, surroundings.joins_group, still_live);
+        let decision = self.policy.decide_in_full(&mut replica.history, outcome, context);
+        self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group, still_live);
     }
 
     /// Its instance holds no place any more, and contact with it is of no matter.
@@ -237,14 +237,14 @@ impl ReplicaSet {
             self.forget_lost(id);
         }
         if self.replica(id).marks.any(Marks::START_PENDS) {
-            self.decided(id, self.policy.start_ended(&self.set, decision));
+            self.decided(id, self.policy.start_outcome(&self.set, decision));
         }
     }
 
     /// Carries out what is decided, whatever it is. `joins`: a restart joins the group that an earlier failure of this
     /// instant has formed.
     #[inline(never)]
-    fn carry_out(&mut self, mut judged: Judged, joins: bool, still_live: bool) {
+    fn carry_out(&mut self, mut judged: DecisionMade, joins: bool, still_live: bool) {
         let id = judged.replica;
         if let Some(cause) = &judged.decision.cause {
             self.note_cause(id, cause);
@@ -281,7 +281,7 @@ impl ReplicaSet {
                     group = Some((from, plan));
                 }
                 if still_live {
-                    self.extras.make().delays.insert(id, restart.delay);
+                    self.extras.get_or_init().delays.insert(id, restart.delay);
                 }
                 After::Start
             }
@@ -322,14 +322,14 @@ impl ReplicaSet {
     /// Whether a limit, or a number of attempts, is what gives a replica up.
     fn is_by_limit(&self, decision: &Decision) -> bool {
         let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
-        decision.used_up.is_some() || rule.is_some_and(|rule| rule.attempts_over.is_some())
+        decision.exhausted_limit.is_some() || rule.is_some_and(|rule| rule.attempts_over.is_some())
     }
 
     /// What a start that was under way has become: its places are free again.
     #[inline(always)]
-    pub(super) fn decided(&mut self, id: ReplicaId, became: StartBecame) {
+    pub(super) fn decided(&mut self, id: ReplicaId, outcome: StartOutcome) {
         self.release_places(id);
-        self.trial_decided(id, became);
+        self.trial_decided(id, outcome);
     }
 
     #[inline(always)]
@@ -346,7 +346,7 @@ impl ReplicaSet {
         }
         if marks.has(Marks::IN_GROUP) {
             marks.clear(Marks::IN_GROUP);
-            let in_flight = &mut self.extras.make().group_in_flight;
+            let in_flight = &mut self.extras.get_or_init().group_in_flight;
             *in_flight -= 1;
             if *in_flight == 0 {
                 self.counts.census.starting -= 1;

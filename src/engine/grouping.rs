@@ -39,7 +39,7 @@ impl ReplicaSet {
         let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
         let (leader, from) = before.map_or((id, from), |group| (group.leader, from.min(group.from)));
         let stopping = before.map_or(0, |group| group.stopping);
-        self.extras.make().group =
+        self.extras.get_or_init().group =
             Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due), not_before });
         self.enlist(id, due);
         for other in outside.into_iter().rev().filter(|other| *other != id) {

@@ -41,7 +41,7 @@ pub(crate) struct Health {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Unready {
-    #[serde(with = "crate::decide::never")]
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) since: Timestamp,
 }
 
@@ -63,10 +63,10 @@ pub(super) struct Lines {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Line {
     /// When to ask next; never: it is not asked.
-    #[serde(with = "crate::decide::never")]
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) next: Timestamp,
     /// When it was asked and has not answered yet.
-    #[serde(with = "crate::decide::never")]
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) asked: Timestamp,
     /// How many answers in a row were the same.
     pub(super) run: u32,

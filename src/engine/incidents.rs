@@ -3,29 +3,29 @@
 use super::output::{IncidentNotice, Notice};
 use super::replica::Marks;
 use super::set::ReplicaSet;
-use crate::decide::{ReplicaId, StartBecame};
+use crate::decide::{ReplicaId, StartOutcome};
 
 impl ReplicaSet {
     /// What becomes of its start matters to the incident that is open.
     #[cold]
     pub(super) fn put_on_trial(&mut self, id: ReplicaId) {
         self.replica_mut(id).marks.set(Marks::ON_TRIAL);
-        self.extras.make().trials.insert(id);
+        self.extras.get_or_init().trials.insert(id);
     }
 
     #[inline(always)]
-    pub(super) fn trial_decided(&mut self, id: ReplicaId, became: StartBecame) {
+    pub(super) fn trial_decided(&mut self, id: ReplicaId, outcome: StartOutcome) {
         if self.replicas[id.index()].marks.has(Marks::ON_TRIAL) {
-            self.decide_trial(id, became);
+            self.decide_trial(id, outcome);
         }
     }
 
     #[cold]
-    fn decide_trial(&mut self, id: ReplicaId, became: StartBecame) {
+    fn decide_trial(&mut self, id: ReplicaId, outcome: StartOutcome) {
         self.replica_mut(id).marks.clear(Marks::ON_TRIAL);
-        self.extras.make().trials.remove(&id);
+        self.extras.get_or_init().trials.remove(&id);
         let held = self.set.is_holding();
-        self.policy.start_decided(&mut self.set, id, became);
+        self.policy.record_start_outcome(&mut self.set, id, outcome);
         if held && !self.set.is_holding() {
             self.notice(Notice::Incident(IncidentNotice::Resuming));
         }

@@ -2,17 +2,17 @@
 
 use super::deadline::DeadlineReason;
 use super::event::{Ended, Event, News, STOPPED_BY_SOMEBODY_ELSE};
-use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, Refused, ReplicaChange, Stop};
+use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, Rejection, ReplicaChange, Stop};
 use super::replica::{After, Marks, Phase, Replica};
 use super::set::ReplicaSet;
-use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartBecame, StartKind};
+use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartKind, StartOutcome};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
     /// Handles one event. An error is the answer to an operator: it is counted and noticed already.
     #[inline(never)]
-    pub(super) fn apply(&mut self, event: &mut Event) -> Result<(), Refused> {
+    pub(super) fn apply(&mut self, event: &mut Event) -> Result<(), Rejection> {
         if let Some((id, incarnation)) = event.instance() {
             if let Some(why) = self.unbelievable(id, incarnation) {
                 self.disbelieve(event, id, incarnation, why);
@@ -167,7 +167,7 @@ impl ReplicaSet {
                     self.make_available(id);
                     self.note_standing();
                 }
-                self.decided(id, StartBecame::Up);
+                self.decided(id, StartOutcome::Up);
                 self.retime_in(id, Phase::Ready);
             }
             Phase::Ready if !ready => {
@@ -223,7 +223,7 @@ impl ReplicaSet {
     pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) {
         let replica = &mut self.replicas[id.index()];
         replica.marks.clear(Marks::ENDING);
-        replica.history.gone(&self.policy, self.now);
+        replica.history.record_stopped(&self.policy, self.now);
         let after = replica.after;
         self.count_delay_from(id, at);
         self.forget_lost(id);
@@ -248,7 +248,7 @@ impl ReplicaSet {
 
     /// Asks a live replica to stop; `after` is what becomes of it then.
     pub(super) fn stop(&mut self, id: ReplicaId, after: After) {
-        self.decided(id, StartBecame::Gone);
+        self.decided(id, StartOutcome::Gone);
         let replica = &mut self.replicas[id.index()];
         self.policy.not_ready(&mut replica.history, self.now);
         replica.after = after;
@@ -276,7 +276,7 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
         let after = if self.ending && after != After::Complete { After::Remove } else { after };
-        if !self.extras.is_absent() {
+        if self.extras.is_some() {
             self.end_probes(id);
         }
         let now = self.now;
@@ -284,14 +284,14 @@ impl ReplicaSet {
         // Given up, it keeps its place of `max_probe_restarts`.
         if matches!(after, After::Stopped | After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
             replica.marks.clear(Marks::ACTED);
-            self.extras.make().health.acted -= 1;
+            self.extras.get_or_init().health.acted -= 1;
         }
         replica.after = after;
         replica.marks.clear_seldom(Marks::QUEUED);
         let phase = match after {
             After::Start => {
                 if replica.kind == StartKind::First {
-                    replica.history.renew();
+                    replica.history.reset_keep_incarnation();
                     replica.due = replica.due.min(now);
                 }
                 if matches!(replica.gate, Gate::Hold | Gate::Stop | Gate::Order) {

@@ -299,7 +299,7 @@ impl ReplicaSet {
         let trials = self.replicas.iter().filter(|replica| replica.marks.has(Marks::ON_TRIAL)).count();
         let listed = self.extras.get().map_or(Timestamp::ZERO, |extras| extras.contact.listed_at);
         of_set(Invariant::PastTimes, self.set.latest().max(listed) <= at)?;
-        of_set(Invariant::Incident, self.set.goes_on(trials))?;
+        of_set(Invariant::Incident, self.set.can_progress(trials))?;
         let Some(canary) = self.set.canary() else { return Ok(()) };
         of_replica(canary, Invariant::Incident, self.replica(canary).marks.has(Marks::ON_TRIAL))
     }
@@ -384,7 +384,7 @@ impl ReplicaSet {
             census.live += self.stray_count() as u32;
         }
         self.policy.assess_of(&mut set, &census, self.desired, self.now);
-        let (status, reason, _) = set.shown();
+        let (status, reason, _) = set.reported();
         (status, reason) == (self.status(), self.status_reason())
     }
 }

@@ -49,7 +49,7 @@ impl ReplicaSet {
     }
 
     fn change_messages(&mut self, id: ReplicaId, change: impl FnOnce(&mut ReplicaMessages)) {
-        let messages = &mut self.extras.make().messages;
+        let messages = &mut self.extras.get_or_init().messages;
         let of_replica = messages.entry(id).or_default();
         change(of_replica);
         if of_replica.is_empty() {

@@ -43,7 +43,7 @@ pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection
 pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
-    Command, IgnoredNews, IgnoredWhy, IncidentNotice, Judged, Kill, Notice, Output, ProbeRequest, Refused,
+    Command, DecisionMade, IgnoredNews, IgnoredWhy, IncidentNotice, Kill, Notice, Output, ProbeRequest, Rejection,
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;

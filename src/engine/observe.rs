@@ -193,7 +193,7 @@ impl ReplicaSet {
             self.stray_gone(id, seen.incarnation);
         }
         if was_live {
-            self.decided(id, crate::decide::StartBecame::Gone);
+            self.decided(id, crate::decide::StartOutcome::Gone);
         }
         let stopped_by_operator = self.replica(id).is_stopped();
         self.forget_instance(id);
@@ -208,7 +208,7 @@ impl ReplicaSet {
         replica.history.adopt(seen.incarnation);
         match &seen.state {
             InstanceState::Ended(_) => {
-                replica.history.has_ended();
+                replica.history.mark_ended();
                 let after = match replica.phase {
                     _ if !wanted => After::Remove,
                     // What was to become of it once it has stopped becomes of it now.

@@ -1,7 +1,7 @@
 //! What an operator asks for. None of it is charged.
 
 use super::event::Selection;
-use super::output::{Notice, Refused};
+use super::output::{Notice, Rejection};
 use super::replica::{After, Marks, Phase};
 use super::set::ReplicaSet;
 use super::tally::bump;
@@ -10,37 +10,37 @@ use crate::policy::{MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    fn refuse(&mut self, refused: Refused) -> Result<(), Refused> {
+    fn refuse(&mut self, refused: Rejection) -> Result<(), Rejection> {
         bump(&mut self.tally.count().refused);
         self.notice(Notice::Refused(refused));
         Err(refused)
     }
 
     /// Refuses what cannot be met at all.
-    fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Refused> {
+    fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Rejection> {
         match replica {
-            _ if self.has_ended() => self.refuse(Refused::SetEnded),
-            Some(id) if id.0 >= self.desired => self.refuse(Refused::NoSuchReplica(id)),
+            _ if self.has_ended() => self.refuse(Rejection::SetEnded),
+            Some(id) if id.0 >= self.desired => self.refuse(Rejection::NoSuchReplica(id)),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn scale(&mut self, replicas: u32) -> Result<(), Refused> {
+    pub(super) fn scale(&mut self, replicas: u32) -> Result<(), Rejection> {
         if replicas > MAX_REPLICAS {
-            return self.refuse(Refused::TooManyReplicas(replicas));
+            return self.refuse(Rejection::TooManyReplicas(replicas));
         }
         self.check_request(None)?;
         self.rescale(replicas);
         Ok(())
     }
 
-    pub(super) fn restart(&mut self, id: ReplicaId) -> Result<(), Refused> {
+    pub(super) fn restart(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         self.restart_at(id, Placement::Same);
         Ok(())
     }
 
-    pub(super) fn drain(&mut self, id: ReplicaId) -> Result<(), Refused> {
+    pub(super) fn drain(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         let replica = self.replica_mut(id);
         if replica.is_stopped() {
@@ -53,7 +53,7 @@ impl ReplicaSet {
     }
 
     /// Leaves a replica down until it is asked for again. One that has completed stays so.
-    pub(super) fn stop_requested(&mut self, id: ReplicaId) -> Result<(), Refused> {
+    pub(super) fn stop_requested(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         self.leave_group(id);
         let replica = self.replica_mut(id);
@@ -61,7 +61,7 @@ impl ReplicaSet {
             return Ok(());
         }
         replica.kind = StartKind::Requested;
-        replica.history.wait_is_over();
+        replica.history.cancel_window_wait();
         replica.placement = Placement::Same;
         replica.gate = Gate::Backoff;
         replica.due = Timestamp::MAX;
@@ -79,7 +79,7 @@ impl ReplicaSet {
     }
 
     /// Starts a replica that is not up, whatever it waits for.
-    pub(super) fn start_requested(&mut self, id: ReplicaId) -> Result<(), Refused> {
+    pub(super) fn start_requested(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         if !self.replica(id).phase.is_up() {
             self.restart_at(id, Placement::Same);
@@ -92,7 +92,7 @@ impl ReplicaSet {
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Requested;
-        replica.history.wait_is_over();
+        replica.history.cancel_window_wait();
         replica.placement = placement;
         replica.gate = Gate::Backoff;
         replica.marks.set(Marks::REQUESTED);
@@ -113,7 +113,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn reset(&mut self, selection: &Selection) -> Result<(), Refused> {
+    pub(super) fn reset(&mut self, selection: &Selection) -> Result<(), Rejection> {
         let selected = self.selected(selection)?;
         if *selection == Selection::All {
             self.set.forget_failures_before_ready();
@@ -140,22 +140,22 @@ impl ReplicaSet {
         Ok(())
     }
 
-    pub(super) fn retry_now(&mut self, selection: &Selection) -> Result<(), Refused> {
+    pub(super) fn retry_now(&mut self, selection: &Selection) -> Result<(), Rejection> {
         let selected = self.selected(selection)?;
         if let Selection::Replica(id) = *selection {
             let replica = self.replica(id);
             if replica.is_stopped() {
-                return self.refuse(Refused::Stopped(id));
+                return self.refuse(Rejection::Stopped(id));
             }
             if replica.is_given_up() {
-                return self.refuse(Refused::GivenUp(id));
+                return self.refuse(Rejection::GivenUp(id));
             }
         }
         if matches!(selection, Selection::All) {
             // The dependency is back: nothing is held for a canary any more.
             self.end_incident();
         } else if matches!(selection, Selection::Cause(_)) {
-            self.set.hurry_canary(self.now);
+            self.set.expedite_canary(self.now);
         }
         for id in selected {
             let now = self.now;
@@ -190,7 +190,7 @@ impl ReplicaSet {
         replica.kind = StartKind::Restart { charged: false };
         replica.due = now;
         replica.gate = Gate::Backoff;
-        replica.history.wait_is_over();
+        replica.history.cancel_window_wait();
         if replica.phase == Phase::Stopping {
             replica.after = After::Start;
             self.recount(id);
@@ -220,7 +220,7 @@ impl ReplicaSet {
         }
     }
 
-    fn selected(&mut self, selection: &Selection) -> Result<Vec<ReplicaId>, Refused> {
+    fn selected(&mut self, selection: &Selection) -> Result<Vec<ReplicaId>, Rejection> {
         let all = (0..self.desired).map(ReplicaId);
         match selection {
             Selection::Replica(id) => {
@@ -240,7 +240,7 @@ impl ReplicaSet {
         }
     }
 
-    pub(super) fn terminate(&mut self) -> Result<(), Refused> {
+    pub(super) fn terminate(&mut self) -> Result<(), Rejection> {
         self.check_request(None)?;
         self.end(EndReason::Requested);
         Ok(())

@@ -28,7 +28,7 @@ impl ReplicaSet {
         let replica = self.replica_mut(id);
         replica.gate = Gate::Order;
         replica.marks.clear(Marks::QUEUED);
-        self.extras.make().in_order.insert(id);
+        self.extras.get_or_init().in_order.insert(id);
         self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Order }));
         self.recount(id);
         self.retime(id);
@@ -49,7 +49,7 @@ impl ReplicaSet {
             if waits && self.policy.compiled().starts_in_order && !self.one_before_is_ready(id) {
                 break;
             }
-            self.extras.make().in_order.remove(&id);
+            self.extras.get_or_init().in_order.remove(&id);
             if waits {
                 self.replica_mut(id).gate = Gate::Backoff;
                 if self.waits_for_stray(id) {
@@ -69,7 +69,7 @@ impl ReplicaSet {
     pub(super) fn resume_order(&mut self, id: ReplicaId) {
         let replica = self.replica(id);
         if replica.phase == Phase::Waiting && replica.gate == Gate::Order {
-            self.extras.make().in_order.insert(id);
+            self.extras.get_or_init().in_order.insert(id);
         }
     }
 

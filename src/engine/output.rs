@@ -28,7 +28,7 @@ impl Output {
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match self {
-            Self::Notice(Notice::Verdict(Judged { decision, .. })) => {
+            Self::Notice(Notice::Verdict(DecisionMade { decision, .. })) => {
                 decision.rule.is_none()
                     && decision.message.is_none()
                     && !matches!(decision.cause, Some(Cause::Named(_)))
@@ -149,7 +149,7 @@ pub enum Notice {
     /// The status, its reason, or the number of available or desired replicas changed.
     Status(StatusChange),
     /// A failure, or an exit 0, was judged.
-    Verdict(Judged),
+    Verdict(DecisionMade),
     /// A replica changed its phase.
     Replica(ReplicaChange),
     /// A start that is due waits behind a gate.
@@ -157,7 +157,7 @@ pub enum Notice {
     /// News was ignored: it is counted, and changes nothing.
     Ignored(IgnoredNews),
     /// What an operator asked for cannot be done, and why.
-    Refused(Refused),
+    Refused(Rejection),
     /// So many replicas failed together that it is one incident.
     Incident(IncidentNotice),
     /// State that a new policy has no place for was dropped: the streaks and windows of these rules.
@@ -205,7 +205,7 @@ impl StatusShown {
 /// A decision about a replica.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Judged {
+pub struct DecisionMade {
     /// Whose.
     pub replica: ReplicaId,
     /// Which start ended.
@@ -279,7 +279,7 @@ impl IgnoredWhy {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Refused {
+pub enum Rejection {
     /// The set is terminating, terminated or completed.
     #[error("the set has ended")]
     SetEnded,
@@ -297,7 +297,7 @@ pub enum Refused {
     GivenUp(ReplicaId),
 }
 
-impl Refused {
+impl Rejection {
     /// The word that traces use.
     pub const fn as_str(&self) -> &'static str {
         match self {

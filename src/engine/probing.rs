@@ -14,7 +14,7 @@ impl ReplicaSet {
     pub(super) fn make_room_for_probes(&mut self, count: usize) {
         let probes = &self.policy.compiled().probes;
         if KINDS.iter().any(|&kind| probe_of(probes, kind).is_some()) {
-            let lines = &mut self.extras.make().health.lines;
+            let lines = &mut self.extras.get_or_init().health.lines;
             lines.resize(count.max(lines.len()), Lines::default());
         }
         self.make_room_for_unready(count);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::decide::{Gate, ReplicaId, StartKind};
-use crate::seldom::Seldom;
+use crate::lazy_box::LazyBox;
 use crate::time::Timestamp;
 
 /// Starts that the same gates hold back.
@@ -38,7 +38,7 @@ impl Lane {
 pub(crate) struct Queue {
     /// One that came while nobody waited, and that is to be tried before another comes: as nearly every restart is.
     alone: Option<Entry>,
-    lanes: Seldom<Lanes>,
+    lanes: LazyBox<Lanes>,
 }
 
 type Entry = (Lane, Timestamp, ReplicaId);
@@ -77,7 +77,7 @@ impl Queue {
             self.alone = Some((lane, due, replica));
         } else {
             self.line_up();
-            self.lanes.make().new.push(replica);
+            self.lanes.get_or_init().new.push(replica);
             self.push(lane, due, replica);
         }
     }
@@ -86,7 +86,7 @@ impl Queue {
     #[inline(never)]
     fn line_up(&mut self) {
         if let Some((lane, due, replica)) = self.alone.take() {
-            let lanes = self.lanes.make();
+            let lanes = self.lanes.get_or_init();
             lanes.new.push(replica);
             lanes.push(lane, due, replica);
         }
@@ -95,7 +95,7 @@ impl Queue {
     /// Queues one that is in the queue already, for it has changed how it starts.
     pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
         self.line_up();
-        self.lanes.make().push(lane, due, replica);
+        self.lanes.get_or_init().push(lane, due, replica);
     }
 
     /// The next of those queued since the queue was last tried.
@@ -181,7 +181,7 @@ impl Queue {
             Gate::Owner => &Lane::ALL,
             _ => &[lane],
         };
-        let held = &mut self.lanes.make().held;
+        let held = &mut self.lanes.get_or_init().held;
         for &lane in lanes {
             held[lane as usize].get_or_insert(gate);
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Event;
 use super::observe::Observed;
-use super::output::Refused;
+use super::output::Rejection;
 use super::set::ReplicaSet;
 use super::snapshot::Snapshot;
 use crate::policy::Policy;
@@ -101,7 +101,7 @@ impl RecordedStep {
     }
 
     /// Tells it to a set. If it is one request of an operator, the answer is returned.
-    pub(crate) fn tell(&self, set: &mut ReplicaSet) -> Result<(), Refused> {
+    pub(crate) fn tell(&self, set: &mut ReplicaSet) -> Result<(), Rejection> {
         match &self.told {
             Told::Events(events) if events.len() == 1 => return set.request(self.at, events[0].clone()),
             Told::Events(events) => set.handle_all(self.at, events.iter().cloned()),

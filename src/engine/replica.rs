@@ -119,7 +119,7 @@ pub(crate) struct Replica {
     pub(crate) history: History,
     /// Waiting, quarantined: when it is due, or never. Live: when its start was released. Stopping: when what
     /// comes after is due.
-    #[serde(with = "crate::decide::never", default = "crate::decide::never::value")]
+    #[serde(with = "crate::decide::serde_opt_timestamp", default = "crate::decide::serde_opt_timestamp::value")]
     pub(crate) due: Timestamp,
     /// Since when it has been in its phase.
     pub(crate) since: Timestamp,

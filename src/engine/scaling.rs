@@ -23,7 +23,7 @@ impl ReplicaSet {
             if id.index() == self.replicas.len() {
                 let mut replica = Replica::new(self.seed, id, self.now);
                 if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
-                    replica.history.number_from(latest.min(Incarnation::LAST_ADOPTED));
+                    replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
                 }
                 self.replicas.push(replica);
             } else {
@@ -55,7 +55,7 @@ impl ReplicaSet {
             replica.gate = Gate::Backoff;
         } else {
             let mut history = replica.history.clone();
-            history.renew();
+            history.reset_keep_incarnation();
             *replica = Replica { history, marks: kept, ..Replica::new(0, id, now) };
             self.notice_phase(id);
         }

@@ -5,14 +5,14 @@ use super::deadline::{Deadline, DeadlineReason};
 use super::deadlines::Deadlines;
 use super::event::{Event, merge_reports};
 use super::extras::Extras;
-use super::output::{Command, Notice, Output, Refused, StatusShown};
+use super::output::{Command, Notice, Output, Rejection, StatusShown};
 use super::queue::Queue;
 use super::replica::{After, Marks, Phase, Replica};
 use super::tally::{Tally, bump};
 use crate::decide::{Census, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::lazy_box::LazyBox;
 use crate::places::Places;
 use crate::policy::Policy;
-use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// A set of replicas under one policy.
@@ -80,8 +80,8 @@ pub struct ReplicaSet {
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
     /// Room for the events of one instant. Not among the extras: `handle_all` is no reason to have these.
-    pub(super) batch: Seldom<Vec<Event>>,
-    pub(super) extras: Seldom<Extras>,
+    pub(super) batch: LazyBox<Vec<Event>>,
+    pub(super) extras: LazyBox<Extras>,
 }
 
 impl ReplicaSet {
@@ -114,8 +114,8 @@ impl ReplicaSet {
             outputs: Places::default(),
             shown: None,
             tally: Tally::default(),
-            batch: Seldom::default(),
-            extras: Seldom::default(),
+            batch: LazyBox::default(),
+            extras: LazyBox::default(),
         }
     }
 
@@ -133,18 +133,18 @@ impl ReplicaSet {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use uphold::{Event, Policy, Refused, ReplicaSet, Timestamp};
+    /// # use uphold::{Event, Policy, Rejection, ReplicaSet, Timestamp};
     /// # let policy = Policy::builder().replicas(3).build()?;
     /// # let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
     /// assert_eq!(set.request(Timestamp::ZERO, Event::Scale(5)), Ok(()));
-    /// assert_eq!(set.request(Timestamp::ZERO, Event::Restart(9.into())), Err(Refused::NoSuchReplica(9.into())));
+    /// assert_eq!(set.request(Timestamp::ZERO, Event::Restart(9.into())), Err(Rejection::NoSuchReplica(9.into())));
     /// # Ok::<(), uphold::PolicyError>(())
     /// ```
     ///
     /// # Errors
     /// The reason why the request is refused. It is also a [`Notice::Refused`], and counted; nothing else changes. News of
     /// instances is never refused.
-    pub fn request(&mut self, now: Timestamp, mut event: Event) -> Result<(), Refused> {
+    pub fn request(&mut self, now: Timestamp, mut event: Event) -> Result<(), Rejection> {
         self.begin_mutation(now);
         self.note_failures(std::slice::from_ref(&event));
         let answer = self.apply(&mut event);
@@ -170,7 +170,7 @@ impl ReplicaSet {
     /// by id: the order of the events of different replicas makes no difference.
     pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
         self.begin_mutation(now);
-        let mut batch = std::mem::take(self.batch.make());
+        let mut batch = std::mem::take(self.batch.get_or_init());
         batch.extend(events);
         if batch.len() > 1 {
             batch.sort_by_key(Event::turn);
@@ -181,7 +181,7 @@ impl ReplicaSet {
             let _ = self.apply(event);
         }
         batch.clear();
-        *self.batch.make() = batch;
+        *self.batch.get_or_init() = batch;
         self.settle();
     }
 
@@ -281,17 +281,17 @@ impl ReplicaSet {
 
     /// What the set is.
     pub fn status(&self) -> Status {
-        self.set.shown().0
+        self.set.reported().0
     }
 
     /// Why the status is what it is.
     pub fn status_reason(&self) -> StatusReason {
-        self.set.shown().1
+        self.set.reported().1
     }
 
     /// Since when the status has been what it is.
     pub fn status_since(&self) -> Timestamp {
-        self.set.shown().2
+        self.set.reported().2
     }
 
     /// How its replicas stand, counted.
@@ -370,7 +370,7 @@ impl ReplicaSet {
             let place = self.outputs.place();
             *place = Some(Output::Command(command));
         } else {
-            self.extras.make().withheld.push(command);
+            self.extras.get_or_init().withheld.push(command);
         }
     }
 

@@ -123,7 +123,7 @@ impl ReplicaSet {
     #[inline(always)]
     fn assess_in_line(&mut self, at: Timestamp) {
         debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
-        let at = at.max(self.set.shown().2);
+        let at = at.max(self.set.reported().2);
         self.counts.changed = false;
         self.assess_at = if self.ending && self.strays().is_some() {
             // A stray is alive as well: the set is not terminated before it is gone.
@@ -135,7 +135,7 @@ impl ReplicaSet {
         };
         if let Some(reason) = self.set.end_reason() {
             self.end(reason);
-        } else if self.set.shown().0 == Status::Completed {
+        } else if self.set.reported().0 == Status::Completed {
             self.queue.clear();
         }
     }
@@ -148,7 +148,7 @@ impl ReplicaSet {
 
     #[inline(always)]
     fn show_status(&mut self) {
-        let (status, reason, since) = self.set.shown();
+        let (status, reason, since) = self.set.reported();
         let (cause, available) = (self.counts.cause(), self.counts.census.available);
         let shows = StatusShown { status, reason, cause, available, desired: self.desired };
         if self.shown != Some(shows) {

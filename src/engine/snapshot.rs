@@ -124,32 +124,32 @@ impl ReplicaSet {
         set.set = snapshot.set;
         set.replicas = snapshot.replicas;
         if let Some(group) = snapshot.group {
-            set.extras.make().group = Some(group);
+            set.extras.get_or_init().group = Some(group);
         }
         if !snapshot.lost.is_empty() {
             let lost: BTreeMap<_, _> = snapshot.lost.into_iter().collect();
             let overdue = lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
-            set.extras.make().contact = Contact { lost, overdue, ..Contact::default() };
+            set.extras.get_or_init().contact = Contact { lost, overdue, ..Contact::default() };
         }
         if snapshot.listed_at > Timestamp::ZERO || !snapshot.heard_at.is_empty() {
-            let contact = &mut set.extras.make().contact;
+            let contact = &mut set.extras.get_or_init().contact;
             contact.listed_at = snapshot.listed_at;
             contact.heard_at = snapshot.heard_at;
         }
         for (replica, incarnation, stray) in snapshot.strays {
-            set.extras.make().strays.insert(replica, incarnation, stray);
+            set.extras.get_or_init().strays.insert(replica, incarnation, stray);
         }
         if snapshot.health != Health::default() {
-            set.extras.make().health = snapshot.health;
+            set.extras.get_or_init().health = snapshot.health;
         }
         if !snapshot.delays.is_empty() {
-            set.extras.make().delays = snapshot.delays.into_iter().collect();
+            set.extras.get_or_init().delays = snapshot.delays.into_iter().collect();
         }
         if !snapshot.messages.is_empty() {
-            set.extras.make().messages = snapshot.messages;
+            set.extras.get_or_init().messages = snapshot.messages;
         }
         if !snapshot.cause_names.is_empty() {
-            set.extras.make().cause_names = snapshot.cause_names;
+            set.extras.get_or_init().cause_names = snapshot.cause_names;
         }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;
@@ -227,7 +227,7 @@ impl ReplicaSet {
             }
             group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
             if marks.has(Marks::ACTED) {
-                self.extras.make().health.acted += 1;
+                self.extras.get_or_init().health.acted += 1;
             }
             let joining = marks.has(Marks::JOINING) && index < self.desired;
             self.counts.census.joining += u32::from(joining);
@@ -242,17 +242,17 @@ impl ReplicaSet {
             self.resume_evidence(id, now.nanos_since(taken_at));
             self.resume_order(id);
             if marks.has(Marks::ON_TRIAL) {
-                self.extras.make().trials.insert(id);
+                self.extras.get_or_init().trials.insert(id);
             }
             self.retime(id);
         }
         self.queue.forget_new();
         if group_in_flight > 0 {
-            self.extras.make().group_in_flight = group_in_flight;
+            self.extras.get_or_init().group_in_flight = group_in_flight;
             self.counts.census.starting += 1;
         }
         if overdue > 1 {
-            self.set.resume_slowly(self.now);
+            self.set.resume_gradually(self.now);
         }
     }
 }

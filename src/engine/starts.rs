@@ -148,7 +148,7 @@ impl ReplicaSet {
         match place {
             Some(Marks::IN_GROUP) => {
                 replica.marks.set(Marks::IN_GROUP);
-                let in_flight = &mut self.extras.make().group_in_flight;
+                let in_flight = &mut self.extras.get_or_init().group_in_flight;
                 *in_flight += 1;
                 self.counts.census.starting += u32::from(*in_flight == 1);
             }

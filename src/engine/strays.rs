@@ -136,12 +136,12 @@ impl ReplicaSet {
             return;
         }
         let slots = self.replicas.len();
-        if !self.extras.make().strays.make_room(id, slots) {
+        if !self.extras.get_or_init().strays.make_room(id, slots) {
             return;
         }
         let grace = self.policy.compiled().stop_grace;
         let due = self.now.plus_nanos(grace);
-        self.extras.make().strays.insert(id, incarnation, Stray { due, kills: 0 });
+        self.extras.get_or_init().strays.insert(id, incarnation, Stray { due, kills: 0 });
         self.rearm_strays();
         if !asked {
             let grace = std::time::Duration::from_nanos(grace);
@@ -187,7 +187,7 @@ impl ReplicaSet {
     pub(super) fn kill_stray(&mut self) {
         let now = self.now;
         let grace = self.policy.compiled().stop_grace;
-        let strays = &mut self.extras.make().strays;
+        let strays = &mut self.extras.get_or_init().strays;
         let Some(&(due, replica, incarnation)) = strays.by_due.first() else {
             self.strays_due = Timestamp::MAX;
             return;

@@ -161,7 +161,7 @@ impl ReplicaSet {
             let mean = nanos.checked_div(failures.into())?;
             Some(Duration::from_nanos(u64::try_from(mean).unwrap_or(u64::MAX)))
         };
-        let (status, reason, since) = self.set.shown();
+        let (status, reason, since) = self.set.reported();
         Summary {
             at: now,
             status,

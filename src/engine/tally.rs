@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::output::IgnoredWhy;
 use super::replica::Standing;
 use crate::decide::{Census, Status, Verdict};
+use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
-use crate::seldom::Seldom;
 use crate::time::Timestamp;
 
 /// Counts since the set began.
@@ -14,16 +14,16 @@ use crate::time::Timestamp;
 #[serde(default)]
 pub(crate) struct Tally {
     pub(crate) starts: u64,
-    counts: Seldom<Counts>,
+    counts: LazyBox<Counts>,
     /// Time spent pending until that was left last, in nanoseconds. A set that came up and stayed healthy has no other.
     pending: u64,
     status: Status,
     status_since: Timestamp,
     /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds: up to `as_of`, plus where
     /// they ceased to since, minus where they began to. So it wraps.
-    #[serde(with = "crate::decide::wide")]
+    #[serde(with = "crate::decide::serde_u128")]
     available_nanos: u128,
-    #[serde(with = "crate::decide::wide")]
+    #[serde(with = "crate::decide::serde_u128")]
     failed_nanos: u128,
     as_of: Timestamp,
 }
@@ -66,7 +66,7 @@ impl Tally {
     /// To count what goes wrong.
     #[inline]
     pub(crate) fn count(&mut self) -> &mut Counts {
-        self.counts.make()
+        self.counts.get_or_init()
     }
 
     pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
@@ -118,7 +118,7 @@ impl Tally {
             let lasted = now.nanos_since(self.status_since);
             let time = match self.status {
                 Status::Pending => &mut self.pending,
-                left => &mut self.counts.make().time_in[left.place()],
+                left => &mut self.counts.get_or_init().time_in[left.place()],
             };
             *time = time.saturating_add(lasted);
             self.status = status;

@@ -5,7 +5,7 @@ use super::evidence::Evidence;
 use super::output::Command;
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
-use crate::decide::{Gate, Outcome, ReplicaId, StartBecame, StartKind};
+use crate::decide::{Gate, Outcome, ReplicaId, StartKind, StartOutcome};
 use crate::policy::Cause;
 use crate::policy::ladder::FOREVER;
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ impl ReplicaSet {
             }
             DeadlineReason::SlotTimeout => self.release_slot(id),
             DeadlineReason::Trial => {
-                self.trial_decided(id, StartBecame::Up);
+                self.trial_decided(id, StartOutcome::Up);
                 self.retime(id);
             }
             DeadlineReason::Kill => self.kill(id),
@@ -50,7 +50,7 @@ impl ReplicaSet {
                 let phase = self.replica(id).phase;
                 // A call that comes late starts the wait for `node-lost` at its own time, for a stop too.
                 let now = self.now;
-                if let Some(lost) = self.extras.make().contact.lost.get_mut(&id) {
+                if let Some(lost) = self.extras.get_or_init().contact.lost.get_mut(&id) {
                     lost.was = phase;
                     lost.unknown_since = Some(now);
                 }
@@ -60,7 +60,7 @@ impl ReplicaSet {
                 self.retime(id);
             }
             DeadlineReason::NodeLost if self.is_blind() => {
-                let contact = &mut self.extras.make().contact;
+                let contact = &mut self.extras.get_or_init().contact;
                 if let Some(lost) = contact.lost.get_mut(&id) {
                     lost.overdue = true;
                     contact.overdue.insert(id);
@@ -147,7 +147,7 @@ impl ReplicaSet {
                 }
                 if replica.marks.has(Marks::ON_TRIAL) {
                     let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
-                    offer(started.plus_nanos(self.policy.trial_time()), DeadlineReason::Trial);
+                    offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
                 }
                 if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
                     let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
@@ -178,7 +178,7 @@ impl ReplicaSet {
                 }
             }
         }
-        if up && !self.extras.is_absent() {
+        if up && self.extras.is_some() {
             offer(self.next_probe(id), DeadlineReason::Probe);
             if phase == Phase::Running && compiled.unready_timeout != FOREVER {
                 offer(self.unready_at(id), DeadlineReason::Unready);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::event::{Ended, Event, ProbeResult, Selection};
-use super::output::{Command, IncidentNotice, Judged, Notice, Output, StatusChange};
+use super::output::{Command, DecisionMade, IncidentNotice, Notice, Output, StatusChange};
 use crate::decide::{Incarnation, ReplicaId, Verdict};
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
@@ -298,7 +298,7 @@ impl TraceLine {
         }
     }
 
-    fn of_verdict(judged: &Judged, at: Timestamp, start: Timestamp) -> Self {
+    fn of_verdict(judged: &DecisionMade, at: Timestamp, start: Timestamp) -> Self {
         let decision = &judged.decision;
         let rule = match &decision.rule {
             None => TraceValue::Null,
@@ -319,7 +319,7 @@ impl TraceLine {
             .with("charged", decision.charged)
             .with("reason", decision.reason.as_str())
             .with_some("cause", decision.cause.as_ref().map(ToString::to_string))
-            .with_some("used_up", decision.used_up.map(|used_up| used_up.as_str()))
+            .with_some("used_up", decision.exhausted_limit.map(|used_up| used_up.as_str()))
             .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {
             Verdict::Restart(restart) => line

@@ -19,7 +19,7 @@ use super::telemetry::Telemetry;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
-    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, Refused,
+    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, Rejection,
     ReplicaSet, Told,
 };
 use crate::time::Timestamp;
@@ -43,7 +43,7 @@ pub(super) struct Driver<B: Backend> {
     /// What was heard and asked for before that.
     pending_events: Vec<Event>,
     /// The requests among that which somebody waits for.
-    pending_requests: Vec<(Event, oneshot::Sender<Result<(), Refused>>)>,
+    pending_requests: Vec<(Event, oneshot::Sender<Result<(), Rejection>>)>,
     /// The latest start of each replica: what stops it comes after it.
     starts: BTreeMap<ReplicaId, (Incarnation, StartToken)>,
     /// Starts that were given up and are being killed: no news of them is wanted.
@@ -232,7 +232,7 @@ impl<B: Backend> Driver<B> {
     }
 
     /// Every call of the set: recorded, made, and what it commands carried out. Returns the answer to an operator.
-    fn apply(&mut self, told: Told) -> Result<(), Refused> {
+    fn apply(&mut self, told: Told) -> Result<(), Rejection> {
         let step = RecordedStep::new(self.calls.clock.now(), told);
         self.recorder.step(&step);
         let now = step.at;
@@ -290,7 +290,7 @@ impl<B: Backend> Driver<B> {
     }
 
     /// A request of an operator. One from before the first list is answered after it.
-    fn request(&mut self, event: Event, answer: oneshot::Sender<Result<(), Refused>>) {
+    fn request(&mut self, event: Event, answer: oneshot::Sender<Result<(), Rejection>>) {
         if !self.listed {
             self.pending_requests.push((event, answer));
             return;

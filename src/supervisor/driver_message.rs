@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::backend::{BackendError, Instance};
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Ended, Event, Refused, ReplicaView, Snapshot, Summary};
+use crate::engine::{Ended, Event, Rejection, ReplicaView, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -13,7 +13,7 @@ pub(crate) enum DriverMessage {
     /// From a backend.
     Event(Event),
     /// A request of an operator, and who waits for the answer.
-    OperatorRequest(Event, oneshot::Sender<Result<(), Refused>>),
+    OperatorRequest(Event, oneshot::Sender<Result<(), Rejection>>),
     /// How an instance is, from a backend.
     StateReport(Instance),
     /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.

@@ -5,7 +5,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::driver_message::{DriverMessage, Query};
 use super::notifications::{Notification, Notifications};
 use crate::decide::{ReplicaId, Status, StatusReason};
-use crate::engine::{Event, Refused, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
+use crate::engine::{Event, Rejection, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -49,7 +49,7 @@ pub struct SupervisorClosed;
 pub enum RequestError {
     /// The set refuses it.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] Rejection),
     /// The supervisor has ended.
     #[error(transparent)]
     Closed(#[from] SupervisorClosed),

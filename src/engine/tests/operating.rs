@@ -1,5 +1,5 @@
 use super::{Bench, at, retrying, secs};
-use crate::engine::{Event, Phase, Refused, ReplicaSet, Selection};
+use crate::engine::{Event, Phase, Rejection, ReplicaSet, Selection};
 use crate::policy::{Cause, Exhausted, FailurePolicy, Policy, Quantity, RetryPolicy, Rule, RuleAction};
 
 #[test]
@@ -41,16 +41,16 @@ fn a_request_is_answered_and_what_is_refused_is_noticed_and_counted() {
         let answer = bench.set.request(at(secs), event);
         (answer, bench.drain().len())
     };
-    assert_eq!(ask(60, Event::Restart(2.into())), (Err(Refused::NoSuchReplica(2.into())), 1));
-    assert_eq!(ask(60, Event::Scale(1_000_001)), (Err(Refused::TooManyReplicas(1_000_001)), 1));
+    assert_eq!(ask(60, Event::Restart(2.into())), (Err(Rejection::NoSuchReplica(2.into())), 1));
+    assert_eq!(ask(60, Event::Scale(1_000_001)), (Err(Rejection::TooManyReplicas(1_000_001)), 1));
     assert_eq!(ask(60, Event::Scale(2)), (Ok(()), 0));
     assert_eq!(ask(60, Event::Start(1.into())), (Ok(()), 0), "it is up");
     assert_eq!(ask(61, Event::Stop(1.into())).0, Ok(()));
     assert_eq!(ask(61, Event::Stop(1.into())), (Ok(()), 0), "it is on its way already");
-    let refused = Err(Refused::Stopped(1.into()));
+    let refused = Err(Rejection::Stopped(1.into()));
     assert_eq!(ask(61, Event::RetryNow(Selection::Replica(1.into()))), (refused, 1));
     assert_eq!(ask(62, Event::Terminate).0, Ok(()));
-    assert_eq!(ask(62, Event::Terminate), (Err(Refused::SetEnded), 1));
+    assert_eq!(ask(62, Event::Terminate), (Err(Rejection::SetEnded), 1));
     assert_eq!(bench.set.summary(at(62)).refused, 4);
 }
 

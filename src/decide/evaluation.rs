@@ -2,42 +2,42 @@
 
 use super::history::{Flags, History, Undo};
 use super::jitter;
-use super::judge::Surroundings;
+use super::judge::FailureContext;
 use super::limits::count_in_windows;
 use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
-use super::verdict::{Decision, DecisionReason, Degrade, Hold, Nearest, Restart, UsedUp, Verdict};
+use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
 use crate::policy::ladder::{CompiledStage, LONGEST_RETRY_AFTER, Ladder, UNLIMITED};
 use crate::policy::rule_index::{CompiledRule, Failure};
 use crate::policy::{Cause, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
 
 /// A restart that is decided, and what it uses up.
-struct Again {
+struct PlannedRestart {
     delay: u64,
     reason: DecisionReason,
     charged: bool,
-    nearest: Option<Nearest>,
+    remaining_limit: Option<RemainingLimit>,
 }
 
 /// Why a failure is not followed by a restart.
-enum Down {
+enum NoRestart {
     FailFast,
     Rule(RuleAction),
-    UsedUp(UsedUp),
+    ExhaustedLimit(ExhaustedLimit),
 }
 
 /// A failure that is not followed by a restart, as far as it is judged.
-pub(crate) struct StaysDown<'p> {
+pub(crate) struct PendingNoRestart<'p> {
     matched: Option<&'p CompiledRule>,
     ladder: &'p Ladder,
-    lent: Lent,
-    down: Down,
+    lent: SwappedStreak,
+    reason: NoRestart,
 }
 
 /// What is put back once a failure is judged under a policy that is not plain.
-struct Lent {
+struct SwappedStreak {
     /// The policy's own streak, where that of a rule was judged in its place.
     own: Option<Streak>,
     /// The streak as it was, and for how long an incident may give that back.
@@ -48,10 +48,10 @@ struct Lent {
 /// and on its own, in no incident and no group. It is judged as every other, in an instance of the code from which
 /// everything that a plain policy has not is gone. What every failure goes through is kept in line, and what few do out
 /// of it.
-pub(super) struct Case<'p, 'o, const PLAIN: bool> {
+pub(super) struct Evaluation<'p, 'o, const PLAIN: bool> {
     pub(super) policy: &'p Policy,
     pub(super) outcome: &'o Outcome,
-    pub(super) surroundings: Surroundings,
+    pub(super) context: FailureContext,
     pub(super) end: End,
 }
 
@@ -65,16 +65,16 @@ pub(super) struct End {
     pub(super) floor: u64,
 }
 
-impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
+impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     /// The incident that it is part of.
     #[inline]
     fn incident(&self) -> Option<u32> {
-        if PLAIN { None } else { self.surroundings.incident }
+        if PLAIN { None } else { self.context.incident }
     }
 
     #[inline]
     fn joins_group(&self) -> bool {
-        !PLAIN && self.surroundings.joins_group
+        !PLAIN && self.context.joins_group
     }
 
     #[inline]
@@ -106,8 +106,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             max_attempts: None,
             stage: 0,
             charged: false,
-            used_up: None,
-            nearest: None,
+            exhausted_limit: None,
+            remaining_limit: None,
             cause: None,
             exit: self.outcome.exit,
             message: self.message(),
@@ -145,7 +145,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
 
     #[inline(always)]
     #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
-    pub(super) fn judge(&self, history: &mut History) -> Result<Decision, StaysDown<'p>> {
+    pub(super) fn judge(&self, history: &mut History) -> Result<Decision, PendingNoRestart<'p>> {
         let compiled = self.policy.compiled();
         let rule = if PLAIN || compiled.rules.is_empty() { None } else { self.matching_rule(history) };
         let matched = rule.and_then(|index| compiled.rules.rule(index));
@@ -165,12 +165,12 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
         let again = match matched {
             None if retried => self.retry(history, place, ladder, true),
             Some(rule) if self.is_retried_by(rule) => self.retry(history, place, ladder, rule.charge),
-            None => Err(Down::FailFast),
-            Some(rule) => Err(Down::Rule(rule.then)),
+            None => Err(NoRestart::FailFast),
+            Some(rule) => Err(NoRestart::Rule(rule.then)),
         };
         let again = match again {
             Ok(again) => again,
-            Err(down) => return Err(StaysDown { matched, ladder, lent, down }),
+            Err(reason) => return Err(PendingNoRestart { matched, ladder, lent, reason }),
         };
         let restart = self.restart(self.stage(ladder, history), again.delay);
         let stage = history.streak.stage.into();
@@ -183,8 +183,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             max_attempts: max_attempts(ladder),
             stage,
             charged: again.charged,
-            used_up: None,
-            nearest: again.nearest,
+            exhausted_limit: None,
+            remaining_limit: again.remaining_limit,
             ended_at: self.end.at,
             cause: Some(self.cause().clone()),
             exit: self.outcome.exit,
@@ -194,14 +194,14 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
 
     /// Puts the streak of a rule where the policy's own is, to be judged there, and remembers what an incident would undo.
     #[inline(always)]
-    fn lend(&self, history: &mut History, place: u16) -> Lent {
+    fn lend(&self, history: &mut History, place: u16) -> SwappedStreak {
         let own = (!PLAIN && place != 0).then(|| history.swap_streak(place));
         let correlated = if PLAIN || self.incident().is_some() { None } else { self.policy.compiled().correlated };
-        Lent { own, undo: correlated.map(|correlated| (history.streak, correlated.within)) }
+        SwappedStreak { own, undo: correlated.map(|correlated| (history.streak, correlated.within)) }
     }
 
     #[inline(always)]
-    fn give_back(&self, history: &mut History, place: u16, lent: Lent, charged: bool) {
+    fn give_back(&self, history: &mut History, place: u16, lent: SwappedStreak, charged: bool) {
         if PLAIN {
             return;
         }
@@ -216,23 +216,24 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
 
     /// No restart follows: a limit is used up, a rule says so, or nothing says otherwise.
     #[inline(never)]
-    pub(super) fn stay_down(&self, history: &mut History, stays: StaysDown<'_>) -> Decision {
-        let StaysDown { matched, ladder, lent, down } = stays;
+    pub(super) fn stay_down(&self, history: &mut History, stays: PendingNoRestart<'_>) -> Decision {
+        let PendingNoRestart { matched, ladder, lent, reason: why } = stays;
         let at = self.end.at;
         let attempt = history.streak.failures.saturating_add(1);
-        let (verdict, reason) = match down {
-            Down::FailFast => (Verdict::Terminate, DecisionReason::FailFast),
-            Down::Rule(RuleAction::Terminate | RuleAction::Retry) => (Verdict::Terminate, DecisionReason::Rule),
-            Down::Rule(RuleAction::Degrade) => (Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule),
-            Down::Rule(RuleAction::Hold(duration)) => (
+        let (verdict, reason) = match why {
+            NoRestart::FailFast => (Verdict::Terminate, DecisionReason::FailFast),
+            NoRestart::Rule(RuleAction::Terminate | RuleAction::Retry) => (Verdict::Terminate, DecisionReason::Rule),
+            NoRestart::Rule(RuleAction::Degrade) => (Verdict::Degrade(Degrade { until: None }), DecisionReason::Rule),
+            NoRestart::Rule(RuleAction::Hold(duration)) => (
                 Verdict::Hold(Hold { until: duration.map(|duration| at.later_by(nanos(duration))) }),
                 DecisionReason::Rule,
             ),
-            Down::UsedUp(_) => (self.exhausted(&mut history.streak), DecisionReason::Exhausted),
+            NoRestart::ExhaustedLimit(_) => (self.exhausted(&mut history.streak), DecisionReason::Exhausted),
         };
-        let used_up = if let Down::UsedUp(used_up) = down { Some(used_up) } else { None };
+        let exhausted_limit =
+            if let NoRestart::ExhaustedLimit(exhausted_limit) = why { Some(exhausted_limit) } else { None };
         // What terminates the set by itself is no failure more in a streak.
-        if used_up.is_some() || verdict != Verdict::Terminate {
+        if exhausted_limit.is_some() || verdict != Verdict::Terminate {
             history.streak.failures = attempt;
         }
         let stage = history.streak.stage.into();
@@ -245,8 +246,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             max_attempts: max_attempts(ladder),
             stage,
             charged: false,
-            used_up,
-            nearest: None,
+            exhausted_limit,
+            remaining_limit: None,
             ended_at: at,
             cause: Some(self.cause().clone()),
             exit: self.outcome.exit,
@@ -295,16 +296,22 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
     }
 
     #[inline(always)]
-    fn retry(&self, history: &mut History, place: u16, ladder: &Ladder, charge: bool) -> Result<Again, Down> {
+    fn retry(
+        &self,
+        history: &mut History,
+        place: u16,
+        ladder: &Ladder,
+        charge: bool,
+    ) -> Result<PlannedRestart, NoRestart> {
         let at = self.end.at;
         // A rule's own limits hold even where it charges nothing to the policy's.
         let limited = self.incident().is_none() && (charge || place != 0);
         let charged = charge && self.counts();
         let mut room = None;
         if limited {
-            if let Some(used_up) = self.used_up(history, ladder) {
-                if !self.waits_for_room(used_up) {
-                    return Err(Down::UsedUp(used_up));
+            if let Some(exhausted_limit) = self.exhausted_limit(history, ladder) {
+                if !self.waits_for_room(exhausted_limit) {
+                    return Err(NoRestart::ExhaustedLimit(exhausted_limit));
                 }
                 room = Some(self.room_from(history, ladder));
             }
@@ -333,8 +340,8 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
                 count_in_windows(history, self.policy, place, history.streak.stage.into(), at);
             }
         }
-        let nearest = if limited { self.nearest(history, &ladder.whole, &stage.limits) } else { None };
-        Ok(Again { delay, reason, charged, nearest })
+        let remaining_limit = if limited { self.remaining_limit(history, &ladder.whole, &stage.limits) } else { None };
+        Ok(PlannedRestart { delay, reason, charged, remaining_limit })
     }
 
     /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
@@ -351,7 +358,7 @@ impl<'p, const PLAIN: bool> Case<'p, '_, PLAIN> {
             _ if PLAIN => false,
             ImmediateFirst::Never => false,
             ImmediateFirst::Always => true,
-            ImmediateFirst::Isolated => self.surroundings.isolated,
+            ImmediateFirst::Isolated => self.context.isolated,
         };
         let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
             (asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER), DecisionReason::RetryAfter)
