@@ -1,4 +1,4 @@
-//! Recordings: what really happened, replayed under the policy it was made with and under another.
+//! Recordings made by a supervisor, replayed under the same policy and under another.
 #![cfg(unix)]
 
 use std::path::Path;
@@ -18,7 +18,7 @@ fn policy(attempts: u32) -> Policy {
     Policy::builder().replicas(3).retry(retry).build().unwrap()
 }
 
-/// Replica 1 crashes again and again until it is given up. Returns the verdicts that were given.
+/// Records a set in which replica 1 crashes until it is given up. Returns the verdicts.
 async fn record(path: &Path, most: u64) -> Vec<String> {
     let spec = ProcessSpec::new("if [ {replica} = 1 ]; then sleep 0.02; exit 7; fi; exec sleep 1000")
         .shell(true)
@@ -29,7 +29,9 @@ async fn record(path: &Path, most: u64) -> Vec<String> {
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
     let mut verdicts = Vec::new();
     while verdicts.len() < 4 {
-        let Some(Received::Notification(notification)) = notifications.next().await else { panic!("it goes on") };
+        let Some(Received::Notification(notification)) = notifications.next().await else {
+            panic!("the supervisor ended")
+        };
         if let NotificationKind::Notice(Notice::Verdict(judged)) = notification.kind {
             verdicts.push(judged.decision.to_string());
         }
@@ -44,12 +46,12 @@ fn folder(name: &str) -> std::path::PathBuf {
     folder
 }
 
-/// The recorder may be beginning a next file in a thread of its own, and then a file is left.
+/// Best effort: the recorder's thread may be creating its next file, which then stays behind.
 fn clear(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
 }
 
-/// The recorder writes in a thread of its own: waits until the set's end is written.
+/// Waits until the recorder's thread has written the end of the set.
 async fn written(path: &Path) -> Recording {
     loop {
         if let Ok((recording, _)) = read_recording(path)
@@ -71,10 +73,10 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
     let replayed: Vec<_> = run.verdicts_of(1).map(|(_, decision)| decision.to_string()).collect();
     assert_eq!(replayed, verdicts);
     assert!(verdicts[3].contains("given up"), "{verdicts:?}");
-    // The stats of a replay are as full as those of a simulation.
+    // A replay has the same statistics as a simulation.
     let stats = run.stats();
     assert_eq!((stats.starts, run.restarts_of(1)), (6, 3));
-    assert!(stats.most_starts_at_once >= 1);
+    assert!(stats.peak_starts_in_flight >= 1);
     let known: Duration = stats.time_in.values().sum();
     assert_eq!(known, run.until().since(Timestamp::ZERO));
     assert!(stats.time_in.contains_key(&Status::Degraded));
@@ -82,16 +84,16 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
 }
 
 #[tokio::test]
-async fn another_policy_lives_the_recorded_lives_and_says_where_the_recording_stops_telling() {
+async fn another_policy_reuses_the_recorded_plans_and_lists_what_it_assumes() {
     let folder = folder("other");
     let path = folder.join("recording.ndjson");
     record(&path, u64::MAX).await;
     let recording = written(&path).await;
-    // One attempt less: the recording tells all of it.
+    // One attempt fewer: everything is recorded.
     let stricter = recording.replay_under(policy(2)).unwrap();
     assert_eq!(stricter.run.verdicts_of(1).count(), 3);
     assert_eq!(stricter.assumed, []);
-    // No limit, and faster: after the last recorded life, nobody knows.
+    // No limit, and faster: the start after the last recorded one is assumed.
     let retry = RetryPolicy::every(Duration::from_millis(1));
     let patient = recording.replay_under(Policy::builder().replicas(3).retry(retry).build().unwrap()).unwrap();
     assert_eq!(patient.assumed.iter().filter(|(_, replica)| replica.0 == 1).count(), 1);
@@ -104,7 +106,7 @@ async fn a_recording_is_bounded_by_size_and_each_file_replays_on_its_own() {
     let path = folder.join("recording.ndjson");
     record(&path, 700).await;
     let last = written(&path).await;
-    assert!(last.header().snapshot.is_some(), "it goes on from the one before");
+    assert!(last.header().snapshot.is_some(), "it continues from the file before");
     assert_eq!(last.replay().unwrap().set().status(), Status::Terminated);
     let before = read_recording(&folder.join("recording.ndjson.1")).unwrap().0;
     before.replay().unwrap();
@@ -112,7 +114,7 @@ async fn a_recording_is_bounded_by_size_and_each_file_replays_on_its_own() {
 }
 
 #[test]
-fn a_recording_that_is_cut_off_or_damaged_is_told() {
+fn a_recording_may_be_cut_off_but_not_damaged() {
     let folder = folder("damaged");
     let path = folder.join("recording.ndjson");
     let header = RecordingHeader::new("x", policy(1), 0, Timestamp::ZERO, None);
@@ -149,16 +151,16 @@ fn listed(incarnation: u64, state: InstanceState) -> Told {
 }
 
 #[test]
-fn what_was_told_at_once_is_shown_as_it_was_taken() {
-    let together = vec![Event::Scale(2), Event::ready(2, 1), Event::ready(0, 1), Event::ready(1, 1)];
-    let run = recorded(vec![(0, Told::Timeout), (5, Told::Events(together))]).replay().unwrap();
+fn a_batch_of_events_is_traced_in_the_order_in_which_it_is_handled() {
+    let batch = vec![Event::Scale(2), Event::ready(2, 1), Event::ready(0, 1), Event::ready(1, 1)];
+    let run = recorded(vec![(0, Told::Timeout), (5, Told::Events(batch))]).replay().unwrap();
     let lines = run.trace().lines().iter().filter(|line| line.get("event").is_some());
     let shown: Vec<_> = lines.map(|line| line.get("replica").cloned()).collect();
     assert_eq!(shown, [Some(0u32.into()), Some(1u32.into()), Some(2u32.into()), None]);
 }
 
 #[test]
-fn what_was_refused_is_refused_again() {
+fn a_rejected_request_is_rejected_again() {
     let ready = Told::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
     let restart = Told::Events(vec![Event::Restart(7.into())]);
     let recording = recorded(vec![(0, Told::Timeout), (0, ready), (10, restart), (60, Told::Timeout)]);
@@ -166,7 +168,26 @@ fn what_was_refused_is_refused_again() {
 }
 
 #[test]
-fn lives_that_a_list_told_of_are_lived_again() {
+fn operator_stops_and_starts_are_repeated_under_another_policy() {
+    let ready = |incarnation: u64, replicas: std::ops::Range<u32>| {
+        Told::Events(replicas.map(|replica| Event::ready(replica, incarnation)).collect())
+    };
+    let recording = recorded(vec![
+        (0, Told::Timeout),
+        (0, ready(1, 0..3)),
+        (10, Told::Events(vec![Event::Stop(1.into())])),
+        (10, Told::Events(vec![Event::stopped(1, 1)])),
+        (60, Told::Events(vec![Event::Start(1.into())])),
+        (60, ready(2, 1..2)),
+        (90, Told::Timeout),
+    ]);
+    let run = recording.replay_under(policy(5)).unwrap().run;
+    let available = ["9s", "30s", "61s"].map(|at| run.available_at(at).unwrap());
+    assert_eq!(available, [3, 2, 3]);
+}
+
+#[test]
+fn instances_that_only_a_list_reported_come_up_as_recorded() {
     let recording = recorded(vec![(0, Told::Timeout), (1, listed(1, InstanceState::Ready)), (1300, Told::Timeout)]);
     let again = recording.replay_under(policy(5)).unwrap().run;
     assert_eq!(again.status_at("1s").unwrap(), recording.replay().unwrap().status_at("1s").unwrap());
@@ -174,14 +195,14 @@ fn lives_that_a_list_told_of_are_lived_again() {
 }
 
 #[test]
-fn a_recording_that_begins_with_what_ran_before_tells_no_lives() {
+fn a_recording_that_begins_with_running_instances_cannot_be_replayed_under_another_policy() {
     let recording = recorded(vec![(0, listed(5, InstanceState::Ready)), (0, Told::Timeout), (60, Told::Timeout)]);
     recording.replay().unwrap();
     assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::StartedBefore)));
 }
 
 #[test]
-fn a_recording_is_for_this_user_alone_and_holds_no_header_unless_that_is_asked_for() {
+fn a_recording_is_private_to_its_user_and_without_secrets_unless_asked_for() {
     use std::os::unix::fs::PermissionsExt;
 
     let policy = r#"{"health": {"liveness": {"http": {"port": 80, "headers": {"Authorization": "s3cret"}}}}}"#;
@@ -199,7 +220,7 @@ fn a_recording_is_for_this_user_alone_and_holds_no_header_unless_that_is_asked_f
         let step = RecordedStep::new(Timestamp::ZERO, Told::Policy(policy.clone()));
         uphold::Recorder::step(&mut recorder, &step);
         drop(recorder);
-        // A thread writes it.
+        // Written by the recorder's thread.
         let text = loop {
             let text = std::fs::read_to_string(&path).unwrap();
             if text.lines().count() == 2 && text.ends_with('\n') {

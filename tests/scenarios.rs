@@ -1,4 +1,4 @@
-//! Every file under tests/scenarios, run and checked: one sentence of the design each, or one case of the field.
+//! Runs and checks every file under tests/scenarios. Each shows one sentence of the design, or one case from another system.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ fn scenarios() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_scenario_goes_as_expected() {
+fn every_scenario_meets_its_expectations() {
     let mut wrong = Vec::new();
     let files = scenarios();
     for file in &files {
@@ -48,11 +48,17 @@ fn every_scenario_goes_as_expected() {
             wrong.push(format!("{}: {error}", file.display()));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} scenarios differ:\n{}", wrong.len(), files.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} scenarios do not meet their expectations:\n{}",
+        wrong.len(),
+        files.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
-fn the_same_scenario_gives_the_same_bytes_twice() {
+fn traces_are_reproducible_byte_for_byte() {
     for file in scenarios() {
         let run = || {
             let scenario = read_scenario(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Simulations as people write them, in code and as files: what is told of bad input, and how long and large they may be.
+//! Simulations written in code and as documents: mistakes that are reported, and very long and very large runs.
 
 use uphold::sim::Scenario;
 use uphold::sim::{
@@ -14,7 +14,7 @@ fn policy(replicas: u32) -> Policy {
 }
 
 #[test]
-fn a_scenario_with_many_mistakes_is_told_all_of_them() {
+fn all_mistakes_in_a_scenario_are_reported() {
     let text = r#"
 policy: {replicas: 3, retry: {intervl: 3s}}
 timelin: []
@@ -37,8 +37,8 @@ expect: [{at: 60s, statuss: degraded}, {at: 60s}, {at: -5s, status: healthy}]
         "behaviour[0]: 'exit' is missing",
         "behaviour[1].start_fails: 'No Capacity' is not a cause",
         "behaviour[2].probe: unknown word 'aliveness'",
-        "timeline[1]: happens at 50s, before what stands above it",
-        "timeline[2]: says what happens by one of",
+        "timeline[1]: is at 50s, before the entry above it",
+        "timeline[2]: needs exactly one of",
         "timeline[3].replica: -1 is out of range",
         "timeline[3].exit.sgnal: unknown field; did you mean 'signal'?",
         "timeline[4].rollout: rollouts are not part of this version",
@@ -53,7 +53,7 @@ expect: [{at: 60s, statuss: degraded}, {at: 60s}, {at: -5s, status: healthy}]
 }
 
 #[test]
-fn a_mistake_in_a_scenario_hides_none_beside_it() {
+fn a_mistake_in_a_scenario_does_not_hide_others_beside_it() {
     let text = r#"
 policy: {replicas: 3}
 behaviour: [{replica: -1, runs: x, exit: {signal: 0}, times: 0}, {start_fails: OOMKilled, from: y}, {times: 0}]
@@ -71,18 +71,18 @@ expect: [{at: x, at_ms: -1, start: -1}, {at_ms: x, start: -1}]
         "behaviour[0].times: ",
         "behaviour[1].start_fails: 'OOMKilled' is not a cause; did you mean 'out-of-memory'?",
         "behaviour[1].from: ",
-        "behaviour[2]: says what a replica does",
+        "behaviour[2]: needs exactly one of",
         "behaviour[2].times: ",
         "timeline[0].at: ",
-        "timeline[0]: says what happens by one of",
+        "timeline[0]: needs exactly one of",
         "timeline[0].replica: ",
         "timeline[0].exit: ",
         "timeline[0].fail: ",
         "timeline[0].retry_after: ",
-        "timeline[1]: says what happens by one of",
+        "timeline[1]: needs exactly one of",
         "timeline[1].replicas[0]: ",
         "timeline[1].reason: ",
-        "expect[0].at_ms: stands beside",
+        "expect[0].at_ms: is given beside",
         "expect[0].start: ",
         "expect[1].at_ms: ",
         "expect[1].start: ",
@@ -92,14 +92,14 @@ expect: [{at: x, at_ms: -1, start: -1}, {at_ms: x, start: -1}]
 }
 
 #[test]
-fn a_replica_that_the_set_never_has_is_told_by_its_path() {
+fn a_replica_that_the_set_never_has_is_reported_with_its_path() {
     let text = "policy: {replicas: 3}\ntimeline: [{at: 1s, scale: 5}, {at: 2s, replica: 5, exit: 1}]\nuntil: 1m";
     let error = parse_yaml::<Scenario>(text).unwrap_err();
     assert!(error.contains("timeline[1]: there is no replica 5: the set has at most 5 by then"), "{error}");
 }
 
 #[test]
-fn a_time_that_is_none_is_told_when_the_simulation_runs() {
+fn invalid_times_and_replicas_are_reported_when_the_simulation_runs() {
     let run = Simulation::new(policy(3)).at("soon", crash(1)).run_until("1h");
     assert_eq!(run.unwrap_err(), SimError::InvalidTime("soon".into()));
     let run = Simulation::new(policy(3)).at("2h", crash(1)).run_until("1h");
@@ -109,14 +109,14 @@ fn a_time_that_is_none_is_told_when_the_simulation_runs() {
 }
 
 #[test]
-fn nothing_happens_to_a_set_of_no_replicas() {
+fn a_set_without_replicas_is_healthy() {
     let run = Simulation::new(policy(0)).run_until("1000h").unwrap();
     assert_eq!(run.status_at("1h").unwrap(), Status::Healthy);
     assert_eq!(run.stats().starts, 0);
 }
 
 #[test]
-fn a_million_things_on_a_timeline_are_simulated() {
+fn a_timeline_of_a_million_actions_is_simulated() {
     let mut simulation = Simulation::new(policy(100)).stats_only();
     for second in 0..1_000_000u64 {
         simulation = simulation.at(Duration::from_secs(second), crash((second % 100) as u32));
@@ -126,8 +126,8 @@ fn a_million_things_on_a_timeline_are_simulated() {
 }
 
 #[test]
-fn fifty_thousand_replicas_fail_at_one_instant_and_are_restarted_as_one() {
-    // Were the group gone through for each of its members, this would not come to an end.
+fn fifty_thousand_replicas_that_fail_at_one_instant_are_restarted_as_one_group() {
+    // Does not finish if each member's failure visits the whole group.
     const MANY: u32 = 50_000;
     let failure = FailurePolicy::new().scope(Scope::All);
     let retry = RetryPolicy::every(Duration::from_secs(30));
@@ -153,7 +153,7 @@ fn fifty_thousand_starts_that_time_out_at_one_instant_are_one_incident() {
 }
 
 #[test]
-fn memory_and_figures_of_a_century_are_those_of_an_hour() {
+fn a_century_is_simulated_in_bounded_memory() {
     let run = Simulation::new(policy(3))
         .world(World::new().start(Duration::from_secs(2)))
         .behaviour(Behaviour::runs(Duration::from_secs(86_400), Exit::Code(1)).replica(1))
@@ -167,7 +167,7 @@ fn memory_and_figures_of_a_century_are_those_of_an_hour() {
 }
 
 #[test]
-fn questions_to_a_run_read_like_the_incident() {
+fn a_run_answers_questions_about_statuses_and_verdicts() {
     let run = Simulation::new(policy(3))
         .at("1m", fail(0, Cause::Interruption))
         .at("2m", lost(2))
@@ -183,7 +183,7 @@ fn questions_to_a_run_read_like_the_incident() {
 }
 
 #[test]
-fn what_befalls_a_replica_that_is_not_there_does_not() {
+fn injected_actions_on_missing_or_dead_instances_are_ignored() {
     struct Wild(Option<Timestamp>);
     impl Environment for Wild {
         fn plan(&mut self, _start: &Start, _at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
@@ -204,7 +204,7 @@ fn what_befalls_a_replica_that_is_not_there_does_not() {
 }
 
 #[test]
-fn starts_that_go_one_after_the_other_at_one_instant_are_no_standstill() {
+fn sequential_starts_at_one_instant_are_not_a_livelock() {
     const MANY: u32 = 100_001;
     let failure = FailurePolicy::new().max_concurrent_starts(Quantity::Count(1));
     let retry = RetryPolicy::every(Duration::from_secs(1));
@@ -214,7 +214,7 @@ fn starts_that_go_one_after_the_other_at_one_instant_are_no_standstill() {
 }
 
 #[test]
-fn what_started_out_of_sight_is_told_when_it_is_found() {
+fn a_start_while_contact_is_lost_is_reported_when_it_is_regained() {
     let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(Duration::from_secs(10)));
     let policy = policy.start_timeout(Duration::from_secs(300)).build().unwrap();
     let world = World::new().start(Duration::from_secs(30));

@@ -1,4 +1,4 @@
-//! What is made to happen at a time of a simulation.
+//! Actions: what a timeline or an environment makes happen to a set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,20 @@ use crate::engine::Selection;
 use crate::policy::{Cause, Exit, Signal};
 use crate::time::nanos;
 
-/// One thing that is made to happen. Made by functions such as [`crash`] and [`scale`].
+/// Something that is made to happen to a set. Created by functions such as [`crash`] and [`scale`].
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::Cause;
+/// use uphold::sim::{Action, exit, fail, scale};
+///
+/// let actions: [Action; 3] = [
+///     exit(1, 137).reason("OOMKilled"),
+///     fail(2, Cause::NoCapacity).retry_after(Duration::from_secs(90)),
+///     scale(5),
+/// ];
+/// # let _ = actions;
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Action(pub(super) ActionKind);
 
@@ -29,7 +42,7 @@ pub(super) enum ActionKind {
     Terminate,
 }
 
-/// What comes with a failure beside how it failed.
+/// What a failure carries besides its exit or cause.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct FailureDetails {
     pub(super) reason: Option<Arc<str>>,
@@ -38,13 +51,13 @@ pub(super) struct FailureDetails {
 }
 
 impl FailureDetails {
-    pub(super) fn of(self, outcome: Outcome) -> Outcome {
+    pub(super) fn add_to(self, outcome: Outcome) -> Outcome {
         Outcome { reason: self.reason, retry_after: self.retry_after, ..outcome }
     }
 }
 
 impl Action {
-    /// A failure comes with a text, for rules that match reasons. Nothing else does: there it changes nothing.
+    /// Sets the reason of a failure, for rules that match reasons. Ignored for any other action.
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {
         if let ActionKind::Exit { details, .. } | ActionKind::Fail { details, .. } = &mut self.0 {
@@ -53,7 +66,7 @@ impl Action {
         self
     }
 
-    /// A failure asks that its restart waits this long. Nothing else does: there it changes nothing.
+    /// Makes a failure ask for this delay before the restart. Ignored for any other action.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         if let ActionKind::Exit { details, .. } | ActionKind::Fail { details, .. } = &mut self.0 {
@@ -64,7 +77,7 @@ impl Action {
 }
 
 impl ActionKind {
-    /// Whether an operator asks for it: the set may refuse.
+    /// Whether this is a request about replicas that the set may reject.
     pub(super) fn is_operator_request(&self) -> bool {
         matches!(
             self,
@@ -72,7 +85,7 @@ impl ActionKind {
         )
     }
 
-    /// The replica that it happens to.
+    /// Returns the replica that it is about, if it is about a single one.
     pub(super) fn replica(&self) -> Option<u32> {
         match self {
             Self::Exit { replica, .. }
@@ -93,57 +106,57 @@ impl ActionKind {
     }
 }
 
-/// A replica exits with code 1.
+/// The replica exits with code 1.
 pub fn crash(replica: u32) -> Action {
     exit(replica, 1)
 }
 
-/// A replica exits with this code.
+/// The replica exits with this code.
 pub fn exit(replica: u32, code: i32) -> Action {
     Action(ActionKind::Exit { replica, exit: Exit::Code(code), details: FailureDetails::default() })
 }
 
-/// A signal ends a replica.
+/// The replica is ended by a signal.
 pub fn signal(replica: u32, signal: Signal) -> Action {
     Action(ActionKind::Exit { replica, exit: Exit::Signal(signal), details: FailureDetails::default() })
 }
 
-/// A replica fails for this cause; while it is still starting, that is a failed start.
+/// The replica fails with this cause. If it is still starting, that is a failed start.
 pub fn fail(replica: u32, cause: Cause) -> Action {
     Action(ActionKind::Fail { replica, cause, details: FailureDetails::default() })
 }
 
-/// A replica can serve.
+/// The replica becomes ready.
 pub fn ready(replica: u32) -> Action {
     Action(ActionKind::Ready { replica, ready: true })
 }
 
-/// A replica cannot serve; not a failure.
+/// The replica becomes unready, which is not a failure.
 pub fn not_ready(replica: u32) -> Action {
     Action(ActionKind::Ready { replica, ready: false })
 }
 
-/// Contact with a replica is lost.
+/// Contact with the replica is lost.
 pub fn lost(replica: u32) -> Action {
     Action(ActionKind::Lost { replica })
 }
 
-/// Contact with the instance that was lost is there again.
+/// Contact with the lost instance is regained.
 pub fn found(replica: u32) -> Action {
     Action(ActionKind::Found { replica })
 }
 
-/// An operator asks for so many replicas.
+/// An operator sets the desired number of replicas.
 pub fn scale(replicas: u32) -> Action {
     Action(ActionKind::Scale(replicas))
 }
 
-/// An operator restarts a replica.
+/// An operator restarts the replica.
 pub fn restart(replica: u32) -> Action {
     Action(ActionKind::Restart(replica))
 }
 
-/// An operator stops a replica: it stays down until it is started, restarted or reset.
+/// An operator stops the replica: it stays down until it is started, restarted or reset.
 pub fn stop(replica: u32) -> Action {
     Action(ActionKind::Stop(replica))
 }
@@ -153,12 +166,12 @@ pub fn start(replica: u32) -> Action {
     Action(ActionKind::Start(replica))
 }
 
-/// An operator moves a replica elsewhere.
+/// An operator moves the replica elsewhere.
 pub fn drain(replica: u32) -> Action {
     Action(ActionKind::Drain(replica))
 }
 
-/// An operator resets a replica.
+/// An operator resets the replica.
 pub fn reset(replica: u32) -> Action {
     Action(ActionKind::Reset(Selection::Replica(ReplicaId(replica))))
 }
@@ -168,7 +181,7 @@ pub fn reset_all() -> Action {
     Action(ActionKind::Reset(Selection::All))
 }
 
-/// An operator says that the dependency is back.
+/// An operator restarts everything that waits, now: whatever was down is back.
 pub fn retry_now() -> Action {
     Action(ActionKind::RetryNow(Selection::All))
 }

@@ -1,4 +1,4 @@
-//! What a run keeps of all that a set is told and hands out: trace, statuses, verdicts, stats.
+//! Collects what a run returns: trace, statuses, verdicts and statistics.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::decide::{Decision, ReplicaId, Status};
 use crate::engine::{Command, Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
-/// What a run keeps. Times count from its start.
+/// Collects what a run returns. Methods take times of the set; what is kept counts from the start of the run.
 pub(super) struct Collector {
     start: Timestamp,
-    /// Only stats are kept otherwise.
+    /// If false, only statistics are kept.
     keep_trace: bool,
     pub(super) trace: Trace,
-    statuses: Vec<(Timestamp, StatusChange)>,
+    status_changes: Vec<(Timestamp, StatusChange)>,
     verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
-    phases: Vec<(Timestamp, ReplicaChange)>,
+    phase_changes: Vec<(Timestamp, ReplicaChange)>,
     pub(super) stats: RunStats,
-    /// The status that the set has, and since when.
+    /// The current status, and since when.
     status: (Status, Timestamp),
-    /// The time in each, by its place in `Status::ALL`.
+    /// Time spent in each status, indexed by its place in `Status::ALL`.
     time_in: [Duration; Status::ALL.len()],
 }
 
@@ -30,9 +30,9 @@ impl Collector {
             start,
             keep_trace,
             trace: Trace::default(),
-            statuses: Vec::new(),
+            status_changes: Vec::new(),
             verdicts: Vec::new(),
-            phases: Vec::new(),
+            phase_changes: Vec::new(),
             stats: RunStats::default(),
             status: (set.status(), Timestamp::ZERO),
             time_in: [Duration::ZERO; Status::ALL.len()],
@@ -43,22 +43,19 @@ impl Collector {
         Timestamp::from_nanos(at.nanos_since(self.start))
     }
 
-    /// The set is told this, at `at`.
     #[inline]
     pub(super) fn record_event(&mut self, event: &Event, at: Timestamp) {
         self.stats.events += 1;
         if self.keep_trace {
-            self.trace.add(TraceLine::of_event(event, at, self.start));
+            self.trace.add([TraceLine::of_event(event, at, self.start)]);
         }
     }
 
-    /// The set has been told something, and its outputs are about to be drained.
     #[inline]
     pub(super) fn record_in_flight(&mut self, in_flight: u32) {
-        self.stats.most_starts_at_once = self.stats.most_starts_at_once.max(in_flight);
+        self.stats.peak_starts_in_flight = self.stats.peak_starts_in_flight.max(in_flight);
     }
 
-    /// The set hands this out.
     #[inline]
     pub(super) fn record_output(&mut self, output: &Output, at: Timestamp) {
         self.stats.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
@@ -67,21 +64,19 @@ impl Collector {
             _ => false,
         };
         if changes_status || self.keep_trace {
-            self.record_in_trace(output, at);
+            self.keep_output(output, at);
         }
     }
 
-    fn record_in_trace(&mut self, output: &Output, at: Timestamp) {
+    fn keep_output(&mut self, output: &Output, at: Timestamp) {
         match output {
             Output::Notice(Notice::Status(change)) => self.record_status(change, self.since_start(at)),
             Output::Notice(Notice::Verdict(judged)) => {
                 self.verdicts.push((self.since_start(at), judged.replica, judged.decision.clone()));
-                self.trace.extend(TraceLine::of_output(output, at, self.start));
+                self.trace.add(TraceLine::of_output(output, at, self.start));
             }
-            Output::Notice(Notice::Replica(change)) => self.phases.push((self.since_start(at), *change)),
-            Output::Command(_) | Output::Notice(_) => {
-                self.trace.extend(TraceLine::of_output(output, at, self.start));
-            }
+            Output::Notice(Notice::Replica(change)) => self.phase_changes.push((self.since_start(at), *change)),
+            Output::Command(_) | Output::Notice(_) => self.trace.add(TraceLine::of_output(output, at, self.start)),
         }
     }
 
@@ -92,15 +87,15 @@ impl Collector {
             self.status = (change.status, at);
         }
         if self.keep_trace {
-            self.trace.status(change.clone());
-            match self.statuses.last_mut() {
+            self.trace.set_status(change.clone());
+            match self.status_changes.last_mut() {
                 Some((last, kept)) if *last == at => *kept = change.clone(),
-                _ => self.statuses.push((at, change.clone())),
+                _ => self.status_changes.push((at, change.clone())),
             }
         }
     }
 
-    /// Counts the time that the present status has lasted.
+    /// Adds the time that the current status has lasted until `at`.
     fn count_time(&mut self, at: Timestamp) {
         let (status, since) = self.status;
         let lasted = at.since(since);
@@ -117,13 +112,13 @@ impl Collector {
         }
     }
 
-    /// The run ends at `at`.
+    /// Ends the run at `at`.
     pub(super) fn finish(mut self, set: ReplicaSet, at: Timestamp) -> Run {
         let until = self.since_start(at);
         self.count_time(until);
         let times = Status::ALL.into_iter().zip(self.time_in);
         self.stats.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
-        let Self { trace, statuses, verdicts, phases, stats, .. } = self;
-        Run { trace, statuses, verdicts, phases, stats, set, until }
+        let Self { trace, status_changes, verdicts, phase_changes, stats, .. } = self;
+        Run { trace, status_changes, verdicts, phase_changes, stats, set, until }
     }
 }

@@ -1,15 +1,16 @@
-//! What another policy would have done with what happened.
+//! Replays a recording under another policy.
 //!
-//! The plans of the recorded incarnations (how long the n-th start of a replica took, how long it ran, how it ended)
-//! are lived again under the other policy, and operators ask for the same at the same times. A start that never
-//! happened has no recorded plan: it is assumed to come up as the replica's last recorded start did, and to run on.
+//! Each start gets the plan that is recorded for it: how long the n-th start of a replica took, how long it ran and how
+//! it ended. Operator requests are repeated at the recorded times. A start that is not recorded is assumed to come up as
+//! the last recorded start of its replica did, and never to end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::action::ActionKind;
-use super::environment::{Environment, InstancePlan};
+use super::environment::Environment;
 use super::error::SimError;
+use super::instance_plan::InstancePlan;
 use super::replay::{Recording, RecordingError};
 use super::run::Run;
 use super::simulation::Simulation;
@@ -18,18 +19,16 @@ use crate::engine::{Command, Event, InstanceState, Observed, Output, Phase, Reco
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// The recorded plans, by replica and number of the start, from 1.
+/// The recorded plans, by replica and incarnation.
 type InstancePlans = BTreeMap<(ReplicaId, u64), InstancePlan>;
 
-/// Recorded plans, used again.
 struct RecordedEnvironment {
     plans: InstancePlans,
-    /// Starts that never happened, with the time from which on nothing is known of them.
+    /// Starts that are not recorded.
     assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
 impl Environment for RecordedEnvironment {
-    /// Where none is recorded, it comes up as the last one did and runs on.
     fn plan(&mut self, start: &Start, at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
         let (replica, incarnation) = (start.replica, start.incarnation.0);
         if let Some(plan) = self.plans.get(&(replica, incarnation)) {
@@ -45,67 +44,83 @@ impl Environment for RecordedEnvironment {
     }
 }
 
-/// What another policy would have done.
+/// What another policy would have done with a recording. Returned by [`Recording::replay_under`].
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold::sim::{CounterfactualError, Recording};
+///
+/// fn compare(recording: &Recording, policy: Policy) -> Result<(), CounterfactualError> {
+///     let recorded = recording.replay()?;
+///     let other = recording.replay_under(policy)?;
+///     println!("restarts: {} recorded, {} simulated", recorded.restarts(), other.run.restarts());
+///     if let Some((at, replica)) = other.assumed.first() {
+///         println!("from {at} on, replica {replica} does what is assumed, not what is recorded");
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Counterfactual {
     /// The run under the other policy.
     pub run: Run,
-    /// Starts for which the recording does not tell what would have become of them, with the time from which on.
+    /// Starts that are not recorded, with their times: from then on, what the replica does is an assumption.
     pub assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
-/// Why it cannot be told.
+/// Why a recording cannot be replayed under another policy.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CounterfactualError {
-    /// The recording cannot be replayed.
+    /// The recording cannot be replayed at all.
     #[error(transparent)]
     Recording(#[from] RecordingError),
-    /// The simulation of the other policy failed.
+    /// The simulation failed.
     #[error(transparent)]
     Simulation(#[from] SimError),
-    /// It goes on from a state, or begins with instances, whose plans began before.
+    /// The recording continues from a snapshot, or begins with instances that were started before it.
     #[error(
-        "what this recording begins with ran before: how it came up is not in it; compare the recording of its start"
+        "the recording begins with instances that were started before it, and does not say how they came up; use the \
+         recording that has their starts"
     )]
     StartedBefore,
 }
 
 impl Recording {
-    /// What `policy` would have done with what happened.
+    /// Simulates what `policy` would have done with what happened.
     ///
     /// # Errors
-    /// The recording goes on from an earlier one or begins with what ran before, or the simulation fails.
+    /// The recording continues from a snapshot or begins with running instances, or the simulation fails.
     pub fn replay_under(&self, policy: Policy) -> Result<Counterfactual, CounterfactualError> {
         if self.header().snapshot.is_some() {
             return Err(CounterfactualError::StartedBefore);
         }
         let began = self.header().began;
         let mut simulation = Simulation::new(policy).seed(self.header().seed);
-        // What was refused is refused again, and so is what another number of replicas makes impossible.
-        simulation.allow_unknown_replicas = true;
+        // The other policy may have fewer replicas, and rejected requests are repeated, too.
+        simulation.setup.allow_unknown_replicas = true;
         for step in self.steps() {
             let Told::Events(events) = &step.told else { continue };
             let at = Timestamp::ZERO + step.at.since(began);
-            simulation.timeline.extend(events.iter().filter_map(operator_request).map(|act| (at, act)));
+            let requests = events.iter().filter_map(operator_request);
+            simulation.setup.timeline.extend(requests.map(|request| (at, request)));
         }
-        let mut recorded = RecordedEnvironment { plans: self.plans()?, assumed: Vec::new() };
+        let mut recorded = RecordedEnvironment { plans: self.instance_plans()?, assumed: Vec::new() };
         let run = simulation.run_in(&mut recorded, Timestamp::ZERO + self.ended().since(began))?;
         Ok(Counterfactual { run, assumed: recorded.assumed })
     }
 
-    /// The plans of all starts that were commanded.
-    fn plans(&self) -> Result<InstancePlans, CounterfactualError> {
+    /// Derives the plans of all starts that were commanded.
+    fn instance_plans(&self) -> Result<InstancePlans, CounterfactualError> {
         let mut plans = InstancePlans::new();
         let mut commanded: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
-        let mut ran: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
+        let mut running_since: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
         let mut set = self.initial_set()?;
         for step in self.steps() {
             for ((replica, incarnation), report) in reports_in(&step.told) {
                 let key = (replica, incarnation.0);
                 let Some(&start) = commanded.get(&key) else {
-                    // One that was there before the first start was commanded: its plan began before.
                     let adopted = set.get(replica).is_some_and(|view| view.incarnation < incarnation);
                     if adopted && !matches!(report, InstanceReport::Ended(_)) {
                         return Err(CounterfactualError::StartedBefore);
@@ -115,16 +130,16 @@ impl Recording {
                 let plan = plans.entry(key).or_insert_with(InstancePlan::hangs);
                 match report {
                     InstanceReport::Running | InstanceReport::Ready => {
-                        let running = *ran.entry(key).or_insert(step.at);
+                        let running = *running_since.entry(key).or_insert(step.at);
                         plan.start.get_or_insert(running.since(start));
                         if matches!(report, InstanceReport::Ready) {
                             plan.ready.get_or_insert(step.at.since(running));
                         }
                     }
                     InstanceReport::Ended(outcome) => {
-                        let asked = set.get(replica).is_some_and(|view| view.phase == Phase::Stopping);
-                        if !asked && plan.end.is_none() {
-                            let from = ran.get(&key).copied().unwrap_or(start);
+                        let stopping = set.get(replica).is_some_and(|view| view.phase == Phase::Stopping);
+                        if !stopping && plan.end.is_none() {
+                            let from = running_since.get(&key).copied().unwrap_or(start);
                             plan.end = Some((step.at.since(from), outcome.clone()));
                         }
                     }
@@ -139,14 +154,13 @@ impl Recording {
     }
 }
 
-/// What became of an instance.
+/// What an event or a list reports about an instance.
 enum InstanceReport<'s> {
     Running,
     Ready,
     Ended(&'s Outcome),
 }
 
-/// What became of an instance, and of which.
 type ReportOf<'s> = ((ReplicaId, Incarnation), InstanceReport<'s>);
 
 fn report_of_event(event: &Event) -> Option<ReportOf<'_>> {
@@ -159,17 +173,16 @@ fn report_of_event(event: &Event) -> Option<ReportOf<'_>> {
     Some((event.instance()?, report))
 }
 
-fn report_of_listed(seen: &Observed) -> Option<ReportOf<'_>> {
-    let report = match &seen.state {
+fn report_of_listed(listed: &Observed) -> Option<ReportOf<'_>> {
+    let report = match &listed.state {
         InstanceState::Running => InstanceReport::Running,
         InstanceState::Ready => InstanceReport::Ready,
         InstanceState::Ended(outcome) => InstanceReport::Ended(outcome),
         InstanceState::Starting | InstanceState::Stopping => return None,
     };
-    Some(((seen.replica, seen.incarnation), report))
+    Some(((listed.replica, listed.incarnation), report))
 }
 
-/// What a step tells of instances, whether by events or by a list.
 fn reports_in(told: &Told) -> Vec<ReportOf<'_>> {
     match told {
         Told::Events(events) => events.iter().filter_map(report_of_event).collect(),
@@ -178,7 +191,7 @@ fn reports_in(told: &Told) -> Vec<ReportOf<'_>> {
     }
 }
 
-/// Tells a step to a set, and hears of the starts it commands.
+/// Applies a step to a set and calls `on_start` for each start that it commands.
 fn apply_step(set: &mut ReplicaSet, step: &RecordedStep, mut on_start: impl FnMut(Start, Timestamp)) {
     let _ = step.tell(set);
     while let Some(output) = set.poll_output() {
@@ -188,11 +201,12 @@ fn apply_step(set: &mut ReplicaSet, step: &RecordedStep, mut on_start: impl FnMu
     }
 }
 
-/// What an operator asked for.
 fn operator_request(event: &Event) -> Option<ActionKind> {
     match event {
         Event::Scale(replicas) => Some(ActionKind::Scale(*replicas)),
         Event::Restart(id) => Some(ActionKind::Restart(id.0)),
+        Event::Stop(id) => Some(ActionKind::Stop(id.0)),
+        Event::Start(id) => Some(ActionKind::Start(id.0)),
         Event::Drain(id) => Some(ActionKind::Drain(id.0)),
         Event::Reset(selection) => Some(ActionKind::Reset(selection.clone())),
         Event::RetryNow(selection) => Some(ActionKind::RetryNow(selection.clone())),

@@ -1,25 +1,24 @@
-//! What a simulation runs against: who says how long things take and what becomes of each start.
+//! The interface between a simulation and a fault model.
 
 use std::time::Duration;
 
 use super::action::Action;
-use crate::decide::Outcome;
+use super::instance_plan::InstancePlan;
 use crate::engine::{Kill, Output, ProbeRequest, ProbeResult, Start, Stop};
-use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// The surroundings of a simulated set: who says what becomes of each start, and what befalls the set from outside.
+/// The environment of a simulated set: decides what becomes of each start and injects faults from outside.
 ///
-/// [`World`](super::World) and [`Behaviour`](super::Behaviour) are the simplest. A fault model of your own goes with
-/// [`Simulation::run_in`](super::Simulation::run_in). Whatever it draws must come from a seed, or a run cannot be
-/// repeated. Times count from the start of the simulation.
+/// [`World`](super::World) and [`Behaviour`](super::Behaviour) cover scripted simulations. Implement this trait for a
+/// fault model and pass it to [`Simulation::run_in`](super::Simulation::run_in). Whatever the model draws at random
+/// must come from a seed, or runs cannot be repeated. Times count from the start of the simulation.
 ///
 /// ```
 /// use std::time::Duration;
 /// use uphold::sim::{Environment, InstancePlan, Simulation};
 /// use uphold::{Outcome, Policy, RetryPolicy, Start, Status, Timestamp};
 ///
-/// /// The more start at once, the slower each is.
+/// /// The more instances start at once, the slower each start is.
 /// struct SlowUnderLoad;
 ///
 /// impl Environment for SlowUnderLoad {
@@ -35,98 +34,54 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Environment {
-    /// What becomes of a start that is commanded now. `starts_in_flight`: so many starts are under way, with all that are
-    /// commanded at this instant.
+    /// Returns what becomes of a start that is commanded now.
+    ///
+    /// `starts_in_flight` is the number of starts in progress, including all that are commanded at this instant.
     fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan;
 
-    /// A start that is reported as failed comes about all the same, so long after its command; `None`, the default: it does
-    /// not.
+    /// Returns how long after its command a start that is reported as failed runs nevertheless; `None`, the default,
+    /// if it never does.
     fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
         let _ = (start, at);
         None
     }
 
-    /// How long an instance takes to stop when it is asked to; [`Duration::MAX`]: it never does. Default: no time.
+    /// Returns the time from a stop command until the instance has ended; [`Duration::MAX`] if it ignores the stop.
+    /// Default: zero.
     fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
         let _ = (stop, at);
         Duration::ZERO
     }
 
-    /// How long an instance takes to be gone when it is killed; [`Duration::MAX`]: this kill changes nothing. Default: no
-    /// time.
+    /// Returns the time from a kill until the instance has ended; [`Duration::MAX`] if the kill has no effect.
+    /// Default: zero.
     fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
         let _ = (kill, at);
         Duration::ZERO
     }
 
-    /// How an instance that can be reached answers a probe. Default: well.
+    /// Returns the result of probing an instance that can be reached. Default: success.
     fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
         let _ = (probe, at);
         ProbeResult::Success
     }
 
-    /// When something befalls the set next, such as a node that fails; `None`: nothing more does. Asked after every
-    /// instant.
+    /// Returns when the environment next acts on the set from outside, such as when a node fails; `None` if it never
+    /// does again. Called after every instant.
     fn next_injection(&self) -> Option<Timestamp> {
         None
     }
 
-    /// What befalls the set at `at`, a time that [`next`](Self::next) gave: all of it is known at one instant. What
-    /// would befall an instance that is not alive does not.
+    /// Adds everything that the environment does to the set at `at`, a time returned by
+    /// [`next_injection`](Self::next_injection).
+    ///
+    /// The set learns of all of it at one instant. Actions on dead instances are ignored.
     fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         let _ = (at, actions);
     }
 
-    /// Everything that the set hands out, in order: for models that keep account of where replicas are, and for
-    /// stats.
+    /// Called with every output of the set, in order: for models that track where replicas are, and for metrics.
     fn observe(&mut self, output: &Output, at: Timestamp) {
         let _ = (output, at);
-    }
-}
-
-/// What becomes of one start.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use]
-pub struct InstancePlan {
-    /// From the command until it runs; `None`: it never does.
-    pub(super) start: Option<Duration>,
-    /// From when it runs until it can serve; `None`: it never can.
-    pub(super) ready: Option<Duration>,
-    /// From when it runs (or is commanded, if it never does) until it ends by itself, and how; `None`: it does not.
-    pub(super) end: Option<(Duration, Outcome)>,
-}
-
-impl InstancePlan {
-    /// It runs after this long, can serve at once, and runs on.
-    pub fn new(start: Duration) -> Self {
-        Self { start: Some(start), ready: Some(Duration::ZERO), end: None }
-    }
-
-    /// The start comes to nothing: after this long it is known to have failed.
-    pub fn start_fails(after: Duration, cause: Cause) -> Self {
-        Self { start: None, ready: None, end: Some((after, Outcome::start_failed(cause, Timestamp::ZERO))) }
-    }
-
-    /// Nothing is ever heard of it.
-    pub fn hangs() -> Self {
-        Self { start: None, ready: None, end: None }
-    }
-
-    /// It can serve so long after it runs. Default: at once.
-    pub fn ready_after(mut self, after: Duration) -> Self {
-        self.ready = Some(after);
-        self
-    }
-
-    /// It never can serve.
-    pub fn never_ready(mut self) -> Self {
-        self.ready = None;
-        self
-    }
-
-    /// It ends so long after it runs, in this way. The time in `outcome` does not matter: it is when it ends.
-    pub fn ends_after(mut self, after: Duration, outcome: Outcome) -> Self {
-        self.end = Some((after, outcome));
-        self
     }
 }

@@ -1,49 +1,49 @@
-//! What can be wrong with a simulation.
+//! Errors of simulations and scenarios.
 
 use crate::policy::PolicyError;
 
-/// What can be wrong with a simulation or a scenario.
+/// Why a simulation or a scenario cannot be run.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimError {
-    /// A time is not one.
+    /// A text is not a valid time.
     #[error("'{0}' is not a time; write it as 60s, 5m or 1h 30m")]
     InvalidTime(String),
-    /// The timeline acts after the end.
-    #[error("something happens at {at_ms} ms, after the end at {until_ms} ms")]
+    /// An action is later than the end of the simulation.
+    #[error("there is an action at {at_ms} ms, after the end of the simulation at {until_ms} ms")]
     AfterEnd {
-        /// When it happens, in milliseconds.
+        /// When the action is, in milliseconds.
         at_ms: u64,
         /// When the simulation ends, in milliseconds.
         until_ms: u64,
     },
-    /// A replica that the set never has.
-    #[error("there is no replica {replica} at {at_ms} ms: the set has had {had} by then")]
+    /// An action is on a replica that the set does not have.
+    #[error("there is no replica {replica} at {at_ms} ms: the set has had at most {had} by then")]
     NoSuchReplica {
-        /// Which.
+        /// The replica.
         replica: u32,
-        /// When, in milliseconds.
+        /// When the action is, in milliseconds.
         at_ms: u64,
-        /// How many replicas the set has had by then.
+        /// The highest number of replicas that the set has had by then.
         had: u32,
     },
-    /// Something goes on for ever within one instant.
-    #[error("at {at_ms} ms things go on for ever: more than {rounds} rounds within one instant")]
+    /// The simulation makes no progress in time.
+    #[error("no progress in time at {at_ms} ms: more than {rounds} rounds within one instant")]
     Livelock {
-        /// When, in milliseconds.
+        /// The instant, in milliseconds.
         at_ms: u64,
-        /// How many rounds were tried.
+        /// How many rounds were run.
         rounds: u32,
     },
-    /// The trace would fill the memory.
-    #[error("at {at_ms} ms the trace has more than {lines} lines; end the simulation earlier, or ask for figures only")]
+    /// The trace is too long to be kept in memory.
+    #[error("at {at_ms} ms the trace has more than {lines} lines; end the simulation earlier, or keep only statistics")]
     TraceTooLong {
-        /// When, in milliseconds.
+        /// The instant, in milliseconds.
         at_ms: u64,
-        /// How many lines a trace may have.
+        /// The maximum number of lines.
         lines: usize,
     },
-    /// The scenario's document is wrong; every mistake is listed.
+    /// The document of the scenario is wrong. Every mistake is listed.
     #[error("{0}")]
     Document(#[from] PolicyError),
 }

@@ -1,40 +1,58 @@
-//! What a scenario expects, and how it differs from what happened.
+//! What a scenario expects, and how a run differs from it.
 
 use serde::{Serialize, Serializer};
 
 use super::trace::Trace;
-use crate::engine::{TraceKind, TraceLine, TraceValue};
+use crate::engine::{TraceLine, TraceValue};
 
-/// One line that a scenario expects, in part: the keys that it names must be those of a line at its instant.
+/// A trace line that a scenario expects, in part: some line at its instant must have all the keys that it names.
 ///
-/// An expectation of the status alone (`status`, `available`, `desired`, `reason`, and `cause` beside
-/// one of these) also holds where the status was
-/// the same before and no line tells of it. With `absent: true` no such line may be there; with `count: 3` there must
-/// be so many, at that instant, or in the whole run where no instant is named.
+/// An expectation of the status alone (`status`, `available`, `desired`, `reason`, and `cause` beside one of these) is compared with the status in
+/// effect, which an earlier line may have set. With `absent: true` there must be no such line. With `count: 3` there
+/// must be exactly three, at that instant or, if no instant is given, in the whole run.
+///
+/// ```
+/// use uphold::sim::Scenario;
+///
+/// let scenario: Scenario = serde_json::from_str(r#"{
+///     "policy": {"replicas": 2, "retry": {"interval": "30s"}},
+///     "timeline": [{"at": "60s", "replica": 1, "exit": 137}],
+///     "until": "5m",
+///     "expect": [
+///         {"at": "60s", "verdict": "restart", "replica": 1, "due": "90s"},
+///         {"at": "75s", "status": "degraded", "available": 1},
+///         {"at": "75s", "start": 1, "absent": true},
+///         {"command": "start", "count": 4}
+///     ]
+/// }"#)?;
+/// let mismatch = scenario.check(&scenario.run()?).unwrap_err();
+/// assert_eq!(mismatch.index, 3);
+/// assert_eq!(mismatch.counted, Some(3)); // two first starts and one restart
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Expectation {
-    /// `None`: in the whole run.
+    /// The instant; `None`: the whole run.
     pub(super) at_ms: Option<u64>,
+    /// Keys of a trace line and their values.
     pub(super) keys: Vec<(String, TraceValue)>,
-    /// No such line must be there.
     pub(super) absent: bool,
-    /// So many such lines.
     pub(super) count: Option<u32>,
 }
 
-/// The first thing that is not as expected.
+/// An expectation that a run does not meet.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Mismatch {
-    /// Which expectation, from 0.
+    /// The index of the expectation, from 0.
     pub index: usize,
     /// What was expected.
     pub expected: Expectation,
-    /// The line at that instant that comes nearest; `None`: nothing happened then.
+    /// The line at that instant that agrees in most keys; `None`: there is no line at that instant.
     pub nearest: Option<TraceLine>,
-    /// The lines around that instant.
+    /// The lines around it, for display.
     pub around: Vec<TraceLine>,
-    /// How many such lines there are, where a number was expected.
+    /// The number of matching lines, if a number was expected.
     pub counted: Option<usize>,
 }
 
@@ -47,7 +65,7 @@ impl Serialize for Expectation {
     }
 }
 
-/// How many lines are shown before and after a mismatch.
+/// How many lines `Mismatch::around` has before and after the nearest line.
 const AROUND: usize = 6;
 
 impl Expectation {
@@ -55,11 +73,10 @@ impl Expectation {
         self.keys.iter().all(|(key, value)| line.get(key) == Some(value))
     }
 
-    fn agreement(&self, line: &TraceLine) -> usize {
+    fn matching_keys(&self, line: &TraceLine) -> usize {
         self.keys.iter().filter(|(key, value)| line.get(key) == Some(value)).count()
     }
 
-    /// Whether it says nothing but what the status is.
     fn is_status_only(&self) -> bool {
         let status = ["status", "available", "desired", "reason", "cause", "kind"];
         let of_status = |(key, value): &(String, TraceValue)| {
@@ -70,7 +87,7 @@ impl Expectation {
         names_status && self.keys.iter().all(of_status)
     }
 
-    /// The lines among which it looks.
+    /// Returns the lines at its instant, or all lines.
     fn candidates<'t>(&self, trace: &'t Trace) -> &'t [TraceLine] {
         let lines = trace.lines();
         let Some(at_ms) = self.at_ms else { return lines };
@@ -79,99 +96,44 @@ impl Expectation {
         &lines[first..after]
     }
 
-    /// The status line in effect at its instant, if it is of the status alone.
+    /// Returns the status line in effect at its instant, if it expects the status alone.
     fn status_in_effect<'t>(&self, trace: &'t Trace) -> Option<&'t TraceLine> {
         let at_ms = self.at_ms.filter(|_| self.is_status_only())?;
         trace.status_line_at(at_ms)
     }
 
-    fn holds(&self, trace: &Trace) -> bool {
+    fn is_met(&self, trace: &Trace) -> bool {
         if let Some(count) = self.count {
-            return self.count_found(trace) == count as usize;
+            return self.count_matches(trace) == count as usize;
         }
         let found = self.candidates(trace).iter().any(|line| self.matches(line))
             || self.status_in_effect(trace).is_some_and(|line| self.matches(line));
         found != self.absent
     }
 
-    fn count_found(&self, trace: &Trace) -> usize {
+    fn count_matches(&self, trace: &Trace) -> usize {
         self.candidates(trace).iter().filter(|line| self.matches(line)).count()
     }
 
     pub(super) fn check(&self, index: usize, trace: &Trace) -> Result<(), Box<Mismatch>> {
-        if self.holds(trace) {
+        if self.is_met(trace) {
             return Ok(());
         }
         let lines = trace.lines();
-        // The last of those that agree the most: a later line is nearer to the end of the instant.
-        let shown = self.candidates(trace).iter().max_by_key(|line| self.agreement(line));
+        // `max_by_key` returns the last of several: the one nearest to the end of the instant.
+        let shown = self.candidates(trace).iter().max_by_key(|line| self.matching_keys(line));
         let nearest = shown.or_else(|| self.status_in_effect(trace));
-        // Of a crowded instant only what stands around that line is shown.
-        let place = match shown {
+        let centre = match shown {
             Some(shown) => lines.iter().position(|line| std::ptr::eq(line, shown)).unwrap_or(0),
             None => self.at_ms.map_or(0, |at_ms| lines.partition_point(|line| line.at_ms() <= at_ms)),
         };
-        let around = lines[place.saturating_sub(AROUND)..(place + AROUND + 1).min(lines.len())].to_vec();
+        let around = lines[centre.saturating_sub(AROUND)..(centre + AROUND + 1).min(lines.len())].to_vec();
         Err(Box::new(Mismatch {
             index,
             expected: self.clone(),
             nearest: nearest.cloned(),
             around,
-            counted: self.count.map(|_| self.count_found(trace)),
+            counted: self.count.map(|_| self.count_matches(trace)),
         }))
-    }
-}
-
-/// The keys that an expectation may name: those of the lines, and the short forms.
-pub(super) const KEYS: [&str; 40] = [
-    "at",
-    "at_ms",
-    "start",
-    "stop",
-    "kill",
-    "status",
-    "verdict",
-    "event",
-    "command",
-    "replica",
-    "replicas",
-    "incarnation",
-    "available",
-    "desired",
-    "reason",
-    "due",
-    "due_ms",
-    "delay",
-    "delay_ms",
-    "attempt",
-    "stage",
-    "rule",
-    "charged",
-    "cause",
-    "used_up",
-    "scope",
-    "placement",
-    "gate",
-    "incident",
-    "exit_code",
-    "signal",
-    "message",
-    "probe",
-    "result",
-    "all",
-    "kind",
-    "rules",
-    "absent",
-    "count",
-    "note",
-];
-
-/// The line that a short form such as `start: 1` stands for.
-pub(super) fn short_form(key: &str) -> Option<(TraceKind, &'static str)> {
-    match key {
-        "start" => Some((TraceKind::Command, "start")),
-        "stop" => Some((TraceKind::Command, "stop")),
-        "kill" => Some((TraceKind::Command, "kill")),
-        _ => None,
     }
 }

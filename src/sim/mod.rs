@@ -1,6 +1,7 @@
-//! The simulator: the same [`ReplicaSet`](crate::ReplicaSet) under a virtual clock, against a simulated world.
+//! The simulator: runs the same [`ReplicaSet`](crate::ReplicaSet) as in production, under a virtual clock and
+//! against a simulated backend.
 //!
-//! A test of a policy reads like the incident:
+//! A test of a policy takes ten lines:
 //!
 //! ```
 //! use uphold::sim::{Simulation, crash};
@@ -14,19 +15,35 @@
 //! assert_eq!(run.restarts_of(1), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | test a policy in code | [`Simulation`] with [`World`], [`Behaviour`] and [`Action`]s |
+//! | test a policy with a document | [`Scenario`] |
+//! | bring a fault model | [`Environment`] and [`Simulation::run_in`] |
+//! | replay what was recorded in production | [`Recording::replay`] |
+//! | see what another policy would have done with it | [`Recording::replay_under`] |
+//!
+//! All of them return a [`Run`], which answers questions about statuses, verdicts and restarts. A run is
+//! deterministic: the same input and seed give the same [`Trace`], byte for byte.
 
 mod action;
+mod behaviour;
 mod collector;
 mod counterfactual;
 mod environment;
 mod error;
 mod expectation;
+mod instance_plan;
 mod instances;
 mod monotonic_queue;
+mod outcomes;
 mod replay;
 mod run;
 mod runner;
 mod scenario;
+mod scenario_document;
+mod scripted;
 mod simulated_backend;
 mod simulation;
 #[cfg(test)]
@@ -39,14 +56,17 @@ pub use action::{
     Action, crash, drain, exit, fail, found, lost, not_ready, ready, reset, reset_all, restart, retry_now, scale,
     signal, start, stop, terminate,
 };
+pub use behaviour::Behaviour;
 pub use counterfactual::{Counterfactual, CounterfactualError};
-pub use environment::{Environment, InstancePlan};
+pub use environment::Environment;
 pub use error::SimError;
 pub use expectation::{Expectation, Mismatch};
+pub use instance_plan::InstancePlan;
 pub use replay::{Recording, RecordingError};
 pub use run::{Run, RunStats};
-pub use scenario::{Scenario, ScenarioDocument};
+pub use scenario::Scenario;
+pub use scenario_document::ScenarioDocument;
 pub use simulation::Simulation;
 pub use time::SimTime;
 pub use trace::Trace;
-pub use world::{Behaviour, World};
+pub use world::World;

@@ -1,16 +1,17 @@
-//! What comes in the order of time by itself, such as the ends of waits that are all equally long.
+//! A queue for deadlines that arrive in order, such as the ends of waits that are all equally long.
 
 use std::collections::VecDeque;
 
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
-/// Replicas at times, the earliest first. It takes no more than what comes last: anything else needs a real order.
+/// Deadlines of replicas, in non-decreasing order. A deadline earlier than the last is not accepted: it needs a
+/// priority queue.
 pub(super) struct MonotonicQueue {
     entries: VecDeque<(Timestamp, ReplicaId)>,
-    /// When the first is, or never.
+    /// The earliest deadline, or `MAX`.
     next: Timestamp,
-    /// When it has more than this, what does not stand any more is dropped.
+    /// With more entries than this, `compact` removes stale ones.
     compact_above: usize,
 }
 
@@ -21,13 +22,13 @@ impl Default for MonotonicQueue {
 }
 
 impl MonotonicQueue {
-    /// When the first is, or never.
+    /// Returns the earliest deadline, or `MAX`.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
         self.next
     }
 
-    /// Takes it in unless it comes before another.
+    /// Appends the deadline unless it is earlier than the last. Returns whether it did.
     #[inline]
     pub(super) fn try_push(&mut self, at: Timestamp, replica: ReplicaId) -> bool {
         let in_order = self.entries.back().is_none_or(|(last, _)| *last <= at);
@@ -38,7 +39,7 @@ impl MonotonicQueue {
         in_order
     }
 
-    /// The first, if it is due.
+    /// Removes and returns the first replica, if its deadline is due.
     #[inline]
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<ReplicaId> {
         if self.next > now {
@@ -54,7 +55,7 @@ impl MonotonicQueue {
         self.next = self.entries.front().map_or(Timestamp::MAX, |(at, _)| *at);
     }
 
-    /// Drops what does not stand any more, when that may have become more than what does.
+    /// Removes stale entries once there may be more of them than current ones.
     #[inline]
     pub(super) fn compact(&mut self, is_current: impl Fn(Timestamp, ReplicaId) -> bool) {
         if self.entries.len() > self.compact_above {
@@ -70,13 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_takes_what_comes_last_and_gives_what_is_due() {
+    fn accepts_deadlines_in_order_and_returns_those_that_are_due() {
         let at = Timestamp::from_secs;
         let mut queue = MonotonicQueue::default();
         assert_eq!(queue.pop(Timestamp::MAX), None);
         assert!(queue.try_push(at(3), ReplicaId(1)));
         assert!(queue.try_push(at(3), ReplicaId(0)));
-        assert!(!queue.try_push(at(2), ReplicaId(2)), "it comes before another");
+        assert!(!queue.try_push(at(2), ReplicaId(2)), "earlier than the last");
         assert!(queue.try_push(at(5), ReplicaId(2)));
         assert_eq!((queue.next(), queue.pop(at(2))), (at(3), None));
         assert_eq!(
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_stand_does_not_pile_up_and_what_does_stays() {
+    fn compact_bounds_stale_entries_and_keeps_current_ones() {
         let mut queue = MonotonicQueue::default();
         for second in 1..=100_000 {
             assert!(queue.try_push(Timestamp::from_secs(second), ReplicaId(0)));

@@ -1,4 +1,4 @@
-//! A recording, replayed: under the policy it was made with, it gives the same verdicts.
+//! Recordings, and replaying them under the policy that they were made with.
 
 use super::collector::Collector;
 use super::run::Run;
@@ -11,21 +11,49 @@ use crate::time::Timestamp;
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
-    /// It does not begin with how it began.
-    #[error("the first line does not say how it began: this is no recording, or its beginning is cut off")]
-    NoBeginning,
-    /// It was written by a release that writes them otherwise.
-    #[error("version {0} of the recording is not known to this release, which reads version {RECORDING_VERSION}")]
+    /// The first line is not a header.
+    #[error("the first line is not the header of a recording: this is no recording, or its beginning is cut off")]
+    NoHeader,
+    /// The recording has a version that this release does not read.
+    #[error("the recording has version {0}; this release reads version {RECORDING_VERSION}")]
     Version(u8),
-    /// It begins again in the middle.
+    /// There is a second header.
     #[error("line {0} begins another recording; replay one at a time")]
-    SecondBeginning(usize),
-    /// The state it goes on from does not hold together.
+    SecondHeader(usize),
+    /// The snapshot that the recording begins with is inconsistent.
     #[error(transparent)]
     Snapshot(#[from] RestoreError),
 }
 
-/// A recording.
+/// A recording of everything that a set handled, made with [`SupervisorBuilder::recorder`](crate::SupervisorBuilder).
+///
+/// ```
+/// use uphold::sim::Recording;
+/// use uphold::{Event, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Status, Timestamp, Told};
+///
+/// // Usually read from a file, one line each.
+/// let policy = |secs| {
+///     let retry = RetryPolicy::every(std::time::Duration::from_secs(secs));
+///     Policy::builder().replicas(1).retry(retry).build()
+/// };
+/// let header = RecordingHeader::new("web", policy(30)?, 7, Timestamp::ZERO, None);
+/// let at = |secs, told| RecordedLine::Step(RecordedStep::new(Timestamp::from_secs(secs), told));
+/// let recording = Recording::from_lines([
+///     RecordedLine::Begin(header),
+///     at(0, Told::Timeout),
+///     at(1, Told::Events(vec![Event::ready(0, 1)])),
+///     at(60, Told::Events(vec![Event::exited(0, 1, 137)])),
+///     at(90, Told::Timeout),
+///     at(91, Told::Events(vec![Event::ready(0, 2)])),
+///     at(300, Told::Timeout),
+/// ])?;
+/// assert_eq!(recording.replay()?.status_at("75s")?, Status::Outage);
+///
+/// // With another policy: the restart comes after 10 s, and takes 1 s as recorded.
+/// let other = recording.replay_under(policy(10)?)?;
+/// assert_eq!(other.run.status_at("71s")?, Status::Healthy);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Recording {
     header: RecordingHeader,
@@ -33,13 +61,13 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Puts the lines of a recording together. Whoever reads them says what to make of a last line that is cut off.
+    /// Creates a recording from its lines. The caller decides what to do with a last line that is cut off.
     ///
     /// # Errors
-    /// It does not begin with its header, begins twice, or is of another version.
+    /// The first line is not a header, there is a second header, or the version is unknown.
     pub fn from_lines(lines: impl IntoIterator<Item = RecordedLine>) -> Result<Self, RecordingError> {
         let mut lines = lines.into_iter();
-        let Some(RecordedLine::Begin(header)) = lines.next() else { return Err(RecordingError::NoBeginning) };
+        let Some(RecordedLine::Begin(header)) = lines.next() else { return Err(RecordingError::NoHeader) };
         if header.version != RECORDING_VERSION {
             return Err(RecordingError::Version(header.version));
         }
@@ -47,28 +75,28 @@ impl Recording {
         for (index, line) in lines.enumerate() {
             match line {
                 RecordedLine::Step(step) => steps.push(step),
-                RecordedLine::Begin(_) => return Err(RecordingError::SecondBeginning(index + 2)),
+                RecordedLine::Begin(_) => return Err(RecordingError::SecondHeader(index + 2)),
             }
         }
         Ok(Self { header, steps })
     }
 
-    /// How it began.
+    /// Returns the header: policy, seed, beginning, and the snapshot that it continues from, if any.
     pub fn header(&self) -> &RecordingHeader {
         &self.header
     }
 
-    /// What the set was told.
+    /// Returns what the set handled, in order.
     pub fn steps(&self) -> &[RecordedStep] {
         &self.steps
     }
 
-    /// When it ended: the last that the set was told.
+    /// Returns the time of the last step.
     pub fn ended(&self) -> Timestamp {
         self.steps.last().map_or(self.header.began, |step| step.at)
     }
 
-    /// The set as it was at the beginning.
+    /// Returns the set as it was at the beginning.
     pub(super) fn initial_set(&self) -> Result<ReplicaSet, RecordingError> {
         let RecordingHeader { policy, seed, began, snapshot, .. } = self.header.clone();
         Ok(match snapshot {
@@ -77,28 +105,29 @@ impl Recording {
         })
     }
 
-    /// Replays it under the policy it was made with: the same verdicts at the same times. Times count from its
-    /// beginning.
+    /// Replays it under the policy that it was made with, which gives the same verdicts at the same times. Times of the
+    /// run count from the beginning of the recording.
     ///
     /// # Errors
-    /// The state it goes on from does not hold together.
+    /// The snapshot that the recording begins with is inconsistent.
     pub fn replay(&self) -> Result<Run, RecordingError> {
         let mut set = self.initial_set()?;
         let began = self.header.began;
         let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
             if let Told::Events(events) = &step.told {
+                // Recorded in the order in which the set handles a batch.
                 let mut events: Vec<_> = events.iter().collect();
                 events.sort_by_key(|event| event.turn());
                 events.into_iter().for_each(|event| collector.record_event(event, step.at));
             }
-            // What is refused is among the notices.
+            // A rejected request is reported as a notice.
             let _ = step.tell(&mut set);
             collector.record_in_flight(set.in_flight());
             while let Some(output) = set.poll_output() {
                 collector.record_output(&output, step.at);
                 if let Output::Command(Command::Start(start)) = output {
-                    collector.stats.restarted(start.replica.0, start.incarnation.0);
+                    collector.stats.count_restart(start.replica.0, start.incarnation.0);
                 }
             }
             collector.end_instant(step.at);

@@ -1,4 +1,4 @@
-//! What came of a simulation, and questions to it.
+//! The result of a simulation or a replay.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,41 +10,56 @@ use crate::decide::{Decision, ReplicaId, Status, StatusReason};
 use crate::engine::{ReplicaChange, ReplicaSet, StatusChange};
 use crate::time::Timestamp;
 
-/// What came of a simulation.
+/// The result of a simulation or a replay. Times count from its start.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::sim::{Simulation, crash};
+/// use uphold::{Policy, RetryPolicy, Status};
+///
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(36))).build()?;
+/// let run = Simulation::new(policy).at("1m", crash(0)).run_until("1h")?;
+/// assert_eq!(run.time_in(Status::Degraded), Duration::from_secs(36));
+/// assert_eq!(run.time_share_ppm(Status::Degraded), 10_000); // 1 %
+/// assert_eq!(run.availability_ppm(), 1_000_000); // two replicas kept serving
+/// for (at, decision) in run.verdicts_of(0) {
+///     println!("{at}: {decision}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Run {
     pub(super) trace: Trace,
-    /// The status at the end of each instant in which it changed.
-    pub(super) statuses: Vec<(Timestamp, StatusChange)>,
+    pub(super) status_changes: Vec<(Timestamp, StatusChange)>,
     pub(super) verdicts: Vec<(Timestamp, ReplicaId, Decision)>,
-    pub(super) phases: Vec<(Timestamp, ReplicaChange)>,
+    pub(super) phase_changes: Vec<(Timestamp, ReplicaChange)>,
     pub(super) stats: RunStats,
     pub(super) set: ReplicaSet,
     pub(super) until: Timestamp,
 }
 
-/// The stats of a run. They cost the same however long it is.
+/// Statistics of a run. Their size does not depend on its length.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RunStats {
-    /// Events that the set was told.
+    /// Events that the set handled.
     pub events: u64,
-    /// Starts commanded, first starts included.
+    /// Starts commanded, including first starts.
     pub starts: u64,
-    /// Restarts commanded, by replica; replicas without one are left out.
+    /// Restarts commanded, by replica; replicas without any are left out.
     pub restarts: BTreeMap<u32, u64>,
-    /// Time spent in each status; those that lasted no time are left out.
+    /// Time spent in each status; statuses without any are left out.
     pub time_in: BTreeMap<Status, Duration>,
-    /// The most starts that were under way at once.
-    pub most_starts_at_once: u32,
-    /// How often the set was in outage.
+    /// The highest number of starts in flight at once.
+    pub peak_starts_in_flight: u32,
+    /// The number of outages.
     pub outages: u64,
-    /// The longest outage.
+    /// The length of the longest outage.
     pub longest_outage: Duration,
 }
 
 impl RunStats {
-    pub(super) fn restarted(&mut self, replica: u32, incarnation: u64) {
+    pub(super) fn count_restart(&mut self, replica: u32, incarnation: u64) {
         if incarnation > 1 {
             *self.restarts.entry(replica).or_insert(0) += 1;
         }
@@ -52,67 +67,67 @@ impl RunStats {
 }
 
 impl Run {
-    /// The trace; empty if it was not asked for.
+    /// Returns the trace; empty after [`stats_only`](super::Simulation::stats_only).
     pub fn trace(&self) -> &Trace {
         &self.trace
     }
 
-    /// The stats.
+    /// Returns the statistics.
     pub fn stats(&self) -> &RunStats {
         &self.stats
     }
 
-    /// The set as it was at the end.
+    /// Returns the set as it was at the end.
     pub fn set(&self) -> &ReplicaSet {
         &self.set
     }
 
-    /// When the run ended.
+    /// Returns when the run ended.
     pub fn until(&self) -> Timestamp {
         self.until
     }
 
-    /// The status at the end of the instant `at`.
+    /// Returns the status at the end of the instant `at`.
     ///
     /// # Errors
-    /// The time is not one.
+    /// `at` is not a valid time.
     pub fn status_at(&self, at: impl SimTime) -> Result<Status, SimError> {
         Ok(self.change_at(at)?.map_or(Status::Pending, |change| change.status))
     }
 
-    /// Why the status at the end of the instant `at` is what it is.
+    /// Returns the reason of the status at the end of the instant `at`.
     ///
     /// # Errors
-    /// The time is not one.
+    /// `at` is not a valid time.
     pub fn reason_at(&self, at: impl SimTime) -> Result<StatusReason, SimError> {
         Ok(self.change_at(at)?.map_or(StatusReason::Starting, |change| change.reason))
     }
 
-    /// How many replicas are available at the end of the instant `at`.
+    /// Returns the number of available replicas at the end of the instant `at`.
     ///
     /// # Errors
-    /// The time is not one.
+    /// `at` is not a valid time.
     pub fn available_at(&self, at: impl SimTime) -> Result<u32, SimError> {
         Ok(self.change_at(at)?.map_or(0, |change| change.available))
     }
 
     fn change_at(&self, at: impl SimTime) -> Result<Option<&StatusChange>, SimError> {
         let at = at.into_timestamp()?;
-        let after = self.statuses.partition_point(|(time, _)| *time <= at);
-        Ok(after.checked_sub(1).map(|last| &self.statuses[last].1))
+        let after = self.status_changes.partition_point(|(time, _)| *time <= at);
+        Ok(after.checked_sub(1).map(|last| &self.status_changes[last].1))
     }
 
-    /// The time in which the status was this.
+    /// Returns the time spent in a status.
     pub fn time_in(&self, status: Status) -> Duration {
         self.stats.time_in.get(&status).copied().unwrap_or_default()
     }
 
-    /// The share of time in which the status was this, in parts per million.
+    /// Returns the share of time spent in a status, in parts per million.
     pub fn time_share_ppm(&self, status: Status) -> u32 {
         self.share_ppm(self.time_in(status))
     }
 
-    /// The share of time in which enough replicas were available, healthy or degraded, in parts per million.
+    /// Returns the share of time in which enough replicas were available (healthy or degraded), in parts per million.
     pub fn availability_ppm(&self) -> u32 {
         self.share_ppm(self.time_in(Status::Healthy) + self.time_in(Status::Degraded))
     }
@@ -122,35 +137,36 @@ impl Run {
         u32::try_from(share).unwrap_or(1_000_000)
     }
 
-    /// How often a replica was started again.
+    /// Returns how often a replica was restarted.
     pub fn restarts_of(&self, replica: u32) -> u64 {
         self.stats.restarts.get(&replica).copied().unwrap_or(0)
     }
 
-    /// How often any replica was started again.
+    /// Returns the number of restarts of all replicas together.
     pub fn restarts(&self) -> u64 {
         self.stats.restarts.values().sum()
     }
 
-    /// The status at the end of each instant at which it, its reason, its cause, or the number of available or desired
-    /// replicas changed; empty if it was not asked for.
+    /// Returns the status at the end of each instant in which the status, its reason, its cause, or the number of
+    /// available or desired replicas changed; empty after [`stats_only`](super::Simulation::stats_only).
     pub fn status_changes(&self) -> &[(Timestamp, StatusChange)] {
-        &self.statuses
+        &self.status_changes
     }
 
-    /// Every change of a replica's phase, in order; empty if it was not asked for.
+    /// Returns every change of a replica's phase, in order; empty after
+    /// [`stats_only`](super::Simulation::stats_only).
     pub fn phase_changes(&self) -> &[(Timestamp, ReplicaChange)] {
-        &self.phases
+        &self.phase_changes
     }
 
-    /// Everything that was decided, in order; empty if it was not asked for.
+    /// Returns every decision, in order; empty after [`stats_only`](super::Simulation::stats_only).
     pub fn verdicts(&self) -> &[(Timestamp, ReplicaId, Decision)] {
         &self.verdicts
     }
 
-    /// What was decided of a replica, and when.
+    /// Returns the decisions about one replica, in order.
     pub fn verdicts_of(&self, replica: u32) -> impl Iterator<Item = (Timestamp, &Decision)> {
-        let ours = move |(_, id, _): &&(Timestamp, ReplicaId, Decision)| id.0 == replica;
-        self.verdicts.iter().filter(ours).map(|(at, _, decision)| (*at, decision))
+        let of_replica = move |(_, id, _): &&(Timestamp, ReplicaId, Decision)| id.0 == replica;
+        self.verdicts.iter().filter(of_replica).map(|(at, _, decision)| (*at, decision))
     }
 }

@@ -1,45 +1,59 @@
-//! The loop of a simulation: the set's deadlines, the doings of its surroundings and the timeline, in the order of time.
+//! The event loop of a simulation: timeouts of the set, events of the simulated backend, and the timeline.
 
 use super::action::{Action, ActionKind};
 use super::collector::Collector;
 use super::environment::Environment;
 use super::error::SimError;
-use super::instances::{Progress, Regained, end_event};
+use super::instances::{Progress, Regained};
+use super::outcomes::{end_event, exit_outcome};
 use super::run::Run;
 use super::simulated_backend::SimulatedBackend;
-use super::simulation::Simulation;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{Event, News, Output, Phase, ReplicaSet};
 use crate::places::Places;
-use crate::policy::{Exit, MAX_REPLICAS};
+use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
-/// More rounds than this within one instant are no progress: every wait of a policy is at least 100 ms where nothing
-/// runs in between.
+/// More rounds than this within one instant are a livelock: every wait of a policy is at least 100 ms, unless an
+/// instance has been running in between.
 const MAX_ROUNDS_PER_INSTANT: u32 = 100_000;
 
-/// A trace of more lines than this is not read by anybody, and would fill the memory: a crash loop of many years.
+/// Bounds the memory of a trace, such as that of a crash loop over many years.
 const MAX_TRACE_LINES: usize = 2_000_000;
+
+/// The input of a run, apart from its environment.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub(super) policy: Policy,
+    pub(super) seed: u64,
+    /// In any order.
+    pub(super) timeline: Vec<(Timestamp, ActionKind)>,
+    /// If false, only statistics are kept.
+    pub(super) keep_trace: bool,
+    /// If true, operator requests may name replicas that the set does not have; the set then rejects them.
+    pub(super) allow_unknown_replicas: bool,
+}
 
 pub(super) struct Runner<'e, E> {
     set: ReplicaSet,
     backend: SimulatedBackend<'e, E>,
-    /// Latest first, so that the next is popped.
+    /// Latest first, so that the next action can be popped.
     timeline: Vec<(Timestamp, ActionKind)>,
-    /// When the timeline has something next, or never.
+    /// When the next action of the timeline is due, or `MAX`.
     next_action: Timestamp,
     now: Timestamp,
     until: Timestamp,
-    /// What is asked for may be of a replica that the set has not: the set refuses it.
     allow_unknown_replicas: bool,
     collector: Collector,
+    /// Events that are due now.
     events: Places<Event>,
+    /// Reused between injections.
     injected: Vec<Action>,
 }
 
 impl<'e, E: Environment> Runner<'e, E> {
-    pub(super) fn new(simulation: Simulation, environment: &'e mut E, until: Timestamp) -> Result<Self, SimError> {
-        let Simulation { policy, seed, mut timeline, keep_trace, allow_unknown_replicas, .. } = simulation;
+    pub(super) fn new(setup: Setup, environment: &'e mut E, until: Timestamp) -> Result<Self, SimError> {
+        let Setup { policy, seed, mut timeline, keep_trace, allow_unknown_replicas } = setup;
         timeline.sort_by_key(|(at, _)| *at);
         if let Some((at, _)) = timeline.last().filter(|(at, _)| *at > until) {
             return Err(SimError::AfterEnd { at_ms: at.as_millis(), until_ms: until.as_millis() });
@@ -62,12 +76,12 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     pub(super) fn run(mut self) -> Result<Run, SimError> {
-        // What never happens comes after it.
+        // `MAX` means never, so a run to `MAX` ends just before it.
         let last = self.until.min(Timestamp::LATEST);
         let mut rounds = 0;
         loop {
-            let (due, next_event_at) = (self.set.wakes_at(), self.next_event_at());
-            let next = due.min(next_event_at);
+            let (timeout, next_event) = (self.set.wakes_at(), self.next_event_at());
+            let next = timeout.min(next_event);
             if next > self.now {
                 self.collector.end_instant(self.now);
                 if next > last {
@@ -77,8 +91,8 @@ impl<'e, E: Environment> Runner<'e, E> {
                 rounds = 0;
             }
             rounds += 1;
-            // What is due precedes what next_event_at.
-            if due <= self.now {
+            // What is due at an instant precedes what arrives at it.
+            if timeout <= self.now {
                 self.set.handle_timeout(self.now);
             } else {
                 self.deliver_events()?;
@@ -90,23 +104,21 @@ impl<'e, E: Environment> Runner<'e, E> {
         Ok(self.collector.finish(self.set, self.until))
     }
 
-    /// When the set is told something next.
     #[inline]
     fn next_event_at(&self) -> Timestamp {
         self.backend.next().min(self.next_action)
     }
 
-    /// Whether it may go on.
     #[inline]
     fn check_bounds(&self, rounds: u32) -> Result<(), SimError> {
         if rounds <= MAX_ROUNDS_PER_INSTANT && self.collector.trace.len() <= MAX_TRACE_LINES {
             return Ok(());
         }
         let at_ms = self.now.as_millis();
-        // Where one starts after the other, there is a round for each.
-        let most = MAX_ROUNDS_PER_INSTANT.saturating_add(self.backend.instances.count().saturating_mul(10));
-        if rounds > most {
-            Err(SimError::Livelock { at_ms, rounds: most })
+        // Starts that go one after the other take a round each.
+        let max_rounds = MAX_ROUNDS_PER_INSTANT.saturating_add(self.backend.instances.count().saturating_mul(10));
+        if rounds > max_rounds {
+            Err(SimError::Livelock { at_ms, rounds: max_rounds })
         } else if self.collector.trace.len() > MAX_TRACE_LINES {
             Err(SimError::TraceTooLong { at_ms, lines: MAX_TRACE_LINES })
         } else {
@@ -114,7 +126,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         }
     }
 
-    /// Tells the set what happens now.
+    /// Passes all events of this instant to the set, as one batch.
     #[inline(always)]
     fn deliver_events(&mut self) -> Result<(), SimError> {
         self.collect_events()?;
@@ -127,7 +139,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             if self.events.is_empty() {
                 return Ok(());
             }
-            // As the set takes them: who was known of first is no matter of what is known at one instant.
+            // Recorded in the order in which the set handles a batch.
             self.events.sort_by_key(Event::turn);
             self.events.iter().for_each(|event| self.collector.record_event(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop(true)));
@@ -135,7 +147,6 @@ impl<'e, E: Environment> Runner<'e, E> {
         Ok(())
     }
 
-    /// What happens now: the timeline's doing and that of the surroundings, known at one instant.
     fn collect_events(&mut self) -> Result<(), SimError> {
         if self.next_action <= self.now {
             self.run_timeline()?;
@@ -150,9 +161,9 @@ impl<'e, E: Environment> Runner<'e, E> {
     #[inline(never)]
     fn run_timeline(&mut self) -> Result<(), SimError> {
         while self.timeline.last().is_some_and(|(at, _)| *at <= self.now) {
-            let Some((_, act)) = self.timeline.pop() else { break };
-            let replica = act.replica();
-            let Some(event) = self.event_for(act) else {
+            let Some((_, action)) = self.timeline.pop() else { break };
+            let replica = action.replica();
+            let Some(event) = self.event_for(action) else {
                 return Err(SimError::NoSuchReplica {
                     replica: replica.unwrap_or(0),
                     at_ms: self.now.as_millis(),
@@ -168,35 +179,36 @@ impl<'e, E: Environment> Runner<'e, E> {
     fn inject(&mut self) {
         let mut actions = std::mem::take(&mut self.injected);
         self.backend.environment.inject(self.now, &mut actions);
-        for Action(act) in actions.drain(..) {
-            if self.is_applicable(&act) {
-                let event = self.event_for(act);
+        for Action(action) in actions.drain(..) {
+            if self.is_applicable(&action) {
+                let event = self.event_for(action);
                 event.into_iter().for_each(|event| self.events.push(event));
             }
         }
         self.injected = actions;
     }
 
-    /// Whether what would befall an instance finds it alive, and in sight.
-    fn is_applicable(&mut self, act: &ActionKind) -> bool {
-        let Some(replica) = act.replica().map(ReplicaId) else { return true };
+    /// Whether the instance that an injected action is about is alive and in contact.
+    fn is_applicable(&mut self, action: &ActionKind) -> bool {
+        let Some(replica) = action.replica().map(ReplicaId) else { return true };
         let Some(incarnation) = self.set.get(replica).map(|view| view.incarnation) else { return false };
-        match act {
+        match action {
             ActionKind::Found { .. } => self.backend.instances.get(replica).lost.is_some(),
             ActionKind::Exit { .. } | ActionKind::Fail { .. } | ActionKind::Ready { .. } | ActionKind::Lost { .. } => {
                 let instance = self.backend.instances.get(replica);
-                instance.lives(incarnation) && instance.lost != Some(incarnation)
+                instance.may_be_alive(incarnation) && !instance.is_lost(incarnation)
             }
             _ => true,
         }
     }
 
-    /// What the set is told of it; `None`: there is no such replica.
-    fn event_for(&mut self, act: ActionKind) -> Option<Event> {
-        let (id, incarnation, phase) = match act.replica().map(ReplicaId) {
+    /// Applies an action to the simulated instances and returns the event that reports it; `None` if there is no such
+    /// replica.
+    fn event_for(&mut self, action: ActionKind) -> Option<Event> {
+        let (id, incarnation, phase) = match action.replica().map(ReplicaId) {
             Some(id) => match self.set.get(id) {
                 Some(view) => (id, view.incarnation, view.phase),
-                None if self.allow_unknown_replicas && act.is_operator_request() => {
+                None if self.allow_unknown_replicas && action.is_operator_request() => {
                     (id, Incarnation(0), Phase::Removed)
                 }
                 None => return None,
@@ -204,36 +216,22 @@ impl<'e, E: Environment> Runner<'e, E> {
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
         let news = News { replica: id, incarnation, at: None };
-        Some(match act {
+        Some(match action {
             ActionKind::Exit { exit, details, .. } => {
-                self.end_instance(id, incarnation, details.of(exit_outcome(exit, self.now)))
+                self.end_instance(id, incarnation, details.add_to(exit_outcome(exit, self.now)))
             }
             ActionKind::Fail { cause, details, .. } => {
-                let fails = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
-                self.end_instance(id, incarnation, details.of(fails(cause, self.now)))
+                let failed = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
+                self.end_instance(id, incarnation, details.add_to(failed(cause, self.now)))
             }
             ActionKind::Ready { ready: true, .. } => Event::Ready(news),
             ActionKind::Ready { ready: false, .. } => Event::NotReady(news),
             ActionKind::Lost { .. } => {
                 let instance = self.backend.instances.get(id);
-                instance.lost = instance.lives(incarnation).then_some(incarnation);
+                instance.lost = instance.may_be_alive(incarnation).then_some(incarnation);
                 Event::Lost(news)
             }
-            ActionKind::Found { .. } => match self.backend.instances.regain_contact(id) {
-                Some(Regained { incarnation, ended: Some(outcome), .. }) => {
-                    end_event(id, incarnation, Outcome { at: self.now, ..outcome })
-                }
-                Some(Regained { incarnation, progress, .. }) => {
-                    let found = Event::Found(News { incarnation, ..news });
-                    let Some(progress) = progress else { return Some(found) };
-                    self.events.push(found);
-                    match progress {
-                        Progress::Ready => Event::ready(id, incarnation),
-                        Progress::Running => Event::started(id, incarnation),
-                    }
-                }
-                None => Event::Found(news),
-            },
+            ActionKind::Found { .. } => self.regain_contact(news),
             ActionKind::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),
             ActionKind::Restart(_) => Event::Restart(id),
             ActionKind::Stop(_) => Event::Stop(id),
@@ -245,12 +243,30 @@ impl<'e, E: Environment> Runner<'e, E> {
         })
     }
 
+    /// Reports what the instance did while contact was lost. Progress comes after `Found`, an end instead of it.
+    fn regain_contact(&mut self, news: News) -> Event {
+        let replica = news.replica;
+        let Some(Regained { incarnation, ended, progress }) = self.backend.instances.regain_contact(replica) else {
+            return Event::Found(news);
+        };
+        if let Some(outcome) = ended {
+            return end_event(replica, incarnation, Outcome { at: self.now, ..outcome });
+        }
+        let found = Event::Found(News { incarnation, ..news });
+        let Some(progress) = progress else { return found };
+        self.events.push(found);
+        match progress {
+            Progress::Ready => Event::ready(replica, incarnation),
+            Progress::Running => Event::started(replica, incarnation),
+        }
+    }
+
     fn end_instance(&mut self, replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
         self.backend.instances.remove(replica, incarnation);
         end_event(replica, incarnation, outcome)
     }
 
-    /// Takes the set's outputs: the backend obeys its commands.
+    /// Takes the set's outputs; the backend executes the commands.
     #[inline(always)]
     fn drain_outputs(&mut self) {
         let in_flight = self.set.in_flight();
@@ -268,11 +284,4 @@ impl<'e, E: Environment> Runner<'e, E> {
 
 fn next_action(timeline: &[(Timestamp, ActionKind)]) -> Timestamp {
     timeline.last().map_or(Timestamp::MAX, |(at, _)| *at)
-}
-
-pub(super) fn exit_outcome(exit: Exit, at: Timestamp) -> Outcome {
-    match exit {
-        Exit::Code(code) => Outcome::exited(code, at),
-        Exit::Signal(signal) => Outcome::signalled(signal, at),
-    }
 }

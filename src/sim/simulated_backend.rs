@@ -1,4 +1,4 @@
-//! The simulated backend: carries commands out, in the way in which the environment says that they go.
+//! The simulated backend: executes the set's commands as the environment decides.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
@@ -14,27 +14,27 @@ pub(super) struct SimulatedBackend<'e, E> {
     pub(super) environment: &'e mut E,
     pub(super) instances: Instances,
     replies: BinaryHeap<Reverse<Reply>>,
-    /// Replies of the present instant, which come after those that were on their way.
+    /// Replies to commands of the current instant; delivered after those that were scheduled for it earlier.
     immediate: VecDeque<Reply>,
-    /// When the next reply comes, or never.
+    /// When the next reply is due, or `MAX`.
     next_reply: Timestamp,
     sequence: u64,
 }
 
-/// What an instance will reply to a command. The earlier is the smaller.
+/// An event that reports the effect of a command. Ordered by time, then by when it was scheduled.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Reply {
     at: Timestamp,
     sequence: u64,
     replica: ReplicaId,
     incarnation: Incarnation,
-    what: ReplyKind,
+    kind: ReplyKind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReplyKind {
     Stopped,
-    /// A start that was reported as failed has come about.
+    /// A start that was reported as failed runs nevertheless.
     LateStart,
     Probe(ProbeKind, ProbeResult),
 }
@@ -63,14 +63,14 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
         }
     }
 
-    /// When it has something to tell next, or something is injected.
+    /// Returns when it next has events or the environment injects something, or `MAX`.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
         let injection = self.environment.next_injection().unwrap_or(Timestamp::MAX);
         self.instances.next().min(self.next_reply).min(injection)
     }
 
-    /// What instances do by themselves by now, and what they reply.
+    /// Adds the events that are due: what instances do of their own accord, then replies to commands.
     #[inline]
     pub(super) fn poll_events(&mut self, now: Timestamp, events: &mut Places<Event>) {
         self.instances.advance(now, events);
@@ -92,8 +92,8 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
     }
 
     fn event_for_reply(&mut self, reply: Reply) -> Option<Event> {
-        let Reply { replica, incarnation, what, .. } = reply;
-        match what {
+        let Reply { replica, incarnation, kind, .. } = reply;
+        match kind {
             ReplyKind::Stopped => {
                 self.instances.remove(replica, incarnation);
                 Some(Event::stopped(replica, incarnation))
@@ -101,52 +101,58 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
             ReplyKind::LateStart => Some(Event::started(replica, incarnation)),
             ReplyKind::Probe(probe, result) => {
                 let news = ProbeNews { replica, incarnation, probe, result, at: None, message: None };
-                self.instances.get(replica).lives(incarnation).then_some(Event::Probed(news))
+                self.instances.get(replica).may_be_alive(incarnation).then_some(Event::Probed(news))
             }
         }
     }
 
-    /// `starts_in_flight`: so many starts are, with all that are commanded at this instant.
+    /// Executes a command. `starts_in_flight` includes all starts that are commanded at this instant.
     #[inline]
     pub(super) fn execute(&mut self, command: &Command, now: Timestamp, starts_in_flight: u32) {
         let (replica, incarnation) = command.instance();
         match command {
             Command::Start(start) => self.start(start, now, starts_in_flight),
-            // An instance that hears nothing does not stop.
-            Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).lost == Some(incarnation) => {}
+            Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).is_lost(incarnation) => {}
             Command::Stop(stop) => {
-                let takes = nanos(self.environment.stop_duration(stop, now));
-                self.reply(now, takes, replica, incarnation, ReplyKind::Stopped);
+                let duration = nanos(self.environment.stop_duration(stop, now));
+                self.schedule_reply(now, duration, replica, incarnation, ReplyKind::Stopped);
             }
             Command::Kill(kill) => {
-                let takes = nanos(self.environment.kill_duration(kill, now));
-                self.reply(now, takes, replica, incarnation, ReplyKind::Stopped);
+                let duration = nanos(self.environment.kill_duration(kill, now));
+                self.schedule_reply(now, duration, replica, incarnation, ReplyKind::Stopped);
             }
             Command::Probe(probe) => {
-                let in_contact = self.instances.get(replica).lost != Some(incarnation);
-                let result =
-                    if in_contact { self.environment.probe_result(probe, now) } else { ProbeResult::Unanswered };
-                self.reply(now, 0, replica, incarnation, ReplyKind::Probe(probe.probe, result));
+                let lost = self.instances.get(replica).is_lost(incarnation);
+                let result = if lost { ProbeResult::Unanswered } else { self.environment.probe_result(probe, now) };
+                self.schedule_reply(now, 0, replica, incarnation, ReplyKind::Probe(probe.probe, result));
             }
         }
     }
 
-    /// Apart: most outputs are no starts.
+    /// Not inlined: most outputs are not starts.
     #[inline(never)]
     fn start(&mut self, start: &Start, now: Timestamp, starts_in_flight: u32) {
         let plan = self.environment.plan(start, now, starts_in_flight);
         self.instances.start(start.replica, start.incarnation, plan, now);
         if let Some(after) = self.environment.late_start(start, now) {
-            self.reply(now, nanos(after), start.replica, start.incarnation, ReplyKind::LateStart);
+            self.schedule_reply(now, nanos(after), start.replica, start.incarnation, ReplyKind::LateStart);
         }
     }
 
-    fn reply(&mut self, now: Timestamp, after: u64, replica: ReplicaId, incarnation: Incarnation, what: ReplyKind) {
+    /// Schedules a reply `after` nanoseconds; `u64::MAX`: never.
+    fn schedule_reply(
+        &mut self,
+        now: Timestamp,
+        after: u64,
+        replica: ReplicaId,
+        incarnation: Incarnation,
+        kind: ReplyKind,
+    ) {
         if after == u64::MAX {
             return;
         }
         self.sequence += 1;
-        let reply = Reply { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, what };
+        let reply = Reply { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, kind };
         self.next_reply = self.next_reply.min(reply.at);
         if reply.at <= now {
             self.immediate.push_back(reply);

@@ -1,69 +1,74 @@
-//! A simulation, put together in code.
+//! A simulation that is put together in code.
 
-use super::action::{Action, ActionKind};
+use super::action::Action;
+use super::behaviour::Behaviour;
 use super::environment::Environment;
 use super::error::SimError;
 use super::run::Run;
-use super::runner::Runner;
+use super::runner::{Runner, Setup};
+use super::scripted::ScriptedEnvironment;
 use super::time::SimTime;
-use super::world::{Behaviour, ScriptedEnvironment, World};
+use super::world::World;
 use crate::policy::Policy;
-use crate::time::Timestamp;
 
-/// A policy, a world and a timeline. Time counts from the start of the simulation.
+/// A policy, an environment and a timeline of actions. Times count from the start of the simulation.
 ///
-/// An error, such as a time that is not one, is told by [`run_until`](Self::run_until).
+/// Invalid times passed to [`at`](Self::at) are reported when the simulation runs.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::sim::{Simulation, World, crash, scale};
+/// use uphold::{Policy, RetryPolicy, Status};
+///
+/// let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(Duration::from_secs(10))).build()?;
+/// let run = Simulation::new(policy)
+///     .world(World::new().start(Duration::from_secs(1)))
+///     .at("1m", crash(0).reason("disk full"))
+///     .at("5m", scale(3))
+///     .run_until("10m")?;
+/// assert_eq!(run.status_at("1m 11s")?, Status::Healthy);
+/// assert_eq!(run.available_at("6m")?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Simulation {
-    pub(super) policy: Policy,
-    pub(super) seed: u64,
+    pub(super) setup: Setup,
     world: World,
     pub(super) behaviours: Vec<Behaviour>,
-    pub(super) timeline: Vec<(Timestamp, ActionKind)>,
-    pub(super) keep_trace: bool,
-    /// What is asked for may be of a replica that the set has not by then.
-    pub(super) allow_unknown_replicas: bool,
+    /// The first invalid time.
     error: Option<SimError>,
 }
 
 impl Simulation {
-    /// A world in which nothing takes time and nothing goes wrong.
+    /// Creates a simulation in which nothing takes time and nothing fails.
     pub fn new(policy: Policy) -> Self {
-        Self {
-            policy,
-            seed: 0,
-            world: World::new(),
-            behaviours: Vec::new(),
-            timeline: Vec::new(),
-            keep_trace: true,
-            allow_unknown_replicas: false,
-            error: None,
-        }
+        let setup = Setup { policy, seed: 0, timeline: Vec::new(), keep_trace: true, allow_unknown_replicas: false };
+        Self { setup, world: World::new(), behaviours: Vec::new(), error: None }
     }
 
-    /// Decides all jitter. Default 0.
+    /// Sets the seed of all jitter. Default: 0.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.setup.seed = seed;
         self
     }
 
-    /// How long things take.
+    /// Sets how long the simulated backend takes. Default: no time.
     pub fn world(mut self, world: World) -> Self {
         self.world = world;
         self
     }
 
-    /// Adds what replicas do by themselves. Of several that apply, the first does.
+    /// Adds something that replicas do of their own accord. Of several behaviours that apply, the first added wins.
     pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
         self.behaviours.push(behaviour);
         self
     }
 
-    /// Makes something happen at a time. What happens at one instant is known at one instant.
+    /// Adds an action at a time. The set learns of all actions of one instant together.
     pub fn at(mut self, at: impl SimTime, action: Action) -> Self {
         match at.into_timestamp() {
-            Ok(at) => self.timeline.push((at, action.0)),
+            Ok(at) => self.setup.timeline.push((at, action.0)),
             Err(error) => {
                 self.error.get_or_insert(error);
             }
@@ -71,25 +76,26 @@ impl Simulation {
         self
     }
 
-    /// Keeps only stats: no trace, no statuses, no verdicts. Memory does not grow with simulated time then.
+    /// Keeps only [`RunStats`](super::RunStats): no trace, statuses or verdicts. Memory then does not grow with
+    /// simulated time.
     pub fn stats_only(mut self) -> Self {
-        self.keep_trace = false;
+        self.setup.keep_trace = false;
         self
     }
 
-    /// Runs from the start until this time, included.
+    /// Runs from the start to `until`, inclusive.
     ///
     /// # Errors
-    /// A time is not one, something happens after the end or to a replica that the set never has, or things go on
-    /// for ever within one instant.
+    /// A time is invalid, an action is later than `until` or on a replica that the set does not have, or the simulation
+    /// makes no progress within one instant.
     pub fn run_until(mut self, until: impl SimTime) -> Result<Run, SimError> {
         let behaviours = std::mem::take(&mut self.behaviours);
         let mut scripted = ScriptedEnvironment { world: self.world, behaviours };
         self.run_in(&mut scripted, until)
     }
 
-    /// Runs in surroundings of your own, in place of the world and the behaviours, until this time, included. What
-    /// the timeline holds happens as well.
+    /// Runs from the start to `until`, inclusive, in an environment of your own instead of the world and the
+    /// behaviours. The timeline applies as well.
     ///
     /// # Errors
     /// As for [`run_until`](Self::run_until).
@@ -97,7 +103,7 @@ impl Simulation {
         let until = until.into_timestamp()?;
         match self.error {
             Some(error) => Err(error),
-            None => Runner::new(self, environment, until)?.run(),
+            None => Runner::new(self.setup, environment, until)?.run(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a scenario's document means, and what is wrong with one.
+//! What scenario documents mean, and which mistakes are reported.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn scenario(rest: &str) -> Result<Scenario, String> {
     serde_json::from_str(&text).map_err(|error| error.to_string())
 }
 
-/// One crash at 60 s, and this expected.
+/// Whether this expectation is met in a run with one crash at 60 s.
 fn holds(expected: &str) -> bool {
     let scenario = scenario(&format!(
         r#""timeline": [{{"at": "60s", "replica": 1, "exit": 137, "reason": "oom?"}}], "expect": [{expected}]"#
@@ -24,13 +24,13 @@ fn holds(expected: &str) -> bool {
 }
 
 #[track_caller]
-fn is_told(rest: &str, mistake: &str) {
+fn rejects(rest: &str, mistake: &str) {
     let error = scenario(rest).map(|_| ()).unwrap_err();
     assert!(error.contains(mistake), "'{mistake}' is not in:\n{error}");
 }
 
 #[test]
-fn any_key_of_a_line_may_be_expected() {
+fn any_key_of_a_trace_line_can_be_expected() {
     assert!(holds(r#"{"at": "60s", "event": "exited", "exit_code": 137, "incarnation": 1, "reason": "oom?"}"#));
     assert!(holds(r#"{"at_ms": 60000, "verdict": "restart", "due_ms": 90000, "rule": null, "charged": true}"#));
     assert!(!holds(r#"{"at": "60s", "verdict": "restart", "due_ms": 90001}"#));
@@ -39,19 +39,19 @@ fn any_key_of_a_line_may_be_expected() {
 }
 
 #[test]
-fn the_status_in_effect_holds_where_no_line_tells_of_it() {
+fn a_status_expectation_is_compared_with_the_status_in_effect() {
     for status in [r#""status": "degraded""#, r#""available": 2"#, r#""desired": 3"#, r#""reason": "replica-failed""#] {
         assert!(holds(&format!(r#"{{"at": "75s", {status}}}"#)), "{status}");
         assert!(!holds(&format!(r#"{{"at": "75s", {status}, "absent": true}}"#)), "{status}");
     }
     assert!(!holds(r#"{"at": "75s", "status": "degraded", "available": 3}"#));
-    // Of an instant at which it changed, the end counts.
+    // At an instant in which the status changes, the last one counts.
     assert!(!holds(r#"{"at": "90s", "status": "degraded"}"#));
     assert!(!holds(r#"{"at": "75s", "status": "degraded", "replica": 1}"#));
 }
 
 #[test]
-fn lines_are_counted_at_an_instant_or_in_the_whole_run() {
+fn count_is_of_lines_at_an_instant_or_in_the_whole_run() {
     assert!(holds(r#"{"command": "start", "count": 4}"#));
     assert!(holds(r#"{"at": "0s", "command": "start", "count": 3}"#));
     assert!(holds(r#"{"at": "90s", "start": 0, "count": 0}"#));
@@ -59,37 +59,37 @@ fn lines_are_counted_at_an_instant_or_in_the_whole_run() {
 }
 
 #[test]
-fn what_cannot_be_expected_is_told() {
-    is_told(r#""expect": [{"at": "2h", "status": "healthy"}]"#, "expect[0]: looks at 7200000 ms, after the end");
-    is_told(r#""expect": [{"at_ms": -1, "status": "healthy"}]"#, "expect[0].at_ms: expected milliseconds");
-    is_told(r#""expect": [{"at": "1s", "at_ms": 1000, "start": 1}]"#, "expect[0].at_ms: stands beside 'at'");
-    is_told(r#""expect": [{"at": "1s", "start": 1, "count": 0, "absent": true}]"#, "expect[0].absent: stands beside");
-    is_told(r#""expect": [{"status": "healthy"}]"#, "expect[0]: 'at' is missing");
-    is_told(r#""expect": [{"at": "1s", "strat": 1}]"#, "expect[0].strat: unknown field; did you mean 'start'?");
+fn invalid_expectations_are_rejected() {
+    rejects(r#""expect": [{"at": "2h", "status": "healthy"}]"#, "expect[0]: is at 7200000 ms, after the end");
+    rejects(r#""expect": [{"at_ms": -1, "status": "healthy"}]"#, "expect[0].at_ms: expected milliseconds");
+    rejects(r#""expect": [{"at": "1s", "at_ms": 1000, "start": 1}]"#, "expect[0].at_ms: is given beside 'at'");
+    rejects(r#""expect": [{"at": "1s", "start": 1, "count": 0, "absent": true}]"#, "expect[0].absent: is given beside");
+    rejects(r#""expect": [{"status": "healthy"}]"#, "expect[0]: 'at' is missing");
+    rejects(r#""expect": [{"at": "1s", "strat": 1}]"#, "expect[0].strat: unknown field; did you mean 'start'?");
 }
 
 #[test]
-fn what_cannot_happen_is_told() {
-    is_told(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: has no meaning here");
-    is_told(r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#, "timeline[0].retry_after: has no");
-    is_told(r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}]"#, "behaviour[0].replica: there is no replica 3");
-    is_told(r#""behaviour": [{"hangs": "yes"}]"#, "behaviour[0].hangs: expected");
-    is_told(r#""behaviour": [{"hangs": false}]"#, "behaviour[0].hangs: ");
-    is_told(r#""behaviour": [{"replica": 3, "hangs": true}]"#, "behaviour[0].replica: there is no replica 3");
-    is_told(r#""behaviour": [{"hangs": true, "runs": "1s", "exit": 1}]"#, "behaviour[0]: says what a replica does");
+fn invalid_actions_and_behaviours_are_rejected() {
+    rejects(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: has no meaning here");
+    rejects(r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#, "timeline[0].retry_after: has no");
+    rejects(r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}]"#, "behaviour[0].replica: there is no replica 3");
+    rejects(r#""behaviour": [{"hangs": "yes"}]"#, "behaviour[0].hangs: expected");
+    rejects(r#""behaviour": [{"hangs": false}]"#, "behaviour[0].hangs: ");
+    rejects(r#""behaviour": [{"replica": 3, "hangs": true}]"#, "behaviour[0].replica: there is no replica 3");
+    rejects(r#""behaviour": [{"hangs": true, "runs": "1s", "exit": 1}]"#, "behaviour[0]: needs exactly one of");
     for word in ["stop", "start"] {
-        let act = |value: &str| format!(r#""timeline": [{{"at": "1s", "{word}": {value}}}]"#);
-        is_told(&act("true"), &format!("timeline[0].{word}: expected"));
-        is_told(&act("-1"), &format!("timeline[0].{word}: "));
-        is_told(&act(r#"1, "replica": 1"#), "timeline[0].replica: has no meaning here");
-        is_told(&act(r#"1, "reason": "quota""#), "timeline[0].reason: has no meaning here");
+        let entry = |value: &str| format!(r#""timeline": [{{"at": "1s", "{word}": {value}}}]"#);
+        rejects(&entry("true"), &format!("timeline[0].{word}: expected"));
+        rejects(&entry("-1"), &format!("timeline[0].{word}: "));
+        rejects(&entry(r#"1, "replica": 1"#), "timeline[0].replica: has no meaning here");
+        rejects(&entry(r#"1, "reason": "quota""#), "timeline[0].reason: has no meaning here");
     }
     let grown = r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}], "timeline": [{"at": "1s", "scale": 4}]"#;
     assert!(scenario(grown).is_ok());
 }
 
 #[test]
-fn whatever_fails_a_replica_that_is_starting_is_a_failed_start() {
+fn a_failure_while_starting_is_a_failed_start() {
     let run = |world: &str| {
         let scenario = scenario(&format!(
             r#""world": {{{world}}}, "timeline": [{{"at": "5s", "replica": 1, "fail": "interruption"}}],
@@ -103,7 +103,7 @@ fn whatever_fails_a_replica_that_is_starting_is_a_failed_start() {
 }
 
 #[test]
-fn a_difference_shows_what_stands_around_it_however_crowded_its_instant() {
+fn a_mismatch_shows_the_lines_around_the_nearest_one() {
     let text =
         r#"{"policy": {"replicas": 1000}, "until": "1s", "expect": [{"at": "0s", "start": 500, "incarnation": 2}]}"#;
     let scenario: Scenario = serde_json::from_str(text).unwrap();
@@ -115,7 +115,7 @@ fn a_difference_shows_what_stands_around_it_however_crowded_its_instant() {
 }
 
 #[test]
-fn what_ended_out_of_sight_is_told_when_it_is_found() {
+fn an_end_while_contact_is_lost_is_reported_when_it_is_regained() {
     let scenario = scenario(
         r#""behaviour": [{"replica": 1, "runs": "2m", "exit": 1, "times": 1}],
            "timeline": [{"at": "1m", "replica": 1, "lost": true}, {"at": "3m", "replica": 1, "found": true}],
@@ -127,7 +127,7 @@ fn what_ended_out_of_sight_is_told_when_it_is_found() {
     assert_eq!(scenario.check(&run), Ok(()));
 }
 
-/// Every restart runs at 110 s, whenever it was commanded.
+/// Every restart is running at 110 s, whenever it was commanded.
 struct AllAtOnce;
 
 impl Environment for AllAtOnce {
@@ -138,12 +138,15 @@ impl Environment for AllAtOnce {
 }
 
 #[test]
-fn what_happens_at_one_instant_is_told_by_replica() {
+fn events_of_one_instant_are_ordered_by_replica() {
     let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build().unwrap();
     let simulation = Simulation::new(policy).at("60s", crash(2)).at("70s", crash(0));
     let run = simulation.run_in(&mut AllAtOnce, "2m").unwrap();
     let lines = run.trace().lines().iter().filter(|line| line.at_ms() == 110_000 && line.get("event").is_some());
-    let told: Vec<_> = lines.map(|line| (line.get("replica").cloned(), line.get("event").cloned())).collect();
+    let events: Vec<_> = lines.map(|line| (line.get("replica").cloned(), line.get("event").cloned())).collect();
     let expected = [(0u32, "started"), (0, "ready"), (2, "started"), (2, "ready")];
-    assert_eq!(told, expected.map(|(replica, event)| (Some(TraceValue::from(replica)), Some(TraceValue::from(event)))));
+    assert_eq!(
+        events,
+        expected.map(|(replica, event)| (Some(TraceValue::from(replica)), Some(TraceValue::from(event))))
+    );
 }

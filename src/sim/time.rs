@@ -1,4 +1,4 @@
-//! Times of a simulation, as people write them.
+//! Times of a simulation, as callers write them.
 
 use std::time::Duration;
 
@@ -7,8 +7,17 @@ use crate::policy::read::parse_duration;
 use crate::time::Timestamp;
 
 /// A time since the start of a simulation: `"60s"`, `"1h 30m"`, a [`Duration`] or a [`Timestamp`].
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::sim::SimTime;
+///
+/// assert_eq!("1m 30s".into_timestamp()?, Duration::from_secs(90).into_timestamp()?);
+/// assert!("soon".into_timestamp().is_err());
+/// # Ok::<(), uphold::sim::SimError>(())
+/// ```
 pub trait SimTime {
-    /// The timestamp, the start being zero.
+    /// Converts it to a timestamp; the simulation starts at zero.
     ///
     /// # Errors
     /// The text is not a duration.

@@ -1,4 +1,4 @@
-//! The lines of a run, instant by instant.
+//! The trace of a run.
 
 use serde::Serialize;
 
@@ -7,85 +7,94 @@ use crate::engine::{StatusChange, TraceKind, TraceLine, TraceValue};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// What happened in a run, in order. Serialises as a list; a line each is NDJSON.
+/// What happened in a run, in order. Serialises as a list; one line each gives NDJSON.
 ///
-/// Within one instant stand events, verdicts, commands, then at most one status (terminating and terminated both).
-/// Events that are known together stand by replica, what an operator asks for after them.
+/// The lines of one instant are events, then verdicts, then commands, then at most one status (both, if the set went
+/// through `terminating` to `terminated`). Events that the set learned of together are in the order of their replicas,
+/// operator requests last.
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold::sim::Simulation;
+///
+/// let run = Simulation::new(Policy::builder().replicas(1).build()?).run_until("1s")?;
+/// let first = serde_json::to_string(&run.trace().lines()[0])?;
+/// assert!(first.contains(r#""event":"started""#));
+/// assert_eq!(run.trace().command_count("start", 0), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Trace {
     lines: Vec<TraceLine>,
     #[serde(skip)]
-    open: OpenInstant,
+    current: CurrentInstant,
+    /// The last status line: status, available, desired, reason, cause.
     #[serde(skip)]
     last_status: Option<(Status, u32, u32, &'static str, Option<Cause>)>,
 }
 
-/// What has happened in the current instant.
+/// What has happened so far in the current instant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct OpenInstant {
+struct CurrentInstant {
     lines: Vec<TraceLine>,
     terminating: Option<StatusChange>,
     status: Option<StatusChange>,
 }
 
 impl Trace {
-    /// The lines, in order.
+    /// Returns the lines, in order.
     pub fn lines(&self) -> &[TraceLine] {
         &self.lines
     }
 
-    /// How many lines there are, those of the present instant included.
+    /// Returns the number of lines, including those of the current instant.
     pub(super) fn len(&self) -> usize {
-        self.lines.len() + self.open.lines.len()
+        self.lines.len() + self.current.lines.len()
     }
 
-    pub(super) fn add(&mut self, line: TraceLine) {
-        self.open.lines.push(line);
+    pub(super) fn add(&mut self, lines: impl IntoIterator<Item = TraceLine>) {
+        self.current.lines.extend(lines);
     }
 
-    pub(super) fn extend(&mut self, line: Option<TraceLine>) {
-        self.open.lines.extend(line);
-    }
-
-    pub(super) fn status(&mut self, change: StatusChange) {
+    pub(super) fn set_status(&mut self, change: StatusChange) {
         if change.status == Status::Terminating {
-            self.open.terminating = Some(change.clone());
+            self.current.terminating = Some(change.clone());
         }
-        self.open.status = Some(change);
+        self.current.status = Some(change);
     }
 
-    /// The instant is over: its lines are put in order, and its status is shown if it is another.
+    /// Ends the current instant: sorts its lines, and adds its status if that has changed.
     pub(super) fn end_instant(&mut self, at: Timestamp) {
-        let mut open = std::mem::take(&mut self.open);
-        open.lines.sort_by_key(TraceLine::kind);
-        self.lines.append(&mut open.lines);
-        self.open.lines = open.lines;
-        let terminating = open.terminating.filter(|change| open.status.as_ref() != Some(change));
-        let shown = [terminating, open.status];
-        for change in shown.into_iter().flatten() {
+        let mut current = std::mem::take(&mut self.current);
+        current.lines.sort_by_key(TraceLine::kind);
+        self.lines.append(&mut current.lines);
+        // Keeps the allocation.
+        self.current.lines = current.lines;
+        let terminating = current.terminating.filter(|change| current.status.as_ref() != Some(change));
+        for change in [terminating, current.status].into_iter().flatten() {
             let line = TraceLine::of_status(&change, at, Timestamp::ZERO);
-            let seen = (change.status, change.available, change.desired, change.reason.as_str(), change.cause);
-            if self.last_status.as_ref() != Some(&seen) {
-                self.last_status = Some(seen);
+            let status = (change.status, change.available, change.desired, change.reason.as_str(), change.cause);
+            if self.last_status.as_ref() != Some(&status) {
+                self.last_status = Some(status);
                 self.lines.push(line);
             }
         }
     }
 
-    /// The status line in effect at the end of this millisecond.
+    /// Returns the status line in effect at the end of this millisecond.
     pub(super) fn status_line_at(&self, at_ms: u64) -> Option<&TraceLine> {
         let after = self.lines.partition_point(|line| line.at_ms() <= at_ms);
         self.lines[..after].iter().rev().find(|line| line.kind() == TraceKind::Status)
     }
 
-    /// How often a command was given to a replica.
+    /// Returns how many commands of this kind (`start`, `stop`, `kill` or `probe`) were sent to a replica.
     pub fn command_count(&self, command: &str, replica: u32) -> usize {
-        let is = |line: &&TraceLine| {
+        let matches = |line: &&TraceLine| {
             line.kind() == TraceKind::Command
                 && line.get("command") == Some(&TraceValue::Text(command.to_owned().into()))
                 && line.get("replica") == Some(&TraceValue::from(replica))
         };
-        self.lines.iter().filter(is).count()
+        self.lines.iter().filter(matches).count()
     }
 }
