@@ -27,7 +27,8 @@ impl Default for Bucket {
 impl Bucket {
     fn refill(&mut self, budget: CompiledBudget, now: Timestamp) {
         let refilled = u128::from(now.nanos_since(self.as_of)) * u128::from(budget.restarts);
-        self.spent = self.spent.saturating_sub(refilled).min(Self::capacity(budget));
+        // No more can be spent than there was, whatever a damaged row says.
+        self.spent = self.spent.min(Self::capacity(budget)).saturating_sub(refilled);
         // Time that goes backwards stands still: what was refilled once is not refilled again.
         if self.as_of.is_never() || now > self.as_of {
             self.as_of = now;

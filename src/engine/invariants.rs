@@ -50,7 +50,7 @@ invariants! {
     Readiness = "readiness", "a ready replica is called ready by the backend, since a known time";
     Contact = "contact", "an unknown replica is out of contact, and only live ones are";
     ProbePlaces = "probe-places", "only a replica that can come back holds a place among probe restarts";
-    Group = "group", "a group has a leader that is due at a known time, and only members wait for it";
+    Group = "group", "a group has a leader, a member, that is due at a known time or so long after an end that is waited for";
     Incident = "incident", "an incident waits for a known time or for starts under way, and trials belong to it";
     Strays = "strays", "a stray is no replica's own instance, is killed at a known time, and its slot starts nothing";
     CauseNames = "cause-names", "every cause by which a replica failed has a name";
@@ -279,7 +279,12 @@ impl ReplicaSet {
         let Some(group) = self.group() else { return Ok(()) };
         let leader = self.replica(group.leader);
         let waits = leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == After::Start);
-        let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || self.stopping_members() > 0);
+        let counts = |id: &ReplicaId| {
+            let member = self.replica(*id);
+            member.gate == Gate::Group && member.counts_from_its_end()
+        };
+        let pending = || self.extras.get().is_some_and(|extras| extras.delays.keys().any(counts));
+        let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || pending());
         // Once it is due and all have stopped, nothing else is waited for.
         let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
         let goes = leader.marks.has(Marks::QUEUED) || self.stopping_members() > 0 || held();
