@@ -27,8 +27,9 @@ impl Default for Bucket {
 impl Bucket {
     fn refill(&mut self, budget: CompiledBudget, now: Timestamp) {
         let refilled = u128::from(now.nanos_since(self.as_of)) * u128::from(budget.restarts);
-        // No more can be spent than there was, whatever a damaged row says.
-        self.spent = self.spent.min(Self::capacity(budget)).saturating_sub(refilled);
+        // No more can be spent than there was, and nothing at no time, whatever a damaged row says.
+        let most = if self.as_of.is_never() { 0 } else { Self::capacity(budget) };
+        self.spent = self.spent.min(most).saturating_sub(refilled);
         // Time that goes backwards stands still: what was refilled once is not refilled again.
         if self.as_of.is_never() || now > self.as_of {
             self.as_of = now;
