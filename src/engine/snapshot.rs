@@ -162,6 +162,7 @@ impl ReplicaSet {
         set.check_kept(taken_at.min(now))?;
         set.rearm_strays();
         set.rebuild(taken_at.min(now));
+        set.check_rebuilt()?;
         // Whoever stands somewhere has stood there since the snapshot was taken.
         tally.mend(now);
         set.tally = tally;
