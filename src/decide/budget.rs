@@ -128,7 +128,7 @@ mod tests {
         let huge = CompiledBudget { restarts: u32::MAX, per: u64::MAX, empty: BudgetEmpty::Wait };
         let mut bucket = Bucket::default();
         assert_eq!(bucket.take(huge, at(0)), Ok(()));
-        assert_eq!(bucket.take(huge, Timestamp::MAX), Ok(()));
-        assert_eq!(bucket.left(huge, Timestamp::MAX), u32::MAX - 1);
+        assert_eq!(bucket.take(huge, Timestamp::LATEST), Ok(()));
+        assert_eq!(bucket.left(huge, Timestamp::LATEST), u32::MAX - 1);
     }
 }
