@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::{
-    Cause, Check, HealthPolicy, HttpCheck, Policy, Probe, RetryPolicy, SetStatus, Status, StatusReason, Supervisor,
-    SupervisorHandle,
+    Cause, HealthPolicy, HttpCheck, Policy, Probe, ProbeCheck, RetryPolicy, SetStatus, Status, StatusReason,
+    Supervisor, SupervisorHandle,
 };
 use uphold_tests::{TEST_TIMEOUT, millis, wait_until_gone};
 
@@ -107,7 +107,7 @@ fn free_ports() -> u16 {
 
 /// Patient enough for a machine that has other things to do.
 fn http() -> Probe {
-    Probe::new(Check::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(2000))
+    Probe::new(ProbeCheck::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(2000))
 }
 
 /// Liveness, once the server has come up however slowly.
@@ -147,7 +147,7 @@ async fn an_exec_probe_runs_in_the_surroundings_of_its_replica() {
     let script = "test ! -e \"$0/sick-$1\"";
     let folder = std::env::temp_dir().join(format!("uphold-health-{}-exec", std::process::id()));
     let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
-    let exec = Probe::new(Check::Exec(words)).interval(millis(100)).timeout(millis(5000));
+    let exec = Probe::new(ProbeCheck::Exec(words)).interval(millis(100)).timeout(millis(5000));
     Bench::new("exec", HealthPolicy::new().liveness(exec)).await.restarts_replica_1("sick").await;
 }
 
@@ -156,7 +156,7 @@ async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
     let folder = std::env::temp_dir().join(format!("uphold-health-{}-hang", std::process::id()));
     let script = "if [ -e \"$0/hang-$1\" ]; then sleep 1000 & echo $! >> \"$0/children\"; wait; fi";
     let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
-    let exec = Probe::new(Check::Exec(words)).interval(millis(200)).timeout(millis(300)).failures(2);
+    let exec = Probe::new(ProbeCheck::Exec(words)).interval(millis(200)).timeout(millis(300)).failures(2);
     let bench = Bench::new("hang", HealthPolicy::new().liveness(exec)).await;
     let folder = bench.folder.clone();
     bench.set("hang", 1);

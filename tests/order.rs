@@ -12,9 +12,9 @@ use uphold::backend::{
     StopRequest, WatchRequest,
 };
 use uphold::{
-    Cause, Check, Event, HealthPolicy, Incarnation, InstanceState, Notice, NotificationKind, Notifications, Outcome,
-    Policy, PolicyBuilder, Probe, Received, RecordedStep, Recorder, RecordingHeader, ReplicaId, RetryPolicy, Status,
-    Supervisor, SupervisorBuilder, SupervisorHandle, TcpCheck, Timestamp,
+    Cause, Event, HealthPolicy, Incarnation, InstanceState, Notice, NotificationKind, Notifications, Outcome, Policy,
+    PolicyBuilder, Probe, ProbeCheck, Received, RecordedStep, Recorder, RecordingHeader, ReplicaId, RetryPolicy,
+    Status, Supervisor, SupervisorBuilder, SupervisorHandle, TcpCheck, Timestamp,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -392,7 +392,7 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_sees_states_reports_states() {
-    let probe = Probe::new(Check::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
+    let probe = Probe::new(ProbeCheck::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
     let mut harness = Harness::with_empty_list(retrying(1).health(HealthPolicy::new().liveness(probe))).await;
     harness.next_call(CallKind::Start).await.succeed();
     let saw = |incarnation, state| Instance::new(ReplicaId(0), Incarnation(incarnation), state);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use uphold::{
-    Backoff, Budget, Check, Correlated, FailurePolicy, HealthPolicy, Jitter, Policy, Probe, Quantity, RetryPolicy,
+    Backoff, Budget, Correlated, FailurePolicy, HealthPolicy, Jitter, Policy, Probe, ProbeCheck, Quantity, RetryPolicy,
     Rule, RuleAction, Scope, TcpCheck, Timestamp,
 };
 
@@ -85,7 +85,7 @@ pub fn whole_set(replicas: u32) -> Setup {
 
 /// With a liveness probe every 10 s.
 pub fn probed(replicas: u32) -> Setup {
-    let probe = Probe::new(Check::Tcp(TcpCheck::new("8080"))).interval(10 * SECOND);
+    let probe = Probe::new(ProbeCheck::Tcp(TcpCheck::new("8080"))).interval(10 * SECOND);
     let policy = Policy::builder()
         .replicas(replicas)
         .retry(retry())

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::probe_answer::ProbeAnswer;
-use crate::policy::{Check, HttpCheck, TcpCheck};
+use crate::policy::{HttpCheck, ProbeCheck, TcpCheck};
 
 /// The most that status line and headers may take together, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -62,11 +62,11 @@ impl Target {
 ///
 /// An answer later than `within` is a failure. What the prober itself cannot do, such as reading a port that is
 /// no number, is unanswered.
-pub async fn run_network_check(check: &Check, target: &Target, within: Duration) -> Option<ProbeAnswer> {
+pub async fn run_network_check(check: &ProbeCheck, target: &Target, within: Duration) -> Option<ProbeAnswer> {
     let (what, answer) = match check {
-        Check::Tcp(tcp) => ("connecting".to_owned(), timeout(within, connect(tcp, target)).await),
-        Check::Http(http) => (request_label(http, target), timeout(within, get(http, target)).await),
-        Check::Exec(_) => return None,
+        ProbeCheck::Tcp(tcp) => ("connecting".to_owned(), timeout(within, connect(tcp, target)).await),
+        ProbeCheck::Http(http) => (request_label(http, target), timeout(within, get(http, target)).await),
+        ProbeCheck::Exec(_) => return None,
     };
     Some(answer.unwrap_or_else(|_| ProbeAnswer::failure(format!("{what} timed out after {within:?}"))))
 }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     async fn ask(http: HttpCheck, within: Duration) -> ProbeResult {
-        run_network_check(&Check::Http(http), &Target::new(), within).await.unwrap().result
+        run_network_check(&ProbeCheck::Http(http), &Target::new(), within).await.unwrap().result
     }
 
     #[tokio::test]
@@ -245,7 +245,7 @@ mod tests {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
         assert_eq!(ask(HttpCheck::new(port.clone()), Duration::from_millis(50)).await, ProbeResult::Failure);
-        let tcp = Check::Tcp(TcpCheck::new(port));
+        let tcp = ProbeCheck::Tcp(TcpCheck::new(port));
         assert_eq!(run_network_check(&tcp, &Target::new(), SOON).await, Some(ProbeAnswer::success()));
     }
 
@@ -270,22 +270,22 @@ mod tests {
         let text = |answer: Option<ProbeAnswer>| answer.unwrap().message.unwrap().to_string();
         let target = Target::new();
         let port = server(b"HTTP/1.1 404 Not Found\r\n\r\n", false).await;
-        let http = Check::Http(HttpCheck::new(port.to_string()).path("/nope?token=secret"));
+        let http = ProbeCheck::Http(HttpCheck::new(port.to_string()).path("/nope?token=secret"));
         assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /nope answered 404");
         let port = server(b"SSH-2.0-x\r\n\r\n", false).await;
-        let http = Check::Http(HttpCheck::new(port.to_string()));
+        let http = ProbeCheck::Http(HttpCheck::new(port.to_string()));
         assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /: the answer is not HTTP/1");
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let http = Check::Http(HttpCheck::new(port.to_string()));
+        let http = ProbeCheck::Http(HttpCheck::new(port.to_string()));
         assert_eq!(
             text(run_network_check(&http, &target, Duration::from_millis(50)).await),
             "GET / timed out after 50ms"
         );
         drop(listener);
         assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET / was refused");
-        let tcp = Check::Tcp(TcpCheck::new(port.to_string()));
+        let tcp = ProbeCheck::Tcp(TcpCheck::new(port.to_string()));
         assert_eq!(
             text(run_network_check(&tcp, &target, SOON).await),
             format!("connecting to 127.0.0.1:{port} was refused")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{InstanceState, ProbeKind};
-use crate::policy::{Check, Placement};
+use crate::policy::{Placement, ProbeCheck};
 
 /// Which instance is meant. The three together are unique in a backend, for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -123,7 +123,7 @@ pub struct ProbeRequest<'a> {
     /// Which probe of `health`.
     pub probe: ProbeKind,
     /// How to ask.
-    pub check: &'a Check,
+    pub check: &'a ProbeCheck,
     /// When no answer is a failure.
     pub timeout: Duration,
     /// Where it is reached, as last seen.
@@ -132,7 +132,7 @@ pub struct ProbeRequest<'a> {
 
 impl<'a> ProbeRequest<'a> {
     /// A request to carry out this check.
-    pub fn new(key: InstanceKey<'a>, probe: ProbeKind, check: &'a Check, timeout: Duration) -> Self {
+    pub fn new(key: InstanceKey<'a>, probe: ProbeKind, check: &'a ProbeCheck, timeout: Duration) -> Self {
         Self { key, probe, check, timeout, address: None }
     }
 }

@@ -3,7 +3,7 @@
 use super::census::Census;
 use super::set_history::SetHistory;
 use super::status::{EndReason, Status, StatusReason};
-use crate::policy::ladder::FOREVER;
+use crate::policy::retry_schedule::FOREVER;
 use crate::policy::{Compiled, Policy};
 use crate::time::Timestamp;
 

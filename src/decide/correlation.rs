@@ -8,7 +8,7 @@ use super::judge::FailureContext;
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
 use super::verdict::{Decision, DecisionReason, Verdict};
-use crate::policy::ladder::FAILED_START_FLOOR;
+use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -133,7 +133,7 @@ impl Policy {
             Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartOutcome::Up,
             Verdict::Restart(restart) => StartOutcome::Failed { retry: restart.due_after(ended_at) },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
-                let delay = self.compiled().ladders[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
+                let delay = self.compiled().schedules[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
                 StartOutcome::Failed { retry: ended_at.later_by(delay) }
             }
         }

@@ -8,7 +8,7 @@ use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
-use crate::policy::ladder::{CompiledStage, LONGEST_RETRY_AFTER, Ladder, UNLIMITED};
+use crate::policy::retry_schedule::{CompiledStage, LONGEST_RETRY_AFTER, RetrySchedule, UNLIMITED};
 use crate::policy::rule_index::{CompiledRule, Failure};
 use crate::policy::{Cause, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
@@ -31,7 +31,7 @@ enum NoRestart {
 /// A failure that is not followed by a restart, as far as it is judged.
 pub(crate) struct PendingNoRestart<'p> {
     matched: Option<&'p CompiledRule>,
-    ladder: &'p Ladder,
+    schedule: &'p RetrySchedule,
     lent: SwappedStreak,
     reason: NoRestart,
 }
@@ -117,7 +117,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     /// The first delay of the pacing, unless clean exits follow each other sooner than the delays between them: only then
     /// the delay grows. Never `immediate_first`.
     fn restart_after_clean_exit(&self, history: &mut History) -> Verdict {
-        let stage = self.policy.compiled().ladders[0].stage(0);
+        let stage = self.policy.compiled().schedules[0].stage(0);
         // `end` has taken a longer loop back already, if this run was long enough.
         let level = u32::from(history.clean_exits);
         if self.end.ran < stage.pacing.nominal(level) {
@@ -132,8 +132,8 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     }
 
     #[inline(always)]
-    fn stage<'l>(&self, ladder: &'l Ladder, history: &History) -> &'l CompiledStage {
-        ladder.stage(if PLAIN { 0 } else { history.streak.stage.into() })
+    fn stage<'l>(&self, schedule: &'l RetrySchedule, history: &History) -> &'l CompiledStage {
+        schedule.stage(if PLAIN { 0 } else { history.streak.stage.into() })
     }
 
     #[inline(always)]
@@ -156,23 +156,23 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         history.set_judged_by(rule, self.policy);
         history.put(Flags::REPAIRING, true);
 
-        let place = matched.map_or(0, |matched| matched.ladder);
-        let ladder = &compiled.ladders[usize::from(place)];
+        let place = matched.map_or(0, |matched| matched.schedule);
+        let schedule = &compiled.schedules[usize::from(place)];
         let lent = self.lend(history, place);
         let attempt = history.streak.failures.saturating_add(1);
         let wanted = |events| repaired || wants(events, self.cause());
         let retried = PLAIN || (compiled.retries && compiled.on_events.is_none_or(wanted));
         let again = match matched {
-            None if retried => self.retry(history, place, ladder, true),
-            Some(rule) if self.is_retried_by(rule) => self.retry(history, place, ladder, rule.charge),
+            None if retried => self.retry(history, place, schedule, true),
+            Some(rule) if self.is_retried_by(rule) => self.retry(history, place, schedule, rule.charge),
             None => Err(NoRestart::FailFast),
             Some(rule) => Err(NoRestart::Rule(rule.then)),
         };
         let again = match again {
             Ok(again) => again,
-            Err(reason) => return Err(PendingNoRestart { matched, ladder, lent, reason }),
+            Err(reason) => return Err(PendingNoRestart { matched, schedule, lent, reason }),
         };
-        let restart = self.restart(self.stage(ladder, history), again.delay);
+        let restart = self.restart(self.stage(schedule, history), again.delay);
         let stage = history.streak.stage.into();
         self.give_back(history, place, lent, again.charged);
         Ok(Decision {
@@ -180,7 +180,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             reason: again.reason,
             rule: matched.map(|matched| matched.shown.clone()),
             attempt,
-            max_attempts: max_attempts(ladder),
+            max_attempts: max_attempts(schedule),
             stage,
             charged: again.charged,
             exhausted_limit: None,
@@ -209,7 +209,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             history.swap_back(place, own, self.policy);
         }
         if let Some((before, within)) = lent.undo {
-            let undo = Undo { at: self.end.at, ladder: place, before, charged: charged.into() };
+            let undo = Undo { at: self.end.at, schedule: place, before, charged: charged.into() };
             history.remember_undo(undo, within, self.policy);
         }
     }
@@ -217,7 +217,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     /// No restart follows: a limit is used up, a rule says so, or nothing says otherwise.
     #[inline(never)]
     pub(super) fn stay_down(&self, history: &mut History, stays: PendingNoRestart<'_>) -> Decision {
-        let PendingNoRestart { matched, ladder, lent, reason: why } = stays;
+        let PendingNoRestart { matched, schedule, lent, reason: why } = stays;
         let at = self.end.at;
         let attempt = history.streak.failures.saturating_add(1);
         let (verdict, reason) = match why {
@@ -237,13 +237,13 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             history.streak.failures = attempt;
         }
         let stage = history.streak.stage.into();
-        self.give_back(history, matched.map_or(0, |matched| matched.ladder), lent, false);
+        self.give_back(history, matched.map_or(0, |matched| matched.schedule), lent, false);
         Decision {
             verdict,
             reason,
             rule: matched.map(|matched| matched.shown.clone()),
             attempt,
-            max_attempts: max_attempts(ladder),
+            max_attempts: max_attempts(schedule),
             stage,
             charged: false,
             exhausted_limit,
@@ -276,7 +276,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     fn matching_rule(&self, history: &History) -> Option<u16> {
         let rules = &self.policy.compiled().rules;
         // A rule with a streak of its own is reached by the attempts of the policy's streak too.
-        let attempt = |ladder| history.streak_of(ladder).failures.max(history.streak.failures).saturating_add(1);
+        let attempt = |schedule| history.streak_of(schedule).failures.max(history.streak.failures).saturating_add(1);
         let failure = Failure {
             cause: self.cause(),
             exit: self.outcome.exit,
@@ -300,7 +300,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         &self,
         history: &mut History,
         place: u16,
-        ladder: &Ladder,
+        schedule: &RetrySchedule,
         charge: bool,
     ) -> Result<PlannedRestart, NoRestart> {
         let at = self.end.at;
@@ -309,16 +309,16 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         let charged = charge && self.counts();
         let mut room = None;
         if limited {
-            if let Some(exhausted_limit) = self.exhausted_limit(history, ladder) {
+            if let Some(exhausted_limit) = self.exhausted_limit(history, schedule) {
                 if !self.waits_for_room(exhausted_limit) {
                     return Err(NoRestart::ExhaustedLimit(exhausted_limit));
                 }
-                room = Some(self.room_from(history, ladder));
+                room = Some(self.room_from(history, schedule));
             }
         }
 
-        let stage = self.stage(ladder, history);
-        let (delay, why) = self.next_delay(ladder, stage, history, history.streak.failures == 0);
+        let stage = self.stage(schedule, history);
+        let (delay, why) = self.next_delay(schedule, stage, history, history.streak.failures == 0);
         let delay = room.map_or(delay, |room| delay.max(room.nanos_since(at)));
         let reason = if room.is_some() {
             DecisionReason::Window
@@ -340,21 +340,22 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
                 count_in_windows(history, self.policy, place, history.streak.stage.into(), at);
             }
         }
-        let remaining_limit = if limited { self.remaining_limit(history, &ladder.whole, &stage.limits) } else { None };
+        let remaining_limit =
+            if limited { self.remaining_limit(history, &schedule.whole, &stage.limits) } else { None };
         Ok(PlannedRestart { delay, reason, charged, remaining_limit })
     }
 
-    /// The delay of the next restart, and one failure more. An incident takes no step up the ladder: its
+    /// The delay of the next restart, and one failure more. An incident takes no step up the schedule: its
     /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
     #[inline(always)]
     fn next_delay(
         &self,
-        ladder: &Ladder,
+        schedule: &RetrySchedule,
         stage: &CompiledStage,
         history: &mut History,
         first: bool,
     ) -> (u64, DecisionReason) {
-        let at_once = match ladder.immediate_first {
+        let at_once = match schedule.immediate_first {
             _ if PLAIN => false,
             ImmediateFirst::Never => false,
             ImmediateFirst::Always => true,
@@ -365,7 +366,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
             (0, DecisionReason::Immediate)
         } else {
-            // The first delay of a streak is the ladder's first; each canary that failed is one step more.
+            // The first delay of a streak is the schedule's first; each canary that failed is one step more.
             let more = self.incident().unwrap_or(0);
             let Streak { level, previous, .. } = history.streak;
             (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
@@ -385,8 +386,8 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
 
 /// How many restarts a streak may have, where that is limited.
 #[inline]
-fn max_attempts(ladder: &Ladder) -> Option<u32> {
-    (ladder.whole.attempts != UNLIMITED).then_some(ladder.whole.attempts)
+fn max_attempts(schedule: &RetrySchedule) -> Option<u32> {
+    (schedule.whole.attempts != UNLIMITED).then_some(schedule.whole.attempts)
 }
 
 /// Whether dstack's `on_events` retries this cause.

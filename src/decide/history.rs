@@ -10,8 +10,8 @@ use super::jitter;
 use super::row::Row;
 use super::streak::Streak;
 use super::window::Window;
-use crate::policy::ladder::{Ladder, WindowLimit};
-use crate::policy::{Cause, CauseName, Exit, Layout, Moves, Policy, Signal};
+use crate::policy::retry_schedule::{RetrySchedule, WindowLimit};
+use crate::policy::{Cause, CauseName, Exit, Layout, LayoutMapping, Policy, Signal};
 use crate::time::Timestamp;
 
 /// What is remembered of one replica: its incarnation, its streaks of failures, its windows.
@@ -103,7 +103,7 @@ pub(super) struct Detail {
     pub(super) layout: Arc<Layout>,
     /// One for each window of the layout.
     pub(super) windows: Vec<Window>,
-    /// The streaks under the rules' own `retry`, by ladder from 1.
+    /// The streaks under the rules' own `retry`, by schedule from 1.
     pub(super) streaks: Vec<Streak>,
     /// What an incident would give back, oldest first.
     pub(super) undo: VecDeque<Undo>,
@@ -115,9 +115,9 @@ pub(super) struct Detail {
 
 impl Detail {
     #[inline(never)]
-    fn recover(&mut self, ladders: &[Ladder], ready_for: u64) {
-        for (streak, ladder) in self.streaks.iter_mut().zip(ladders) {
-            streak.recover(ladder, ready_for);
+    fn recover(&mut self, schedules: &[RetrySchedule], ready_for: u64) {
+        for (streak, schedule) in self.streaks.iter_mut().zip(schedules) {
+            streak.recover(schedule, ready_for);
         }
     }
 }
@@ -125,7 +125,7 @@ impl Detail {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Undo {
     pub(super) at: Timestamp,
-    pub(super) ladder: u16,
+    pub(super) schedule: u16,
     pub(super) before: Streak,
     /// How many restarts took a token of the budget: its own, and those of the failures that were merged into it.
     pub(super) charged: u32,
@@ -347,36 +347,36 @@ impl History {
         jitter::draw(self.stream, self.incarnation.0)
     }
 
-    /// The streak of a ladder, 0 being the policy's own.
+    /// The streak of a schedule, 0 being the policy's own.
     #[inline]
-    pub(super) fn streak_of(&self, ladder: u16) -> Streak {
-        if ladder == 0 {
+    pub(super) fn streak_of(&self, schedule: u16) -> Streak {
+        if schedule == 0 {
             return self.streak;
         }
         let streaks = self.detail.as_ref().map_or(&[][..], |detail| &detail.streaks);
-        streaks.get(usize::from(ladder) - 1).copied().unwrap_or_default()
+        streaks.get(usize::from(schedule) - 1).copied().unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn set_streak(&mut self, ladder: u16, streak: Streak, policy: &Policy) {
-        if ladder == 0 { self.streak = streak } else { self.set_streak_of_rule(ladder, streak, policy) }
+    pub(super) fn set_streak(&mut self, schedule: u16, streak: Streak, policy: &Policy) {
+        if schedule == 0 { self.streak = streak } else { self.set_streak_of_rule(schedule, streak, policy) }
     }
 
-    /// Puts the streak of a rule's ladder where the policy's own is, which is returned, until
+    /// Puts the streak of a rule's schedule where the policy's own is, which is returned, until
     /// [`swap_back`](Self::swap_back).
-    pub(super) fn swap_streak(&mut self, ladder: u16) -> Streak {
-        let judged = self.streak_of(ladder);
+    pub(super) fn swap_streak(&mut self, schedule: u16) -> Streak {
+        let judged = self.streak_of(schedule);
         std::mem::replace(&mut self.streak, judged)
     }
 
-    pub(super) fn swap_back(&mut self, ladder: u16, own: Streak, policy: &Policy) {
+    pub(super) fn swap_back(&mut self, schedule: u16, own: Streak, policy: &Policy) {
         let judged = std::mem::replace(&mut self.streak, own);
-        self.set_streak(ladder, judged, policy);
+        self.set_streak(schedule, judged, policy);
     }
 
-    fn set_streak_of_rule(&mut self, ladder: u16, streak: Streak, policy: &Policy) {
+    fn set_streak_of_rule(&mut self, schedule: u16, streak: Streak, policy: &Policy) {
         let streaks = &mut self.detail_mut(policy).streaks;
-        let place = usize::from(ladder) - 1;
+        let place = usize::from(schedule) - 1;
         if streaks.len() <= place {
             streaks.resize(place + 1, Streak::default());
         }
@@ -427,13 +427,13 @@ impl History {
     /// [`adapt`](Self::adapt), for many histories: most of them come from the same policy, whose `moves` are kept.
     #[cold]
     #[inline(never)]
-    pub(crate) fn adapt_with(&mut self, policy: &Policy, moves: &mut Option<Moves>) {
+    pub(crate) fn adapt_with(&mut self, policy: &Policy, moves: &mut Option<LayoutMapping>) {
         let Some(detail) = &self.detail else { return };
         if Arc::ptr_eq(&detail.layout, &policy.compiled().layout) {
             return;
         }
         if moves.as_ref().is_none_or(|moves| !Arc::ptr_eq(&moves.from, &detail.layout)) {
-            *moves = Some(Moves::new(&detail.layout, &policy.compiled().layout));
+            *moves = Some(LayoutMapping::new(&detail.layout, &policy.compiled().layout));
         }
         if let Some(moves) = moves {
             self.carry_over(moves);
@@ -452,10 +452,10 @@ impl History {
     /// What `ready_for` nanoseconds ready take back, in every streak.
     #[inline(always)]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
-        let ladders = &policy.compiled().ladders;
-        self.streak.recover(&ladders[0], ready_for);
+        let schedules = &policy.compiled().schedules;
+        self.streak.recover(&schedules[0], ready_for);
         if let Some(detail) = self.detail.as_mut().filter(|detail| !detail.streaks.is_empty()) {
-            detail.recover(&ladders[1..], ready_for);
+            detail.recover(&schedules[1..], ready_for);
         }
     }
 
@@ -520,9 +520,9 @@ impl History {
         let mut since = None;
         let mut charged = 0u32;
         while let Some(last) = detail.undo.pop_back().filter(|last| latest.nanos_since(last.at) < within) {
-            let streak = match last.ladder {
+            let streak = match last.schedule {
                 0 => Some(&mut self.streak),
-                ladder => detail.streaks.get_mut(usize::from(ladder) - 1),
+                schedule => detail.streaks.get_mut(usize::from(schedule) - 1),
             };
             if let Some(streak) = streak {
                 charged = charged.saturating_add(last.charged);
@@ -556,10 +556,10 @@ impl History {
 
     /// Carries streaks, windows and what an incident would give back over to their places in another layout; drops what
     /// has none.
-    fn carry_over(&mut self, moves: &Moves) {
+    fn carry_over(&mut self, moves: &LayoutMapping) {
         let Some(detail) = &mut self.detail else { return };
         detail.layout = moves.to.clone();
-        for (streak, place) in std::mem::take(&mut detail.streaks).into_iter().zip(moves.ladders.iter().skip(1)) {
+        for (streak, place) in std::mem::take(&mut detail.streaks).into_iter().zip(moves.schedules.iter().skip(1)) {
             let place = place.and_then(|place| usize::from(place).checked_sub(1));
             if let Some(place) = place.filter(|_| streak != Streak::default()) {
                 if detail.streaks.len() <= place {
@@ -576,12 +576,12 @@ impl History {
                 detail.windows[place] = window;
             }
         }
-        detail.undo.retain_mut(|undo| match moves.ladders.get(usize::from(undo.ladder)).copied().flatten() {
+        detail.undo.retain_mut(|undo| match moves.schedules.get(usize::from(undo.schedule)).copied().flatten() {
             Some(place) => {
-                undo.ladder = place;
+                undo.schedule = place;
                 true
             }
-            None => undo.ladder == 0,
+            None => undo.schedule == 0,
         });
         if let Some(rule) = self.judged_by() {
             self.judged_by = moves.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
@@ -592,12 +592,12 @@ impl History {
 /// Merges the two failures of one streak that are nearest in time: the earlier one stands for both.
 #[cold]
 fn merge_nearest(undo: &mut VecDeque<Undo>) {
-    // By ladder: the place and time of the last failure seen.
+    // By schedule: the place and time of the last failure seen.
     let mut last: Vec<(u16, usize)> = Vec::new();
     let mut nearest: Option<(u64, usize, usize)> = None;
     for (place, later) in undo.iter().enumerate() {
-        match last.iter_mut().find(|(ladder, _)| *ladder == later.ladder) {
-            None => last.push((later.ladder, place)),
+        match last.iter_mut().find(|(schedule, _)| *schedule == later.schedule) {
+            None => last.push((later.schedule, place)),
             Some((_, earlier)) => {
                 let gap = later.at.nanos_since(undo[*earlier].at);
                 if nearest.is_none_or(|(least, ..)| gap < least) {
@@ -637,7 +637,7 @@ mod tests {
         for failure in 0..100_000u32 {
             let before = Streak { failures: failure, ..Streak::default() };
             let at = Timestamp::from_secs(failure.into());
-            history.remember_undo(Undo { at, ladder: 0, before, charged: 1 }, within * SEC, &policy);
+            history.remember_undo(Undo { at, schedule: 0, before, charged: 1 }, within * SEC, &policy);
             history.streak.failures = failure + 1;
             most = most.max(history.detail.as_ref().unwrap().undo.len());
         }
@@ -662,12 +662,12 @@ mod tests {
         let policy = Policy::builder().build().unwrap();
         let mut history = History::new(7, ReplicaId(0));
         for failure in 0..1000u32 {
-            let ladder = (failure % 2) as u16;
+            let schedule = (failure % 2) as u16;
             let before = Streak { failures: failure / 2, ..Streak::default() };
             let at = Timestamp::from_secs(failure.into());
-            let undo = Undo { at, ladder, before, charged: u32::from(ladder == 0) };
+            let undo = Undo { at, schedule, before, charged: u32::from(schedule == 0) };
             history.remember_undo(undo, u64::MAX, &policy);
-            history.set_streak(ladder, Streak { failures: failure / 2 + 1, ..Streak::default() }, &policy);
+            history.set_streak(schedule, Streak { failures: failure / 2 + 1, ..Streak::default() }, &policy);
         }
         assert_eq!(history.undo(Timestamp::from_secs(1000), u64::MAX), 500);
         assert_eq!((history.streak_of(0).failures, history.streak_of(1).failures), (0, 0));

@@ -203,7 +203,7 @@ pub(crate) struct Incident {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum IncidentStage {
     Holding {
-        /// How often a canary has failed: the rung of the ladder that the next delay stands on.
+        /// How often a canary has failed: the rung of the schedule that the next delay stands on.
         level: u32,
         /// No canary before this.
         #[serde(with = "serde_opt_timestamp")]

@@ -4,7 +4,7 @@
 //! contract: a stream never changes between releases.
 
 use crate::policy::Jitter;
-use crate::policy::ladder::{Pacing, share, with_room_for};
+use crate::policy::retry_schedule::{Pacing, share, with_room_for};
 
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -80,13 +80,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::ladder::Ladder;
+    use crate::policy::retry_schedule::RetrySchedule;
     use crate::policy::{Backoff, RetryPolicy, Scope};
 
     const SEC: u64 = 1_000_000_000;
 
     fn pacing(retry: &RetryPolicy) -> Pacing {
-        Ladder::new("", retry, Scope::Replica, &mut 0).stages[0].pacing.clone()
+        RetrySchedule::new("", retry, Scope::Replica, &mut 0).stages[0].pacing.clone()
     }
 
     fn jittered(jitter: Jitter) -> Pacing {

@@ -9,7 +9,7 @@ use super::ids::Incarnation;
 use super::limits::count_in_windows;
 use super::outcome::Outcome;
 use super::verdict::{DecideError, Decision};
-use crate::policy::ladder::FAILED_START_FLOOR;
+use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -42,9 +42,10 @@ impl Policy {
         if history.has(Flags::COUNTS_ON_START) {
             history.adapt(self);
             history.cancel_window_wait();
-            let ladder = history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.ladder);
-            let stage = history.streak_of(ladder).stage.into();
-            count_in_windows(history, self, ladder, stage, now);
+            let schedule =
+                history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.schedule);
+            let stage = history.streak_of(schedule).stage.into();
+            count_in_windows(history, self, schedule, stage, now);
         }
         history.begin(history.incarnation.next());
         history.mark = now;
@@ -190,7 +191,7 @@ impl Policy {
 
     /// A run as long as the delay that the next clean exit would be given ends the loop of clean exits, however it ended.
     fn end_clean_exits(&self, history: &mut History, ran: u64) {
-        let pacing = &self.compiled().ladders[0].stage(0).pacing;
+        let pacing = &self.compiled().schedules[0].stage(0).pacing;
         if ran >= pacing.nominal(history.clean_exits.into()) {
             history.clean_exits = 0;
         }

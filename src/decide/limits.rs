@@ -6,19 +6,19 @@ use super::evaluation::Evaluation;
 use super::history::History;
 use super::streak::Streak;
 use super::verdict::{Degrade, ExhaustedLimit, Hold, RemainingLimit, Verdict};
-use crate::policy::ladder::{FOREVER, Ladder, Limits, UNLIMITED};
+use crate::policy::retry_schedule::{FOREVER, Limits, RetrySchedule, UNLIMITED};
 use crate::policy::{Exhausted, Policy};
 use crate::time::{Timestamp, nanos};
 
 impl<const PLAIN: bool> Evaluation<'_, '_, PLAIN> {
     /// Which limit this failure finds used up, going on from stage to stage.
     #[inline(always)]
-    pub(super) fn exhausted_limit(&self, history: &mut History, ladder: &Ladder) -> Option<ExhaustedLimit> {
+    pub(super) fn exhausted_limit(&self, history: &mut History, schedule: &RetrySchedule) -> Option<ExhaustedLimit> {
         let Streak { charged, first, rounds, .. } = history.streak;
         if !PLAIN && rounds > 0 && matches!(self.policy.compiled().exhausted, Exhausted::Quarantine(_)) {
             return Some(ExhaustedLimit::Trial);
         }
-        if let Some(exhausted_limit) = self.over(&ladder.whole, history, charged, first) {
+        if let Some(exhausted_limit) = self.over(&schedule.whole, history, charged, first) {
             return Some(exhausted_limit);
         }
         if PLAIN {
@@ -26,9 +26,9 @@ impl<const PLAIN: bool> Evaluation<'_, '_, PLAIN> {
         }
         loop {
             let Streak { stage, stage_charged, stage_first, .. } = history.streak;
-            let limits = &ladder.stage(stage.into()).limits;
+            let limits = &schedule.stage(stage.into()).limits;
             let exhausted_limit = self.over(limits, history, stage_charged, stage_first)?;
-            if !history.streak.next_stage(ladder) {
+            if !history.streak.next_stage(schedule) {
                 return Some(exhausted_limit);
             }
         }
@@ -63,8 +63,8 @@ impl<const PLAIN: bool> Evaluation<'_, '_, PLAIN> {
 
     /// When every window that the restart would count in has room.
     #[inline(never)]
-    pub(super) fn room_from(&self, history: &History, ladder: &Ladder) -> Timestamp {
-        [ladder.whole.window, ladder.stage(history.streak.stage.into()).limits.window]
+    pub(super) fn room_from(&self, history: &History, schedule: &RetrySchedule) -> Timestamp {
+        [schedule.whole.window, schedule.stage(history.streak.stage.into()).limits.window]
             .into_iter()
             .flatten()
             .filter_map(|limit| Some(history.window(limit.slot)?.room_from(limit, self.end.at)))
@@ -141,15 +141,15 @@ impl<const PLAIN: bool> Evaluation<'_, '_, PLAIN> {
 
 /// Counts a restart in every window that it counts in.
 #[inline]
-pub(super) fn count_in_windows(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
+pub(super) fn count_in_windows(history: &mut History, policy: &Policy, schedule: u16, stage: u16, at: Timestamp) {
     if policy.compiled().windows > 0 {
-        count_in_windows_of(history, policy, ladder, stage, at);
+        count_in_windows_of(history, policy, schedule, stage, at);
     }
 }
 
-fn count_in_windows_of(history: &mut History, policy: &Policy, ladder: u16, stage: u16, at: Timestamp) {
-    let ladder = &policy.compiled().ladders[usize::from(ladder)];
-    for limit in [ladder.whole.window, ladder.stage(stage).limits.window].into_iter().flatten() {
+fn count_in_windows_of(history: &mut History, policy: &Policy, schedule: u16, stage: u16, at: Timestamp) {
+    let schedule = &policy.compiled().schedules[usize::from(schedule)];
+    for limit in [schedule.whole.window, schedule.stage(stage).limits.window].into_iter().flatten() {
         history.window_mut(limit.slot, policy).count(limit, at);
     }
 }

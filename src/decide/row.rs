@@ -89,12 +89,12 @@ impl From<History> for Row {
     fn from(history: History) -> Self {
         let none = Detail::default();
         let detail = history.detail.as_deref().unwrap_or(&none);
-        let ladder = |place: usize| detail.layout.ladders.get(place).cloned().unwrap_or_default();
+        let schedule = |place: usize| detail.layout.schedules.get(place).cloned().unwrap_or_default();
         let streaks = (1..).zip(&detail.streaks).filter(|(_, streak)| **streak != Streak::default());
         let windows = detail.windows.iter().zip(&detail.layout.windows).filter(|(window, _)| !window.is_empty());
         let undo = detail.undo.iter().map(|undo| UndoRow {
             at: undo.at,
-            rule: ladder(undo.ladder.into()),
+            rule: schedule(undo.schedule.into()),
             before: undo.before,
             charged: undo.charged,
         });
@@ -117,7 +117,7 @@ impl From<History> for Row {
             streak: history.streak,
             last_cause: history.last_failure().map(|(cause, _)| cause),
             last_exit: history.last_exit(),
-            streaks: streaks.map(|(place, streak)| (ladder(place), *streak)).collect(),
+            streaks: streaks.map(|(place, streak)| (schedule(place), *streak)).collect(),
             windows: windows
                 .map(|(window, (rule, stage))| WindowRow {
                     rule: rule.clone(),
@@ -136,19 +136,19 @@ impl TryFrom<Row> for History {
     fn try_from(row: Row) -> Result<Self, String> {
         row.check()?;
         let mut layout = Layout::default();
-        layout.ladders.push(String::new());
+        layout.schedules.push(String::new());
         let mut detail = Detail { noted_at: row.noted_at, ..Detail::default() };
         for (rule, streak) in row.streaks {
-            layout.ladders.push(rule);
+            layout.schedules.push(rule);
             detail.streaks.push(streak);
         }
         for UndoRow { at, rule, before, charged } in row.undo {
-            let place = layout.ladders.iter().position(|known| *known == rule).unwrap_or_else(|| {
-                layout.ladders.push(rule);
-                layout.ladders.len() - 1
+            let place = layout.schedules.iter().position(|known| *known == rule).unwrap_or_else(|| {
+                layout.schedules.push(rule);
+                layout.schedules.len() - 1
             });
-            let ladder = u16::try_from(place).map_err(|_| "it has too many streaks".to_owned())?;
-            detail.undo.push_back(Undo { at, ladder, before, charged });
+            let schedule = u16::try_from(place).map_err(|_| "it has too many streaks".to_owned())?;
+            detail.undo.push_back(Undo { at, schedule, before, charged });
         }
         for WindowRow { rule, stage, mut restarts } in row.windows {
             restarts.sort();
@@ -185,7 +185,7 @@ impl TryFrom<Row> for History {
             && detail.cause.is_none()
             && layout.rules.is_empty()
             && layout.windows.is_empty()
-            && layout.ladders.len() == 1
+            && layout.schedules.len() == 1
             && detail.undo.is_empty();
         if !bare {
             detail.layout = Arc::new(layout);

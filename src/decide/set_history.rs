@@ -9,7 +9,7 @@ use super::row::ROW_VERSION;
 use super::serde_opt_timestamp;
 use super::status::{EndReason, Status, StatusReason};
 use crate::lazy_box::LazyBox;
-use crate::policy::ladder::UNLIMITED;
+use crate::policy::retry_schedule::UNLIMITED;
 use crate::policy::{CompiledBudget, Policy};
 use crate::time::Timestamp;
 

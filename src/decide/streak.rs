@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::serde_opt_timestamp;
-use crate::policy::ladder::{Ladder, Recovery};
+use crate::policy::retry_schedule::{Recovery, RetrySchedule};
 use crate::time::Timestamp;
 
 /// What is remembered of the failures under one `retry`. How long to wait (`level`) and whether to give up
@@ -15,7 +15,7 @@ pub(crate) struct Streak {
     pub(crate) failures: u32,
     /// Failures that used up an attempt.
     pub(crate) charged: u32,
-    /// The rung of the present stage's ladder that the next delay stands on; no ladder grows for longer.
+    /// The rung of the present stage's schedule that the next delay stands on; no schedule grows for longer.
     pub(crate) level: u16,
     /// Failures that used up an attempt of the present stage.
     pub(crate) stage_charged: u32,
@@ -51,19 +51,19 @@ impl Default for Streak {
 impl Streak {
     /// What `ready_for` nanoseconds ready without a break take back.
     #[inline(always)]
-    pub(crate) fn recover(&mut self, ladder: &Ladder, ready_for: u64) {
-        if !ladder.recovers_in(ready_for) {
+    pub(crate) fn recover(&mut self, schedule: &RetrySchedule, ready_for: u64) {
+        if !schedule.recovers_in(ready_for) {
             return;
         }
-        match ladder.recovery {
+        match schedule.recovery {
             Recovery::Never => {}
             Recovery::Reset => *self = Self::default(),
-            Recovery::Step => self.step_back(ladder, ready_for),
+            Recovery::Step => self.step_back(schedule, ready_for),
         }
     }
 
-    fn step_back(&mut self, ladder: &Ladder, ready_for: u64) {
-        let steps = ready_for.checked_div(ladder.recover_after).unwrap_or(u64::MAX);
+    fn step_back(&mut self, schedule: &RetrySchedule, ready_for: u64) {
+        let steps = ready_for.checked_div(schedule.recover_after).unwrap_or(u64::MAX);
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         if steps >= self.failures && steps >= u32::from(self.level) {
             *self = Self::default();
@@ -83,9 +83,9 @@ impl Streak {
         self.charged <= self.failures && self.stage_charged <= self.charged
     }
 
-    /// Goes on to the next stage, whose ladder begins anew. Whether there is one.
-    pub(crate) fn next_stage(&mut self, ladder: &Ladder) -> bool {
-        let Some(next) = self.stage.checked_add(1).filter(|next| usize::from(*next) < ladder.stages.len()) else {
+    /// Goes on to the next stage, whose schedule begins anew. Whether there is one.
+    pub(crate) fn next_stage(&mut self, schedule: &RetrySchedule) -> bool {
+        let Some(next) = self.stage.checked_add(1).filter(|next| usize::from(*next) < schedule.stages.len()) else {
             return false;
         };
         self.stage = next;

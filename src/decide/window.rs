@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::ladder::WindowLimit;
+use crate::policy::retry_schedule::WindowLimit;
 use crate::time::Timestamp;
 
 /// The restarts that may still count, oldest first.

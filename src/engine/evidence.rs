@@ -11,8 +11,8 @@ use super::replica::{After, Marks, Phase, Standing};
 use super::set::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId};
 use crate::policy::Cause;
-use crate::policy::ladder::FOREVER;
 use crate::policy::read::format_duration;
+use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
 
 /// Evidence against one replica that has not been acted on: since when it stands.

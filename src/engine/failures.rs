@@ -123,7 +123,7 @@ impl ReplicaSet {
         let mut canary = None;
         for id in members.into_iter().filter(|id| id.0 < self.desired).collect::<Vec<_>>() {
             let now = self.now;
-            let first_delay = self.policy.compiled().ladders[0].stage(0).pacing.nominal(0);
+            let first_delay = self.policy.compiled().schedules[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
             let charged = replica.history.undo(latest, within);
             // What is still waiting has taken no token yet.

@@ -43,8 +43,8 @@ impl ReplicaSet {
         for replica in &mut self.replicas {
             replica.history.adapt_with(&self.policy, &mut moves);
         }
-        let ladders = Layout::places(&from.ladders, &self.policy.layout().ladders);
-        let gone = from.ladders.iter().zip(&ladders).filter(|(_, place)| place.is_none());
+        let schedules = Layout::places(&from.schedules, &self.policy.layout().schedules);
+        let gone = from.schedules.iter().zip(&schedules).filter(|(_, place)| place.is_none());
         let dropped: Vec<String> = gone.map(|(key, _)| key.clone()).collect();
         if !dropped.is_empty() {
             self.notice(Notice::Dropped(dropped));

@@ -7,7 +7,7 @@ use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::set::ReplicaSet;
 use crate::decide::{Gate, Outcome, ReplicaId, StartKind, StartOutcome};
 use crate::policy::Cause;
-use crate::policy::ladder::FOREVER;
+use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
 
 /// The gap after the first kill that nobody confirms; it doubles with each.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::check;
 use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
-use super::read::{PolicyError, Walk};
+use super::read::{PolicyError, Reader};
 use super::retry::RetryPolicy;
+use super::validate;
 
 /// Builds a [`Policy`]; made by [`Policy::builder`].
 #[derive(Clone, Debug)]
@@ -81,9 +81,9 @@ impl PolicyBuilder {
     pub fn build(self) -> Result<Policy, PolicyError> {
         let mut settings = self.settings;
         settings.resolve();
-        let mut walk = Walk::new();
-        check::check(&mut walk, &settings);
-        walk.finish()?;
+        let mut reader = Reader::new();
+        validate::validate(&mut reader, &settings);
+        reader.finish()?;
         Ok(Policy::from_valid(settings))
     }
 }

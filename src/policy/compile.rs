@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::document::{OnSuccess, Settings, StartOrder};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
-use super::ladder::{FOREVER, LEAST_RECOVERY, Ladder, UNLIMITED};
 use super::layout::Layout;
 use super::quantity::Quantity;
 use super::retry::{ImmediateFirst, OnEvents, RetryPolicy};
+use super::retry_schedule::{FOREVER, LEAST_RECOVERY, RetrySchedule, UNLIMITED};
 use super::rule_index::RuleIndex;
 use crate::time::nanos;
 
@@ -29,7 +29,7 @@ pub(crate) struct Compiled {
     pub(crate) plain: bool,
     pub(crate) keep_min_available: bool,
     /// [0] paces the policy's own `retry` and exit 0; the others belong to rules.
-    pub(crate) ladders: Box<[Ladder]>,
+    pub(crate) schedules: Box<[RetrySchedule]>,
     /// How many sliding windows a replica has.
     pub(crate) windows: u16,
     pub(crate) rules: RuleIndex,
@@ -114,15 +114,15 @@ impl Compiled {
         let mut windows = 0;
         // Without `retry`, exit 0 is paced as under `retry: true`.
         let own = settings.retry.clone().unwrap_or_else(RetryPolicy::recommended);
-        let mut ladders = vec![Ladder::new("", &own, scope, &mut windows)];
+        let mut schedules = vec![RetrySchedule::new("", &own, scope, &mut windows)];
         let mut places = Vec::with_capacity(failure.rules.len());
         for (index, rule) in failure.rules.iter().enumerate() {
             places.push(match &rule.retry {
                 None => 0,
                 Some(retry) => {
                     let key = rule.name.clone().unwrap_or_else(|| index.to_string());
-                    ladders.push(Ladder::new(&key, retry, scope, &mut windows));
-                    (ladders.len() - 1) as u16
+                    schedules.push(RetrySchedule::new(&key, retry, scope, &mut windows));
+                    (schedules.len() - 1) as u16
                 }
             });
         }
@@ -131,9 +131,9 @@ impl Compiled {
             .map(|correlated| CompiledCorrelated { share: correlated.share, within: nanos(correlated.within) });
         let health = &settings.health;
         let max_failures_before_ready = failure.max_failures_before_ready.unwrap_or(UNLIMITED);
-        let watches_isolation = ladders.iter().any(|ladder| ladder.immediate_first == ImmediateFirst::Isolated);
+        let watches_isolation = schedules.iter().any(|schedule| schedule.immediate_first == ImmediateFirst::Isolated);
         // Where nothing ends a streak, an outage is over after the least that would.
-        let outage_keeps_for = match ladders[0].recover_after {
+        let outage_keeps_for = match schedules[0].recover_after {
             FOREVER => nanos(LEAST_RECOVERY),
             after => after,
         };
@@ -141,13 +141,13 @@ impl Compiled {
             && failure.rules.is_empty()
             && correlated.is_none()
             && windows == 0
-            && ladders[0].stages.len() == 1
-            && !ladders[0].stages[0].limits.any
-            && ladders[0].immediate_first == ImmediateFirst::Never
+            && schedules[0].stages.len() == 1
+            && !schedules[0].stages[0].limits.any
+            && schedules[0].immediate_first == ImmediateFirst::Never
             // A trial that fails is quarantined again, whatever its limits say.
             && !matches!(failure.exhausted, Some(Exhausted::Quarantine(_)));
         let rules = RuleIndex::new(&failure.rules, &places);
-        let layout = Arc::new(Layout::new(&ladders, &rules, windows));
+        let layout = Arc::new(Layout::new(&schedules, &rules, windows));
         Self {
             plain,
             layout,
@@ -161,7 +161,7 @@ impl Compiled {
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
             watches_isolation,
             watches_failures: watches_isolation || correlated.is_some() || max_failures_before_ready != UNLIMITED,
-            ladders: ladders.into(),
+            schedules: schedules.into(),
             windows,
             rules,
             exhausted: failure.exhausted.unwrap_or_default(),

@@ -83,8 +83,8 @@ impl Draw {
         self.of(&[Jitter::None, Jitter::Equal, Jitter::Full, Jitter::Decorrelated, spread])
     }
 
-    fn stage(&mut self) -> Stage {
-        let mut stage = Stage::new();
+    fn stage(&mut self) -> RetryStage {
+        let mut stage = RetryStage::new();
         stage = self.maybe(stage, |to, draw| to.interval(draw.time()));
         stage = self.maybe(stage, |to, draw| to.backoff(draw.backoff()));
         stage = self.maybe(stage, |to, draw| to.max_interval(draw.time()).jitter(draw.jitter()));
@@ -95,7 +95,7 @@ impl Draw {
     }
 
     fn retry(&mut self) -> RetryPolicy {
-        let mut retry = RetryPolicy { rung: self.stage().rung, ..RetryPolicy::default() };
+        let mut retry = RetryPolicy { settings: self.stage().settings, ..RetryPolicy::default() };
         retry = self.maybe(retry, |to, draw| {
             to.immediate_first(draw.of(&[ImmediateFirst::Never, ImmediateFirst::Always, ImmediateFirst::Isolated]))
         });
@@ -110,7 +110,7 @@ impl Draw {
             ]))
         });
         self.maybe(retry, |to, draw| {
-            let stages: Vec<Stage> = (0..draw.below(4)).map(|_| draw.stage()).collect();
+            let stages: Vec<RetryStage> = (0..draw.below(4)).map(|_| draw.stage()).collect();
             to.stages(stages)
         })
     }
@@ -189,13 +189,13 @@ impl Draw {
                 let mut check = HttpCheck::new(self.of(&["80", "08080", "{port}", "9{index}"]));
                 check = self.maybe(check, |to, _| to.path("/health?x=1").host("{host}"));
                 check = self.maybe(check, |to, _| to.header("Accept", "*/*").header("x-a", "1"));
-                Check::Http(self.maybe(check, |to, draw| to.status(200, draw.of(&[200, 399, 599]))))
+                ProbeCheck::Http(self.maybe(check, |to, draw| to.status(200, draw.of(&[200, 399, 599]))))
             }
             1 => {
                 let check = TcpCheck::new("5432");
-                Check::Tcp(self.maybe(check, |to, _| to.host("::1")))
+                ProbeCheck::Tcp(self.maybe(check, |to, _| to.host("::1")))
             }
-            _ => Check::Exec(vec!["sh".into(), "-c".into(), String::new()]),
+            _ => ProbeCheck::Exec(vec!["sh".into(), "-c".into(), String::new()]),
         };
         let mut probe = Probe::new(check);
         probe = self.maybe(probe, |to, draw| to.interval(draw.time()).timeout(draw.time()));

@@ -95,7 +95,7 @@ pub enum LostAfter {
 /// A question asked of a running replica at an interval.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Probe {
-    pub(crate) check: Check,
+    pub(crate) check: ProbeCheck,
     pub(crate) interval: Option<Duration>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) successes: Option<u32>,
@@ -105,7 +105,7 @@ pub struct Probe {
 
 impl Probe {
     /// A probe that makes this check.
-    pub fn new(check: Check) -> Self {
+    pub fn new(check: ProbeCheck) -> Self {
         Self { check, interval: None, timeout: None, successes: None, failures: None, initial_delay: None }
     }
 
@@ -143,7 +143,7 @@ impl Probe {
 /// How a probe asks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
-pub enum Check {
+pub enum ProbeCheck {
     /// An HTTP GET; success is a status in the range.
     Http(HttpCheck),
     /// A TCP connection; success is that it opens.

@@ -2,7 +2,6 @@
 
 mod build;
 mod cause;
-mod check;
 mod compile;
 mod defaults;
 mod document;
@@ -11,7 +10,6 @@ mod failure;
 #[cfg(test)]
 mod generate;
 mod health;
-pub(crate) mod ladder;
 mod layout;
 mod lint;
 mod preset;
@@ -20,8 +18,10 @@ mod range;
 pub(crate) mod read;
 mod redact;
 mod retry;
+pub(crate) mod retry_schedule;
 pub(crate) mod rule_index;
 mod schema;
+mod validate;
 mod write;
 
 pub use build::PolicyBuilder;
@@ -29,13 +29,15 @@ pub use cause::{Cause, CauseError, CauseName};
 pub use document::{OnSuccess, Policy, StartOrder};
 pub use exit::{Exit, Signal};
 pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Quarantine, Rule, RuleAction};
-pub use health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe, TcpCheck};
+pub use health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck, TcpCheck};
 pub use lint::Lint;
 pub use quantity::Quantity;
 pub use read::{PolicyError, Problem, ReadError};
-pub use retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, Scope, Stage};
+pub use retry::{
+    Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
+};
 pub use rule_index::MatchedRule;
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
 pub(crate) use document::{MAX_REPLICAS, Settings};
-pub(crate) use layout::{Layout, Moves};
+pub(crate) use layout::{Layout, LayoutMapping};

@@ -72,7 +72,7 @@ impl Settings {
             }
         }
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.on_events.is_some()) {
-            retry.rung.max_duration.get_or_insert(DSTACK_DURATION);
+            retry.settings.max_duration.get_or_insert(DSTACK_DURATION);
         }
         (failure.uncorrelated, failure.starts_unlimited) = (false, false);
         health.probe_restarts_unlimited = false;

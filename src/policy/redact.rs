@@ -1,7 +1,7 @@
 //! A policy without its secrets: for what is kept where others may read it.
 
 use super::document::Policy;
-use super::health::{Check, Probe};
+use super::health::{Probe, ProbeCheck};
 use crate::redacted::REDACTED;
 
 impl Policy {
@@ -30,7 +30,7 @@ impl Policy {
 }
 
 fn redact(probe: &mut Probe) -> bool {
-    let Check::Http(http) = &mut probe.check else { return false };
+    let ProbeCheck::Http(http) = &mut probe.check else { return false };
     http.headers.values_mut().for_each(|value| REDACTED.clone_into(value));
     !http.headers.is_empty()
 }
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn debug_shows_the_names_of_headers_and_not_their_values() {
         let check = HttpCheck::new("80").header("Authorization", "s3cret");
-        let policy = Policy::builder().health(HealthPolicy::new().liveness(Probe::new(Check::Http(check))));
+        let policy = Policy::builder().health(HealthPolicy::new().liveness(Probe::new(ProbeCheck::Http(check))));
         let text = format!("{policy:?} {:?} {:#?}", policy.clone().build(), policy.clone().build());
         assert!(text.contains("Authorization") && !text.contains("s3cret"), "{text}");
     }

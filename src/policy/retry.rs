@@ -22,10 +22,10 @@ use std::time::Duration;
 /// [`PolicyBuilder::build`]: crate::PolicyBuilder::build
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RetryPolicy {
-    pub(crate) rung: Rung,
+    pub(crate) settings: StageSettings,
     pub(crate) immediate_first: Option<ImmediateFirst>,
     pub(crate) recover: Option<Recover>,
-    pub(crate) stages: Vec<Stage>,
+    pub(crate) stages: Vec<RetryStage>,
     pub(crate) on_events: Option<OnEvents>,
     pub(crate) keep_min_available: bool,
     /// `retry: true`: brings the set-wide protections along when the policy is built.
@@ -37,13 +37,13 @@ pub struct RetryPolicy {
 /// What a stage does not set of pacing, placement and scope it takes from the [`RetryPolicy`] it stands in;
 /// limits set on the [`RetryPolicy`] hold for the whole streak.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Stage {
-    pub(crate) rung: Rung,
+pub struct RetryStage {
+    pub(crate) settings: StageSettings,
 }
 
 /// What a retry and each of its stages may set.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Rung {
+pub(crate) struct StageSettings {
     pub(crate) interval: Option<Duration>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) max_interval: Option<Duration>,
@@ -55,59 +55,59 @@ pub(crate) struct Rung {
     pub(crate) scope: Option<Scope>,
 }
 
-macro_rules! rung_setters {
+macro_rules! stage_setters {
     () => {
         /// The first delay, and every delay of a constant backoff. Default 10 s.
         pub fn interval(mut self, interval: Duration) -> Self {
-            self.rung.interval = Some(interval);
+            self.settings.interval = Some(interval);
             self
         }
 
         /// How delays grow from failure to failure. Default [`Backoff::Constant`].
         pub fn backoff(mut self, backoff: Backoff) -> Self {
-            self.rung.backoff = Some(backoff);
+            self.settings.backoff = Some(backoff);
             self
         }
 
         /// The hard cap of every delay, jitter included. Default 5 min for a growing backoff, none for a constant one.
         pub fn max_interval(mut self, cap: Duration) -> Self {
-            self.rung.max_interval = Some(cap);
+            self.settings.max_interval = Some(cap);
             self
         }
 
         /// How delays are spread. Default [`Jitter::None`].
         pub fn jitter(mut self, jitter: Jitter) -> Self {
-            self.rung.jitter = Some(jitter);
+            self.settings.jitter = Some(jitter);
             self
         }
 
         /// Restarts in one streak; the failure after that many finds the retry used up. Default unlimited.
         pub fn max_attempts(mut self, attempts: u32) -> Self {
-            self.rung.max_attempts = Some(attempts);
+            self.settings.max_attempts = Some(attempts);
             self
         }
 
         /// Time from the first failure; a failure strictly later finds the retry used up. Default unlimited.
         pub fn max_duration(mut self, duration: Duration) -> Self {
-            self.rung.max_duration = Some(duration);
+            self.settings.max_duration = Some(duration);
             self
         }
 
         /// At most so many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
         pub fn limit(mut self, restarts: u32, within: Duration) -> Self {
-            self.rung.limit = Some(Limit { restarts, within });
+            self.settings.limit = Some(Limit { restarts, within });
             self
         }
 
         /// Where the replica is started again. Default [`Placement::Same`].
         pub fn placement(mut self, placement: Placement) -> Self {
-            self.rung.placement = Some(placement);
+            self.settings.placement = Some(placement);
             self
         }
 
         /// Who is restarted with it. Default: `failure.scope`.
         pub fn scope(mut self, scope: Scope) -> Self {
-            self.rung.scope = Some(scope);
+            self.settings.scope = Some(scope);
             self
         }
     };
@@ -119,7 +119,7 @@ impl RetryPolicy {
         Self::default().interval(interval)
     }
 
-    rung_setters!();
+    stage_setters!();
 
     /// Whether the first restart of a streak comes at once. Default [`ImmediateFirst::Never`].
     pub fn immediate_first(mut self, immediate: ImmediateFirst) -> Self {
@@ -134,7 +134,7 @@ impl RetryPolicy {
     }
 
     /// The stages of a staged retry, in order. Default none: the retry itself is the only stage.
-    pub fn stages(mut self, stages: impl IntoIterator<Item = Stage>) -> Self {
+    pub fn stages(mut self, stages: impl IntoIterator<Item = RetryStage>) -> Self {
         self.stages = stages.into_iter().collect();
         self
     }
@@ -154,16 +154,16 @@ impl RetryPolicy {
     }
 }
 
-impl Stage {
+impl RetryStage {
     /// A stage that sets nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    rung_setters!();
+    stage_setters!();
 }
 
-/// How delays grow. The n-th delay of a ladder, n from 0, before the cap and jitter:
+/// How delays grow. The n-th delay of a schedule, n from 0, before the cap and jitter:
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Backoff {

@@ -72,12 +72,12 @@ pub(crate) struct CompiledRule {
     pub(crate) shown: std::sync::Arc<MatchedRule>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
-    /// Its place among the ladders of the policy; 0 is the policy's own `retry`.
-    pub(crate) ladder: u16,
+    /// Its place among the schedules of the policy; 0 is the policy's own `retry`.
+    pub(crate) schedule: u16,
     pub(crate) attempts_over: Option<u32>,
     reasons: Box<[String]>,
     /// Asks for what nobody knows any more once the next incarnation has begun: reason, run, readiness.
-    fleeting: bool,
+    needs_live_facts: bool,
 }
 
 /// The rule that matched a failure.
@@ -113,8 +113,8 @@ pub(crate) struct Failure<'a> {
 }
 
 impl RuleIndex {
-    /// `ladders[i]` is the ladder of rule i.
-    pub(crate) fn new(rules: &[Rule], ladders: &[u16]) -> Self {
+    /// `schedules[i]` is the schedule of rule i.
+    pub(crate) fn new(rules: &[Rule], schedules: &[u16]) -> Self {
         let words = rules.len().div_ceil(64);
         let mask = |matches: &dyn Fn(&Rule) -> bool| {
             let mut mask = vec![0u64; words];
@@ -203,9 +203,9 @@ impl RuleIndex {
             names_cause: mask(&|rule: &Rule| !rule.causes.is_empty()),
             rules: rules
                 .iter()
-                .zip(ladders)
+                .zip(schedules)
                 .enumerate()
-                .map(|(index, (rule, &ladder))| CompiledRule {
+                .map(|(index, (rule, &schedule))| CompiledRule {
                     key: rule.name.clone().unwrap_or_else(|| index.to_string()),
                     shown: std::sync::Arc::new(MatchedRule {
                         index: index as u16,
@@ -213,10 +213,10 @@ impl RuleIndex {
                     }),
                     then: rule.then,
                     charge: rule.charge,
-                    ladder,
+                    schedule,
                     attempts_over: rule.attempts_over,
                     reasons: rule.reasons.clone().into(),
-                    fleeting: !rule.reasons.is_empty() || rule.ran_under.is_some() || rule.was_ready.is_some(),
+                    needs_live_facts: !rule.reasons.is_empty() || rule.ran_under.is_some() || rule.was_ready.is_some(),
                 })
                 .collect(),
         }
@@ -235,14 +235,14 @@ impl RuleIndex {
         self.rules.get(usize::from(index))
     }
 
-    /// The first rule that matches. `attempt` gives the attempt number in the streak of a ladder.
+    /// The first rule that matches. `attempt` gives the attempt number in the streak of a schedule.
     pub(crate) fn first(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
-        self.search(failure, Search::All, |_, rule| rule.says_of(failure.reason), attempt)
+        self.search(failure, Search::All, |_, rule| rule.matches_reason(failure.reason), attempt)
     }
 
     /// The first rule that matches and names this cause itself.
     pub(crate) fn first_naming(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
-        self.search(failure, Search::Naming, |_, rule| rule.says_of(failure.reason), attempt)
+        self.search(failure, Search::Naming, |_, rule| rule.matches_reason(failure.reason), attempt)
     }
 
     /// The rule of an earlier failure, judged again with today's attempt number. Its reason text, its run and its readiness
@@ -253,7 +253,7 @@ impl RuleIndex {
         judged_by: Option<u16>,
         attempt: impl Fn(u16) -> u32,
     ) -> Option<u16> {
-        self.search(earlier, Search::Again, |index, rule| !rule.fleeting || judged_by == Some(index), attempt)
+        self.search(earlier, Search::Earlier, |index, rule| !rule.needs_live_facts || judged_by == Some(index), attempt)
     }
 
     fn search(
@@ -290,7 +290,7 @@ impl RuleIndex {
             while bits != 0 {
                 let index = (word * 64) as u16 + bits.trailing_zeros() as u16;
                 let rule = &self.rules[usize::from(index)];
-                if reason(index, rule) && rule.attempts_over.is_none_or(|over| attempt(rule.ladder) > over) {
+                if reason(index, rule) && rule.attempts_over.is_none_or(|over| attempt(rule.schedule) > over) {
                     return Some(index);
                 }
                 bits &= bits - 1;
@@ -306,7 +306,7 @@ impl RuleIndex {
         if let Some(ranges) = &self.by_replica {
             bits &= ranges.mask(failure.replica.into(), self.words)[word];
         }
-        if search == Search::Again {
+        if search == Search::Earlier {
             return bits;
         }
         if let Some(ranges) = &self.by_run {
@@ -336,7 +336,7 @@ enum Search {
     /// Those that name a cause.
     Naming,
     /// For an earlier failure, of which only some is known.
-    Again,
+    Earlier,
 }
 
 /// In which of the ranges that begin so an exit code lies.
@@ -345,7 +345,7 @@ fn range_of(starts: &[i32], code: i32) -> usize {
 }
 
 impl CompiledRule {
-    fn says_of(&self, reason: Option<&str>) -> bool {
+    fn matches_reason(&self, reason: Option<&str>) -> bool {
         self.reasons.is_empty() || reason.is_some_and(|text| self.reasons.iter().any(|glob| glob_matches(glob, text)))
     }
 }

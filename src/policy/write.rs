@@ -7,10 +7,12 @@ use serde::ser::{Serialize, Serializer};
 use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::exit::Signal;
 use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, ReplicaRange, Rule, RuleAction};
-use super::health::{Check, HealthPolicy, HttpCheck, LostAfter, Probe};
+use super::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck};
 use super::quantity::Quantity;
 use super::read::{Value, format_duration, tokens};
-use super::retry::{Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, Rung, Stage};
+use super::retry::{
+    Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, RetryStage, StageSettings,
+};
 
 /// Written as the document that reads as the same policy. What `retry: true` brings along is written out, so that a
 /// stored policy keeps its meaning when a later version recommends other numbers. In formats that people read, such as
@@ -127,30 +129,31 @@ fn document(settings: &Settings) -> Value {
 }
 
 fn retry(retry: &RetryPolicy) -> Value {
-    rung(&retry.rung)
+    stage_settings(&retry.settings)
         .put("immediate_first", retry.immediate_first.map(immediate_first))
         .put("recover", retry.recover.map(recover))
-        .list("stages", &retry.stages, |stage: &Stage| rung(&stage.rung).into())
+        .list("stages", &retry.stages, |stage: &RetryStage| stage_settings(&stage.settings).into())
         .put("keep_min_available", retry.keep_min_available.then_some(true))
         .put("on_events", retry.on_events.map(on_events))
         .into()
 }
 
-fn rung(rung: &Rung) -> Block {
+fn stage_settings(settings: &StageSettings) -> Block {
     Block::default()
-        .put("interval", rung.interval)
-        .put("backoff", rung.backoff.as_ref().map(backoff))
-        .put("max_interval", rung.max_interval)
-        .put("jitter", rung.jitter.map(jitter))
-        .put("max_attempts", rung.max_attempts)
-        .put("max_duration", rung.max_duration)
+        .put("interval", settings.interval)
+        .put("backoff", settings.backoff.as_ref().map(backoff))
+        .put("max_interval", settings.max_interval)
+        .put("jitter", settings.jitter.map(jitter))
+        .put("max_attempts", settings.max_attempts)
+        .put("max_duration", settings.max_duration)
         .put(
             "limit",
-            rung.limit
+            settings
+                .limit
                 .map(|limit| Block::default().put("restarts", Some(limit.restarts)).put("within", Some(limit.within))),
         )
-        .put("placement", rung.placement.map(|placement| placement.as_str()))
-        .put("scope", rung.scope.map(|scope| scope.as_str()))
+        .put("placement", settings.placement.map(|placement| placement.as_str()))
+        .put("scope", settings.scope.map(|scope| scope.as_str()))
 }
 
 fn backoff(backoff: &Backoff) -> Value {
@@ -311,10 +314,10 @@ fn health(health: &HealthPolicy) -> Option<Value> {
 fn probe(probe: &Probe) -> Value {
     let block = Block::default();
     match &probe.check {
-        Check::Http(check) => block.put("http", Some(http(check))),
-        Check::Tcp(check) => block
+        ProbeCheck::Http(check) => block.put("http", Some(http(check))),
+        ProbeCheck::Tcp(check) => block
             .put("tcp", Some(Block::default().put("port", Some(port(&check.port))).put("host", check.host.as_deref()))),
-        Check::Exec(words) => {
+        ProbeCheck::Exec(words) => {
             block.put("exec", Some(Value::Seq(words.iter().map(|word| word.as_str().into()).collect())))
         }
     }

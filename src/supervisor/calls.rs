@@ -18,7 +18,7 @@ use crate::backend::{
 };
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
-use crate::policy::{Check, Policy};
+use crate::policy::{Policy, ProbeCheck};
 
 /// Calls of each kind that are under way at once.
 const MAX_STOPS: usize = 512;
@@ -82,7 +82,7 @@ enum Job {
     Start(Start, Option<String>, StartGuard),
     Stop(Stop),
     Kill(ReplicaId, Incarnation),
-    Probe(engine::ProbeRequest, Option<Check>, Option<String>),
+    Probe(engine::ProbeRequest, Option<ProbeCheck>, Option<String>),
 }
 
 impl<B: Backend> Clone for Calls<B> {
@@ -358,7 +358,7 @@ impl<B: Backend> Calls<B> {
         self.send(DriverMessage::BackendError(format!("{what} of replica {replica}: {why}")));
     }
 
-    async fn run_probe(&self, probe: engine::ProbeRequest, check: Option<Check>, address: Option<String>) {
+    async fn run_probe(&self, probe: engine::ProbeRequest, check: Option<ProbeCheck>, address: Option<String>) {
         let (replica, incarnation, kind) = (probe.replica, probe.incarnation, probe.probe);
         let answer = match check {
             None => ProbeResult::Unanswered.into(),

@@ -36,7 +36,7 @@ use super::{
     Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
     StopRequest, WatchRequest, run_network_check,
 };
-use crate::policy::Check;
+use crate::policy::ProbeCheck;
 use child::Child;
 use children::{ChildId, Reservation};
 use command::PreparedSpec;
@@ -188,7 +188,7 @@ impl Backend for ProcessBackend {
             return ProbeAnswer::unanswered("the process does not run");
         };
         match request.check {
-            Check::Exec(words) => running.spec.run_probe(words, request.timeout).await,
+            ProbeCheck::Exec(words) => running.spec.run_probe(words, request.timeout).await,
             network => {
                 let answer = run_network_check(network, &running.spec.target, request.timeout).await;
                 answer.unwrap_or_else(|| ProbeAnswer::unanswered("this check is not known"))

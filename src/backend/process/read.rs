@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::command::is_stop_signal;
 use super::spec::{ProcessOutput, ProcessSpec};
-use crate::policy::read::walk::Fields;
-use crate::policy::read::{Value, Walk};
+use crate::policy::read::reader::Fields;
+use crate::policy::read::{Reader, Value};
 use crate::policy::{PolicyError, ReadError, Signal};
 
 const KEYS: [&str; 11] = [
@@ -46,35 +46,35 @@ impl<'de> Deserialize<'de> for ProcessSpec {
 }
 
 fn from_value(value: &Value) -> Result<ProcessSpec, PolicyError> {
-    let mut walk = Walk::new();
-    let spec = spec(&mut walk, value);
-    walk.finish()?;
+    let mut reader = Reader::new();
+    let spec = spec(&mut reader, value);
+    reader.finish()?;
     spec.ok_or_else(PolicyError::unspecified)
 }
 
-fn spec(walk: &mut Walk, value: &Value) -> Option<ProcessSpec> {
-    let fields = walk.fields(value, &KEYS)?;
+fn spec(reader: &mut Reader, value: &Value) -> Option<ProcessSpec> {
+    let fields = reader.fields(value, &KEYS)?;
     let has_port = fields.get("port").is_some();
-    let mut spec = ProcessSpec::new(command(walk, fields, has_port).unwrap_or_default());
+    let mut spec = ProcessSpec::new(command(reader, fields, has_port).unwrap_or_default());
     if let Some(args) = fields.get("args") {
-        walk.field("args", |walk| {
-            walk.list(args, "a list of arguments", |walk, arg| spec.args.extend(text(walk, arg, has_port)));
+        reader.field("args", |reader| {
+            reader.list(args, "a list of arguments", |reader, arg| spec.args.extend(text(reader, arg, has_port)));
         });
     }
-    spec.env = fields.read(walk, "env", |walk, value| env(walk, value, has_port)).unwrap_or_default();
-    spec.env_file = fields.read(walk, "env_file", |walk, value| text(walk, value, true));
-    spec.cwd = fields.read(walk, "cwd", |walk, value| text(walk, value, has_port));
+    spec.env = fields.read(reader, "env", |reader, value| env(reader, value, has_port)).unwrap_or_default();
+    spec.env_file = fields.read(reader, "env_file", |reader, value| text(reader, value, true));
+    spec.cwd = fields.read(reader, "cwd", |reader, value| text(reader, value, has_port));
     spec.port = fields
-        .read(walk, "port", |walk, value| walk.count(value, &(1..=u16::MAX.into())))
+        .read(reader, "port", |reader, value| reader.count(value, &(1..=u16::MAX.into())))
         .and_then(|port| u16::try_from(port).ok());
-    spec.port_check = fields.read(walk, "port_check", Walk::flag).unwrap_or(true);
-    spec.output = fields.read(walk, "output", |walk, value| output(walk, value, has_port)).unwrap_or_default();
-    spec.shell = fields.read(walk, "shell", Walk::flag).unwrap_or_default();
-    spec.stop_signal = fields.read(walk, "stop_signal", stop_signal);
+    spec.port_check = fields.read(reader, "port_check", Reader::flag).unwrap_or(true);
+    spec.output = fields.read(reader, "output", |reader, value| output(reader, value, has_port)).unwrap_or_default();
+    spec.shell = fields.read(reader, "shell", Reader::flag).unwrap_or_default();
+    spec.stop_signal = fields.read(reader, "stop_signal", stop_signal);
     if let Some(words) = fields.get("stop_command") {
-        walk.field("stop_command", |walk| {
-            walk.list(words, "a command and its arguments, such as [nginx, -s, quit]", |walk, word| {
-                spec.stop_command.extend(text(walk, word, has_port));
+        reader.field("stop_command", |reader| {
+            reader.list(words, "a command and its arguments, such as [nginx, -s, quit]", |reader, word| {
+                spec.stop_command.extend(text(reader, word, has_port));
             });
         });
     }
@@ -82,27 +82,27 @@ fn spec(walk: &mut Walk, value: &Value) -> Option<ProcessSpec> {
 }
 
 /// A signal that a process can be asked to stop with.
-fn stop_signal(walk: &mut Walk, value: &Value) -> Option<Signal> {
-    let signal = walk.signal(value)?;
+fn stop_signal(reader: &mut Reader, value: &Value) -> Option<Signal> {
+    let signal = reader.signal(value)?;
     if !is_stop_signal(signal) {
-        walk.problem(format!("{signal} does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does"));
+        reader.problem(format!("{signal} does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does"));
     }
     Some(signal)
 }
 
-fn command(walk: &mut Walk, fields: Fields<'_>, has_port: bool) -> Option<String> {
-    let command = fields.require(walk, "command", "the program to run, such as python3", |walk, value| {
-        let command = text(walk, value, has_port)?;
+fn command(reader: &mut Reader, fields: Fields<'_>, has_port: bool) -> Option<String> {
+    let command = fields.require(reader, "command", "the program to run, such as python3", |reader, value| {
+        let command = text(reader, value, has_port)?;
         if command.trim().is_empty() {
-            return walk.expected("the program to run, such as python3", value);
+            return reader.expected("the program to run, such as python3", value);
         }
         Some(command)
     })?;
     let shell = matches!(fields.get("shell"), Some(Value::Bool(true)));
     if !shell && command.trim().contains(char::is_whitespace) && !command.contains('/') {
         let words: Vec<&str> = command.split_whitespace().collect();
-        walk.field("command", |walk| {
-            walk.problem(format!(
+        reader.field("command", |reader| {
+            reader.problem(format!(
                 "is one program, not a line: write command: {} and args: [{}], or set shell: true",
                 words[0],
                 words[1..].join(", ")
@@ -113,37 +113,37 @@ fn command(walk: &mut Walk, fields: Fields<'_>, has_port: bool) -> Option<String
 }
 
 /// A text that goes to the operating system; numbers are as good as their digits there.
-fn text(walk: &mut Walk, value: &Value, has_port: bool) -> Option<String> {
+fn text(reader: &mut Reader, value: &Value, has_port: bool) -> Option<String> {
     let text = match value {
         Value::Int(number) => number.to_string(),
-        other => walk.text(other)?.to_owned(),
+        other => reader.text(other)?.to_owned(),
     };
     if text.contains('\0') {
-        walk.problem("holds a NUL character, which no program can be given");
+        reader.problem("holds a NUL character, which no program can be given");
         return None;
     }
     if !has_port && text.contains("{port}") {
-        walk.problem("{port} stands for nothing: give the first port, such as port: 8000");
+        reader.problem("{port} stands for nothing: give the first port, such as port: 8000");
     }
     Some(text)
 }
 
-fn env(walk: &mut Walk, value: &Value, has_port: bool) -> Option<BTreeMap<String, String>> {
+fn env(reader: &mut Reader, value: &Value, has_port: bool) -> Option<BTreeMap<String, String>> {
     let Value::Map(entries) = value else {
         // Without what it is: it may be secret.
-        walk.problem("expected names and values, such as {LEVEL: info}");
+        reader.problem("expected names and values, such as {LEVEL: info}");
         return None;
     };
     let mut env = BTreeMap::new();
     for (name, value) in entries {
         // What follows a '=' may be a value, and secret.
-        walk.field(name.split('=').next().unwrap_or_default(), |walk| {
+        reader.field(name.split('=').next().unwrap_or_default(), |reader| {
             if name.is_empty() || name.contains(['=', '\0']) {
-                walk.problem("is no name of a variable: it must not be empty or hold '='");
+                reader.problem("is no name of a variable: it must not be empty or hold '='");
             }
             if env.contains_key(name) {
-                walk.problem("is given twice");
-            } else if let Some(value) = text(walk, value, has_port) {
+                reader.problem("is given twice");
+            } else if let Some(value) = text(reader, value, has_port) {
                 env.insert(name.clone(), value);
             }
         });
@@ -151,19 +151,20 @@ fn env(walk: &mut Walk, value: &Value, has_port: bool) -> Option<BTreeMap<String
     Some(env)
 }
 
-fn output(walk: &mut Walk, value: &Value, has_port: bool) -> Option<ProcessOutput> {
+fn output(reader: &mut Reader, value: &Value, has_port: bool) -> Option<ProcessOutput> {
     let words = [("prefix", ProcessOutput::Prefix), ("inherit", ProcessOutput::Inherit), ("null", ProcessOutput::Null)];
     match value {
         // YAML reads the word `null` so.
         Value::Null => Some(ProcessOutput::Null),
         Value::Map(_) => {
-            let fields = walk.fields(value, &["file"])?;
-            let file = fields.require(walk, "file", "a path, such as logs/{set}-{replica}.log", |walk, value| {
-                text(walk, value, has_port)
-            })?;
+            let fields = reader.fields(value, &["file"])?;
+            let file =
+                fields.require(reader, "file", "a path, such as logs/{set}-{replica}.log", |reader, value| {
+                    text(reader, value, has_port)
+                })?;
             Some(ProcessOutput::File(PathBuf::from(file)))
         }
-        other => walk.word(other, &words, &["{file: PATH}"]),
+        other => reader.word(other, &words, &["{file: PATH}"]),
     }
 }
 

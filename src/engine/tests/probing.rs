@@ -1,9 +1,9 @@
 use super::{Bench, at, retrying, secs};
 use crate::engine::{Event, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
-use crate::policy::{Check, HealthPolicy, Probe, Quantity, TcpCheck};
+use crate::policy::{HealthPolicy, Probe, ProbeCheck, Quantity, TcpCheck};
 
 fn probe() -> Probe {
-    Probe::new(Check::Tcp(TcpCheck::new("80"))).interval(secs(10))
+    Probe::new(ProbeCheck::Tcp(TcpCheck::new("80"))).interval(secs(10))
 }
 
 fn with(replicas: u32, health: HealthPolicy) -> Bench {

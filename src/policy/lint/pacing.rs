@@ -3,31 +3,33 @@
 use std::time::Duration;
 
 use super::super::document::Settings;
-use super::super::ladder::{FAILED_START_FLOOR, FOREVER, Ladder, Pacing, Recovery, UNLIMITED, WindowLimit};
 use super::super::read::format_duration;
-use super::super::retry::{Backoff, ImmediateFirst, Jitter, RetryPolicy, Rung};
+use super::super::retry::{Backoff, ImmediateFirst, Jitter, RetryPolicy, StageSettings};
+use super::super::retry_schedule::{
+    FAILED_START_FLOOR, FOREVER, Limits, Pacing, Recovery, RetrySchedule, UNLIMITED, WindowLimit,
+};
 use super::Lints;
 use super::window::{Pace, least};
 use crate::time::nanos;
 
 pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &Settings) {
-    let ladder = Ladder::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
+    let schedule = RetrySchedule::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
     let stage_path = |index: usize| format!("{at}.stages[{index}]");
-    rung(lints, at, &retry.rung, &retry.rung);
+    stage_settings(lints, at, &retry.settings, &retry.settings);
     for (index, stage) in retry.stages.iter().enumerate() {
-        rung(lints, &stage_path(index), &stage.rung, &retry.rung);
+        stage_settings(lints, &stage_path(index), &stage.settings, &retry.settings);
     }
 
-    let all: Vec<&Pacing> = ladder.stages.iter().map(|stage| &stage.pacing).collect();
-    limit(lints, at, &ladder, &all, ladder.whole.window);
+    let all: Vec<&Pacing> = schedule.stages.iter().map(|stage| &stage.pacing).collect();
+    limit(lints, at, &schedule, &all, schedule.whole.window);
     for (index, stage) in retry.stages.iter().enumerate() {
-        if stage.rung.limit.is_some() {
-            let compiled = &ladder.stages[index];
-            limit(lints, &stage_path(index), &ladder, &[&compiled.pacing], compiled.limits.window);
+        if stage.settings.limit.is_some() {
+            let compiled = &schedule.stages[index];
+            limit(lints, &stage_path(index), &schedule, &[&compiled.pacing], compiled.limits.window);
         }
     }
 
-    if let Some(index) = ladder.stages.iter().rev().skip(1).rev().position(|stage| !stage.limits.any) {
+    if let Some(index) = schedule.stages.iter().rev().skip(1).rev().position(|stage| !stage.limits.any) {
         lints.add(
             "unreachable-stage",
             stage_path(index + 1),
@@ -35,10 +37,10 @@ pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &
             "give the stage before a `max_attempts`, `max_duration` or `limit`",
         );
     }
-    recovery(lints, at, retry, &ladder);
-    endless(lints, at, retry, &ladder, settings);
-    duration(lints, at, &ladder);
-    let windows = ladder.whole.window.is_some() || ladder.stages.iter().any(|stage| stage.limits.window.is_some());
+    recovery(lints, at, retry, &schedule);
+    endless(lints, at, retry, &schedule, settings);
+    duration(lints, at, &schedule);
+    let windows = schedule.whole.window.is_some() || schedule.stages.iter().any(|stage| stage.limits.window.is_some());
     if retry.keep_min_available && !windows {
         lints.add(
             "unused-keep-min-available",
@@ -49,18 +51,18 @@ pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &
     }
 }
 
-/// What can be said of one rung; `parent` is the retry that it inherits from.
-fn rung(lints: &mut Lints, at: &str, rung: &Rung, parent: &Rung) {
-    if let Some(cap) = rung.max_interval {
+/// Lints one stage, or the retry itself; `parent` is the retry that it inherits from.
+fn stage_settings(lints: &mut Lints, at: &str, settings: &StageSettings, parent: &StageSettings) {
+    if let Some(cap) = settings.max_interval {
         let path = || format!("{at}.max_interval");
         let written = format_duration(cap);
-        let schedule = match rung.backoff.as_ref().or(parent.backoff.as_ref()) {
+        let delays = match settings.backoff.as_ref().or(parent.backoff.as_ref()) {
             Some(Backoff::Schedule(delays)) => Some(delays),
             _ => None,
         };
-        let first = match schedule {
+        let first = match delays {
             Some(delays) => delays.iter().max().copied(),
-            None => rung.interval.or(parent.interval),
+            None => settings.interval.or(parent.interval),
         };
         if let Some(first) = first.filter(|first| *first > cap) {
             lints.add(
@@ -79,7 +81,7 @@ fn rung(lints: &mut Lints, at: &str, rung: &Rung, parent: &Rung) {
             );
         }
     }
-    if rung.max_attempts == Some(0) {
+    if settings.max_attempts == Some(0) {
         let (effect, advice) = if at.ends_with(']') {
             ("the stage is passed over", "take the stage out, or write at least 1")
         } else {
@@ -87,9 +89,9 @@ fn rung(lints: &mut Lints, at: &str, rung: &Rung, parent: &Rung) {
         };
         lints.add("no-attempts", format!("{at}.max_attempts"), effect, advice);
     }
-    let jitter = rung.jitter.or(parent.jitter);
+    let jitter = settings.jitter.or(parent.jitter);
     let grows = |backoff: &Option<Backoff>| backoff.as_ref().is_some_and(|backoff| *backoff != Backoff::Constant);
-    if jitter == Some(Jitter::Decorrelated) && grows(&rung.backoff) {
+    if jitter == Some(Jitter::Decorrelated) && grows(&settings.backoff) {
         lints.add(
             "unused-backoff",
             format!("{at}.backoff"),
@@ -99,10 +101,13 @@ fn rung(lints: &mut Lints, at: &str, rung: &Rung, parent: &Rung) {
     }
 }
 
-fn limit(lints: &mut Lints, at: &str, ladder: &Ladder, pacings: &[&Pacing], window: Option<WindowLimit>) {
+fn limit(lints: &mut Lints, at: &str, schedule: &RetrySchedule, pacings: &[&Pacing], window: Option<WindowLimit>) {
     let Some(window) = window else { return };
-    let pace =
-        Pace { pacings, immediate: ladder.immediate_first != ImmediateFirst::Never, recovery: ladder.recover_after };
+    let pace = Pace {
+        pacings,
+        immediate: schedule.immediate_first != ImmediateFirst::Never,
+        recovery: schedule.recover_after,
+    };
     let time = pace.least_time(window.restarts);
     if time >= window.within {
         let written = |nanos: u64| format_duration(Duration::from_nanos(nanos));
@@ -119,13 +124,13 @@ fn limit(lints: &mut Lints, at: &str, ladder: &Ladder, pacings: &[&Pacing], wind
     }
 }
 
-fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder) {
-    let longest = ladder.stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
-    let first = ladder.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
-    let limited = ladder.whole.attempts != UNLIMITED || ladder.whole.duration != FOREVER;
+fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySchedule) {
+    let longest = schedule.stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
+    let first = schedule.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
+    let limited = schedule.whole.attempts != UNLIMITED || schedule.whole.duration != FOREVER;
     // Where delays do not grow and nothing is counted, it does not matter when a streak ends.
-    let matters = longest > first || limited || ladder.stages.len() > 1;
-    if retry.recover.is_some() && ladder.recovery != Recovery::Never && ladder.recover_after < longest && matters {
+    let matters = longest > first || limited || schedule.stages.len() > 1;
+    if retry.recover.is_some() && schedule.recovery != Recovery::Never && schedule.recover_after < longest && matters {
         let longest = format_duration(Duration::from_nanos(longest));
         lints.add(
             "early-recovery",
@@ -133,16 +138,16 @@ fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder) {
             format!(
                 "a replica that fails again and again after a little more than {} counts as recovered each time, though \
                  delays go up to {longest}",
-                format_duration(Duration::from_nanos(ladder.recover_after)),
+                format_duration(Duration::from_nanos(schedule.recover_after)),
             ),
             format!("write at least {longest}, or leave `after` out, which is twice that"),
         );
     }
 }
 
-fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder, settings: &Settings) {
-    let Some(last) = ladder.stages.last() else { return };
-    let counted = |limits: &super::super::ladder::Limits| limits.attempts != UNLIMITED || limits.window.is_some();
+fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySchedule, settings: &Settings) {
+    let Some(last) = schedule.stages.last() else { return };
+    let counted = |limits: &Limits| limits.attempts != UNLIMITED || limits.window.is_some();
     let path =
         || if retry.stages.is_empty() { at.to_owned() } else { format!("{at}.stages[{}]", retry.stages.len() - 1) };
     let pacing = &last.pacing;
@@ -150,7 +155,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder, se
     let at_once = if decorrelated { pacing.interval == 0 } else { pacing.longest() == 0 };
     // A budget paces the set as a whole.
     let budgeted = settings.failure.budget.is_some();
-    if at_once && !counted(&ladder.whole) && !counted(&last.limits) && !budgeted {
+    if at_once && !counted(&schedule.whole) && !counted(&last.limits) && !budgeted {
         lints.add(
             "hot-loop",
             path(),
@@ -160,7 +165,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder, se
         return;
     }
     let grows = decorrelated || pacing.nominal(1000) > pacing.nominal(0);
-    if !at_once && !grows && !ladder.whole.any && !last.limits.any && !budgeted {
+    if !at_once && !grows && !schedule.whole.any && !last.limits.any && !budgeted {
         lints.add(
             "endless-retry",
             path(),
@@ -173,10 +178,10 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, ladder: &Ladder, se
     }
 }
 
-fn duration(lints: &mut Lints, at: &str, ladder: &Ladder) {
-    let first = ladder.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
-    let limit = ladder.whole.duration;
-    if ladder.immediate_first == ImmediateFirst::Never && first > limit {
+fn duration(lints: &mut Lints, at: &str, schedule: &RetrySchedule) {
+    let first = schedule.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
+    let limit = schedule.whole.duration;
+    if schedule.immediate_first == ImmediateFirst::Never && first > limit {
         lints.add(
             "short-duration",
             format!("{at}.max_duration"),

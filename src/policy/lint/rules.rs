@@ -3,7 +3,7 @@
 use super::super::cause::Cause;
 use super::super::document::{OnSuccess, Settings};
 use super::super::failure::{CodeRange, Rule, RuleAction};
-use super::super::read::{built_in_cause, nearest};
+use super::super::read::{built_in_cause, closest};
 use super::super::rule_index::glob_matches;
 use super::{Lints, pacing};
 
@@ -81,7 +81,7 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
         for (place, cause) in rule.causes.iter().enumerate() {
             let Cause::Named(name) = cause else { continue };
             let built_in = || Cause::BUILT_IN.iter().map(Cause::as_str);
-            if let Some(meant) = built_in_cause(name.as_str()).or_else(|| nearest(name.as_str(), built_in())) {
+            if let Some(meant) = built_in_cause(name.as_str()).or_else(|| closest(name.as_str(), built_in())) {
                 lints.add(
                     "unusual-cause",
                     format!("{at}.when.cause[{place}]"),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::super::document::{OnSuccess, Policy, StartOrder};
 use super::super::failure::{BudgetEmpty, Correlated, Exhausted};
-use super::super::ladder::{FOREVER, Ladder, Limits, Pacing, UNLIMITED};
 use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN, MAX_PROBE_RESTARTS};
 use super::super::quantity::Quantity;
 use super::super::read::format_duration;
 use super::super::retry::{ImmediateFirst, Scope};
+use super::super::retry_schedule::{FOREVER, Limits, Pacing, RetrySchedule, UNLIMITED};
 use super::Lints;
 use super::window::least;
 use crate::time::nanos;
@@ -83,7 +83,7 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
     if let Some(budget) = failure.budget {
         // A group restart takes one token, and so does an incident.
         let alone = settings.retry.as_ref().is_some_and(|retry| {
-            retry.stages.is_empty() && retry.rung.scope.or(failure.scope).unwrap_or_default() == Scope::Replica
+            retry.stages.is_empty() && retry.settings.scope.or(failure.scope).unwrap_or_default() == Scope::Replica
         });
         if alone
             && budget.empty == BudgetEmpty::Terminate
@@ -132,19 +132,19 @@ fn fatal_blip(lints: &mut Lints, policy: &Policy) {
         Exhausted::Terminate => true,
         _ => false,
     };
-    let together = retry.rung.scope.or(failure.scope).unwrap_or_default() != Scope::Replica;
+    let together = retry.settings.scope.or(failure.scope).unwrap_or_default() != Scope::Replica;
     if !ends || together || replicas < 2 || compiled.correlated.is_some() {
         return;
     }
-    let ladder = Ladder::new("", retry, failure.scope.unwrap_or_default(), &mut 0);
+    let schedule = RetrySchedule::new("", retry, failure.scope.unwrap_or_default(), &mut 0);
     let keep = retry.keep_min_available && exhausted == Exhausted::Degrade;
     let mut stages = 0u64;
-    for stage in &ladder.stages {
+    for stage in &schedule.stages {
         stages = stages.saturating_add(used_up_after(&stage.pacing, &stage.limits, keep));
     }
-    let whole = match &*ladder.stages {
-        [only] => used_up_after(&only.pacing, &ladder.whole, keep),
-        _ => ladder.whole.duration,
+    let whole = match &*schedule.stages {
+        [only] => used_up_after(&only.pacing, &schedule.whole, keep),
+        _ => schedule.whole.duration,
     };
     let after = Duration::from_nanos(stages.min(whole));
     if after < BLIP {
@@ -246,9 +246,9 @@ fn outage_deadline(lints: &mut Lints, policy: &Policy) {
         return;
     }
     let Some(retry) = &settings.retry else { return };
-    let ladder = Ladder::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
-    let first = match ladder.immediate_first {
-        ImmediateFirst::Never => least(&ladder.stage(0).pacing, 0),
+    let schedule = RetrySchedule::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
+    let first = match schedule.immediate_first {
+        ImmediateFirst::Never => least(&schedule.stage(0).pacing, 0),
         ImmediateFirst::Always | ImmediateFirst::Isolated => 0,
     };
     if compiled.need(replicas) == replicas && first >= compiled.outage_deadline {

@@ -1,7 +1,7 @@
 //! Whether a window limit can ever be reached.
 
-use super::super::ladder::{FOREVER, Pacing, with_room_for};
 use super::super::retry::Jitter;
+use super::super::retry_schedule::{FOREVER, Pacing, with_room_for};
 
 /// Beyond so many restarts only the shortest delay is looked at: exact enough, and the exact way is quadratic.
 const MOST_EXACT: u32 = 200;
@@ -25,14 +25,14 @@ pub(super) struct Pace<'a> {
     pub(super) pacings: &'a [&'a Pacing],
     /// The first restart of a streak may come at once.
     pub(super) immediate: bool,
-    /// The least time ready that takes anything back of the ladder.
+    /// The least time ready that takes anything back of the schedule.
     pub(super) recovery: u64,
 }
 
 impl Pace<'_> {
     /// The least time in which so many delays can follow each other, in nanoseconds.
     ///
-    /// A streak that recovers begins the ladder anew, which may be faster than going on: the time is the least
+    /// A streak that recovers begins the schedule anew, which may be faster than going on: the time is the least
     /// over all ways to divide the restarts among streaks.
     pub(super) fn least_time(&self, restarts: u32) -> u64 {
         if restarts > MOST_EXACT {

@@ -1,8 +1,8 @@
 //! Where a misplaced key belongs, and what the keys and words of other systems are called here.
 
 use super::keys::{Block, DOCUMENT, Kind};
-use super::nearest::simplified;
-use super::walk::Known;
+use super::reader::FieldSet;
+use super::suggestion::normalized;
 
 /// What to say of a key that the block does not have, if there is more to say than that it is unknown.
 pub(super) fn of_key(block: &'static Block, field: &str) -> Option<String> {
@@ -10,8 +10,8 @@ pub(super) fn of_key(block: &'static Block, field: &str) -> Option<String> {
     if field.len() > 64 {
         return None;
     }
-    let given = simplified(field);
-    if block.names().iter().any(|name| simplified(name) == given) {
+    let given = normalized(field);
+    if block.names().iter().any(|name| normalized(name) == given) {
         return None;
     }
     let places = places(&given);
@@ -34,7 +34,7 @@ fn places(name: &[char]) -> Vec<String> {
         for (path, block) in level {
             for key in block.all() {
                 let path = if path.is_empty() { key.name.to_owned() } else { format!("{path}.{}", key.name) };
-                if simplified(key.name) == name {
+                if normalized(key.name) == name {
                     found.push(path.clone());
                 }
                 blocks(&key.kind, &path, &mut |path, block| {
@@ -197,7 +197,7 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     ("onexit onfailure", "of many", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
 ];
 
-/// What other systems call a cause, and the built-in one; in the spelling of [`simplified`].
+/// What other systems call a cause, and the built-in one; in the spelling of [`normalized`].
 const CAUSES: [(&str, &str); 8] = [
     ("error", "crash crashed crashloop crashloopbackoff failed failure exit exited exitcode errored containererror"),
     (
@@ -237,7 +237,7 @@ pub(crate) fn built_in_cause(word: &str) -> Option<&'static str> {
     if word.len() > 64 {
         return None;
     }
-    let word: String = simplified(word).into_iter().filter(|c| *c != '.').collect();
+    let word: String = normalized(word).into_iter().filter(|c| *c != '.').collect();
     CAUSES.iter().find(|(_, others)| others.split_whitespace().any(|other| other == word)).map(|(cause, _)| *cause)
 }
 
@@ -296,7 +296,7 @@ mod tests {
         let mut words: Vec<&str> = FOREIGN.iter().flat_map(|(words, ..)| words.split(' ')).collect();
         for word in &words {
             assert!(word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
-            assert!(places(&simplified(word)).is_empty(), "{word}");
+            assert!(places(&normalized(word)).is_empty(), "{word}");
         }
         let all = words.len();
         words.sort_unstable();

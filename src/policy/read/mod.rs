@@ -1,22 +1,20 @@
-//! Reading a document: a value tree is collected, and one walk finds every mistake.
-//!
-//! [`Value`] and [`Walk`] know nothing of policies; other documents are read with them too.
+//! Reads a policy: serde fills a [`Value`], and a [`Reader`] turns it into settings and reports every mistake.
 
 mod duration;
 mod failure;
 mod health;
 mod hints;
 pub(crate) mod keys;
-mod nearest;
 mod problem;
+pub(crate) mod reader;
 mod retry;
 mod scalars;
+mod suggestion;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
 pub(crate) mod tokens;
 mod value;
-pub(crate) mod walk;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
@@ -24,14 +22,14 @@ pub(crate) use duration::parse as parse_duration;
 pub(crate) use duration::{LONGEST, LONGEST_WORDS, PATTERN as DURATION_PATTERN, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use hints::built_in_cause;
-pub(crate) use nearest::nearest;
 pub use problem::{PolicyError, Problem, ReadError};
+pub use reader::{FieldSet, Fields, Reader};
+pub(crate) use suggestion::closest;
 pub use value::Value;
-pub use walk::{Fields, Known, Walk};
 
-use super::check;
 use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::range;
+use super::validate;
 
 impl Policy {
     /// Reads a policy from any self-describing format, and keeps apart what went wrong: the format's own error,
@@ -58,38 +56,38 @@ impl Policy {
     }
 
     fn from_value(value: &Value) -> Result<Self, PolicyError> {
-        let mut walk = Walk::new();
-        let policy = Self::read_part(&mut walk, value);
-        walk.finish_with(policy)
+        let mut reader = Reader::new();
+        let policy = Self::read_part(&mut reader, value);
+        reader.finish_with(policy)
     }
 
     /// Reads a policy that is a part of another document. `None` if anything was wrong with it, and was reported.
-    pub(crate) fn read_part(walk: &mut Walk, value: &Value) -> Option<Self> {
-        let before = walk.found();
+    pub(crate) fn read_part(reader: &mut Reader, value: &Value) -> Option<Self> {
+        let before = reader.found();
         if !matches!(value, Value::Map(_)) {
-            return walk.expected("a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}", value);
+            return reader.expected("a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}", value);
         }
-        let mut settings = settings(walk, value)?;
+        let mut settings = settings(reader, value)?;
         settings.resolve();
-        check::check(walk, &settings);
-        (walk.found() == before).then(|| Self::from_valid(settings))
+        validate::validate(reader, &settings);
+        (reader.found() == before).then(|| Self::from_valid(settings))
     }
 }
 
-fn settings(walk: &mut Walk, value: &Value) -> Option<Settings> {
-    let fields = walk.fields(value, &&keys::DOCUMENT)?;
+fn settings(reader: &mut Reader, value: &Value) -> Option<Settings> {
+    let fields = reader.fields(value, &&keys::DOCUMENT)?;
     let success = [("restart", OnSuccess::Restart), ("complete", OnSuccess::Complete), ("failure", OnSuccess::Failure)];
     let orders = [("parallel", StartOrder::Parallel), ("ordered", StartOrder::Ordered)];
     Some(Settings {
-        replicas: fields.read(walk, "replicas", |walk, value| walk.count(value, &range::REPLICAS)).unwrap_or(1),
-        success: fields.read(walk, "success", |walk, value| walk.word(value, &success, &[])),
-        min_ready: fields.read(walk, "min_ready", Walk::duration),
-        start_timeout: fields.read(walk, "start_timeout", Walk::duration),
-        stop_grace: fields.read(walk, "stop_grace", Walk::duration),
-        start_order: fields.read(walk, "start_order", |walk, value| walk.word(value, &orders, &[])),
-        retry: fields.read(walk, "retry", retry::policy_retry),
-        failure: fields.read(walk, "failure", failure::failure).unwrap_or_default(),
-        health: fields.read(walk, "health", health::health).unwrap_or_default(),
+        replicas: fields.read(reader, "replicas", |reader, value| reader.count(value, &range::REPLICAS)).unwrap_or(1),
+        success: fields.read(reader, "success", |reader, value| reader.word(value, &success, &[])),
+        min_ready: fields.read(reader, "min_ready", Reader::duration),
+        start_timeout: fields.read(reader, "start_timeout", Reader::duration),
+        stop_grace: fields.read(reader, "stop_grace", Reader::duration),
+        start_order: fields.read(reader, "start_order", |reader, value| reader.word(value, &orders, &[])),
+        retry: fields.read(reader, "retry", retry::policy_retry),
+        failure: fields.read(reader, "failure", failure::failure).unwrap_or_default(),
+        health: fields.read(reader, "health", health::health).unwrap_or_default(),
     })
 }
 
@@ -98,20 +96,20 @@ impl Fields<'_> {
     /// `what` is what the message asks for, such as `the policy to try`; `load` reads the file.
     pub fn policy_or_file(
         &self,
-        walk: &mut Walk,
+        reader: &mut Reader,
         what: &str,
         load: impl FnOnce(&str) -> Result<Policy, String>,
     ) -> Option<Policy> {
         match (self.get("policy"), self.get("policy_file")) {
             (Some(_), Some(_)) => {
-                walk.field("policy_file", |walk| walk.problem("stands beside 'policy'; give one of them"));
+                reader.field("policy_file", |reader| reader.problem("stands beside 'policy'; give one of them"));
                 None
             }
-            (None, Some(_)) => self.read(walk, "policy_file", |walk, value| {
-                let path = walk.text(value)?;
-                load(path).map_err(|error| walk.problem(format!("'{path}': {error}"))).ok()
+            (None, Some(_)) => self.read(reader, "policy_file", |reader, value| {
+                let path = reader.text(value)?;
+                load(path).map_err(|error| reader.problem(format!("'{path}': {error}"))).ok()
             }),
-            _ => self.require(walk, "policy", &format!("{what}, or 'policy_file'"), Walk::policy),
+            _ => self.require(reader, "policy", &format!("{what}, or 'policy_file'"), Reader::policy),
         }
     }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::duration::{self, DurationError};
 use super::failure::{cause, signal};
-use super::nearest::nearest;
+use super::reader::Reader;
+use super::suggestion::closest;
 use super::text::percent;
 use super::value::{Value, clip};
-use super::walk::Walk;
 use crate::policy::quantity::Quantity;
 use crate::policy::{Cause, Policy, Signal};
 
-impl Walk {
+impl Reader {
     /// A duration such as `30s` or `1h 30m`, at most 584 years.
     pub fn duration(&mut self, value: &Value) -> Option<Duration> {
         const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
@@ -138,7 +138,7 @@ impl Walk {
         if let Some((_, meaning)) = words.iter().find(|(word, _)| word == given) {
             return Some(meaning.clone());
         }
-        match nearest(given, words.iter().map(|(word, _)| *word)) {
+        match closest(given, words.iter().map(|(word, _)| *word)) {
             Some(meant) => {
                 self.problem(format!("unknown word '{}'; did you mean '{meant}'? known: {listed}", clip(given)));
                 None

@@ -185,13 +185,13 @@ fn what_retry_true_brings_along_can_be_turned_off_by_name() {
 fn a_block_pasted_from_dstack_works() {
     let dstack = retry(json!({"on_events": ["no-capacity", "interruption"], "duration": "4h"}));
     assert_eq!(dstack.on_events, Some(OnEvents::new().no_capacity().interruption()));
-    assert_eq!(dstack.rung.max_duration, Some(4 * 3600 * SEC));
+    assert_eq!(dstack.settings.max_duration, Some(4 * 3600 * SEC));
     // Left out it is an hour; seconds are read too; `max_duration` is the same thing.
-    assert_eq!(retry(json!({"on_events": "error"})).rung.max_duration, Some(3600 * SEC));
-    assert_eq!(retry(json!({"on_events": ["error"], "duration": 90})).rung.max_duration, Some(90 * SEC));
-    assert_eq!(retry(json!({"on_events": ["error"], "max_duration": "2h"})).rung.max_duration, Some(7200 * SEC));
-    assert_eq!(retry(json!({"duration": "2h"})).rung.max_duration, Some(7200 * SEC));
-    assert_eq!(retry(json!({"interval": "1s"})).rung.max_duration, None);
+    assert_eq!(retry(json!({"on_events": "error"})).settings.max_duration, Some(3600 * SEC));
+    assert_eq!(retry(json!({"on_events": ["error"], "duration": 90})).settings.max_duration, Some(90 * SEC));
+    assert_eq!(retry(json!({"on_events": ["error"], "max_duration": "2h"})).settings.max_duration, Some(7200 * SEC));
+    assert_eq!(retry(json!({"duration": "2h"})).settings.max_duration, Some(7200 * SEC));
+    assert_eq!(retry(json!({"interval": "1s"})).settings.max_duration, None);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn the_mistakes_one_can_make_with_dstacks_spelling_are_told() {
 
 #[test]
 fn every_spelling_of_backoff_and_jitter_is_read() {
-    let backoff = |value: Json| retry(json!({"backoff": value})).rung.backoff.unwrap();
+    let backoff = |value: Json| retry(json!({"backoff": value})).settings.backoff.unwrap();
     assert_eq!(backoff(json!("fibonacci")), Backoff::Fibonacci);
     assert_eq!(backoff(json!({"exponential": {}})), Backoff::exponential());
     for (factor, hundredths) in [(json!(3), 300), (json!(1.5), 150), (json!(1.05), 105), (json!(100), 10_000)] {
@@ -221,7 +221,7 @@ fn every_spelling_of_backoff_and_jitter_is_read() {
         let message = mistake(&json!({"retry": {"backoff": {"exponential": {"factor": wrong}}}}));
         assert!(message.starts_with("retry.backoff.exponential.factor: expected a number from 1.01"), "{message}");
     }
-    assert_eq!(retry(json!({"jitter": {"spread": "25%"}})).rung.jitter, Some(Jitter::Spread(25)));
+    assert_eq!(retry(json!({"jitter": {"spread": "25%"}})).settings.jitter, Some(Jitter::Spread(25)));
     assert_eq!(
         mistake(&json!({"retry": {"jitter": {"spread": "0%"}}})),
         "retry.jitter.spread: 0 is out of range: 1 to 100"
@@ -246,7 +246,7 @@ fn probes_take_ports_and_placeholders() {
     let probe = |check: Json| {
         read(&json!({"health": {"readiness": check}})).map(|policy| policy.settings().health.readiness.clone())
     };
-    let expected = Probe::new(crate::policy::Check::Http(
+    let expected = Probe::new(crate::policy::ProbeCheck::Http(
         crate::policy::HttpCheck::new("{port}").path("/live").host("{host}").header("accept", "*/*").status(200, 299),
     ));
     let http = json!({"port": "{port}", "path": "/live", "host": "{host}", "headers": {"accept": "*/*"}, "status": "200..=299"});

@@ -12,7 +12,7 @@ use super::expectation::Expectation;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
 use super::world::World;
-use crate::policy::read::{Value, Walk};
+use crate::policy::read::{Reader, Value};
 use crate::policy::{Policy, PolicyError, Settings};
 use crate::time::Timestamp;
 
@@ -52,9 +52,9 @@ impl ScenarioDocument {
     /// # Errors
     /// Every mistake, each with its path.
     pub fn read(&self, load: impl FnOnce(&str) -> Result<Policy, String>) -> Result<Scenario, PolicyError> {
-        let mut walk = Walk::new();
-        let scenario = scenario(&mut walk, &self.0, load);
-        walk.finish_with(scenario)
+        let mut reader = Reader::new();
+        let scenario = scenario(&mut reader, &self.0, load);
+        reader.finish_with(scenario)
     }
 }
 
@@ -68,22 +68,22 @@ impl<'de> Deserialize<'de> for Scenario {
 const SCENARIO: [&str; 10] =
     ["name", "seed", "policy", "policy_file", "world", "behaviour", "timeline", "until", "expect", "note"];
 
-fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Policy, String>) -> Option<Scenario> {
-    let fields = walk.fields(value, &SCENARIO)?;
-    let policy = fields.policy_or_file(walk, "the policy to simulate", load);
-    let until = fields.require(walk, "until", "when the simulation ends, such as 1h", Walk::duration);
+fn scenario(reader: &mut Reader, value: &Value, load: impl FnOnce(&str) -> Result<Policy, String>) -> Option<Scenario> {
+    let fields = reader.fields(value, &SCENARIO)?;
+    let policy = fields.policy_or_file(reader, "the policy to simulate", load);
+    let until = fields.require(reader, "until", "when the simulation ends, such as 1h", Reader::duration);
     let until = until.map(|until| Timestamp::ZERO + until);
-    let seed = fields.read(walk, "seed", Walk::seed);
-    let world = fields.read(walk, "world", world).unwrap_or_default();
-    let behaviours = fields.read(walk, "behaviour", behaviours).unwrap_or_default();
+    let seed = fields.read(reader, "seed", Reader::seed);
+    let world = fields.read(reader, "world", world).unwrap_or_default();
+    let behaviours = fields.read(reader, "behaviour", behaviours).unwrap_or_default();
     let initial = policy.as_ref().map_or(u32::MAX, Policy::replicas);
     let (timeline, max_replicas) = fields
-        .read(walk, "timeline", |walk, value| Some(timeline::timeline(walk, value, until, initial)))
+        .read(reader, "timeline", |reader, value| Some(timeline::timeline(reader, value, until, initial)))
         .unwrap_or((Vec::new(), initial));
-    check_replicas(walk, &behaviours, max_replicas);
+    check_replicas(reader, &behaviours, max_replicas);
     let expectations =
-        fields.read(walk, "expect", |walk, value| Some(expectations(walk, value, until))).unwrap_or_default();
-    let name = fields.read(walk, "name", Walk::text).map(str::to_owned);
+        fields.read(reader, "expect", |reader, value| Some(expectations(reader, value, until))).unwrap_or_default();
+    let name = fields.read(reader, "name", Reader::text).map(str::to_owned);
 
     // A stand-in policy, so that all mistakes are found; the scenario is dropped if there are any.
     let stand_in = || Policy::from_valid(Settings::default());
@@ -94,41 +94,41 @@ fn scenario(walk: &mut Walk, value: &Value, load: impl FnOnce(&str) -> Result<Po
     Some(Scenario { name, simulation, until: until?, expectations })
 }
 
-fn world(walk: &mut Walk, value: &Value) -> Option<World> {
-    let fields = walk.fields(value, &["start", "ready", "stop"])?;
+fn world(reader: &mut Reader, value: &Value) -> Option<World> {
+    let fields = reader.fields(value, &["start", "ready", "stop"])?;
     let mut world = World::new();
-    world.start = fields.read(walk, "start", Walk::duration).unwrap_or_default();
-    world.ready = fields.read(walk, "ready", Walk::duration).unwrap_or_default();
-    world.stop = fields.read(walk, "stop", Walk::duration).unwrap_or_default();
+    world.start = fields.read(reader, "start", Reader::duration).unwrap_or_default();
+    world.ready = fields.read(reader, "ready", Reader::duration).unwrap_or_default();
+    world.stop = fields.read(reader, "stop", Reader::duration).unwrap_or_default();
     Some(world)
 }
 
-fn behaviours(walk: &mut Walk, value: &Value) -> Option<Vec<Behaviour>> {
+fn behaviours(reader: &mut Reader, value: &Value) -> Option<Vec<Behaviour>> {
     let mut behaviours = Vec::new();
-    walk.list(value, "a list of behaviours", |walk, value| behaviours.extend(behaviour::behaviour(walk, value)));
+    reader.list(value, "a list of behaviours", |reader, value| behaviours.extend(behaviour::behaviour(reader, value)));
     if behaviours.len() > MAX_BEHAVIOURS {
-        walk.problem(format!("has more than {MAX_BEHAVIOURS} behaviours"));
+        reader.problem(format!("has more than {MAX_BEHAVIOURS} behaviours"));
         return None;
     }
     Some(behaviours)
 }
 
 /// Reports behaviours of replicas that the set never has.
-fn check_replicas(walk: &mut Walk, behaviours: &[Behaviour], max_replicas: u32) {
+fn check_replicas(reader: &mut Reader, behaviours: &[Behaviour], max_replicas: u32) {
     for (index, behaviour) in behaviours.iter().enumerate() {
         if let Some(replica) = behaviour.replica.filter(|&replica| replica >= max_replicas) {
             let problem = format!("there is no replica {replica}: the set never has more than {max_replicas}");
-            walk.field("behaviour", |walk| {
-                walk.index(index, |walk| walk.field("replica", |walk| walk.problem(problem)))
+            reader.field("behaviour", |reader| {
+                reader.index(index, |reader| reader.field("replica", |reader| reader.problem(problem)))
             });
         }
     }
 }
 
-fn expectations(walk: &mut Walk, value: &Value, until: Option<Timestamp>) -> Vec<Expectation> {
+fn expectations(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Vec<Expectation> {
     let mut expectations = Vec::new();
-    walk.list(value, "a list of what is expected", |walk, value| {
-        expectations.extend(expectation::expectation(walk, value, until));
+    reader.list(value, "a list of what is expected", |reader, value| {
+        expectations.extend(expectation::expectation(reader, value, until));
     });
     expectations
 }

@@ -1,7 +1,7 @@
 //! Reads an experiment document.
 
 use serde::de::{Deserialize, Deserializer, Error as _};
-use uphold::document::{Value, Walk};
+use uphold::document::{Reader, Value};
 use uphold::{Policy, PolicyError};
 
 use super::definition::Experiment;
@@ -51,35 +51,35 @@ impl ExperimentDocument {
     /// # Errors
     /// Every mistake, each with its path.
     pub fn read(&self, mut load: impl FnMut(&str) -> Result<Policy, String>) -> Result<Experiment, PolicyError> {
-        let mut walk = Walk::new();
-        let experiment = experiment(&mut walk, &self.0, &mut load);
-        walk.finish_with(experiment)
+        let mut reader = Reader::new();
+        let experiment = experiment(&mut reader, &self.0, &mut load);
+        reader.finish_with(experiment)
     }
 }
 
 type LoadPolicy<'l> = &'l mut dyn FnMut(&str) -> Result<Policy, String>;
 
-fn experiment(walk: &mut Walk, value: &Value, load: LoadPolicy<'_>) -> Option<Experiment> {
-    let fields = walk.fields(value, &EXPERIMENT)?;
-    let policies =
-        fields.require(walk, "policies", "a list of {name, policy}", |walk, value| Some(policies(walk, value, load)));
-    let model = fields.read(walk, "faults", faults).unwrap_or_default();
-    let until = fields.require(walk, "until", "the length of each history, such as 30d", |walk, value| {
-        let until = walk.duration(value)?;
+fn experiment(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Option<Experiment> {
+    let fields = reader.fields(value, &EXPERIMENT)?;
+    let policies = fields
+        .require(reader, "policies", "a list of {name, policy}", |reader, value| Some(policies(reader, value, load)));
+    let model = fields.read(reader, "faults", faults).unwrap_or_default();
+    let until = fields.require(reader, "until", "the length of each history, such as 30d", |reader, value| {
+        let until = reader.duration(value)?;
         if until.is_zero() {
-            walk.problem("is 0s; it must be longer");
+            reader.problem("is 0s; it must be longer");
             return None;
         }
         Some(until)
     });
-    let seeds = fields.read(walk, "seeds", |walk, value| walk.count(value, &(1..=MAX_SEEDS)));
-    let first_seed = fields.read(walk, "seed", Walk::seed);
-    let healed_within = fields.read(walk, "healed_within", Walk::duration);
-    let mut text = |name| fields.read(walk, name, Walk::text).map(str::to_owned);
+    let seeds = fields.read(reader, "seeds", |reader, value| reader.count(value, &(1..=MAX_SEEDS)));
+    let first_seed = fields.read(reader, "seed", Reader::seed);
+    let healed_within = fields.read(reader, "healed_within", Reader::duration);
+    let mut text = |name| fields.read(reader, name, Reader::text).map(str::to_owned);
     let (name, question) = (text("name"), text("question"));
     let (note, answer) = (text("note"), text("answer"));
     let policies = policies?;
-    check_replica_numbers(walk, &policies, &model);
+    check_replica_numbers(reader, &policies, &model);
 
     let mut experiment = Experiment::new(model, until?);
     experiment.policies = policies;
@@ -91,41 +91,41 @@ fn experiment(walk: &mut Walk, value: &Value, load: LoadPolicy<'_>) -> Option<Ex
 }
 
 /// Reports a replica named in the faults that no policy has.
-fn check_replica_numbers(walk: &mut Walk, policies: &[(String, Policy)], model: &FaultModel) {
+fn check_replica_numbers(reader: &mut Reader, policies: &[(String, Policy)], model: &FaultModel) {
     let Some(most) = policies.iter().map(|(_, policy)| policy.replicas()).max() else { return };
     if let Some(replica) = model.highest_replica().filter(|&replica| replica >= most) {
         let problem = format!("there is no replica {replica}: no policy has more than {most} (0 is the first)");
-        walk.field("faults", |walk| walk.problem(problem));
+        reader.field("faults", |reader| reader.problem(problem));
     }
 }
 
-fn policies(walk: &mut Walk, value: &Value, load: LoadPolicy<'_>) -> Vec<(String, Policy)> {
+fn policies(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Vec<(String, Policy)> {
     let mut policies = Vec::new();
     match value {
         Value::Seq(list) if list.len() > MAX_POLICIES => {
-            walk.problem(format!("has more than {MAX_POLICIES} policies"));
+            reader.problem(format!("has more than {MAX_POLICIES} policies"));
             return policies;
         }
-        Value::Seq(list) if list.is_empty() => walk.problem("is empty; give at least one policy"),
-        Value::Null => walk.problem("is empty; give at least one policy"),
+        Value::Seq(list) if list.is_empty() => reader.problem("is empty; give at least one policy"),
+        Value::Null => reader.problem("is empty; give at least one policy"),
         _ => {}
     }
     let mut names: Vec<&str> = Vec::new();
-    walk.list(value, "a list such as [{name: fast, policy: {replicas: 3, retry: true}}]", |walk, value| {
-        let Some(fields) = walk.fields(value, &["name", "policy", "policy_file"]) else { return };
-        let name = fields.require(walk, "name", "a few words for the table", |walk, value| {
-            let name = walk.text(value)?.trim();
+    reader.list(value, "a list such as [{name: fast, policy: {replicas: 3, retry: true}}]", |reader, value| {
+        let Some(fields) = reader.fields(value, &["name", "policy", "policy_file"]) else { return };
+        let name = fields.require(reader, "name", "a few words for the table", |reader, value| {
+            let name = reader.text(value)?.trim();
             if name.is_empty() || name.chars().count() > MAX_NAME_CHARS {
-                walk.problem(format!("has {} characters; give it 1 to {MAX_NAME_CHARS}", name.chars().count()));
+                reader.problem(format!("has {} characters; give it 1 to {MAX_NAME_CHARS}", name.chars().count()));
                 return None;
             }
             if names.contains(&name) {
-                walk.problem(format!("'{name}' is the name of a policy above; choose another"));
+                reader.problem(format!("'{name}' is the name of a policy above; choose another"));
             }
             names.push(name);
             Some(name.to_owned())
         });
-        let policy = fields.policy_or_file(walk, "the policy to try", &mut *load);
+        let policy = fields.policy_or_file(reader, "the policy to try", &mut *load);
         policies.extend(name.zip(policy));
     });
     policies

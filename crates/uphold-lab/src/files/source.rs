@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use uphold::document::{Value, Walk};
+use uphold::document::{Reader, Value};
 use uphold::sim::{Scenario, ScenarioDocument};
 use uphold::{Policy, PolicyError};
 
@@ -175,9 +175,9 @@ impl Source {
     /// Every mistake.
     pub fn policy(&self) -> Result<Policy, Mistakes> {
         let value: Value = self.parse()?;
-        let mut walk = Walk::new();
-        let policy = walk.policy(&value);
-        walk.finish_with(policy).map_err(|error| self.mistakes(&error))
+        let mut reader = Reader::new();
+        let policy = reader.policy(&value);
+        reader.finish_with(policy).map_err(|error| self.mistakes(&error))
     }
 
     /// Reads the policy of a service file, and ignores its other keys.
@@ -186,18 +186,18 @@ impl Source {
     /// Every mistake in the policy.
     pub fn policy_of_service(&self) -> Result<Policy, Mistakes> {
         let value: Value = self.parse()?;
-        let mut walk = Walk::new();
+        let mut reader = Reader::new();
         let policy = match &value {
             Value::Map(entries) => match entries.iter().find(|(key, _)| key == "policy") {
-                Some((_, policy)) => walk.field("policy", |walk| walk.policy(policy)),
+                Some((_, policy)) => reader.field("policy", |reader| reader.policy(policy)),
                 None => {
-                    walk.problem("'policy' is missing");
+                    reader.problem("'policy' is missing");
                     None
                 }
             },
-            other => walk.expected("a service file", other),
+            other => reader.expected("a service file", other),
         };
-        walk.finish_with(policy).map_err(|error| self.mistakes(&error))
+        reader.finish_with(policy).map_err(|error| self.mistakes(&error))
     }
 
     /// Reads the document as a scenario. A `policy_file` in it is relative to the document.

@@ -12,8 +12,8 @@ mod retry;
 mod tests;
 
 use super::hints;
+use super::reader::FieldSet;
 use super::text::Form;
-use super::walk::Known;
 
 use crate::policy::range;
 pub(super) use failure::*;
@@ -97,7 +97,7 @@ impl Block {
     }
 }
 
-impl Known for &'static Block {
+impl FieldSet for &'static Block {
     fn names(&self) -> Vec<&'static str> {
         self.all().map(|key| key.name).collect()
     }

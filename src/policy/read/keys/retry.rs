@@ -3,7 +3,7 @@
 use super::*;
 use crate::policy::range;
 
-static RUNG_KEYS: [Key; 9] = [
+static STAGE_KEYS: [Key; 9] = [
     key("interval", Kind::Duration, "10s", r#""1s""#, "The first delay, and every delay of a constant backoff."),
     key(
         "backoff",
@@ -116,7 +116,7 @@ pub(crate) static RETRY: Block = Block {
     title: "`retry`",
     about: "Pacing and limits of one replica's streak of failures. A rule may have a `retry` of its own, without \
             `on_events` and `keep_min_available`.",
-    keys: &[&RUNG_KEYS, &RETRY_ONLY_KEYS, &POLICY_ONLY_KEYS],
+    keys: &[&STAGE_KEYS, &RETRY_ONLY_KEYS, &POLICY_ONLY_KEYS],
     requires: ONE_DURATION,
     remarks: RETRY_REMARKS,
 };
@@ -125,7 +125,7 @@ pub(crate) static RETRY: Block = Block {
 pub(crate) static RULE_RETRY: Block = Block {
     title: RETRY.title,
     about: RETRY.about,
-    keys: &[&RUNG_KEYS, &RETRY_ONLY_KEYS],
+    keys: &[&STAGE_KEYS, &RETRY_ONLY_KEYS],
     requires: ONE_DURATION,
     remarks: &[
         ("attempts", "unknown field; did you mean 'max_attempts'?"),
@@ -142,7 +142,7 @@ pub(crate) static STAGE: Block = Block {
     title: "`retry.stages[]`",
     about: "One stage of a staged retry. Pacing, placement and scope that it leaves out are those of `retry`; limits \
             set on `retry` hold for the whole streak.",
-    keys: &[&RUNG_KEYS],
+    keys: &[&STAGE_KEYS],
     requires: &[],
     remarks: &[
         ("immediate_first", NOT_OF_A_STAGE),

@@ -1,18 +1,18 @@
-//! One walk over a document that finds every mistake: where it is, what it is, what would be right.
+//! `Reader`: reads a document and reports every mistake with its path.
 
-use super::nearest::nearest;
 use super::problem::{PolicyError, Problem};
+use super::suggestion::closest;
 use super::value::{Value, clip, escape, is_unprintable};
 
 /// More than a person reads, few enough that a hostile document does not fill the memory with them.
 const MAX_PROBLEMS: usize = 1000;
 
-/// One walk over a document: where it is now, and what it has found wrong so far.
+/// Reads a document: holds the current path and the mistakes found so far.
 ///
-/// What reads a part gives `None` where it could not be read, and has reported why; the walk goes on, so that one
-/// reading finds every mistake.
+/// A function that reads a part reports why it cannot, and returns `None`. Reading goes on with the next part, so that
+/// one pass finds every mistake. The [module](crate::document) has an example.
 #[derive(Clone, Debug, Default)]
-pub struct Walk {
+pub struct Reader {
     path: Vec<Step>,
     problems: Vec<Problem>,
     more: usize,
@@ -24,30 +24,30 @@ enum Step {
     Index(usize),
 }
 
-/// The fields that a block may have: an array of their names, or a type of your own with more to say.
-pub trait Known {
+/// The fields that a block may have: an array of their names, or a type that also explains unknown ones.
+pub trait FieldSet {
     /// Their names, in the order of the documentation.
     fn names(&self) -> Vec<&'static str>;
 
-    /// What to say of a field that is not one of them, where there is more to say than that it is unknown.
+    /// A message for a field that is not one of them. Without one the field is reported as unknown.
     fn remark(&self, _field: &str) -> Option<String> {
         None
     }
 }
 
-impl<const N: usize> Known for [&'static str; N] {
+impl<const N: usize> FieldSet for [&'static str; N] {
     fn names(&self) -> Vec<&'static str> {
         self.to_vec()
     }
 }
 
-impl Walk {
-    /// A walk that begins at the document's root.
+impl Reader {
+    /// Creates a reader at the document's root.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reports a mistake at the present path.
+    /// Reports a mistake at the current path.
     pub fn problem(&mut self, message: impl Into<String>) {
         if self.problems.len() >= MAX_PROBLEMS {
             self.more += 1;
@@ -64,18 +64,18 @@ impl Walk {
         self.problems.push(problem);
     }
 
-    /// Reports that something else was expected here; always `None`, to be given back.
+    /// Reports that something else was expected here. Always returns `None`, for the caller to return.
     pub fn expected<T>(&mut self, what: &str, found: &Value) -> Option<T> {
         self.problem(format!("expected {what}, found {}", found.describe()));
         None
     }
 
-    /// Steps into a field.
+    /// Runs `read` with the path of this field.
     pub fn field<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Field(clip(name)), read)
     }
 
-    /// Steps into an element of a list.
+    /// Runs `read` with the path of this list element.
     pub fn index<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Index(index), read)
     }
@@ -87,7 +87,7 @@ impl Walk {
         result
     }
 
-    /// The present path, such as `failure.rules[2].when`.
+    /// Returns the current path, such as `failure.rules[2].when`.
     pub fn path(&self) -> String {
         let mut text = String::new();
         for step in &self.path {
@@ -103,9 +103,9 @@ impl Walk {
         text
     }
 
-    /// The fields of a block. Unknown fields and fields that are given twice are reported here and now; anything
-    /// but a block is a mistake, and gives `None`. An empty block may be written as nothing at all.
-    pub fn fields<'v>(&mut self, value: &'v Value, known: &dyn Known) -> Option<Fields<'v>> {
+    /// Returns the fields of a block, and reports unknown and duplicate ones. A null value is an empty block; any other
+    /// value is reported, and `None` returned.
+    pub fn fields<'v>(&mut self, value: &'v Value, known: &dyn FieldSet) -> Option<Fields<'v>> {
         let entries = match value {
             Value::Map(entries) => entries.as_slice(),
             Value::Null => &[],
@@ -116,37 +116,37 @@ impl Walk {
         for (name, _) in entries {
             if let Some(name) = names.iter().find(|known| *known == name) {
                 if seen.contains(name) {
-                    self.field(name, |walk| walk.problem("is given twice"));
+                    self.field(name, |reader| reader.problem("is given twice"));
                 } else {
                     seen.push(name);
                 }
                 continue;
             }
-            self.field(name, |walk| match (known.remark(name), nearest(name, names.iter().copied())) {
-                (Some(remark), _) => walk.problem(remark),
+            self.field(name, |reader| match (known.remark(name), closest(name, names.iter().copied())) {
+                (Some(remark), _) => reader.problem(remark),
                 (None, Some(meant)) => {
-                    walk.problem(format!("unknown field; did you mean '{meant}'? known: {}", names.join(", ")));
+                    reader.problem(format!("unknown field; did you mean '{meant}'? known: {}", names.join(", ")));
                 }
-                (None, None) => walk.problem(format!("unknown field; known: {}", names.join(", "))),
+                (None, None) => reader.problem(format!("unknown field; known: {}", names.join(", "))),
             });
         }
         Some(Fields { entries })
     }
 
-    /// Every element of a list, or the one value that stands for a list of one. Nothing is an empty list.
+    /// Reads every element of a list. A single value is a list of one, a null value an empty list.
     pub fn each<'v>(&mut self, value: &'v Value, mut read: impl FnMut(&mut Self, &'v Value)) {
         match value {
             Value::Null => {}
             Value::Seq(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.index(index, |walk| read(walk, item));
+                    self.index(index, |reader| read(reader, item));
                 }
             }
             single => read(self, single),
         }
     }
 
-    /// Every element of a list that may not be written as a single value. Nothing is an empty list.
+    /// Reads every element of a list. A null value is an empty list; any other value is reported.
     pub fn list<'v>(&mut self, value: &'v Value, what: &str, read: impl FnMut(&mut Self, &'v Value)) {
         match value {
             Value::Null | Value::Seq(_) => self.each(value, read),
@@ -156,23 +156,23 @@ impl Walk {
         }
     }
 
-    /// How many mistakes were found so far.
+    /// Returns the number of mistakes found so far.
     pub fn found(&self) -> usize {
         self.problems.len() + self.more
     }
 
-    /// Ends the walk.
+    /// Finishes reading.
     ///
     /// # Errors
-    /// Everything that was found wrong.
+    /// Every mistake that was reported.
     pub fn finish(self) -> Result<(), PolicyError> {
         if self.problems.is_empty() { Ok(()) } else { Err(PolicyError::new(self.problems, self.more)) }
     }
 
-    /// Ends the walk, and gives what was read.
+    /// Finishes reading, and returns what was read.
     ///
     /// # Errors
-    /// Everything that was found wrong.
+    /// Every mistake that was reported.
     pub fn finish_with<T>(self, read: Option<T>) -> Result<T, PolicyError> {
         self.finish()?;
         read.ok_or_else(PolicyError::unspecified)
@@ -186,33 +186,33 @@ pub struct Fields<'v> {
 }
 
 impl<'v> Fields<'v> {
-    /// The value of a field, if it is given; of one given twice, the first.
+    /// Returns the value of a field, the first if it is given twice.
     pub fn get(&self, name: &str) -> Option<&'v Value> {
         self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Reads a field that may be left out.
+    /// Reads an optional field.
     pub fn read<T>(
         &self,
-        walk: &mut Walk,
+        reader: &mut Reader,
         name: &str,
-        read: impl FnOnce(&mut Walk, &'v Value) -> Option<T>,
+        read: impl FnOnce(&mut Reader, &'v Value) -> Option<T>,
     ) -> Option<T> {
         let value = self.get(name)?;
-        walk.field(name, |walk| read(walk, value))
+        reader.field(name, |reader| read(reader, value))
     }
 
-    /// Reads a field that must be given; `what` is what the message asks for.
+    /// Reads a required field. `what` describes it in the message if it is missing.
     pub fn require<T>(
         &self,
-        walk: &mut Walk,
+        reader: &mut Reader,
         name: &str,
         what: &str,
-        read: impl FnOnce(&mut Walk, &'v Value) -> Option<T>,
+        read: impl FnOnce(&mut Reader, &'v Value) -> Option<T>,
     ) -> Option<T> {
         if self.get(name).is_none() {
-            walk.problem(format!("'{name}' is missing: {what}"));
+            reader.problem(format!("'{name}' is missing: {what}"));
         }
-        self.read(walk, name, read)
+        self.read(reader, name, read)
     }
 }

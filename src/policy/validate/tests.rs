@@ -27,7 +27,7 @@ fn the_builder_names_mistakes_by_the_paths_of_the_document() {
         .jitter(Jitter::Spread(101))
         .backoff(Backoff::Schedule(Vec::new()))
         .recover(Recover::Step(Some(Duration::ZERO)))
-        .stages([Stage::new(), Stage::new().interval(Duration::MAX)])
+        .stages([RetryStage::new(), RetryStage::new().interval(Duration::MAX)])
         .on_events(OnEvents::new());
     assert_eq!(
         mistakes(retry(wrong).replicas(1_000_001).start_timeout(Duration::ZERO)),
@@ -105,7 +105,7 @@ fn times_that_must_pass_are_longer_than_zero() {
 #[test]
 fn a_probe_cannot_smuggle_lines_into_a_request() {
     let check = HttpCheck::new("80").path("/a\r\nx: y").host("a\nb").header("a b", "c").header("ok", "c\r\nd");
-    let probe = Probe::new(Check::Http(check)).interval(Duration::ZERO).timeout(Duration::ZERO).successes(2);
+    let probe = Probe::new(ProbeCheck::Http(check)).interval(Duration::ZERO).timeout(Duration::ZERO).successes(2);
     let problems = mistakes(Policy::builder().health(HealthPolicy::new().liveness(probe)));
     let paths: Vec<&str> = problems.iter().map(|problem| problem.split_once(": ").unwrap().0).collect();
     let expected =
@@ -115,8 +115,9 @@ fn a_probe_cannot_smuggle_lines_into_a_request() {
 
 #[test]
 fn what_costs_memory_for_the_whole_policy_is_bounded_for_the_whole_policy() {
-    let staged =
-        || Rule::new(RuleAction::Retry).retry(RetryPolicy::every(SEC).stages(vec![Stage::new().limit(1, SEC); 100]));
+    let staged = || {
+        Rule::new(RuleAction::Retry).retry(RetryPolicy::every(SEC).stages(vec![RetryStage::new().limit(1, SEC); 100]))
+    };
     let codes = (0..2001).fold(Rule::new(RuleAction::Degrade), Rule::exit_code);
     let problems = mistakes(rules((0..11).map(|_| staged()).chain([codes])));
     assert_eq!(

@@ -1,23 +1,23 @@
-//! Which of the known words was meant.
+//! the known word that was probably meant.
 
-/// The known word that is nearest to `given`, if it is near enough to have been meant.
-pub(crate) fn nearest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+/// The known word closest to `given`, if it is close enough to be a slip.
+pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Longer than any word of ours; comparing it would only cost time.
     if given.len() > 64 {
         return None;
     }
-    let given = simplified(given);
+    let given = normalized(given);
     let allowed = (given.len() / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|word| (distance(&given, &simplified(word)), word))
+        .map(|word| (distance(&given, &normalized(word)), word))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
 /// Case and separators are the likeliest slips: `maxAttempts`, `max-attempts`.
-pub(super) fn simplified(word: &str) -> Vec<char> {
+pub(super) fn normalized(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
@@ -47,16 +47,16 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_finds_the_word_that_was_meant() {
-        assert_eq!(nearest("intervall", KNOWN), Some("interval"));
-        assert_eq!(nearest("jitetr", KNOWN), Some("jitter"));
-        assert_eq!(nearest("maxAttempts", KNOWN), Some("max_attempts"));
-        assert_eq!(nearest("max-interval", KNOWN), Some("max_interval"));
+        assert_eq!(closest("intervall", KNOWN), Some("interval"));
+        assert_eq!(closest("jitetr", KNOWN), Some("jitter"));
+        assert_eq!(closest("maxAttempts", KNOWN), Some("max_attempts"));
+        assert_eq!(closest("max-interval", KNOWN), Some("max_interval"));
     }
 
     #[test]
     fn a_word_of_another_meaning_finds_none() {
-        assert_eq!(nearest("backoff", KNOWN), None);
-        assert_eq!(nearest("x", KNOWN), None);
-        assert_eq!(nearest(&"interval".repeat(20), KNOWN), None);
+        assert_eq!(closest("backoff", KNOWN), None);
+        assert_eq!(closest("x", KNOWN), None);
+        assert_eq!(closest(&"interval".repeat(20), KNOWN), None);
     }
 }

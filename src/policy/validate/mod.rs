@@ -13,44 +13,44 @@ use std::time::Duration;
 
 use super::document::Settings;
 use super::range;
-use super::read::{LONGEST, LONGEST_WORDS, Walk};
+use super::read::{LONGEST, LONGEST_WORDS, Reader};
 use super::retry::RetryPolicy;
 
 pub(super) use health::target;
 pub(super) use retry::backoff;
 
-pub(crate) fn check(walk: &mut Walk, settings: &Settings) {
-    number(walk, "replicas", Some(settings.replicas), &range::REPLICAS);
-    duration(walk, "min_ready", settings.min_ready);
-    positive(walk, "start_timeout", settings.start_timeout);
-    duration(walk, "stop_grace", settings.stop_grace);
+pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
+    number(reader, "replicas", Some(settings.replicas), &range::REPLICAS);
+    duration(reader, "min_ready", settings.min_ready);
+    positive(reader, "start_timeout", settings.start_timeout);
+    duration(reader, "stop_grace", settings.stop_grace);
     if let Some(retry) = &settings.retry {
-        walk.field("retry", |walk| retry::check(walk, retry));
+        reader.field("retry", |reader| retry::validate(reader, retry));
         if retry.on_events.is_some_and(|events| !(events.no_capacity || events.interruption || events.error)) {
-            walk.field("retry", |walk| {
-                walk.field("on_events", |walk| {
-                    walk.problem("is empty; name at least one of no-capacity, interruption, error, or leave it out");
+            reader.field("retry", |reader| {
+                reader.field("on_events", |reader| {
+                    reader.problem("is empty; name at least one of no-capacity, interruption, error, or leave it out");
                 });
             });
         }
     }
-    walk.field("failure", |walk| failure::check(walk, &settings.failure, settings.retry.is_some()));
-    walk.field("health", |walk| health::check(walk, &settings.health));
-    totals(walk, settings);
+    reader.field("failure", |reader| failure::validate(reader, &settings.failure, settings.retry.is_some()));
+    reader.field("health", |reader| health::validate(reader, &settings.health));
+    totals(reader, settings);
 }
 
 /// What is bounded for the policy as a whole, because it costs memory or time for the policy as a whole.
-fn totals(walk: &mut Walk, settings: &Settings) {
+fn totals(reader: &mut Reader, settings: &Settings) {
     let rules = &settings.failure.rules;
     let retries = || settings.retry.iter().chain(rules.iter().filter_map(|rule| rule.retry.as_ref()));
     let windows_of = |retry: &RetryPolicy| {
-        let stages = retry.stages.iter().filter(|stage| stage.rung.limit.is_some()).count();
-        stages + usize::from(retry.rung.limit.is_some())
+        let stages = retry.stages.iter().filter(|stage| stage.settings.limit.is_some()).count();
+        stages + usize::from(retry.settings.limit.is_some())
     };
     let total = |counts: &mut dyn Iterator<Item = usize>| counts.fold(0, usize::saturating_add);
     let mut most = |what: &str, count: usize, most: usize| {
         if count > most {
-            walk.problem(format!("there are {count} {what} in all; at most {most} are allowed"));
+            reader.problem(format!("there are {count} {what} in all; at most {most} are allowed"));
         }
     };
     most("stages", total(&mut retries().map(|retry| retry.stages.len())), range::MAX_ALL_STAGES);
@@ -62,21 +62,21 @@ fn totals(walk: &mut Walk, settings: &Settings) {
     most("reasons in rules", total(&mut rules.iter().map(|rule| rule.reasons.len())), range::MAX_CONDITIONS);
 }
 
-fn number(walk: &mut Walk, name: &str, number: Option<u32>, range: &RangeInclusive<u32>) {
+fn number(reader: &mut Reader, name: &str, number: Option<u32>, range: &RangeInclusive<u32>) {
     if let Some(number) = number.filter(|number| !range.contains(number)) {
-        walk.field(name, |walk| walk.out_of_range(number, range));
+        reader.field(name, |reader| reader.out_of_range(number, range));
     }
 }
 
-fn duration(walk: &mut Walk, name: &str, duration: Option<Duration>) {
+fn duration(reader: &mut Reader, name: &str, duration: Option<Duration>) {
     if duration.is_some_and(|duration| duration > LONGEST) {
-        walk.field(name, |walk| walk.problem(format!("is longer than {LONGEST_WORDS}, the longest")));
+        reader.field(name, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the longest")));
     }
 }
 
-fn positive(walk: &mut Walk, name: &str, given: Option<Duration>) {
+fn positive(reader: &mut Reader, name: &str, given: Option<Duration>) {
     if given == Some(Duration::ZERO) {
-        walk.field(name, |walk| walk.problem("must be longer than 0s"));
+        reader.field(name, |reader| reader.problem("must be longer than 0s"));
     }
-    duration(walk, name, given);
+    duration(reader, name, given);
 }

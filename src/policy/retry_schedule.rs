@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::retry::{Backoff, ImmediateFirst, Jitter, Placement, Recover, RetryPolicy, Rung, Scope};
+use super::retry::{Backoff, ImmediateFirst, Jitter, Placement, Recover, RetryPolicy, Scope, StageSettings};
 use crate::time::nanos;
 
 /// The pacing of a document that leaves the interval out.
@@ -28,7 +28,7 @@ pub(crate) const FOREVER: u64 = u64::MAX;
 
 /// One `retry`, ready to be applied: [0] of the policy is its own, the others belong to rules.
 #[derive(Debug)]
-pub(crate) struct Ladder {
+pub(crate) struct RetrySchedule {
     /// What its state is kept under when the policy is replaced: "" for the policy's own, else the rule's name.
     pub(crate) key: String,
     pub(crate) stages: Box<[CompiledStage]>,
@@ -90,13 +90,13 @@ enum Growth {
 }
 
 impl Pacing {
-    fn new(rung: &Rung) -> Self {
-        let interval = nanos(rung.interval.unwrap_or(DEFAULT_INTERVAL));
-        let backoff = rung.backoff.as_ref().unwrap_or(&Backoff::Constant);
-        let jitter = rung.jitter.unwrap_or_default();
+    fn new(settings: &StageSettings) -> Self {
+        let interval = nanos(settings.interval.unwrap_or(DEFAULT_INTERVAL));
+        let backoff = settings.backoff.as_ref().unwrap_or(&Backoff::Constant);
+        let jitter = settings.jitter.unwrap_or_default();
         let grows = matches!(backoff, Backoff::Linear | Backoff::Exponential(_) | Backoff::Fibonacci)
             || jitter == Jitter::Decorrelated;
-        let cap = match rung.max_interval {
+        let cap = match settings.max_interval {
             Some(cap) => nanos(cap),
             None if grows => nanos(DEFAULT_CAP).max(interval),
             None => LONGEST_DELAY,
@@ -165,7 +165,7 @@ pub(crate) fn share(delay: u64, percent: u8) -> u64 {
     (u128::from(delay) * u128::from(percent) / 100) as u64
 }
 
-/// The delays of a growing ladder up to its cap, computed in hundredths of a nanosecond.
+/// The delays of a growing schedule up to its cap, computed in hundredths of a nanosecond.
 fn table(cap: u64, first: u128, next: impl Fn(u128, u128) -> (u128, u128)) -> Growth {
     let ceiling = u128::from(cap) * 100;
     let (mut current, mut before) = (first, 0);
@@ -180,19 +180,19 @@ fn table(cap: u64, first: u128, next: impl Fn(u128, u128) -> (u128, u128)) -> Gr
     Growth::Table(delays.into())
 }
 
-impl Ladder {
+impl RetrySchedule {
     /// `slots` counts the windows of a replica so far; `scope` is the policy's `failure.scope`.
     pub(crate) fn new(key: &str, retry: &RetryPolicy, scope: Scope, slots: &mut u16) -> Self {
-        let whole = Limits::new(&retry.rung, slots);
+        let whole = Limits::new(&retry.settings, slots);
         let stages: Box<[CompiledStage]> = if retry.stages.is_empty() {
-            [CompiledStage::new(&retry.rung, Limits::NONE, scope)].into()
+            [CompiledStage::new(&retry.settings, Limits::NONE, scope)].into()
         } else {
             retry
                 .stages
                 .iter()
                 .map(|stage| {
-                    let rung = stage.rung.inheriting(&retry.rung);
-                    CompiledStage::new(&rung, Limits::new(&stage.rung, slots), scope)
+                    let settings = stage.settings.inheriting(&retry.settings);
+                    CompiledStage::new(&settings, Limits::new(&stage.settings, slots), scope)
                 })
                 .collect()
         };
@@ -228,12 +228,12 @@ impl Ladder {
 }
 
 impl CompiledStage {
-    fn new(rung: &Rung, limits: Limits, scope: Scope) -> Self {
+    fn new(settings: &StageSettings, limits: Limits, scope: Scope) -> Self {
         Self {
-            pacing: Pacing::new(rung),
+            pacing: Pacing::new(settings),
             limits,
-            placement: rung.placement.unwrap_or_default(),
-            scope: rung.scope.unwrap_or(scope),
+            placement: settings.placement.unwrap_or_default(),
+            scope: settings.scope.unwrap_or(scope),
         }
     }
 }
@@ -241,20 +241,20 @@ impl CompiledStage {
 impl Limits {
     pub(crate) const NONE: Self = Self { any: false, attempts: UNLIMITED, duration: FOREVER, window: None };
 
-    fn new(rung: &Rung, slots: &mut u16) -> Self {
-        let window = rung.limit.map(|limit| {
+    fn new(settings: &StageSettings, slots: &mut u16) -> Self {
+        let window = settings.limit.map(|limit| {
             let slot = *slots;
             *slots = slots.saturating_add(1);
             WindowLimit { slot, restarts: limit.restarts, within: nanos(limit.within) }
         });
-        let attempts = rung.max_attempts.unwrap_or(UNLIMITED);
-        let duration = rung.max_duration.map_or(FOREVER, nanos);
+        let attempts = settings.max_attempts.unwrap_or(UNLIMITED);
+        let duration = settings.max_duration.map_or(FOREVER, nanos);
         let any = attempts != UNLIMITED || duration != FOREVER || window.is_some();
         Self { any, attempts, duration, window }
     }
 }
 
-impl Rung {
+impl StageSettings {
     /// Pacing, placement and scope are inherited; limits are not.
     fn inheriting(&self, parent: &Self) -> Self {
         Self {
@@ -279,7 +279,7 @@ mod tests {
     const SEC: u64 = 1_000_000_000;
 
     fn delays(retry: &RetryPolicy, count: u32) -> Vec<u64> {
-        let pacing = Pacing::new(&retry.rung);
+        let pacing = Pacing::new(&retry.settings);
         (0..count).map(|level| pacing.nominal(level) / SEC).collect()
     }
 
@@ -304,39 +304,40 @@ mod tests {
     fn nothing_overflows_at_the_ends_of_the_range() {
         // supervisors/P1: the row with the largest number of restarts.
         let longest = every(u64::MAX).backoff(Backoff::exponential()).max_interval(Duration::MAX);
-        assert_eq!(Pacing::new(&longest.rung).nominal(u32::MAX), LONGEST_DELAY);
+        assert_eq!(Pacing::new(&longest.settings).nominal(u32::MAX), LONGEST_DELAY);
         for backoff in [Backoff::Linear, Backoff::Fibonacci, Backoff::exponential()] {
             let tiny = RetryPolicy::every(Duration::from_nanos(1)).backoff(backoff).max_interval(Duration::MAX);
-            let pacing = Pacing::new(&tiny.rung);
+            let pacing = Pacing::new(&tiny.settings);
             assert_eq!(pacing.nominal(0), 1);
             assert!(pacing.nominal(u32::MAX) >= u64::from(u32::MAX));
             let zero = RetryPolicy::every(Duration::ZERO).backoff(Backoff::exponential());
-            assert_eq!(Pacing::new(&zero.rung).nominal(u32::MAX), 0);
+            assert_eq!(Pacing::new(&zero.settings).nominal(u32::MAX), 0);
         }
         let slow = Backoff::Exponential(Factor::from_hundredths(101).unwrap());
-        let pacing = Pacing::new(&RetryPolicy::every(Duration::from_nanos(1)).backoff(slow).rung);
+        let pacing = Pacing::new(&RetryPolicy::every(Duration::from_nanos(1)).backoff(slow).settings);
         assert_eq!(pacing.nominal(u32::MAX), nanos(DEFAULT_CAP));
     }
 
     #[test]
     fn a_left_out_recovery_is_twice_the_longest_delay_but_at_least_a_minute() {
-        let after = |retry: &RetryPolicy| Ladder::new("", retry, Scope::Replica, &mut 0).recover_after / SEC;
+        let after = |retry: &RetryPolicy| RetrySchedule::new("", retry, Scope::Replica, &mut 0).recover_after / SEC;
         assert_eq!(after(&every(1)), 60);
         assert_eq!(after(&every(45)), 90);
         assert_eq!(after(&every(1).backoff(Backoff::exponential())), 600);
-        let staged = every(1).stages([Stage::new(), Stage::new().interval(Duration::from_secs(100))]);
+        let staged = every(1).stages([RetryStage::new(), RetryStage::new().interval(Duration::from_secs(100))]);
         assert_eq!(after(&staged), 200);
     }
 
     #[test]
     fn a_stage_inherits_pacing_and_placement_but_no_limit() {
-        let retry = every(5).max_attempts(9).placement(Placement::Elsewhere).stages([Stage::new().max_attempts(2)]);
-        let ladder = Ladder::new("", &retry, Scope::Replica, &mut 0);
-        assert_eq!(ladder.whole.attempts, 9);
-        assert_eq!(ladder.stages[0].limits.attempts, 2);
-        assert_eq!(ladder.stages[0].pacing.nominal(0), 5 * SEC);
-        assert_eq!(ladder.stages[0].placement, Placement::Elsewhere);
+        let retry =
+            every(5).max_attempts(9).placement(Placement::Elsewhere).stages([RetryStage::new().max_attempts(2)]);
+        let schedule = RetrySchedule::new("", &retry, Scope::Replica, &mut 0);
+        assert_eq!(schedule.whole.attempts, 9);
+        assert_eq!(schedule.stages[0].limits.attempts, 2);
+        assert_eq!(schedule.stages[0].pacing.nominal(0), 5 * SEC);
+        assert_eq!(schedule.stages[0].placement, Placement::Elsewhere);
     }
 
-    use crate::policy::retry::Stage;
+    use crate::policy::retry::RetryStage;
 }
