@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::replica::{Marks, Phase};
-use super::set::ReplicaSet;
-use crate::decide::{Outcome, ReplicaId};
-use crate::policy::Cause;
+use super::state::ReplicaSet;
+use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 /// With whom contact is lost, and what is known of the others.
@@ -77,37 +76,17 @@ impl ReplicaSet {
         known.max(contact.listed_at).max(heard)
     }
 
-    /// Contact with it is lost, by evidence from `at`.
-    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
+    /// Contact with it is lost, by evidence from `at`. Whether that is new.
+    pub(super) fn lose_contact(&mut self, id: ReplicaId, at: Timestamp) -> bool {
         let since = at.max(self.last_alive(id)).min(self.now);
         let replica = self.replica_mut(id);
         if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
             replica.marks.set(Marks::LOST);
             let lost = Lost { since, unknown_since: None, was: replica.phase, overdue: false };
             self.extras.get_or_init().contact.lost.insert(id, lost);
-            self.retime(id);
+            return true;
         }
-    }
-
-    /// It shows itself: contact is there, and what it was before it became unknown it is again.
-    pub(super) fn found(&mut self, id: ReplicaId) {
-        if !self.replica(id).marks.has(Marks::LOST) {
-            return;
-        }
-        let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
-        self.forget_lost(id);
-        if self.replica(id).phase == Phase::Unknown {
-            let now = self.now;
-            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
-            // backend that only ever said it once is believed.
-            let phase = if was == Phase::Ready { Phase::Running } else { was };
-            let unknown_since = self.replica(id).since;
-            self.set_phase(id, phase);
-            self.unready_resumes(id, was == Phase::Ready, unknown_since);
-            self.review_evidence(id);
-            self.update_readiness(id, now);
-        }
-        self.retime(id);
+        false
     }
 
     #[inline]
@@ -130,41 +109,8 @@ impl ReplicaSet {
         self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }
 
-    /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
-    #[inline(always)]
-    pub(super) fn declare_overdue(&mut self) {
-        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
-            self.declare_each_overdue();
-        }
-    }
-
     /// Whether [`declare_overdue`](Self::declare_overdue) would declare one.
     pub(super) fn may_declare_overdue(&self) -> bool {
         self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) && !self.is_blind()
-    }
-
-    fn declare_each_overdue(&mut self) {
-        while !self.is_blind() {
-            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
-            if self.replica(id).phase == Phase::Stopping {
-                self.give_up_stop(id);
-            } else {
-                self.declare_lost(id, self.now);
-            }
-        }
-    }
-
-    pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
-        self.forget_lost(id);
-        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
-        let outcome = Outcome::failed(Cause::NodeLost, at);
-        self.correlate_one(id, &outcome);
-        self.fail(id, &outcome, false);
-    }
-
-    /// A stop that nobody can confirm counts as done.
-    pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
-        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
-        self.finish_stop(id, self.now);
     }
 }

@@ -1,11 +1,9 @@
 //! How the replicas stand, counted as they change.
 
-use super::cause_counts::{CauseSums, is_failed};
-use super::output::{Notice, Output, ReplicaChange};
+use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{After, Marks, Phase, Replica, Standing};
-use super::set::ReplicaSet;
 use super::tally::Tally;
-use crate::decide::{Census, Gate, ReplicaId, StartKind};
+use crate::decide::{Census, Gate, StartKind};
 use crate::time::Timestamp;
 
 /// How the replicas stand, counted.
@@ -69,7 +67,7 @@ impl Counts {
     }
 
     #[inline(always)]
-    fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
+    pub(super) fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
         let stood = std::mem::replace(&mut replica.standing, stands);
         self.changed = true;
         // The way of nearly every failure, and back, without a table of all the others.
@@ -88,10 +86,10 @@ impl Counts {
                 tally.stands(Standing::Failed, Standing::Available, now);
             }
             _ => {
-                if is_failed(stood) {
+                if stood.is_failed() {
                     self.causes.remove(replica.failed_by);
                 }
-                if is_failed(stands) {
+                if stands.is_failed() {
                     self.causes.add(replica.failed_by);
                 }
                 self.moves(stood, stands, tally, now);
@@ -111,7 +109,7 @@ impl Counts {
     }
 
     /// It is not one that joins any more.
-    fn joined(&mut self, replica: &mut Replica) {
+    pub(super) fn joined(&mut self, replica: &mut Replica) {
         if replica.marks.has(Marks::JOINING) {
             replica.marks.clear(Marks::JOINING);
             self.census.joining -= 1;
@@ -120,43 +118,25 @@ impl Counts {
     }
 }
 
-impl ReplicaSet {
-    /// Puts a replica into a phase, with all that follows from it for the counts.
-    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
-        if self.replica(id).phase != phase {
-            self.change_phase(id, phase);
-        }
-    }
-
-    /// Puts a replica into a phase that it is not in.
+impl Counts {
+    /// The cause by which all missing replicas failed, if all did by one.
     #[inline(always)]
-    pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
-        let replica = &mut self.replicas[id.index()];
-        self.counts.change_phase(replica, phase, id.0 < self.desired, &mut self.tally, self.now);
-        let incarnation = replica.history.incarnation();
-        let place = self.outputs.place();
-        *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+    pub(super) fn cause(&self) -> CauseCode {
+        let census = &self.census;
+        let others = census.not_ready | census.unknown | census.requested | census.completed_run | census.stopped;
+        if others > 0 { CauseCode::NONE } else { self.causes.common(census.failed + census.given_up) }
     }
 
-    /// Brings the census up to date with a replica that has changed.
-    pub(super) fn recount(&mut self, id: ReplicaId) {
-        self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
-    }
-
-    /// A ready replica counts as available from now on: what it failed before is over.
-    pub(super) fn make_available(&mut self, id: ReplicaId) {
-        let replica = &mut self.replicas[id.index()];
-        if id.0 >= self.desired || replica.standing == Standing::Available {
-            return;
-        }
-        replica.marks.clear(Marks::FAILED.and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
-        replica.marks.set(Marks::WAS_AVAILABLE);
-        self.counts.joined(replica);
-        let probes = replica.marks.any(Marks::ACTED.and(Marks::UNHEALTHY));
-        self.counts.stands(replica, Standing::Available, &mut self.tally, self.now);
-        if probes {
-            self.free_acted(id);
-            self.review_evidence(id);
+    /// A replica has failed by this cause.
+    #[inline(always)]
+    pub(super) fn failed_by(&mut self, replica: &mut Replica, cause: CauseCode) {
+        if replica.failed_by != cause {
+            if replica.standing.is_failed() {
+                self.causes.remove(replica.failed_by);
+                self.causes.add(cause);
+                self.changed = true;
+            }
+            replica.failed_by = cause;
         }
     }
 }

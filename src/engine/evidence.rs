@@ -4,16 +4,55 @@
 //! `max_probe_restarts` has a place, and a replica that was taken down occupies its place until it is available again. A
 //! replica that does not count as available needs none, and a success withdraws evidence that was not acted on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use super::health::{Health, Unready};
-use super::replica::{After, Marks, Phase, Standing};
-use super::set::ReplicaSet;
+use super::probes::{KINDS, Lines};
+use super::replica::{Marks, Phase, Standing};
+use super::state::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId};
 use crate::policy::Cause;
 use crate::policy::read::format_duration;
 use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
+
+/// What is known from probes.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Health {
+    /// By replica; empty where the policy has no probes.
+    pub(super) lines: Vec<Lines>,
+    /// Since when each replica has been up and not ready; empty without `unready_timeout`.
+    pub(super) unready: Vec<Unready>,
+    /// Replicas that probe evidence has taken down and that have not been available since.
+    pub(crate) acted: u32,
+    /// Evidence that has not been acted on.
+    pub(super) evidence: BTreeMap<ReplicaId, Evidence>,
+    /// Those of them that must be looked at: the evidence is new, or the replica has changed.
+    #[serde(skip)]
+    pub(super) changed: BTreeSet<ReplicaId>,
+    /// Available replicas that wait for a place, oldest evidence first.
+    #[serde(skip)]
+    pub(super) in_line: BTreeSet<(Timestamp, ReplicaId)>,
+    /// Replicas that hold a place and let those in line go first, by when they do so no longer.
+    #[serde(skip)]
+    pub(super) holders: BTreeSet<(Timestamp, ReplicaId)>,
+}
+
+/// Since when a replica has been up and not ready; never: it is not, or its startup probe has not passed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Unready {
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
+    pub(super) since: Timestamp,
+}
+
+impl Default for Unready {
+    fn default() -> Self {
+        Self { since: Timestamp::MAX }
+    }
+}
 
 /// Evidence against one replica that has not been acted on: since when it stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -81,6 +120,19 @@ impl Health {
             }
         }
     }
+
+    pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        for lines in &mut self.lines {
+            for kind in KINDS {
+                let line = lines.line(kind);
+                line.next = by(line.next);
+                line.asked = by(line.asked);
+            }
+        }
+        let by = |at: Timestamp| if at.is_never() { at } else { by(at) };
+        self.unready.iter_mut().for_each(|unready| unready.since = by(unready.since));
+        self.evidence.values_mut().for_each(|evidence| evidence.shift(by));
+    }
 }
 
 impl ReplicaSet {
@@ -93,24 +145,23 @@ impl ReplicaSet {
         *since = at.min(*since);
         health.changed.insert(id);
         self.replica_mut(id).marks.set(Marks::UNHEALTHY);
-        self.retime(id);
     }
 
-    /// A success withdraws evidence of this kind.
-    pub(super) fn withdraw(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp) {
+    /// A success withdraws evidence of this kind. Whether there was any.
+    pub(super) fn withdraw(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp) -> bool {
         if !self.replica(id).marks.has(Marks::UNHEALTHY) {
-            return;
+            return false;
         }
         let health = &mut self.extras.get_or_init().health;
         health.dequeue(id);
-        let Some(evidence) = health.evidence.get_mut(&id) else { return };
+        let Some(evidence) = health.evidence.get_mut(&id) else { return false };
         *kind(evidence) = Timestamp::MAX;
         if evidence.since().is_never() {
             self.drop_evidence(id);
         } else {
             health.changed.insert(id);
         }
-        self.retime(id);
+        true
     }
 
     /// There is no evidence against a replica any more.
@@ -122,6 +173,21 @@ impl ReplicaSet {
             health.evidence.remove(&id);
             health.changed.remove(&id);
         }
+    }
+
+    pub(super) fn end_probes(&mut self, id: ReplicaId) {
+        let Some(extras) = self.extras.get_mut() else { return };
+        if extras.health.lines.is_empty() && extras.health.unready.is_empty() {
+            return;
+        }
+        if let Some(lines) = extras.health.lines.get_mut(id.index()) {
+            *lines = Lines::default();
+        }
+        if let Some(unready) = extras.health.unready.get_mut(id.index()) {
+            *unready = Unready::default();
+        }
+        self.drop_probe_messages(id);
+        self.drop_evidence(id);
     }
 
     /// The replica counts otherwise than before: what its evidence may do must be looked at again.
@@ -140,39 +206,8 @@ impl ReplicaSet {
         }
     }
 
-    /// Acts on what evidence there is a place for. Whether there was any.
-    #[inline]
-    pub(super) fn act_on_evidence(&mut self) -> bool {
-        self.health().is_some_and(Health::waits) && self.take_down()
-    }
-
-    #[cold]
-    fn take_down(&mut self) -> bool {
-        let failing: Vec<(ReplicaId, Outcome)> = self.choose().into_iter().map(|id| (id, self.unhealthy(id))).collect();
-        if failing.is_empty() {
-            return false;
-        }
-        self.note_together(failing.clone());
-        for (id, outcome) in failing {
-            let up = matches!(self.replica(id).phase, Phase::Running | Phase::Ready);
-            // One before it may have stopped it, or ended the set.
-            if self.ending || !up || !self.replica(id).marks.has(Marks::UNHEALTHY) {
-                continue;
-            }
-            self.drop_evidence(id);
-            self.correlate_one(id, &outcome);
-            self.fail(id, &outcome, true);
-            let replica = self.replica_mut(id);
-            if !matches!(replica.after, After::Complete | After::Remove) && !replica.marks.has(Marks::ACTED) {
-                replica.marks.set(Marks::ACTED);
-                self.extras.get_or_init().health.acted += 1;
-            }
-        }
-        true
-    }
-
     /// Those that are taken down now, by number.
-    fn choose(&mut self) -> Vec<ReplicaId> {
+    pub(super) fn choose(&mut self) -> Vec<ReplicaId> {
         let compiled = self.policy.compiled();
         let most = self.policy.max_probe_restarts(self.desired);
         let need = compiled.need(self.counts.census.settled());
@@ -218,7 +253,7 @@ impl ReplicaSet {
     }
 
     /// The failure that the evidence against a replica makes.
-    fn unhealthy(&self, id: ReplicaId) -> Outcome {
+    pub(super) fn unhealthy(&self, id: ReplicaId) -> Outcome {
         let compiled = self.policy.compiled();
         let health = self.health();
         let evidence = health.and_then(|health| health.evidence.get(&id));

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cause_counts::{CauseCode, FIRST_NAME};
 use super::contact::Contact;
+use super::evidence::Health;
 use super::group::Group;
-use super::health::Health;
 use super::messages::Messages;
 use super::output::Command;
-use super::set::ReplicaSet;
 use super::strays::Strays;
 use crate::decide::ReplicaId;
+use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
 
 /// What most sets never have.
@@ -46,29 +47,42 @@ impl Extras {
     }
 }
 
-impl ReplicaSet {
-    /// The group that waits to restart together, if one does.
-    #[inline]
-    pub(super) fn group(&self) -> Option<Group> {
-        self.extras.get()?.group
+/// The code of a cause; a new name gets the next.
+#[inline(always)]
+pub(super) fn code_of(cause: &Cause, extras: &mut LazyBox<Extras>) -> CauseCode {
+    match cause {
+        Cause::Named(_) => code_of_name(cause, &mut extras.get_or_init().cause_names),
+        built_in => CauseCode::of_built_in(built_in.place()),
     }
+}
 
-    #[inline]
-    pub(super) fn group_mut(&mut self) -> Option<&mut Group> {
-        self.extras.get_mut()?.group.as_mut()
-    }
-
-    /// There is no group any more.
-    #[inline]
-    pub(super) fn disband(&mut self) {
-        if let Some(extras) = self.extras.get_mut() {
-            extras.group = None;
+#[cold]
+#[inline(never)]
+fn code_of_name(name: &Cause, names: &mut Vec<Cause>) -> CauseCode {
+    let place = names.iter().position(|known| known == name).unwrap_or_else(|| {
+        if names.len() < CauseCode::MOST_NAMES {
+            names.push(name.clone());
+            names.len() - 1
+        } else {
+            usize::MAX
         }
-    }
+    });
+    u8::try_from(place.saturating_add(FIRST_NAME)).map_or(CauseCode::UNNAMED, CauseCode)
+}
 
-    /// What is known from probes, if anything ever was.
-    #[inline]
-    pub(super) fn health(&self) -> Option<&Health> {
-        self.extras.get().map(|extras| &extras.health)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_codes_for_so_many_names_and_no_more() {
+        let mut extras = LazyBox::<Extras>::default();
+        let code = |number: usize, extras: &mut _| code_of(&Cause::named(&format!("own-{number}")).unwrap(), extras);
+        let most = CauseCode::MOST_NAMES;
+        for number in 0..most {
+            assert_eq!(usize::from(code(number, &mut extras).0), FIRST_NAME + number);
+        }
+        assert_eq!(code(most, &mut extras), CauseCode::UNNAMED);
+        assert_eq!(code(0, &mut extras), CauseCode(FIRST_NAME as u8));
     }
 }

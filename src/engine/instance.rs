@@ -1,26 +1,26 @@
-//! News of instances: what each event of a replica means.
+//! Events of instances: what each means for its replica.
 
-use super::deadline::DeadlineReason;
-use super::event::{Ended, Event, News, STOPPED_BY_SOMEBODY_ELSE};
-use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, Rejection, ReplicaChange, Stop};
-use super::replica::{After, Marks, Phase, Replica};
-use super::set::ReplicaSet;
-use crate::decide::{Gate, Incarnation, Outcome, ReplicaId, StartKind, StartOutcome};
+use super::event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, STOPPED_BY_SOMEBODY_ELSE};
+use super::evidence::Evidence;
+use super::output::IgnoredWhy;
+use super::probes::{Line, probe_of};
+use super::replica::{Marks, Phase, Replica};
+use super::state::ReplicaSet;
+use crate::decide::{Incarnation, Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Handles one event. An error is the answer to an operator: it is counted and noticed already.
+    /// Handles what is told of an instance.
     #[inline(never)]
-    pub(super) fn apply(&mut self, event: &mut Event) -> Result<(), Rejection> {
-        if let Some((id, incarnation)) = event.instance() {
-            if let Some(why) = self.unbelievable(id, incarnation) {
-                self.disbelieve(event, id, incarnation, why);
-                return Ok(());
-            }
-            if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
-                self.found(id);
-            }
+    pub(super) fn handle_instance_event(&mut self, event: &mut Event) {
+        let Some((id, incarnation)) = event.instance() else { return };
+        if let Some(why) = self.unbelievable(id, incarnation) {
+            self.disbelieve(event, id, incarnation, why);
+            return;
+        }
+        if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
+            self.found(id);
         }
         match event {
             Event::Exited(ended) => self.ended(ended),
@@ -37,16 +37,15 @@ impl ReplicaSet {
             Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
             Event::Found(news) => self.note_alive(news.replica, self.when(news.at)),
             Event::Stopped(news) => self.stopped(*news),
-            Event::Scale(replicas) => return self.scale(*replicas),
-            Event::Restart(id) => return self.restart(*id),
-            Event::Stop(id) => return self.stop_requested(*id),
-            Event::Start(id) => return self.start_requested(*id),
-            Event::Reset(selection) => return self.reset(selection),
-            Event::RetryNow(selection) => return self.retry_now(selection),
-            Event::Drain(id) => return self.drain(*id),
-            Event::Terminate => return self.terminate(),
+            Event::Scale(_)
+            | Event::Restart(_)
+            | Event::Stop(_)
+            | Event::Start(_)
+            | Event::Reset(_)
+            | Event::RetryNow(_)
+            | Event::Drain(_)
+            | Event::Terminate => {}
         }
-        Ok(())
     }
 
     /// News of an instance that is not current, or not alive any more, changes nothing, except that it may be of a stray.
@@ -78,19 +77,13 @@ impl ReplicaSet {
             }
     }
 
-    /// When something happened: never in the future.
-    #[inline]
-    pub(super) fn when(&self, at: Option<Timestamp>) -> Timestamp {
-        at.unwrap_or(self.now).min(self.now)
-    }
-
     /// Why news of this instance changes nothing, if so.
     #[inline]
     fn unbelievable(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoredWhy> {
-        let Some(replica) = self.replicas.get(id.index()) else { return Some(unheard(incarnation)) };
+        let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoredWhy::of_unheard(incarnation)) };
         let current = replica.history.incarnation();
         if incarnation > current || current == Incarnation(0) {
-            Some(unheard(incarnation))
+            Some(IgnoredWhy::of_unheard(incarnation))
         } else if incarnation < current {
             Some(IgnoredWhy::Stale)
         } else if !replica.phase.is_live() {
@@ -98,13 +91,6 @@ impl ReplicaSet {
         } else {
             None
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
-        self.tally.ignored(why);
-        self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));
     }
 
     fn started(&mut self, news: News) {
@@ -181,18 +167,6 @@ impl ReplicaSet {
         }
     }
 
-    fn ended(&mut self, ended: &mut Ended) {
-        let (id, outcome) = (ended.replica, &mut ended.outcome);
-        if self.replica(id).phase == Phase::Stopping {
-            // The stop was asked for: its end is not a failure, whatever it looks like.
-            self.finish_stop(id, self.happened(id, outcome.at));
-        } else {
-            outcome.at = self.happened(id, outcome.at);
-            outcome.still_alive = false;
-            self.fail(id, outcome, false);
-        }
-    }
-
     /// The commonest news, in line: a replica that is up has ended. Whether it was that.
     #[inline(always)]
     pub(super) fn exited(&mut self, event: &mut Event) -> bool {
@@ -208,9 +182,21 @@ impl ReplicaSet {
         true
     }
 
+    fn ended(&mut self, ended: &mut Ended) {
+        let (id, outcome) = (ended.replica, &mut ended.outcome);
+        if self.replica(id).phase == Phase::Stopping {
+            // The stop was asked for: its end is not a failure, whatever it looks like.
+            self.confirm_stop(id, self.happened(id, outcome.at));
+        } else {
+            outcome.at = self.happened(id, outcome.at);
+            outcome.still_alive = false;
+            self.fail(id, outcome, false);
+        }
+    }
+
     fn stopped(&mut self, news: News) {
         if self.replica(news.replica).phase == Phase::Stopping {
-            self.finish_stop(news.replica, self.happened(news.replica, self.when(news.at)));
+            self.confirm_stop(news.replica, self.happened(news.replica, self.when(news.at)));
         } else {
             // Somebody else stopped it: the platform took it away.
             let at = self.happened(news.replica, self.when(news.at));
@@ -219,123 +205,89 @@ impl ReplicaSet {
         }
     }
 
-    /// The end of an instance that was asked to stop is confirmed, as of `at`.
-    pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) {
-        let replica = &mut self.replicas[id.index()];
-        replica.marks.clear(Marks::ENDING);
-        replica.history.record_stopped(&self.policy, self.now);
-        let after = replica.after;
-        self.count_delay_from(id, at);
-        self.forget_lost(id);
-        self.enter(id, after);
-        self.member_stopped(id);
-    }
-
-    /// Its delay, where it counts from its end, counts from `end`.
-    pub(super) fn count_delay_from(&mut self, id: ReplicaId, end: Timestamp) {
-        let delay = self.extras.get_mut().and_then(|extras| extras.delays.remove(&id));
-        let replica = &mut self.replicas[id.index()];
-        let in_group = replica.gate == Gate::Group;
-        if !replica.counts_from_its_end() || (in_group && delay.is_none()) {
-            return;
-        }
-        let due = end.later_by(delay.unwrap_or(0));
-        replica.due = due;
-        if in_group {
-            self.member_due(due);
-        }
-    }
-
-    /// Asks a live replica to stop; `after` is what becomes of it then.
-    pub(super) fn stop(&mut self, id: ReplicaId, after: After) {
-        self.decided(id, StartOutcome::Gone);
-        let replica = &mut self.replicas[id.index()];
-        self.policy.not_ready(&mut replica.history, self.now);
-        replica.after = after;
-        replica.kills = 0;
-        // In a batch that tells its end, there is nothing left to stop.
-        let ending = replica.marks.has(Marks::ENDING);
-        let incarnation = replica.history.incarnation();
-        if !ending {
-            let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
-            self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
-        }
-        self.set_phase(id, Phase::Stopping);
-        self.end_probes(id);
-        self.recount(id);
-        self.retime(id);
-    }
-
-    /// A replica without an instance goes on to what comes next.
-    #[inline(never)]
-    pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
-        self.go_on(id, after);
-    }
-
-    /// [`enter`](Self::enter), in line for what every failure comes through.
-    #[inline(always)]
-    pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
-        let after = if self.ending && after != After::Complete { After::Remove } else { after };
-        if self.extras.is_some() {
-            self.end_probes(id);
-        }
-        let now = self.now;
-        let replica = &mut self.replicas[id.index()];
-        // Given up, it keeps its place of `max_probe_restarts`.
-        if matches!(after, After::Stopped | After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
-            replica.marks.clear(Marks::ACTED);
-            self.extras.get_or_init().health.acted -= 1;
-        }
-        replica.after = after;
-        replica.marks.clear_seldom(Marks::QUEUED);
-        let phase = match after {
-            After::Start => {
-                if replica.kind == StartKind::First {
-                    replica.history.reset_keep_incarnation();
-                    replica.due = replica.due.min(now);
-                }
-                if matches!(replica.gate, Gate::Hold | Gate::Stop | Gate::Order) {
-                    replica.gate = Gate::Backoff;
-                }
-                Phase::Waiting
-            }
-            After::Hold => {
-                replica.gate = Gate::Hold;
-                Phase::Waiting
-            }
-            After::Quarantine => Phase::Quarantined,
-            After::Stopped => {
-                replica.due = Timestamp::MAX;
-                replica.gate = Gate::Backoff;
-                Phase::Stopped
-            }
-            After::Complete => Phase::Completed,
-            After::Remove => {
-                replica.due = Timestamp::MAX;
-                Phase::Removed
-            }
-        };
-        let wanted = id.0 < self.desired;
-        if replica.phase == phase {
-            self.counts.recount(replica, wanted, &mut self.tally, now);
-        } else {
-            self.counts.change_phase(replica, phase, wanted, &mut self.tally, now);
-            let incarnation = replica.history.incarnation();
-            let place = self.outputs.place();
-            *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
-        }
-        let timed =
-            !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
-        if replica.phase == Phase::Waiting && timed {
-            replica.wakes_for = DeadlineReason::StartDue;
-            self.deadlines.set(id, replica.due);
-        } else {
+    /// Contact with it is lost, by evidence from `at`.
+    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
+        if self.lose_contact(id, at) {
             self.retime(id);
         }
     }
-}
 
-/// Why news of an instance that the set has not started changes nothing.
-pub(super) fn unheard(incarnation: Incarnation) -> IgnoredWhy {
-    if incarnation > Incarnation::LAST_ADOPTED { IgnoredWhy::OutOfRange } else { IgnoredWhy::Unheard }
+    /// It shows itself: contact is there, and what it was before it became unknown it is again.
+    pub(super) fn found(&mut self, id: ReplicaId) {
+        if !self.replica(id).marks.has(Marks::LOST) {
+            return;
+        }
+        let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
+        self.forget_lost(id);
+        if self.replica(id).phase == Phase::Unknown {
+            let now = self.now;
+            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
+            // backend that only ever said it once is believed.
+            let phase = if was == Phase::Ready { Phase::Running } else { was };
+            let unknown_since = self.replica(id).since;
+            self.set_phase(id, phase);
+            self.unready_resumes(id, was == Phase::Ready, unknown_since);
+            self.review_evidence(id);
+            self.update_readiness(id, now);
+        }
+        self.retime(id);
+    }
+
+    pub(super) fn probed(&mut self, news: &ProbeNews) {
+        let id = news.replica;
+        let at = self.when(news.at);
+        if news.result != ProbeResult::Unanswered {
+            self.note_alive(id, at);
+        }
+        let probes = self.policy.compiled().probes;
+        let Some(probe) = probe_of(&probes, news.probe) else { return };
+        let Some(line) = self.lines(id).map(|lines| lines.line(news.probe)) else { return };
+        if line.next.is_never() {
+            return;
+        }
+        let asked = std::mem::replace(&mut line.asked, Timestamp::MAX);
+        let good = match news.result {
+            ProbeResult::Success => true,
+            ProbeResult::Failure => false,
+            ProbeResult::Unanswered => {
+                self.keep_probe_message(id, news.probe, news.message.as_ref());
+                self.lost(id, asked.known().unwrap_or(at));
+                return;
+            }
+        };
+        let verdict = line.answer(good, probe);
+        self.keep_probe_message(id, news.probe, news.message.as_ref().filter(|_| !good));
+        match (news.probe, verdict) {
+            (_, None) => {}
+            (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
+            (ProbeKind::Readiness, Some(passed)) => {
+                if let Some(lines) = self.lines(id) {
+                    lines.readiness.passed = passed;
+                }
+                self.update_readiness(id, at);
+            }
+            (ProbeKind::Liveness, Some(true)) => {
+                if self.withdraw(id, Evidence::probe) {
+                    self.retime(id);
+                }
+            }
+            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
+                self.add_evidence(id, Evidence::probe, at);
+                self.retime(id);
+            }
+        }
+    }
+
+    fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
+        let probes = self.policy.compiled().probes;
+        if let Some(lines) = self.lines(id) {
+            lines.startup = Line { passed: true, ..Line::default() };
+            lines.readiness = Line::begin(probes.readiness, at);
+            lines.liveness = Line::begin(probes.liveness, at);
+        }
+        self.withdraw(id, Evidence::probe);
+        self.unready_from(id, at);
+        self.update_readiness(id, at);
+        self.retime(id);
+    }
 }

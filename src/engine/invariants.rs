@@ -3,9 +3,9 @@
 //! [`ReplicaSet::check_kept`] looks at what a snapshot keeps, and `restore` refuses what does not satisfy it;
 //! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.
 
-use super::cause_counts::{CauseCode, CauseSums, is_failed};
+use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{After, Marks, Phase, Replica, Standing};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use super::strays::Strays;
 use crate::decide::{Census, Gate, Incarnation, ReplicaId, StartKind, Status};
 use crate::policy::MAX_REPLICAS;
@@ -334,7 +334,7 @@ impl ReplicaSet {
             if let Some(count) = super::counting::count_of(&mut census, replica.standing) {
                 *count += 1;
             }
-            if is_failed(replica.standing) {
+            if replica.standing.is_failed() {
                 causes.add(replica.failed_by);
             }
             census.live += u32::from(replica.phase.is_live());

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::ProbeKind;
-use super::health::{KINDS, probe_of};
-use super::set::ReplicaSet;
+use super::probes::{KINDS, probe_of};
+use super::state::ReplicaSet;
 use crate::decide::{Message, ReplicaId};
 
 /// The texts of the replicas that have any.

@@ -5,10 +5,9 @@ use std::cmp::{Ordering, Reverse};
 use serde::{Deserialize, Serialize};
 
 use super::event::{Ended, Event, News};
-use super::instance::unheard;
 use super::output::IgnoredWhy;
 use super::replica::{After, Marks, Phase};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::time::Timestamp;
 
@@ -94,7 +93,7 @@ impl ReplicaSet {
     fn compare(&mut self, seen: &Observed, newest: bool) -> Option<(ReplicaId, Incarnation)> {
         let id = seen.replica;
         let Some(replica) = self.replicas.get(id.index()) else {
-            self.listed_stray(seen, unheard(seen.incarnation));
+            self.listed_stray(seen, IgnoredWhy::of_unheard(seen.incarnation));
             return None;
         };
         let current = replica.history.incarnation();
@@ -107,14 +106,13 @@ impl ReplicaSet {
             let why = match seen.incarnation.cmp(&current) {
                 Ordering::Less => IgnoredWhy::Stale,
                 Ordering::Equal => IgnoredWhy::Duplicate,
-                Ordering::Greater => unheard(seen.incarnation),
+                Ordering::Greater => IgnoredWhy::of_unheard(seen.incarnation),
             };
             self.listed_stray(seen, why);
             return None;
         }
         for event in &mut self.news_of(seen) {
-            // News of instances is never refused.
-            let _ = self.apply(event);
+            self.handle_instance_event(event);
         }
         None
     }
@@ -241,8 +239,7 @@ impl ReplicaSet {
                 }
                 self.retime(id);
                 for event in &mut self.news_of(seen) {
-                    // News of instances is never refused.
-                    let _ = self.apply(event);
+                    self.handle_instance_event(event);
                 }
             }
         }
@@ -263,10 +260,18 @@ impl ReplicaSet {
         gone.into_iter().for_each(|mark| replica.marks.clear(mark));
         replica.kills = 0;
     }
+
+    /// Strays that a list does not show are gone.
+    fn drop_unlisted_strays(&mut self, listed: &[&Observed]) {
+        let gone: Vec<_> = self.stray_instances().filter(|&instance| !shows_alive(listed, instance)).collect();
+        for (id, incarnation) in gone {
+            self.stray_gone(id, incarnation);
+        }
+    }
 }
 
 /// Whether a list, in the order in which it is compared, shows this instance alive.
-pub(super) fn shows_alive(listed: &[&Observed], (replica, incarnation): (ReplicaId, Incarnation)) -> bool {
+fn shows_alive(listed: &[&Observed], (replica, incarnation): (ReplicaId, Incarnation)) -> bool {
     let key = (replica, Reverse(incarnation));
     let found = listed.binary_search_by_key(&key, |seen| (seen.replica, Reverse(seen.incarnation)));
     found.is_ok_and(|place| listed[place].state.is_alive())

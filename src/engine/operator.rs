@@ -3,7 +3,7 @@
 use super::event::Selection;
 use super::output::{Notice, Rejection};
 use super::replica::{After, Marks, Phase};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{EndReason, Gate, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};

@@ -2,7 +2,7 @@
 
 use super::output::{Notice, Waiting};
 use super::replica::{After, Marks, Phase};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 
 impl ReplicaSet {
@@ -85,11 +85,5 @@ impl ReplicaSet {
             }
         }
         true
-    }
-
-    /// The member that starts first, where members start in order.
-    pub(super) fn first_of_group_in_order(&self) -> Option<ReplicaId> {
-        let group = self.group().filter(|_| self.policy.compiled().starts_in_order)?;
-        (group.from.0..self.desired).map(ReplicaId).find(|&id| self.replica(id).waits_for_group())
     }
 }

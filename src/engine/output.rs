@@ -264,6 +264,11 @@ pub enum IgnoredWhy {
 }
 
 impl IgnoredWhy {
+    /// Why news of an instance that the set has not started changes nothing.
+    pub(crate) fn of_unheard(incarnation: Incarnation) -> Self {
+        if incarnation > Incarnation::LAST_ADOPTED { Self::OutOfRange } else { Self::Unheard }
+    }
+
     /// The word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {

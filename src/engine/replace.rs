@@ -1,7 +1,9 @@
 //! Another policy for a running set.
 
 use super::output::Notice;
-use super::set::ReplicaSet;
+use super::probes::Line;
+use super::replica::Phase;
+use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
 use crate::policy::{Layout, Policy};
 use crate::time::Timestamp;
@@ -23,6 +25,7 @@ impl ReplicaSet {
         }
         let probes_differ = before.settings().health != self.policy.settings().health;
         self.make_room_for_probes(self.replicas.len());
+        self.make_room_for_unready(self.replicas.len());
         for index in 0..self.replicas.len() as u32 {
             let id = ReplicaId(index);
             if probes_differ {
@@ -49,5 +52,23 @@ impl ReplicaSet {
         if !dropped.is_empty() {
             self.notice(Notice::Dropped(dropped));
         }
+    }
+
+    /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
+    pub(super) fn renew_probes(&mut self, id: ReplicaId) {
+        let phase = self.replica(id).phase;
+        if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {
+            return;
+        }
+        let was_ready = phase == Phase::Ready;
+        let (probes, now) = (self.policy.compiled().probes, self.now);
+        self.begin_probes(id, now);
+        if let Some(lines) = self.lines(id).filter(|_| was_ready) {
+            lines.startup = Line { passed: true, ..Line::default() };
+            lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
+            lines.liveness = Line::begin(probes.liveness, now);
+        }
+        self.renew_unready(id);
+        self.update_readiness(id, now);
     }
 }

@@ -112,6 +112,14 @@ pub(crate) enum Standing {
     None,
 }
 
+impl Standing {
+    /// Whether a replica that stands so is missing because it failed.
+    #[inline(always)]
+    pub(super) fn is_failed(self) -> bool {
+        matches!(self, Self::Failed | Self::GivenUp)
+    }
+}
+
 /// One replica: its history, and where it stands now. In two cache lines: without `align` it would lie across three.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[repr(align(64))]

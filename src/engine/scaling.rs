@@ -2,7 +2,7 @@
 
 use super::output::{Notice, ReplicaChange};
 use super::replica::{After, Marks, Phase, Replica};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use crate::decide::{Gate, Incarnation, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
@@ -18,6 +18,7 @@ impl ReplicaSet {
         }
         self.deadlines.grow(desired as usize);
         self.make_room_for_probes(desired as usize);
+        self.make_room_for_unready(desired as usize);
         for index in before..desired {
             let id = ReplicaId(index);
             if id.index() == self.replicas.len() {
@@ -38,7 +39,7 @@ impl ReplicaSet {
             self.retime(id);
         }
         for index in (desired..before).rev() {
-            self.remove(ReplicaId(index));
+            self.remove_replica(ReplicaId(index));
         }
     }
 
@@ -69,7 +70,7 @@ impl ReplicaSet {
         self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
     }
 
-    pub(super) fn remove(&mut self, id: ReplicaId) {
+    pub(super) fn remove_replica(&mut self, id: ReplicaId) {
         match self.replica(id).phase {
             phase if phase.is_up() => self.stop(id, After::Remove),
             Phase::Stopping => self.replica_mut(id).after = After::Remove,

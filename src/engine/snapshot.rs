@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::contact::{Contact, Lost};
+use super::evidence::Health;
 use super::group::Group;
-use super::health::Health;
 use super::invariants::Violation;
 use super::messages::Messages;
 use super::output::StatusShown;
 use super::replica::{After, Marks, Phase, Replica, Standing};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use super::strays::{Stray, Strays};
 use super::tally::Tally;
 use crate::decide::{Gate, Incarnation, ReplicaId, SetHistory, StartKind};
@@ -199,6 +199,7 @@ impl ReplicaSet {
         let count = self.replicas.len();
         self.deadlines.grow(count);
         self.make_room_for_probes(count);
+        self.make_room_for_unready(count);
         if let Some(extras) = self.extras.get_mut() {
             extras.health.acted = 0;
             extras.group.iter_mut().for_each(|group| group.stopping = 0);

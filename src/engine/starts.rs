@@ -1,11 +1,11 @@
 //! Starts: due, admitted, commanded.
 
 use super::output::{Command, Notice, Start, Waiting};
-use super::queue::Lane;
-use super::replica::{After, Marks, Phase, Replica};
-use super::set::ReplicaSet;
+use super::replica::{After, Marks, Phase};
+use super::state::ReplicaSet;
 use super::tally::bump;
-use crate::decide::{Admission, Gate, ReplicaId, StartKind};
+use super::transitions::is_queued;
+use crate::decide::{Admission, DueStart, Gate, ReplicaId, StartKind};
 use crate::policy::Placement;
 use crate::time::Timestamp;
 
@@ -36,28 +36,6 @@ impl ReplicaSet {
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Restart { charged: false };
         self.enter(id, After::Start);
-    }
-
-    #[inline(always)]
-    pub(super) fn enqueue(&mut self, id: ReplicaId) {
-        let replica = &mut self.replicas[id.index()];
-        replica.marks.set(Marks::QUEUED);
-        self.queue.push_new(Lane::of(replica.kind), replica.due, id);
-        self.tidy_queue();
-    }
-
-    /// It is in the queue and has changed how it starts.
-    pub(super) fn requeue(&mut self, id: ReplicaId) {
-        let replica = &self.replicas[id.index()];
-        self.queue.push(Lane::of(replica.kind), replica.due, id);
-        self.tidy_queue();
-    }
-
-    /// Behind a closed gate, entries of replicas that have moved on would pile up.
-    #[inline]
-    fn tidy_queue(&mut self) {
-        let replicas = &self.replicas;
-        self.queue.tidy(2 * replicas.len() + 64, |lane, due, id| is_queued(replicas, lane, due, id));
     }
 
     /// Lets go what the gates admit, oldest due first.
@@ -118,6 +96,13 @@ impl ReplicaSet {
         self.gate_opens = Timestamp::MAX;
     }
 
+    /// The start as `admit` sees it.
+    pub(super) fn due_start(&self, id: ReplicaId) -> DueStart {
+        // Of a group that starts in order, the first member is the one that an incident tries.
+        let first = if self.leads_group(id) { self.first_of_group_in_order() } else { None };
+        DueStart { replica: first.unwrap_or(id), kind: self.replica(id).kind }
+    }
+
     fn release(&mut self, id: ReplicaId) {
         self.replica_mut(id).marks.clear(Marks::QUEUED);
         if self.leads_group(id) {
@@ -126,6 +111,41 @@ impl ReplicaSet {
             let holds_slot = matches!(self.replica(id).kind, StartKind::Restart { .. });
             self.start(id, holds_slot.then_some(Marks::HOLDS_SLOT));
         }
+    }
+
+    /// All have stopped and it is their turn: all are started in order, as one start.
+    pub(super) fn start_group(&mut self) {
+        let Some(group) = self.group() else { return };
+        if let Some(first) = self.first_of_group_in_order() {
+            self.start_group_in_order(first);
+            return;
+        }
+        for index in group.from.0..self.desired {
+            let id = ReplicaId(index);
+            if self.replica(id).waits_for_group() {
+                self.start(id, Some(Marks::IN_GROUP));
+            }
+        }
+        self.dissolve();
+    }
+
+    /// The first is started now, for which the group was admitted; each of the others when the one before it is ready.
+    fn start_group_in_order(&mut self, first: ReplicaId) {
+        for id in (first.0..self.desired).map(ReplicaId) {
+            if self.replica(id).waits_for_group() {
+                // The group was charged when it was admitted.
+                let now = self.now;
+                let member = self.replica_mut(id);
+                member.kind = StartKind::Restart { charged: false };
+                member.due = now;
+                if id == first {
+                    self.start(id, Some(Marks::HOLDS_SLOT));
+                } else {
+                    self.wait_for_order(id);
+                }
+            }
+        }
+        self.dissolve();
     }
 
     /// Commands a start. `place`: how it counts among the concurrent starts.
@@ -167,10 +187,4 @@ impl ReplicaSet {
         self.change_phase(id, Phase::Starting);
         self.retime_in(id, Phase::Starting);
     }
-}
-
-/// Whether an entry of the queue still stands: its replica has not moved on since.
-fn is_queued(replicas: &[Replica], lane: Lane, due: Timestamp, id: ReplicaId) -> bool {
-    let replica = &replicas[id.index()];
-    replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
 }

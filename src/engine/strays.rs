@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::observe::{Observed, shows_alive};
 use super::output::{Command, IgnoredWhy, Kill, Notice, Stop, Waiting};
 use super::replica::{Marks, Phase};
-use super::set::ReplicaSet;
-use super::timeouts::kill_gap;
+use super::state::ReplicaSet;
+use super::wakeup::kill_gap;
 use crate::decide::{Gate, Incarnation, ReplicaId};
 use crate::time::Timestamp;
 
@@ -60,6 +59,11 @@ impl Strays {
         self.all.range(of_slot).next_back().map(|(&(_, incarnation), _)| incarnation)
     }
 
+    /// The slot of the one that is killed next.
+    pub(super) fn next(&self) -> Option<ReplicaId> {
+        self.by_due.first().map(|&(_, replica, _)| replica)
+    }
+
     fn first_due(&self) -> Timestamp {
         self.by_due.first().map_or(Timestamp::MAX, |&(at, ..)| at)
     }
@@ -103,24 +107,9 @@ pub(super) fn most(slots: usize) -> usize {
 }
 
 impl ReplicaSet {
-    #[inline]
-    pub(super) fn strays(&self) -> Option<&Strays> {
-        self.extras.get().map(|extras| &extras.strays).filter(|strays| !strays.is_empty())
-    }
-
-    /// How many strays there are.
-    pub(crate) fn stray_count(&self) -> usize {
-        self.strays().map_or(0, Strays::len)
-    }
-
     /// Whether this instance is a stray that is being stopped already.
     pub(crate) fn is_stray(&self, replica: ReplicaId, incarnation: Incarnation) -> bool {
         self.strays().is_some_and(|strays| strays.contains(replica, incarnation))
-    }
-
-    /// The instances that are strays.
-    pub(crate) fn stray_instances(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> + '_ {
-        self.strays().into_iter().flat_map(Strays::iter).map(|(replica, incarnation, _)| (replica, incarnation))
     }
 
     /// Whether a start of this slot must wait for a stray.
@@ -174,14 +163,6 @@ impl ReplicaSet {
         gone
     }
 
-    /// Strays that a list does not show are gone.
-    pub(super) fn drop_unlisted_strays(&mut self, listed: &[&Observed]) {
-        let gone: Vec<_> = self.stray_instances().filter(|&instance| !shows_alive(listed, instance)).collect();
-        for (id, incarnation) in gone {
-            self.stray_gone(id, incarnation);
-        }
-    }
-
     /// Kills the stray whose time has come.
     #[cold]
     pub(super) fn kill_stray(&mut self) {
@@ -197,11 +178,6 @@ impl ReplicaSet {
         strays.insert(replica, incarnation, Stray { due: now.plus_nanos(kill_gap(kills, grace)), kills });
         self.rearm_strays();
         self.command(Command::Kill(Kill { replica, incarnation }));
-    }
-
-    /// Which slot the next kill of a stray is about.
-    pub(super) fn next_stray(&self) -> Option<ReplicaId> {
-        self.strays()?.by_due.first().map(|&(_, replica, _)| replica)
     }
 
     /// Keeps the deadline of the strays up to date.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::replica::{Phase, Replica};
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use super::tally::CauseCounts;
 use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason};
 use crate::policy::{Cause, Exit};

@@ -1,27 +1,13 @@
-//! Time-outs of replicas: when each has its next, and what it means.
+//! Failures that the set finds out by itself: by time-outs, lost contact and probe evidence.
 
 use super::deadline::DeadlineReason;
-use super::evidence::Evidence;
-use super::output::Command;
-use super::replica::{After, Marks, Phase, Replica, Standing};
-use super::set::ReplicaSet;
-use crate::decide::{Gate, Outcome, ReplicaId, StartKind, StartOutcome};
+use super::evidence::{Evidence, Health};
+use super::output::{Command, Kill};
+use super::replica::{After, Marks, Phase};
+use super::state::ReplicaSet;
+use crate::decide::{Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
-use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
-
-/// The gap after the first kill that nobody confirms; it doubles with each.
-const FIRST_KILL_GAP: u64 = 10_000_000_000;
-/// The longest gap between two kills.
-const LONGEST_KILL_GAP: u64 = 300_000_000_000;
-
-/// The gap before the next kill, after so many that nobody confirmed.
-pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
-    match kills {
-        0 => stop_grace,
-        kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
-    }
-}
 
 impl ReplicaSet {
     /// What is due of one replica at `at`.
@@ -40,7 +26,10 @@ impl ReplicaSet {
                 self.note_standing();
                 self.retime(id);
             }
-            DeadlineReason::SlotTimeout => self.release_slot(id),
+            DeadlineReason::SlotTimeout => {
+                self.release_places(id);
+                self.retime(id);
+            }
             DeadlineReason::Trial => {
                 self.trial_decided(id, StartOutcome::Up);
                 self.retime(id);
@@ -73,8 +62,16 @@ impl ReplicaSet {
                 self.declare_lost(id, at);
                 self.declare_overdue();
             }
-            DeadlineReason::Probe => self.probe_due(id),
-            DeadlineReason::Unready => self.add_evidence(id, Evidence::unready, at),
+            DeadlineReason::Probe => {
+                if let Some(since) = self.probe_due(id) {
+                    self.lose_contact(id, since);
+                }
+                self.retime(id);
+            }
+            DeadlineReason::Unready => {
+                self.add_evidence(id, Evidence::unready, at);
+                self.retime(id);
+            }
             // What follows is done with the rest of what may be done at this instant.
             DeadlineReason::Evidence => self.retime(id),
             DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status | DeadlineReason::KillStray => {
@@ -89,106 +86,8 @@ impl ReplicaSet {
         replica.kills = replica.kills.saturating_add(1);
         replica.since = now;
         let incarnation = replica.history.incarnation();
-        self.command(Command::Kill(super::output::Kill { replica: id, incarnation }));
+        self.command(Command::Kill(Kill { replica: id, incarnation }));
         self.retime(id);
-    }
-
-    /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
-    #[inline(never)]
-    pub(super) fn retime(&mut self, id: ReplicaId) {
-        self.retime_in(id, self.replica(id).phase);
-    }
-
-    /// [`retime`](Self::retime), in line for a phase that is known.
-    #[inline(always)]
-    pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
-        debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
-        let (at, why) = self.timer(id, &self.replicas[id.index()], phase);
-        self.replica_mut(id).wakes_for = why;
-        self.deadlines.set(id, at);
-    }
-
-    /// Whether its deadline is when its next step is due.
-    pub(super) fn wakes_in_time(&self, id: ReplicaId) -> bool {
-        let replica = self.replica(id);
-        // How long one that holds a place lets others go first depends on the time at which that was looked at.
-        replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY))
-            || self.timer(id, replica, replica.phase).0 == self.deadlines.of(id)
-    }
-
-    /// The next deadline of one replica.
-    #[inline(always)]
-    fn timer(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
-        let compiled = self.policy.compiled();
-        let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
-        let mut offer = |at: Timestamp, why| {
-            if at < next.0 {
-                next = (at, why);
-            }
-        };
-        let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
-        match phase {
-            Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
-            // It waits for a stray of its slot.
-            Phase::Waiting if replica.gate == Gate::Stop => {}
-            Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
-            Phase::Waiting if replica.gate == Gate::Group => {
-                if self.group().is_some_and(|group| group.leader == id && !group.is_due) {
-                    offer(replica.due, DeadlineReason::StartDue);
-                }
-            }
-            Phase::Waiting if replica.gate == Gate::Order => {}
-            Phase::Waiting => offer(replica.due, DeadlineReason::StartDue),
-            Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
-            Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
-            Phase::Running | Phase::Ready | Phase::Unknown => {
-                if replica.marks.has(Marks::IN_FLIGHT) {
-                    offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
-                }
-                if replica.marks.has(Marks::ON_TRIAL) {
-                    let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
-                    offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
-                }
-                if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
-                    let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
-                    offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
-                }
-            }
-            Phase::Stopping => {
-                let gap = kill_gap(replica.kills, compiled.stop_grace);
-                offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
-                let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
-                if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
-                    offer(replica.due, DeadlineReason::StartDue);
-                }
-            }
-            Phase::Stopped | Phase::Completed | Phase::Removed => {}
-        }
-        if replica.marks.has(Marks::LOST) {
-            if let Some(lost) = self.lost_contact(id) {
-                let unknown = lost.unknown_since.unwrap_or(lost.since.plus_nanos(compiled.unknown_after));
-                match phase {
-                    Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
-                    Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                    Phase::Stopping if lost.overdue => {}
-                    Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
-                    Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
-                    // A start is bounded by `start_timeout`, seen or not.
-                    _ => {}
-                }
-            }
-        }
-        if up && self.extras.is_some() {
-            offer(self.next_probe(id), DeadlineReason::Probe);
-            if phase == Phase::Running && compiled.unready_timeout != FOREVER {
-                offer(self.unready_at(id), DeadlineReason::Unready);
-            }
-            if replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY)) && phase != Phase::Unknown {
-                let acts = replica.due.plus_nanos(compiled.start_timeout);
-                offer(if acts > self.now { acts } else { Timestamp::MAX }, DeadlineReason::Evidence);
-            }
-        }
-        next
     }
 
     /// All that fail by time-out at this instant are one batch.
@@ -207,5 +106,63 @@ impl ReplicaSet {
         });
         failing.retain(|(id, _)| self.replica(*id).phase != Phase::Stopping);
         self.note_together(failing);
+    }
+
+    pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
+        self.forget_lost(id);
+        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        let outcome = Outcome::failed(Cause::NodeLost, at);
+        self.correlate_one(id, &outcome);
+        self.fail(id, &outcome, false);
+    }
+
+    /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
+    #[inline(always)]
+    pub(super) fn declare_overdue(&mut self) {
+        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
+            self.declare_each_overdue();
+        }
+    }
+
+    fn declare_each_overdue(&mut self) {
+        while !self.is_blind() {
+            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
+            if self.replica(id).phase == Phase::Stopping {
+                self.give_up_stop(id);
+            } else {
+                self.declare_lost(id, self.now);
+            }
+        }
+    }
+
+    /// Acts on what evidence there is a place for. Whether there was any.
+    #[inline]
+    pub(super) fn act_on_evidence(&mut self) -> bool {
+        self.health().is_some_and(Health::waits) && self.take_down()
+    }
+
+    #[cold]
+    fn take_down(&mut self) -> bool {
+        let failing: Vec<(ReplicaId, Outcome)> = self.choose().into_iter().map(|id| (id, self.unhealthy(id))).collect();
+        if failing.is_empty() {
+            return false;
+        }
+        self.note_together(failing.clone());
+        for (id, outcome) in failing {
+            let up = matches!(self.replica(id).phase, Phase::Running | Phase::Ready);
+            // One before it may have stopped it, or ended the set.
+            if self.ending || !up || !self.replica(id).marks.has(Marks::UNHEALTHY) {
+                continue;
+            }
+            self.drop_evidence(id);
+            self.correlate_one(id, &outcome);
+            self.fail(id, &outcome, true);
+            let replica = self.replica_mut(id);
+            if !matches!(replica.after, After::Complete | After::Remove) && !replica.marks.has(Marks::ACTED) {
+                replica.marks.set(Marks::ACTED);
+                self.extras.get_or_init().health.acted += 1;
+            }
+        }
+        true
     }
 }

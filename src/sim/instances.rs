@@ -5,7 +5,7 @@ use super::monotonic_queue::MonotonicQueue;
 use super::outcomes::end_event;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::Event;
-use crate::engine::deadlines::Deadlines;
+use crate::engine::deadline_tree::Deadlines;
 use crate::places::Places;
 use crate::time::{Timestamp, nanos};
 

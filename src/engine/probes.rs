@@ -1,13 +1,88 @@
-//! Probes at work: when to ask, and what follows from the answers.
+//! Probes: when to ask, and what the answers count as.
+//!
+//! Readiness is a level: it changes what is available and restarts nothing. A liveness or startup probe that has
+//! failed is evidence (evidence.rs), and so is `unready_timeout`. No answer at all is neither: it is lost contact, counted
+//! from the first probe that went unanswered.
 
-use super::event::{ProbeKind, ProbeNews, ProbeResult};
-use super::evidence::Evidence;
-use super::health::{KINDS, Line, Lines, Unready, probe_of};
+use serde::{Deserialize, Serialize};
+
+use super::event::ProbeKind;
 use super::output::{Command, ProbeRequest};
 use super::replica::Phase;
-use super::set::ReplicaSet;
+use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
+use crate::policy::{CompiledProbe, CompiledProbes};
 use crate::time::Timestamp;
+
+/// What is known from the probes of one replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Lines {
+    pub(super) startup: Line,
+    pub(super) readiness: Line,
+    pub(super) liveness: Line,
+}
+
+/// What is known from one probe of one replica.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    /// When to ask next; never: it is not asked.
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
+    pub(super) next: Timestamp,
+    /// When it was asked and has not answered yet.
+    #[serde(with = "crate::decide::serde_opt_timestamp")]
+    pub(super) asked: Timestamp,
+    /// How many answers in a row were the same.
+    pub(super) run: u32,
+    /// What they were.
+    pub(super) good: bool,
+    /// What it counts as: changed only by enough equal answers in a row.
+    pub(super) passed: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { next: Timestamp::MAX, asked: Timestamp::MAX, run: 0, good: false, passed: false }
+    }
+}
+
+impl Line {
+    pub(super) fn begin(probe: Option<CompiledProbe>, at: Timestamp) -> Self {
+        let next = probe.map_or(Timestamp::MAX, |probe| at.plus_nanos(probe.initial_delay));
+        Self { next, ..Self::default() }
+    }
+
+    /// Takes an answer. Whether it counts as passed or failed, once there are enough equal ones in a row.
+    pub(super) fn answer(&mut self, good: bool, probe: CompiledProbe) -> Option<bool> {
+        self.run = if self.good == good { self.run.saturating_add(1) } else { 1 };
+        self.good = good;
+        let enough = self.run >= if good { probe.successes } else { probe.failures };
+        enough.then_some(good)
+    }
+}
+
+impl Lines {
+    pub(super) fn line(&mut self, kind: ProbeKind) -> &mut Line {
+        match kind {
+            ProbeKind::Startup => &mut self.startup,
+            ProbeKind::Readiness => &mut self.readiness,
+            ProbeKind::Liveness => &mut self.liveness,
+        }
+    }
+
+    pub(super) fn next(&self) -> Timestamp {
+        self.startup.next.min(self.readiness.next).min(self.liveness.next)
+    }
+}
+
+pub(super) const KINDS: [ProbeKind; 3] = [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness];
+
+pub(super) fn probe_of(probes: &CompiledProbes, kind: ProbeKind) -> Option<CompiledProbe> {
+    match kind {
+        ProbeKind::Startup => probes.startup,
+        ProbeKind::Readiness => probes.readiness,
+        ProbeKind::Liveness => probes.liveness,
+    }
+}
 
 impl ReplicaSet {
     /// Makes room for what is known from the probes of replicas up to `count`, where there are probes.
@@ -17,7 +92,6 @@ impl ReplicaSet {
             let lines = &mut self.extras.get_or_init().health.lines;
             lines.resize(count.max(lines.len()), Lines::default());
         }
-        self.make_room_for_unready(count);
     }
 
     /// What is known from the probes of a replica, where there are any.
@@ -35,24 +109,6 @@ impl ReplicaSet {
             lines.readiness = Line::begin(probes.readiness, at);
             lines.liveness = Line::begin(probes.liveness, at);
         }
-    }
-
-    /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
-    pub(super) fn renew_probes(&mut self, id: ReplicaId) {
-        let phase = self.replica(id).phase;
-        if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {
-            return;
-        }
-        let was_ready = phase == Phase::Ready;
-        let (probes, now) = (self.policy.compiled().probes, self.now);
-        self.begin_probes(id, now);
-        if let Some(lines) = self.lines(id).filter(|_| was_ready) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
-            lines.liveness = Line::begin(probes.liveness, now);
-        }
-        self.renew_unready(id);
-        self.update_readiness(id, now);
     }
 
     /// After a restore, perhaps under other probes: what the policy does not ask ends, what is missing begins. A probe
@@ -76,21 +132,6 @@ impl ReplicaSet {
         }
     }
 
-    pub(super) fn end_probes(&mut self, id: ReplicaId) {
-        let Some(extras) = self.extras.get_mut() else { return };
-        if extras.health.lines.is_empty() && extras.health.unready.is_empty() {
-            return;
-        }
-        if let Some(lines) = extras.health.lines.get_mut(id.index()) {
-            *lines = Lines::default();
-        }
-        if let Some(unready) = extras.health.unready.get_mut(id.index()) {
-            *unready = Unready::default();
-        }
-        self.drop_probe_messages(id);
-        self.drop_evidence(id);
-    }
-
     /// Whether the probes, where there are any, call it ready.
     pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
         let probes = &self.policy.compiled().probes;
@@ -104,12 +145,13 @@ impl ReplicaSet {
         self.health().and_then(|health| health.lines.get(id.index())).map_or(Timestamp::MAX, Lines::next)
     }
 
-    /// Asks what is due. A probe that has not answered the last time is not asked twice at once.
-    pub(super) fn probe_due(&mut self, id: ReplicaId) {
+    /// Asks what is due. Returns since when a probe has gone unanswered, if one has. A probe that has not answered the last time is not asked twice at once.
+    pub(super) fn probe_due(&mut self, id: ReplicaId) -> Option<Timestamp> {
         let probes = self.policy.compiled().probes;
         let now = self.now;
+        let mut silent_since = None;
         for kind in KINDS {
-            let Some(line) = self.lines(id).map(|lines| lines.line(kind)) else { return };
+            let Some(line) = self.lines(id).map(|lines| lines.line(kind)) else { break };
             let Some(probe) = probe_of(&probes, kind) else {
                 line.next = Timestamp::MAX;
                 continue;
@@ -122,64 +164,11 @@ impl ReplicaSet {
             line.next = line.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
             // No answer to the last one by now is no answer: contact is lost from then on, and it is asked again.
             let unanswered = std::mem::replace(&mut line.asked, now);
-            if let Some(unanswered) = unanswered.known() {
-                self.lost(id, unanswered);
-            }
+            silent_since = silent_since.or(unanswered.known());
             let incarnation = self.incarnation(id);
             let timeout = std::time::Duration::from_nanos(probe.timeout);
             self.command(Command::Probe(ProbeRequest { replica: id, incarnation, probe: kind, timeout }));
         }
-        self.retime(id);
-    }
-
-    pub(super) fn probed(&mut self, news: &ProbeNews) {
-        let id = news.replica;
-        let at = self.when(news.at);
-        if news.result != ProbeResult::Unanswered {
-            self.note_alive(id, at);
-        }
-        let probes = self.policy.compiled().probes;
-        let Some(probe) = probe_of(&probes, news.probe) else { return };
-        let Some(line) = self.lines(id).map(|lines| lines.line(news.probe)) else { return };
-        if line.next.is_never() {
-            return;
-        }
-        let asked = std::mem::replace(&mut line.asked, Timestamp::MAX);
-        let good = match news.result {
-            ProbeResult::Success => true,
-            ProbeResult::Failure => false,
-            ProbeResult::Unanswered => {
-                self.keep_probe_message(id, news.probe, news.message.as_ref());
-                self.lost(id, asked.known().unwrap_or(at));
-                return;
-            }
-        };
-        let verdict = line.answer(good, probe);
-        self.keep_probe_message(id, news.probe, news.message.as_ref().filter(|_| !good));
-        match (news.probe, verdict) {
-            (_, None) => {}
-            (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
-            (ProbeKind::Readiness, Some(passed)) => {
-                if let Some(lines) = self.lines(id) {
-                    lines.readiness.passed = passed;
-                }
-                self.update_readiness(id, at);
-            }
-            (ProbeKind::Liveness, Some(true)) => self.withdraw(id, Evidence::probe),
-            (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => self.add_evidence(id, Evidence::probe, at),
-        }
-    }
-
-    fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
-        let probes = self.policy.compiled().probes;
-        if let Some(lines) = self.lines(id) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line::begin(probes.readiness, at);
-            lines.liveness = Line::begin(probes.liveness, at);
-        }
-        self.withdraw(id, Evidence::probe);
-        self.unready_from(id, at);
-        self.update_readiness(id, at);
-        self.retime(id);
+        silent_since
     }
 }

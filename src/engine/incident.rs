@@ -1,0 +1,175 @@
+//! Failures of several replicas together: noted before the first is judged, recognised as an incident, and its end.
+
+use super::event::{Ended, Event};
+use super::output::{IncidentNotice, Notice};
+use super::replica::{After, Marks, Phase};
+use super::state::ReplicaSet;
+use super::tally::bump;
+use crate::decide::{Gate, Outcome, ReplicaId, StartKind};
+use crate::policy::Cause;
+
+impl ReplicaSet {
+    /// Incidents first: every failure that is known at this instant is noted before the first is judged.
+    #[inline(never)]
+    pub(super) fn note_failures(&mut self, events: &[Event]) {
+        let compiled = self.policy.compiled();
+        // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
+        if events.len() == 1 && !compiled.watches_failures {
+            return;
+        }
+        let mut noted = false;
+        for event in events {
+            let stopped;
+            let ended = match event {
+                Event::Exited(ended) | Event::StartFailed(ended) => ended,
+                // Stopped by somebody else.
+                Event::Stopped(news) => {
+                    let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
+                    stopped = Ended { replica: news.replica, incarnation: news.incarnation, outcome };
+                    &stopped
+                }
+                _ => continue,
+            };
+            let Some(replica) = self.replicas.get_mut(ended.replica.index()) else { continue };
+            let genuine = replica.history.incarnation() == ended.incarnation
+                && replica.phase.is_up()
+                && !replica.marks.has(Marks::ENDING);
+            if genuine {
+                replica.marks.set(Marks::ENDING);
+                noted |= self.note_failure(ended.replica, &ended.outcome);
+            }
+        }
+        if noted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
+            self.incident_recognised();
+        }
+        if let [alone] = events {
+            // It has no company at this instant.
+            if let Some(replica) = alone.instance().and_then(|(id, _)| self.replicas.get_mut(id.index())) {
+                replica.marks.clear(Marks::ENDING);
+            }
+        }
+    }
+
+    /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
+    pub(super) fn note_together(&mut self, mut failing: Vec<(ReplicaId, Outcome)>) {
+        if self.ending || !self.policy.compiled().watches_failures {
+            return;
+        }
+        failing.sort_unstable_by_key(|(id, _)| *id);
+        let noted = &self.extras.get_or_init().noted;
+        failing.retain(|(id, _)| !noted.contains(id));
+        let mut counted = false;
+        for (id, outcome) in &failing {
+            counted |= self.note_failure(*id, outcome);
+            self.extras.get_or_init().noted.insert(*id);
+        }
+        if counted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
+            for (id, _) in &failing {
+                self.replica_mut(*id).marks.set(Marks::ENDING);
+            }
+            self.incident_recognised();
+            for (id, _) in &failing {
+                self.replica_mut(*id).marks.clear(Marks::ENDING);
+            }
+        }
+    }
+
+    /// Its failure is judged now: it may be noted again.
+    pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
+        self.extras.get_mut().is_some_and(|extras| extras.noted.remove(&id))
+    }
+
+    /// For a failure that comes on its own.
+    pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
+        if !self.was_noted(id) {
+            self.note_together(vec![(id, outcome.clone())]);
+            self.was_noted(id);
+        }
+    }
+
+    /// Notes a failure beside those of the other replicas. Whether that may make an incident.
+    fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
+        if self.ending || !self.policy.compiled().watches_failures {
+            return false;
+        }
+        let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
+        let history = &mut self.replicas[id.index()].history;
+        self.counts.changed = true;
+        self.policy.note_failure(&mut self.set, id, history, &outcome, self.now)
+    }
+
+    /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.
+    fn incident_recognised(&mut self) {
+        let (members, latest) = self.set.take_members();
+        let latest = latest.unwrap_or(self.now);
+        bump(&mut self.tally.count().incidents);
+        self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
+        let within = self.policy.canary_trial();
+        let mut canary = None;
+        for id in members.into_iter().filter(|id| id.0 < self.desired).collect::<Vec<_>>() {
+            let now = self.now;
+            let first_delay = self.policy.compiled().schedules[0].stage(0).pacing.nominal(0);
+            let replica = &mut self.replicas[id.index()];
+            let charged = replica.history.undo(latest, within);
+            // What is still waiting has taken no token yet.
+            let waits = replica.kind == (StartKind::Restart { charged: true }) && !replica.phase.is_up();
+            self.set.refund(&self.policy, charged.saturating_sub(u32::from(waits)));
+            if matches!(replica.kind, StartKind::Restart { .. }) {
+                replica.kind = StartKind::Restart { charged: false };
+            }
+            // What waited for room in the window has room again.
+            let gave_up = replica.marks.has(Marks::GAVE_UP) || replica.gate == Gate::Window;
+            replica.marks.clear(Marks::GAVE_UP);
+            match replica.phase {
+                Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.requeue(id),
+                Phase::Waiting | Phase::Quarantined if gave_up => {
+                    replica.due = now.plus_nanos(first_delay);
+                    replica.kind = StartKind::Restart { charged: false };
+                    replica.gate = Gate::Backoff;
+                    self.enter(id, After::Start);
+                }
+                Phase::Stopping if gave_up => {
+                    replica.due = now.plus_nanos(first_delay);
+                    replica.kind = StartKind::Restart { charged: false };
+                    replica.after = After::Start;
+                    self.recount(id);
+                    self.retime(id);
+                }
+                // Restarted before the incident was recognised, and not up yet: it serves as the canary.
+                Phase::Starting | Phase::Running if !replica.marks.has(Marks::ENDING) => {
+                    canary.get_or_insert(id);
+                }
+                _ => {}
+            }
+        }
+        if let Some(id) = canary {
+            self.set.adopt_canary(id);
+            self.put_on_trial(id);
+            self.retime(id);
+        }
+    }
+
+    /// Ends an incident that no restart waits for any more. Whether it did.
+    pub(super) fn close_incident(&mut self) -> bool {
+        let over = self.set.has_incident() && self.counts.awaiting == 0 && self.set.canary().is_none();
+        if over {
+            self.end_incident();
+        }
+        over
+    }
+
+    /// Ends the incident, if one is open, whoever asked for it: with its notice, and with no trial left that the next
+    /// incident would take for its own.
+    pub(super) fn end_incident(&mut self) {
+        if !self.set.has_incident() {
+            return;
+        }
+        self.set.close_incident();
+        self.notice(Notice::Incident(IncidentNotice::Over));
+        let trials = self.extras.get_mut().map(|extras| std::mem::take(&mut extras.trials));
+        for id in trials.into_iter().flatten() {
+            self.replica_mut(id).marks.clear(Marks::ON_TRIAL);
+            self.retime(id);
+        }
+    }
+}

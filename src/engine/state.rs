@@ -1,0 +1,271 @@
+//! The state of a set, and how its parts are reached.
+
+use super::cause_counts::CauseCode;
+use super::counting::Counts;
+use super::deadline_tree::Deadlines;
+use super::event::Event;
+use super::evidence::Health;
+use super::extras::Extras;
+use super::group::Group;
+use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, StatusShown};
+use super::queue::Queue;
+use super::replica::{After, Marks, Phase, Replica};
+use super::strays::Strays;
+use super::tally::Tally;
+use crate::decide::{Census, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::lazy_box::LazyBox;
+use crate::places::Places;
+use crate::policy::{Cause, Policy};
+use crate::time::Timestamp;
+
+/// A set of replicas under one policy.
+///
+/// The contract: **one mutation, then drain**. Call one of the methods that take `now`, hand every output to
+/// whoever carries it out until [`poll_output`](Self::poll_output) gives `None` (or with
+/// [`for_each_output`](Self::for_each_output)), then sleep until
+/// [`next_deadline`](Self::next_deadline) and call [`handle_timeout`](Self::handle_timeout). Debug builds check
+/// that the outputs were drained. Nothing is commanded before the first `handle_timeout`, so that a set can
+/// [`observe`](Self::observe) first what runs already.
+///
+/// Time that goes backwards stands still, and so does one after [`Timestamp::LATEST`]; a call that comes late is as good as
+/// one in time.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Command, Event, Output, Policy, ReplicaSet, RetryPolicy, Status, Timestamp};
+///
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let mut now = Timestamp::ZERO;
+/// let mut set = ReplicaSet::new(policy, 7, now);
+/// set.handle_timeout(now);
+/// while let Some(output) = set.poll_output() {
+///     if let Output::Command(Command::Start(start)) = output {
+///         println!("start replica {}", start.replica);
+///     }
+/// }
+/// for replica in 0..3 {
+///     set.handle(now, Event::ready(replica, 1));
+///     while set.poll_output().is_some() {}
+/// }
+/// assert_eq!(set.status(), Status::Healthy);
+///
+/// now = Timestamp::from_secs(60);
+/// set.handle(now, Event::exited(1, 1, 137));
+/// while set.poll_output().is_some() {}
+/// assert_eq!(set.status(), Status::Degraded);
+/// assert_eq!(set.next_deadline().map(|next| next.at), Some(Timestamp::from_secs(90)));
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReplicaSet {
+    pub(super) policy: Policy,
+    pub(super) seed: u64,
+    pub(super) now: Timestamp,
+    /// The first `handle_timeout` has come: commands may go out.
+    pub(super) begun: bool,
+    /// It comes up for the first time: what that takes is given back.
+    pub(super) coming_up: bool,
+    /// The set was ended, and every replica told to stop.
+    pub(super) ending: bool,
+    pub(super) desired: u32,
+    pub(super) replicas: Vec<Replica>,
+    pub(super) deadlines: Deadlines,
+    pub(super) set: SetHistory,
+    pub(super) counts: Counts,
+    pub(super) queue: Queue,
+    /// When a gate opens by itself.
+    pub(super) gate_opens: Timestamp,
+    /// When the status must be assessed again.
+    pub(super) assess_at: Timestamp,
+    /// When a stray is killed next.
+    pub(super) strays_due: Timestamp,
+    pub(super) outputs: Places<Output>,
+    pub(super) shown: Option<StatusShown>,
+    pub(super) tally: Tally,
+    /// Room for the events of one instant. Not among the extras: `handle_all` is no reason to have these.
+    pub(super) batch: LazyBox<Vec<Event>>,
+    pub(super) extras: LazyBox<Extras>,
+}
+
+impl ReplicaSet {
+    pub(super) fn empty(policy: Policy, seed: u64, now: Timestamp) -> Self {
+        let now = now.min(Timestamp::LATEST);
+        Self {
+            policy,
+            seed,
+            now,
+            begun: false,
+            coming_up: true,
+            ending: false,
+            desired: 0,
+            replicas: Vec::new(),
+            deadlines: Deadlines::default(),
+            set: SetHistory::new(now),
+            counts: Counts { changed: true, ..Counts::default() },
+            queue: Queue::default(),
+            gate_opens: Timestamp::MAX,
+            assess_at: Timestamp::MAX,
+            strays_due: Timestamp::MAX,
+            outputs: Places::default(),
+            shown: None,
+            tally: Tally::default(),
+            batch: LazyBox::default(),
+            extras: LazyBox::default(),
+        }
+    }
+
+    /// The policy it runs under.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The seed of its jitter.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The time of its last mutation.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What the set is.
+    pub fn status(&self) -> Status {
+        self.set.reported().0
+    }
+
+    /// Why the status is what it is.
+    pub fn status_reason(&self) -> StatusReason {
+        self.set.reported().1
+    }
+
+    /// Since when the status has been what it is.
+    pub fn status_since(&self) -> Timestamp {
+        self.set.reported().2
+    }
+
+    /// How its replicas stand, counted.
+    pub fn census(&self) -> Census {
+        self.counts.census
+    }
+
+    /// Starts under way.
+    #[inline]
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.counts.census.in_flight
+    }
+
+    /// How many replicas are asked for.
+    pub fn desired(&self) -> u32 {
+        self.desired
+    }
+
+    /// Whether it is terminating, terminated or completed: nothing is started any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.set.end_reason().is_some() || self.status().is_final()
+    }
+
+    #[inline]
+    pub(super) fn replica(&self, id: ReplicaId) -> &Replica {
+        &self.replicas[id.index()]
+    }
+
+    #[inline]
+    pub(super) fn replica_mut(&mut self, id: ReplicaId) -> &mut Replica {
+        &mut self.replicas[id.index()]
+    }
+
+    pub(super) fn incarnation(&self, id: ReplicaId) -> Incarnation {
+        self.replica(id).history.incarnation()
+    }
+
+    #[inline(always)]
+    pub(super) fn command(&mut self, command: Command) {
+        if self.begun {
+            let place = self.outputs.place();
+            *place = Some(Output::Command(command));
+        } else {
+            self.extras.get_or_init().withheld.push(command);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn notice(&mut self, notice: Notice) {
+        self.outputs.push(Output::Notice(notice));
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+        self.tally.ignored(why);
+        self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));
+    }
+
+    /// When something happened: never in the future.
+    #[inline]
+    pub(super) fn when(&self, at: Option<Timestamp>) -> Timestamp {
+        at.unwrap_or(self.now).min(self.now)
+    }
+
+    /// When something happened to a replica: not in the future, nor before what happened to it before.
+    #[inline(always)]
+    pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
+        let replica = self.replica(id);
+        let before = match replica.phase {
+            Phase::Running | Phase::Ready | Phase::Unknown => replica.history.as_of(),
+            _ => replica.since,
+        };
+        at.max(before).min(self.now)
+    }
+
+    /// What a waiting replica waits for.
+    pub(super) fn gate_of(&self, replica: &Replica) -> Option<Gate> {
+        match replica.phase {
+            Phase::Stopping if replica.after == After::Start => Some(Gate::Stop),
+            Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.queue.gate(replica.kind).or(Some(replica.gate)),
+            Phase::Waiting => Some(replica.gate),
+            _ => None,
+        }
+    }
+
+    /// The group that waits to restart together, if one does.
+    #[inline]
+    pub(super) fn group(&self) -> Option<Group> {
+        self.extras.get()?.group
+    }
+
+    #[inline]
+    pub(super) fn group_mut(&mut self) -> Option<&mut Group> {
+        self.extras.get_mut()?.group.as_mut()
+    }
+
+    /// What is known from probes, if anything ever was.
+    #[inline]
+    pub(super) fn health(&self) -> Option<&Health> {
+        self.extras.get().map(|extras| &extras.health)
+    }
+
+    #[inline]
+    pub(super) fn strays(&self) -> Option<&Strays> {
+        self.extras.get().map(|extras| &extras.strays).filter(|strays| !strays.is_empty())
+    }
+
+    /// How many strays there are.
+    pub(crate) fn stray_count(&self) -> usize {
+        self.strays().map_or(0, Strays::len)
+    }
+
+    /// The instances that are strays.
+    pub(crate) fn stray_instances(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> + '_ {
+        self.strays().into_iter().flat_map(Strays::iter).map(|(replica, incarnation, _)| (replica, incarnation))
+    }
+
+    /// The cause of that code.
+    pub(super) fn cause_of(&self, code: CauseCode) -> Option<Cause> {
+        let place = usize::from(code.0).checked_sub(1)?;
+        match Cause::BUILT_IN.get(place) {
+            Some(built_in) => Some(built_in.clone()),
+            None => self.extras.get()?.cause_names.get(place - Cause::BUILT_IN.len()).cloned(),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The status of the set: assessed, shown, and the end of the set.
+
+use super::output::{Notice, Output, StatusShown};
+use super::replica::{After, Phase};
+use super::state::ReplicaSet;
+use crate::decide::{EndReason, ReplicaId, Status};
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// Assesses the status as of `at`, and ends the set if it must.
+    #[inline]
+    pub(super) fn assess_and_end(&mut self, at: Timestamp) {
+        self.assess(at);
+        if let Some(reason) = self.set.end_reason() {
+            self.end(reason);
+        } else if self.set.reported().0 == Status::Completed {
+            self.queue.clear();
+        }
+    }
+
+    /// Derives the status from the census, as of `at`.
+    #[inline(always)]
+    fn assess(&mut self, at: Timestamp) {
+        debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
+        let at = at.max(self.set.reported().2);
+        self.counts.changed = false;
+        self.assess_at = if self.ending && self.strays().is_some() {
+            // A stray is alive as well: the set is not terminated before it is gone.
+            let mut census = self.counts.census;
+            census.live += self.stray_count() as u32;
+            self.policy.assess_of(&mut self.set, &census, self.desired, at)
+        } else {
+            self.policy.assess_of(&mut self.set, &self.counts.census, self.desired, at)
+        };
+    }
+
+    /// A replica is available now, and may not be any more by the time the status is assessed: that it was counts.
+    pub(super) fn note_standing(&mut self) {
+        self.policy.note_standing(&mut self.set, &self.counts.census, self.desired);
+        self.counts.changed = true;
+    }
+
+    #[inline(always)]
+    pub(super) fn show_status(&mut self) {
+        let (status, reason, since) = self.set.reported();
+        let (cause, available) = (self.counts.cause(), self.counts.census.available);
+        let shows = StatusShown { status, reason, cause, available, desired: self.desired };
+        if self.shown != Some(shows) {
+            self.tally.status_changed(status, self.now);
+            self.shown = Some(shows);
+            let cause = self.cause_of(cause);
+            let place = self.outputs.place();
+            *place = Some(Output::Notice(Notice::Status(shows.with_since(since, cause))));
+        }
+    }
+
+    /// Ends the set: everything is stopped in reverse order, nothing is started any more.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn end(&mut self, reason: EndReason) {
+        if std::mem::replace(&mut self.ending, true) {
+            return;
+        }
+        self.end_incident();
+        self.set.terminate(reason, self.now);
+        self.dissolve();
+        self.queue.clear();
+        self.gate_opens = Timestamp::MAX;
+        for index in (0..self.replicas.len() as u32).rev() {
+            let id = ReplicaId(index);
+            match self.replica(id).phase {
+                phase if phase.is_up() => self.stop(id, After::Remove),
+                Phase::Stopping => {
+                    self.replica_mut(id).after = After::Remove;
+                    self.recount(id);
+                    self.retime(id);
+                }
+                Phase::Waiting | Phase::Quarantined | Phase::Stopped => self.enter(id, After::Remove),
+                _ => {}
+            }
+        }
+        // With nobody unknown any more it is not blind.
+        self.give_up_overdue_stops();
+        self.assess(self.now);
+        // Terminating is shown even where everything is gone at once.
+        if self.status() == Status::Terminated {
+            let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.available);
+            let shows = StatusShown { status, reason: reason.into(), cause, available, desired: self.desired };
+            self.tally.status_changed(status, self.now);
+            self.shown = Some(shows);
+            self.notice(Notice::Status(shows.with_since(self.now, self.cause_of(cause))));
+        } else {
+            self.show_status();
+        }
+    }
+}

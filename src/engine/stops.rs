@@ -1,0 +1,30 @@
+//! The end of a stop: confirmed by the backend, or given up because contact is lost and nobody can confirm it.
+
+use super::replica::{Marks, Phase};
+use super::state::ReplicaSet;
+use crate::decide::ReplicaId;
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// The end of an instance that was asked to stop is confirmed: it enters what was to follow, and its group goes on.
+    pub(super) fn confirm_stop(&mut self, id: ReplicaId, at: Timestamp) {
+        let due = self.finish_stop(id, at);
+        self.member_stopped(id, due);
+    }
+
+    /// A stop that nobody can confirm counts as done.
+    pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
+        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        self.confirm_stop(id, self.now);
+    }
+
+    /// Once the set ends, nobody is unknown any more: stops that waited for the partition to heal count as done.
+    pub(super) fn give_up_overdue_stops(&mut self) {
+        while self.may_declare_overdue() {
+            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
+            if self.replica(id).phase == Phase::Stopping {
+                self.give_up_stop(id);
+            }
+        }
+    }
+}

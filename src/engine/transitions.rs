@@ -1,0 +1,209 @@
+//! How a replica moves from phase to phase, and what follows for its counts, its deadline and its place in the queue.
+//!
+//! What follows for other replicas (a group, an incident, the end of the set) is the caller's to bring about.
+
+use super::deadline::DeadlineReason;
+use super::output::{Command, Notice, Output, ReplicaChange, Stop};
+use super::queue::Lane;
+use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::state::ReplicaSet;
+use crate::decide::{Gate, ReplicaId, StartKind, StartOutcome};
+use crate::time::Timestamp;
+
+impl ReplicaSet {
+    /// Puts a replica into a phase, with all that follows from it for the counts.
+    pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
+        if self.replica(id).phase != phase {
+            self.change_phase(id, phase);
+        }
+    }
+
+    /// Puts a replica into a phase that it is not in.
+    #[inline(always)]
+    pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
+        let replica = &mut self.replicas[id.index()];
+        self.counts.change_phase(replica, phase, id.0 < self.desired, &mut self.tally, self.now);
+        let incarnation = replica.history.incarnation();
+        let place = self.outputs.place();
+        *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+    }
+
+    /// Brings the census up to date with a replica that has changed.
+    pub(super) fn recount(&mut self, id: ReplicaId) {
+        self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
+    }
+
+    /// A ready replica counts as available from now on: what it failed before is over.
+    pub(super) fn make_available(&mut self, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        if id.0 >= self.desired || replica.standing == Standing::Available {
+            return;
+        }
+        replica.marks.clear(Marks::FAILED.and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
+        replica.marks.set(Marks::WAS_AVAILABLE);
+        self.counts.joined(replica);
+        let probes = replica.marks.any(Marks::ACTED.and(Marks::UNHEALTHY));
+        self.counts.stands(replica, Standing::Available, &mut self.tally, self.now);
+        if probes {
+            self.free_acted(id);
+            self.review_evidence(id);
+        }
+    }
+
+    /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
+    #[inline(never)]
+    pub(super) fn retime(&mut self, id: ReplicaId) {
+        self.retime_in(id, self.replica(id).phase);
+    }
+
+    /// [`retime`](Self::retime), in line for a phase that is known.
+    #[inline(always)]
+    pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
+        debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
+        let (at, why) = self.timer(id, &self.replicas[id.index()], phase);
+        self.replica_mut(id).wakes_for = why;
+        self.deadlines.set(id, at);
+    }
+
+    #[inline(always)]
+    pub(super) fn enqueue(&mut self, id: ReplicaId) {
+        let replica = &mut self.replicas[id.index()];
+        replica.marks.set(Marks::QUEUED);
+        self.queue.push_new(Lane::of(replica.kind), replica.due, id);
+        self.tidy_queue();
+    }
+
+    /// It is in the queue and has changed how it starts.
+    pub(super) fn requeue(&mut self, id: ReplicaId) {
+        let replica = &self.replicas[id.index()];
+        self.queue.push(Lane::of(replica.kind), replica.due, id);
+        self.tidy_queue();
+    }
+
+    /// Behind a closed gate, entries of replicas that have moved on would pile up.
+    #[inline]
+    fn tidy_queue(&mut self) {
+        let replicas = &self.replicas;
+        self.queue.tidy(2 * replicas.len() + 64, |lane, due, id| is_queued(replicas, lane, due, id));
+    }
+
+    /// Asks a live replica to stop; `after` is what becomes of it then.
+    pub(super) fn stop(&mut self, id: ReplicaId, after: After) {
+        self.decided(id, StartOutcome::Gone);
+        let replica = &mut self.replicas[id.index()];
+        self.policy.not_ready(&mut replica.history, self.now);
+        replica.after = after;
+        replica.kills = 0;
+        // In a batch that tells its end, there is nothing left to stop.
+        let ending = replica.marks.has(Marks::ENDING);
+        let incarnation = replica.history.incarnation();
+        if !ending {
+            let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
+            self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
+        }
+        self.set_phase(id, Phase::Stopping);
+        self.end_probes(id);
+        self.recount(id);
+        self.retime(id);
+    }
+
+    /// A replica without an instance goes on to what comes next.
+    #[inline(never)]
+    pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
+        self.go_on(id, after);
+    }
+
+    /// [`enter`](Self::enter), in line for what every failure comes through.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
+        let after = if self.ending && after != After::Complete { After::Remove } else { after };
+        if self.extras.is_some() {
+            self.end_probes(id);
+        }
+        let now = self.now;
+        let replica = &mut self.replicas[id.index()];
+        // Given up, it keeps its place of `max_probe_restarts`.
+        if matches!(after, After::Stopped | After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
+            replica.marks.clear(Marks::ACTED);
+            self.extras.get_or_init().health.acted -= 1;
+        }
+        replica.after = after;
+        replica.marks.clear_seldom(Marks::QUEUED);
+        let phase = match after {
+            After::Start => {
+                if replica.kind == StartKind::First {
+                    replica.history.reset_keep_incarnation();
+                    replica.due = replica.due.min(now);
+                }
+                if matches!(replica.gate, Gate::Hold | Gate::Stop | Gate::Order) {
+                    replica.gate = Gate::Backoff;
+                }
+                Phase::Waiting
+            }
+            After::Hold => {
+                replica.gate = Gate::Hold;
+                Phase::Waiting
+            }
+            After::Quarantine => Phase::Quarantined,
+            After::Stopped => {
+                replica.due = Timestamp::MAX;
+                replica.gate = Gate::Backoff;
+                Phase::Stopped
+            }
+            After::Complete => Phase::Completed,
+            After::Remove => {
+                replica.due = Timestamp::MAX;
+                Phase::Removed
+            }
+        };
+        let wanted = id.0 < self.desired;
+        if replica.phase == phase {
+            self.counts.recount(replica, wanted, &mut self.tally, now);
+        } else {
+            self.counts.change_phase(replica, phase, wanted, &mut self.tally, now);
+            let incarnation = replica.history.incarnation();
+            let place = self.outputs.place();
+            *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+        }
+        let timed =
+            !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
+        if replica.phase == Phase::Waiting && timed {
+            replica.wakes_for = DeadlineReason::StartDue;
+            self.deadlines.set(id, replica.due);
+        } else {
+            self.retime(id);
+        }
+    }
+
+    /// The end of an instance that was asked to stop is confirmed, as of `at`: it enters what was to follow. Returns when
+    /// its restart is due where that counts from its end and its group has to wait for it.
+    pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) -> Option<Timestamp> {
+        let replica = &mut self.replicas[id.index()];
+        replica.marks.clear(Marks::ENDING);
+        replica.history.record_stopped(&self.policy, self.now);
+        let after = replica.after;
+        let due = self.count_delay_from(id, at);
+        self.forget_lost(id);
+        self.enter(id, after);
+        due
+    }
+
+    /// Its delay, where it counts from its end, counts from `end`. Returns its due time if its group has to wait for it.
+    pub(super) fn count_delay_from(&mut self, id: ReplicaId, end: Timestamp) -> Option<Timestamp> {
+        let delay = self.extras.get_mut().and_then(|extras| extras.delays.remove(&id));
+        let replica = &mut self.replicas[id.index()];
+        let in_group = replica.gate == Gate::Group;
+        if !replica.counts_from_its_end() || (in_group && delay.is_none()) {
+            return None;
+        }
+        let due = end.later_by(delay.unwrap_or(0));
+        replica.due = due;
+        in_group.then_some(due)
+    }
+}
+
+/// Whether an entry of the queue still stands: its replica has not moved on since.
+pub(super) fn is_queued(replicas: &[Replica], lane: Lane, due: Timestamp, id: ReplicaId) -> bool {
+    let replica = &replicas[id.index()];
+    replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
+}

@@ -1,0 +1,148 @@
+//! When a replica has something due next. Each has at most one deadline, which is computed from its state.
+
+use super::deadline::{Deadline, DeadlineReason};
+use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::state::ReplicaSet;
+use crate::decide::{Gate, ReplicaId, StartKind};
+use crate::policy::retry_schedule::FOREVER;
+use crate::time::Timestamp;
+
+/// The gap after the first kill that nobody confirms; it doubles with each.
+const FIRST_KILL_GAP: u64 = 10_000_000_000;
+/// The longest gap between two kills.
+const LONGEST_KILL_GAP: u64 = 300_000_000_000;
+
+/// The gap before the next kill, after so many that nobody confirmed.
+pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
+    match kills {
+        0 => stop_grace,
+        kills => FIRST_KILL_GAP.saturating_mul(1 << (kills - 1).min(10)).min(LONGEST_KILL_GAP),
+    }
+}
+
+impl ReplicaSet {
+    /// The next deadline of one replica.
+    #[inline(always)]
+    pub(super) fn timer(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
+        let compiled = self.policy.compiled();
+        let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
+        let mut offer = |at: Timestamp, why| {
+            if at < next.0 {
+                next = (at, why);
+            }
+        };
+        let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
+        match phase {
+            Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
+            // It waits for a stray of its slot.
+            Phase::Waiting if replica.gate == Gate::Stop => {}
+            Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
+            Phase::Waiting if replica.gate == Gate::Group => {
+                if self.group().is_some_and(|group| group.leader == id && !group.is_due) {
+                    offer(replica.due, DeadlineReason::StartDue);
+                }
+            }
+            Phase::Waiting if replica.gate == Gate::Order => {}
+            Phase::Waiting => offer(replica.due, DeadlineReason::StartDue),
+            Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
+            Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
+            Phase::Running | Phase::Ready | Phase::Unknown => {
+                if replica.marks.has(Marks::IN_FLIGHT) {
+                    offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
+                }
+                if replica.marks.has(Marks::ON_TRIAL) {
+                    let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
+                    offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
+                }
+                if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
+                    let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
+                    offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
+                }
+            }
+            Phase::Stopping => {
+                let gap = kill_gap(replica.kills, compiled.stop_grace);
+                offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
+                let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
+                if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
+                    offer(replica.due, DeadlineReason::StartDue);
+                }
+            }
+            Phase::Stopped | Phase::Completed | Phase::Removed => {}
+        }
+        if replica.marks.has(Marks::LOST) {
+            if let Some(lost) = self.lost_contact(id) {
+                let unknown = lost.unknown_since.unwrap_or(lost.since.plus_nanos(compiled.unknown_after));
+                match phase {
+                    Phase::Unknown if compiled.lost_after == FOREVER || lost.overdue => {}
+                    Phase::Unknown => offer(replica.since.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                    Phase::Stopping if lost.overdue => {}
+                    Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
+                    Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
+                    // A start is bounded by `start_timeout`, seen or not.
+                    _ => {}
+                }
+            }
+        }
+        if up && self.extras.is_some() {
+            offer(self.next_probe(id), DeadlineReason::Probe);
+            if phase == Phase::Running && compiled.unready_timeout != FOREVER {
+                offer(self.unready_at(id), DeadlineReason::Unready);
+            }
+            if replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY)) && phase != Phase::Unknown {
+                let acts = replica.due.plus_nanos(compiled.start_timeout);
+                offer(if acts > self.now { acts } else { Timestamp::MAX }, DeadlineReason::Evidence);
+            }
+        }
+        next
+    }
+
+    /// Whether its deadline is when its next step is due.
+    pub(super) fn wakes_in_time(&self, id: ReplicaId) -> bool {
+        let replica = self.replica(id);
+        // How long one that holds a place lets others go first depends on the time at which that was looked at.
+        replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY))
+            || self.timer(id, replica, replica.phase).0 == self.deadlines.of(id)
+    }
+
+    /// Whether anything is due by now.
+    #[inline]
+    pub(super) fn is_due(&self) -> bool {
+        self.next_due() <= self.now
+    }
+
+    /// When a replica, the status or a stray has something due, or never.
+    #[inline(always)]
+    pub(super) fn next_due(&self) -> Timestamp {
+        self.deadlines.next().min(self.assess_at).min(self.strays_due)
+    }
+
+    /// When [`next_deadline`](Self::next_deadline) is; "never" if there is none.
+    #[inline]
+    pub(crate) fn wakes_at(&self) -> Timestamp {
+        if self.begun { self.next_due().min(self.gate_opens) } else { self.now }
+    }
+
+    /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
+    /// an event. Ask again after every mutation.
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        if !self.begun {
+            return Some(Deadline { at: self.now, why: DeadlineReason::Begin, replica: None });
+        }
+        let first = self.deadlines.first().map(|replica| (replica, self.replica(replica).wakes_for));
+        let mut next = first.map(|(id, why)| Deadline { at: self.deadlines.next(), why, replica: Some(id) });
+        for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (self.assess_at, DeadlineReason::Status)] {
+            if !at.is_never() && next.is_none_or(|next| at < next.at) {
+                next = Some(Deadline { at, why, replica: None });
+            }
+        }
+        let at = self.strays_due;
+        if !at.is_never() && next.is_none_or(|next| at < next.at) {
+            next = Some(Deadline {
+                at,
+                why: DeadlineReason::KillStray,
+                replica: self.strays().and_then(|strays| strays.next()),
+            });
+        }
+        next
+    }
+}
