@@ -44,7 +44,7 @@ fn an_untouched_snapshot_is_restored() {
 
 #[test]
 fn a_set_that_ends_without_a_reason_is_refused() {
-    is_refused(&one_waits(), "replica 0", "end-test", |text| text["ending"] = true.into());
+    is_refused(&one_waits(), "replica 0", "end-told", |text| text["ending"] = true.into());
 }
 
 #[test]
