@@ -506,7 +506,7 @@ async fn a_backend_that_never_calls_its_instances_ready_is_told_of() {
     let policy = policy(2).start_timeout(Duration::from_secs(1)).build().unwrap();
     let supervisor = Supervisor::builder(policy, Arc::new(StrayBackend::default()), ());
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
-    let told = |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.starts_with("replica 0, 1: running for 250ms, and the backend has never"));
+    let told = |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.starts_with("replica 0, 1: running for 250ms, but the backend has never"));
     wait_for(&mut notifications, told).await;
     assert_eq!(handle.status().status, Status::Pending);
     timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it shuts down");

@@ -1,19 +1,19 @@
-//! Calls that wait for a place: so many of a kind are under way at once, and the rest queue.
+//! A queue of calls with a bound on how many run at once.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::decide::{Incarnation, ReplicaId};
 
-/// Which call: of which instance, and of which kind where a queue has several.
+/// Identifies a call: its instance, and its kind where one queue has several.
 pub(super) type CallKey = (ReplicaId, Incarnation, u8);
 
-/// Calls under way and those that wait, first come first served. A call that waits already is not queued twice.
+/// A FIFO queue that counts running calls. A call that is already queued is not queued again.
 #[derive(Debug)]
 pub(super) struct CallQueue<J> {
     max_running: usize,
     running: usize,
     waiting: BTreeMap<CallKey, J>,
-    /// The keys of `waiting` in their order; those without a call are stale.
+    /// The keys of `waiting`, oldest first, and stale keys of calls that were cancelled.
     order: VecDeque<CallKey>,
 }
 
@@ -22,7 +22,7 @@ impl<J> CallQueue<J> {
         Self { max_running, running: 0, waiting: BTreeMap::new(), order: VecDeque::new() }
     }
 
-    /// Queues a call, or replaces the same one that waits.
+    /// Queues a call, or replaces a queued one with the same key.
     pub(super) fn push(&mut self, key: CallKey, job: J) {
         if self.waiting.insert(key, job).is_none() {
             self.order.push_back(key);
@@ -33,7 +33,7 @@ impl<J> CallQueue<J> {
         }
     }
 
-    /// Takes the next call that has a place; [`finish_one`](Self::finish_one) gives that back.
+    /// Takes the next call if fewer than the maximum run. The caller calls [`finish_one`](Self::finish_one) at its end.
     pub(super) fn next(&mut self) -> Option<J> {
         while self.running < self.max_running {
             let key = self.order.pop_front()?;
@@ -45,7 +45,7 @@ impl<J> CallQueue<J> {
         None
     }
 
-    /// Takes a call out of the queue.
+    /// Removes a call that is still queued.
     pub(super) fn cancel(&mut self, key: &CallKey) -> Option<J> {
         self.waiting.remove(key)
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_run_at_once_and_the_rest_come_in_their_order_once_each() {
+    fn calls_run_in_order_up_to_the_maximum_and_once_each() {
         let mut queue = CallQueue::new(2);
         for replica in [3, 1, 2, 1, 0] {
             queue.push(key(replica), replica);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_from_which_calls_are_taken_does_not_grow() {
+    fn a_queue_whose_calls_are_cancelled_does_not_grow() {
         let mut queue = CallQueue::new(0);
         for number in 0..10_000 {
             queue.push(key(number), ());

@@ -1,36 +1,37 @@
-//! Backend calls, each in a task of its own: bounded in time, and no panic gets out.
+//! Turns commands into calls of the backend: queued by class, ordered per instance, each in a task of its own.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::bounded_call::{CallFailure, bounded_call};
 use super::call_queue::{CallKey, CallQueue};
 use super::clock::Clock;
 use super::driver_message::DriverMessage;
-use super::list_watch::FIRST_PAUSE;
+use super::retry_pause::RetryPause;
 use super::start_token::{StartGuard, StartToken};
 use super::workload_source::WorkloadSource;
 use crate::backend::{
     Backend, BackendError, InstanceKey, KillRequest, ProbeAnswer, ProbeRequest, StartRequest, StopRequest,
 };
 use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{self, Ended, Event, Kill, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
-use crate::policy::{Policy, ProbeCheck};
+use crate::engine::{self, Ended, Event, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
+use crate::policy::{ProbeCheck, Policy};
 
-/// Calls of each kind that are under way at once.
+/// Calls of each class that run at once.
 const MAX_STOPS: usize = 512;
 const MAX_STARTS: usize = 512;
 const MAX_PROBES: usize = 1024;
-/// The kinds of calls that stop an instance.
+/// The kinds of calls in the queue of stops and kills.
 const STOP: u8 = 0;
 const KILL: u8 = 1;
-/// How often a start whose answer was lost is repeated.
+/// How often a start whose answer was lost is retried.
 const MAX_START_RETRIES: u32 = 2;
 
-/// What every call needs.
+/// The backend and what every call to it needs. Clones share the queues.
 pub(super) struct Calls<B: Backend> {
     pub(super) backend: Arc<B>,
     pub(super) name: Arc<str>,
@@ -41,7 +42,7 @@ pub(super) struct Calls<B: Backend> {
     pub(super) queues: Arc<Mutex<CallQueues>>,
 }
 
-/// Calls that wait for a permit. Stops and kills share places of their own: they wait for no start and no probe.
+/// The queues of calls. Stops and kills have a queue of their own, so that they never wait for a start or a probe.
 #[derive(Debug)]
 pub(super) struct CallQueues {
     stops: CallQueue<Job>,
@@ -76,7 +77,7 @@ impl CallQueues {
     }
 }
 
-/// One call that is to be made.
+/// A queued call.
 #[derive(Debug)]
 enum Job {
     Start(Start, Option<String>, StartGuard),
@@ -99,7 +100,7 @@ impl<B: Backend> Clone for Calls<B> {
     }
 }
 
-/// The permit of a call under way.
+/// The permit of a running call; dropping it runs the next call of its class.
 struct Permit<B: Backend> {
     calls: Calls<B>,
     class: CallClass,
@@ -108,44 +109,15 @@ struct Permit<B: Backend> {
 impl<B: Backend> Drop for Permit<B> {
     fn drop(&mut self) {
         self.calls.queues().of(self.class).finish_one();
-        // While the runtime is shut down there is nobody to run the next.
+        // During the shutdown of the runtime nothing can be spawned.
         if tokio::runtime::Handle::try_current().is_ok() {
             self.calls.run_next(self.class);
         }
     }
 }
 
-/// How a call ended without an answer of the backend.
-pub(super) enum CallFailure {
-    TimedOut,
-    Panicked,
-}
-
-impl CallFailure {
-    fn describe(&self, within: Duration) -> String {
-        match self {
-            Self::TimedOut => format!("no answer within {within:?}"),
-            Self::Panicked => "the backend panicked".to_owned(),
-        }
-    }
-}
-
 impl<B: Backend> Calls<B> {
-    /// Runs a call in a task of its own, so that neither a hang nor a panic reaches its caller.
-    pub(super) async fn bounded<T: Send + 'static>(
-        &self,
-        within: Duration,
-        call: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, CallFailure> {
-        let mut task = AbortOnDrop(tokio::spawn(call));
-        match timeout(within, &mut task.0).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(CallFailure::Panicked),
-            Err(_) => Err(CallFailure::TimedOut),
-        }
-    }
-
-    /// A bounded call about one instance, in a span of its own.
+    /// Makes a bounded call about one instance, in a tracing span.
     #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "they name the span"))]
     async fn call<T: Send + 'static>(
         &self,
@@ -160,7 +132,7 @@ impl<B: Backend> Calls<B> {
             super::catch_panic::catch_panic(|| super::tracing::call_span(&self.name, what, replica, incarnation))
                 .unwrap_or_else(|_| tracing::Span::none()),
         );
-        self.bounded(within, call).await
+        bounded_call(within, call).await
     }
 
     fn queues(&self) -> MutexGuard<'_, CallQueues> {
@@ -172,7 +144,7 @@ impl<B: Backend> Calls<B> {
         self.run_next(class);
     }
 
-    /// Runs the calls that have a permit, each in a task of its own.
+    /// Spawns a task for each call that gets a permit.
     fn run_next(&self, class: CallClass) {
         loop {
             let Some(job) = self.queues().of(class).next() else { return };
@@ -192,11 +164,11 @@ impl<B: Backend> Calls<B> {
     }
 
     pub(super) fn send(&self, message: DriverMessage) {
-        // Nobody listens once the set has ended, and then nobody needs to.
+        // The inbox is closed once the set has ended.
         let _ = self.messages.send(message);
     }
 
-    /// Starts an instance; what comes to stop it takes the token.
+    /// Queues a start; later stops and kills of the instance are ordered by the token.
     pub(super) fn start(&self, start: Start, last_node: Option<String>) -> StartToken {
         let (token, guard) = StartToken::new();
         self.submit(CallClass::Starts, (start.replica, start.incarnation, 0), Job::Start(start, last_node, guard));
@@ -205,11 +177,11 @@ impl<B: Backend> Calls<B> {
 
     async fn run_start(&self, start: Start, last_node: Option<String>, mut guard: StartGuard) {
         let (replica, incarnation) = (start.replica, start.incarnation);
-        let mut pause = FIRST_PAUSE;
+        let mut pause = RetryPause::new();
         for attempt in 0..=MAX_START_RETRIES {
             let answer = tokio::select! {
                 answer = self.call_start(start, last_node.clone()) => answer,
-                // It is killed next, whether it came about or not.
+                // The kill that aborted this call follows, whether the start has succeeded or not.
                 () = guard.aborted() => return,
             };
             let lost = match answer {
@@ -221,24 +193,23 @@ impl<B: Backend> Calls<B> {
                 Err(CallFailure::TimedOut) => {
                     BackendError::lost_answer(format!("the start did not answer within {:?}", self.call_timeout))
                 }
-                Err(CallFailure::Panicked) => BackendError::start_error("the backend panicked while guard it"),
+                Err(CallFailure::Panicked) => BackendError::start_error("the backend panicked while starting it"),
             };
             if !guard.may_retry() {
-                // It is stopped next, whether it came about or not.
+                // A stop follows, whether the start has succeeded or not.
                 return;
             }
             if attempt == MAX_START_RETRIES || !lost.is_lost_answer() {
-                // It may have come about, or come about yet: whatever there is of it must not outlive its failure.
+                // The instance may exist, or may still come into existence, and must not outlive its failure.
                 self.send(DriverMessage::AbandoningStart(replica, incarnation));
                 let _ = self.call_kill(replica, incarnation).await;
                 return self.send(DriverMessage::StartAbandoned(self.start_failure(start, &lost)));
             }
-            self.send(DriverMessage::BackendError(format!("start of replica {replica}: {lost}; repeated")));
+            self.send(DriverMessage::BackendError(format!("start of replica {replica}: {lost}; retrying")));
             tokio::select! {
-                () = sleep(pause) => {}
+                () = pause.sleep() => {}
                 () = guard.retries_cancelled() => return,
             }
-            pause *= 2;
         }
     }
 
@@ -266,10 +237,10 @@ impl<B: Backend> Calls<B> {
         Ended { replica: start.replica, incarnation: start.incarnation, outcome }
     }
 
-    /// Stops an instance, after its start if that is under way.
+    /// Stops an instance, once its start has returned.
     pub(super) fn stop(&self, stop: Stop, start: Option<StartToken>) {
         let key = (stop.replica, stop.incarnation, STOP);
-        let Some(start) = self.under_way(key, start) else {
+        let Some(start) = self.running_start(key, start) else {
             return self.submit(CallClass::Stops, key, Job::Stop(stop));
         };
         let calls = self.clone();
@@ -279,23 +250,11 @@ impl<B: Backend> Calls<B> {
         });
     }
 
-    /// The start of an instance if it is under way. One that still waits for a permit is not made.
-    fn under_way(&self, (replica, incarnation, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
-        let waiting = self.queues().starts.cancel(&(replica, incarnation, 0));
-        drop(waiting);
-        start.filter(|start| !start.is_done())
-    }
-
-    /// Kills an instance, its start as well if that is under way.
-    pub(super) fn kill(&self, kill: Kill, start: Option<StartToken>) {
-        self.kill_now(kill.replica, kill.incarnation, start);
-    }
-
-    /// Kills an instance without the set's asking.
-    pub(super) fn kill_now(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<StartToken>) {
+    /// Kills an instance and aborts its start.
+    pub(super) fn kill(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<StartToken>) {
         let key = (replica, incarnation, KILL);
         let job = Job::Kill(replica, incarnation);
-        let Some(start) = self.under_way(key, start) else { return self.submit(CallClass::Stops, key, job) };
+        let Some(start) = self.running_start(key, start) else { return self.submit(CallClass::Stops, key, job) };
         let calls = self.clone();
         tokio::spawn(async move {
             start.abort_and_wait().await;
@@ -303,7 +262,15 @@ impl<B: Backend> Calls<B> {
         });
     }
 
-    /// Asks an instance how it is, after a delay.
+    /// Cancels the instance's start if it is still queued; returns it if it is running.
+    fn running_start(&self, (replica, incarnation, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
+        // Dropped without the lock, since dropping its guard completes the token.
+        let queued = self.queues().starts.cancel(&(replica, incarnation, 0));
+        drop(queued);
+        start.filter(|start| !start.is_done())
+    }
+
+    /// Probes an instance after a delay.
     pub(super) fn probe(&self, probe: engine::ProbeRequest, policy: &Policy, address: Option<String>, delay: Duration) {
         let health = policy.health();
         let settings = match probe.probe {
@@ -348,7 +315,7 @@ impl<B: Backend> Calls<B> {
         .await
     }
 
-    /// What goes wrong with a stop is no failure: the set kills, and repeats that.
+    /// Reports a failed stop or kill to operators only: the set itself escalates to kills and repeats these.
     fn report_failure(&self, what: &str, replica: ReplicaId, answer: Result<Result<(), BackendError>, CallFailure>) {
         let why = match answer {
             Ok(Ok(())) => return,
@@ -364,7 +331,7 @@ impl<B: Backend> Calls<B> {
             None => ProbeResult::Unanswered.into(),
             Some(check) => {
                 let calls = self.clone();
-                // The backend keeps the timeout itself; one that does not is the prober's own trouble.
+                // The backend applies the timeout of the probe. If it does not, the prober is at fault, not the replica.
                 let within = probe.timeout.saturating_mul(2).saturating_add(Duration::from_secs(1));
                 self.call("probe", (replica, incarnation), within, async move {
                     let key = InstanceKey::new(&calls.name, replica, incarnation);
@@ -386,14 +353,5 @@ impl<B: Backend> Calls<B> {
             at,
             message,
         })));
-    }
-}
-
-/// A task that nobody waits for any longer is not left running.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -1,8 +1,11 @@
-//! Calls of users' code from the driver's loop: a panic there is not supervision's end.
+//! Runs users' code in the driver's task without letting its panics end supervision.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Calls it. A panic becomes its message.
+/// Runs `call`.
+///
+/// # Errors
+/// The message of its panic.
 pub(super) fn catch_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
@@ -10,7 +13,7 @@ pub(super) fn catch_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
             (None, Some(text)) => text.clone(),
             (None, None) => "no message".to_owned(),
         };
-        // What was thrown may itself panic when it is dropped.
+        // Leaked, because dropping a payload of the user's type may panic again.
         std::mem::forget(panic);
         text
     })

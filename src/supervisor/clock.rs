@@ -1,5 +1,5 @@
-//! The one place where the clock is read.
-#![expect(clippy::disallowed_methods, reason = "time enters the crate here and nowhere else")]
+//! The clock of the driver, the only one in the crate.
+#![expect(clippy::disallowed_methods, reason = "the only clock of the crate")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::time::Timestamp;
 
-/// The monotonic clock, anchored to Unix time once: timestamps are comparable with those of a database and with
-/// those from before a restart, and never jump while the program runs.
+/// The monotonic clock, anchored to Unix time once: timestamps never jump while the program runs, and are comparable
+/// with those of a database and of earlier runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     anchor: Instant,
@@ -25,7 +25,7 @@ impl Clock {
         self.unix + self.anchor.elapsed()
     }
 
-    /// The instant of a timestamp, for a timer; far ones are cut to a day, after which is looked again.
+    /// Converts a timestamp for a timer. Capped to one day from now, after which the caller sets its timer again.
     pub(crate) fn instant(&self, at: Timestamp) -> Instant {
         let wait = at.since(self.now()).min(Duration::from_secs(86_400));
         Instant::now() + wait

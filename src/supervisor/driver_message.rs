@@ -1,32 +1,32 @@
-//! What reaches the driver, from everywhere, in one order.
+//! The messages in the driver's inbox, which puts everything that happens into one order.
 
 use tokio::sync::oneshot;
 
+use super::early_input::PendingRequest;
 use crate::backend::{BackendError, Instance};
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Ended, Event, Rejection, ReplicaView, Snapshot, Summary};
+use crate::engine::{Ended, Event, ReplicaView, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
 #[derive(Debug)]
 pub(crate) enum DriverMessage {
-    /// From a backend.
+    /// An event from the backend.
     Event(Event),
-    /// A request of an operator, and who waits for the answer.
-    OperatorRequest(Event, oneshot::Sender<Result<(), Rejection>>),
-    /// How an instance is, from a backend.
+    /// An operator's request, to be answered.
+    OperatorRequest(PendingRequest),
+    /// The state of an instance, from the backend's watch.
     StateReport(Instance),
-    /// A start has brought no answer, often enough. What there may be of it is being killed: news of it is no news.
+    /// A start has had no answer after its last retry and its instance is being killed: events about it are ignored.
     AbandoningStart(ReplicaId, Incarnation),
-    /// That is done, and the start has failed.
+    /// The kill has returned, so the start has failed.
     StartAbandoned(Ended),
-    /// The backend is asked what there is.
+    /// `Backend::list` has been called.
     ListStarted,
-    /// All that the backend lists.
     ListCompleted(Vec<Instance>),
-    /// The backend could not list; when it was asked.
+    /// `Backend::list` has failed; when it was called.
     ListFailed(Timestamp, BackendError),
-    /// A call or the watch went wrong in a way that is no event.
+    /// A call or the watch has failed in a way that is no event.
     BackendError(String),
     Shutdown,
     ReplacePolicy(Policy),
@@ -34,7 +34,7 @@ pub(crate) enum DriverMessage {
     Query(Query),
 }
 
-/// A question with a way to answer it.
+/// A question about the set and the channel that takes its answer.
 #[derive(Debug)]
 pub(crate) enum Query {
     Replicas(oneshot::Sender<Vec<ReplicaView>>),

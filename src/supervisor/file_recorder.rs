@@ -1,4 +1,4 @@
-//! A recording in a file, a line each, bounded by size.
+//! Records to a file, with rotation by size.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,53 +8,62 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::recorder::Recorder;
 use crate::engine::{RecordedLine, RecordedStep, RecordingHeader, Told};
 
-/// Records into a file as NDJSON. When it has grown to its size, it becomes `FILE.1` (an older one is replaced) and a
-/// new recording begins, with the state as it is then: each of the two can be replayed on its own.
+/// Writes a recording to a file as NDJSON, from a thread of its own.
 ///
-/// The files are readable for this user alone, and hold no values of probes' headers unless that is asked for.
+/// When the file exceeds its maximum size it is renamed to `FILE.1`, which replaces an older one, and a new recording
+/// begins with a snapshot, so that each file can be replayed on its own. Files are created with mode 0600 and without
+/// the values of probes' headers. An I/O error ends the file and does not affect the set.
 ///
-/// A thread of its own writes, so that a slow disk does not slow the set. Where writing fails, the file ends there: a
-/// recording never harms what it records.
+/// ```no_run
+/// # fn run(supervisor: uphold::SupervisorBuilder<uphold::backend::process::ProcessBackend>) -> std::io::Result<()> {
+/// use uphold::FileRecorder;
+///
+/// let recorder = FileRecorder::new("web.ndjson", 64 * 1024 * 1024)?;
+/// let handle = supervisor.recorder(recorder).spawn();
+/// # drop(handle);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct FileRecorder {
     path: PathBuf,
     lines: Sender<Line>,
     size: u64,
-    most: u64,
+    max_size: u64,
     keeps_secrets: bool,
 }
 
 enum Line {
-    /// Begins a file anew.
+    /// The first line of a new file.
     Begin(String),
     Step(String),
 }
 
 impl FileRecorder {
-    /// Records into this file, which is begun anew, up to about `most` bytes.
+    /// Creates or truncates the file. `max_size`, in bytes, may be exceeded by one line.
     ///
     /// # Errors
-    /// The file cannot be made, or no thread can.
-    pub fn new(path: impl Into<PathBuf>, most: u64) -> io::Result<Self> {
+    /// The file cannot be created, or the thread cannot be spawned.
+    pub fn new(path: impl Into<PathBuf>, max_size: u64) -> io::Result<Self> {
         let path = path.into();
         let file = BufWriter::new(create(&path)?);
         let (lines, written) = channel();
         let target = path.clone();
         std::thread::Builder::new().name("uphold-recorder".into()).spawn(move || {
-            // Told by the file itself: it ends where writing failed.
-            let _ = write(&target, file, &written);
+            // After an I/O error the file ends; there is no one to report the error to.
+            let _ = write_lines(&target, file, &written);
         })?;
-        Ok(Self { path, lines, size: 0, most, keeps_secrets: false })
+        Ok(Self { path, lines, size: 0, max_size, keeps_secrets: false })
     }
 
-    /// Records the values of probes' headers as well, such as `Authorization`.
+    /// Keeps the values of probes' headers, such as `Authorization`, in the recording.
     #[must_use]
     pub fn keep_secrets(mut self) -> Self {
         self.keeps_secrets = true;
         self
     }
 
-    /// The file that is written now.
+    /// Returns the path of the current file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -62,7 +71,7 @@ impl FileRecorder {
     fn send(&mut self, line: &RecordedLine, begins: bool) {
         let Ok(text) = serde_json::to_string(line) else { return };
         self.size += text.len() as u64 + 1;
-        // A writer that has failed writes no more.
+        // An error means that the thread has ended after an I/O error.
         let _ = self.lines.send(if begins { Line::Begin(text) } else { Line::Step(text) });
     }
 }
@@ -88,11 +97,11 @@ impl Recorder for FileRecorder {
     }
 
     fn wants_rotation(&mut self) -> bool {
-        self.size > self.most
+        self.size > self.max_size
     }
 }
 
-/// Begins a file anew, for this user alone.
+/// Creates or truncates a file, with mode 0600 even if it existed.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
@@ -104,7 +113,7 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn write(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -> io::Result<()> {
+fn write_lines(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -> io::Result<()> {
     let mut begun = false;
     while let Ok(line) = lines.recv() {
         let text = match line {
@@ -121,7 +130,7 @@ fn write(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -> io::
             Line::Step(text) => text,
         };
         writeln!(file, "{text}")?;
-        // Whoever reads it after a crash of this program wants the last lines most.
+        // The last lines before a crash of this program are the most useful.
         file.flush()?;
     }
     Ok(())

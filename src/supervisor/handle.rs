@@ -13,20 +13,20 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SetStatus {
-    /// What the set is.
+    /// The status.
     pub status: Status,
-    /// Why.
+    /// Why the set has this status.
     pub reason: StatusReason,
-    /// Since when, in Unix time.
+    /// Since when the set has this status, in Unix time.
     pub since: Timestamp,
-    /// Replicas that are available.
+    /// The number of available replicas.
     pub available: u32,
-    /// Replicas that are asked for.
+    /// The number of desired replicas.
     pub desired: u32,
 }
 
 impl SetStatus {
-    /// The status of a set.
+    /// Returns the status of a set.
     pub fn of(set: &ReplicaSet) -> Self {
         Self {
             status: set.status(),
@@ -38,16 +38,16 @@ impl SetStatus {
     }
 }
 
-/// The supervisor has ended: the set is terminated or completed.
+/// The error of calls on a supervisor that has ended, because its set is terminated or completed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the supervisor has ended")]
 pub struct SupervisorClosed;
 
-/// Why an operator's request is not met.
+/// Why an operator's request was not carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The set refuses it.
+    /// The set refuses the request.
     #[error(transparent)]
     Refused(#[from] Rejection),
     /// The supervisor has ended.
@@ -55,9 +55,10 @@ pub enum RequestError {
     Closed(#[from] SupervisorClosed),
 }
 
-/// A handle to a running supervisor; clones are handles to the same.
+/// A handle to a running supervisor; clones refer to the same supervisor.
 ///
-/// Dropping every handle stops nothing: the set is kept up until it ends, or until the runtime is shut down.
+/// Dropping every handle does not stop the set, which runs until it ends or the runtime is shut down. Requests that arrive
+/// before the backend's first list are carried out and answered after it.
 #[derive(Clone, Debug)]
 pub struct SupervisorHandle {
     pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
@@ -66,12 +67,12 @@ pub struct SupervisorHandle {
 }
 
 impl SupervisorHandle {
-    /// The status as it is.
+    /// Returns the current status.
     pub fn status(&self) -> SetStatus {
         *self.status.borrow()
     }
 
-    /// Waits until the status is another than the one that was seen last through this handle.
+    /// Waits until the status differs from the one that this handle has seen last, and returns it.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -80,10 +81,10 @@ impl SupervisorHandle {
         Ok(*self.status.borrow_and_update())
     }
 
-    /// Waits until the status satisfies `wanted`.
+    /// Waits until the status satisfies `wanted`, and returns it.
     ///
     /// # Errors
-    /// The supervisor has ended and its last status does not.
+    /// The supervisor has ended, and its last status does not satisfy `wanted`.
     pub async fn wait_for(
         &mut self,
         mut wanted: impl FnMut(&SetStatus) -> bool,
@@ -91,13 +92,13 @@ impl SupervisorHandle {
         self.status.wait_for(|status| wanted(status)).await.map(|status| *status).map_err(|_| SupervisorClosed)
     }
 
-    /// Waits for the end of the set; its last status.
+    /// Waits until the set has ended, and returns its last status.
     pub async fn wait(&mut self) -> SetStatus {
         let ended = self.status.wait_for(|status| status.status.is_final()).await.map(|status| *status);
         ended.unwrap_or_else(|_| *self.status.borrow())
     }
 
-    /// A stream of what happens from now on.
+    /// Returns a stream of the notifications from now on.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -108,7 +109,7 @@ impl SupervisorHandle {
 
     async fn request(&self, event: Event) -> Result<(), RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.messages.send(DriverMessage::OperatorRequest(event, answer)).map_err(|_| SupervisorClosed)?;
+        self.messages.send(DriverMessage::OperatorRequest((event, answer))).map_err(|_| SupervisorClosed)?;
         Ok(answered.await.map_err(|_| SupervisorClosed)??)
     }
 
@@ -118,82 +119,81 @@ impl SupervisorHandle {
         answered.await.map_err(|_| SupervisorClosed)
     }
 
-    /// Asks for so many replicas. Requests from before the backend has listed what there is are answered after that.
+    /// Sets the number of desired replicas.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn scale(&self, replicas: u32) -> Result<(), RequestError> {
         self.request(Event::Scale(replicas)).await
     }
 
-    /// Stops and starts a replica at once, uncharged.
+    /// Stops and starts a replica at once. The restart is not charged.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn restart(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
         self.request(Event::Restart(replica.into())).await
     }
 
-    /// Stops a replica and leaves it down, not failed, until it is started, restarted or reset.
+    /// Stops a replica, which does not count as a failure. It stays down until it is started, restarted or reset.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn stop(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
         self.request(Event::Stop(replica.into())).await
     }
 
-    /// Starts a replica at once, uncharged, if it is not up.
+    /// Starts a replica at once if it is not up. The start is not charged.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn start(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
         self.request(Event::Start(replica.into())).await
     }
 
-    /// Moves a replica elsewhere, uncharged.
+    /// Stops a replica and starts it on another node. The restart is not charged.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
         self.request(Event::Drain(replica.into())).await
     }
 
-    /// Forgets streaks and windows; starts what is quarantined, held or stopped.
+    /// Clears streaks and windows of failures, and starts replicas that are quarantined, held or stopped.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn reset(&self, selection: Selection) -> Result<(), RequestError> {
         self.request(Event::Reset(selection)).await
     }
 
-    /// The dependency is back: starts what waits now.
+    /// Ends the delays of waiting replicas, for instance because a dependency is back.
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn retry_now(&self, selection: Selection) -> Result<(), RequestError> {
         self.request(Event::RetryNow(selection)).await
     }
 
-    /// Stops every replica, for good, without waiting for that.
+    /// Terminates the set. Returns before its replicas have stopped; see [`shutdown`](Self::shutdown).
     ///
     /// # Errors
-    /// The set refuses it, or the supervisor has ended.
+    /// The set refuses the request, or the supervisor has ended.
     pub async fn terminate(&self) -> Result<(), RequestError> {
         self.request(Event::Terminate).await
     }
 
-    /// Stops every replica and waits until all have stopped. Before the backend has listed what there is, it waits for
-    /// that.
+    /// Terminates the set, waits until every replica has stopped, and returns the last status.
     ///
-    /// Called again, by this or another handle, it kills what is still there at once, and returns after `call_timeout`
-    /// at the latest: the status then is not final if the backend did not confirm every end.
+    /// A second call, through any handle, kills all instances at once and bounds the wait of both calls by `call_timeout`.
+    /// The returned status is not final if the backend has not confirmed every end by then.
     pub async fn shutdown(&mut self) -> SetStatus {
-        // Ended already is as good as ended now.
+        // An error means that the set has ended already.
         let _ = self.messages.send(DriverMessage::Shutdown);
         self.wait().await
     }
 
-    /// Goes on under another policy.
+    /// Replaces the policy; streaks, windows and running instances are kept.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -201,7 +201,7 @@ impl SupervisorHandle {
         self.messages.send(DriverMessage::ReplacePolicy(policy)).map_err(|_| SupervisorClosed)
     }
 
-    /// The owner's cap on starts under way; `None`: no cap.
+    /// Caps the number of concurrent starts, in addition to the policy. `None` removes the cap.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -209,7 +209,7 @@ impl SupervisorHandle {
         self.messages.send(DriverMessage::LimitStarts(at_most)).map_err(|_| SupervisorClosed)
     }
 
-    /// Every replica at a glance.
+    /// Returns a view of every replica.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -217,7 +217,7 @@ impl SupervisorHandle {
         self.query(Query::Replicas).await
     }
 
-    /// The set at a glance.
+    /// Returns a summary of the set.
     ///
     /// # Errors
     /// The supervisor has ended.
@@ -225,7 +225,7 @@ impl SupervisorHandle {
         self.query(Query::Summary).await
     }
 
-    /// The whole state, to be kept and restored with [`SupervisorBuilder::restore`](super::SupervisorBuilder::restore).
+    /// Returns the whole state of the set, for [`SupervisorBuilder::restore`](super::SupervisorBuilder::restore).
     ///
     /// # Errors
     /// The supervisor has ended.

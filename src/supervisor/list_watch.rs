@@ -1,111 +1,114 @@
-//! What a set is told without asking: the watch, begun again when it breaks, and the lists that heal what it missed.
+//! Keeps a watch on the backend, and lists its instances to find what the watch has missed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
-use super::calls::{CallFailure, Calls};
+use super::bounded_call::{CallFailure, bounded_call};
+use super::calls::Calls;
 use super::driver_message::DriverMessage;
+use super::retry_pause::RetryPause;
 use crate::backend::{Backend, BackendError, BackendReport, ListRequest, Reporter, WatchRequest};
 use crate::policy::Cause;
 
-/// The first pause after a watch that broke, or a list that failed; it doubles up to [`MAX_PAUSE`].
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// A watch that held for this long was no flicker: the pauses begin anew.
+/// A watch that held for longer than this resets the pause before the next.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
 
-/// Watches and lists for as long as somebody listens.
+/// Watches and lists until the driver has ended.
 pub(super) async fn watch_and_list<B: Backend>(calls: Calls<B>, resync: Duration) {
-    let again = std::sync::Arc::new(Notify::new());
-    tokio::join!(watch(&calls, &again), list(&calls, &again, resync));
+    let list_now = Arc::new(Notify::new());
+    tokio::join!(watch(&calls, &list_now), list(&calls, &list_now, resync));
 }
 
-async fn watch<B: Backend>(calls: &Calls<B>, again: &std::sync::Arc<Notify>) {
-    let mut pause = FIRST_PAUSE;
+/// Watches; repeats a watch that ends after a growing pause.
+async fn watch<B: Backend>(calls: &Calls<B>, list_now: &Arc<Notify>) {
+    let mut pause = RetryPause::new();
     while !calls.messages.is_closed() {
         let began = calls.clock.now();
-        let mut watching = {
-            let calls = calls.clone();
-            let again = again.clone();
-            let messages = calls.messages.clone();
-            let reporter = Reporter::new(move |report| match report {
-                BackendReport::Event(event) => messages.send(DriverMessage::Event(event)).is_ok(),
-                BackendReport::State(instance) => messages.send(DriverMessage::StateReport(instance)).is_ok(),
-                BackendReport::WatchEstablished => {
-                    again.notify_one();
-                    !messages.is_closed()
-                }
-            });
-            tokio::spawn(async move { calls.backend.watch(WatchRequest::new(&calls.name), reporter).await })
-        };
-        // What happens between a list and the watch would be missed until the next list: the watch goes first.
+        let reporter = reporter(calls, list_now);
+        let watched = calls.clone();
+        let mut watch =
+            tokio::spawn(async move { watched.backend.watch(WatchRequest::new(&watched.name), reporter).await });
+        // The watch runs first, so that nothing is missed between the list and the watch.
         tokio::task::yield_now().await;
-        again.notify_one();
-        let broke = tokio::select! {
-            ended = &mut watching => match ended {
+        list_now.notify_one();
+        let error = tokio::select! {
+            ended = &mut watch => match ended {
                 Ok(Ok(())) => "the watch ended".to_owned(),
                 Ok(Err(error)) => format!("the watch broke: {error}"),
                 Err(_) => "the watch panicked".to_owned(),
             },
             () = calls.messages.closed() => {
-                watching.abort();
+                watch.abort();
                 return;
             }
         };
-        calls.send(DriverMessage::BackendError(broke));
+        calls.send(DriverMessage::BackendError(error));
         if calls.clock.now().since(began) > STABLE_AFTER {
-            pause = FIRST_PAUSE;
+            pause.reset();
         }
         tokio::select! {
-            () = sleep(pause) => {}
+            () = pause.sleep() => {}
             () = calls.messages.closed() => return,
         }
-        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
-/// Lists whenever a watch begins, and every `resync`; after one that failed, with growing pauses.
-async fn list<B: Backend>(calls: &Calls<B>, again: &Notify, resync: Duration) {
-    let mut pause = FIRST_PAUSE;
-    // The first watch comes before the first list.
-    again.notified().await;
+/// Forwards reports to the driver, and triggers a list when the watch is established.
+fn reporter<B: Backend>(calls: &Calls<B>, list_now: &Arc<Notify>) -> Reporter {
+    let (messages, list_now) = (calls.messages.clone(), list_now.clone());
+    Reporter::new(move |report| match report {
+        BackendReport::Event(event) => messages.send(DriverMessage::Event(event)).is_ok(),
+        BackendReport::State(instance) => messages.send(DriverMessage::StateReport(instance)).is_ok(),
+        BackendReport::WatchEstablished => {
+            list_now.notify_one();
+            !messages.is_closed()
+        }
+    })
+}
+
+/// Lists with every new watch and every `resync`; repeats a list that failed after a growing pause.
+async fn list<B: Backend>(calls: &Calls<B>, list_now: &Notify, resync: Duration) {
+    let mut pause = RetryPause::new();
+    // The first watch precedes the first list.
+    list_now.notified().await;
     loop {
         let listed = list_once(calls).await;
         let next = async {
             if listed {
-                let _ = tokio::time::timeout(resync, again.notified()).await;
+                pause.reset();
+                let _ = timeout(resync, list_now.notified()).await;
             } else {
-                // Not sooner because the watch begins again: it is the backend that is not well.
-                sleep(pause).await;
+                // A new watch does not cut the pause short, since the backend is failing.
+                pause.sleep().await;
             }
         };
         tokio::select! {
             () = next => {}
             () = calls.messages.closed() => return,
         }
-        pause = if listed { FIRST_PAUSE } else { (pause * 2).min(MAX_PAUSE) };
     }
 }
 
-/// Whether the list came.
+/// Lists once and sends the result to the driver. Returns whether it succeeded.
 async fn list_once<B: Backend>(calls: &Calls<B>) -> bool {
-    let asked = calls.clock.now();
+    let asked_at = calls.clock.now();
     calls.send(DriverMessage::ListStarted);
-    let asking = calls.clone();
-    let answer = calls
-        .bounded(calls.call_timeout, async move { asking.backend.list(ListRequest::new(&asking.name)).await })
-        .await;
-    let error = match answer {
+    let listed = calls.clone();
+    let call = async move { listed.backend.list(ListRequest::new(&listed.name)).await };
+    let error = match bounded_call(calls.call_timeout, call).await {
         Ok(Ok(instances)) => {
             calls.send(DriverMessage::ListCompleted(instances));
             return true;
         }
         Ok(Err(error)) => error,
-        Err(CallFailure::TimedOut) => BackendError::lost_answer(format!("no answer within {:?}", calls.call_timeout)),
-        Err(CallFailure::Panicked) => BackendError::caused_by(Cause::Error, "the backend panicked"),
+        Err(failure @ CallFailure::TimedOut) => BackendError::lost_answer(failure.describe(calls.call_timeout)),
+        Err(failure @ CallFailure::Panicked) => {
+            BackendError::caused_by(Cause::Error, failure.describe(calls.call_timeout))
+        }
     };
-    calls.send(DriverMessage::ListFailed(asked, error));
+    calls.send(DriverMessage::ListFailed(asked_at, error));
     false
 }

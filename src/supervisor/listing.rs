@@ -1,52 +1,11 @@
-//! What a list of the backend says, beside what the set knows.
+//! Compares a backend's list with what the set knows.
 
 use std::collections::BTreeSet;
-use std::collections::btree_map::Entry;
 
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Event, InstanceState, Observed, Phase, ProbeResult, ReplicaSet};
+use crate::engine::{InstanceState, Observed, Phase, ReplicaSet};
 
-/// What news that came while the backend listed says, beside the list.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum LatestReport {
-    /// What the instance is: the list may be older, and says nothing of it.
-    State,
-    /// Contact is lost: the list may be older.
-    Lost,
-    /// It has answered a probe: it is alive, and what the backend says of it, the list says.
-    ProbeAnswered,
-    /// A probe that nobody answered: the list says more.
-    ProbeUnanswered,
-}
-
-impl LatestReport {
-    pub(super) fn of(event: &Event) -> Self {
-        match event {
-            Event::Lost(_) => Self::Lost,
-            Event::Probed(news) if news.result == ProbeResult::Unanswered => Self::ProbeUnanswered,
-            Event::Probed(_) => Self::ProbeAnswered,
-            _ => Self::State,
-        }
-    }
-
-    /// Adds it to earlier news of the instance.
-    pub(super) fn merge_into<K: Ord>(self, entry: Entry<'_, K, Self>) {
-        entry
-            .and_modify(|before| {
-                let kept = match self {
-                    Self::ProbeUnanswered => true,
-                    Self::ProbeAnswered => *before == Self::State,
-                    Self::State | Self::Lost => false,
-                };
-                if !kept {
-                    *before = self;
-                }
-            })
-            .or_insert(self);
-    }
-}
-
-/// What the set knows of an instance that it believes alive, as a list would say it.
+/// Returns what an up-to-date list would say of an instance that the set believes to be alive.
 pub(super) fn known_state(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Incarnation)) -> Option<Observed> {
     if set.is_stray(replica, incarnation) {
         return Some(Observed { replica, incarnation, state: InstanceState::Stopping });
@@ -54,19 +13,19 @@ pub(super) fn known_state(set: &ReplicaSet, (replica, incarnation): (ReplicaId, 
     set.as_listed(replica).filter(|known| known.incarnation == incarnation)
 }
 
-/// Whether the list holds every instance that the set believes to run.
+/// Whether the list contains every instance that the set believes to be running.
 pub(super) fn covers_live(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let ended = |seen: &Observed| matches!(seen.state, InstanceState::Ended(_));
     let alive: BTreeSet<_> =
         listed.iter().filter(|seen| !ended(seen)).map(|seen| (seen.replica, seen.incarnation)).collect();
-    let shown = |instance| alive.contains(&instance);
+    let is_listed = |instance| alive.contains(&instance);
     set.replicas()
         .filter(|view| view.phase.is_live() && view.phase != Phase::Starting)
-        .all(|view| shown((view.replica, view.incarnation)))
-        && set.stray_instances().all(shown)
+        .all(|view| is_listed((view.replica, view.incarnation)))
+        && set.stray_instances().all(is_listed)
 }
 
-/// Whether the list says just what the set knows: then there is nothing to tell it, nor to record.
+/// Whether the list contains nothing that the set does not know, so that it need not be applied nor recorded.
 pub(super) fn matches_set(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let known = |seen: &Observed| {
         let stray = set.is_stray(seen.replica, seen.incarnation);
@@ -85,7 +44,7 @@ pub(super) fn matches_set(set: &ReplicaSet, listed: &[Observed]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{Incarnation, Outcome, ReplicaId};
+    use crate::decide::Outcome;
     use crate::engine::Event;
     use crate::policy::Policy;
     use crate::time::Timestamp;

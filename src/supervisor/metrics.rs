@@ -1,4 +1,4 @@
-//! Figures through the `metrics` facade, named in the manner of Prometheus. Every one carries the label `set`.
+//! The metrics that are exported through the `metrics` facade, with Prometheus names. All have the label `set`.
 //!
 //! | name | type | unit | further labels |
 //! |---|---|---|---|
@@ -6,16 +6,16 @@
 //! | `uphold_stops_total` | counter | stops commanded | |
 //! | `uphold_kills_total` | counter | kills commanded | |
 //! | `uphold_verdicts_total` | counter | verdicts | `verdict`, `cause` |
-//! | `uphold_ignored_total` | counter | news that changed nothing | `why` |
-//! | `uphold_refused_total` | counter | requests that could not be met | |
+//! | `uphold_ignored_total` | counter | reports that changed nothing | `why` |
+//! | `uphold_refused_total` | counter | operators' requests that were refused | |
 //! | `uphold_incidents_total` | counter | incidents recognised | |
-//! | `uphold_waits_total` | counter | due starts that had to wait | `gate` |
+//! | `uphold_waits_total` | counter | due starts that a gate delayed | `gate` |
 //! | `uphold_backend_errors_total` | counter | failed backend calls and broken watches | |
 //! | `uphold_warnings_total` | counter | other warnings, such as a recorder that panicked | |
-//! | `uphold_restart_delay_seconds` | histogram | seconds from a failure to its due restart | |
+//! | `uphold_restart_delay_seconds` | histogram | seconds from a failure to its restart | |
 //! | `uphold_replicas_desired` | gauge | replicas | |
 //! | `uphold_replicas_available` | gauge | replicas | |
-//! | `uphold_status` | gauge | 1 for the present status, 0 for the others | `status` |
+//! | `uphold_status` | gauge | 1 for the current status, 0 for the others | `status` |
 //! | `uphold_status_since_seconds` | gauge | Unix time in seconds | |
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn label(set: &Arc<str>) -> metrics::SharedString {
     set.clone().into()
 }
 
-/// Counts one thing that happened.
+/// Counts a notification.
 pub(super) fn count(set: &Arc<str>, kind: &NotificationKind) {
     match kind {
         NotificationKind::Command(Command::Start(_)) => {
@@ -76,7 +76,7 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
     }
 }
 
-/// Shows the present status.
+/// Sets the gauges.
 #[expect(clippy::float_arithmetic, reason = "the facade takes floats")]
 pub(super) fn set_gauges(set: &Arc<str>, status: &SetStatus) {
     gauge!("uphold_replicas_desired", "set" => label(set)).set(f64::from(status.desired));
@@ -84,7 +84,7 @@ pub(super) fn set_gauges(set: &Arc<str>, status: &SetStatus) {
     let since = status.since.as_millis() as f64 / 1000.0;
     gauge!("uphold_status_since_seconds", "set" => label(set)).set(since);
     for known in Status::ALL {
-        let is = f64::from(u8::from(known == status.status));
-        gauge!("uphold_status", "set" => label(set), "status" => known.as_str()).set(is);
+        let value = f64::from(u8::from(known == status.status));
+        gauge!("uphold_status", "set" => label(set), "status" => known.as_str()).set(value);
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor tells whoever listens.
+//! The notifications of a supervisor and their stream.
 
 use futures::{Stream, StreamExt};
 use tokio::sync::broadcast;
@@ -7,50 +7,52 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::engine::{Command, Event, Notice};
 use crate::time::Timestamp;
 
-/// One thing that happened, in the order in which it did.
+/// Something that notification, in the order in which it did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Notification {
-    /// When, in Unix time.
+    /// When it notification, in Unix time.
     pub at: Timestamp,
-    /// What.
+    /// What notification.
     pub kind: NotificationKind,
 }
 
-/// What happened.
+/// What notification.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NotificationKind {
-    /// The set was told this.
+    /// The set received this event.
     Event(Event),
-    /// The set commanded this.
+    /// The set issued this command.
     Command(Command),
-    /// The set noticed this.
+    /// The set issued this notice.
     Notice(Notice),
     /// A backend call failed or the watch broke: which, and why.
     BackendError(String),
-    /// Something else that an operator should know: a recorder panicked, an instance is never ready, a shutdown was forced.
+    /// Something else that an operator should know: a recorder panicked, an instance never becomes ready, a shutdown was
+    /// forced.
     Warning(String),
 }
 
-/// A stream of what happens. A slow listener is told how much it missed, and never slows the set.
+/// A stream of notifications. A slow receiver never delays the set; it misses the oldest notifications and is told how
+/// many.
 #[derive(Debug)]
 pub struct Notifications {
     pub(super) receiver: broadcast::Receiver<Notification>,
 }
 
-/// What [`Notifications::next`] gives.
+/// An item of [`Notifications`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a listener gets a thing or has missed some")]
+#[expect(clippy::exhaustive_enums, reason = "a broadcast channel has no third outcome")]
 pub enum Received {
-    /// The next thing that happened.
+    /// The next notification.
     Notification(Notification),
-    /// So many were missed: the listener was too slow.
+    /// This many notifications were dropped because the receiver was too slow.
     Missed(u64),
 }
 
 impl Notifications {
-    /// The next thing; `None` once the supervisor has ended and all is told.
+    /// Waits for the next item. Returns `None` once the supervisor has ended and every notification was received.
     pub async fn next(&mut self) -> Option<Received> {
         match self.receiver.recv().await {
             Ok(notification) => Some(Received::Notification(notification)),
@@ -59,11 +61,11 @@ impl Notifications {
         }
     }
 
-    /// The same as a stream.
+    /// Converts this into a [`Stream`].
     pub fn into_stream(self) -> impl Stream<Item = Received> + Send {
         futures::stream::unfold(self, |mut notifications| async move {
-            let heard = notifications.next().await?;
-            Some((heard, notifications))
+            let received = notifications.next().await?;
+            Some((received, notifications))
         })
         .fuse()
     }
@@ -77,7 +79,7 @@ mod tests {
     use crate::engine::Event;
 
     #[tokio::test]
-    async fn a_stream_gives_what_happens_and_then_ends() {
+    async fn a_stream_yields_notifications_and_then_ends() {
         let (sender, receiver) = broadcast::channel(2);
         let notification = Notification { at: Timestamp::ZERO, kind: NotificationKind::Event(Event::Terminate) };
         for _ in 0..3 {
@@ -85,12 +87,12 @@ mod tests {
         }
         drop(sender);
         let mut stream = Box::pin(Notifications { receiver }.into_stream());
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         while let Some(next) = poll_fn(|context| stream.as_mut().poll_next(context)).await {
-            heard.push(next);
+            received.push(next);
         }
         assert_eq!(
-            heard,
+            received,
             [Received::Missed(1), Received::Notification(notification.clone()), Received::Notification(notification)]
         );
         assert_eq!(poll_fn(|context| stream.as_mut().poll_next(context)).await, None);

@@ -1,4 +1,4 @@
-//! Instances that the backend reports running and never calls ready. A set waits for them, so that is said.
+//! Finds instances that the backend reports running and never ready, so that operators can be warned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -6,17 +6,16 @@ use std::time::Duration;
 use crate::decide::{Incarnation, ReplicaId};
 use crate::time::Timestamp;
 
-/// What the backend has said of the readiness of running instances.
+/// The readiness of running instances, as the backend has reported it.
 #[derive(Debug, Default)]
 pub(super) struct ReadinessMonitor {
-    /// The running instance of each replica, and whether the backend has called it ready.
+    /// The running instance of each replica, and whether it was ever reported ready.
     running: BTreeMap<ReplicaId, (Incarnation, bool)>,
-    /// Since when they have run, oldest first; entries of instances that are not waited for are stale.
+    /// When instances began to run, oldest first. Entries of instances that became ready or ended are stale.
     since: VecDeque<(Timestamp, ReplicaId, Incarnation)>,
 }
 
 impl ReadinessMonitor {
-    /// The backend reports it running.
     pub(super) fn note_running(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known < incarnation) {
             self.running.insert(replica, (incarnation, false));
@@ -24,7 +23,6 @@ impl ReadinessMonitor {
         }
     }
 
-    /// The backend calls it ready.
     pub(super) fn note_ready(&mut self, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known <= incarnation) {
             self.running.insert(replica, (incarnation, true));
@@ -32,7 +30,6 @@ impl ReadinessMonitor {
         self.remove_stale();
     }
 
-    /// It has ended.
     pub(super) fn note_ended(&mut self, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_some_and(|(known, _)| *known <= incarnation) {
             self.running.remove(&replica);
@@ -40,7 +37,6 @@ impl ReadinessMonitor {
         self.remove_stale();
     }
 
-    /// Forgets replicas that the set does not have.
     pub(super) fn retain(&mut self, keep: impl Fn(ReplicaId) -> bool) {
         self.running.retain(|replica, _| keep(*replica));
         self.remove_stale();
@@ -59,32 +55,32 @@ impl ReadinessMonitor {
         }
     }
 
-    /// When the next has run for `after`.
+    /// Returns when the oldest instance will have run for `after` without being ready.
     pub(super) fn next_deadline(&self, after: Duration) -> Option<Timestamp> {
         self.since.front().map(|(since, ..)| *since + after)
     }
 
-    /// Replicas that have run for `after` and were never called ready; each is given once.
+    /// Returns the replicas that have run for `after` and were never ready, each of them once.
     pub(super) fn take_overdue(&mut self, now: Timestamp, after: Duration) -> Vec<ReplicaId> {
-        let mut due = Vec::new();
+        let mut overdue = Vec::new();
         while self.next_deadline(after).is_some_and(|at| at <= now) {
             let Some((_, replica, incarnation)) = self.since.pop_front() else { break };
             if self.running.get(&replica) == Some(&(incarnation, false)) {
-                due.push(replica);
+                overdue.push(replica);
             }
         }
         self.remove_stale();
-        due
+        overdue
     }
 }
 
-/// What an operator is told.
+/// Returns the warning for operators. `replicas` must not be empty.
 pub(super) fn warning(replicas: &[ReplicaId], after: Duration) -> String {
     let shown: Vec<String> = replicas.iter().take(10).map(ToString::to_string).collect();
     let more = if replicas.len() > shown.len() { ", ..." } else { "" };
     format!(
-        "replica {}{more}: running for {after:?}, and the backend has never reported it ready, so it is not available; a \
-         backend that leaves readiness to probes reports Ready",
+        "replica {}{more}: running for {after:?}, but the backend has never reported Ready, so it does not count as available; a \
+         backend that leaves readiness to probes must report Ready when an instance runs",
         shown.join(", ")
     )
 }
@@ -100,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_and_is_never_called_ready_is_told_once() {
+    fn an_instance_that_runs_and_is_never_ready_is_returned_once() {
         let mut monitor = ReadinessMonitor::default();
         for (replica, time) in [(0, 0), (1, 1), (2, 2)] {
             monitor.note_running(at(time), replica.into(), 1.into());
@@ -112,7 +108,7 @@ mod tests {
         assert_eq!(monitor.take_overdue(at(100), AFTER), [1.into()]);
         assert_eq!(monitor.next_deadline(AFTER), None);
         monitor.note_running(at(101), 1.into(), 1.into());
-        assert_eq!(monitor.next_deadline(AFTER), None, "it was told of");
+        assert_eq!(monitor.next_deadline(AFTER), None, "it was returned before");
         monitor.note_running(at(101), 1.into(), 2.into());
         assert_eq!(monitor.take_overdue(at(106), AFTER), [1.into()]);
     }

@@ -1,27 +1,26 @@
-//! The order of calls about one instance: what stops it comes after what starts it.
+//! Orders a stop or kill of an instance after its start.
 
 use tokio::sync::watch;
 
-/// A start that is under way, as the driver and the calls that follow it see it.
+/// A handle to a queued or running start, through which a stop or kill cancels it and waits for its end.
 #[derive(Clone, Debug)]
 pub(super) struct StartToken {
     cancellation: watch::Sender<Cancellation>,
-    /// Closed when the start is done, however it ended.
+    /// Closed when the guard is dropped.
     done: watch::Receiver<()>,
 }
 
-/// What is cancellation of a start that is under way.
+/// How far a start is cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Cancellation {
-    /// To come about.
     None,
-    /// It is not repeated; a call that is under way may still answer.
+    /// The running call may complete, but is not retried.
     NoRetry,
-    /// It is not waited for any longer.
+    /// The running call is aborted.
     Abort,
 }
 
-/// What the task of a start holds.
+/// Held by the task of a start; dropping it marks the start as done.
 #[derive(Debug)]
 pub(super) struct StartGuard {
     cancellation: watch::Receiver<Cancellation>,
@@ -30,31 +29,31 @@ pub(super) struct StartGuard {
 
 impl StartToken {
     pub(super) fn new() -> (Self, StartGuard) {
-        let (cancellation, seen) = watch::channel(Cancellation::None);
+        let (sender, receiver) = watch::channel(Cancellation::None);
         let (_done, done) = watch::channel(());
-        (Self { cancellation, done }, StartGuard { cancellation: seen, _done })
+        (Self { cancellation: sender, done }, StartGuard { cancellation: receiver, _done })
     }
 
-    fn cancel(&self, cancellation: Cancellation) {
-        self.cancellation.send_if_modified(|before| {
-            let more = cancellation > *before;
-            *before = cancellation.max(*before);
-            more
+    /// Raises the cancellation to `level`; it is never lowered.
+    fn cancel(&self, level: Cancellation) {
+        self.cancellation.send_if_modified(|current| {
+            let raised = level > *current;
+            *current = level.max(*current);
+            raised
         });
     }
 
-    /// Whether the start is done, however it ended.
     pub(super) fn is_done(&self) -> bool {
         self.done.has_changed().is_err()
     }
 
-    /// The instance is to be stopped: waits until its start is done, which is bounded by the time a call may take.
+    /// Prevents retries and waits until the running call has ended, which `call_timeout` bounds.
     pub(super) async fn cancel_retries_and_wait(mut self) {
         self.cancel(Cancellation::NoRetry);
         while self.done.changed().await.is_ok() {}
     }
 
-    /// The instance is to be killed: its start is not waited for.
+    /// Aborts the start and waits until its task has ended.
     pub(super) async fn abort_and_wait(mut self) {
         self.cancel(Cancellation::Abort);
         while self.done.changed().await.is_ok() {}
@@ -66,16 +65,18 @@ impl StartGuard {
         *self.cancellation.borrow() == Cancellation::None
     }
 
-    /// Waits until the instance is to be stopped or killed.
+    /// Completes once the start may not be retried.
     pub(super) async fn retries_cancelled(&mut self) {
-        if self.cancellation.wait_for(|cancellation| *cancellation >= Cancellation::NoRetry).await.is_err() {
-            std::future::pending().await
-        }
+        self.cancelled(Cancellation::NoRetry).await;
     }
 
-    /// Waits until the instance is to be killed.
+    /// Completes once the start is to be aborted.
     pub(super) async fn aborted(&mut self) {
-        if self.cancellation.wait_for(|cancellation| *cancellation == Cancellation::Abort).await.is_err() {
+        self.cancelled(Cancellation::Abort).await;
+    }
+
+    async fn cancelled(&mut self, level: Cancellation) {
+        if self.cancellation.wait_for(|current| *current >= level).await.is_err() {
             std::future::pending().await
         }
     }

@@ -1,4 +1,4 @@
-//! The telemetry for figures and traces. A recorder or subscriber of the program that panics is not called again.
+//! Calls the `tracing` and `metrics` facades. After a panic of the installed subscriber or recorder, calls do nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,18 +7,21 @@ use super::catch_panic::catch_panic;
 use super::handle::SetStatus;
 use super::notifications::NotificationKind;
 
-/// Tells the telemetry that are compiled in.
+/// The facades that are compiled in.
 #[derive(Debug, Default)]
 pub(super) struct Telemetry {
     broken: AtomicBool,
 }
 
 impl Telemetry {
-    /// Tells of one thing that happened.
+    /// Emits a trace event and counts a notification.
     ///
     /// # Errors
-    /// What panicked: once.
-    #[cfg_attr(not(any(feature = "tracing", feature = "metrics")), expect(unused_variables, reason = "nobody listens"))]
+    /// The first panic, described.
+    #[cfg_attr(
+        not(any(feature = "tracing", feature = "metrics")),
+        expect(unused_variables, reason = "no facade is compiled in")
+    )]
     pub(super) fn record(&self, set: &Arc<str>, kind: &NotificationKind) -> Result<(), String> {
         self.call(|| {
             #[cfg(feature = "tracing")]
@@ -28,11 +31,11 @@ impl Telemetry {
         })
     }
 
-    /// Shows the present status.
+    /// Exports the status as gauges.
     ///
     /// # Errors
-    /// What panicked: once.
-    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "nobody collects figures"))]
+    /// The first panic, described.
+    #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "no metrics are compiled in"))]
     pub(super) fn set_status(&self, set: &Arc<str>, status: &SetStatus) -> Result<(), String> {
         self.call(|| {
             #[cfg(feature = "metrics")]
@@ -46,7 +49,7 @@ impl Telemetry {
         }
         catch_panic(call).map_err(|panic| {
             self.broken.store(true, Ordering::Relaxed);
-            format!("a metrics recorder or tracing subscriber panicked ({panic}): it is told nothing more")
+            format!("a metrics recorder or tracing subscriber panicked ({panic}): supervision continues without metrics and traces")
         })
     }
 }
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_panics_is_told_once_and_called_no_more() {
+    fn a_panic_is_reported_once_and_ends_all_calls() {
         let telemetry = Telemetry::default();
         let error = telemetry.call(|| panic!("on purpose")).unwrap_err();
         assert!(error.contains("(on purpose)"), "{error}");

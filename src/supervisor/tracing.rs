@@ -1,5 +1,4 @@
-//! What happens, as `tracing` events under the target `uphold`, each with the name of its set; and each call of the
-//! backend as a span, so that what the backend itself tells stands beside the instance it is about.
+//! Emits `tracing` events and spans with the target `uphold` and the name of the set.
 
 use tracing::{Span, debug, info, info_span, warn};
 
@@ -7,13 +6,12 @@ use super::notifications::NotificationKind;
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::Notice;
 
-/// The span of a call of the backend: `start`, `stop`, `kill` or `probe`.
+/// Returns the span of a backend call (`start`, `stop`, `kill` or `probe`), which also contains what the backend emits.
 pub(super) fn call_span(set: &str, call: &'static str, replica: ReplicaId, incarnation: Incarnation) -> Span {
     info_span!(target: "uphold", "call", set, call, replica = replica.0, incarnation = incarnation.0)
 }
 
-/// Tells of one thing that happened. What an operator wants to know of is `info`, what goes wrong `warn`, the rest
-/// `debug`.
+/// Emits a notification: verdicts and statuses at `info`, what went wrong at `warn`, the rest at `debug`.
 pub(super) fn emit(set: &str, kind: &NotificationKind) {
     match kind {
         NotificationKind::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),

@@ -1,13 +1,13 @@
-//! What is to be run, for each replica.
+//! The workloads of replicas.
 
 use std::sync::Arc;
 
 use crate::decide::ReplicaId;
 
-/// Makes the workload of one replica.
+/// Returns the workload of a replica.
 type MakeWorkload<W> = dyn Fn(ReplicaId) -> W + Send + Sync;
 
-/// The same workload for every replica, or one made for each.
+/// One workload for all replicas, or a function that returns one for each.
 pub(super) enum WorkloadSource<W> {
     Shared(Arc<W>),
     PerReplica(Arc<MakeWorkload<W>>),

@@ -1,0 +1,78 @@
+//! Decides between a list and the reports that arrived while the backend was making it.
+
+use std::collections::BTreeMap;
+
+use crate::decide::{Incarnation, ReplicaId};
+use crate::engine::{Event, ProbeResult, ReplicaSet};
+
+/// Instances of unknown replicas are no longer recorded beyond this number.
+const MAX_INSTANCES: usize = 65_536;
+
+/// The latest kind of report about an instance since the current list was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum LatestReport {
+    /// The state of the instance, which may be newer than that in the list.
+    State,
+    /// Contact was lost, possibly after the list was made.
+    Lost,
+    /// The instance answered a probe, so it is alive; its state is taken from the list.
+    ProbeAnswered,
+    /// A probe had no answer, which is weaker evidence than the list.
+    ProbeUnanswered,
+}
+
+/// The instances that were reported since the current list was asked for.
+#[derive(Debug, Default)]
+pub(super) struct SeenSinceList(BTreeMap<(ReplicaId, Incarnation), LatestReport>);
+
+impl SeenSinceList {
+    /// A new list has been asked for.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(super) fn note_state(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+        self.0.insert((replica, incarnation), LatestReport::State);
+    }
+
+    pub(super) fn note_event(&mut self, set: &ReplicaSet, event: &Event) {
+        let Some((replica, incarnation)) = event.instance() else { return };
+        if self.0.len() >= MAX_INSTANCES && set.get(replica).is_none() {
+            return;
+        }
+        let report = match event {
+            Event::Lost(_) => LatestReport::Lost,
+            Event::Probed(news) if news.result == ProbeResult::Unanswered => LatestReport::ProbeUnanswered,
+            Event::Probed(_) => LatestReport::ProbeAnswered,
+            _ => LatestReport::State,
+        };
+        let latest = self.0.entry((replica, incarnation)).or_insert(report);
+        let replaces = match report {
+            LatestReport::ProbeUnanswered => false,
+            LatestReport::ProbeAnswered => *latest != LatestReport::State,
+            LatestReport::State | LatestReport::Lost => true,
+        };
+        if replaces {
+            *latest = report;
+        }
+    }
+
+    /// Whether the list's entry about this instance is to be ignored. An entry that is used replaces the answer to a
+    /// probe, which is then no longer [`reported_alive`](Self::reported_alive).
+    pub(super) fn overrules_list(&mut self, replica: ReplicaId, incarnation: Incarnation) -> bool {
+        match self.0.get(&(replica, incarnation)) {
+            Some(LatestReport::State | LatestReport::Lost) => true,
+            Some(LatestReport::ProbeAnswered) => {
+                self.0.remove(&(replica, incarnation));
+                false
+            }
+            Some(LatestReport::ProbeUnanswered) | None => false,
+        }
+    }
+
+    /// The instances whose latest report is that they exist, though the list may lack them.
+    pub(super) fn reported_alive(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> {
+        let alive = |report: &LatestReport| matches!(report, LatestReport::State | LatestReport::ProbeAnswered);
+        self.0.iter().filter(move |(_, report)| alive(report)).map(|(&instance, _)| instance)
+    }
+}
