@@ -1,9 +1,9 @@
-//! Depth 3 on a backend of one's own: instances are tokio tasks in memory.
+//! Depth 3 with a custom backend, whose instances are tokio tasks.
 //!
 //! `cargo run --example custom_backend`
 //!
-//! A backend only does what it is asked and reports what happens. Two of three replicas crash now and then; after three
-//! seconds the set is shut down.
+//! A backend carries out calls and reports what happens. Two of three replicas crash repeatedly; after three seconds the
+//! set is shut down.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use uphold::{
     Event, Incarnation, InstanceState, Notice, NotificationKind, Policy, Received, ReplicaId, RetryPolicy, Supervisor,
 };
 
-/// How long a task lives before it crashes.
+/// How long a replica's task runs before it crashes; `None` for ever.
 struct Lifetime(fn(ReplicaId) -> Option<Duration>);
 
 #[derive(Clone, Default)]
@@ -58,11 +58,11 @@ impl Backend for Tasks {
 
     async fn start(&self, request: StartRequest<'_, Lifetime>) -> Result<(), BackendError> {
         let (replica, incarnation) = (request.key.replica, request.key.incarnation);
-        let lives = (request.workload.0)(replica);
+        let lifetime = (request.workload.0)(replica);
         let tasks = self.clone();
         let task = tokio::spawn(async move {
-            match lives {
-                Some(lives) => tokio::time::sleep(lives).await,
+            match lifetime {
+                Some(lifetime) => tokio::time::sleep(lifetime).await,
                 None => std::future::pending().await,
             }
             tasks.with(|state| state.running.remove(&(replica, incarnation)));

@@ -1,9 +1,9 @@
-//! Depth 2: a `ReplicaSet` in one's own event loop, with nothing but the standard library.
+//! Depth 2: a `ReplicaSet` in an event loop that uses only the standard library.
 //!
 //! `cargo run --example event_loop`
 //!
-//! Three replicas are threads that crash now and then; the loop starts them, hears of their ends, and sleeps until
-//! the set's next deadline. It runs for three seconds.
+//! Replicas are threads, one of which crashes repeatedly. The loop starts them, receives their events and sleeps until the
+//! set's next deadline. It runs for three seconds.
 #![allow(clippy::print_stdout, clippy::disallowed_methods, reason = "an example prints, and its loop has a clock")]
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -16,18 +16,18 @@ fn main() -> Result<(), uphold::PolicyError> {
     let retry = RetryPolicy::every(Duration::from_millis(200)).backoff(Backoff::exponential()).max_attempts(5);
     let policy = Policy::builder().replicas(3).retry(retry).build()?;
 
-    // The loop keeps the time: nanoseconds since it began.
+    // The set's time is the time since the loop began.
     let began = Instant::now();
     let now = || Timestamp::ZERO + began.elapsed();
-    let (tell, news) = channel();
+    let (sender, events) = channel();
 
     let mut set = ReplicaSet::new(policy, 7, now());
     set.handle_timeout(now());
     while began.elapsed() < Duration::from_secs(3) {
         while let Some(output) = set.poll_output() {
             match output {
-                Output::Command(Command::Start(start)) => run(start, tell.clone()),
-                // These replicas end by themselves; a real loop stops, kills and probes here.
+                Output::Command(Command::Start(start)) => run(start, sender.clone()),
+                // A real loop stops, kills and probes instances here.
                 Output::Command(Command::Stop(_) | Command::Kill(_) | Command::Probe(_)) => {}
                 Output::Notice(notice @ (Notice::Status(_) | Notice::Verdict(_))) => {
                     println!("{:>6.2} s  {notice}", began.elapsed().as_secs_f64());
@@ -36,7 +36,7 @@ fn main() -> Result<(), uphold::PolicyError> {
             }
         }
         let wait = set.next_deadline().map_or(Duration::from_secs(1), |next| next.at.since(now()));
-        match news.recv_timeout(wait) {
+        match events.recv_timeout(wait) {
             Ok(event) => set.handle(now(), event),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => set.handle_timeout(now()),
         }
@@ -45,14 +45,14 @@ fn main() -> Result<(), uphold::PolicyError> {
     Ok(())
 }
 
-/// A replica that is ready at once; replica 1 crashes after 300 ms, every time.
-fn run(start: Start, tell: Sender<Event>) {
+/// Starts a replica that is ready at once. Replica 1 crashes after 300 ms at every start.
+fn run(start: Start, sender: Sender<Event>) {
     thread::spawn(move || {
-        // The loop may be gone by then.
-        let _ = tell.send(Event::ready(start.replica, start.incarnation));
+        // An error means that the loop has ended.
+        let _ = sender.send(Event::ready(start.replica, start.incarnation));
         if start.replica == 1.into() {
             thread::sleep(Duration::from_millis(300));
-            let _ = tell.send(Event::exited(start.replica, start.incarnation, 137));
+            let _ = sender.send(Event::exited(start.replica, start.incarnation, 137));
         }
     });
 }

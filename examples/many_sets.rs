@@ -1,9 +1,9 @@
-//! Depth 2, many times: 100,000 sets of 3 replicas in one process, driven from one queue of deadlines.
+//! Depth 2 at scale: 100,000 sets of 3 replicas in one process, with one queue of deadlines.
 //!
-//! `cargo run --release --example many_sets`, or with a number of sets behind `--`.
+//! `cargo run --release --example many_sets`, or with a number of sets after `--`.
 //!
-//! The world is a virtual clock on which every start works at once and replicas of random sets crash: in 5 min each once,
-//! on average. A set takes no time while it waits: only its next deadline stands in the queue.
+//! On a virtual clock, every start succeeds at once and each replica crashes once in 5 minutes on average. A waiting set
+//! costs nothing but its entry in the queue.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::cmp::Reverse;
@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use uphold::{Command, Event, Output, Phase, Policy, ReplicaId, ReplicaSet, RetryPolicy, Timestamp};
 
-/// The sets, and when each wants to be woken. A set that has moved on leaves its old deadline in the queue: it is
-/// known by not being the set's next one.
+/// The sets and their deadlines. An entry of the queue is stale if it is not the set's next deadline any more.
 struct Fleet {
     sets: Vec<ReplicaSet>,
     deadlines: BinaryHeap<Reverse<(Timestamp, usize)>>,
@@ -21,11 +20,11 @@ struct Fleet {
 }
 
 impl Fleet {
-    /// Tells a set what happened, or that it is time, and does what it commands.
-    fn drive(&mut self, now: Timestamp, place: usize, event: Option<Event>) {
-        let set = &mut self.sets[place];
+    /// Applies an event or a timeout to a set, and executes its commands.
+    fn drive(&mut self, now: Timestamp, index: usize, event: Option<Event>) {
+        let set = &mut self.sets[index];
         let before = set.next_deadline();
-        let mut news = Vec::new();
+        let mut replies = Vec::new();
         match event {
             Some(event) => set.handle(now, event),
             None => set.handle_timeout(now),
@@ -33,32 +32,32 @@ impl Fleet {
         loop {
             self.events += 1;
             set.for_each_output(|output| match output {
-                Output::Command(Command::Start(start)) => news.push(Event::ready(start.replica, start.incarnation)),
-                Output::Command(Command::Stop(stop)) => news.push(Event::stopped(stop.replica, stop.incarnation)),
-                Output::Command(Command::Kill(kill)) => news.push(Event::stopped(kill.replica, kill.incarnation)),
+                Output::Command(Command::Start(start)) => replies.push(Event::ready(start.replica, start.incarnation)),
+                Output::Command(Command::Stop(stop)) => replies.push(Event::stopped(stop.replica, stop.incarnation)),
+                Output::Command(Command::Kill(kill)) => replies.push(Event::stopped(kill.replica, kill.incarnation)),
                 Output::Command(Command::Probe(_)) | Output::Notice(_) => {}
             });
-            let Some(event) = news.pop() else { break };
+            let Some(event) = replies.pop() else { break };
             set.handle(now, event);
         }
         let next = set.next_deadline();
         if next != before {
-            self.deadlines.extend(next.map(|next| Reverse((next.at, place))));
+            self.deadlines.extend(next.map(|next| Reverse((next.at, index))));
         }
     }
 
-    /// Wakes every set whose deadline is by then.
+    /// Serves every deadline up to `now`.
     fn run_until(&mut self, now: Timestamp) {
-        while let Some(&Reverse((at, place))) = self.deadlines.peek().filter(|Reverse((at, _))| *at <= now) {
+        while let Some(&Reverse((at, index))) = self.deadlines.peek().filter(|Reverse((at, _))| *at <= now) {
             self.deadlines.pop();
-            if self.sets[place].next_deadline().is_some_and(|next| next.at == at) {
-                self.drive(at, place, None);
+            if self.sets[index].next_deadline().is_some_and(|next| next.at == at) {
+                self.drive(at, index, None);
             }
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "it is measured; the sets never see this clock")]
+#[expect(clippy::disallowed_methods, reason = "measures wall time, which the sets never see")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: usize = std::env::args().nth(1).map_or(Ok(100_000), |count| count.parse())?;
     let crashes = 3 * count;
@@ -69,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut now = Timestamp::ZERO;
     let sets: Vec<_> = (0..count).map(|seed| ReplicaSet::new(policy.clone(), seed as u64, now)).collect();
     let mut fleet = Fleet { sets, deadlines: BinaryHeap::new(), events: 0 };
-    (0..count).for_each(|place| fleet.drive(now, place, None));
+    (0..count).for_each(|index| fleet.drive(now, index, None));
     println!("{count} sets brought up: {}", speed(fleet.events, began.elapsed()));
 
     let (began, before) = (Instant::now(), fleet.events);
@@ -77,10 +76,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..crashes {
         now = now + gap;
         fleet.run_until(now);
-        let (place, id) = (below(&mut random, count), ReplicaId(below(&mut random, 3) as u32));
-        let running = fleet.sets[place].get(id).filter(|replica| replica.phase == Phase::Ready);
+        let (index, id) = (below(&mut random, count), ReplicaId(below(&mut random, 3) as u32));
+        let running = fleet.sets[index].get(id).filter(|replica| replica.phase == Phase::Ready);
         if let Some(replica) = running {
-            fleet.drive(now, place, Some(Event::exited(id, replica.incarnation, 137)));
+            fleet.drive(now, index, Some(Event::exited(id, replica.incarnation, 137)));
         }
     }
     println!("{crashes} crashes: {}", speed(fleet.events - before, began.elapsed()));
@@ -94,11 +93,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn speed(events: u64, took: Duration) -> String {
-    let a_second = u128::from(events) * 1_000_000 / took.as_micros().max(1);
-    format!("{events} events in {} ms, {a_second} a second", took.as_millis())
+    let per_second = u128::from(events) * 1_000_000 / took.as_micros().max(1);
+    format!("{events} events in {} ms, {per_second} a second", took.as_millis())
 }
 
-/// The next number below `count` of a small generator: the same in every run.
+/// Returns the next number below `count` from a linear congruential generator.
 fn below(state: &mut u64, count: usize) -> usize {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     ((*state >> 33) % count.max(1) as u64) as usize

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example sql`
 //!
-//! Two tables stand for the database: `replica(id, state, due, history)` and `set(history)`. A scheduler that works
-//! this way is stateless: each of its passes reads rows, decides, and writes them back in one transaction.
+//! Two maps stand for the tables `replica(id, state, due, history)` and `set(history)`. Such a scheduler is stateless: each
+//! of its passes reads rows, decides, and writes them back in one transaction.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use uphold::{
     StartOutcome, Status, Timestamp, Verdict,
 };
 
-/// A row of `replica`. The history is one JSON column.
+/// A row of `replica`; `history` is a JSON column.
 struct Row {
     state: &'static str,
     due: Option<Timestamp>,
@@ -75,17 +75,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let crash = begin + Duration::from_secs(60);
     for id in [0, 1] {
-        fail(&policy, &mut database, id, &Outcome::exited(137, crash))?;
+        decide_failure(&policy, &mut database, id, &Outcome::exited(137, crash))?;
     }
     assert_eq!(report(&policy, &mut database, crash)?, Status::Degraded);
 
-    // The passes of a scheduler: what is due is asked for in the order of (due, id).
+    // Passes of the scheduler.
     for second in [90, 91, 95] {
         let now = begin + Duration::from_secs(second);
-        start_what_is_due(&policy, &mut database, now)?;
+        start_due_replicas(&policy, &mut database, now)?;
         report(&policy, &mut database, now)?;
         for id in 0..policy.replicas() {
-            up(&policy, &mut database, id, now)?;
+            mark_ready(&policy, &mut database, id, now)?;
         }
     }
     let now = begin + Duration::from_secs(100);
@@ -93,8 +93,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A replica ended: judge it from its own row, and write what is decided into it.
-fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
+/// Decides about a replica that has failed, and updates its row.
+fn decide_failure(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) -> Result<(), Box<dyn Error>> {
     let ends = database.with(id, |row, history| {
         let decision = policy.decide(history, outcome)?;
         println!("replica {id} {decision}");
@@ -109,7 +109,7 @@ fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) ->
         Ok::<_, uphold::DecideError>(decision.ends())
     })??;
     if let Some(reason) = ends {
-        // UPDATE set ...; every live replica is told to stop.
+        // UPDATE set ...; and stop every live replica.
         let mut set: SetHistory = serde_json::from_str(&database.set)?;
         set.terminate(reason, outcome.at());
         database.set = serde_json::to_string(&set)?;
@@ -118,7 +118,7 @@ fn fail(policy: &Policy, database: &mut Database, id: u32, outcome: &Outcome) ->
 }
 
 /// `SELECT id FROM replica WHERE state = 'waiting' AND due <= ? ORDER BY due, id`
-fn start_what_is_due(policy: &Policy, database: &mut Database, now: Timestamp) -> Result<(), Box<dyn Error>> {
+fn start_due_replicas(policy: &Policy, database: &mut Database, now: Timestamp) -> Result<(), Box<dyn Error>> {
     let mut due: Vec<_> = database
         .replica
         .iter()
@@ -142,17 +142,17 @@ fn start_what_is_due(policy: &Policy, database: &mut Database, now: Timestamp) -
     Ok(())
 }
 
-/// A replica that was started serves.
-fn up(policy: &Policy, database: &mut Database, id: u32, now: Timestamp) -> Result<(), Box<dyn Error>> {
-    let came_up = database.with(id, |row, history| {
-        let came_up = row.state == "restarting";
-        if came_up {
+/// Marks a replica as ready after its start.
+fn mark_ready(policy: &Policy, database: &mut Database, id: u32, now: Timestamp) -> Result<(), Box<dyn Error>> {
+    let was_starting = database.with(id, |row, history| {
+        let was_starting = row.state == "restarting";
+        if was_starting {
             history.ready(now);
             row.state = "ready";
         }
-        came_up
+        was_starting
     })?;
-    if came_up {
+    if was_starting {
         let mut set = serde_json::from_str(&database.set)?;
         policy.record_start_outcome(&mut set, id.into(), StartOutcome::Up);
         database.set = serde_json::to_string(&set)?;

@@ -1,5 +1,5 @@
-//! The order in which the driver makes its calls, and which of what it hears it believes: against a backend whose every
-//! call is answered by the test, in virtual time.
+//! The order of the driver's calls, and which reports it believes, against a backend whose calls the test answers, in
+//! virtual time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Call {
 struct ManualBackend {
     calls: mpsc::UnboundedSender<Call>,
     reporter: Arc<Mutex<Option<Reporter>>>,
-    /// The addresses at which instances are probed.
+    /// Receives the address of each probe.
     probed: mpsc::UnboundedSender<Option<String>>,
 }
 
@@ -126,7 +126,7 @@ impl Backend for ManualBackend {
     }
 }
 
-/// A supervised set, and the calls that its backend gets.
+/// A supervised set and the calls to its backend.
 struct Harness {
     backend: ManualBackend,
     calls: mpsc::UnboundedReceiver<Call>,
@@ -153,14 +153,14 @@ impl Harness {
         Self { backend, calls, probed, handle, notifications }
     }
 
-    /// The same with an empty first list.
+    /// Answers the first list with no instances.
     async fn with_empty_list(policy: PolicyBuilder) -> Self {
         let mut harness = Self::new(policy);
         harness.next_call(CallKind::List).await.answer_list(&[]);
         harness
     }
 
-    /// The next call, which is of that kind; lists that come in between say nothing and are not waited for.
+    /// Returns the next call, which must be of this kind. Lists in between are skipped.
     async fn next_call(&mut self, kind: CallKind) -> Call {
         loop {
             let call = timeout(10 * CALL_TIMEOUT, self.calls.recv()).await.expect("a call comes").unwrap();
@@ -171,7 +171,7 @@ impl Harness {
         }
     }
 
-    /// That for so long no call comes but lists.
+    /// Asserts that no call except lists is made for this long.
     async fn expect_no_call(&mut self, wait: Duration) {
         let next = async {
             loop {
@@ -206,7 +206,7 @@ impl Harness {
         timeout(10 * CALL_TIMEOUT, up).await.expect("it comes about").unwrap();
     }
 
-    /// Starts all replicas and lets them be ready.
+    /// Answers the starts of all replicas and reports them ready.
     async fn start_all(&mut self, replicas: u32) {
         for _ in 0..replicas {
             let call = self.next_call(CallKind::Start).await;
@@ -270,7 +270,7 @@ async fn a_start_without_an_answer_is_a_failed_start_whatever_its_kill_reports()
     let _third = harness.next_call(CallKind::Start).await;
     let kill = harness.next_call(CallKind::Kill).await;
     assert!(kill.is(CallKind::Kill, 0, 1));
-    // It came about after all, late, and is killed.
+    // The start succeeds late, and the instance is killed.
     harness.backend.report(Event::started(0, 1));
     harness.backend.report(Event::stopped(0, 1));
     harness.expect_no_call(CALL_TIMEOUT / 2).await;
@@ -282,7 +282,7 @@ async fn a_start_without_an_answer_is_a_failed_start_whatever_its_kill_reports()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_is_older_than_the_news_changes_nothing() {
+async fn a_list_that_is_older_than_reports_changes_nothing() {
     let mut harness = Harness::with_empty_list(retrying(2)).await;
     harness.start_all(2).await;
     let list = harness.next_call(CallKind::List).await;
@@ -291,7 +291,7 @@ async fn a_list_that_is_older_than_the_news_changes_nothing() {
     start.succeed();
     harness.backend.report(Event::ready(0, 2));
     harness.wait_until_available(2).await;
-    // As it was when the list was asked for.
+    // The state when the list was asked for.
     list.answer_list(&[(0, 1, InstanceState::Ready), (1, 1, InstanceState::Ready)]);
     harness.expect_no_call(RESYNC / 2).await;
     let next = harness.next_call(CallKind::List).await;
@@ -301,7 +301,7 @@ async fn a_list_that_is_older_than_the_news_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_one_list_leaves_out_the_next_one_finds() {
+async fn an_instance_that_one_list_omits_is_found_by_the_next() {
     let mut harness = Harness::with_empty_list(retrying(2)).await;
     harness.start_all(2).await;
     for round in 0..20 {
@@ -314,7 +314,7 @@ async fn what_one_list_leaves_out_the_next_one_finds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_finds_the_end_that_the_watch_has_missed() {
+async fn a_list_finds_an_end_that_the_watch_has_missed() {
     let mut harness = Harness::with_empty_list(retrying(2)).await;
     harness.start_all(2).await;
     let ended = InstanceState::Ended(Outcome::exited(3, Timestamp::MAX));
@@ -323,7 +323,7 @@ async fn a_list_finds_the_end_that_the_watch_has_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_that_comes_about_late_has_the_backend_list_again() {
+async fn a_watch_that_is_established_late_triggers_a_list() {
     let mut harness = Harness::with_empty_list(retrying(1)).await;
     harness.start_all(1).await;
     let before = timeout(Duration::from_millis(10), harness.calls.recv()).await;
@@ -334,7 +334,7 @@ async fn a_watch_that_comes_about_late_has_the_backend_list_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_heard_before_the_first_list_is_told_after_it() {
+async fn events_before_the_first_list_are_applied_after_it() {
     let mut harness = Harness::new(retrying(1));
     let list = harness.next_call(CallKind::List).await;
     harness.backend.report(Event::exited(0, 5, 1));
@@ -344,7 +344,7 @@ async fn what_is_heard_before_the_first_list_is_told_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_ends_a_set_before_its_first_list_ends_what_the_list_finds() {
+async fn a_termination_before_the_first_list_stops_the_listed_instances() {
     let mut harness = Harness::new(retrying(2));
     let list = harness.next_call(CallKind::List).await;
     let handle = harness.handle.clone();
@@ -360,7 +360,7 @@ async fn who_ends_a_set_before_its_first_list_ends_what_the_list_finds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_shutdown_before_the_first_list_leaves_at_once_and_says_so() {
+async fn a_second_shutdown_before_the_first_list_ends_at_once_with_a_warning() {
     let mut harness = Harness::new(retrying(2));
     let _hangs = harness.next_call(CallKind::List).await;
     let mut first = harness.handle.clone();
@@ -386,12 +386,14 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
     assert_eq!(last.status, Status::Terminating);
     assert_eq!(first.await.unwrap().status, Status::Terminating);
     harness
-        .wait_for(|what| matches!(what, NotificationKind::Warning(text) if text.contains("not every instance is known")))
+        .wait_for(
+            |what| matches!(what, NotificationKind::Warning(text) if text.contains("not every instance is known")),
+        )
         .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_that_sees_states_reports_states() {
+async fn a_backend_can_report_states() {
     let probe = Probe::new(ProbeCheck::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
     let mut harness = Harness::with_empty_list(retrying(1).health(HealthPolicy::new().liveness(probe))).await;
     harness.next_call(CallKind::Start).await.succeed();
@@ -399,7 +401,7 @@ async fn a_backend_that_sees_states_reports_states() {
     harness.backend.report_state(saw(1, InstanceState::Starting));
     harness.backend.report_state(saw(1, InstanceState::Running).node("a").address("10.0.0.1"));
     assert_eq!(harness.probed.recv().await.unwrap().as_deref(), Some("10.0.0.1"));
-    // Probes come with every pulse; what was seen before is no news.
+    // Repeated reports are not ignored events.
     for _ in 0..3 {
         harness.backend.report_state(saw(1, InstanceState::Ready));
         harness.wait_until_available(1).await;
@@ -418,7 +420,7 @@ async fn a_backend_that_sees_states_reports_states() {
     assert_eq!(harness.probed.recv().await.unwrap(), None, "its address is not known yet");
 }
 
-/// Counts what the set is told.
+/// Counts the inputs of the set.
 struct StepCounter(Arc<Mutex<u32>>);
 
 impl Recorder for StepCounter {
@@ -430,7 +432,7 @@ impl Recorder for StepCounter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lists_that_say_nothing_new_are_not_recorded() {
+async fn lists_without_changes_are_not_recorded() {
     let steps = Arc::new(Mutex::new(0));
     let mut harness = Harness::with_settings(retrying(1), |supervisor| supervisor.recorder(StepCounter(steps.clone())));
     harness.next_call(CallKind::List).await.answer_list(&[]);
@@ -443,7 +445,7 @@ async fn lists_that_say_nothing_new_are_not_recorded() {
         harness.next_call(CallKind::List).await.answer_list(&ready);
     }
     assert_eq!(*steps.lock().unwrap(), before);
-    // What is out of sight is asked for until it is found.
+    // A list without the instance changes contact with it, and so does the next one with it.
     harness.next_call(CallKind::List).await.answer_list(&[]);
     harness.next_call(CallKind::List).await.answer_list(&ready);
     harness.next_call(CallKind::List).await.answer_list(&ready);

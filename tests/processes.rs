@@ -1,4 +1,4 @@
-//! The supervisor with real processes. Every test waits on what happens, never for a time.
+//! The supervisor with real processes. Tests wait for notifications, never for a time.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
@@ -19,12 +19,12 @@ fn shell(script: &str) -> ProcessSpec {
     ProcessSpec::new(script).shell(true).output(ProcessOutput::Null)
 }
 
-/// A supervised set with what it told, and a folder of its own for what its replicas write.
+/// A supervised set, its notifications so far, and a folder for the files of its replicas.
 struct Harness {
     handle: SupervisorHandle,
     notifications: Notifications,
     folder: PathBuf,
-    /// The statuses that were shown, in order.
+    /// The statuses so far, in order.
     statuses: Vec<Status>,
     verdicts: Vec<(u32, Decision, Timestamp)>,
     starts: Vec<(u32, u64, Timestamp)>,
@@ -41,7 +41,7 @@ impl Harness {
         Self { handle, notifications, folder, statuses: Vec::new(), verdicts: Vec::new(), starts: Vec::new() }
     }
 
-    /// Hears what happens until something that satisfies `wanted` did.
+    /// Receives notifications until one satisfies `wanted`.
     async fn wait_for(&mut self, what: &str, wanted: impl Fn(&Self, &Notification) -> bool) -> Notification {
         let received = async {
             while let Some(received) = self.notifications.next().await {
@@ -75,13 +75,13 @@ impl Harness {
         self.wait_for(wanted.as_str(), |_, notification| is(notification)).await;
     }
 
-    /// Waits until so many replicas are available.
+    /// Waits until this number of replicas is available.
     async fn wait_until_available(&mut self, replicas: u32) {
         let up = self.handle.wait_for(|status| status.available == replicas);
         timeout(TEST_TIMEOUT, up).await.expect("they come up").expect("the supervisor goes on");
     }
 
-    /// The process ids that replicas wrote, by replica, once they are all there.
+    /// Waits for the process ids that replicas write to files, and returns them by replica.
     async fn pids(&mut self, replicas: u32, incarnation: u64) -> BTreeMap<u32, i32> {
         let read = |folder: &PathBuf, replica| {
             let text = std::fs::read_to_string(folder.join(format!("{replica}.{incarnation}"))).ok()?;
@@ -112,7 +112,7 @@ fn kill(pid: i32, signal: &str) {
     assert!(status.success());
 }
 
-/// Writes its process id to a file of its own, then sleeps.
+/// Writes its process id to a file, then sleeps.
 const SLEEPER: &str = "echo $$ > \"$FOLDER/{replica}.{incarnation}.tmp\"; \
                        mv \"$FOLDER/{replica}.{incarnation}.tmp\" \"$FOLDER/{replica}.{incarnation}\"; exec sleep 1000";
 
@@ -152,7 +152,7 @@ async fn kill_9_of_one_of_three_leaves_the_others_alone_and_restarts_it_at_the_i
 }
 
 #[tokio::test]
-async fn a_replica_that_always_crashes_is_given_up_and_the_rest_serve_on() {
+async fn a_replica_that_always_crashes_is_given_up_and_the_others_stay_up() {
     let script = format!("if [ {{replica}} = 1 ]; then exit 3; fi; {SLEEPER}");
     let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(millis(100)).max_attempts(3));
     let mut harness = Harness::new("always-crashes", policy, shell(&script));
@@ -238,13 +238,13 @@ async fn a_command_that_does_not_exist_is_a_start_error_that_names_it() {
         .await;
     let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
     assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
-    assert_eq!(ended.outcome.reason(), Some("there is no command 'no-such-command-anywhere'"));
+    assert_eq!(ended.outcome.reason(), Some("the command 'no-such-command-anywhere' does not exist"));
     harness.wait_for_status(Status::Terminated).await;
     assert_eq!(harness.handle.status().reason, StatusReason::Exhausted);
 }
 
 #[tokio::test]
-async fn a_working_directory_that_is_not_there_is_named() {
+async fn a_missing_working_directory_is_named() {
     let spec = ProcessSpec::new("sleep").args(["1"]).cwd("/no/such/folder");
     let mut harness = Harness::new("cwd", Policy::builder().replicas(1), spec);
     let failed = harness
@@ -253,10 +253,10 @@ async fn a_working_directory_that_is_not_there_is_named() {
         })
         .await;
     let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
-    assert_eq!(ended.outcome.reason(), Some("the working directory '/no/such/folder' is not there"));
+    assert_eq!(ended.outcome.reason(), Some("the working directory '/no/such/folder' does not exist"));
 }
 
-/// The reason of the first start that fails.
+/// Waits for a failed start and returns its reason.
 async fn start_error(harness: &mut Harness) -> String {
     let failed = harness
         .wait_for("its start fails", |_, notification| {
@@ -341,7 +341,7 @@ async fn a_replica_is_stopped_by_its_command_and_its_signal_and_reads_its_file_o
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// What left its group and holds the pipes for ever is not read for ever: our ends are closed.
+/// Our ends of the pipes are closed, although a process that left the group keeps the other ends open.
 #[tokio::test]
 async fn a_grandchild_that_left_its_group_does_not_keep_the_pipes_of_its_replica_open() {
     let grandchild =
@@ -360,7 +360,7 @@ async fn a_grandchild_that_left_its_group_does_not_keep_the_pipes_of_its_replica
 }
 
 #[tokio::test]
-async fn a_stopped_process_is_out_of_contact_and_found_again_with_its_incarnation() {
+async fn a_process_stopped_by_sigstop_is_out_of_contact_until_it_continues() {
     let policy = retrying(2, millis(100)).health(uphold::HealthPolicy::new().unknown_after(millis(200)));
     let mut harness = Harness::new("sigstop", policy, shell(SLEEPER));
     let pids = harness.pids(2, 1).await;
@@ -376,7 +376,7 @@ async fn a_stopped_process_is_out_of_contact_and_found_again_with_its_incarnatio
 }
 
 #[tokio::test]
-async fn all_that_complete_complete_the_set() {
+async fn a_set_completes_when_all_replicas_complete() {
     let policy = retrying(3, millis(100)).success(OnSuccess::Complete);
     let mut harness = Harness::new("complete", policy, ProcessSpec::new("true"));
     harness.wait_for_status(Status::Completed).await;
@@ -410,7 +410,7 @@ async fn a_second_shutdown_kills_at_once() {
 }
 
 #[tokio::test]
-async fn the_same_set_on_the_same_backend_numbers_on() {
+async fn a_set_on_the_same_backend_continues_its_incarnations() {
     let backend = std::sync::Arc::new(ProcessBackend::new());
     let spec = ProcessSpec::new("sleep").args(["1000"]).output(ProcessOutput::Null);
     for incarnation in 1..=3 {
@@ -483,7 +483,7 @@ fn children_die_with_their_runtime() {
 }
 
 #[test]
-fn the_end_of_a_child_is_told_though_the_runtime_that_it_was_started_in_is_gone() {
+fn the_end_of_a_child_is_known_after_its_runtime_is_shut_down() {
     let backend = ProcessBackend::new();
     let key = InstanceKey::new("left", 0.into(), 1.into());
     let runtime = tokio::runtime::Runtime::new().unwrap();

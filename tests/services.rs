@@ -1,9 +1,9 @@
-//! Service and scenario files that people write wrong: every mistake at once, with its path.
+//! Every mistake in a service file is reported at once, with its path.
 
 use uphold_examples::Service;
 
 #[test]
-fn a_service_file_with_ten_mistakes_is_told_all_ten() {
+fn all_ten_mistakes_in_a_service_file_are_reported() {
     let text = r#"
 name: web/1
 process:
@@ -22,7 +22,7 @@ policy:
 "#;
     let error = Service::parse(text).unwrap_err();
     let mistakes = [
-        "name: \"web/1\" is no name of a set: 1 to 40 of a-z, 0-9 and '-'",
+        "name: \"web/1\" is not a valid set name: expected 1 to 40 of a-z, 0-9 and '-'",
         "process.arguments: unknown field; known: command,",
         "process.command: is one program, not a line: write command: python3 and args: [-m, http.server], or",
         "process.output: expected one of: prefix, inherit, null, {file: PATH}, found a list",
@@ -40,16 +40,16 @@ policy:
 }
 
 #[test]
-fn a_service_file_needs_its_three_parts() {
+fn a_service_file_needs_its_three_keys() {
     let error = Service::parse("nmae: web\npolicy: 3").unwrap_err();
     assert_eq!(
         error,
         "nmae: unknown field; known: name, process, policy\n\
-         'name' is missing: what the set is called, such as web\n\
+         'name' is missing: the name of the set, such as web\n\
          'process' is missing\n\
          policy: expected a policy, such as {replicas: 3, retry: {interval: 30s, max_duration: 1h}}, found 3"
     );
-    assert!(Service::parse("- web").unwrap_err().contains("a block of keys"));
+    assert!(Service::parse("- web").unwrap_err().contains("must be a map with the keys"));
     assert!(Service::parse("name: [web").is_err());
 }
 

@@ -1,4 +1,4 @@
-//! The driver against backends that misbehave: whatever a backend does, it is a failure of one replica, or nothing.
+//! The driver with misbehaving backends: an error of a backend is at most a failure of one replica.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -25,17 +25,17 @@ enum Start {
     Fails,
     NoCapacity,
     Panics,
-    /// It is done, and the answer is lost.
+    /// The instance is started, but the answer is lost.
     LosesAnswer,
 }
 
 #[derive(Default)]
 struct State {
-    /// How the n-th call to start a replica goes; those after the last work.
+    /// The outcomes of the calls that start a replica; later calls succeed.
     script: BTreeMap<u32, Vec<Start>>,
     calls: BTreeMap<u32, usize>,
     running: BTreeSet<(ReplicaId, Incarnation)>,
-    /// Instances that were started twice: never.
+    /// Instances that were started while another of their replica ran.
     duplicates: Vec<(ReplicaId, Incarnation)>,
     reporter: Option<Reporter>,
     lists: u32,
@@ -155,7 +155,7 @@ async fn wait_until_healthy(handle: &mut SupervisorHandle) {
     timeout(TEST_TIMEOUT, up).await.expect("it is healthy").expect("the supervisor goes on");
 }
 
-/// The events up to the first that is wanted.
+/// Receives notifications up to the first that satisfies `wanted`.
 async fn wait_for(
     notifications: &mut Notifications,
     wanted: impl Fn(&NotificationKind) -> bool,
@@ -175,7 +175,7 @@ async fn wait_for(
 }
 
 async fn start_outcome(start: Start) -> (FakeBackend, Vec<NotificationKind>) {
-    // Three times, because a start whose answer is lost is repeated twice.
+    // Three times, because a start whose answer is lost is retried twice.
     let backend = FakeBackend::default().script(1, &[start; 3]);
     let (mut handle, mut notifications) = supervise(&backend, policy(3));
     let received =
@@ -192,13 +192,13 @@ fn cause_of(received: &[NotificationKind]) -> (u32, Cause) {
 }
 
 #[tokio::test]
-async fn a_start_that_errs_is_a_failure_of_its_replica() {
+async fn a_start_that_fails_is_a_failure_of_its_replica() {
     let (_, received) = start_outcome(Start::Fails).await;
     assert_eq!(cause_of(&received), (1, Cause::StartError));
 }
 
 #[tokio::test]
-async fn a_start_for_which_there_is_no_room_says_so() {
+async fn a_start_without_capacity_has_the_cause_no_capacity() {
     let (_, received) = start_outcome(Start::NoCapacity).await;
     assert_eq!(cause_of(&received), (1, Cause::NoCapacity));
 }
@@ -217,7 +217,7 @@ async fn a_start_that_hangs_is_given_up_after_a_bounded_time() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_asked_again_and_nothing_runs_twice() {
+async fn a_start_with_a_lost_answer_is_retried_and_nothing_runs_twice() {
     let backend = FakeBackend::default().script(1, &[Start::LosesAnswer, Start::LosesAnswer]);
     let (mut handle, _notices) = supervise(&backend, policy(2));
     wait_until_healthy(&mut handle).await;
@@ -230,7 +230,7 @@ async fn a_lost_answer_is_asked_again_and_nothing_runs_twice() {
 }
 
 #[tokio::test]
-async fn a_watch_that_breaks_is_begun_again_and_what_was_missed_is_listed() {
+async fn a_broken_watch_is_repeated_and_followed_by_a_list() {
     let broken = Arc::new(tokio::sync::Notify::new());
     let backend = FakeBackend::default();
     backend.with(|state| state.break_watch = Some(broken.clone()));
@@ -250,7 +250,7 @@ async fn a_watch_that_breaks_is_begun_again_and_what_was_missed_is_listed() {
 }
 
 #[tokio::test]
-async fn what_ran_before_is_adopted_and_not_started_again() {
+async fn running_instances_are_adopted_and_not_started_again() {
     let backend = FakeBackend::default();
     backend.with(|state| state.running.extend([(ReplicaId(0), Incarnation(5)), (ReplicaId(2), Incarnation(9))]));
     let (mut handle, _notices) = supervise(&backend, policy(3));
@@ -308,7 +308,7 @@ async fn a_stop_that_hangs_ends_in_a_kill() {
 }
 
 #[tokio::test]
-async fn a_slow_listener_is_told_how_much_it_missed() {
+async fn a_slow_receiver_learns_how_much_it_missed() {
     let backend = FakeBackend::default();
     let supervisor = Supervisor::builder(policy(50).build().unwrap(), backend, ()).notification_buffer(8);
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
@@ -319,7 +319,7 @@ async fn a_slow_listener_is_told_how_much_it_missed() {
 }
 
 #[tokio::test]
-async fn what_an_operator_asks_for_is_done() {
+async fn operators_requests_are_carried_out() {
     let backend = FakeBackend::default();
     let (mut handle, mut notifications) = supervise(&backend, policy(2));
     wait_until_healthy(&mut handle).await;
@@ -357,7 +357,7 @@ async fn what_an_operator_asks_for_is_done() {
 }
 
 #[tokio::test]
-async fn a_supervisor_goes_on_from_a_snapshot() {
+async fn a_supervisor_continues_from_a_snapshot() {
     let backend = FakeBackend::default();
     let (mut handle, _notices) = supervise(&backend, policy(2));
     wait_until_healthy(&mut handle).await;
@@ -371,7 +371,7 @@ async fn a_supervisor_goes_on_from_a_snapshot() {
 }
 
 #[tokio::test]
-async fn sets_of_different_names_are_not_paced_alike() {
+async fn sets_with_different_names_have_different_jitter() {
     let mut seeds = Vec::new();
     for name in ["web", "db", "web"] {
         let policy = policy(1).build().unwrap();
@@ -425,15 +425,15 @@ async fn a_recorder_that_panics_ends_the_recording_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_set_of_another_name_than_sets_may_have_is_not_supervised() {
+async fn a_set_with_an_invalid_name_is_not_supervised() {
     for name in ["", "Web", "web/1", "$(touch x)"] {
         let spawned =
             Supervisor::builder(policy(1).build().unwrap(), FakeBackend::default(), ()).name(name).try_spawn();
-        assert!(spawned.unwrap_err().to_string().contains("is no name of a set"), "{name}");
+        assert!(spawned.unwrap_err().to_string().contains("is not a valid set name"), "{name}");
     }
 }
 
-/// Instances of nobody's, which take their time to stop; and replicas that run and are never called ready.
+/// A backend that lists strays, which stop slowly, and whose replicas are never reported ready.
 #[derive(Default)]
 struct StrayBackend {
     strays: Mutex<BTreeSet<u32>>,
@@ -486,7 +486,7 @@ impl Backend for StrayBackend {
 }
 
 #[tokio::test]
-async fn strangers_that_are_listed_are_stopped_so_many_at_once() {
+async fn strays_are_stopped_with_bounded_concurrency() {
     let backend = Arc::new(StrayBackend { strays: Mutex::new((1_000..21_000).collect()), ..StrayBackend::default() });
     let supervisor = Supervisor::builder(policy(1).build().unwrap(), backend.clone(), ());
     let mut handle = supervisor.resync(Duration::from_millis(50)).spawn();
@@ -502,7 +502,7 @@ async fn strangers_that_are_listed_are_stopped_so_many_at_once() {
 }
 
 #[tokio::test]
-async fn a_backend_that_never_calls_its_instances_ready_is_told_of() {
+async fn operators_are_warned_of_instances_that_are_never_ready() {
     let policy = policy(2).start_timeout(Duration::from_secs(1)).build().unwrap();
     let supervisor = Supervisor::builder(policy, Arc::new(StrayBackend::default()), ());
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();

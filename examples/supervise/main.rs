@@ -1,9 +1,10 @@
-//! Keeps real processes up by a service file.
+//! Supervises processes as a service file says.
 //!
 //! `cargo run --example supervise -- examples/services/web.yaml` (needs python3)
 //!
-//! On a terminal a live table, otherwise plain lines; with `--json` the trace, one JSON object a line. Ctrl-C (SIGINT),
-//! SIGTERM, SIGQUIT and SIGHUP stop gracefully, twice at once. Lines that nobody reads are dropped and counted. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
+//! Prints a live table on a terminal, otherwise plain lines, or with `--json` the trace as one JSON object a line. SIGINT
+//! (Ctrl-C), SIGTERM, SIGQUIT and SIGHUP stop gracefully; a second signal kills. Lines are dropped and counted if the output
+//! is not read. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
 mod metrics;
@@ -27,25 +28,25 @@ use uphold::{
 use uphold_examples::Service;
 
 const HELP: &str = "\
-Keeps real processes up by a service file.
+Supervises processes as a service file says.
 
 usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT] FILE
 
   FILE        name, process and policy (YAML)
-  --json      prints what happens, one JSON object a line
-  --plain     prints lines instead of a table, on a terminal too
-  --logs DIR  the output of replicas goes to DIR/NAME-REPLICA.log; with --plain the default is between the lines,
-              otherwise a new folder for temporary files, which is kept
-  --metrics P serves figures at /metrics on port P of this machine, as Prometheus text
-  --record F  records what happens into F, for simulate --replay
+  --json      prints events, commands and notices, one JSON object a line
+  --plain     prints lines instead of a table, even on a terminal
+  --logs DIR  writes the output of replicas to DIR/NAME-REPLICA.log; by default it is printed with --plain, and
+              otherwise written to a new temporary folder, which is kept
+  --metrics P serves Prometheus metrics at http://127.0.0.1:P/metrics
+  --record F  records the inputs of the set to F, for simulate --replay
 
 exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
 
-/// A recording is begun anew when it has become this large, in bytes.
+/// The size at which a recording is rotated, in bytes.
 const RECORDING_SIZE: u64 = 64 * 1024 * 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Show {
+enum OutputMode {
     Json,
     Plain,
     Table,
@@ -53,7 +54,7 @@ enum Show {
 
 struct Arguments {
     file: PathBuf,
-    show: Show,
+    show: OutputMode,
     logs: Option<PathBuf>,
     record: Option<PathBuf>,
     metrics: Option<u16>,
@@ -61,13 +62,13 @@ struct Arguments {
 
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut args = std::env::args().skip(1);
-    let mut show = if std::io::stdout().is_terminal() { Show::Table } else { Show::Plain };
+    let mut show = if std::io::stdout().is_terminal() { OutputMode::Table } else { OutputMode::Plain };
     let (mut file, mut logs, mut record, mut metrics) = (None, None, None, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
-            "--json" => show = Show::Json,
-            "--plain" => show = Show::Plain,
+            "--json" => show = OutputMode::Json,
+            "--plain" => show = OutputMode::Plain,
             "--logs" => logs = Some(PathBuf::from(args.next().ok_or("--logs needs a folder")?)),
             "--metrics" => {
                 let port = args.next().ok_or("--metrics needs a port")?;
@@ -92,7 +93,7 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(run());
-    // Nothing that blocks, such as a file on a server that is gone, keeps the program from its end.
+    // Bounded, because a blocking task may hang, for instance on a network file system.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
 }
@@ -119,13 +120,15 @@ async fn run() -> ExitCode {
     for warning in service.policy.lint() {
         eprintln!("warning: {warning}");
     }
-    // A table cannot share the screen with what replicas print, nor JSON lines their stream.
+    // Replicas' output would destroy a table, and mix with JSON lines.
     let folder = match arguments.logs {
         Some(folder) => std::fs::create_dir_all(&folder)
             .map(|()| Some(folder.clone()))
             .map_err(|error| format!("{}: {error}", folder.display())),
-        None if arguments.show == Show::Plain => Ok(None),
-        None => temporary_folder(&service.name).map(Some).map_err(|error| format!("no folder for output: {error}")),
+        None if arguments.show == OutputMode::Plain => Ok(None),
+        None => temporary_folder(&service.name)
+            .map(Some)
+            .map_err(|error| format!("cannot create a folder for output: {error}")),
     };
     let folder = match folder {
         Ok(folder) => folder,
@@ -134,11 +137,11 @@ async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut below = String::new();
+    let mut footer = String::new();
     if let Some(folder) = folder {
-        below = format!("output in {}", folder.display());
-        if arguments.show != Show::Table {
-            eprintln!("{below}");
+        footer = format!("output in {}", folder.display());
+        if arguments.show != OutputMode::Table {
+            eprintln!("{footer}");
         }
         let file = folder.join("{set}-{replica}.log");
         service.process = service.process.output(ProcessOutput::File(file));
@@ -159,7 +162,7 @@ async fn run() -> ExitCode {
             }
         }
     }
-    // Before anything runs: who asks early to stop leaves no children behind.
+    // Installed before anything is started, so that an early signal leaves no children behind.
     let (signals, printer) = match Signals::new().and_then(|signals| Ok((signals, Printer::new()?))) {
         Ok(both) => both,
         Err(error) => {
@@ -174,16 +177,16 @@ async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let shown = tokio::spawn(show(handle.clone(), notifications, arguments.show, printer.clone(), below));
+    let shown = tokio::spawn(show(handle.clone(), notifications, arguments.show, printer.clone(), footer));
     stop_on_signals(handle.clone(), signals);
     let mut waiting = handle;
     let last = waiting.wait().await;
     drop(waiting);
-    // What notification last is still to be shown.
+    // The last notifications are still to be printed.
     let _ = tokio::time::timeout(Duration::from_secs(5), shown).await;
     let dropped = ProcessBackend::dropped_output_lines();
     if dropped > 0 {
-        printer.err(format!("{dropped} lines of replicas' output were dropped: nobody read them")).await;
+        printer.err(format!("{dropped} lines of replicas' output were dropped because they were not read")).await;
     }
     printer.finish().await;
     match (last.status, last.reason) {
@@ -192,14 +195,14 @@ async fn run() -> ExitCode {
     }
 }
 
-/// A new folder that nobody else can have made, nor reach.
+/// Creates a folder with mode 0700 and a name that cannot be guessed.
 fn temporary_folder(name: &str) -> std::io::Result<PathBuf> {
     let permissions = std::fs::Permissions::from_mode(0o700);
     let folder = tempfile::Builder::new().prefix(&format!("uphold-{name}-")).permissions(permissions).tempdir()?;
     Ok(folder.keep())
 }
 
-/// The first signal stops gracefully, the second at once.
+/// Shuts down at the first signal, and kills at the second.
 fn stop_on_signals(handle: SupervisorHandle, mut signals: Signals) {
     tokio::spawn(async move {
         loop {
@@ -210,25 +213,34 @@ fn stop_on_signals(handle: SupervisorHandle, mut signals: Signals) {
     });
 }
 
-async fn show(handle: SupervisorHandle, mut notifications: Notifications, show: Show, printer: Printer, below: String) {
-    if show == Show::Table {
+async fn show(
+    handle: SupervisorHandle,
+    mut notifications: Notifications,
+    show: OutputMode,
+    printer: Printer,
+    footer: String,
+) {
+    if show == OutputMode::Table {
         drop(notifications);
-        table::run(handle, &printer, &below).await;
+        table::run(handle, &printer, &footer).await;
         return;
     }
     drop(handle);
     let mut start = None;
     while let Some(received) = notifications.next().await {
         match received {
-            Received::Missed(missed) => printer.err(format!("{missed} lines were missed")).await,
+            Received::Missed(missed) => {
+                printer.err(format!("{missed} notifications were dropped because the output was not read")).await
+            }
             Received::Notification(notification) => {
                 let start = *start.get_or_insert(notification.at);
                 if let NotificationKind::BackendError(text) | NotificationKind::Warning(text) = &notification.kind
-                    && show == Show::Json
+                    && show == OutputMode::Json
                 {
                     printer.err(text.clone()).await;
                 }
-                let line = if show == Show::Json { json(&notification, start) } else { plain(&notification, start) };
+                let line =
+                    if show == OutputMode::Json { json(&notification, start) } else { plain(&notification, start) };
                 if let Some(line) = line {
                     printer.out(line + "\n").await;
                 }

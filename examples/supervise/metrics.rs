@@ -1,4 +1,4 @@
-//! Prometheus text on a port of this machine.
+//! Serves metrics in the Prometheus text format on localhost.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// Connections at once. Any local user can connect, and replicas need descriptors too.
-const MOST_CONNECTIONS: usize = 16;
-/// For a request to come, and for a connection as a whole.
+/// Concurrent connections. Bounded, because any local user can connect and replicas need file descriptors.
+const MAX_CONNECTIONS: usize = 16;
+/// The time limits for receiving a request and for a whole connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(2);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Collects the figures, and serves them at `/metrics`.
+/// Installs the metrics recorder, and serves its metrics at `/metrics`.
 pub(crate) async fn serve(port: u16) -> Result<(), String> {
     let handle = PrometheusBuilder::new().install_recorder().map_err(|error| error.to_string())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("port {port}: {error}"))?;
@@ -31,18 +31,18 @@ pub(crate) async fn serve(port: u16) -> Result<(), String> {
 }
 
 async fn accept(listener: TcpListener, handle: PrometheusHandle) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let Ok(permit) = permits.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let handle = handle.clone();
                 tokio::spawn(async move {
                     let _ = timeout(CONNECTION_TIMEOUT, answer(stream, handle)).await;
-                    drop(place);
+                    drop(permit);
                 });
             }
-            // Want of descriptors, or a client that went away: it may work later.
+            // Exhausted file descriptors, or a client that has gone: retried.
             Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
@@ -53,7 +53,7 @@ async fn answer(stream: TcpStream, handle: PrometheusHandle) {
         let handle = handle.clone();
         async move { Ok::<_, Infallible>(respond(&request, &handle)) }
     });
-    // A client that breaks off is of no matter.
+    // Errors of single clients are ignored.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -66,8 +66,8 @@ async fn answer(stream: TcpStream, handle: PrometheusHandle) {
 fn respond(request: &Request<Incoming>, handle: &PrometheusHandle) -> Response<Full<Bytes>> {
     let (status, body) = match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/metrics" | "/") => (StatusCode::OK, handle.render()),
-        (&Method::GET | &Method::HEAD, _) => (StatusCode::NOT_FOUND, "figures are at /metrics\n".to_owned()),
-        _ => (StatusCode::METHOD_NOT_ALLOWED, "figures are read with GET\n".to_owned()),
+        (&Method::GET | &Method::HEAD, _) => (StatusCode::NOT_FOUND, "metrics are at /metrics\n".to_owned()),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, "use GET\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;

@@ -1,5 +1,5 @@
-//! Prints without ever holding up supervision: a thread of its own writes. Where nobody reads, lines are dropped and
-//! counted.
+//! Prints from a thread of its own, so that a blocked write does not delay supervision. Lines are dropped and counted if the
+//! output is not read.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,82 +9,82 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// Texts that may wait to be printed.
-const MOST_WAITING: usize = 1024;
-/// A reader who has read nothing for this long has stopped.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The maximum number of queued texts.
+const MAX_QUEUED: usize = 1024;
+/// A reader that has read nothing for this long has stalled.
+const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-enum Text {
+enum Job {
     Text(String),
-    /// Everything before it is printed.
-    Done(oneshot::Sender<()>),
+    /// Answered when everything before it is printed.
+    Flush(oneshot::Sender<()>),
 }
 
-/// Prints to standard output and standard error, each in one order. Clones print to the same.
+/// Prints to stdout and stderr. Clones share the queues.
 #[derive(Clone)]
 pub(crate) struct Printer {
-    out: Lane,
-    err: Lane,
+    out: StreamQueue,
+    err: StreamQueue,
 }
 
-/// The way to one of the two.
+/// The queue of one stream.
 #[derive(Clone)]
-struct Lane {
-    texts: mpsc::Sender<Text>,
+struct StreamQueue {
+    jobs: mpsc::Sender<Job>,
     stalled: Arc<AtomicBool>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Printer {
     pub(crate) fn new() -> std::io::Result<Self> {
-        let out = Lane::new("stdout", |text| {
+        let out = StreamQueue::new("stdout", |text| {
             let mut out = std::io::stdout().lock();
             out.write_all(text.as_bytes()).and_then(|()| out.flush())
         })?;
-        Ok(Self { out, err: Lane::new("stderr", |text| std::io::stderr().write_all(text.as_bytes()))? })
+        Ok(Self { out, err: StreamQueue::new("stderr", |text| std::io::stderr().write_all(text.as_bytes()))? })
     }
 
-    /// Prints to standard output, as it is.
+    /// Prints a text to stdout.
     pub(crate) async fn out(&self, text: String) {
-        self.out.send(Text::Text(text)).await;
+        self.out.send(Job::Text(text)).await;
     }
 
-    /// Prints a line to standard error.
+    /// Prints a line to stderr.
     pub(crate) async fn err(&self, line: String) {
-        self.err.send(Text::Text(line + "\n")).await;
+        self.err.send(Job::Text(line + "\n")).await;
     }
 
-    /// Waits until everything is printed, but not for somebody who does not read; and says how much was dropped.
+    /// Waits until everything is printed or the reader stalls, then prints how many lines were dropped.
     pub(crate) async fn finish(&self) {
         self.out.finish().await;
         let dropped = self.out.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
-            self.err(format!("{dropped} lines were dropped: nobody read them")).await;
+            self.err(format!("{dropped} lines were dropped because they were not read")).await;
         }
         self.err.finish().await;
     }
 }
 
-impl Lane {
-    /// A standard stream that is closed is no reason to stop supervising: what `write` says is ignored.
+impl StreamQueue {
+    /// Errors of `write` are ignored, because supervision must continue if the stream is closed.
     fn new(name: &str, write: impl Fn(String) -> std::io::Result<()> + Send + 'static) -> std::io::Result<Self> {
-        let (texts, mut printed) = mpsc::channel(MOST_WAITING);
+        let (jobs, mut queue) = mpsc::channel(MAX_QUEUED);
         std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            while let Some(text) = printed.blocking_recv() {
-                match text {
-                    Text::Text(text) => drop(write(text)),
-                    Text::Done(done) => drop(done.send(())),
+            while let Some(job) = queue.blocking_recv() {
+                match job {
+                    Job::Text(text) => drop(write(text)),
+                    Job::Flush(done) => drop(done.send(())),
                 }
             }
         })?;
-        Ok(Self { texts, stalled: Arc::default(), dropped: Arc::default() })
+        Ok(Self { jobs, stalled: Arc::default(), dropped: Arc::default() })
     }
 
-    async fn send(&self, text: Text) {
+    async fn send(&self, job: Job) {
         let sent = if self.stalled.load(Ordering::Relaxed) {
-            self.texts.try_send(text).is_ok()
+            self.jobs.try_send(job).is_ok()
         } else {
-            timeout(PATIENCE, self.texts.send(text)).await.is_ok_and(|sent| sent.is_ok())
+            timeout(STALL_TIMEOUT, self.jobs.send(job)).await.is_ok_and(|sent| sent.is_ok())
         };
         self.stalled.store(!sent, Ordering::Relaxed);
         if !sent {
@@ -95,12 +95,12 @@ impl Lane {
     async fn finish(&self) {
         let (done, printed) = oneshot::channel();
         let printed = async {
-            let _ = self.texts.send(Text::Done(done)).await;
+            let _ = self.jobs.send(Job::Flush(done)).await;
             let _ = printed.await;
         };
-        if timeout(PATIENCE, printed).await.is_err() {
-            // What waits is lost with the program.
-            let waiting = MOST_WAITING.saturating_sub(self.texts.capacity());
+        if timeout(STALL_TIMEOUT, printed).await.is_err() {
+            // Queued texts are lost.
+            let waiting = MAX_QUEUED.saturating_sub(self.jobs.capacity());
             self.dropped.fetch_add(waiting as u64, Ordering::Relaxed);
         }
     }

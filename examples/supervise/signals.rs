@@ -1,8 +1,8 @@
-//! The signals that end the program in order.
+//! The signals that shut the program down.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT, SIGTERM, SIGQUIT, and SIGHUP unless it was ignored from the beginning, as under nohup.
+/// SIGINT, SIGTERM, SIGQUIT, and SIGHUP unless it was ignored at the start of the program, as under nohup.
 pub(crate) struct Signals(Vec<Signal>);
 
 impl Signals {
@@ -27,7 +27,7 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP, the first of the signals, was ignored when the program was started.
+/// Whether SIGHUP, which is bit 0 of the mask, was ignored at the start of the program.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Draws the table of the set over and over on the same lines of the terminal.
+//! Redraws the table of the set in place on the terminal.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,17 +8,17 @@ use uphold_examples::{headline, table};
 
 use crate::printer::Printer;
 
-/// How often the table is drawn anew.
-const EVERY: Duration = Duration::from_millis(500);
+/// How often the table is redrawn without a change of status.
+const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Draws until the set has ended. `below` is a remark under the table.
-pub(crate) async fn run(mut handle: SupervisorHandle, printer: &Printer, below: &str) {
+/// Draws until the set has ended. `footer` is printed under the table.
+pub(crate) async fn run(mut handle: SupervisorHandle, printer: &Printer, footer: &str) {
     let mut drawn = 0;
     loop {
         let Ok(replicas) = handle.replicas().await else { break };
-        let lines = table(&handle.status(), &replicas, now(), size(), below);
+        let lines = table(&handle.status(), &replicas, now(), size(), footer);
         let mut text = String::new();
-        // Back to the first line of the last drawing, and over it.
+        // Moves the cursor to the first line of the last drawing.
         if drawn > 0 {
             text.push_str(&format!("\x1b[{drawn}A\r"));
         }
@@ -28,12 +28,12 @@ pub(crate) async fn run(mut handle: SupervisorHandle, printer: &Printer, below: 
         text.push_str("\x1b[J");
         printer.out(text).await;
         drawn = lines.len();
-        let _ = tokio::time::timeout(EVERY, handle.changed()).await;
+        let _ = tokio::time::timeout(REDRAW_INTERVAL, handle.changed()).await;
     }
     printer.out(format!("{}\x1b[K\n", headline(&handle.status(), now(), size().0))).await;
 }
 
-/// Columns and rows of the terminal, without the last of each: there the cursor must find room.
+/// Returns the columns and rows of the terminal, without the last ones, which are left to the cursor.
 fn size() -> (usize, usize) {
     match tcgetwinsize(std::io::stdout()) {
         Ok(size) if size.ws_col > 1 && size.ws_row > 1 => (usize::from(size.ws_col) - 1, usize::from(size.ws_row) - 1),

@@ -1,4 +1,4 @@
-//! What the examples share.
+//! Code shared by the examples: service files, the table of `supervise`, and files of the lab.
 
 mod service;
 mod table;

@@ -1,4 +1,4 @@
-//! A service file: what to run, and under which policy.
+//! Reads service files.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -10,14 +10,14 @@ use uphold::{Policy, ReadError};
 
 const KEYS: &str = "name, process, policy";
 
-/// A service file.
+/// A service file: what to run, and under which policy.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// The name of the set.
     pub name: String,
-    /// What each replica runs.
+    /// The command that each replica runs.
     pub process: ProcessSpec,
-    /// What becomes of it when replicas fail.
+    /// The policy.
     pub policy: Policy,
 }
 
@@ -25,7 +25,7 @@ impl Service {
     /// Reads a service file.
     ///
     /// # Errors
-    /// The file cannot be read, or everything that is wrong with it, a line each, with the path in the file.
+    /// The file cannot be read, or has mistakes: all of them, one a line, each with its path in the file.
     pub fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         Self::parse(&text).map_err(|error| format!("{}:\n{error}", path.display()))
@@ -34,18 +34,18 @@ impl Service {
     /// Reads the text of a service file.
     ///
     /// # Errors
-    /// Everything that is wrong with it, a line each, with the path in the file.
+    /// All mistakes, one a line, each with its path in the file.
     pub fn parse(text: &str) -> Result<Self, String> {
         let Value::Object(fields) = crate::parse_yaml(text)? else {
-            return Err(format!("a service file is a block of keys: {KEYS}"));
+            return Err(format!("a service file must be a map with the keys {KEYS}"));
         };
         let mut problems = Vec::new();
         for key in fields.keys().filter(|key| !KEYS.split(", ").any(|known| known == *key)) {
             problems.push(format!("{key}: unknown field; known: {KEYS}"));
         }
         let name = name(&fields, &mut problems);
-        let process = part(&fields, "process", &mut problems, |value| ProcessSpec::read(value));
-        let policy = part(&fields, "policy", &mut problems, |value| Policy::read(value));
+        let process = read_part(&fields, "process", &mut problems, |value| ProcessSpec::read(value));
+        let policy = read_part(&fields, "policy", &mut problems, |value| Policy::read(value));
         match (name, process, policy) {
             (Some(name), Some(process), Some(policy)) if problems.is_empty() => Ok(Self { name, process, policy }),
             _ => Err(problems.join("\n")),
@@ -60,13 +60,13 @@ fn name(fields: &Map<String, Value>, problems: &mut Vec<String>) -> Option<Strin
             Err(error) => format!("name: {error}"),
         },
         Some(_) => "name: expected a text, such as web".to_owned(),
-        None => "'name' is missing: what the set is called, such as web".to_owned(),
+        None => "'name' is missing: the name of the set, such as web".to_owned(),
     };
     problems.push(problem);
     None
 }
 
-fn part<T, E: Display>(
+fn read_part<T, E: Display>(
     fields: &Map<String, Value>,
     key: &str,
     problems: &mut Vec<String>,

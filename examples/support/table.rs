@@ -1,26 +1,26 @@
-//! The live table of `supervise`, as text: the set's status above, one line for each replica.
+//! Formats the table of `supervise`: the set's status, and one line for each replica.
 
 use std::time::Duration;
 
 use uphold::{Gate, Phase, ReplicaView, SetStatus, Status, Timestamp};
 
 const HEADER: &str = " replica  phase        incarnation  restarts  next restart  last failure";
-/// Lines that are not replicas: the status, the heads of the columns, the end, and blank ones.
+/// The number of lines besides replicas: status, header, footer, blank lines and the cursor's.
 const FRAME: usize = 6;
 
-/// The table, line by line, none longer than `columns` and not more than `rows` of them.
+/// Returns at most `rows` lines of at most `columns` characters each.
 pub fn table(
     status: &SetStatus,
     replicas: &[ReplicaView],
     now: Timestamp,
     (columns, rows): (usize, usize),
-    below: &str,
+    footer: &str,
 ) -> Vec<String> {
     let clip = |line: &str| line.chars().take(columns).collect::<String>();
     let room = rows.saturating_sub(FRAME).max(1);
     let shown = if replicas.len() > room { room.saturating_sub(1) } else { replicas.len() };
     let mut lines = vec![headline(status, now, columns), String::new(), clip(HEADER)];
-    // Where not all have room, those that are not well come first.
+    // If not all replicas fit, those that are not ready come first.
     let mut order: Vec<&ReplicaView> = replicas.iter().collect();
     if shown < replicas.len() {
         order.sort_by_key(|view| view.phase == Phase::Ready);
@@ -32,11 +32,11 @@ pub fn table(
         lines.push(clip(&format!(" and {} more, {ready} of them ready", hidden.len())));
     }
     lines.push(String::new());
-    lines.push(clip(&format!(" Ctrl-C stops, twice at once; {below}")));
+    lines.push(clip(&format!(" Ctrl-C stops, twice kills; {footer}")));
     lines
 }
 
-/// The status of the set in colour, and since when.
+/// Returns the coloured status of the set and how long it has lasted.
 pub fn headline(status: &SetStatus, now: Timestamp, columns: usize) -> String {
     let colour = match status.status {
         Status::Healthy | Status::Completed => "\x1b[32m",
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    /// A set of `replicas`, all ready but the second, which has crashed.
+    /// A set of `replicas` that are all ready, except that replica 1 has crashed.
     fn set(replicas: u32) -> ReplicaSet {
         let retry = RetryPolicy::every(Duration::from_secs(30));
         let policy = Policy::builder().replicas(replicas).retry(retry).build().unwrap();
@@ -127,13 +127,13 @@ mod tests {
                 "       1  waiting                1         0  in 25s        error, exit code 137",
                 "       2  ready                  1         0  -             -",
                 "",
-                " Ctrl-C stops, twice at once; output in logs",
+                " Ctrl-C stops, twice kills; output in logs",
             ]
         );
     }
 
     #[test]
-    fn a_small_terminal_is_not_overrun_and_shows_first_what_is_not_well() {
+    fn a_small_terminal_shows_replicas_that_are_not_ready_first() {
         for size in [(80, 24), (40, 10), (10, 7), (1, 1), (0, 0)] {
             let lines = draw(100, size);
             assert!(lines.len() <= size.1.max(FRAME + 1), "{size:?}: {lines:#?}");

@@ -1,20 +1,39 @@
-//! The programs as people run them: exit codes, and where they say what.
+//! The example programs: exit codes and what they print to which stream.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 
-/// An example; `cargo test` builds them all before it runs a test of their package.
+/// Returns a command that runs an up-to-date example, in the profile and with the target directory of this test.
 fn program(name: &str) -> Command {
-    let this = std::env::current_exe().unwrap();
-    let path = this.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: run `cargo test -p uphold-examples`", path.display());
-    Command::new(path)
+    static FOLDER: LazyLock<PathBuf> = LazyLock::new(build_examples);
+    Command::new(FOLDER.join(name))
 }
 
-/// A folder for one test, with these files in it.
+/// Builds all examples, because `cargo test --test programs` does not, and returns their folder.
+fn build_examples() -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let profile = this.ancestors().nth(2).unwrap();
+    let target = profile.parent().unwrap();
+    let profile_name = match profile.file_name().unwrap().to_str().unwrap() {
+        // The folder of the profiles `dev` and `test`.
+        "debug" => "dev",
+        other => other,
+    };
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--examples", "--profile", profile_name, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "the examples cannot be built");
+    profile.join("examples")
+}
+
+/// Creates a folder for one test with these files.
 fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("uphold-programs-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -34,7 +53,7 @@ fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Supervises a service, and reads its lines up to the first that is wanted.
+/// A running `supervise --json`.
 struct Supervised {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -49,6 +68,7 @@ impl Supervised {
         Self { child, lines }
     }
 
+    /// Reads lines up to the first in which `key` has this value.
     fn read_until(&mut self, key: &str, wanted: &str) -> serde_json::Value {
         for line in &mut self.lines {
             let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
@@ -57,7 +77,7 @@ impl Supervised {
                 return line;
             }
         }
-        panic!("it ended without {key}: {wanted}");
+        panic!("the output ended without {key}: {wanted}");
     }
 
     fn exit_code(mut self) -> Option<i32> {
@@ -98,13 +118,13 @@ fn supervise_stops_at_once_when_it_is_asked_twice() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Replicas that write their process ids to files of their own.
+/// A service whose replicas write their process ids to files.
 const WRITERS: &str = "name: writers\n\
                        process: {command: \"echo $$ > pid-$UPHOLD_REPLICA; exec sleep 1000\", shell: true}\n\
                        policy: {replicas: 2, retry: true}\n";
 
 #[test]
-fn supervise_leaves_no_children_behind_when_its_terminal_goes_away_or_it_is_asked_to_quit() {
+fn supervise_leaves_no_children_behind_on_sighup_sigquit_and_sigterm() {
     for name in ["HUP", "QUIT", "TERM"] {
         let folder = folder(name, &[("service.yaml", WRITERS)]);
         let mut supervised = Supervised::new(&folder);
@@ -127,15 +147,15 @@ fn supervise_leaves_no_children_behind_when_its_terminal_goes_away_or_it_is_aske
     }
 }
 
-/// Waits until a file holds so many bytes.
-fn grown(file: &Path, bytes: u64) {
+/// Waits until a file has at least this size.
+fn wait_for_size(file: &Path, bytes: u64) {
     while file.metadata().map_or(0, |metadata| metadata.len()) < bytes {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
 }
 
 #[test]
-fn supervise_goes_on_and_can_be_stopped_though_nobody_reads_what_it_prints() {
+fn supervise_continues_and_can_be_stopped_while_its_output_is_not_read() {
     let service = "name: unread\n\
                    process: {command: \"echo x >> starts; head -c 4000 /dev/zero | tr '\\\\0' '\\\\n'; exit 1\", shell: true}\n\
                    policy: {replicas: 2, retry: {interval: 100ms}}\n";
@@ -145,19 +165,19 @@ fn supervise_goes_on_and_can_be_stopped_though_nobody_reads_what_it_prints() {
     let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 4096);
-    // Each start prints as much as the pipe takes; two bytes are written for each.
-    grown(&folder.join("starts"), 2 * 60);
+    // Each start fills the pipe, and appends two bytes to `starts`.
+    wait_for_size(&folder.join("starts"), 2 * 60);
     signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut said = String::new();
     std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
-    assert!(said.contains(" lines of replicas' output were dropped: nobody read them\n"), "{said}");
+    assert!(said.contains(" lines of replicas' output were dropped because they were not read\n"), "{said}");
     drop(stdout);
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn what_replicas_print_is_passed_on_whole() {
+fn the_output_of_replicas_is_forwarded_completely() {
     let service = "name: printing\n\
                    process: {shell: true, command: \"head -c 2000000 /dev/zero | tr '\\\\0' 'x' | fold -w 100\"}\n\
                    policy: {replicas: 1, success: complete}\n";
@@ -170,7 +190,7 @@ fn what_replicas_print_is_passed_on_whole() {
 }
 
 #[test]
-fn a_failed_start_says_what_is_wrong_in_plain_lines() {
+fn plain_lines_say_why_a_start_failed() {
     let service = "name: broken\nprocess: {command: /srv/mine/app-broken}\n\
                    policy: {replicas: 1, retry: {interval: 100ms, max_attempts: 1}}\n";
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -182,7 +202,7 @@ fn a_failed_start_says_what_is_wrong_in_plain_lines() {
     let folder = folder("broken", &[("broken.yaml", service), ("in-use.yaml", &in_use)]);
     let (code, out, _) = run("supervise", &["--plain", "broken.yaml"], &folder);
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains(": there is no command '/srv/mine/app-broken'"), "{out}");
+    assert!(out.contains(": the command '/srv/mine/app-broken' does not exist"), "{out}");
     let (code, out, _) = run("supervise", &["--plain", "in-use.yaml"], &folder);
     assert_eq!(code, 1, "{out}");
     let who = format!(": port {port} is in use by pid {} (", std::process::id());
@@ -191,8 +211,8 @@ fn a_failed_start_says_what_is_wrong_in_plain_lines() {
 }
 
 #[test]
-fn a_probe_that_fails_says_what_it_got_in_plain_lines() {
-    // Served by this test, whatever the replica does.
+fn plain_lines_say_why_a_probe_failed() {
+    // The test itself answers the probes.
     let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = server.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -228,7 +248,7 @@ fn a_probe_that_fails_says_what_it_got_in_plain_lines() {
 }
 
 #[test]
-fn a_service_says_how_it_is_stopped() {
+fn a_service_is_stopped_by_its_command_and_signal() {
     let service = "name: quits\n\
                    process: {shell: true, command: \"trap 'echo $TOLD > stopped; exit' INT; trap '' TERM; touch ready; while :; do sleep 0.05; done\",\n  \
                    stop_signal: SIGINT, stop_command: [\"true\"], env_file: .env}\n\
@@ -245,7 +265,7 @@ fn a_service_says_how_it_is_stopped() {
 }
 
 #[test]
-fn the_folder_for_output_is_new_and_for_this_user_alone() {
+fn the_temporary_log_folder_is_new_and_has_mode_0700() {
     use std::os::unix::fs::PermissionsExt;
 
     let service = "name: private\nprocess: {command: \"true\"}\npolicy: {replicas: 1, success: complete}\n";
@@ -265,7 +285,7 @@ fn the_folder_for_output_is_new_and_for_this_user_alone() {
 }
 
 #[test]
-fn connections_that_ask_nothing_do_not_keep_figures_from_others() {
+fn idle_connections_do_not_block_the_metrics_endpoint() {
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
     let folder = folder("metrics", &[("service.yaml", SLEEPER)]);
     let mut program = program("supervise");
@@ -369,12 +389,12 @@ fn simulate_exits_with_0_as_expected_1_on_a_difference_and_2_on_bad_input() {
 }
 
 #[test]
-fn many_sets_says_how_fast_it_was_and_how_all_stand_at_the_end() {
+fn many_sets_prints_its_speed_and_the_final_statuses() {
     let (code, out, _) = run("many_sets", &["1000"], Path::new("."));
     assert_eq!(code, 0);
     assert!(out.starts_with("1000 sets brought up: 4000 events in "), "{out}");
     assert!(out.contains("\n3000 crashes: "), "{out}");
-    // The clock is virtual and the generator is its own: every run ends the same.
+    // The clock is virtual and the random generator is seeded, so the final statuses do not vary.
     let last = out.lines().last().unwrap();
     let count = |status: &str| -> u32 {
         let (_, rest) = last.split_once(&format!("\"{status}\": ")).unwrap();

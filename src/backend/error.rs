@@ -1,10 +1,20 @@
-//! Why a backend could not do what it was asked.
+//! The error of backend calls.
 
 use std::time::Duration;
 
 use crate::policy::Cause;
 
-/// Why a backend could not do what it was asked: a text for people, and what kind of trouble it is.
+/// Why a backend call failed: a message for operators and a kind, which decides what the set does.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::Cause;
+/// use uphold::backend::BackendError;
+///
+/// let error = BackendError::no_capacity("no node has 2 GPUs").retry_after(Duration::from_secs(60));
+/// assert_eq!(error.cause(), Cause::NoCapacity);
+/// assert!(!error.is_lost_answer());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct BackendError {
@@ -16,7 +26,7 @@ pub struct BackendError {
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Kind {
     Cause(Cause),
-    /// Nobody knows whether it was done.
+    /// Whether the call succeeded is unknown.
     LostAnswer,
 }
 
@@ -25,38 +35,40 @@ impl BackendError {
         Self { kind, message: message.into(), retry_after: None }
     }
 
-    /// It cannot be started: no such command or image, a spec that does not work. Cause `start-error`.
+    /// The instance cannot be started: a missing command or image, an invalid spec. Cause `start-error`.
     pub fn start_error(message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(Cause::StartError), message)
     }
 
-    /// There is no room for it. Cause `no-capacity`.
+    /// There is no capacity for the instance. Cause `no-capacity`.
     pub fn no_capacity(message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(Cause::NoCapacity), message)
     }
 
-    /// Any other trouble, with the cause that a failed start then has.
+    /// Any other error, with the cause that a failed start has.
     pub fn caused_by(cause: Cause, message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(cause), message)
     }
 
-    /// The answer was lost: it may have been done or not. A start is then repeated, which must be harmless.
+    /// The answer was lost, so whether the call succeeded is unknown. The supervisor retries a start, which must be
+    /// idempotent.
     pub fn lost_answer(message: impl Into<String>) -> Self {
         Self::new(Kind::LostAnswer, message)
     }
 
-    /// When it may be worth trying again.
+    /// Sets the earliest delay after which the set starts the replica again.
+    #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// Whether nobody knows if it was done.
+    /// Whether the answer was lost.
     pub fn is_lost_answer(&self) -> bool {
         self.kind == Kind::LostAnswer
     }
 
-    /// The cause that a start failing with this has.
+    /// Returns the cause of a start that fails with this error.
     pub fn cause(&self) -> Cause {
         match &self.kind {
             Kind::Cause(cause) => cause.clone(),
@@ -64,7 +76,7 @@ impl BackendError {
         }
     }
 
-    /// When it may be worth trying again.
+    /// Returns what [`retry_after`](Self::retry_after) has set.
     pub fn retry_delay(&self) -> Option<Duration> {
         self.retry_after
     }

@@ -1,4 +1,4 @@
-//! What a set runs on: the [`Backend`] trait, and the backends that come with the crate.
+//! The [`Backend`] trait, which runs the instances of sets, and the process backend.
 
 mod error;
 mod network_check;
@@ -20,14 +20,14 @@ pub use request::{
 };
 pub use set_name::{SetName, SetNameError};
 
-/// Starts, stops and watches the instances of a set: operating system processes, containers, pods.
+/// Starts, stops, lists and watches instances: operating system processes, containers, pods.
 ///
-/// Implementations only do what they are asked and report what happens; every decision is the set's. Calls for
-/// different replicas run concurrently. A call that errors, panics, or has not returned within the supervisor's
-/// `call_timeout` becomes a failure of its replica; nothing waits for it any longer.
+/// A backend carries out calls and reports what happens; all decisions are the set's. Calls for different replicas run
+/// concurrently. A start that fails, panics, or does not return within the supervisor's `call_timeout` is a failure of its
+/// replica; other calls that fail are repeated.
 ///
-/// The trait can be made into an object: `Arc<dyn Backend<Workload = W>>` is a backend too. New methods come with a
-/// default, new parameters as fields of the requests.
+/// The trait is object-safe: `Arc<dyn Backend<Workload = W>>` is a backend too. Future methods will have a default
+/// implementation, and future parameters will be fields of the requests.
 ///
 /// ```
 /// use std::sync::Mutex;
@@ -81,56 +81,54 @@ pub use set_name::{SetName, SetNameError};
 /// ```
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// What is to be run: a command, a container, a pod template. The same for every replica, or made for each.
+    /// What a replica runs: a command, a container, a pod template.
     type Workload: Send + Sync + 'static;
 
-    /// Starts an instance. Returning means that the start is accepted, which may be long before it runs; what
-    /// becomes of it is reported: `Started`, `Ready`, `Exited`. Nothing stops the instance before this has returned,
-    /// or was given up.
+    /// Starts an instance. Returns when the start is accepted, which may be long before the instance runs; later the watch
+    /// reports `Started`, `Ready` and `Exited`. The instance is not stopped before this call has returned or timed out.
     ///
-    /// A replica is available only once it was reported `Ready`; one that is reported `Started` and no more is waited for,
-    /// and after a quarter of `start_timeout` a notice says so. A backend that leaves readiness to probes, because what it
-    /// runs on has no notion of it, reports `Ready` when the instance runs.
+    /// A replica is available only once it is reported `Ready`. If it is only reported `Started`, the supervisor warns after
+    /// a quarter of `start_timeout`. A backend without a notion of readiness reports `Ready` when the instance runs, and
+    /// leaves readiness to probes.
     ///
-    /// Idempotent: it is called again for the same set, replica and incarnation where an answer was lost.
+    /// Must be idempotent: it is called again for the same set, replica and incarnation if an answer was lost.
     ///
     /// # Errors
-    /// The start will not come about: the replica has failed with the cause of the error.
+    /// The instance will not start. The replica has failed with the cause of the error.
     async fn start(&self, request: StartRequest<'_, Self::Workload>) -> Result<(), BackendError>;
 
-    /// Asks an instance to stop and returns at once; its end is reported. One that is gone already is no error, and
-    /// its end is reported again.
-    ///
-    /// # Errors
-    /// It could not be asked. The set kills it when its grace is over.
-    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError>;
-
-    /// Ends an instance whatever it does and returns at once; its end is reported. One that is gone already is no
+    /// Asks an instance to stop and returns at once; the watch reports its end. An instance that is gone already is not an
     /// error, and its end is reported again.
     ///
     /// # Errors
-    /// It could not be done. The set repeats it with growing gaps.
-    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError>;
+    /// The request failed. The set kills the instance when its grace period is over.
+    async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError>;
 
-    /// Every instance of the set, those from before a restart of this program included. Called when the supervisor
-    /// begins, with every new watch, and now and then.
-    ///
-    /// Of ended instances the latest of each replica is worth listing for as long as it is remembered: numbering goes
-    /// on from it, and how it ended is found where the watch has missed it.
+    /// Kills an instance and returns at once; the watch reports its end. An instance that is gone already is not an error,
+    /// and its end is reported again.
     ///
     /// # Errors
-    /// It could not be found out. From the first such error on the instances count as out of contact.
+    /// The request failed. The set repeats it with growing pauses.
+    async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError>;
+
+    /// Returns every instance of the set, including those that an earlier run of this program started. Called at the start
+    /// of the supervisor, with every new watch, and at every `resync`.
+    ///
+    /// If the backend remembers ended instances, it should list the latest of each replica: incarnations continue from its
+    /// number, and its outcome is known even if the watch has missed it.
+    ///
+    /// # Errors
+    /// The instances are unknown. From the first such error on they count as out of contact, until a list succeeds.
     async fn list(&self, request: ListRequest<'_>) -> Result<Vec<Instance>, BackendError>;
 
-    /// Reports what happens to the set's instances, until it cannot any more. When it returns, the supervisor
-    /// pauses, watches again, lists and compares.
+    /// Reports what happens to the set's instances for as long as it can. When it returns, the supervisor pauses, watches
+    /// again and lists.
     ///
     /// # Errors
     /// The watch broke.
     async fn watch(&self, request: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError>;
 
-    /// Asks an instance how it is. By default HTTP and TCP checks go over the network to the instance's address, and
-    /// `exec` is unanswered.
+    /// Probes an instance. By default HTTP and TCP checks connect to the instance's address, and `exec` is unanswered.
     async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
         let mut target =
             Target::new().value("replica", request.key.replica).value("incarnation", request.key.incarnation);
@@ -184,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backend_can_be_an_object() {
+    fn the_trait_is_object_safe() {
         fn is_backend<B: Backend>() {}
         is_backend::<Arc<dyn Backend<Workload = String>>>();
         is_backend::<Box<dyn Backend<Workload = String>>>();

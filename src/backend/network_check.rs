@@ -1,7 +1,7 @@
-//! Probes carried out over the network: a TCP connection, or a strict HTTP/1.1 GET.
+//! Carries out probes over the network: a TCP connection, or an HTTP/1.1 GET.
 //!
-//! A probe wants to know one number, so it speaks as little HTTP as that takes: one request, the status line and
-//! the header section read within limits, no body, no redirect, no keep-alive.
+//! A probe needs the status only: it sends one request and reads the header section up to a limit, without body,
+//! redirects or keep-alive.
 
 use std::time::Duration;
 
@@ -12,12 +12,19 @@ use tokio::time::timeout;
 use super::probe_answer::ProbeAnswer;
 use crate::policy::{HttpCheck, ProbeCheck, TcpCheck};
 
-/// The most that status line and headers may take together, in bytes.
+/// The maximum size of status line and headers, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Where a probe connects when neither the check nor the instance names a host.
+/// The host if neither the check nor the instance has one.
 const LOCALHOST: &str = "127.0.0.1";
 
-/// What the placeholders of a check stand for, for one instance.
+/// The host and the placeholders' values of one instance.
+///
+/// ```
+/// use uphold::backend::Target;
+///
+/// let target = Target::new().host("10.0.0.7").value("port", 8001);
+/// assert_eq!(target.fill("{port}"), "8001");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Target {
     host: Option<String>,
@@ -25,29 +32,31 @@ pub struct Target {
 }
 
 impl Target {
-    /// A target that is reached at 127.0.0.1 and has no placeholders.
+    /// Returns a target at 127.0.0.1 without placeholders.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Where the instance is reached, unless the check names a host. Default 127.0.0.1.
+    /// Sets the host, which a host in the check overrides. Default 127.0.0.1.
+    #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// What `{name}` in a host, port, path or header of the check stands for.
+    /// Sets the value of `{name}` in the host, port, path and headers of the check.
+    #[must_use]
     pub fn value(mut self, name: impl Into<String>, value: impl ToString) -> Self {
         self.values.push((name.into(), value.to_string()));
         self
     }
 
-    /// What a placeholder stands for.
+    /// Returns the value of a placeholder.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The text with its placeholders filled in; one that is not known stays as it is.
+    /// Returns the text with its placeholders replaced; unknown ones are kept.
     pub fn fill(&self, text: &str) -> String {
         self.values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
     }
@@ -58,10 +67,9 @@ impl Target {
     }
 }
 
-/// Carries out a check that goes over the network. `None`: it does not (`exec`), the backend must do it.
+/// Carries out a TCP or HTTP check. Returns `None` for `exec`, which only the backend can carry out.
 ///
-/// An answer later than `within` is a failure. What the prober itself cannot do, such as reading a port that is
-/// no number, is unanswered.
+/// No answer within `within` is a failure. An error of the prober, such as a port that is not a number, is unanswered.
 pub async fn run_network_check(check: &ProbeCheck, target: &Target, within: Duration) -> Option<ProbeAnswer> {
     let (what, answer) = match check {
         ProbeCheck::Tcp(tcp) => ("connecting".to_owned(), timeout(within, connect(tcp, target)).await),
@@ -71,7 +79,7 @@ pub async fn run_network_check(check: &ProbeCheck, target: &Target, within: Dura
     Some(answer.unwrap_or_else(|_| ProbeAnswer::failure(format!("{what} timed out after {within:?}"))))
 }
 
-/// The request as people read it; queries may carry secrets and are left out.
+/// Returns the request for messages, without its query, which may contain secrets.
 fn request_label(http: &HttpCheck, target: &Target) -> String {
     let path = target.fill(&http.path);
     format!("GET {}", path.split(['?', '#']).next().unwrap_or("/"))
@@ -89,7 +97,7 @@ async fn get(http: &HttpCheck, target: &Target) -> ProbeAnswer {
     let Some((host, port)) = target.address(http.host.as_deref(), &http.port) else { return not_a_port(&http.port) };
     let name = request_label(http, target);
     let Some(request) = http_request(http, target, &host, port) else {
-        return ProbeAnswer::unanswered(format!("{name} cannot be sent: it would hold a control character"));
+        return ProbeAnswer::unanswered(format!("{name} cannot be sent: it would contain a control character"));
     };
     let mut stream = match TcpStream::connect((without_brackets(&host), port)).await {
         Ok(stream) => stream,
@@ -101,16 +109,16 @@ async fn get(http: &HttpCheck, target: &Target) -> ProbeAnswer {
     match read_status(&mut stream).await {
         Some(status) if (http.status.0..=http.status.1).contains(&status) => ProbeAnswer::success(),
         Some(status) => ProbeAnswer::failure(format!("{name} answered {status}")),
-        None => ProbeAnswer::failure(format!("{name}: the answer is not HTTP/1")),
+        None => ProbeAnswer::failure(format!("{name}: the response is not HTTP/1")),
     }
 }
 
 fn not_a_port(port: &str) -> ProbeAnswer {
-    ProbeAnswer::unanswered(format!("'{port}' is no port"))
+    ProbeAnswer::unanswered(format!("'{port}' is not a port"))
 }
 
-/// The request (RFC 9110, 9112). Fields that the check sets itself are not sent a second time. `None`: a value that was
-/// filled in would end its line.
+/// Returns the request (RFC 9110, 9112). Headers of the check replace the defaults. `None` if a value contains a control
+/// character, which would allow to inject headers.
 fn http_request(http: &HttpCheck, target: &Target, host: &str, port: u16) -> Option<String> {
     let mut lines = vec![format!("GET {} HTTP/1.1", target.fill(&http.path))];
     let host = authority(host, port);
@@ -124,7 +132,7 @@ fn http_request(http: &HttpCheck, target: &Target, host: &str, port: u16) -> Opt
     clean.then(|| lines.join("\r\n") + "\r\n\r\n")
 }
 
-/// Host and port as in a URI: an IPv6 address stands in brackets, without its zone.
+/// Returns host and port as in a URI: an IPv6 address in brackets and without its zone.
 fn authority(host: &str, port: u16) -> String {
     let host = without_brackets(host);
     if host.contains(':') {
@@ -135,12 +143,12 @@ fn authority(host: &str, port: u16) -> String {
     }
 }
 
-/// The host as name resolution takes it.
+/// Returns the host as name resolution expects it.
 fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-/// The final status, once its whole header section has come within the limit; `None` for anything else.
+/// Returns the final status once its header section is complete; `None` if the response is invalid or too large.
 async fn read_status(stream: &mut TcpStream) -> Option<u16> {
     let mut head = Vec::with_capacity(1024);
     let mut begin = 0;
@@ -151,7 +159,7 @@ async fn read_status(stream: &mut TcpStream) -> Option<u16> {
             if status >= 200 {
                 return Some(status);
             }
-            // An interim answer: the final one follows (RFC 9110, 15.2).
+            // An interim response, which the final one follows (RFC 9110, 15.2).
             begin += end + 4;
         }
         if head.len() > MAX_HEAD_BYTES || read == 0 {
@@ -174,17 +182,17 @@ fn parse_status(head: &[u8]) -> Option<u16> {
     (100..=599).contains(&status).then_some(status)
 }
 
-/// A refusal is an answer; want of file descriptors or memory is the prober's own trouble.
+/// A refused connection is a failure of the replica; exhausted file descriptors or memory are the prober's.
 fn cannot_connect(what: &str, error: &std::io::Error) -> ProbeAnswer {
     use std::io::ErrorKind;
-    let why = match error.kind() {
+    let reason = match error.kind() {
         ErrorKind::ConnectionRefused => "was refused",
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => "was reset",
         ErrorKind::TimedOut => "timed out",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "did not reach its host",
         _ => return ProbeAnswer::unanswered(format!("{what}: {error}")),
     };
-    ProbeAnswer::failure(format!("{what} {why}"))
+    ProbeAnswer::failure(format!("{what} {reason}"))
 }
 
 #[cfg(test)]
@@ -250,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_connection_is_a_failure_and_a_port_that_is_none_is_unanswered() {
+    async fn a_refused_connection_is_a_failure_and_an_invalid_port_is_unanswered() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port().to_string();
         drop(listener);
@@ -266,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_says_what_the_probe_got() {
+    async fn a_failure_says_what_the_probe_received() {
         let text = |answer: Option<ProbeAnswer>| answer.unwrap().message.unwrap().to_string();
         let target = Target::new();
         let port = server(b"HTTP/1.1 404 Not Found\r\n\r\n", false).await;
@@ -274,7 +282,7 @@ mod tests {
         assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /nope answered 404");
         let port = server(b"SSH-2.0-x\r\n\r\n", false).await;
         let http = ProbeCheck::Http(HttpCheck::new(port.to_string()));
-        assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /: the answer is not HTTP/1");
+        assert_eq!(text(run_network_check(&http, &target, SOON).await), "GET /: the response is not HTTP/1");
 
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,9 +1,9 @@
-//! What came of a probe, with what it got.
+//! The answer to a probe.
 
 use crate::decide::Message;
 use crate::engine::ProbeResult;
 
-/// What came of a probe, with a few words on what it got.
+/// The result of a probe and a message about it.
 ///
 /// ```
 /// use uphold::backend::ProbeAnswer;
@@ -14,24 +14,24 @@ use crate::engine::ProbeResult;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ProbeAnswer {
-    /// Whether it passed.
+    /// The result.
     pub result: ProbeResult,
-    /// What it got, for people: in verdicts, tables and traces. Only the first 256 bytes are kept.
+    /// What the probe received, for verdicts, tables and traces. Truncated to 256 bytes.
     pub message: Option<Message>,
 }
 
 impl ProbeAnswer {
-    /// The replica answered well.
+    /// The probe passed.
     pub fn success() -> Self {
         ProbeResult::Success.into()
     }
 
-    /// The replica answered badly, or not in time: what it answered.
+    /// The replica gave a wrong answer, or none in time.
     pub fn failure(message: impl Into<Message>) -> Self {
         Self { result: ProbeResult::Failure, message: Some(message.into()) }
     }
 
-    /// The prober itself could not ask: why.
+    /// The prober could not carry out the probe, which says nothing about the replica.
     pub fn unanswered(message: impl Into<Message>) -> Self {
         Self { result: ProbeResult::Unanswered, message: Some(message.into()) }
     }

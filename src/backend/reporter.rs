@@ -1,24 +1,26 @@
-//! How a backend tells what happens.
+//! How a backend's watch reports to the supervisor.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::Instance;
+use super::request::Instance;
 use crate::engine::Event;
 
-/// What a backend's watch says.
+/// A report of a backend's watch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum BackendReport {
-    /// This happened.
+    /// An event.
     Event(Event),
-    /// This is how an instance is now.
+    /// The current state of an instance.
     State(Instance),
-    /// From now on everything is reported.
+    /// The watch is established: from now on nothing is missed.
     WatchEstablished,
 }
 
-/// The handle into which a backend reports. Clones report to the same supervisor.
+/// Sends reports to the supervisor. Clones send to the same one.
+///
+/// Every method returns whether the supervisor still receives reports; a watch may end once one returns `false`.
 #[derive(Clone)]
 pub struct Reporter {
     report: Arc<dyn Fn(BackendReport) -> bool + Send + Sync>,
@@ -31,26 +33,39 @@ impl fmt::Debug for Reporter {
 }
 
 impl Reporter {
-    /// A handle that gives what is reported to `report`, which says whether anybody listens: to test a backend
-    /// without a supervisor.
+    /// Returns a reporter that calls `report`, to test a backend without a supervisor.
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use uphold::Event;
+    /// use uphold::backend::{BackendReport, Reporter};
+    ///
+    /// let reports = Arc::new(Mutex::new(Vec::new()));
+    /// let sink = reports.clone();
+    /// let reporter = Reporter::new(move |report| {
+    ///     sink.lock().unwrap().push(report);
+    ///     true
+    /// });
+    /// reporter.report(Event::ready(0, 1));
+    /// assert_eq!(*reports.lock().unwrap(), [BackendReport::Event(Event::ready(0, 1))]);
+    /// ```
     pub fn new(report: impl Fn(BackendReport) -> bool + Send + Sync + 'static) -> Self {
         Self { report: Arc::new(report) }
     }
 
-    /// Reports what happened to an instance. `false`: nobody listens any more.
+    /// Reports an event about an instance.
     pub fn report(&self, event: Event) -> bool {
         (self.report)(BackendReport::Event(event))
     }
 
-    /// Reports how an instance is now, with its node and address: for backends that see states rather than events.
-    /// Saying again what was said before is harmless. `false`: nobody listens any more.
+    /// Reports the current state of an instance with its node and address, for backends that observe states rather than
+    /// events. Repeating a report is harmless.
     pub fn report_state(&self, instance: Instance) -> bool {
         (self.report)(BackendReport::State(instance))
     }
 
-    /// Says that from now on everything is reported: the supervisor lists again, so that nothing is missed that
-    /// happened before. For backends whose watch takes its time to come about; otherwise the next regular list finds
-    /// it. `false`: nobody listens any more.
+    /// Reports that the watch is established, which makes the supervisor list again, so that nothing from before is missed.
+    /// For backends whose watch takes time to establish; without this call, the next regular list finds what was missed.
     pub fn watch_established(&self) -> bool {
         (self.report)(BackendReport::WatchEstablished)
     }

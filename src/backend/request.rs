@@ -1,4 +1,4 @@
-//! What a backend is asked, and what it lists.
+//! The parameters of backend calls, and the instances that a backend lists.
 
 use std::time::Duration;
 
@@ -6,85 +6,86 @@ use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{InstanceState, ProbeKind};
 use crate::policy::{Placement, ProbeCheck};
 
-/// Which instance is meant. The three together are unique in a backend, for ever.
+/// Identifies an instance in a backend, which serves many sets. Never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub struct InstanceKey<'a> {
     /// The name of the set.
     pub set: &'a str,
-    /// Which slot of it.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of that.
+    /// The number of its start.
     pub incarnation: Incarnation,
 }
 
 impl<'a> InstanceKey<'a> {
-    /// The instance of that set, replica and incarnation.
+    /// Returns the key of an instance.
     pub fn new(set: &'a str, replica: ReplicaId, incarnation: Incarnation) -> Self {
         Self { set, replica, incarnation }
     }
 }
 
-/// Start an instance.
+/// The parameters of [`Backend::start`](super::Backend::start).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StartRequest<'a, W> {
-    /// Which.
+    /// The instance.
     pub key: InstanceKey<'a>,
-    /// What to run.
+    /// What the instance runs.
     pub workload: &'a W,
-    /// Where.
+    /// Where to start it, relative to `last_node`.
     pub placement: Placement,
-    /// The node that its last instance was on, as last seen: where it goes again, or not, as `placement` says.
+    /// The node of the replica's last instance, if a backend has reported one.
     pub last_node: Option<&'a str>,
 }
 
 impl<'a, W> StartRequest<'a, W> {
-    /// A start in place.
+    /// Returns a request to start an instance on the node of the last one.
     pub fn new(key: InstanceKey<'a>, workload: &'a W) -> Self {
         Self { key, workload, placement: Placement::Same, last_node: None }
     }
 
-    /// The same with another placement.
+    /// Sets the placement. Default [`Placement::Same`].
+    #[must_use]
     pub fn placement(mut self, placement: Placement) -> Self {
         self.placement = placement;
         self
     }
 }
 
-/// Ask an instance to stop.
+/// The parameters of [`Backend::stop`](super::Backend::stop).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct StopRequest<'a> {
-    /// Which.
+    /// The instance.
     pub key: InstanceKey<'a>,
-    /// How long it may take before the set has it killed. For backends that pass it on.
+    /// How long the stop may take before the set kills the instance, for backends that pass it on.
     pub grace: Duration,
 }
 
 impl<'a> StopRequest<'a> {
-    /// A request to stop within `grace`.
+    /// Returns a request to stop an instance within `grace`.
     pub fn new(key: InstanceKey<'a>, grace: Duration) -> Self {
         Self { key, grace }
     }
 }
 
-/// End an instance.
+/// The parameters of [`Backend::kill`](super::Backend::kill).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct KillRequest<'a> {
-    /// Which.
+    /// The instance.
     pub key: InstanceKey<'a>,
 }
 
 impl<'a> KillRequest<'a> {
-    /// A request to end it.
+    /// Returns a request to kill an instance.
     pub fn new(key: InstanceKey<'a>) -> Self {
         Self { key }
     }
 }
 
-/// List the instances of a set.
+/// The parameters of [`Backend::list`](super::Backend::list).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ListRequest<'a> {
@@ -93,13 +94,13 @@ pub struct ListRequest<'a> {
 }
 
 impl<'a> ListRequest<'a> {
-    /// A request to list them.
+    /// Returns a request to list the instances of a set.
     pub fn new(set: &'a str) -> Self {
         Self { set }
     }
 }
 
-/// Watch the instances of a set.
+/// The parameters of [`Backend::watch`](super::Backend::watch).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct WatchRequest<'a> {
@@ -108,64 +109,74 @@ pub struct WatchRequest<'a> {
 }
 
 impl<'a> WatchRequest<'a> {
-    /// A request to watch them.
+    /// Returns a request to watch the instances of a set.
     pub fn new(set: &'a str) -> Self {
         Self { set }
     }
 }
 
-/// Ask an instance how it is.
+/// The parameters of [`Backend::probe`](super::Backend::probe).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ProbeRequest<'a> {
-    /// Which.
+    /// The instance.
     pub key: InstanceKey<'a>,
-    /// Which probe of `health`.
+    /// Which probe of the policy's `health`.
     pub probe: ProbeKind,
-    /// How to ask.
+    /// The check to carry out.
     pub check: &'a ProbeCheck,
-    /// When no answer is a failure.
+    /// How long the answer may take before the probe fails.
     pub timeout: Duration,
-    /// Where it is reached, as last seen.
+    /// The address of the instance, if a backend has reported one.
     pub address: Option<&'a str>,
 }
 
 impl<'a> ProbeRequest<'a> {
-    /// A request to carry out this check.
+    /// Returns a request to carry out a check.
     pub fn new(key: InstanceKey<'a>, probe: ProbeKind, check: &'a ProbeCheck, timeout: Duration) -> Self {
         Self { key, probe, check, timeout, address: None }
     }
 }
 
-/// One instance that a backend lists.
+/// An instance that a backend lists or reports.
+///
+/// ```
+/// use uphold::InstanceState;
+/// use uphold::backend::Instance;
+///
+/// let instance = Instance::new(0.into(), 3.into(), InstanceState::Ready).node("node-7").address("10.0.0.7");
+/// assert_eq!(instance.node.as_deref(), Some("node-7"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Instance {
-    /// Which slot of the set.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of that.
+    /// The number of its start.
     pub incarnation: Incarnation,
-    /// What it is.
+    /// Its state.
     pub state: InstanceState,
-    /// The node it is on.
+    /// The node that it runs on.
     pub node: Option<String>,
-    /// Where it is reached: a host name or an IP address.
+    /// Its address for probes: a host name or an IP address.
     pub address: Option<String>,
 }
 
 impl Instance {
-    /// An instance of which neither node nor address are known.
+    /// Returns an instance without node and address.
     pub fn new(replica: ReplicaId, incarnation: Incarnation, state: InstanceState) -> Self {
         Self { replica, incarnation, state, node: None, address: None }
     }
 
-    /// The node it is on.
+    /// Sets the node that it runs on.
+    #[must_use]
     pub fn node(mut self, node: impl Into<String>) -> Self {
         self.node = Some(node.into());
         self
     }
 
-    /// Where it is reached: a host name or an IP address.
+    /// Sets its address for probes: a host name or an IP address.
+    #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.address = Some(address.into());
         self

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// The longest name, in bytes.
+/// The maximum length of a name, in bytes.
 const MAX_LEN: usize = 40;
 
-/// A valid name of a set: 1 to 40 of `a-z0-9-`, beginning and ending alphanumeric. It can stand in file names, in
-/// commands and in the names of other systems as it is.
+/// A valid name of a set: 1 to 40 characters of `a-z0-9-`, first and last alphanumeric. It needs no escaping in file names
+/// and commands, and is valid as a DNS label.
 ///
 /// ```
 /// use uphold::backend::SetName;
@@ -18,16 +18,18 @@ const MAX_LEN: usize = 40;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SetName(String);
 
-/// A text that is no name of a set.
+/// The error for a text that is not a valid name of a set.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0:?} is no name of a set: 1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or a digit")]
+#[error(
+    "{0:?} is not a valid set name: expected 1 to 40 of a-z, 0-9 and '-', beginning and ending with a letter or a digit"
+)]
 pub struct SetNameError(String);
 
 impl SetName {
-    /// The name.
+    /// Returns the name if it is valid.
     ///
     /// # Errors
-    /// It is no valid name of a set.
+    /// The text is not a valid name of a set.
     pub fn new(name: impl Into<String>) -> Result<Self, SetNameError> {
         let name = name.into();
         if Self::is_valid(&name) { Ok(Self(name)) } else { Err(SetNameError(name.chars().take(2 * MAX_LEN).collect())) }
@@ -43,7 +45,7 @@ impl SetName {
             && bytes.last().is_some_and(alphanumeric)
     }
 
-    /// The name as a text.
+    /// Returns the name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -19,7 +19,7 @@ use crate::backend::{
 };
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{self, Ended, Event, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
-use crate::policy::{ProbeCheck, Policy};
+use crate::policy::{Policy, ProbeCheck};
 
 /// Calls of each class that run at once.
 const MAX_STOPS: usize = 512;

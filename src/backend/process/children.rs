@@ -1,4 +1,4 @@
-//! The processes of one set, and the news of them.
+//! The processes of one set, and the events about them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::process::{Pid, Signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::command::{self, PreparedSpec};
-
+use super::command::PreparedSpec;
+use super::signal::signal_group;
 use super::stopped::is_stopped;
 use crate::backend::{BackendError, Instance, InstanceKey};
 use crate::decide::{Incarnation, Outcome, ReplicaId};
 use crate::engine::{Ended, Event, InstanceState};
 use crate::policy::Cause;
 
-/// Ended replicas that a set remembers, beside those that live. The oldest are forgotten first.
+/// Ended replicas that are remembered per set, beside the live ones. The oldest are forgotten first.
 const MAX_ENDED: usize = 10_000;
 
-/// ChildId process of a set.
+/// Identifies a process in its set.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct ChildId {
     pub(super) replica: ReplicaId,
@@ -32,22 +32,23 @@ impl ChildId {
 
 #[derive(Debug)]
 enum ChildState {
-    /// It is being started: a repeated start has nothing to do.
+    /// Being spawned; a repeated start does nothing.
     Starting,
     Running(Running),
-    /// It has ended, what is left of its group was killed, and the group is signalled no more: once the leader is
-    /// reaped, its id may be another's. Its end is about to be reported.
+    /// The leader has exited and its group was killed. The group is not signalled again, because its id can be reused
+    /// once the leader is reaped.
     Ending(Pid),
 }
 
-/// A process that runs.
+/// A running process.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
-    /// The process, which leads its group.
+    /// The process, which is the leader of its group.
     pub(super) leader: Pid,
     pub(super) spec: Arc<PreparedSpec>,
+    /// Stopped by SIGSTOP at the last poll.
     stopped: bool,
-    /// Its stop command is under way.
+    /// Its stop command has been started.
     stop_command_claimed: bool,
 }
 
@@ -56,16 +57,16 @@ pub(super) struct Running {
 struct EndedChild {
     incarnation: Incarnation,
     outcome: Outcome,
-    /// The group that it led.
+    /// Its process group.
     group: Option<Pid>,
-    /// Its place in `State::order`.
+    /// Its key in `State::order`.
     order: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     children: BTreeMap<ChildId, ChildState>,
-    /// A repeated start does not run these again, and the next supervisor of the set numbers on from them.
+    /// Kept so that a repeated start does not run them again, and so that a later supervisor continues their numbers.
     ended: BTreeMap<ReplicaId, EndedChild>,
     /// The keys of `ended`, oldest first.
     order: BTreeMap<u64, ReplicaId>,
@@ -74,21 +75,21 @@ struct State {
 }
 
 impl State {
-    /// Reports to whoever watches. What happens while nobody does is found by the list that follows a new watch.
+    /// Sends an event to all watchers. Without one it is lost; the list that follows a new watch makes up for that.
     fn notify_watchers(&mut self, event: &Event) {
         self.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
     }
 
     fn remember_end(&mut self, id: ChildId, outcome: Outcome, group: Option<Pid>) {
         let ChildId { replica, incarnation } = id;
-        // An earlier one may have taken longer.
-        if self.ended.get(&replica).is_some_and(|ended_child| ended_child.incarnation >= incarnation) {
+        // The end of an earlier incarnation may be reported later.
+        if self.ended.get(&replica).is_some_and(|ended| ended.incarnation >= incarnation) {
             return;
         }
         let order = self.next_order;
         self.next_order += 1;
-        if let Some(ended_child) = self.ended.insert(replica, EndedChild { incarnation, outcome, group, order }) {
-            self.order.remove(&ended_child.order);
+        if let Some(ended) = self.ended.insert(replica, EndedChild { incarnation, outcome, group, order }) {
+            self.order.remove(&ended.order);
         }
         self.order.insert(order, replica);
         while self.ended.len() > MAX_ENDED {
@@ -106,30 +107,27 @@ pub(super) struct SetChildren {
 
 impl SetChildren {
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can leave the state half changed.
+        // No code that holds the lock can panic between dependent changes.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it has neither processes nor watchers.
+    /// Whether the set has neither processes nor watchers.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
         state.children.is_empty() && state.watchers.iter().all(UnboundedSender::is_closed)
     }
 
-    /// Makes reservation for a process that is to be started. `None`: it was started before, there is nothing to do.
+    /// Reserves the id of a process that is to be spawned. Returns `None` if it was started before.
     pub(super) fn reserve(self: &Arc<Self>, id: ChildId) -> Option<Reservation> {
         let mut state = self.state();
         let ended = state.ended.get(&id.replica);
-        if state.children.contains_key(&id)
-            || ended.is_some_and(|ended_child| ended_child.incarnation >= id.incarnation)
-        {
+        if state.children.contains_key(&id) || ended.is_some_and(|ended| ended.incarnation >= id.incarnation) {
             return None;
         }
         state.children.insert(id, ChildState::Starting);
         Some(Reservation { set: self.clone(), id })
     }
 
-    /// A process that runs.
     pub(super) fn running(&self, id: ChildId) -> Option<Running> {
         match self.state().children.get(&id) {
             Some(ChildState::Running(running)) => Some(running.clone()),
@@ -137,7 +135,7 @@ impl SetChildren {
         }
     }
 
-    /// The groups that earlier incarnations of this replica led: what is left of them is on its way out.
+    /// Returns the process groups of the replica's earlier incarnations, whose last processes may still be exiting.
     pub(super) fn earlier_groups(&self, replica: ReplicaId) -> Vec<Pid> {
         let state = self.state();
         let first = ChildId { replica, incarnation: Incarnation(0) };
@@ -146,10 +144,10 @@ impl SetChildren {
             ChildState::Ending(leader) => Some(*leader),
             _ => None,
         });
-        ending.chain(state.ended.get(&replica).and_then(|ended_child| ended_child.group)).collect()
+        ending.chain(state.ended.get(&replica).and_then(|ended| ended.group)).collect()
     }
 
-    /// News from now on.
+    /// Returns a receiver of all events from now on.
     pub(super) fn watch(&self) -> UnboundedReceiver<Event> {
         let (sender, receiver) = unbounded_channel();
         let mut state = self.state();
@@ -158,19 +156,21 @@ impl SetChildren {
         receiver
     }
 
-    /// Signals a process and its group. The end of one that is gone is reported again.
+    /// Signals a process and its group. For a process that is not known, its end is reported again.
     pub(super) fn signal(&self, id: ChildId, signal: Signal) -> Result<(), BackendError> {
         let mut state = self.state();
         match state.children.get(&id) {
             Some(ChildState::Running(running)) => {
-                command::signal(running.leader, signal)?;
+                signal_group(running.leader, signal)?;
                 if signal != Signal::KILL {
-                    // A stopped process does not act on a signal before it is continued; the others ignore this.
-                    command::signal(running.leader, Signal::CONT)?;
+                    // A process that is stopped by SIGSTOP handles signals only once it is continued.
+                    signal_group(running.leader, Signal::CONT)?;
                 }
                 Ok(())
             }
-            Some(ChildState::Starting) => Err(BackendError::caused_by(Cause::Error, "it is still being started")),
+            Some(ChildState::Starting) => {
+                Err(BackendError::caused_by(Cause::Error, "the process is still being started"))
+            }
             Some(ChildState::Ending(_)) => Ok(()),
             None => {
                 state.notify_watchers(&Event::stopped(id.replica, id.incarnation));
@@ -179,7 +179,7 @@ impl SetChildren {
         }
     }
 
-    /// Whether a stop command is to be run now: there is one, and it does not run yet.
+    /// Marks the stop command as started. Returns `None` if it was before, or if the process does not run.
     pub(super) fn claim_stop_command(&self, id: ChildId) -> Option<Running> {
         match self.state().children.get_mut(&id) {
             Some(ChildState::Running(running)) if !running.stop_command_claimed => {
@@ -194,7 +194,7 @@ impl SetChildren {
         let seen = |id: &ChildId, child: &ChildState| {
             let state = match child {
                 ChildState::Starting => InstanceState::Starting,
-                // What is stopped is out of contact, and so not to be seen.
+                // A process stopped by SIGSTOP is out of contact and therefore not listed.
                 ChildState::Running(running) if running.stopped => return None,
                 ChildState::Running(_) => InstanceState::Ready,
                 ChildState::Ending(_) => InstanceState::Stopping,
@@ -203,8 +203,8 @@ impl SetChildren {
         };
         let state = self.state();
         let children = state.children.iter().filter_map(|(id, child)| seen(id, child));
-        let ended = state.ended.iter().map(|(replica, ended_child)| {
-            Instance::new(*replica, ended_child.incarnation, InstanceState::Ended(ended_child.outcome.clone()))
+        let ended = state.ended.iter().map(|(replica, ended)| {
+            Instance::new(*replica, ended.incarnation, InstanceState::Ended(ended.outcome.clone()))
         });
         children.chain(ended).collect()
     }
@@ -218,15 +218,14 @@ impl SetChildren {
         running.collect()
     }
 
-    /// Reports processes that were stopped (SIGSTOP), which are out of contact until they are continued. Reads /proc for
-    /// each process, so it is not for async code.
+    /// Reports processes as out of contact while they are stopped by SIGSTOP. Blocks: reads /proc for each process.
     pub(super) fn poll_stopped(&self) {
         let seen = self.leaders().into_iter().map(|(id, leader)| (id, leader, is_stopped(leader).unwrap_or(false)));
         let seen: Vec<_> = seen.collect();
         let mut state = self.state();
         let mut changed = Vec::new();
         for (id, leader, stopped) in seen {
-            // A leader that still runs was not reaped meanwhile: its id was nobody else's.
+            // A leader that is still running was not reaped meanwhile, so its id was not reused.
             let Some(ChildState::Running(running)) = state.children.get_mut(&id) else { continue };
             if running.leader == leader && std::mem::replace(&mut running.stopped, stopped) != stopped {
                 changed.push(if stopped {
@@ -245,12 +244,12 @@ impl SetChildren {
         let state = self.state();
         for child in state.children.values() {
             if let ChildState::Running(running) = child {
-                let _ = command::signal(running.leader, Signal::KILL);
+                let _ = signal_group(running.leader, Signal::KILL);
             }
         }
     }
 
-    /// It runs, and is as ready as it will be: a process knows nothing of readiness.
+    /// Marks a process as running and reports it ready, since processes have no notion of readiness.
     pub(super) fn set_running(&self, id: ChildId, leader: Pid, spec: Arc<PreparedSpec>) {
         let mut state = self.state();
         state
@@ -260,7 +259,7 @@ impl SetChildren {
         state.notify_watchers(&Event::ready(id.replica, id.incarnation));
     }
 
-    /// From now on its group is not signalled any more.
+    /// Marks a process as ending: its group is not signalled again.
     pub(super) fn set_ending(&self, id: ChildId) {
         if let Some(child) = self.state().children.get_mut(&id) {
             if let ChildState::Running(running) = child {
@@ -269,7 +268,7 @@ impl SetChildren {
         }
     }
 
-    /// A process is gone, and that is reported.
+    /// Removes a process and reports its end.
     pub(super) fn set_ended(&self, id: ChildId, outcome: Outcome) {
         let mut state = self.state();
         let group = match state.children.remove(&id) {
@@ -288,7 +287,7 @@ impl SetChildren {
     }
 }
 
-/// Room for a process that is being started; given back unless there is one.
+/// The reservation of a process that is being spawned, released on drop unless the process runs by then.
 #[derive(Debug)]
 pub(super) struct Reservation {
     pub(super) set: Arc<SetChildren>,
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn room_for_a_child_that_was_not_started_is_given_back() {
+    fn the_reservation_of_a_child_that_was_not_started_is_released() {
         let children = Arc::new(SetChildren::default());
         let reservation = children.reserve(id(0, 1)).expect("it is the first");
         assert!(children.reserve(id(0, 1)).is_none());
@@ -323,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_incarnation_whose_end_is_told_late_does_not_hide_the_later_one() {
+    fn a_late_end_of_an_earlier_incarnation_does_not_hide_the_later_one() {
         let children = Arc::new(SetChildren::default());
         for incarnation in [2, 1] {
             children.set_ended(id(0, incarnation), Outcome::exited(1, Timestamp::ZERO));
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ended_are_remembered_up_to_a_number_and_the_latest_longest() {
+    fn the_oldest_ended_children_are_forgotten_beyond_the_maximum() {
         let children = Arc::new(SetChildren::default());
         for replica in 0..MAX_ENDED as u32 + 100 {
             children.set_ended(id(replica, 1), Outcome::exited(1, Timestamp::ZERO));
@@ -345,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn watchers_that_have_gone_are_forgotten() {
+    fn closed_watchers_are_removed() {
         let children = SetChildren::default();
         for _ in 0..100 {
             drop(children.watch());

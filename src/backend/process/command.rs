@@ -1,4 +1,4 @@
-//! From a spec to a running process.
+//! Builds and runs the commands of a spec: the replica itself, probes and the stop command.
 
 use std::io::ErrorKind;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -7,27 +7,27 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::child::Child;
 use super::files;
+use super::signal::{is_stop_signal, signal_group};
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::backend::{BackendError, ProbeAnswer, Target};
-use crate::policy;
 
-/// A spec with what one instance needs of it.
+/// A spec with the values of its placeholders and its environment file, for one instance.
 #[derive(Clone, Debug)]
 pub(super) struct PreparedSpec {
     pub(super) spec: ProcessSpec,
     pub(super) target: Target,
-    /// What stands in the environment beside the spec's own variables, which come after it.
+    /// The variables of `env_file`; those of `env` override them.
     loaded: Vec<(String, String)>,
 }
 
 impl PreparedSpec {
-    /// Reads the spec's file of environment variables. Blocks.
+    /// Reads `env_file`. Blocks.
     pub(super) fn new(spec: ProcessSpec, target: Target) -> Result<Self, BackendError> {
         let loaded = match &spec.env_file {
             None => Vec::new(),
@@ -37,7 +37,7 @@ impl PreparedSpec {
         Ok(Self { spec, target, loaded })
     }
 
-    /// A command in the surroundings of the instance, as a process group of its own.
+    /// Returns a command with the instance's environment and working directory, in a process group of its own.
     fn command(&self, program: &str, args: &[String]) -> Command {
         let (spec, target) = (&self.spec, &self.target);
         let mut command = Command::new(target.fill(program));
@@ -57,7 +57,7 @@ impl PreparedSpec {
         command
     }
 
-    /// Starts the instance's process, at the head of a group. Blocks.
+    /// Spawns the instance's process, which leads a process group. Blocks.
     pub(super) fn spawn(&self) -> Result<Child, BackendError> {
         let spec = &self.spec;
         let mut command = if spec.shell {
@@ -84,47 +84,47 @@ impl PreparedSpec {
         Child::spawn(&mut command).map_err(|error| self.spawn_error(&error))
     }
 
-    /// Says what is wrong, and whether it is for want of room.
+    /// Describes why the process was not spawned. Exhausted resources have the cause `no-capacity`.
     pub(super) fn spawn_error(&self, error: &std::io::Error) -> BackendError {
         let (spec, target) = (&self.spec, &self.target);
         let program = if spec.shell { "sh".to_owned() } else { target.fill(&spec.command) };
         if let Some(cwd) = spec.cwd.as_ref().map(|cwd| target.fill(cwd)).filter(|cwd| !Path::new(cwd).is_dir()) {
-            return BackendError::start_error(format!("the working directory '{cwd}' is not there"));
+            return BackendError::start_error(format!("the working directory '{cwd}' does not exist"));
         }
         match error.kind() {
-            ErrorKind::NotFound => BackendError::start_error(format!("there is no command '{program}'")),
-            ErrorKind::PermissionDenied => BackendError::start_error(format!("'{program}' may not be executed")),
+            ErrorKind::NotFound => BackendError::start_error(format!("the command '{program}' does not exist")),
+            ErrorKind::PermissionDenied => BackendError::start_error(format!("no permission to execute '{program}'")),
             _ if is_resource_exhaustion(error) => {
-                BackendError::no_capacity(format!("no room to start '{program}': {error}"))
+                BackendError::no_capacity(format!("no resources to start '{program}': {error}"))
             }
             _ => BackendError::start_error(format!("cannot start '{program}': {error}")),
         }
     }
 
-    /// Runs a command beside the instance; at its timeout it is killed with its children. How it ended, if in time.
+    /// Runs a command with the instance's environment. At the timeout its group is killed and `None` returned.
     async fn run(&self, words: &[String], within: Duration) -> std::io::Result<Option<ExitStatus>> {
         let Some((program, args)) = words.split_first() else {
-            return Err(std::io::Error::other("there is no command"));
+            return Err(std::io::Error::other("the command is empty"));
         };
         let mut command = self.command(program, args);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let spawned = spawn_blocking(move || Child::spawn(&mut command)).await;
         let mut child = spawned.map_err(std::io::Error::other)??;
         let in_time = timeout(within, child.ended()).await.is_ok();
-        // Before it is reaped its group cannot be another's: whatever the command has left behind goes with it.
-        let _ = signal(child.leader(), Signal::KILL);
+        // Kills what the command has left behind, before reaping it allows the id of its group to be reused.
+        let _ = signal_group(child.leader(), Signal::KILL);
         let status = child.reap().await?;
         Ok(in_time.then_some(status))
     }
 
-    /// Runs a probe command in the replica's surroundings.
+    /// Runs the command of an `exec` probe.
     pub(super) async fn run_probe(&self, words: &[String], within: Duration) -> ProbeAnswer {
         let program = words.first().map_or("", String::as_str);
         match self.run(words, within).await {
             Ok(Some(status)) if status.success() => ProbeAnswer::success(),
             Ok(Some(status)) => ProbeAnswer::failure(match (status.code(), status.signal()) {
                 (Some(code), _) => format!("{program} exited with code {code}"),
-                (None, Some(signal)) => format!("{program} was ended by signal {signal}"),
+                (None, Some(signal)) => format!("{program} was terminated by signal {signal}"),
                 (None, None) => format!("{program} ended: {status}"),
             }),
             Ok(None) => ProbeAnswer::failure(format!("{program} timed out after {within:?}")),
@@ -132,40 +132,22 @@ impl PreparedSpec {
         }
     }
 
-    /// Runs the command that stops the instance. Whatever comes of it, the stop signal follows.
+    /// Runs the stop command; its result is ignored, because the stop signal follows in any case.
     pub(super) async fn run_stop_command(mut self, leader: Pid, within: Duration) {
         self.target = self.target.value("pid", leader.as_raw_nonzero());
         let words = std::mem::take(&mut self.spec.stop_command);
         let _ = self.run(&words, within).await;
     }
 
-    /// What asks the instance to stop.
+    /// Returns the signal that asks the instance to stop.
     pub(super) fn stop_signal(&self) -> Signal {
         let wanted = self.spec.stop_signal.filter(|signal| is_stop_signal(*signal));
         wanted.and_then(|signal| Signal::from_named_raw(signal.number().into())).unwrap_or(Signal::TERM)
     }
 }
 
-/// Whether a process can be asked to stop with it.
-pub(super) fn is_stop_signal(signal: policy::Signal) -> bool {
-    let named = Signal::from_named_raw(signal.number().into());
-    named.is_some_and(|signal| ![Signal::STOP, Signal::CONT, Signal::CHILD].contains(&signal))
-}
-
-/// Too many processes, open files or files to be told of, or too little memory: it may work later.
+/// Whether processes, file descriptors, memory or disk space are exhausted, so that a retry may succeed.
 fn is_resource_exhaustion(error: &std::io::Error) -> bool {
     let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC];
     room.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-/// Signals a process that was not reaped, with its group. What is gone is no error. It may have left its group: no kill
-/// misses it, nor any signal that would reach nobody else.
-pub(super) fn signal(leader: Pid, signal: Signal) -> Result<(), BackendError> {
-    let in_group = kill_process_group(leader, signal).err();
-    let alone = signal == Signal::KILL || in_group == Some(Errno::SRCH);
-    let failed = if alone { kill_process(leader, signal).err() } else { in_group };
-    match failed {
-        None | Some(Errno::SRCH) => Ok(()),
-        Some(error) => Err(BackendError::caused_by(policy::Cause::Error, format!("cannot signal: {error}"))),
-    }
 }

@@ -1,17 +1,16 @@
-//! Learns that a process has ended while it is still a zombie.
+//! Waits for the exit of a child without reaping it.
 //!
-//! Until a dead process is reaped its id, and with it the id of its group, cannot be given to anybody else: that is the
-//! time to signal what is left of the group.
+//! The id of a zombie and of its group cannot be reused, so this is when the rest of the group can be signalled safely.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Hears that a process, a child of this one, has ended. It is left to be reaped.
+/// Waits for the exit of a child of this process, without reaping it.
 #[derive(Debug)]
 pub(super) struct ExitWatcher {
     pid: Pid,
-    /// Wakes for this process only, however many there are. `None` where the kernel or a sandbox does not have it.
+    /// A pidfd, which wakes for this child only. `None` where the kernel or a sandbox does not support it.
     #[cfg(target_os = "linux")]
     descriptor: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
 }
@@ -25,7 +24,7 @@ impl ExitWatcher {
         }
     }
 
-    /// Makes it hear of this process alone, where that can be.
+    /// Opens a pidfd if possible. Without one, [`wait`](Self::wait) checks the child at every SIGCHLD.
     ///
     /// # Panics
     /// Outside a tokio runtime with I/O.
@@ -43,7 +42,7 @@ impl ExitWatcher {
     #[cfg(not(target_os = "linux"))]
     pub(super) fn register(&mut self) {}
 
-    /// Waits until it has ended.
+    /// Waits until the child has exited.
     pub(super) async fn wait(&self) {
         #[cfg(target_os = "linux")]
         if let Some(descriptor) = &self.descriptor
@@ -55,31 +54,31 @@ impl ExitWatcher {
     }
 }
 
-/// Looks again at every SIGCHLD.
+/// Checks the child at every SIGCHLD.
 async fn wait_by_sigchld(pid: Pid) {
     let mut children = signal(SignalKind::child()).ok();
     while !has_exited(pid) {
-        let heard = match &mut children {
+        let signalled = match &mut children {
             Some(children) => children.recv().await.is_some(),
             None => false,
         };
-        if !heard {
+        if !signalled {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
     }
 }
 
-/// A child that is no longer ours to wait for has ended too.
+/// Whether a child has exited. A process that is not our child any more has.
 fn has_exited(pid: Pid) -> bool {
     !matches!(peek_exit(pid), Ok(false) | Err(Errno::INTR))
 }
 
-/// Whether the id is still that of a child of ours, dead or alive.
+/// Whether the id is that of a child of ours, running or zombie.
 pub(super) fn is_our_child(pid: Pid) -> bool {
     peek_exit(pid).is_ok()
 }
 
-/// Whether a child has ended; it is left as it is.
+/// Returns whether a child has exited, without reaping it.
 fn peek_exit(pid: Pid) -> Result<bool, Errno> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(pid), options).map(|ended| ended.is_some())
@@ -99,18 +98,18 @@ mod tests {
         if !by_signal_only {
             exited.register();
         }
-        tokio::time::timeout(Duration::from_secs(30), exited.wait()).await.expect("it is told");
+        tokio::time::timeout(Duration::from_secs(30), exited.wait()).await.expect("the exit is reported");
         assert!(has_exited(pid));
-        assert!(child.wait().await.unwrap().success(), "it was left to be reaped");
+        assert!(child.wait().await.unwrap().success(), "it was not reaped");
     }
 
     #[tokio::test]
-    async fn an_end_is_told_and_left_to_be_reaped() {
+    async fn an_exit_is_reported_and_not_reaped() {
         reports_exit(false).await;
     }
 
     #[tokio::test]
-    async fn an_end_is_told_without_process_descriptors() {
+    async fn an_exit_is_reported_without_a_pidfd() {
         reports_exit(true).await;
     }
 }

@@ -1,5 +1,4 @@
-//! The files of a spec: where output goes, and where environment variables come from. Only regular files are opened, and
-//! opening never blocks on anything but the disk.
+//! Opens the log files and environment files of a spec. Only regular files are opened, and without blocking on FIFOs.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -8,10 +7,10 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// The most that a file of environment variables may hold, in bytes.
+/// The maximum size of an environment file, in bytes.
 const MAX_ENV_FILE: u64 = 1024 * 1024;
 
-/// `open` of a FIFO without a reader would block; a terminal would become ours.
+/// Without these flags, opening a FIFO without a reader blocks, and a terminal becomes the controlling one.
 fn flags() -> i32 {
     i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0)
 }
@@ -20,7 +19,7 @@ fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// Opens a file to append to it. Made if need be, for this user alone; a symbolic link is not followed.
+/// Opens a file for appending. Creates it with mode 0600 if necessary; does not follow a symbolic link.
 pub(super) fn open_log(path: &Path) -> io::Result<File> {
     if let Ok(metadata) = path.symlink_metadata() {
         if !metadata.is_file() {
@@ -31,11 +30,11 @@ pub(super) fn open_log(path: &Path) -> io::Result<File> {
     regular(OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(flags() | no_follow).open(path)?)
 }
 
-/// Reads `NAME=value` lines. Empty lines and those that begin with `#` are left out; values are taken as they stand, but
-/// for quotes around them.
+/// Reads lines of `NAME=value` or `export NAME=value`. Skips empty lines and lines that begin with `#`; removes one pair of
+/// quotes around a value.
 ///
 /// # Errors
-/// It cannot be read, or a line is none of these: which, without what it holds.
+/// The file cannot be read, or a line has another form. The error names the line and does not quote it.
 pub(super) fn read_env_file(path: &Path) -> io::Result<Vec<(String, String)>> {
     let file = regular(OpenOptions::new().read(true).custom_flags(flags()).open(path)?)?;
     let mut text = String::new();
@@ -76,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_for_this_user_alone_and_neither_a_link_nor_a_pipe() {
+    fn a_log_has_mode_0600_and_is_neither_a_link_nor_a_fifo() {
         let folder = folder("log");
         let log = folder.join("a.log");
         open_log(&log).expect("it is made");
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_read_a_line_each_and_a_mistake_does_not_quote_what_may_be_secret() {
+    fn variables_are_read_and_errors_do_not_quote_values() {
         let read = parse_env_file("# a comment\n\nA=1\nexport B='two words'\nC=\"x=y\"\nD=\n").expect("it is right");
         let read: Vec<_> = read.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(read, [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "")]);

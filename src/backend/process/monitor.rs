@@ -1,4 +1,4 @@
-//! A process that a task watches over, from its start to the report of its end.
+//! The task that waits for a child's exit, cleans up its group and reports its end.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -11,22 +11,21 @@ use super::child::Child;
 use super::children::{ChildId, Reservation, SetChildren};
 use super::command::PreparedSpec;
 use super::output::Forwarding;
-
 use crate::decide::Outcome;
 use crate::policy::{Cause, Signal as ExitSignal};
 use crate::time::Timestamp;
 
-/// A child that a task watches over. Its end is reported when that is done, and also if the task ends before the child
-/// does, because its runtime is shut down: then the child is killed. Owns the set's processes, not the backend.
+/// Reports the end of a child on drop: at the end of the task, or when the shutdown of the runtime drops the task, which
+/// kills the child. Keeps the set's state alive after the backend is dropped.
 struct ChildMonitor {
     set: Arc<SetChildren>,
     id: ChildId,
     child: Child,
-    /// How it ended, once it is reaped.
+    /// The outcome, once the child is reaped.
     outcome: Option<Outcome>,
 }
 
-/// Takes charge of a child: it runs, and its end will be reported.
+/// Marks a child as running and spawns the task that reports its end.
 pub(super) fn spawn_monitor(reservation: &Reservation, child: Child, spec: PreparedSpec, output: Forwarding) {
     reservation.set.set_running(reservation.id, child.leader(), Arc::new(spec));
     let monitor = ChildMonitor { set: reservation.set.clone(), id: reservation.id, child, outcome: None };
@@ -42,8 +41,7 @@ impl ChildMonitor {
         output.finish().await;
     }
 
-    /// Kills what is left of the group, for the last time: no grandchild of one incarnation lives into the next. The
-    /// leader, id has ended, must not have been reaped.
+    /// Kills the rest of the group, so that no grandchild outlives its incarnation. The leader must be a zombie.
     fn kill_group(&self) {
         self.set.set_ending(self.id);
         let _ = kill_process_group(self.child.leader(), Signal::KILL);
@@ -61,8 +59,8 @@ impl Drop for ChildMonitor {
     }
 }
 
-/// Waits a moment until the group that was killed is empty: the next incarnation is not to meet the last one's children.
-/// Dead ones that nobody reaps are not waited for longer.
+/// Waits until the killed group is empty, so that the next incarnation does not run beside this one's children. Gives up
+/// after 127 ms, because zombies that are never reaped keep a group alive.
 async fn wait_until_group_is_empty(group: Pid) {
     for pause in [1, 2, 4, 8, 16, 32, 64] {
         if test_kill_process_group(group).is_err() {
@@ -72,9 +70,9 @@ async fn wait_until_group_is_empty(group: Pid) {
     }
 }
 
-fn outcome_of(ended: std::io::Result<ExitStatus>) -> Outcome {
+fn outcome_of(status: std::io::Result<ExitStatus>) -> Outcome {
     let at = Timestamp::MAX;
-    match ended {
+    match status {
         Ok(status) => {
             match (status.code(), status.signal().and_then(|signal| ExitSignal::from_number(signal.into()))) {
                 (Some(code), _) => Outcome::exited(code, at),

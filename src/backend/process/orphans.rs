@@ -1,5 +1,5 @@
-//! Killed children that nobody waits for any more, because a runtime was shut down or a probe given up. They are reaped in
-//! a thread that ends with the last of them.
+//! Reaps children whose task is gone because its runtime was shut down or a probe was aborted, in a thread that ends with
+//! the last of them.
 
 use std::io;
 use std::process::{Child, ExitStatus};
@@ -8,31 +8,31 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use super::command::signal;
 use super::exit_watcher::is_our_child;
+use super::signal::signal_group;
 
-/// What on_reaped how one ended.
+/// Called with the exit status of an orphan.
 pub(super) type OnReaped = Box<dyn FnOnce(io::Result<ExitStatus>) + Send + Sync>;
 
-/// A child that was killed and not reaped yet.
+/// A child that was sent SIGKILL and is not reaped yet.
 pub(super) struct Orphan {
     pub(super) child: Child,
-    /// Its id, which is that of its group.
+    /// The id of the process and of its group.
     pub(super) leader: Pid,
     pub(super) on_reaped: Option<OnReaped>,
 }
 
 impl Orphan {
-    fn notify(self, how: io::Result<ExitStatus>) {
+    fn notify(self, status: io::Result<ExitStatus>) {
         if let Some(on_reaped) = self.on_reaped {
-            on_reaped(how);
+            on_reaped(status);
         }
     }
 }
 
 struct Orphans {
     waiting: Vec<Orphan>,
-    /// The process in which a thread reaps them. One that was forked from it has no such thread.
+    /// The process that runs the reaper thread; a process that was forked from it has no such thread.
     reaper_process: Option<u32>,
 }
 
@@ -42,10 +42,10 @@ fn orphans() -> MutexGuard<'static, Orphans> {
     ORPHANS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sees to it that it is reaped.
+/// Reaps an orphan, now or in the reaper thread.
 pub(super) fn adopt(mut orphan: Orphan) {
     match orphan.child.try_wait().transpose() {
-        Some(how) => orphan.notify(how),
+        Some(status) => orphan.notify(status),
         None => {
             orphans().waiting.push(orphan);
             ensure_reaper();
@@ -53,7 +53,7 @@ pub(super) fn adopt(mut orphan: Orphan) {
     }
 }
 
-/// Begins to reap them if nobody does. To be called again and again: there may be no thread to be had for a while.
+/// Spawns the reaper thread if it is needed and does not run. Called periodically, because spawning can fail.
 pub(super) fn ensure_reaper() {
     let mut orphans = orphans();
     let here = Some(std::process::id());
@@ -63,20 +63,19 @@ pub(super) fn ensure_reaper() {
     }
 }
 
-/// Looks again and again, and waits for none: a single one may take as long as it likes, if it may not be killed or if a
-/// debugger holds it. Nor is anybody kept from adopting meanwhile.
+/// Polls all orphans; never blocks on one, which may be unkillable or traced. The lock is not held meanwhile.
 fn reap() {
     let mut pause = Duration::from_millis(1);
     loop {
         let mut left = Vec::new();
         let waiting = std::mem::take(&mut orphans().waiting);
         for mut orphan in waiting {
-            // It may be one that could not be killed before, or that was not alone in its group.
+            // The first SIGKILL may have failed, or other processes may have joined the group since.
             if is_our_child(orphan.leader) {
-                let _ = signal(orphan.leader, Signal::KILL);
+                let _ = signal_group(orphan.leader, Signal::KILL);
             }
             match orphan.child.try_wait().transpose() {
-                Some(how) => orphan.notify(how),
+                Some(status) => orphan.notify(status),
                 None => left.push(orphan),
             }
         }
@@ -101,13 +100,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_could_not_be_killed_before_is_killed_and_reaped() {
-        let (tell, heard) = mpsc::channel();
+    fn an_orphan_that_still_runs_is_killed_and_reaped() {
+        let (sender, receiver) = mpsc::channel();
         let child = Command::new("sleep").arg("1000").process_group(0).spawn().expect("it starts");
         let leader = Pid::from_raw(child.id().try_into().expect("an id")).expect("an id");
-        let on_reaped: OnReaped = Box::new(move |how| tell.send(how).expect("it is heard"));
+        let on_reaped: OnReaped = Box::new(move |status| sender.send(status).expect("the receiver exists"));
         adopt(Orphan { child, leader, on_reaped: Some(on_reaped) });
-        let how = heard.recv_timeout(Duration::from_secs(60)).expect("it ends");
-        assert!(!how.expect("it is ours").success());
+        let status = receiver.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        assert!(!status.expect("it is ours").success());
     }
 }

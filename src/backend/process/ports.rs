@@ -1,5 +1,5 @@
-//! Who listens on a port: a replica whose port is taken must not be started, for its probes would be answered by the
-//! stranger. A trial bind would not tell: it also fails for ports in TIME_WAIT.
+//! Finds the process that listens on a port. A replica whose port is in use must not be started, because the other process
+//! would answer its probes. A trial `bind` is no substitute, since it also fails for ports in TIME_WAIT.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rustix::process::Pid;
 /// A process that listens on a port.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct PortHolder {
-    /// `None`: another user's, or gone since.
+    /// `None` if it belongs to another user or has exited since.
     pub(super) pid: Option<Pid>,
     pub(super) name: Option<String>,
 }
@@ -18,21 +18,21 @@ impl std::fmt::Display for PortHolder {
         match (self.pid, &self.name) {
             (Some(pid), Some(name)) => write!(f, "pid {} ({name})", pid.as_raw_nonzero()),
             (Some(pid), None) => write!(f, "pid {}", pid.as_raw_nonzero()),
-            (None, _) => f.write_str("a process that cannot be seen"),
+            (None, _) => f.write_str("a process that cannot be identified"),
         }
     }
 }
 
-/// How long what is left of an earlier incarnation may take to free its port.
+/// How long the processes of an earlier incarnation may take to free the port.
 const EARLIER_GROUP_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a holder that cannot be seen may take: it may just have ended.
+/// How long a process that cannot be identified may take to free the port, as it may just be exiting.
 const UNSEEN_HOLDER_TIMEOUT: Duration = Duration::from_millis(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits until the port is free, where it is held by one of `earlier`, the groups of earlier incarnations. Blocks.
+/// Waits until the port is free, if a process of one of the groups `earlier()` holds it. Blocks.
 ///
 /// # Errors
-/// It is held by somebody else, or for too long.
+/// Another process holds the port, or one of these groups does for too long.
 pub(super) fn wait_until_free(port: u16, earlier: impl Fn() -> Vec<Pid>) -> Result<(), PortHolder> {
     let mut waited = Duration::ZERO;
     while let Some(inode) = listening_inode(port) {
@@ -52,7 +52,7 @@ pub(super) fn wait_until_free(port: u16, earlier: impl Fn() -> Vec<Pid>) -> Resu
     Ok(())
 }
 
-/// The inode of a socket that listens on the port; `None` where there is none, or none can be seen.
+/// Returns the inode of a socket that listens on the port, if there is one and /proc shows it.
 #[cfg(target_os = "linux")]
 fn listening_inode(port: u16) -> Option<u64> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
@@ -64,7 +64,7 @@ fn listening_inode(_: u16) -> Option<u64> {
     None
 }
 
-/// Looks in a table of the kernel for a socket in the state LISTEN.
+/// Searches a table such as /proc/net/tcp for a socket in state LISTEN.
 #[cfg(any(target_os = "linux", test))]
 fn find_listening_inode(table: &str, port: u16) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
@@ -78,7 +78,7 @@ fn find_listening_inode(table: &str, port: u16) -> Option<u64> {
     })
 }
 
-/// Looks for the process that has this socket open. Costs a walk over all descriptors of all processes.
+/// Finds the process that has this socket open, by searching the descriptors of all processes.
 #[cfg(target_os = "linux")]
 fn find_holder(inode: u64) -> PortHolder {
     use std::os::unix::ffi::OsStrExt;

@@ -1,11 +1,11 @@
-//! Reading a spec: every mistake at once, each with its path.
+//! Reads a spec from a document and reports every mistake with its path.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use super::command::is_stop_signal;
+use super::signal::is_stop_signal;
 use super::spec::{ProcessOutput, ProcessSpec};
 use crate::policy::read::reader::Fields;
 use crate::policy::read::{Reader, Value};
@@ -26,13 +26,13 @@ const KEYS: [&str; 11] = [
 ];
 
 impl ProcessSpec {
-    /// Reads a spec from any self-describing format, and keeps apart what went wrong: the format's own error, or the
-    /// list of everything that is wrong with the spec.
+    /// Reads a spec from any self-describing serde format. The error is either the format's own, or the list of all mistakes
+    /// in the spec.
     ///
-    /// `ProcessSpec` is also `Deserialize`; the error of the format then carries the same text, one mistake a line.
+    /// `ProcessSpec` also implements `Deserialize`, whose errors have the same text, one mistake a line.
     ///
     /// # Errors
-    /// The text is not a document of the format, or the document is not a valid spec.
+    /// The input is not valid in its format, or is not a valid spec.
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, ReadError<D::Error>> {
         let value = Value::deserialize(deserializer).map_err(ReadError::Format)?;
         from_value(&value).map_err(ReadError::Policy)
@@ -81,7 +81,7 @@ fn spec(reader: &mut Reader, value: &Value) -> Option<ProcessSpec> {
     Some(spec)
 }
 
-/// A signal that a process can be asked to stop with.
+/// Reads a signal that asks a process to stop.
 fn stop_signal(reader: &mut Reader, value: &Value) -> Option<Signal> {
     let signal = reader.signal(value)?;
     if !is_stop_signal(signal) {
@@ -112,7 +112,7 @@ fn command(reader: &mut Reader, fields: Fields<'_>, has_port: bool) -> Option<St
     Some(command)
 }
 
-/// A text that goes to the operating system; numbers are as good as their digits there.
+/// Reads a string for the operating system; integers are converted.
 fn text(reader: &mut Reader, value: &Value, has_port: bool) -> Option<String> {
     let text = match value {
         Value::Int(number) => number.to_string(),
@@ -130,13 +130,13 @@ fn text(reader: &mut Reader, value: &Value, has_port: bool) -> Option<String> {
 
 fn env(reader: &mut Reader, value: &Value, has_port: bool) -> Option<BTreeMap<String, String>> {
     let Value::Map(entries) = value else {
-        // Without what it is: it may be secret.
+        // The message does not quote the value, which may be secret.
         reader.problem("expected names and values, such as {LEVEL: info}");
         return None;
     };
     let mut env = BTreeMap::new();
     for (name, value) in entries {
-        // What follows a '=' may be a value, and secret.
+        // The path omits what follows a '=', which may be a secret value.
         reader.field(name.split('=').next().unwrap_or_default(), |reader| {
             if name.is_empty() || name.contains(['=', '\0']) {
                 reader.problem("is no name of a variable: it must not be empty or hold '='");
@@ -154,7 +154,7 @@ fn env(reader: &mut Reader, value: &Value, has_port: bool) -> Option<BTreeMap<St
 fn output(reader: &mut Reader, value: &Value, has_port: bool) -> Option<ProcessOutput> {
     let words = [("prefix", ProcessOutput::Prefix), ("inherit", ProcessOutput::Inherit), ("null", ProcessOutput::Null)];
     match value {
-        // YAML reads the word `null` so.
+        // The unquoted YAML word `null`.
         Value::Null => Some(ProcessOutput::Null),
         Value::Map(_) => {
             let fields = reader.fields(value, &["file"])?;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_path() {
+    fn every_mistake_is_reported_with_its_path() {
         let json = r#"{"args": "x", "env": {"A=B": "c", "D": [1], "P": "{port}"}, "cwd": true, "output": "prefx",
             "shell": "yes", "comand": "x"}"#;
         assert_eq!(

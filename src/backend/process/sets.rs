@@ -1,14 +1,14 @@
-//! The sets whose processes a backend runs, each under a lock of its own.
+//! The sets of a backend, each with a lock of its own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::children::SetChildren;
 
-/// Sets without processes that are remembered, with how their replicas ended.
+/// Beyond this number of sets, idle ones are forgotten.
 const MAX_IDLE: usize = 1_000;
 
-/// All sets of a backend. On drop their processes are killed.
+/// All sets of a backend, by name. Dropping it kills their processes.
 #[derive(Debug, Default)]
 pub(super) struct Sets {
     sets: Mutex<SetTable>,
@@ -17,14 +17,14 @@ pub(super) struct Sets {
 #[derive(Debug, Default)]
 struct SetTable {
     entries: BTreeMap<String, SetEntry>,
-    /// Counts the uses of all sets.
+    /// Counts lookups, as a clock for the least recently used sets.
     uses: u64,
 }
 
 #[derive(Debug)]
 struct SetEntry {
     children: Arc<SetChildren>,
-    /// Its last use, by `SetTable::uses`.
+    /// `SetTable::uses` at its last lookup.
     used: u64,
 }
 
@@ -33,7 +33,7 @@ impl Sets {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The processes of a set.
+    /// Returns the processes of a set, which is added if necessary.
     pub(super) fn of(&self, set: &str) -> Arc<SetChildren> {
         let mut table = self.lock();
         table.uses += 1;
@@ -51,9 +51,9 @@ impl Sets {
     }
 }
 
-/// Forgets the half of the idle sets that was used least lately.
+/// Forgets the least recently used half of the idle sets.
 fn forget_idle(sets: &mut BTreeMap<String, SetEntry>) {
-    // Whoever else holds it may be about to use it.
+    // A set that is referenced elsewhere may be about to be used.
     let idle = |entry: &SetEntry| Arc::strong_count(&entry.children) == 1 && entry.children.is_idle();
     let mut used: Vec<u64> = sets.values().filter(|entry| idle(entry)).map(|entry| entry.used).collect();
     used.sort_unstable();

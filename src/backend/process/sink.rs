@@ -1,6 +1,5 @@
-//! Standard output and standard error of this program, as replicas' output is written to them: by a thread of their own,
-//! so that a reader who does not read holds up no worker. A slow reader slows the replicas down, as it does with
-//! inherited output; once nothing was read for a while, lines are dropped and counted instead.
+//! Writes replicas' output to stdout and stderr, each from a thread of its own, so that a blocked write blocks no worker of
+//! the runtime. A slow reader slows the replicas down; if it reads nothing for a while, lines are dropped and counted.
 
 use std::io::{self, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,33 +8,33 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::output::Batch;
+use super::lines::Batch;
 
-/// What may wait to be written, in bytes.
+/// The maximum size of the queue, in bytes, before senders wait.
 const MAX_QUEUED: usize = 1024 * 1024;
-/// What is written at once: small, so that a slow reader is told from one that has stopped.
+/// The size of one write, in bytes: small, so that a slow reader can be told from one that has stopped reading.
 const CHUNK: usize = 4 * 1024;
-/// Nothing was written for this long though there was something to write: whoever reads has stopped.
+/// If nothing was written for this long although lines were queued, the reader has stopped reading.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 
-/// Where output goes, and what waits to be written to it.
+/// A standard stream and the queue of lines for it.
 pub(super) struct Sink {
     state: Mutex<State>,
-    /// There is something to write.
+    /// Signalled when lines are queued.
     filled: Condvar,
-    /// Something was written.
+    /// Signalled when bytes were written.
     drained: Notify,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Batch,
-    /// Bytes in `waiting` and those that are being written.
+    /// Bytes that are queued or being written.
     unwritten: u64,
-    /// Counts bytes that were written.
+    /// Bytes written so far.
     progress: u64,
     stalled: bool,
-    /// Lines that were dropped since that was last printed, and in all.
+    /// Lines dropped since their number was last printed.
     dropped: u64,
     dropped_total: u64,
     has_thread: bool,
@@ -66,7 +65,7 @@ impl Sink {
         sink
     }
 
-    /// Lines that were dropped so far, of both outputs.
+    /// Returns the number of lines dropped so far, on both streams.
     pub(super) fn dropped_lines() -> u64 {
         [Self::stdout(), Self::stderr()].into_iter().map(|sink| sink.lock().dropped_total).sum()
     }
@@ -75,7 +74,7 @@ impl Sink {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tried again with the next stream while there is no thread to be had.
+    /// Spawns the writer thread. If that fails, the next replica's stream tries again.
     fn ensure_thread<W: Write>(&'static self, name: &str, open: impl Fn() -> io::Result<W> + Send + 'static) {
         let mut state = self.lock();
         if !state.has_thread {
@@ -84,7 +83,7 @@ impl Sink {
         }
     }
 
-    /// Takes lines to be written. Waits while there is no room and the reader reads, unless they are to `drop_if_full`.
+    /// Queues lines. Waits for space while the reader makes progress; otherwise, or if `drop_if_full` is set, drops them.
     pub(super) async fn send(&self, batch: Batch, drop_if_full: &mut watch::Receiver<bool>) {
         if batch.lines == 0 {
             return;
@@ -112,7 +111,7 @@ impl Sink {
         }
     }
 
-    /// Waits until all that was sent so far is written, unless nobody reads.
+    /// Waits until everything queued so far is written, or the reader stalls.
     pub(super) async fn flushed(&self) {
         let target = {
             let state = self.lock();
@@ -130,13 +129,13 @@ impl Sink {
         }
     }
 
-    /// Nothing was written since there was that much progress: nobody is waited for until something is.
+    /// Marks the reader as stalled if `progress` has not changed since, until the next write succeeds.
     pub(super) fn mark_stalled_since(&self, progress: u64) {
         let mut state = self.lock();
         state.stalled |= state.progress == progress && state.unwritten > 0;
     }
 
-    /// Counts bytes written.
+    /// Returns the number of bytes written so far.
     pub(super) fn progress(&self) -> u64 {
         self.lock().progress
     }
@@ -150,7 +149,7 @@ impl Sink {
         self.drained.notify_waiters();
     }
 
-    /// Writes what comes, for as long as the program runs.
+    /// The writer thread's loop, which never ends.
     fn write_all<W: Write>(&self, open: impl Fn() -> io::Result<W>) {
         loop {
             let batch = {
@@ -160,7 +159,7 @@ impl Sink {
                 }
                 state.take()
             };
-            // The lock of the standard stream is held for a batch: its lines do not mix with what the program prints.
+            // The standard stream is locked for the whole batch, so that the program's own lines do not mix with it.
             let mut left = batch.text.len();
             let written = open().and_then(|mut to| {
                 for chunk in batch.text.chunks(CHUNK) {
@@ -171,7 +170,7 @@ impl Sink {
                 flush(&mut to)
             });
             if written.is_err() {
-                // Closed: nobody will read it.
+                // The stream is closed.
                 self.lock().dropped_total += batch.lines;
                 self.note_written(left);
             }
@@ -195,12 +194,12 @@ impl State {
         self.dropped_total += lines;
     }
 
-    /// What is to be written next; what was dropped came after what waits.
+    /// Takes the queue, followed by a line about the lines that were dropped since.
     fn take(&mut self) -> Batch {
         let mut batch = std::mem::take(&mut self.waiting);
         let dropped = std::mem::take(&mut self.dropped);
         if dropped > 0 {
-            let notice = format!("uphold: {dropped} lines were dropped: nobody read them\n");
+            let notice = format!("uphold: {dropped} lines were dropped because they were not read\n");
             self.unwritten += notice.len() as u64;
             batch.text.extend_from_slice(notice.as_bytes());
         }
@@ -208,7 +207,7 @@ impl State {
     }
 }
 
-/// Writes all of it, also where the descriptor was made non-blocking by somebody else who has it.
+/// Writes everything, even if another process has made the shared descriptor non-blocking.
 fn write_out(to: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match to.write(text) {
@@ -257,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_reads_misses_nothing() {
+    async fn no_line_is_dropped_while_the_reader_reads() {
         let (sink, mut reader) = sink();
         let reading = std::thread::spawn(move || {
             let mut all = vec![0; 16 * 400_000];
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_that_nobody_reads_are_dropped_and_counted_and_that_is_printed_once_somebody_reads() {
+    async fn lines_are_dropped_while_nothing_is_read_and_their_number_is_printed() {
         let (sink, mut reader) = sink();
         // More than the socket and the buffer take.
         for _ in 0..200 {
@@ -283,12 +282,12 @@ mod tests {
         let dropped = sink.lock().dropped_total;
         assert!(dropped > 0 && dropped < 200_000, "{dropped}");
         let (mut text, mut chunk) = (Vec::new(), [0; 64 * 1024]);
-        while !text.ends_with(b"nobody read them\n") {
+        while !text.ends_with(b"they were not read\n") {
             let count = reader.read(&mut chunk).expect("it can be read");
             text.extend_from_slice(&chunk[..count]);
         }
         let text = String::from_utf8(text).expect("as it was sent");
         assert_eq!(text.lines().count() as u64 - 1 + dropped, 200_000);
-        assert!(text.ends_with(&format!("uphold: {dropped} lines were dropped: nobody read them\n")));
+        assert!(text.ends_with(&format!("uphold: {dropped} lines were dropped because they were not read\n")));
     }
 }

@@ -1,4 +1,4 @@
-//! What to run: a command and its surroundings.
+//! The workload of the process backend.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,14 +10,14 @@ use crate::backend::{BackendError, InstanceKey, SetName, Target};
 use crate::policy::Signal;
 use crate::redacted::Redacted;
 
-/// A command to run for each replica.
+/// The command that each replica runs, with its environment, output and way to stop.
 ///
-/// In the command, its arguments, environment values, working directory and output file, `{replica}` stands for the
-/// replica's number, `{incarnation}` for the number of its start, `{set}` for the set's name, and `{port}` for `port`
-/// plus the replica's number. Anything else in braces stays as it is. The same stand in the environment as
-/// `UPHOLD_REPLICA`, `UPHOLD_INCARNATION`, `UPHOLD_SET` and `UPHOLD_PORT`.
+/// Placeholders in the command, its arguments, the values of environment variables, the working directory, the output
+/// file and the stop command are replaced: `{replica}` by the replica's number, `{incarnation}` by the number of its start,
+/// `{set}` by the set's name, and `{port}` by `port` plus the replica's number. Other text in braces is kept. The process
+/// finds the same values in `UPHOLD_REPLICA`, `UPHOLD_INCARNATION`, `UPHOLD_SET` and `UPHOLD_PORT`.
 ///
-/// Read from a document, every mistake is found at once: see [`ProcessSpec::read`].
+/// A spec can also be read from a document: see [`ProcessSpec::read`].
 ///
 /// ```
 /// use uphold::backend::process::ProcessSpec;
@@ -27,7 +27,7 @@ use crate::redacted::Redacted;
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct ProcessSpec {
-    /// The program; looked for in PATH unless it holds a `/`.
+    /// The program, searched in PATH unless it contains a `/`.
     pub(crate) command: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) args: Vec<String>,
@@ -42,7 +42,7 @@ pub struct ProcessSpec {
     #[serde(skip_serializing_if = "Clone::clone")]
     pub(crate) port_check: bool,
     pub(crate) output: ProcessOutput,
-    /// Runs `sh -c COMMAND ARGS...` instead.
+    /// Run `sh -c COMMAND sh ARGS...`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) shell: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub struct ProcessSpec {
     pub(crate) stop_command: Vec<String>,
 }
 
-/// Without the values of environment variables, which may be secret.
+/// Omits the values of environment variables, which may be secret.
 impl fmt::Debug for ProcessSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessSpec")
@@ -75,21 +75,21 @@ impl fmt::Debug for ProcessSpec {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProcessOutput {
-    /// Line by line to this program's stdout and stderr, each line with `set/replica | ` before it. Where these are not
-    /// read for a second, lines are dropped, and counted: replicas do not wait for ever.
+    /// To this program's stdout and stderr, each line prefixed with `SET/REPLICA | `. If these are not read for a second,
+    /// lines are dropped and counted, so that replicas do not block.
     #[default]
     Prefix,
-    /// As it is to this program's stdout and stderr.
+    /// To this program's stdout and stderr, unchanged.
     Inherit,
-    /// Nowhere.
+    /// Discarded.
     Null,
-    /// Appended to this regular file. It is made if need be, readable for this user alone; its folder must be there, and
-    /// a symbolic link is not followed.
+    /// Appended to this regular file, which is created with mode 0600 if necessary. Its folder must exist; a symbolic link
+    /// is not followed.
     File(PathBuf),
 }
 
 impl ProcessSpec {
-    /// Runs this program, found in PATH unless it holds a `/`.
+    /// Returns a spec that runs this program, which is searched in PATH unless it contains a `/`.
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),
@@ -112,94 +112,103 @@ impl ProcessSpec {
         self
     }
 
-    /// Sets an environment variable, beside those of this program.
+    /// Sets an environment variable. Those of this program are inherited.
+    #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Sets the environment variables of a file too, read at each start: `NAME=value` lines, and comments after `#`.
-    /// Where [`env`](Self::env) sets the same, that holds. A relative path counts from this program's working directory.
+    /// Sets environment variables from a file of `NAME=value` lines, which is read at each start. Lines that begin with `#`
+    /// are comments. [`env`](Self::env) overrides it. A relative path is relative to this program's working directory.
+    #[must_use]
     pub fn env_file(mut self, path: impl Into<String>) -> Self {
         self.env_file = Some(path.into());
         self
     }
 
-    /// The working directory. Default: that of this program.
+    /// Sets the working directory. Default: that of this program.
+    #[must_use]
     pub fn cwd(mut self, path: impl Into<String>) -> Self {
         self.cwd = Some(path.into());
         self
     }
 
-    /// What `{port}` counts from: replica n gets this plus n.
+    /// Sets the port of replica 0; replica n has this plus n.
+    #[must_use]
     pub fn port(mut self, first: u16) -> Self {
         self.port = Some(first);
         self
     }
 
-    /// Whether a start fails where another process listens on the replica's port already. Default `true`; `false` for
+    /// Sets whether a start fails if another process already listens on the replica's port. Default `true`; use `false` for
     /// servers that share a port. Linux only.
+    #[must_use]
     pub fn port_check(mut self, check: bool) -> Self {
         self.port_check = check;
         self
     }
 
-    /// What asks a replica to stop. Default SIGTERM. Realtime signals and SIGSTOP are taken as SIGTERM.
+    /// Sets the signal that asks a replica to stop. Default SIGTERM, which also replaces signals that do not ask a process to
+    /// stop: realtime signals, SIGSTOP, SIGCONT and SIGCHLD.
+    #[must_use]
     pub fn stop_signal(mut self, signal: Signal) -> Self {
         self.stop_signal = Some(signal);
         self
     }
 
-    /// Runs this command in the replica's surroundings to stop it, with `{pid}` for its process id; the stop signal
-    /// follows when the command has ended, or `stop_grace` is over. Default: the signal alone.
+    /// Sets a command that runs before the stop signal, with the replica's environment and working directory; `{pid}` is
+    /// replaced by its process id. The signal follows when the command exits or after `stop_grace`. Default: no command.
     pub fn stop_command<S: Into<String>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
         self.stop_command = words.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Where output goes. Default [`ProcessOutput::Prefix`].
+    /// Sets where the output goes. Default [`ProcessOutput::Prefix`].
+    #[must_use]
     pub fn output(mut self, output: ProcessOutput) -> Self {
         self.output = output;
         self
     }
 
-    /// Runs `sh -c COMMAND ARGS...` instead. Default: no shell.
+    /// Sets whether to run `sh -c COMMAND sh ARGS...`. Default `false`.
+    #[must_use]
     pub fn shell(mut self, shell: bool) -> Self {
         self.shell = shell;
         self
     }
 
-    /// What the placeholders stand for.
+    /// Returns the values of the placeholders for one instance.
     pub(super) fn target(&self, key: InstanceKey<'_>) -> Result<Target, BackendError> {
         let target =
             Target::new().value("replica", key.replica).value("incarnation", key.incarnation).value("set", key.set);
-        // A valid name means nothing to a shell, nor to a path.
+        // A valid name contains nothing that a shell or a path interprets.
         if !SetName::is_valid(key.set) {
             if let Some(place) = self.place_of("{set}") {
                 let set: String = key.set.chars().take(80).collect();
                 return Err(BackendError::start_error(format!(
-                    "{set:?} is no name of a set that could stand in {place}"
+                    "{set:?} is not a valid set name, so it cannot replace {{set}} in {place}"
                 )));
             }
         }
         match (self.port_of(key)?, self.place_of("{port}")) {
             (Some(port), _) => Ok(target.value("port", port)),
             (None, Some(place)) => {
-                Err(BackendError::start_error(format!("{place} holds {{port}}, and there is no port")))
+                Err(BackendError::start_error(format!("{place} contains {{port}}, but no port is set")))
             }
             (None, None) => Ok(target),
         }
     }
 
-    /// The port of a replica.
+    /// Returns the port of a replica, if `port` is set.
     pub(super) fn port_of(&self, key: InstanceKey<'_>) -> Result<Option<u16>, BackendError> {
         let Some(first) = self.port else { return Ok(None) };
         let port = u64::from(first) + u64::from(key.replica.0);
-        let beyond = |_| BackendError::start_error(format!("port {port} is beyond 65535"));
+        let beyond = |_| BackendError::start_error(format!("port {port} is greater than 65535"));
         u16::try_from(port).map(Some).map_err(beyond)
     }
 
-    /// Where a placeholder stands, without what else is there: it may be secret.
+    /// Returns the key whose value contains a placeholder. The value itself may be secret.
     fn place_of(&self, placeholder: &str) -> Option<String> {
         let has = |text: &String| text.contains(placeholder);
         let path = match &self.output {
@@ -238,15 +247,18 @@ mod tests {
         let spec = ProcessSpec::new("x").env("TOKEN", "s3cret{port}");
         assert!(!format!("{spec:?} {spec:#?}").contains("s3cret"));
         assert!(format!("{spec:?}").contains("TOKEN"));
-        assert_eq!(spec.target(key("web")).unwrap_err().to_string(), "env.TOKEN holds {port}, and there is no port");
+        assert_eq!(spec.target(key("web")).unwrap_err().to_string(), "env.TOKEN contains {port}, but no port is set");
     }
 
     #[test]
-    fn a_set_of_another_name_than_sets_may_have_is_not_pasted_into_a_command() {
+    fn an_invalid_set_name_is_not_inserted_into_a_command() {
         let spec = ProcessSpec::new("echo {set}").shell(true);
         assert!(spec.target(key("web")).is_ok());
         let error = spec.target(key("web; touch x")).unwrap_err();
-        assert_eq!(error.to_string(), "\"web; touch x\" is no name of a set that could stand in command");
-        assert!(ProcessSpec::new("echo").target(key("Web/1")).is_ok(), "it stands nowhere");
+        assert_eq!(
+            error.to_string(),
+            "\"web; touch x\" is not a valid set name, so it cannot replace {set} in command"
+        );
+        assert!(ProcessSpec::new("echo").target(key("Web/1")).is_ok(), "it is not used");
     }
 }
