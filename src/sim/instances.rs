@@ -135,7 +135,7 @@ impl Instances {
         self.deadlines.next().min(self.running_queue.next()).min(self.ready_queue.next())
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, plan: InstancePlan, now: Timestamp) {
         self.get(replica);
         let instance = &mut self.by_replica[replica.index()];
@@ -179,7 +179,7 @@ impl Instances {
     }
 
     /// Lets instances do what is due, and adds the events that report it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn advance(&mut self, now: Timestamp, events: &mut Places<Event>) {
         while let Some(replica) = self.running_queue.pop(now).or_else(|| self.ready_queue.pop(now)) {
             self.report_progress(replica, now, events);
@@ -190,7 +190,7 @@ impl Instances {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn report_progress(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.by_replica[replica.index()];
         if !instance.alive {
@@ -218,7 +218,7 @@ impl Instances {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn report_end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
         let instance = &mut self.by_replica[replica.index()];
         if instance.ends_at <= now {

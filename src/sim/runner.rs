@@ -127,7 +127,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Passes all events of this instant to the set, as one batch.
-    #[inline(always)]
+    #[inline]
     fn deliver_events(&mut self) -> Result<(), SimError> {
         self.collect_events()?;
         let now = self.now;
@@ -267,7 +267,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Takes the set's outputs; the backend executes the commands.
-    #[inline(always)]
+    #[inline]
     fn drain_outputs(&mut self) {
         let in_flight = self.set.in_flight();
         self.collector.record_in_flight(in_flight);
