@@ -1,10 +1,10 @@
-//! Tries a policy before production does.
+//! Tests a policy before production does.
 //!
 //! `cargo run --release --example simulate -- FILE...`
 //!
-//! Runs each scenario, checks what it expects, and sums up. With one file that expects nothing, or with `--trace`, the
-//! trace is printed, one JSON object a line. Exit code 0: all as expected; 1: a mismatch, shown beside what happened
-//! at the first line that differs; 2: bad input. The `uphold` command does the same, and more.
+//! Runs each scenario, checks its expectations, and prints a summary. With a single file without expectations, or with
+//! `--trace`, it prints the trace, one JSON object per line. Exit code 0: all expectations are met; 1: a mismatch, shown
+//! with the nearest trace line; 2: invalid input. The `uphold` command does the same, and more.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
 use std::path::PathBuf;
@@ -13,18 +13,18 @@ use std::process::ExitCode;
 use uphold_lab::command::{Kept, Simulate, Streams, replay, simulate};
 
 const HELP: &str = "\
-Tries a policy before production does.
+Tests a policy before production does.
 
 usage: simulate [--trace] [--no-lint] FILE...
        simulate --replay RECORDING [--policy POLICY]
 
   FILE        a scenario (YAML or JSON): policy, world, behaviour, timeline, until, expect
-  --trace     prints what happened, one JSON object a line
-  --no-lint   does not warn of a policy that is legal and surely not meant
-  --replay    replays what a supervisor recorded, under the policy it ran under, as a trace
-  --policy    what that policy would have done with what happened, beside what was done
+  --trace     prints what happened, one JSON object per line
+  --no-lint   does not warn of a policy that is legal but probably not intended
+  --replay    replays a supervisor's recording under its own policy, and prints the trace
+  --policy    compares with what this policy would have done
 
-exit code: 0 all as expected, 1 a mismatch, 2 bad input";
+exit code: 0 all expectations met, 1 a mismatch, 2 invalid input";
 
 fn main() -> ExitCode {
     let mut files = Vec::new();
@@ -52,9 +52,9 @@ fn main() -> ExitCode {
     let mut streams = Streams { out: &mut out, err: &mut err };
     let answer = match (recording, other) {
         (None, Some(_)) => {
-            return misused("--policy asks what another policy would have done with a recording: give --replay too");
+            return misused("--policy needs a recording: give --replay as well");
         }
-        (Some(_), _) if !files.is_empty() => return misused("--replay stands alone: give scenarios apart from it"),
+        (Some(_), _) if !files.is_empty() => return misused("--replay cannot be combined with scenario files"),
         (Some(recording), other) => replay(&recording, other.as_deref(), &mut streams),
         (None, None) if files.is_empty() => {
             eprintln!("{HELP}");

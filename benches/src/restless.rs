@@ -1,4 +1,4 @@
-//! Simulated replicas that crash by chance, as long as the simulation goes on.
+//! Simulated replicas that crash at random throughout the simulation.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ impl Environment for Restless {
     }
 }
 
-/// From one start of a replica to the next.
+/// The mean time from one start of a replica to the next.
 const CYCLE: Duration = Duration::from_millis(40_500);
 
-/// What a set is told between two starts of a replica: started, ready, exited.
+/// Events of a set between two starts of a replica: started, ready, exited.
 pub const EVENTS_A_CYCLE: u64 = 3;
 
-/// The policy of `replicas` that are restarted 10 s after they crashed.
+/// Returns a policy that restarts replicas 10 s after a crash.
 pub fn policy(replicas: u32) -> Policy {
     Policy::builder()
         .replicas(replicas)
@@ -34,7 +34,7 @@ pub fn policy(replicas: u32) -> Policy {
         .expect("a valid policy")
 }
 
-/// Simulates until every replica has been through so many cycles, and keeps figures only.
+/// Simulates about `cycles` restarts of every replica, and keeps only statistics.
 pub fn run(policy: &Policy, cycles: u32) -> Run {
     let simulation = Simulation::new(policy.clone()).stats_only();
     simulation.run_in(&mut Restless(Random::new(7)), CYCLE * cycles).expect("it runs")

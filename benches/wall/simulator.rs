@@ -1,8 +1,8 @@
-//! The simulator: how many events of a simulated world it gets through.
+//! The throughput of the simulator, in events.
 //!
-//! Timed: a whole run, figures only, of replicas that crash after 20 to 40 s by chance, take 0.5 s to start and 1 s to
-//! become ready, and are restarted after 10 s. One iteration is one event that the set is told: three for each start.
-//! That the restart falls due is the fourth thing that happens, and is not counted.
+//! Times a whole run, with statistics only, of replicas that crash at random after 20 to 40 s, take 0.5 s to start and
+//! 1 s to become ready, and are restarted after 10 s. One iteration is one event of the set: three for each start. The
+//! timeout of each restart is not counted.
 
 use std::time::Instant;
 

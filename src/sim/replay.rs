@@ -25,7 +25,7 @@ pub enum RecordingError {
     Snapshot(#[from] RestoreError),
 }
 
-/// A recording of everything that a set handled, made with a [`FileRecorder`](crate::FileRecorder).
+/// A recording of everything that a set handled, made with a `FileRecorder`.
 ///
 /// ```
 /// use uphold::sim::Recording;
