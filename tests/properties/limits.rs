@@ -86,7 +86,7 @@ proptest! {
     ) {
         let cap = Duration::from_millis(cap);
         let policy = Policy::builder().retry(retry.max_interval(cap)).build().unwrap();
-        for (at, verdict, floored) in live(&policy, seed, &runs) {
+        for (_, verdict, floored) in live(&policy, seed, &runs) {
             let Verdict::Restart(restart) = verdict else { panic!("{verdict:?} without a limit") };
             let delay = restart.delay();
             let floor = if floored { Duration::from_millis(100) } else { Duration::ZERO };
