@@ -12,8 +12,8 @@ use super::probes::{KINDS, Lines};
 use super::replica::{Marks, Phase, Standing};
 use super::state::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId};
+use crate::document::format_duration;
 use crate::policy::Cause;
-use crate::policy::read::format_duration;
 use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
 

@@ -2,17 +2,25 @@
 
 use std::time::Duration;
 
-use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
-use super::read::{PolicyError, Reader};
+use super::policy::Policy;
 use super::retry::RetryPolicy;
+use super::settings::{OnSuccess, Settings, StartOrder};
 use super::validate;
+use crate::document::{PolicyError, Reader};
 
 /// Builds a [`Policy`]; made by [`Policy::builder`].
 #[derive(Clone, Debug)]
 pub struct PolicyBuilder {
     settings: Settings,
+}
+
+impl Policy {
+    /// Builds a policy in code. Without [`PolicyBuilder::replicas`] the set has one replica.
+    pub fn builder() -> PolicyBuilder {
+        PolicyBuilder::new()
+    }
 }
 
 impl PolicyBuilder {

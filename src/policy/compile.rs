@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::document::{OnSuccess, Settings, StartOrder};
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
 use super::layout::Layout;
@@ -10,6 +9,7 @@ use super::quantity::Quantity;
 use super::retry::{ImmediateFirst, OnEvents, RetryPolicy};
 use super::retry_schedule::{FOREVER, LEAST_RECOVERY, RetrySchedule, UNLIMITED};
 use super::rule_index::RuleIndex;
+use super::settings::{OnSuccess, Settings, StartOrder};
 use crate::time::nanos;
 
 /// A compiled policy. Durations are nanoseconds.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::document::Policy;
 use super::retry_schedule::RetrySchedule;
 use super::rule_index::RuleIndex;
 
@@ -38,12 +37,6 @@ impl LayoutMapping {
             from: from.clone(),
             to: to.clone(),
         }
-    }
-}
-
-impl Policy {
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.compiled().layout
     }
 }
 

@@ -4,7 +4,6 @@ mod build;
 mod cause;
 mod compile;
 mod defaults;
-mod document;
 mod exit;
 mod failure;
 #[cfg(test)]
@@ -12,6 +11,8 @@ mod generate;
 mod health;
 mod layout;
 mod lint;
+#[expect(clippy::module_inception, reason = "it holds the type Policy")]
+mod policy;
 mod preset;
 mod quantity;
 mod range;
@@ -21,23 +22,26 @@ mod retry;
 pub(crate) mod retry_schedule;
 pub(crate) mod rule_index;
 mod schema;
+mod settings;
+mod text;
 mod validate;
 mod write;
 
+pub use crate::document::{PolicyError, Problem, ReadError};
 pub use build::PolicyBuilder;
 pub use cause::{Cause, CauseError, CauseName};
-pub use document::{OnSuccess, Policy, StartOrder};
 pub use exit::{Exit, Signal};
 pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Quarantine, Rule, RuleAction};
 pub use health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck, TcpCheck};
 pub use lint::Lint;
+pub use policy::Policy;
 pub use quantity::Quantity;
-pub use read::{PolicyError, Problem, ReadError};
 pub use retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
 };
 pub use rule_index::MatchedRule;
+pub use settings::{OnSuccess, StartOrder};
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
-pub(crate) use document::{MAX_REPLICAS, Settings};
 pub(crate) use layout::{Layout, LayoutMapping};
+pub(crate) use settings::{MAX_REPLICAS, Settings};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::document::Settings;
 use super::failure::Correlated;
 use super::quantity::Quantity;
 use super::retry::{Backoff, ImmediateFirst, Jitter, Recover, RetryPolicy};
+use super::settings::Settings;
 
 /// Short enough that one crash is barely noticed, long enough not to be a hot loop.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);

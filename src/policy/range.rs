@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::document::MAX_REPLICAS;
+use super::settings::MAX_REPLICAS;
 
 pub(crate) const REPLICAS: RangeInclusive<u32> = 0..=MAX_REPLICAS;
 /// A number of one replica.

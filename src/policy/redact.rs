@@ -1,7 +1,7 @@
 //! A policy without its secrets: for what is kept where others may read it.
 
-use super::document::Policy;
 use super::health::{Probe, ProbeCheck};
+use super::policy::Policy;
 use crate::redacted::REDACTED;
 
 impl Policy {

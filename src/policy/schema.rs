@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use super::document::Policy;
+use super::policy::Policy;
 use super::range;
 use super::read::keys::{Block, DOCUMENT, Key, Kind, Requirement};
-use super::read::text::{self as form, Form};
-use super::read::{DURATION_PATTERN, LONGEST, Value};
+use super::text::{self as form, Form};
+use crate::document::{DURATION_PATTERN, LONGEST, Value};
 
 /// Where the schema of this version is found, and its name for tools that keep schemas by name.
 const ID: &str = concat!("https://docs.rs/crate/uphold/", env!("CARGO_PKG_VERSION"), "/source/schemas/policy.json");

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, Serializer};
 
-use super::document::{OnSuccess, Policy, Settings, StartOrder};
 use super::exit::Signal;
 use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, ReplicaRange, Rule, RuleAction};
 use super::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck};
+use super::policy::Policy;
 use super::quantity::Quantity;
-use super::read::{Value, format_duration, tokens};
 use super::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, RetryStage, StageSettings,
 };
+use super::settings::{OnSuccess, Settings, StartOrder};
+use crate::document::{Value, format_duration, tokens};
 
 /// Written as the document that reads as the same policy. What `retry: true` brings along is written out, so that a
 /// stored policy keeps its meaning when a later version recommends other numbers. In formats that people read, such as

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::SimError;
-use crate::policy::read::parse_duration;
+use crate::document::parse_duration;
 use crate::time::Timestamp;
 
 /// A time since the start of a simulation: `"60s"`, `"1h 30m"`, a [`Duration`] or a [`Timestamp`].

@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::signal::is_stop_signal;
 use super::spec::{ProcessOutput, ProcessSpec};
-use crate::policy::read::reader::Fields;
-use crate::policy::read::{Reader, Value};
+use crate::document::Fields;
+use crate::document::{Reader, Value};
 use crate::policy::{PolicyError, ReadError, Signal};
 
 const KEYS: [&str; 11] = [

@@ -7,7 +7,7 @@ mod window;
 
 use std::fmt;
 
-use super::document::Policy;
+use super::policy::Policy;
 
 /// A warning about a policy that is legal and surely not meant: see [`Policy::lint`].
 ///

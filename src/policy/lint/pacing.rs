@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::document::Settings;
-use super::super::read::format_duration;
 use super::super::retry::{Backoff, ImmediateFirst, Jitter, RetryPolicy, StageSettings};
 use super::super::retry_schedule::{
     FAILED_START_FLOOR, FOREVER, Limits, Pacing, Recovery, RetrySchedule, UNLIMITED, WindowLimit,
 };
+use super::super::settings::Settings;
 use super::Lints;
 use super::window::{Pace, least};
+use crate::document::format_duration;
 use crate::time::nanos;
 
 pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &Settings) {

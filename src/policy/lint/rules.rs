@@ -1,11 +1,12 @@
 //! Lints of rules: those that can never match, and those that surely should match something else.
 
 use super::super::cause::Cause;
-use super::super::document::{OnSuccess, Settings};
 use super::super::failure::{CodeRange, Rule, RuleAction};
-use super::super::read::{built_in_cause, closest};
+use super::super::read::built_in_cause;
 use super::super::rule_index::glob_matches;
+use super::super::settings::{OnSuccess, Settings};
 use super::{Lints, pacing};
+use crate::document::closest;
 
 pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
     let rules = &settings.failure.rules;

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::document::{OnSuccess, Policy, StartOrder};
 use super::super::failure::{BudgetEmpty, Correlated, Exhausted};
+use super::super::policy::Policy;
 use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN, MAX_PROBE_RESTARTS};
 use super::super::quantity::Quantity;
-use super::super::read::format_duration;
 use super::super::retry::{ImmediateFirst, Scope};
 use super::super::retry_schedule::{FOREVER, Limits, Pacing, RetrySchedule, UNLIMITED};
+use super::super::settings::{OnSuccess, StartOrder};
 use super::Lints;
 use super::window::least;
+use crate::document::format_duration;
 use crate::time::nanos;
 
 pub(super) fn lint(lints: &mut Lints, policy: &Policy) {

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::hints::built_in_cause;
 use super::keys;
-use super::reader::Reader;
 use super::retry;
-use super::suggestion::closest;
-use super::text::{self, ends, number};
-use super::value::{Value, clip};
+use crate::document::Reader;
+use crate::document::closest;
+use crate::document::{Value, clip};
 use crate::policy::cause::Cause;
 use crate::policy::exit::Signal;
 use crate::policy::failure::{
@@ -17,6 +16,7 @@ use crate::policy::failure::{
 use crate::policy::preset;
 use crate::policy::quantity::Quantity;
 use crate::policy::range;
+use crate::policy::text::{self, ends, number};
 
 const SECOND: Duration = Duration::from_secs(1);
 

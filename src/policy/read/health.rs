@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::keys;
-use super::reader::Reader;
-use super::text::{self, ends};
-use super::value::{Value, clip};
+use crate::document::Reader;
+use crate::document::{Value, clip};
 use crate::policy::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck, TcpCheck};
 use crate::policy::preset;
 use crate::policy::quantity::Quantity;
 use crate::policy::range;
+use crate::policy::text::{self, ends};
 use crate::policy::validate;
 
 pub(super) fn health(reader: &mut Reader, value: &Value) -> Option<HealthPolicy> {

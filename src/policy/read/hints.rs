@@ -1,11 +1,22 @@
 //! Where a misplaced key belongs, and what the keys and words of other systems are called here.
 
 use super::keys::{Block, DOCUMENT, Kind};
-use super::reader::FieldSet;
-use super::suggestion::normalized;
+use crate::document::FieldSet;
+use crate::document::normalized;
+
+impl FieldSet for &'static Block {
+    fn names(&self) -> Vec<&'static str> {
+        self.all().map(|key| key.name).collect()
+    }
+
+    fn remark(&self, field: &str) -> Option<String> {
+        let own = self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| (*remark).to_owned());
+        own.or_else(|| of_key(self, field))
+    }
+}
 
 /// What to say of a key that the block does not have, if there is more to say than that it is unknown.
-pub(super) fn of_key(block: &'static Block, field: &str) -> Option<String> {
+fn of_key(block: &'static Block, field: &str) -> Option<String> {
     // Longer than any word of a table; simplifying it would only cost time.
     if field.len() > 64 {
         return None;

@@ -1,35 +1,24 @@
 //! Reads a policy: serde fills a [`Value`], and a [`Reader`] turns it into settings and reports every mistake.
 
-mod duration;
 mod failure;
 mod health;
 mod hints;
 pub(crate) mod keys;
-mod problem;
-pub(crate) mod reader;
 mod retry;
 mod scalars;
-mod suggestion;
 #[cfg(test)]
 mod tests;
-pub(crate) mod text;
-pub(crate) mod tokens;
-mod value;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-pub(crate) use duration::parse as parse_duration;
-pub(crate) use duration::{LONGEST, LONGEST_WORDS, PATTERN as DURATION_PATTERN, format as format_duration};
 pub(crate) use failure::{cause, signal};
 pub(crate) use hints::built_in_cause;
-pub use problem::{PolicyError, Problem, ReadError};
-pub use reader::{FieldSet, Fields, Reader};
-pub(crate) use suggestion::closest;
-pub use value::Value;
 
-use super::document::{OnSuccess, Policy, Settings, StartOrder};
+use super::policy::Policy;
 use super::range;
+use super::settings::{OnSuccess, Settings, StartOrder};
 use super::validate;
+use crate::document::{Fields, PolicyError, ReadError, Reader, Value, tokens};
 
 impl Policy {
     /// Reads a policy from any self-describing format, and keeps apart what went wrong: the format's own error,

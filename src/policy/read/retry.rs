@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::duration::LONGEST;
 use super::keys;
-use super::reader::{Fields, Reader};
-use super::value::Value;
+use crate::document::LONGEST;
+use crate::document::Value;
+use crate::document::{Fields, Reader};
 use crate::policy::range;
 use crate::policy::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, Limit, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,

@@ -1,76 +1,12 @@
-//! The single values of a document: durations, numbers, words.
+//! Single values of a policy.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
-use super::duration::{self, DurationError};
 use super::failure::{cause, signal};
-use super::reader::Reader;
-use super::suggestion::closest;
-use super::text::percent;
-use super::value::{Value, clip};
+use crate::document::{Reader, Value};
 use crate::policy::quantity::Quantity;
+use crate::policy::text::percent;
 use crate::policy::{Cause, Policy, Signal};
 
 impl Reader {
-    /// A duration such as `30s` or `1h 30m`, at most 584 years.
-    pub fn duration(&mut self, value: &Value) -> Option<Duration> {
-        const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
-        match value {
-            Value::Str(text) => match duration::parse(text) {
-                Ok(duration) => Some(duration),
-                Err(DurationError::TooLong) => {
-                    self.problem(format!("'{}' is longer than {}, the longest", clip(text), duration::LONGEST_WORDS));
-                    None
-                }
-                Err(DurationError::Inexact) => {
-                    self.problem(format!("'{}' has decimals too fine for its unit; write a smaller unit", clip(text)));
-                    None
-                }
-                Err(DurationError::Malformed) => self.expected(WHAT, value),
-            },
-            Value::Int(number) if *number >= 0 => {
-                self.problem(format!("a duration needs a unit, such as {number}s or {number}m"));
-                None
-            }
-            other => self.expected(WHAT, other),
-        }
-    }
-
-    /// A whole number in a range.
-    pub fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
-        let Value::Int(number) = value else {
-            let what = format!("a whole number from {} to {}", range.start(), range.end());
-            return self.not_whole(&what, value);
-        };
-        match u32::try_from(*number) {
-            Ok(number) if range.contains(&number) => Some(number),
-            _ => {
-                self.out_of_range(*number, range);
-                None
-            }
-        }
-    }
-
-    /// As [`expected`](Self::expected); of `3.0` it is said that it is written as a fraction.
-    pub(crate) fn not_whole<T>(&mut self, what: &str, value: &Value) -> Option<T> {
-        match value {
-            Value::Float(number) if number.fract() == 0.0 => {
-                self.problem(format!("expected {what}, found {}, written with decimals", value.describe()));
-                None
-            }
-            _ => self.expected(what, value),
-        }
-    }
-
-    /// A whole number of 64 bits, such as a seed.
-    pub fn seed(&mut self, value: &Value) -> Option<u64> {
-        match value {
-            Value::Int(seed) if u64::try_from(*seed).is_ok() => u64::try_from(*seed).ok(),
-            other => self.expected("a whole number from 0 to 18446744073709551615", other),
-        }
-    }
-
     /// A policy that is a part of the document.
     pub fn policy(&mut self, value: &Value) -> Option<Policy> {
         Policy::read_part(self, value)
@@ -84,12 +20,6 @@ impl Reader {
     /// A signal by name or number.
     pub fn signal(&mut self, value: &Value) -> Option<Signal> {
         signal(self, value)
-    }
-
-    /// Reports a number that is not in its range.
-    pub(crate) fn out_of_range(&mut self, number: impl Into<i128>, range: &RangeInclusive<u32>) {
-        let number: i128 = number.into();
-        self.problem(format!("{number} is out of range: {} to {}", range.start(), range.end()));
     }
 
     /// `2` or `"50%"`.
@@ -112,41 +42,5 @@ impl Reader {
     pub fn percentage(&mut self, value: &Value) -> Option<u8> {
         let found = if let Value::Str(text) = value { percent(text) } else { None };
         found.or_else(|| self.expected("a whole percentage such as 25%, at most 100%", value))
-    }
-
-    /// `true` or `false`.
-    pub fn flag(&mut self, value: &Value) -> Option<bool> {
-        if let Value::Bool(flag) = value { Some(*flag) } else { self.expected("true or false", value) }
-    }
-
-    /// Any text.
-    pub fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
-        match value {
-            Value::Str(text) => Some(text),
-            Value::Int(number) => {
-                self.problem(format!("expected a text, found a number; put it in quotes: \"{number}\""));
-                None
-            }
-            other => self.expected("a text", other),
-        }
-    }
-
-    /// One of the words given; `or` says what else may stand here, such as `{hold: 30m}`.
-    pub fn word<T: Clone>(&mut self, value: &Value, words: &[(&str, T)], or: &[&str]) -> Option<T> {
-        let listed = words.iter().map(|(word, _)| *word).chain(or.iter().copied()).collect::<Vec<_>>().join(", ");
-        let Value::Str(given) = value else { return self.expected(&format!("one of: {listed}"), value) };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| word == given) {
-            return Some(meaning.clone());
-        }
-        match closest(given, words.iter().map(|(word, _)| *word)) {
-            Some(meant) => {
-                self.problem(format!("unknown word '{}'; did you mean '{meant}'? known: {listed}", clip(given)));
-                None
-            }
-            None => {
-                self.problem(format!("unknown word '{}'; known: {listed}", clip(given)));
-                None
-            }
-        }
     }
 }

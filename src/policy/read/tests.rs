@@ -345,7 +345,7 @@ fn nothing_in_a_message_can_command_a_terminal() {
     ] {
         let Err(error) = Policy::read(&document) else { panic!("{document} is valid") };
         let text = error.to_string();
-        assert!(!text.contains(|c: char| c != '\n' && value::is_unprintable(c)), "{text:?}");
+        assert!(!text.contains(|c: char| c != '\n' && crate::document::is_unprintable(c)), "{text:?}");
         assert!(text.contains("\\u{1b}[2J"), "{text}");
     }
 }

@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::failure::{Exhausted, FailurePolicy, Rule, RuleAction};
-use super::super::quantity::Quantity;
 use super::super::range;
-use super::super::read::Reader;
-use super::super::read::text::Form;
-use super::health::text;
-use super::{duration, number, positive, retry};
+use super::super::text::Form;
+use super::{duration, is_none, number, positive, quantity, retry, text};
+use crate::document::Reader;
 
 pub(super) fn validate(reader: &mut Reader, failure: &FailurePolicy, retries: bool) {
     reader.field("rules", |reader| rules(reader, &failure.rules, retries));
@@ -46,20 +44,6 @@ pub(super) fn validate(reader: &mut Reader, failure: &FailurePolicy, retries: bo
             positive(reader, "within", Some(correlated.within));
         });
     }
-}
-
-/// A percentage above 100 can only come from code.
-pub(super) fn quantity(reader: &mut Reader, name: &str, quantity: Option<Quantity>) {
-    if let Some(Quantity::Percent(percent)) = quantity {
-        if percent > 100 {
-            reader.field(name, |reader| reader.problem(format!("{percent}% is out of range: 0% to 100%")));
-        }
-    }
-}
-
-/// No replica at all.
-pub(super) fn is_none(quantity: Option<Quantity>) -> bool {
-    matches!(quantity, Some(Quantity::Count(0) | Quantity::Percent(0)))
 }
 
 fn rules(reader: &mut Reader, rules: &[Rule], retries: bool) {

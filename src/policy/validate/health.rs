@@ -2,10 +2,9 @@
 
 use super::super::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck};
 use super::super::range;
-use super::super::read::Reader;
-use super::super::read::text::{Form, is_header_name, is_header_value, is_port, too_long};
-use super::failure::{is_none, quantity};
-use super::{duration, number, positive};
+use super::super::text::{Form, is_header_name, is_header_value, is_port, too_long};
+use super::{duration, is_none, number, positive, quantity, text};
+use crate::document::Reader;
 use std::ops::RangeInclusive;
 
 pub(super) fn validate(reader: &mut Reader, health: &HealthPolicy) {
@@ -110,12 +109,5 @@ fn exec(reader: &mut Reader, words: &[String]) {
     }
     for (index, word) in words.iter().enumerate() {
         reader.index(index, |reader| text(reader, Form::Argument, word));
-    }
-}
-
-/// Reports what is wrong with a text.
-pub(super) fn text(reader: &mut Reader, form: Form, text: &str) {
-    if let Some(problem) = form.problem(text) {
-        reader.problem(problem);
     }
 }

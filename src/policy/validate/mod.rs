@@ -11,10 +11,12 @@ mod tests;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::document::Settings;
+use super::quantity::Quantity;
 use super::range;
-use super::read::{LONGEST, LONGEST_WORDS, Reader};
 use super::retry::RetryPolicy;
+use super::settings::Settings;
+use super::text::Form;
+use crate::document::{LONGEST, LONGEST_WORDS, Reader};
 
 pub(super) use health::target;
 pub(super) use retry::backoff;
@@ -79,4 +81,25 @@ fn positive(reader: &mut Reader, name: &str, given: Option<Duration>) {
         reader.field(name, |reader| reader.problem("must be longer than 0s"));
     }
     duration(reader, name, given);
+}
+
+/// A percentage above 100 can only come from code.
+fn quantity(reader: &mut Reader, name: &str, quantity: Option<Quantity>) {
+    if let Some(Quantity::Percent(percent)) = quantity {
+        if percent > 100 {
+            reader.field(name, |reader| reader.problem(format!("{percent}% is out of range: 0% to 100%")));
+        }
+    }
+}
+
+/// No replica at all.
+fn is_none(quantity: Option<Quantity>) -> bool {
+    matches!(quantity, Some(Quantity::Count(0) | Quantity::Percent(0)))
+}
+
+/// Reports what is wrong with a text.
+fn text(reader: &mut Reader, form: Form, text: &str) {
+    if let Some(problem) = form.problem(text) {
+        reader.problem(problem);
+    }
 }

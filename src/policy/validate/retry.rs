@@ -1,9 +1,9 @@
 //! Checks of a `retry`.
 
 use super::super::range;
-use super::super::read::{LONGEST, LONGEST_WORDS, Reader};
 use super::super::retry::{Backoff, Jitter, Recover, RetryPolicy, StageSettings};
 use super::{duration, number, positive};
+use crate::document::{LONGEST, LONGEST_WORDS, Reader};
 use std::time::Duration;
 
 pub(super) fn validate(reader: &mut Reader, retry: &RetryPolicy) {

@@ -2,8 +2,9 @@
 
 use super::super::behaviour::Behaviour;
 use super::values::{LEAVE_OUT, exit, only_true, replica};
+use crate::document::{Fields, Reader, Value};
 use crate::engine::ProbeKind;
-use crate::policy::read::{Fields, Reader, Value, cause};
+use crate::policy::read::cause;
 use crate::policy::{Cause, Exit};
 
 const KEYS: [&str; 13] = [

@@ -2,8 +2,8 @@
 
 use super::super::expectation::Expectation;
 use super::values::replica;
+use crate::document::{Fields, Reader, Value};
 use crate::engine::{TraceKind, TraceValue};
-use crate::policy::read::{Fields, Reader, Value};
 use crate::time::Timestamp;
 
 /// Keys of the expectation itself. The others are keys of a trace line, or short forms of one.

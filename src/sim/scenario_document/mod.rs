@@ -12,7 +12,7 @@ use super::expectation::Expectation;
 use super::scenario::Scenario;
 use super::simulation::Simulation;
 use super::world::World;
-use crate::policy::read::{Reader, Value};
+use crate::document::{Reader, Value};
 use crate::policy::{Policy, PolicyError, Settings};
 use crate::time::Timestamp;
 

@@ -3,8 +3,9 @@
 use super::super::action::{ActionKind, FailureDetails};
 use super::values::{LEAVE_OUT, exit, only_true, replica};
 use crate::decide::ReplicaId;
+use crate::document::{Fields, Reader, Value};
 use crate::engine::Selection;
-use crate::policy::read::{Fields, Reader, Value, cause};
+use crate::policy::read::cause;
 use crate::time::{Timestamp, nanos};
 
 /// Keys of which each entry has exactly one.
@@ -162,7 +163,7 @@ fn selection(reader: &mut Reader, value: &Value) -> Option<Selection> {
 
 struct Names(Vec<&'static str>);
 
-impl crate::policy::read::reader::FieldSet for Names {
+impl crate::document::FieldSet for Names {
     fn names(&self) -> Vec<&'static str> {
         self.0.clone()
     }

@@ -1,7 +1,8 @@
 //! Values that occur in several parts of a scenario.
 
+use crate::document::{Reader, Value};
 use crate::policy::Exit;
-use crate::policy::read::{Reader, Value, signal};
+use crate::policy::read::signal;
 
 pub(super) fn replica(reader: &mut Reader, value: &Value) -> Option<u32> {
     reader.count(value, &(0..=999_999))

@@ -11,9 +11,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-use super::hints;
-use super::reader::FieldSet;
-use super::text::Form;
+use crate::policy::text::Form;
 
 use crate::policy::range;
 pub(super) use failure::*;
@@ -94,17 +92,6 @@ pub(crate) enum Kind {
 impl Block {
     pub(crate) fn all(&self) -> impl Iterator<Item = &'static Key> + use<> {
         self.keys.iter().flat_map(|group| group.iter())
-    }
-}
-
-impl FieldSet for &'static Block {
-    fn names(&self) -> Vec<&'static str> {
-        self.all().map(|key| key.name).collect()
-    }
-
-    fn remark(&self, field: &str) -> Option<String> {
-        let own = self.remarks.iter().find(|(name, _)| *name == field).map(|(_, remark)| (*remark).to_owned());
-        own.or_else(|| hints::of_key(self, field))
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>)
 }
 
 /// Case and separators are the likeliest slips: `maxAttempts`, `max-attempts`.
-pub(super) fn normalized(word: &str) -> Vec<char> {
+pub(crate) fn normalized(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 

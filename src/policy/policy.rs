@@ -4,54 +4,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::build::PolicyBuilder;
 use super::compile::Compiled;
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
+use super::layout::Layout;
 use super::retry::RetryPolicy;
-
-/// The most replicas a set may have: enough for any fleet that one program watches, few enough to be held in memory.
-pub(crate) const MAX_REPLICAS: u32 = 1_000_000;
-
-/// What exit code 0 means.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum OnSuccess {
-    /// The replica is started again: paced, never charged, never fatal.
-    #[default]
-    Restart,
-    /// The replica has done its work and is not started again.
-    Complete,
-    /// It is a failure like any other.
-    Failure,
-}
-
-/// In which order replicas start that are due together: at the set's first start, and in a group.
-///
-/// A set keeps to it by itself; who only uses [`Policy::admit`] asks for the starts in this order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum StartOrder {
-    /// All at once.
-    #[default]
-    Parallel,
-    /// By number; each waits until the one before it is ready.
-    Ordered,
-}
-
-/// Everything that is written, as it was written: what is `None` was left out.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) replicas: u32,
-    pub(crate) success: Option<OnSuccess>,
-    pub(crate) min_ready: Option<Duration>,
-    pub(crate) start_timeout: Option<Duration>,
-    pub(crate) stop_grace: Option<Duration>,
-    pub(crate) start_order: Option<StartOrder>,
-    pub(crate) retry: Option<RetryPolicy>,
-    pub(crate) failure: FailurePolicy,
-    pub(crate) health: HealthPolicy,
-}
+use super::settings::{Settings, StartOrder};
 
 /// A policy: what becomes of a replicated service when replicas fail.
 ///
@@ -83,11 +41,6 @@ struct Inner {
 }
 
 impl Policy {
-    /// Builds a policy in code. Without [`PolicyBuilder::replicas`] the set has one replica.
-    pub fn builder() -> PolicyBuilder {
-        PolicyBuilder::new()
-    }
-
     pub(crate) fn from_valid(settings: Settings) -> Self {
         let compiled = Compiled::new(&settings);
         Self(Arc::new(Inner { settings, compiled }))
@@ -99,6 +52,10 @@ impl Policy {
 
     pub(crate) fn compiled(&self) -> &Compiled {
         &self.0.compiled
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.compiled().layout
     }
 
     /// How many replicas the document asks for. A running set may have been scaled since.

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use uphold::Policy;
-//! use uphold::document::{Value, Reader};
+//! use uphold::document::{Reader, Value};
 //!
 //! struct Service {
 //!     image: String,
@@ -34,4 +34,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use crate::policy::read::{FieldSet, Fields, Reader, Value};
+mod duration;
+mod problem;
+mod reader;
+mod scalars;
+mod suggestion;
+pub(crate) mod tokens;
+mod value;
+
+pub use problem::{PolicyError, Problem, ReadError};
+pub use reader::{FieldSet, Fields, Reader};
+pub use value::Value;
+
+pub(crate) use duration::parse as parse_duration;
+pub(crate) use duration::{LONGEST, LONGEST_WORDS, PATTERN as DURATION_PATTERN, format as format_duration};
+pub(crate) use suggestion::{closest, normalized};
+pub(crate) use value::clip;
+#[cfg(test)]
+pub(crate) use value::is_unprintable;
