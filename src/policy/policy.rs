@@ -9,7 +9,7 @@ use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::layout::Layout;
 use super::retry::RetryPolicy;
-use super::settings::{Settings, StartOrder};
+use super::settings::{OnSuccess, Settings, StartOrder};
 
 /// A policy: what becomes of a replicated service when replicas fail.
 ///
@@ -86,6 +86,16 @@ impl Policy {
     /// For how long a replica must have been ready to count as available.
     pub fn min_ready(&self) -> Duration {
         self.settings().min_ready.unwrap_or_default()
+    }
+
+    /// Returns what exit code 0 means.
+    pub fn success(&self) -> OnSuccess {
+        self.settings().success.unwrap_or_default()
+    }
+
+    /// Returns the time between the request to stop and the kill.
+    pub fn stop_grace(&self) -> Duration {
+        Duration::from_nanos(self.compiled().stop_grace)
     }
 
     /// In which order replicas start that are due together.

@@ -55,60 +55,114 @@ pub(crate) struct StageSettings {
     pub(crate) scope: Option<Scope>,
 }
 
-macro_rules! stage_setters {
+macro_rules! stage_settings_methods {
     () => {
         /// The first delay, and every delay of a constant backoff. Default 10 s.
+        #[must_use]
         pub fn interval(mut self, interval: Duration) -> Self {
             self.settings.interval = Some(interval);
             self
         }
 
         /// How delays grow from failure to failure. Default [`Backoff::Constant`].
+        #[must_use]
         pub fn backoff(mut self, backoff: Backoff) -> Self {
             self.settings.backoff = Some(backoff);
             self
         }
 
         /// The hard cap of every delay, jitter included. Default 5 min for a growing backoff, none for a constant one.
+        #[must_use]
         pub fn max_interval(mut self, cap: Duration) -> Self {
             self.settings.max_interval = Some(cap);
             self
         }
 
         /// How delays are spread. Default [`Jitter::None`].
+        #[must_use]
         pub fn jitter(mut self, jitter: Jitter) -> Self {
             self.settings.jitter = Some(jitter);
             self
         }
 
         /// Restarts in one streak; the failure after that many finds the retry used up. Default unlimited.
+        #[must_use]
         pub fn max_attempts(mut self, attempts: u32) -> Self {
             self.settings.max_attempts = Some(attempts);
             self
         }
 
         /// Time from the first failure; a failure strictly later finds the retry used up. Default unlimited.
+        #[must_use]
         pub fn max_duration(mut self, duration: Duration) -> Self {
             self.settings.max_duration = Some(duration);
             self
         }
 
         /// At most so many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
+        #[must_use]
         pub fn limit(mut self, restarts: u32, within: Duration) -> Self {
             self.settings.limit = Some(Limit { restarts, within });
             self
         }
 
         /// Where the replica is started again. Default [`Placement::Same`].
+        #[must_use]
         pub fn placement(mut self, placement: Placement) -> Self {
             self.settings.placement = Some(placement);
             self
         }
 
         /// Who is restarted with it. Default: `failure.scope`.
+        #[must_use]
         pub fn scope(mut self, scope: Scope) -> Self {
             self.settings.scope = Some(scope);
             self
+        }
+
+        /// Returns the first delay; `None` if left out: the default holds.
+        pub fn get_interval(&self) -> Option<Duration> {
+            self.settings.interval
+        }
+
+        /// Returns how delays grow; `None` if left out: the default holds.
+        pub fn get_backoff(&self) -> Option<&Backoff> {
+            self.settings.backoff.as_ref()
+        }
+
+        /// Returns the cap of every delay; `None` if left out: the default holds.
+        pub fn get_max_interval(&self) -> Option<Duration> {
+            self.settings.max_interval
+        }
+
+        /// Returns how delays are spread; `None` if left out: the default holds.
+        pub fn get_jitter(&self) -> Option<Jitter> {
+            self.settings.jitter
+        }
+
+        /// Returns the most restarts in one streak; `None` is unlimited.
+        pub fn get_max_attempts(&self) -> Option<u32> {
+            self.settings.max_attempts
+        }
+
+        /// Returns the time from the first failure; `None` is unlimited.
+        pub fn get_max_duration(&self) -> Option<Duration> {
+            self.settings.max_duration
+        }
+
+        /// Returns the restarts and the length of the sliding window; `None` is unlimited.
+        pub fn get_limit(&self) -> Option<(u32, Duration)> {
+            self.settings.limit.map(|limit| (limit.restarts, limit.within))
+        }
+
+        /// Returns where the replica is started again; `None` if left out: the default holds.
+        pub fn get_placement(&self) -> Option<Placement> {
+            self.settings.placement
+        }
+
+        /// Returns which replicas are restarted with it; `None` if left out: the default holds.
+        pub fn get_scope(&self) -> Option<Scope> {
+            self.settings.scope
         }
     };
 }
@@ -119,21 +173,24 @@ impl RetryPolicy {
         Self::default().interval(interval)
     }
 
-    stage_setters!();
+    stage_settings_methods!();
 
     /// Whether the first restart of a streak comes at once. Default [`ImmediateFirst::Never`].
+    #[must_use]
     pub fn immediate_first(mut self, immediate: ImmediateFirst) -> Self {
         self.immediate_first = Some(immediate);
         self
     }
 
     /// What ends a streak. Default: a reset after twice the longest delay the pacing can give, at least 1 min.
+    #[must_use]
     pub fn recover(mut self, recover: Recover) -> Self {
         self.recover = Some(recover);
         self
     }
 
     /// The stages of a staged retry, in order. Default none: the retry itself is the only stage.
+    #[must_use]
     pub fn stages(mut self, stages: impl IntoIterator<Item = RetryStage>) -> Self {
         self.stages = stages.into_iter().collect();
         self
@@ -141,6 +198,7 @@ impl RetryPolicy {
 
     /// Restarts only what these events cause, any other failure terminates the set: the spelling of dstack. Default
     /// all. With it, `max_duration` left out is 1 h.
+    #[must_use]
     pub fn on_events(mut self, events: OnEvents) -> Self {
         self.on_events = Some(events);
         self
@@ -148,9 +206,35 @@ impl RetryPolicy {
 
     /// A give-up by the window that would put `min_available` out of reach waits for room in the window instead.
     /// Default off; on in [`RetryPolicy::recommended`].
+    #[must_use]
     pub fn keep_min_available(mut self, keep: bool) -> Self {
         self.keep_min_available = keep;
         self
+    }
+
+    /// Returns whether the first restart of a streak comes at once; `None` if left out: the default holds.
+    pub fn get_immediate_first(&self) -> Option<ImmediateFirst> {
+        self.immediate_first
+    }
+
+    /// Returns what ends a streak; `None` if left out: the default holds.
+    pub fn get_recover(&self) -> Option<Recover> {
+        self.recover
+    }
+
+    /// Returns the stages of a staged retry, in order; empty if the retry itself is the only stage.
+    pub fn get_stages(&self) -> &[RetryStage] {
+        &self.stages
+    }
+
+    /// Returns the events of dstack that are retried; `None` is all.
+    pub fn get_on_events(&self) -> Option<OnEvents> {
+        self.on_events
+    }
+
+    /// Returns whether a give-up by the window waits while it would put `min_available` out of reach.
+    pub fn get_keep_min_available(&self) -> bool {
+        self.keep_min_available
     }
 }
 
@@ -160,7 +244,7 @@ impl RetryStage {
         Self::default()
     }
 
-    stage_setters!();
+    stage_settings_methods!();
 }
 
 /// How delays grow. The n-th delay of a schedule, n from 0, before the cap and jitter:
@@ -322,20 +406,38 @@ impl OnEvents {
     }
 
     /// Retries what found no room.
+    #[must_use]
     pub fn no_capacity(mut self) -> Self {
         self.no_capacity = true;
         self
     }
 
     /// Retries what the platform took away.
+    #[must_use]
     pub fn interruption(mut self) -> Self {
         self.interruption = true;
         self
     }
 
     /// Retries every other cause.
+    #[must_use]
     pub fn error(mut self) -> Self {
         self.error = true;
         self
+    }
+
+    /// Returns whether missing capacity is retried.
+    pub fn get_no_capacity(&self) -> bool {
+        self.no_capacity
+    }
+
+    /// Returns whether what the platform took away is retried.
+    pub fn get_interruption(&self) -> bool {
+        self.interruption
+    }
+
+    /// Returns whether every other cause is retried.
+    pub fn get_error(&self) -> bool {
+        self.error
     }
 }
