@@ -113,4 +113,17 @@ impl ReplicaSet {
     pub(super) fn may_declare_overdue(&self) -> bool {
         self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) && !self.is_blind()
     }
+
+    /// It is asked to stop. A start out of contact never became unknown, however long that has been: its stop is waited
+    /// for as that of one that becomes unknown now.
+    #[cold]
+    pub(super) fn wait_for_end_of_lost(&mut self, id: ReplicaId) {
+        let (now, unknown_after) = (self.now, self.policy.compiled().unknown_after);
+        if let Some(lost) = self.extras.get_or_init().contact.lost.get_mut(&id)
+            && lost.unknown_since.is_none()
+            && lost.since.plus_nanos(unknown_after) <= now
+        {
+            lost.unknown_since = Some(now);
+        }
+    }
 }

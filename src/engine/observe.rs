@@ -8,7 +8,7 @@ use super::event::{Ended, Event, News};
 use super::output::IgnoredWhy;
 use super::replica::{After, Marks, Phase};
 use super::state::ReplicaSet;
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{Gate, Incarnation, Outcome, ReplicaId};
 use crate::time::Timestamp;
 
 /// One instance that a backend lists.
@@ -102,7 +102,7 @@ impl ReplicaSet {
         if newest && seen.incarnation > current && !last {
             return self.adopt(id, seen);
         }
-        if last || seen.incarnation != current || !replica.phase.is_live() {
+        if seen.incarnation != current || !replica.phase.is_live() {
             let why = match seen.incarnation.cmp(&current) {
                 Ordering::Less => IgnoredWhy::Stale,
                 Ordering::Equal => IgnoredWhy::Duplicate,
@@ -225,6 +225,8 @@ impl ReplicaSet {
             }
             state => {
                 replica.due = now;
+                // It waited for nothing that an instance has to wait for once it stops.
+                replica.gate = Gate::Backoff;
                 let stopping = stopped || *state == InstanceState::Stopping;
                 self.set_phase(id, Phase::Starting);
                 self.replica_mut(id).since = now;

@@ -176,6 +176,9 @@ impl ReplicaSet {
         if replicas_asked != set.policy.replicas() && !set.has_ended() {
             set.rescale(set.policy.replicas());
         }
+        // What the status was to become meanwhile is due before what is started now.
+        let mut shown = set.set.clone();
+        set.assess_at = set.policy.assess_of(&mut shown, &set.counts.census, set.desired, taken_at.min(now));
         Ok(set)
     }
 

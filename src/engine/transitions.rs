@@ -96,10 +96,14 @@ impl ReplicaSet {
         replica.kills = 0;
         // In a batch that tells its end, there is nothing left to stop.
         let ending = replica.marks.has(Marks::ENDING);
+        let lost = replica.marks.has(Marks::LOST);
         let incarnation = replica.history.incarnation();
         if !ending {
             let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
             self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
+        }
+        if lost {
+            self.wait_for_end_of_lost(id);
         }
         self.set_phase(id, Phase::Stopping);
         self.end_probes(id);

@@ -104,13 +104,22 @@ impl<B: Backend> Clone for Calls<B> {
 struct Permit<B: Backend> {
     calls: Calls<B>,
     class: CallClass,
+    /// Its task has run to its end, rather than being dropped with the runtime.
+    is_done: bool,
+}
+
+impl<B: Backend> Permit<B> {
+    fn finish(mut self) {
+        self.is_done = true;
+    }
 }
 
 impl<B: Backend> Drop for Permit<B> {
     fn drop(&mut self) {
         self.calls.queues().of(self.class).finish_one();
-        // During the shutdown of the runtime nothing can be spawned.
-        if tokio::runtime::Handle::try_current().is_ok() {
+        // A runtime that is shut down drops each task as it is spawned: to spawn the next from here would recurse through all
+        // that wait.
+        if self.is_done || std::thread::panicking() {
             self.calls.run_next(self.class);
         }
     }
@@ -148,7 +157,7 @@ impl<B: Backend> Calls<B> {
     fn run_next(&self, class: CallClass) {
         loop {
             let Some(job) = self.queues().of(class).next() else { return };
-            let permit = Permit { calls: self.clone(), class };
+            let permit = Permit { calls: self.clone(), class, is_done: false };
             tokio::spawn(async move {
                 match job {
                     Job::Start(start, last_node, guard) => permit.calls.run_start(start, last_node, guard).await,
@@ -159,6 +168,7 @@ impl<B: Backend> Calls<B> {
                     }
                     Job::Probe(probe, check, address) => permit.calls.run_probe(probe, check, address).await,
                 }
+                permit.finish();
             });
         }
     }

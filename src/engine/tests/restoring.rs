@@ -108,3 +108,15 @@ fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_p
     let error = ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(1)).unwrap_err();
     assert!(error.to_string().starts_with("the snapshot is damaged: replica 0: liveness: "), "{error}");
 }
+
+/// As in a set that went on: a deadline that passed before anybody looked comes before starts that are due then.
+#[test]
+fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
+    let failure = FailurePolicy::new().outage_deadline(secs(120));
+    let mut bench = Bench::ready(retrying(1, 300).failure(failure).build().unwrap());
+    bench.tell(60, Event::exited(0, 1, 1));
+    let mut other = restored(&bench, bench.set.policy().clone(), 60);
+    let (straight, through) = (bench.tick(400), other.tick(400));
+    assert_eq!(Bench::commands(straight.clone()), [""; 0]);
+    assert_eq!(straight, through);
+}

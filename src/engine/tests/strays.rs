@@ -359,3 +359,45 @@ fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
         assert_eq!(bench.set.get(0.into()).unwrap().phase, Phase::Stopped);
     }
 }
+
+/// Listed again as its later incarnation, one that waits for its turn is up and waits for nothing.
+#[test]
+fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops() {
+    let policy = retrying(3, 30).start_order(crate::policy::StartOrder::Ordered).build().unwrap();
+    let mut bench = Bench::new(policy);
+    bench.tick(0);
+    let first = seen(0, 1, InstanceState::Starting);
+    bench.observe(10, &[first, seen(2, 4, InstanceState::Stopping)]);
+    assert_eq!(bench.set.check_invariants(), Ok(()));
+    let snapshot = bench.set.snapshot();
+    assert!(ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(10)).is_ok());
+}
+
+/// A set that has completed may still be stopping what was scaled away.
+#[test]
+fn what_a_completed_set_still_stops_is_no_stray() {
+    let policy = retrying(2, 30).success(crate::policy::OnSuccess::Complete).build().unwrap();
+    let mut bench = Bench::ready(policy);
+    bench.tell(10, Event::Scale(1));
+    bench.tell(20, Event::exited(0, 1, 0));
+    assert_eq!(bench.set.status(), Status::Completed);
+    assert_eq!(bench.observe(25, &[seen(1, 1, InstanceState::Stopping)]), [""; 0]);
+    assert_eq!(bench.set.check_invariants(), Ok(()));
+    assert_eq!(Bench::commands(bench.tick(20 + 10)), ["kill replica 1 incarnation 1"]);
+}
+
+/// A start out of contact is bounded by its time-out alone: the stop that follows is waited for all the same.
+#[test]
+fn the_stop_of_a_start_that_is_out_of_contact_does_not_count_as_done_when_it_is_asked_for() {
+    let mut bench = Bench::new(retrying(1, 10).build().unwrap());
+    bench.tick(0);
+    bench.tell(0, Event::lost(0, 1));
+    assert_eq!(Bench::commands(bench.tick(1200)), ["stop replica 0 incarnation 1"]);
+    assert_eq!(bench.set.get(0.into()).unwrap().phase, Phase::Stopping);
+    assert_eq!(Bench::commands(bench.tick(1210)), ["kill replica 0 incarnation 1"]);
+    while let Some((now, _)) = bench.next().filter(|(now, _)| *now < 1500) {
+        assert!(!Bench::commands(bench.tick(now)).iter().any(|line| line.starts_with("start")), "at {now} s");
+    }
+    bench.tick(1500);
+    assert_eq!(Bench::commands(bench.tick(1510)), ["start replica 0 incarnation 2"]);
+}
