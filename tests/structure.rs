@@ -193,4 +193,5 @@ fn imports_run_down_only() {
     }
     // Every file of the engine extends the one type.
     no_cycle("imports in src/engine", imports("src/engine", &["ReplicaSet"]));
+    no_cycle("imports in src/sim", imports("src/sim", &[]));
 }
