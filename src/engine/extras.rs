@@ -8,7 +8,7 @@ use super::contact::Contact;
 use super::evidence::Health;
 use super::group::Group;
 use super::messages::Messages;
-use super::output::Command;
+use super::output::{Command, Stop};
 use super::strays::Strays;
 use crate::decide::ReplicaId;
 use crate::lazy_box::LazyBox;
@@ -44,6 +44,16 @@ impl Extras {
     #[inline]
     pub(super) fn waits(&self) -> bool {
         !self.contact.overdue.is_empty() || self.health.waits() || !self.in_order.is_empty()
+    }
+}
+
+impl Extras {
+    /// The stops among what waits for the first `handle_timeout`. Starts and probes follow from the rest of the state.
+    pub(super) fn withheld_stops(&self) -> impl Iterator<Item = Stop> + '_ {
+        self.withheld.iter().filter_map(|command| match command {
+            Command::Stop(stop) => Some(*stop),
+            _ => None,
+        })
     }
 }
 

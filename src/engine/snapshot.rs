@@ -9,7 +9,7 @@ use super::evidence::Health;
 use super::group::Group;
 use super::invariants::Violation;
 use super::messages::Messages;
-use super::output::StatusShown;
+use super::output::{Command, StatusShown, Stop};
 use super::replica::{After, Marks, Phase, Replica, Standing};
 use super::state::ReplicaSet;
 use super::strays::{Stray, Strays};
@@ -51,6 +51,9 @@ pub struct Snapshot {
     /// How long the restarts of failed replicas that are being stopped wait from their ends on, in nanoseconds.
     #[serde(default)]
     delays: Vec<(ReplicaId, u64)>,
+    /// Stops that wait for the first `handle_timeout`.
+    #[serde(default)]
+    withheld: Vec<Stop>,
     #[serde(default)]
     messages: Messages,
     /// The causes of the user's own by which replicas failed.
@@ -95,6 +98,7 @@ impl ReplicaSet {
             strays: self.strays().into_iter().flat_map(Strays::iter).collect(),
             health: self.health().cloned().unwrap_or_default(),
             delays: self.extras.get().map(|extras| extras.delays.clone().into_iter().collect()).unwrap_or_default(),
+            withheld: self.extras.get().map(|extras| extras.withheld_stops().collect()).unwrap_or_default(),
             messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
             cause_names: self.extras.get().map(|extras| extras.cause_names.clone()).unwrap_or_default(),
             shown: self.shown,
@@ -160,6 +164,11 @@ impl ReplicaSet {
             tally.shift(by);
         }
         set.check_kept(taken_at.min(now))?;
+        for stop in snapshot.withheld {
+            if set.waits_for_end_of(stop.replica, stop.incarnation) {
+                set.extras.get_or_init().withheld.push(Command::Stop(stop));
+            }
+        }
         set.rearm_strays();
         set.rebuild(taken_at.min(now));
         set.check_rebuilt()?;
@@ -180,6 +189,13 @@ impl ReplicaSet {
         let mut shown = set.set.clone();
         set.assess_at = set.policy.assess_of(&mut shown, &set.counts.census, set.desired, taken_at.min(now));
         Ok(set)
+    }
+
+    /// Whether this instance has been asked to stop, and its end is not confirmed.
+    fn waits_for_end_of(&self, id: ReplicaId, incarnation: Incarnation) -> bool {
+        let stops =
+            |replica: &Replica| replica.phase == Phase::Stopping && replica.history.incarnation() == incarnation;
+        self.is_stray(id, incarnation) || self.replicas.get(id.index()).is_some_and(stops)
     }
 
     fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {

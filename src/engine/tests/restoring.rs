@@ -1,5 +1,6 @@
+use super::observing::seen;
 use super::{Bench, at, retrying, secs};
-use crate::engine::{Event, ReplicaSet};
+use crate::engine::{Event, InstanceState, ReplicaSet};
 use crate::policy::{Budget, Exhausted, FailurePolicy, Policy, Quantity, RetryPolicy};
 
 /// The set after downtime until `now`, under a policy that may be another.
@@ -119,4 +120,20 @@ fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
     let (straight, through) = (bench.tick(400), other.tick(400));
     assert_eq!(Bench::commands(straight.clone()), [""; 0]);
     assert_eq!(straight, through);
+}
+
+#[test]
+fn what_was_to_be_stopped_before_the_first_timeout_is_stopped_by_a_restored_copy() {
+    let mut bench = Bench::new(retrying(2, 10).build().unwrap());
+    let ready = InstanceState::Ready;
+    bench.observe(
+        5,
+        &[seen(0, 3, ready.clone()), seen(0, 2, ready.clone()), seen(1, 4, ready.clone()), seen(7, 1, ready)],
+    );
+    bench.tell(5, Event::Stop(1.into()));
+    let mut other = restored(&bench, bench.set.policy().clone(), 5);
+    let (straight, through) = (Bench::commands(bench.tick(5)), Bench::commands(other.tick(5)));
+    assert_eq!(straight, through);
+    let stops = ["stop replica 0 incarnation 2", "stop replica 1 incarnation 4", "stop replica 7 incarnation 1"];
+    assert!(stops.iter().all(|stop| through.contains(&(*stop).to_owned())), "{through:?}");
 }
