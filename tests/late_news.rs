@@ -1,11 +1,11 @@
 //! News that comes late, together, or in the middle of something else.
 
 use serde_json::json;
-use uphold::{Cause, Event, News, Phase, ProbeKind, ProbeNews, ProbeResult, Status, Timestamp};
+use uphold::{Cause, Event, InstanceEvent, Phase, ProbeKind, ProbeReport, ProbeResult, Status, Timestamp};
 use uphold_tests::{TestSet, at, exited, is_incident, policy};
 
-fn news(replica: u32, then: u64) -> News {
-    News { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }
+fn news(replica: u32, then: u64) -> InstanceEvent {
+    InstanceEvent { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }
 }
 
 fn correlated(replicas: u32) -> uphold::Policy {
@@ -201,7 +201,7 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
     let (probe, result) = (ProbeKind::Liveness, ProbeResult::Failure);
     test.one(
         65,
-        Event::Probed(ProbeNews { replica: 1.into(), incarnation: 2.into(), probe, result, at: None, message: None }),
+        Event::Probed(ProbeReport { replica: 1.into(), incarnation: 2.into(), probe, result, at: None, message: None }),
     );
     test.one(66, Event::stopped(1, 2));
     test.until(1000);

@@ -12,7 +12,7 @@ use uphold::backend::{
     WatchRequest,
 };
 use uphold::{
-    Ended, Event, Incarnation, InstanceState, News, Outcome, Policy, ReplicaId, Status, Supervisor, Timestamp,
+    Ended, Event, Incarnation, InstanceEvent, InstanceState, Outcome, Policy, ReplicaId, Status, Supervisor, Timestamp,
 };
 use uphold_tests::millis;
 
@@ -176,7 +176,7 @@ impl Liar {
             Lie::EndsAreToldTwice => events.push(event.clone()),
             Lie::ReportsComeFromTheFuture => events = vec![dated(event, Timestamp::MAX)],
             Lie::ReportsComeFromThePast => {
-                let lost = News { replica, incarnation, at: Some(Timestamp::ZERO) };
+                let lost = InstanceEvent { replica, incarnation, at: Some(Timestamp::ZERO) };
                 events = vec![dated(event, Timestamp::ZERO), Event::Lost(lost)];
             }
             _ => {}
@@ -191,8 +191,8 @@ impl Liar {
 fn dated(event: Event, at: Timestamp) -> Event {
     match event {
         Event::Exited(ended) => Event::Exited(Ended { outcome: Outcome::exited(1, at), ..ended }),
-        Event::Ready(news) => Event::Ready(News { at: Some(at), ..news }),
-        Event::Stopped(news) => Event::Stopped(News { at: Some(at), ..news }),
+        Event::Ready(news) => Event::Ready(InstanceEvent { at: Some(at), ..news }),
+        Event::Stopped(news) => Event::Stopped(InstanceEvent { at: Some(at), ..news }),
         other => other,
     }
 }

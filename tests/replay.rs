@@ -7,8 +7,8 @@ use std::time::Duration;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::sim::{CounterfactualError, Recording};
 use uphold::{
-    Event, FileRecorder, InstanceState, Notice, NotificationKind, Observed, Policy, Received, RecordedLine,
-    RecordedStep, RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp, Told,
+    Event, FileRecorder, Input, InstanceState, Notice, NotificationKind, Observed, Policy, Received, RecordedLine,
+    RecordedStep, RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp,
 };
 use uphold_examples::read_recording;
 use uphold_tests::at;
@@ -136,14 +136,14 @@ fn a_recording_may_be_cut_off_but_not_damaged() {
     clear(&folder);
 }
 
-fn recorded(steps: Vec<(u64, Told)>) -> Recording {
+fn recorded(steps: Vec<(u64, Input)>) -> Recording {
     let header = RecordingHeader::new("x", policy(5), 7, Timestamp::ZERO, None);
     let steps = steps.into_iter().map(|(secs, told)| RecordedLine::Step(RecordedStep::new(at(secs), told)));
     Recording::from_lines(std::iter::once(RecordedLine::Begin(header)).chain(steps)).unwrap()
 }
 
-fn listed(incarnation: u64, state: InstanceState) -> Told {
-    Told::Observed(
+fn listed(incarnation: u64, state: InstanceState) -> Input {
+    Input::Observed(
         (0..3)
             .map(|id| Observed { replica: id.into(), incarnation: incarnation.into(), state: state.clone() })
             .collect(),
@@ -153,7 +153,7 @@ fn listed(incarnation: u64, state: InstanceState) -> Told {
 #[test]
 fn a_batch_of_events_is_traced_in_the_order_in_which_it_is_handled() {
     let batch = vec![Event::Scale(2), Event::ready(2, 1), Event::ready(0, 1), Event::ready(1, 1)];
-    let run = recorded(vec![(0, Told::Timeout), (5, Told::Events(batch))]).replay().unwrap();
+    let run = recorded(vec![(0, Input::Timeout), (5, Input::Events(batch))]).replay().unwrap();
     let lines = run.trace().lines().iter().filter(|line| line.get("event").is_some());
     let shown: Vec<_> = lines.map(|line| line.get("replica").cloned()).collect();
     assert_eq!(shown, [Some(0u32.into()), Some(1u32.into()), Some(2u32.into()), None]);
@@ -161,25 +161,25 @@ fn a_batch_of_events_is_traced_in_the_order_in_which_it_is_handled() {
 
 #[test]
 fn a_rejected_request_is_rejected_again() {
-    let ready = Told::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
-    let restart = Told::Events(vec![Event::Restart(7.into())]);
-    let recording = recorded(vec![(0, Told::Timeout), (0, ready), (10, restart), (60, Told::Timeout)]);
+    let ready = Input::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
+    let restart = Input::Events(vec![Event::Restart(7.into())]);
+    let recording = recorded(vec![(0, Input::Timeout), (0, ready), (10, restart), (60, Input::Timeout)]);
     assert_eq!(recording.replay_under(policy(5)).unwrap().run.set().status(), Status::Healthy);
 }
 
 #[test]
 fn operator_stops_and_starts_are_repeated_under_another_policy() {
     let ready = |incarnation: u64, replicas: std::ops::Range<u32>| {
-        Told::Events(replicas.map(|replica| Event::ready(replica, incarnation)).collect())
+        Input::Events(replicas.map(|replica| Event::ready(replica, incarnation)).collect())
     };
     let recording = recorded(vec![
-        (0, Told::Timeout),
+        (0, Input::Timeout),
         (0, ready(1, 0..3)),
-        (10, Told::Events(vec![Event::Stop(1.into())])),
-        (10, Told::Events(vec![Event::stopped(1, 1)])),
-        (60, Told::Events(vec![Event::Start(1.into())])),
+        (10, Input::Events(vec![Event::Stop(1.into())])),
+        (10, Input::Events(vec![Event::stopped(1, 1)])),
+        (60, Input::Events(vec![Event::Start(1.into())])),
         (60, ready(2, 1..2)),
-        (90, Told::Timeout),
+        (90, Input::Timeout),
     ]);
     let run = recording.replay_under(policy(5)).unwrap().run;
     let available = ["9s", "30s", "61s"].map(|at| run.available_at(at).unwrap());
@@ -188,7 +188,7 @@ fn operator_stops_and_starts_are_repeated_under_another_policy() {
 
 #[test]
 fn instances_that_only_a_list_reported_come_up_as_recorded() {
-    let recording = recorded(vec![(0, Told::Timeout), (1, listed(1, InstanceState::Ready)), (1300, Told::Timeout)]);
+    let recording = recorded(vec![(0, Input::Timeout), (1, listed(1, InstanceState::Ready)), (1300, Input::Timeout)]);
     let again = recording.replay_under(policy(5)).unwrap().run;
     assert_eq!(again.status_at("1s").unwrap(), recording.replay().unwrap().status_at("1s").unwrap());
     assert_eq!(again.restarts(), 0);
@@ -196,7 +196,7 @@ fn instances_that_only_a_list_reported_come_up_as_recorded() {
 
 #[test]
 fn a_recording_that_begins_with_running_instances_cannot_be_replayed_under_another_policy() {
-    let recording = recorded(vec![(0, listed(5, InstanceState::Ready)), (0, Told::Timeout), (60, Told::Timeout)]);
+    let recording = recorded(vec![(0, listed(5, InstanceState::Ready)), (0, Input::Timeout), (60, Input::Timeout)]);
     recording.replay().unwrap();
     assert!(matches!(recording.replay_under(policy(5)), Err(CounterfactualError::StartedBefore)));
 }
@@ -217,7 +217,7 @@ fn a_recording_is_private_to_its_user_and_without_secrets_unless_asked_for() {
         }
         let header = RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
         uphold::Recorder::begin(&mut recorder, &header);
-        let step = RecordedStep::new(Timestamp::ZERO, Told::Policy(policy.clone()));
+        let step = RecordedStep::new(Timestamp::ZERO, Input::Policy(policy.clone()));
         uphold::Recorder::step(&mut recorder, &step);
         drop(recorder);
         // Written by the recorder's thread.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use uphold::{
-    Event, InstanceState, Observed, Outcome, Phase, Policy, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, Status,
+    Event, InstanceState, Observed, Outcome, Phase, Policy, ProbeKind, ProbeReport, ProbeResult, ReplicaSet, Status,
 };
 use uphold_tests::{TestSet, at, exited, policy};
 
@@ -51,7 +51,7 @@ fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
     })));
     let (probe, result) = (ProbeKind::Readiness, ProbeResult::Success);
     let answer = |id: u32| {
-        Event::Probed(ProbeNews { replica: id.into(), incarnation: 1.into(), probe, result, at: None, message: None })
+        Event::Probed(ProbeReport { replica: id.into(), incarnation: 1.into(), probe, result, at: None, message: None })
     };
     test.until(0);
     test.all(0, [answer(0), answer(1)]);

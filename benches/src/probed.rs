@@ -1,6 +1,6 @@
 //! A set whose replicas are probed.
 
-use uphold::{Event, ProbeKind, ProbeNews, ProbeResult, ReplicaSet, Timestamp};
+use uphold::{Event, ProbeKind, ProbeReport, ProbeResult, ReplicaSet, Timestamp};
 
 use crate::policies;
 use crate::ready::{drain, ready_set};
@@ -26,7 +26,7 @@ impl Probed {
     pub fn answers(&mut self, count: usize) -> usize {
         let count = count.min(self.set.desired() as usize);
         for replica in 0..count as u32 {
-            let news = ProbeNews::new(replica, 1, ProbeKind::Liveness, ProbeResult::Success);
+            let news = ProbeReport::new(replica, 1, ProbeKind::Liveness, ProbeResult::Success);
             self.set.handle(self.now, Event::Probed(news));
             drain(&mut self.set);
         }

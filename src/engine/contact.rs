@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::replica::{Marks, Phase};
+use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ pub(super) struct Contact {
     pub(super) listed_at: Timestamp,
     /// By replica, its last sign of life other than that it has started, or was ready for the first time, or was listed.
     /// May be shorter than the set.
-    pub(super) heard_at: Vec<Timestamp>,
+    pub(super) last_seen: Vec<Timestamp>,
 }
 
 /// Lost contact with one replica.
@@ -41,7 +41,7 @@ pub(crate) struct Lost {
 impl Contact {
     pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.listed_at = by(self.listed_at);
-        self.heard_at.iter_mut().for_each(|at| *at = by(*at));
+        self.last_seen.iter_mut().for_each(|at| *at = by(*at));
         for lost in self.lost.values_mut() {
             lost.since = by(lost.since);
             lost.unknown_since = lost.unknown_since.map(&by);
@@ -53,26 +53,26 @@ impl ReplicaSet {
     /// It shows itself alive at `at`, in a way that leaves no other trace.
     pub(super) fn note_alive(&mut self, id: ReplicaId, at: Timestamp) {
         let count = self.replicas.len();
-        let heard_at = &mut self.extras.get_or_init().contact.heard_at;
-        if heard_at.len() <= id.index() {
-            heard_at.resize(count, Timestamp::ZERO);
+        let last_seen = &mut self.cold.get_or_init().contact.last_seen;
+        if last_seen.len() <= id.index() {
+            last_seen.resize(count, Timestamp::ZERO);
         }
-        let heard = &mut heard_at[id.index()];
+        let heard = &mut last_seen[id.index()];
         *heard = at.max(*heard);
     }
 
     /// A list has come: whom it did not show is marked as out of contact.
     pub(super) fn note_list(&mut self) {
         if !self.replicas.is_empty() {
-            self.extras.get_or_init().contact.listed_at = self.now;
+            self.cold.get_or_init().contact.listed_at = self.now;
         }
     }
 
     /// When its current incarnation showed itself alive last.
     fn last_alive(&self, id: ReplicaId) -> Timestamp {
         let known = self.replica(id).history.as_of();
-        let Some(contact) = self.extras.get().map(|extras| &extras.contact) else { return known };
-        let heard = contact.heard_at.get(id.index()).copied().unwrap_or(Timestamp::ZERO);
+        let Some(contact) = self.cold.get().map(|cold| &cold.contact) else { return known };
+        let heard = contact.last_seen.get(id.index()).copied().unwrap_or(Timestamp::ZERO);
         known.max(contact.listed_at).max(heard)
     }
 
@@ -80,10 +80,10 @@ impl ReplicaSet {
     pub(super) fn lose_contact(&mut self, id: ReplicaId, at: Timestamp) -> bool {
         let since = at.max(self.last_alive(id)).min(self.now);
         let replica = self.replica_mut(id);
-        if replica.phase.is_live() && !replica.marks.has(Marks::LOST) {
-            replica.marks.set(Marks::LOST);
+        if replica.phase.is_live() && !replica.flags.has(ReplicaFlags::LOST) {
+            replica.flags.set(ReplicaFlags::LOST);
             let lost = Lost { since, unknown_since: None, was: replica.phase, overdue: false };
-            self.extras.get_or_init().contact.lost.insert(id, lost);
+            self.cold.get_or_init().contact.lost.insert(id, lost);
             return true;
         }
         false
@@ -91,27 +91,27 @@ impl ReplicaSet {
 
     #[inline]
     pub(super) fn forget_lost(&mut self, id: ReplicaId) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if marks.has(Marks::LOST) {
-            marks.clear(Marks::LOST);
-            let contact = &mut self.extras.get_or_init().contact;
+        let flags = &mut self.replicas[id.index()].flags;
+        if flags.has(ReplicaFlags::LOST) {
+            flags.clear(ReplicaFlags::LOST);
+            let contact = &mut self.cold.get_or_init().contact;
             contact.lost.remove(&id);
             contact.overdue.remove(&id);
         }
     }
 
     pub(super) fn lost_contact(&self, id: ReplicaId) -> Option<&Lost> {
-        self.extras.get()?.contact.lost.get(&id)
+        self.cold.get()?.contact.lost.get(&id)
     }
 
     /// While at least half of the set, and two, are unknown, we assume that we are cut off: nobody is declared lost.
-    pub(super) fn is_blind(&self) -> bool {
+    pub(super) fn is_partitioned(&self) -> bool {
         self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }
 
     /// Whether [`declare_overdue`](Self::declare_overdue) would declare one.
-    pub(super) fn may_declare_overdue(&self) -> bool {
-        self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) && !self.is_blind()
+    pub(super) fn has_declarable(&self) -> bool {
+        self.cold.get().is_some_and(|cold| !cold.contact.overdue.is_empty()) && !self.is_partitioned()
     }
 
     /// It is asked to stop. A start out of contact never became unknown, however long that has been: its stop is waited
@@ -119,7 +119,7 @@ impl ReplicaSet {
     #[cold]
     pub(super) fn wait_for_end_of_lost(&mut self, id: ReplicaId) {
         let (now, unknown_after) = (self.now, self.policy.compiled().unknown_after);
-        if let Some(lost) = self.extras.get_or_init().contact.lost.get_mut(&id)
+        if let Some(lost) = self.cold.get_or_init().contact.lost.get_mut(&id)
             && lost.unknown_since.is_none()
             && lost.since.plus_nanos(unknown_after) <= now
         {

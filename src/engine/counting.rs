@@ -1,14 +1,14 @@
 //! How the replicas stand, counted as they change.
 
 use super::cause_counts::{CauseCode, CauseSums};
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::tally::Tally;
 use crate::decide::{Census, Gate, StartKind};
 use crate::time::Timestamp;
 
 /// How the replicas stand, counted.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct CensusCounts {
     pub(super) census: Census,
     /// Of those that failed or were given up.
     pub(super) causes: CauseSums,
@@ -18,7 +18,7 @@ pub(super) struct Counts {
     pub(super) changed: bool,
 }
 
-impl Counts {
+impl CensusCounts {
     /// Puts a replica into a phase that it is not in. In line where every failure comes through.
     #[inline(always)]
     pub(super) fn change_phase(
@@ -44,46 +44,52 @@ impl Counts {
     pub(super) fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
-            Phase::Stopping => replica.after == After::Start,
+            Phase::Stopping => replica.after == NextPhase::Start,
             _ => false,
         } && replica.kind != StartKind::First;
-        if replica.marks.has(Marks::AWAITING) != awaits {
+        if replica.flags.has(ReplicaFlags::AWAITING) != awaits {
             if awaits {
-                replica.marks.set(Marks::AWAITING);
+                replica.flags.set(ReplicaFlags::AWAITING);
                 self.awaiting += 1;
             } else {
-                replica.marks.clear(Marks::AWAITING);
+                replica.flags.clear(ReplicaFlags::AWAITING);
                 self.awaiting -= 1;
             }
         }
-        let stands = if wanted { replica.stands() } else { Standing::None };
-        if replica.standing != stands {
-            self.stands(replica, stands, tally, now);
+        let stands = if wanted { replica.census_bucket() } else { CensusBucket::None };
+        if replica.bucket != stands {
+            self.change_bucket(replica, stands, tally, now);
             // One that is given up or has completed does not join any more.
-            if !wanted || matches!(stands, Standing::GivenUp | Standing::Completed) {
-                self.joined(replica);
+            if !wanted || matches!(stands, CensusBucket::GivenUp | CensusBucket::Completed) {
+                self.clear_joining(replica);
             }
         }
     }
 
     #[inline(always)]
-    pub(super) fn stands(&mut self, replica: &mut Replica, stands: Standing, tally: &mut Tally, now: Timestamp) {
-        let stood = std::mem::replace(&mut replica.standing, stands);
+    pub(super) fn change_bucket(
+        &mut self,
+        replica: &mut Replica,
+        stands: CensusBucket,
+        tally: &mut Tally,
+        now: Timestamp,
+    ) {
+        let stood = std::mem::replace(&mut replica.bucket, stands);
         self.changed = true;
         // The way of nearly every failure, and back, without a table of all the others.
         let Census { available, failed, .. } = &mut self.census;
         match (stood, stands) {
-            (Standing::Available, Standing::Failed) => {
+            (CensusBucket::Available, CensusBucket::Failed) => {
                 *available -= 1;
                 *failed += 1;
                 self.causes.add(replica.failed_by);
-                tally.stands(Standing::Available, Standing::Failed, now);
+                tally.bucket_changed(CensusBucket::Available, CensusBucket::Failed, now);
             }
-            (Standing::Failed, Standing::Available) => {
+            (CensusBucket::Failed, CensusBucket::Available) => {
                 *failed -= 1;
                 self.causes.remove(replica.failed_by);
                 *available += 1;
-                tally.stands(Standing::Failed, Standing::Available, now);
+                tally.bucket_changed(CensusBucket::Failed, CensusBucket::Available, now);
             }
             _ => {
                 if stood.is_failed() {
@@ -92,33 +98,33 @@ impl Counts {
                 if stands.is_failed() {
                     self.causes.add(replica.failed_by);
                 }
-                self.moves(stood, stands, tally, now);
+                self.change_rare_bucket(stood, stands, tally, now);
             }
         }
     }
 
     #[inline(never)]
-    fn moves(&mut self, stood: Standing, stands: Standing, tally: &mut Tally, now: Timestamp) {
+    fn change_rare_bucket(&mut self, stood: CensusBucket, stands: CensusBucket, tally: &mut Tally, now: Timestamp) {
         if let Some(count) = count_of(&mut self.census, stood) {
             *count -= 1;
         }
         if let Some(count) = count_of(&mut self.census, stands) {
             *count += 1;
         }
-        tally.stands(stood, stands, now);
+        tally.bucket_changed(stood, stands, now);
     }
 
     /// It is not one that joins any more.
-    pub(super) fn joined(&mut self, replica: &mut Replica) {
-        if replica.marks.has(Marks::JOINING) {
-            replica.marks.clear(Marks::JOINING);
+    pub(super) fn clear_joining(&mut self, replica: &mut Replica) {
+        if replica.flags.has(ReplicaFlags::JOINING) {
+            replica.flags.clear(ReplicaFlags::JOINING);
             self.census.joining -= 1;
             self.changed = true;
         }
     }
 }
 
-impl Counts {
+impl CensusCounts {
     /// The cause by which all missing replicas failed, if all did by one.
     #[inline(always)]
     pub(super) fn cause(&self) -> CauseCode {
@@ -131,7 +137,7 @@ impl Counts {
     #[inline(always)]
     pub(super) fn failed_by(&mut self, replica: &mut Replica, cause: CauseCode) {
         if replica.failed_by != cause {
-            if replica.standing.is_failed() {
+            if replica.bucket.is_failed() {
                 self.causes.remove(replica.failed_by);
                 self.causes.add(cause);
                 self.changed = true;
@@ -142,18 +148,18 @@ impl Counts {
 }
 
 #[inline]
-pub(super) fn count_of(census: &mut Census, standing: Standing) -> Option<&mut u32> {
+pub(super) fn count_of(census: &mut Census, standing: CensusBucket) -> Option<&mut u32> {
     match standing {
-        Standing::Available => Some(&mut census.available),
-        Standing::Completed => Some(&mut census.completed),
-        Standing::GivenUp => Some(&mut census.given_up),
-        Standing::Failed => Some(&mut census.failed),
-        Standing::NotReady => Some(&mut census.not_ready),
-        Standing::Unknown => Some(&mut census.unknown),
-        Standing::Requested => Some(&mut census.requested),
-        Standing::CompletedRun => Some(&mut census.completed_run),
-        Standing::Stopped => Some(&mut census.stopped),
-        Standing::Fresh => Some(&mut census.fresh),
-        Standing::None => None,
+        CensusBucket::Available => Some(&mut census.available),
+        CensusBucket::Completed => Some(&mut census.completed),
+        CensusBucket::GivenUp => Some(&mut census.given_up),
+        CensusBucket::Failed => Some(&mut census.failed),
+        CensusBucket::NotReady => Some(&mut census.not_ready),
+        CensusBucket::Unknown => Some(&mut census.unknown),
+        CensusBucket::Requested => Some(&mut census.requested),
+        CensusBucket::CompletedRun => Some(&mut census.completed_run),
+        CensusBucket::Stopped => Some(&mut census.stopped),
+        CensusBucket::Fresh => Some(&mut census.fresh),
+        CensusBucket::None => None,
     }
 }

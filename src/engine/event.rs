@@ -16,23 +16,23 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub enum Event {
     /// The backend: the instance runs. Follows a start; what may follow is `Ready`, or the replica's end.
-    Started(News),
+    Started(InstanceEvent),
     /// The backend: the instance can serve.
-    Ready(News),
+    Ready(InstanceEvent),
     /// The backend: the instance runs and cannot serve. Not a failure.
-    NotReady(News),
+    NotReady(InstanceEvent),
     /// The backend or the driver: an answer to a probe command.
-    Probed(ProbeNews),
+    Probed(ProbeReport),
     /// The backend: the instance has ended. Followed by a verdict, unless its stop was asked for.
     Exited(Ended),
     /// The backend: the start did not come about; there is no instance. Followed by a verdict.
     StartFailed(Ended),
     /// The backend: contact with the instance is lost. It is unknown after `unknown_after`, failed after `lost_after`.
-    Lost(News),
+    Lost(InstanceEvent),
     /// The backend: contact is there again.
-    Found(News),
+    Found(InstanceEvent),
     /// The backend: the instance is gone as asked by a stop or kill command.
-    Stopped(News),
+    Stopped(InstanceEvent),
     /// An operator: so many replicas from now on.
     Scale(u32),
     /// An operator: stop and start this replica at once; never charged.
@@ -54,7 +54,7 @@ pub enum Event {
 /// News of one instance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, when")]
-pub struct News {
+pub struct InstanceEvent {
     /// Whose.
     pub replica: ReplicaId,
     /// Which start of it.
@@ -64,7 +64,7 @@ pub struct News {
     pub at: Option<Timestamp>,
 }
 
-serialize_sparse!(News, |this| {
+serialize_sparse!(InstanceEvent, |this| {
     "replica": this.replica, absent if false;
     "incarnation": this.incarnation, absent if false;
     "at": this.at, absent if this.at.is_none();
@@ -85,7 +85,7 @@ pub struct Ended {
 /// An answer to a probe.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
-pub struct ProbeNews {
+pub struct ProbeReport {
     /// Whose.
     pub replica: ReplicaId,
     /// Which start of it.
@@ -102,7 +102,7 @@ pub struct ProbeNews {
     pub message: Option<Message>,
 }
 
-serialize_sparse!(ProbeNews, |this| {
+serialize_sparse!(ProbeReport, |this| {
     "replica": this.replica, absent if false;
     "incarnation": this.incarnation, absent if false;
     "probe": this.probe, absent if false;
@@ -111,7 +111,7 @@ serialize_sparse!(ProbeNews, |this| {
     "message": this.message, absent if this.message.is_none();
 });
 
-impl ProbeNews {
+impl ProbeReport {
     /// An answer as of now, without a message.
     pub fn new(
         replica: impl Into<ReplicaId>,
@@ -193,8 +193,8 @@ impl Event {
         }
     }
 
-    fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> News {
-        News { replica: replica.into(), incarnation: incarnation.into(), at: None }
+    fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> InstanceEvent {
+        InstanceEvent { replica: replica.into(), incarnation: incarnation.into(), at: None }
     }
 
     fn ended(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, outcome: Outcome) -> Ended {
@@ -276,7 +276,7 @@ impl Event {
 
     /// Its place among the events of one instant: news by replica, then what an operator asks for, in the order in which it
     /// was asked.
-    pub(crate) fn turn(&self) -> u64 {
+    pub(crate) fn batch_order(&self) -> u64 {
         self.instance().map_or(u64::MAX, |(replica, _)| replica.0.into())
     }
 
@@ -318,9 +318,12 @@ impl Event {
 pub(crate) fn merge_reports(batch: &mut Vec<Event>) {
     let mut first = 0;
     while first < batch.len() {
-        let same = |other: &Event| other.turn() == batch[first].turn() && other.instance() == batch[first].instance();
+        let same = |other: &Event| {
+            other.batch_order() == batch[first].batch_order() && other.instance() == batch[first].instance()
+        };
         let others: Vec<usize> = if batch[first].tells_end() {
-            let beside = (first + 1..batch.len()).take_while(|&other| batch[other].turn() == batch[first].turn());
+            let beside =
+                (first + 1..batch.len()).take_while(|&other| batch[other].batch_order() == batch[first].batch_order());
             beside.filter(|&other| batch[other].tells_end() && same(&batch[other])).collect()
         } else {
             Vec::new()

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::probes::{KINDS, Lines};
-use super::replica::{Marks, Phase, Standing};
+use super::probes::{KINDS, ReplicaProbes};
+use super::replica::{CensusBucket, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId};
 use crate::document::format_duration;
@@ -22,7 +22,8 @@ use crate::time::Timestamp;
 #[serde(default)]
 pub(crate) struct Health {
     /// By replica; empty where the policy has no probes.
-    pub(super) lines: Vec<Lines>,
+    #[serde(rename = "lines")]
+    pub(super) probes: Vec<ReplicaProbes>,
     /// Since when each replica has been up and not ready; empty without `unready_timeout`.
     pub(super) unready: Vec<Unready>,
     /// Replicas that probe evidence has taken down and that have not been available since.
@@ -122,11 +123,11 @@ impl Health {
     }
 
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
-        for lines in &mut self.lines {
+        for states in &mut self.probes {
             for kind in KINDS {
-                let line = lines.line(kind);
-                line.next = by(line.next);
-                line.asked = by(line.asked);
+                let state = states.get_mut(kind);
+                state.next = by(state.next);
+                state.asked = by(state.asked);
             }
         }
         let by = |at: Timestamp| if at.is_never() { at } else { by(at) };
@@ -139,20 +140,20 @@ impl ReplicaSet {
     /// Evidence of one kind stands against a replica, if not already.
     #[cold]
     pub(super) fn add_evidence(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp, at: Timestamp) {
-        let health = &mut self.extras.get_or_init().health;
+        let health = &mut self.cold.get_or_init().health;
         health.dequeue(id);
         let since = kind(health.evidence.entry(id).or_insert(Evidence::NONE));
         *since = at.min(*since);
         health.changed.insert(id);
-        self.replica_mut(id).marks.set(Marks::UNHEALTHY);
+        self.replica_mut(id).flags.set(ReplicaFlags::UNHEALTHY);
     }
 
     /// A success withdraws evidence of this kind. Whether there was any.
     pub(super) fn withdraw(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp) -> bool {
-        if !self.replica(id).marks.has(Marks::UNHEALTHY) {
+        if !self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
             return false;
         }
-        let health = &mut self.extras.get_or_init().health;
+        let health = &mut self.cold.get_or_init().health;
         health.dequeue(id);
         let Some(evidence) = health.evidence.get_mut(&id) else { return false };
         *kind(evidence) = Timestamp::MAX;
@@ -166,9 +167,9 @@ impl ReplicaSet {
 
     /// There is no evidence against a replica any more.
     pub(super) fn drop_evidence(&mut self, id: ReplicaId) {
-        if self.replica(id).marks.has(Marks::UNHEALTHY) {
-            self.replica_mut(id).marks.clear(Marks::UNHEALTHY);
-            let health = &mut self.extras.get_or_init().health;
+        if self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
+            self.replica_mut(id).flags.clear(ReplicaFlags::UNHEALTHY);
+            let health = &mut self.cold.get_or_init().health;
             health.dequeue(id);
             health.evidence.remove(&id);
             health.changed.remove(&id);
@@ -176,14 +177,14 @@ impl ReplicaSet {
     }
 
     pub(super) fn end_probes(&mut self, id: ReplicaId) {
-        let Some(extras) = self.extras.get_mut() else { return };
-        if extras.health.lines.is_empty() && extras.health.unready.is_empty() {
+        let Some(cold) = self.cold.get_mut() else { return };
+        if cold.health.probes.is_empty() && cold.health.unready.is_empty() {
             return;
         }
-        if let Some(lines) = extras.health.lines.get_mut(id.index()) {
-            *lines = Lines::default();
+        if let Some(states) = cold.health.probes.get_mut(id.index()) {
+            *states = ReplicaProbes::default();
         }
-        if let Some(unready) = extras.health.unready.get_mut(id.index()) {
+        if let Some(unready) = cold.health.unready.get_mut(id.index()) {
             *unready = Unready::default();
         }
         self.drop_probe_messages(id);
@@ -193,15 +194,15 @@ impl ReplicaSet {
     /// The replica counts otherwise than before: what its evidence may do must be looked at again.
     #[inline]
     pub(super) fn review_evidence(&mut self, id: ReplicaId) {
-        if self.replica(id).marks.has(Marks::UNHEALTHY) {
-            self.extras.get_or_init().health.changed.insert(id);
+        if self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
+            self.cold.get_or_init().health.changed.insert(id);
         }
     }
 
     /// Another policy: all evidence is looked at again.
     pub(super) fn review_all_evidence(&mut self) {
-        if let Some(extras) = self.extras.get_mut() {
-            let health = &mut extras.health;
+        if let Some(cold) = self.cold.get_mut() {
+            let health = &mut cold.health;
             health.changed = health.evidence.keys().copied().collect();
         }
     }
@@ -212,8 +213,8 @@ impl ReplicaSet {
         let most = self.policy.max_probe_restarts(self.desired);
         let need = compiled.need(self.counts.census.settled());
         let mut available = self.counts.census.available;
-        let Some(extras) = self.extras.get_mut() else { return Vec::new() };
-        let health = &mut extras.health;
+        let Some(cold) = self.cold.get_mut() else { return Vec::new() };
+        let health = &mut cold.health;
         let mut acted = health.acted;
         let mut chosen = Vec::new();
         while let Some(id) = health.changed.pop_first() {
@@ -221,14 +222,14 @@ impl ReplicaSet {
             let (Some(evidence), replica) = (health.evidence.get_mut(&id), &self.replicas[id.index()]) else {
                 continue;
             };
-            let holds_place = replica.marks.has(Marks::ACTED);
+            let holds_place = replica.flags.has(ReplicaFlags::ACTED);
             if !matches!(replica.phase, Phase::Running | Phase::Ready) {
                 // Out of contact: it is looked at again when it is found.
             } else if most.is_some() && holds_place {
                 let until = replica.due.plus_nanos(compiled.start_timeout);
                 evidence.queued = Queued::Holder(until);
                 health.holders.insert((until, id));
-            } else if most.is_some() && replica.standing == Standing::Available {
+            } else if most.is_some() && replica.bucket == CensusBucket::Available {
                 evidence.queued = Queued::InLine(evidence.since());
                 health.in_line.insert((evidence.since(), id));
             } else {
@@ -258,7 +259,7 @@ impl ReplicaSet {
         let health = self.health();
         let evidence = health.and_then(|health| health.evidence.get(&id));
         let starting = compiled.probes.startup.is_some()
-            && health.and_then(|health| health.lines.get(id.index())).is_some_and(|lines| !lines.startup.passed);
+            && health.and_then(|health| health.probes.get(id.index())).is_some_and(|states| !states.startup.passed);
         let reason = match evidence {
             Some(evidence) if evidence.probe.is_never() => {
                 let timeout = format_duration(std::time::Duration::from_nanos(compiled.unready_timeout));
@@ -277,20 +278,20 @@ impl ReplicaSet {
     /// It is available again, or gone for good: it occupies no place of `max_probe_restarts` any more.
     #[inline]
     pub(super) fn free_acted(&mut self, id: ReplicaId) {
-        let marks = &mut self.replicas[id.index()].marks;
-        if marks.has(Marks::ACTED) {
-            marks.clear(Marks::ACTED);
-            self.extras.get_or_init().health.acted -= 1;
+        let flags = &mut self.replicas[id.index()].flags;
+        if flags.has(ReplicaFlags::ACTED) {
+            flags.clear(ReplicaFlags::ACTED);
+            self.cold.get_or_init().health.acted -= 1;
         }
     }
 
     /// Makes room for the clocks of `unready_timeout`, where there is one.
     pub(super) fn make_room_for_unready(&mut self, count: usize) {
         if self.policy.compiled().unready_timeout != FOREVER {
-            let unready = &mut self.extras.get_or_init().health.unready;
+            let unready = &mut self.cold.get_or_init().health.unready;
             unready.resize(count.max(unready.len()), Unready::default());
-        } else if let Some(extras) = self.extras.get_mut() {
-            extras.health.unready = Vec::new();
+        } else if let Some(cold) = self.cold.get_mut() {
+            cold.health.unready = Vec::new();
         }
     }
 
@@ -304,7 +305,7 @@ impl ReplicaSet {
 
     #[cold]
     fn set_unready(&mut self, id: ReplicaId, since: Timestamp) {
-        if let Some(unready) = self.extras.get_or_init().health.unready.get_mut(id.index()) {
+        if let Some(unready) = self.cold.get_or_init().health.unready.get_mut(id.index()) {
             unready.since = since;
         }
     }
@@ -336,7 +337,7 @@ impl ReplicaSet {
 
     /// When a replica that is up has not been ready for too long; never, once that has been said.
     pub(super) fn unready_at(&self, id: ReplicaId) -> Timestamp {
-        let said = self.replica(id).marks.has(Marks::UNHEALTHY)
+        let said = self.replica(id).flags.has(ReplicaFlags::UNHEALTHY)
             && self
                 .health()
                 .and_then(|health| health.evidence.get(&id))
@@ -346,7 +347,7 @@ impl ReplicaSet {
     }
 
     /// Other probes or another `unready_timeout`: what the former have said does not count, the clock goes on.
-    pub(super) fn renew_unready(&mut self, id: ReplicaId) {
+    pub(super) fn replace_unready(&mut self, id: ReplicaId) {
         self.drop_evidence(id);
         if self.policy.compiled().unready_timeout != FOREVER {
             let since = match self.replica(id).phase {
@@ -360,7 +361,7 @@ impl ReplicaSet {
     /// After a restore, perhaps under another policy. Time in which nobody looked does not count.
     #[inline]
     pub(super) fn resume_evidence(&mut self, id: ReplicaId, downtime: u64) {
-        if self.extras.is_some() {
+        if self.cold.is_some() {
             self.resume_evidence_of(id, downtime);
         }
     }
@@ -375,10 +376,10 @@ impl ReplicaSet {
             let since = self.unready_since(id).known().map_or(self.now, |since| since.plus_nanos(downtime));
             self.set_unready(id, since);
         }
-        let Some(extras) = self.extras.get_mut() else { return };
+        let Some(cold) = self.cold.get_mut() else { return };
         let replica = &mut self.replicas[id.index()];
-        replica.marks.clear(Marks::UNHEALTHY);
-        let Some(evidence) = extras.health.evidence.get_mut(&id) else { return };
+        replica.flags.clear(ReplicaFlags::UNHEALTHY);
+        let Some(evidence) = cold.health.evidence.get_mut(&id) else { return };
         let asked = if started { probes.liveness } else { probes.startup };
         if asked.is_none() {
             evidence.probe = Timestamp::MAX;
@@ -387,16 +388,16 @@ impl ReplicaSet {
             evidence.unready = Timestamp::MAX;
         }
         if evidence.since().is_never() || !replica.phase.is_up() {
-            extras.health.evidence.remove(&id);
+            cold.health.evidence.remove(&id);
         } else {
-            replica.marks.set(Marks::UNHEALTHY);
-            extras.health.changed.insert(id);
+            replica.flags.set(ReplicaFlags::UNHEALTHY);
+            cold.health.changed.insert(id);
         }
     }
 
     /// Whether its startup probe, if there is one, has passed.
     fn is_started(&self, id: ReplicaId) -> bool {
-        let lines = self.health().and_then(|health| health.lines.get(id.index()));
-        self.policy.compiled().probes.startup.is_none() || lines.is_some_and(|lines| lines.startup.passed)
+        let states = self.health().and_then(|health| health.probes.get(id.index()));
+        self.policy.compiled().probes.startup.is_none() || states.is_some_and(|states| states.startup.passed)
     }
 }

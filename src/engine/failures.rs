@@ -1,8 +1,8 @@
 //! A failure is judged, and its verdict carried out.
 
-use super::extras::code_of;
-use super::output::{DecisionMade, IgnoredWhy, Notice, Output};
-use super::replica::{After, Marks};
+use super::cold_state::code_of;
+use super::output::{DecisionMade, IgnoreReason, Notice, Output};
+use super::replica::{NextPhase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Decision, DecisionReason, Outcome, ReplicaId, Restart, Verdict};
 use crate::policy::{Cause, Scope};
@@ -19,9 +19,9 @@ impl ReplicaSet {
     pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let replica = &mut self.replicas[id.index()];
         let incarnation = replica.history.incarnation();
-        let silent = outcome.reason.is_none() && self.extras.get().is_none_or(|extras| extras.messages.is_empty());
-        let calm = silent && !still_live && !replica.marks.any(Marks::LOST.and(Marks::START_PENDS));
-        let alone = !replica.marks.has(Marks::ENDING) && !self.set.has_incident();
+        let silent = outcome.reason.is_none() && self.cold.get().is_none_or(|cold| cold.messages.is_empty());
+        let calm = silent && !still_live && !replica.flags.any(ReplicaFlags::LOST.and(ReplicaFlags::START_PENDS));
+        let alone = !replica.flags.has(ReplicaFlags::ENDING) && !self.set.has_incident();
         if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
             self.judge_in_full(id, outcome, still_live);
             return;
@@ -34,11 +34,11 @@ impl ReplicaSet {
             Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
                 counts.judged(decision.cause.as_ref(), decision.verdict);
                 if let Some(cause) = &decision.cause {
-                    self.counts.failed_by(replica, code_of(cause, &mut self.extras));
+                    self.counts.failed_by(replica, code_of(cause, &mut self.cold));
                 }
                 replica.will_restart(restart, decision.charged, decision.reason);
                 *place = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
-                self.go_on(id, After::Start);
+                self.enter_next(id, NextPhase::Start);
             }
             decided => {
                 let decision = match decided {
@@ -55,12 +55,12 @@ impl ReplicaSet {
     fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
-        context.joins_group = self.replica(id).marks.has(Marks::ENDING) && self.is_in_group(id);
+        context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
-        replica.marks.clear(Marks::ENDING);
+        replica.flags.clear(ReplicaFlags::ENDING);
         let incarnation = replica.history.incarnation();
         if !replica.history.is_live() {
-            self.ignore(id, incarnation, IgnoredWhy::Duplicate);
+            self.ignore(id, incarnation, IgnoreReason::Duplicate);
             return;
         }
         let alive;
@@ -80,8 +80,8 @@ impl ReplicaSet {
         if !still_live {
             self.forget_lost(id);
         }
-        if self.replica(id).marks.any(Marks::START_PENDS) {
-            self.decided(id, self.policy.start_outcome(&self.set, decision));
+        if self.replica(id).flags.any(ReplicaFlags::START_PENDS) {
+            self.conclude_start(id, self.policy.start_outcome(&self.set, decision));
         }
     }
 
@@ -96,20 +96,20 @@ impl ReplicaSet {
         }
         let decision = &mut judged.decision;
         self.tally.count().judged(decision.cause.as_ref(), decision.verdict);
-        if self.replica(id).marks.any(Marks::LOST.and(Marks::START_PENDS)) {
+        if self.replica(id).flags.any(ReplicaFlags::LOST.and(ReplicaFlags::START_PENDS)) {
             self.let_loose(id, decision, still_live);
         }
         let mut group = None;
         let after = match decision.verdict {
             Verdict::Restart(restart) => {
                 let replica = self.replica_mut(id);
-                let failed = replica.marks.has(Marks::FAILED);
+                let failed = replica.flags.has(ReplicaFlags::FAILED);
                 replica.will_restart(restart, decision.charged, decision.reason);
                 if decision.reason == DecisionReason::CompletedRun {
                     // A clean exit is no failure, and mends none.
-                    replica.marks.set(Marks::COMPLETED_RUN);
+                    replica.flags.set(ReplicaFlags::COMPLETED_RUN);
                     if !failed {
-                        replica.marks.clear(Marks::FAILED);
+                        replica.flags.clear(ReplicaFlags::FAILED);
                     }
                 }
                 if restart.scope != Scope::Replica || joins {
@@ -125,17 +125,18 @@ impl ReplicaSet {
                     group = Some((from, plan));
                 }
                 if still_live {
-                    self.extras.get_or_init().delays.insert(id, restart.delay);
+                    self.cold.get_or_init().delays.insert(id, restart.delay);
                 }
-                After::Start
+                NextPhase::Start
             }
-            Verdict::Hold(_) => After::Hold,
-            Verdict::Degrade(_) => After::Quarantine,
-            Verdict::Complete => After::Complete,
-            Verdict::Terminate => After::Remove,
+            Verdict::Hold(_) => NextPhase::Hold,
+            Verdict::Degrade(_) => NextPhase::Quarantine,
+            Verdict::Complete => NextPhase::Complete,
+            Verdict::Terminate => NextPhase::Remove,
         };
-        if after != After::Start {
-            let gave_up = matches!(after, After::Hold | After::Quarantine) && self.is_by_limit(&judged.decision);
+        if after != NextPhase::Start {
+            let gave_up =
+                matches!(after, NextPhase::Hold | NextPhase::Quarantine) && self.is_by_limit(&judged.decision);
             self.replica_mut(id).stays_down(judged.decision.verdict, gave_up);
         }
         let ends = judged.decision.ends();
@@ -144,7 +145,7 @@ impl ReplicaSet {
         if still_live {
             self.stop(id, after)
         } else {
-            self.go_on(id, after)
+            self.enter_next(id, after)
         }
         if let Some(reason) = ends {
             self.end(reason);
@@ -158,7 +159,7 @@ impl ReplicaSet {
     #[inline(never)]
     fn is_indispensable(&self, id: ReplicaId) -> bool {
         let settled = self.counts.census.settled();
-        let counted = u32::from(id.0 < self.desired && !self.replica(id).marks.has(Marks::JOINING));
+        let counted = u32::from(id.0 < self.desired && !self.replica(id).flags.has(ReplicaFlags::JOINING));
         settled.saturating_sub(self.counts.census.given_up).saturating_sub(counted)
             < self.policy.compiled().need(settled)
     }
@@ -171,7 +172,7 @@ impl ReplicaSet {
 
     /// A replica has failed by this cause.
     fn note_cause(&mut self, id: ReplicaId, cause: &Cause) {
-        let code = code_of(cause, &mut self.extras);
+        let code = code_of(cause, &mut self.cold);
         self.counts.failed_by(&mut self.replicas[id.index()], code);
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::replica::{After, Marks, Phase, Replica};
+use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::time::Timestamp;
@@ -64,11 +64,11 @@ impl ReplicaSet {
         let charged = self.replica(id).kind == (StartKind::Restart { charged: true });
         let (leader, from) = before.map_or((id, from), |group| (group.leader, from.min(group.from)));
         let stopping = before.map_or(0, |group| group.stopping);
-        self.extras.get_or_init().group =
+        self.cold.get_or_init().group =
             Some(Group { leader, from, stopping, is_due: before.is_some_and(|group| group.is_due), not_before });
         self.add_member(id, due);
         for other in outside.into_iter().rev().filter(|other| *other != id) {
-            if self.joins(self.replica(other)) && !self.replica(other).marks.has(Marks::ENDING) {
+            if self.joins(self.replica(other)) && !self.replica(other).flags.has(ReplicaFlags::ENDING) {
                 self.add_member(other, due);
             }
         }
@@ -84,8 +84,8 @@ impl ReplicaSet {
             first.due = due;
         }
         if later || waits {
-            first.marks.clear(Marks::QUEUED);
-        } else if pays && first.marks.has(Marks::QUEUED) {
+            first.flags.clear(ReplicaFlags::QUEUED);
+        } else if pays && first.flags.has(ReplicaFlags::QUEUED) {
             self.requeue(leader);
         }
         if let Some(group) = self.group_mut().filter(|_| later) {
@@ -109,9 +109,9 @@ impl ReplicaSet {
             replica.due = due;
         }
         replica.kind = StartKind::Restart { charged: false };
-        replica.marks.clear(Marks::QUEUED);
+        replica.flags.clear(ReplicaFlags::QUEUED);
         if replica.phase.is_up() {
-            self.stop(id, After::Start);
+            self.stop(id, NextPhase::Start);
         }
         let stopping = self.replica(id).phase == Phase::Stopping;
         if let Some(group) = self.group_mut().filter(|_| stopping) {
@@ -125,7 +125,7 @@ impl ReplicaSet {
     fn joins(&self, replica: &Replica) -> bool {
         match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
-            Phase::Stopping => replica.after == After::Start,
+            Phase::Stopping => replica.after == NextPhase::Start,
             phase => phase.is_up(),
         }
     }
@@ -139,7 +139,9 @@ impl ReplicaSet {
         let replica = self.replica(id);
         self.is_in_group(id)
             && (replica.waits_for_group()
-                || (replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group))
+                || (replica.phase == Phase::Stopping
+                    && replica.after == NextPhase::Start
+                    && replica.gate == Gate::Group))
     }
 
     /// Whether the group that waits to restart includes this replica's slot.
@@ -178,12 +180,12 @@ impl ReplicaSet {
 
     #[cold]
     fn count_stopped_member(&mut self, id: ReplicaId, due: Option<Timestamp>) {
-        let Some(group) = self.extras.get_mut().and_then(|extras| extras.group.as_mut()) else { return };
+        let Some(group) = self.cold.get_mut().and_then(|cold| cold.group.as_mut()) else { return };
         if let Some(due) = due {
             group.not_before = group.not_before.max(due);
             self.settle_group_due();
         }
-        let Some(group) = self.extras.get_mut().and_then(|extras| extras.group.as_mut()) else { return };
+        let Some(group) = self.cold.get_mut().and_then(|cold| cold.group.as_mut()) else { return };
         if id < group.from || self.replicas[id.index()].gate != Gate::Group {
             return;
         }
@@ -201,7 +203,7 @@ impl ReplicaSet {
     /// Queues the start of a group that is due, once nothing holds it back.
     pub(super) fn resume_group(&mut self) {
         let Some(group) = self.group() else { return };
-        if group.is_due && self.may_start_group() && !self.replica(group.leader).marks.has(Marks::QUEUED) {
+        if group.is_due && self.may_start_group() && !self.replica(group.leader).flags.has(ReplicaFlags::QUEUED) {
             self.enqueue(group.leader);
             self.retime(group.leader);
         }
@@ -210,8 +212,8 @@ impl ReplicaSet {
     /// A stray of a member's slot has shown itself before the group's start has gone out.
     pub(super) fn hold_back_group(&mut self) {
         let Some(group) = self.group() else { return };
-        if self.replica(group.leader).marks.has(Marks::QUEUED) {
-            self.replica_mut(group.leader).marks.clear(Marks::QUEUED);
+        if self.replica(group.leader).flags.has(ReplicaFlags::QUEUED) {
+            self.replica_mut(group.leader).flags.clear(ReplicaFlags::QUEUED);
             self.retime(group.leader);
         }
     }
@@ -223,13 +225,13 @@ impl ReplicaSet {
             let replica = self.replica(*id);
             replica.gate == Gate::Group && replica.counts_from_its_end()
         };
-        if self.extras.get().is_some_and(|extras| extras.delays.keys().any(pending)) {
+        if self.cold.get().is_some_and(|cold| cold.delays.keys().any(pending)) {
             return;
         }
         let leader = self.replica_mut(group.leader);
         if leader.due.is_never() || leader.due < group.not_before {
             leader.due = group.not_before;
-            leader.marks.clear(Marks::QUEUED);
+            leader.flags.clear(ReplicaFlags::QUEUED);
             if let Some(group) = self.group_mut() {
                 group.is_due = false;
             }
@@ -277,8 +279,8 @@ impl ReplicaSet {
     /// There is no group any more.
     #[inline]
     pub(super) fn dissolve(&mut self) {
-        if let Some(extras) = self.extras.get_mut() {
-            extras.group = None;
+        if let Some(cold) = self.cold.get_mut() {
+            cold.group = None;
         }
     }
 }

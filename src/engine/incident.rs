@@ -2,7 +2,7 @@
 
 use super::event::{Ended, Event};
 use super::output::{IncidentNotice, Notice};
-use super::replica::{After, Marks, Phase};
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{Gate, Outcome, ReplicaId, StartKind};
@@ -33,9 +33,9 @@ impl ReplicaSet {
             let Some(replica) = self.replicas.get_mut(ended.replica.index()) else { continue };
             let genuine = replica.history.incarnation() == ended.incarnation
                 && replica.phase.is_up()
-                && !replica.marks.has(Marks::ENDING);
+                && !replica.flags.has(ReplicaFlags::ENDING);
             if genuine {
-                replica.marks.set(Marks::ENDING);
+                replica.flags.set(ReplicaFlags::ENDING);
                 noted |= self.note_failure(ended.replica, &ended.outcome);
             }
         }
@@ -45,7 +45,7 @@ impl ReplicaSet {
         if let [alone] = events {
             // It has no company at this instant.
             if let Some(replica) = alone.instance().and_then(|(id, _)| self.replicas.get_mut(id.index())) {
-                replica.marks.clear(Marks::ENDING);
+                replica.flags.clear(ReplicaFlags::ENDING);
             }
         }
     }
@@ -56,27 +56,27 @@ impl ReplicaSet {
             return;
         }
         failing.sort_unstable_by_key(|(id, _)| *id);
-        let noted = &self.extras.get_or_init().noted;
+        let noted = &self.cold.get_or_init().noted;
         failing.retain(|(id, _)| !noted.contains(id));
         let mut counted = false;
         for (id, outcome) in &failing {
             counted |= self.note_failure(*id, outcome);
-            self.extras.get_or_init().noted.insert(*id);
+            self.cold.get_or_init().noted.insert(*id);
         }
         if counted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
             for (id, _) in &failing {
-                self.replica_mut(*id).marks.set(Marks::ENDING);
+                self.replica_mut(*id).flags.set(ReplicaFlags::ENDING);
             }
             self.incident_recognised();
             for (id, _) in &failing {
-                self.replica_mut(*id).marks.clear(Marks::ENDING);
+                self.replica_mut(*id).flags.clear(ReplicaFlags::ENDING);
             }
         }
     }
 
     /// Its failure is judged now: it may be noted again.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
-        self.extras.get_mut().is_some_and(|extras| extras.noted.remove(&id))
+        self.cold.get_mut().is_some_and(|cold| cold.noted.remove(&id))
     }
 
     /// For a failure that comes on its own.
@@ -118,25 +118,25 @@ impl ReplicaSet {
                 replica.kind = StartKind::Restart { charged: false };
             }
             // What waited for room in the window has room again.
-            let gave_up = replica.marks.has(Marks::GAVE_UP) || replica.gate == Gate::Window;
-            replica.marks.clear(Marks::GAVE_UP);
+            let gave_up = replica.flags.has(ReplicaFlags::GAVE_UP) || replica.gate == Gate::Window;
+            replica.flags.clear(ReplicaFlags::GAVE_UP);
             match replica.phase {
-                Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.requeue(id),
+                Phase::Waiting if replica.flags.has(ReplicaFlags::QUEUED) => self.requeue(id),
                 Phase::Waiting | Phase::Quarantined if gave_up => {
                     replica.due = now.plus_nanos(first_delay);
                     replica.kind = StartKind::Restart { charged: false };
                     replica.gate = Gate::Backoff;
-                    self.enter(id, After::Start);
+                    self.enter(id, NextPhase::Start);
                 }
                 Phase::Stopping if gave_up => {
                     replica.due = now.plus_nanos(first_delay);
                     replica.kind = StartKind::Restart { charged: false };
-                    replica.after = After::Start;
+                    replica.after = NextPhase::Start;
                     self.recount(id);
                     self.retime(id);
                 }
                 // Restarted before the incident was recognised, and not up yet: it serves as the canary.
-                Phase::Starting | Phase::Running if !replica.marks.has(Marks::ENDING) => {
+                Phase::Starting | Phase::Running if !replica.flags.has(ReplicaFlags::ENDING) => {
                     canary.get_or_insert(id);
                 }
                 _ => {}
@@ -166,9 +166,9 @@ impl ReplicaSet {
         }
         self.set.close_incident();
         self.notice(Notice::Incident(IncidentNotice::Over));
-        let trials = self.extras.get_mut().map(|extras| std::mem::take(&mut extras.trials));
+        let trials = self.cold.get_mut().map(|cold| std::mem::take(&mut cold.trials));
         for id in trials.into_iter().flatten() {
-            self.replica_mut(id).marks.clear(Marks::ON_TRIAL);
+            self.replica_mut(id).flags.clear(ReplicaFlags::ON_TRIAL);
             self.retime(id);
         }
     }

@@ -1,10 +1,10 @@
 //! Events of instances: what each means for its replica.
 
-use super::event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, STOPPED_BY_SOMEBODY_ELSE};
+use super::event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeResult, STOPPED_BY_SOMEBODY_ELSE};
 use super::evidence::Evidence;
-use super::output::IgnoredWhy;
-use super::probes::{Line, probe_of};
-use super::replica::{Marks, Phase, Replica};
+use super::output::IgnoreReason;
+use super::probes::{ProbeState, probe_of};
+use super::replica::{Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Incarnation, Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
@@ -15,18 +15,18 @@ impl ReplicaSet {
     #[inline(never)]
     pub(super) fn handle_instance_event(&mut self, event: &mut Event) {
         let Some((id, incarnation)) = event.instance() else { return };
-        if let Some(why) = self.unbelievable(id, incarnation) {
-            self.disbelieve(event, id, incarnation, why);
+        if let Some(why) = self.ignore_reason(id, incarnation) {
+            self.reject(event, id, incarnation, why);
             return;
         }
-        if self.replicas[id.index()].marks.has(Marks::LOST) && event.shows_alive() {
-            self.found(id);
+        if self.replicas[id.index()].flags.has(ReplicaFlags::LOST) && event.shows_alive() {
+            self.contact_regained(id);
         }
         match event {
             Event::Exited(ended) => self.ended(ended),
             Event::StartFailed(ended) => {
                 // It may come about yet.
-                self.replicas[ended.replica.index()].marks.set(Marks::UNCONFIRMED);
+                self.replicas[ended.replica.index()].flags.set(ReplicaFlags::UNCONFIRMED);
                 ended.outcome.start_failed = true;
                 self.ended(ended);
             }
@@ -34,7 +34,7 @@ impl ReplicaSet {
             Event::Ready(news) => self.backend_ready(*news, true),
             Event::NotReady(news) => self.backend_ready(*news, false),
             Event::Probed(news) => self.probed(news),
-            Event::Lost(news) => self.lost(news.replica, self.when(news.at)),
+            Event::Lost(news) => self.contact_lost(news.replica, self.when(news.at)),
             Event::Found(news) => self.note_alive(news.replica, self.when(news.at)),
             Event::Stopped(news) => self.stopped(*news),
             Event::Scale(_)
@@ -50,50 +50,50 @@ impl ReplicaSet {
 
     /// News of an instance that is not current, or not alive any more, changes nothing, except that it may be of a stray.
     #[cold]
-    fn disbelieve(&mut self, event: &Event, id: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+    fn reject(&mut self, event: &Event, id: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
         let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
         if ends && self.stray_gone(id, incarnation) {
             return;
         }
         if self.shows_stray(event, id, why) {
-            self.heard_stray(id, incarnation, why);
+            self.report_stray(id, incarnation, why);
         } else {
             self.ignore(id, incarnation, why);
         }
     }
 
     /// Whether news that changes nothing shows a stray.
-    fn shows_stray(&self, event: &Event, id: ReplicaId, why: IgnoredWhy) -> bool {
+    fn shows_stray(&self, event: &Event, id: ReplicaId, why: IgnoreReason) -> bool {
         // An answer to a probe may only be late.
         let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
         alive
             && match (self.replicas.get(id.index()), why) {
                 // Its end has been told: this is older, and came later.
-                (Some(replica), IgnoredWhy::Duplicate) => replica.marks.has(Marks::UNCONFIRMED),
+                (Some(replica), IgnoreReason::Duplicate) => replica.flags.has(ReplicaFlags::UNCONFIRMED),
                 // A later incarnation may be a start that a restored state does not know of: a list tells.
-                (Some(_), IgnoredWhy::Unheard) => false,
+                (Some(_), IgnoreReason::Unheard) => false,
                 (None, _) => self.begun,
-                (Some(_), IgnoredWhy::Stale | IgnoredWhy::OutOfRange) => true,
+                (Some(_), IgnoreReason::Stale | IgnoreReason::OutOfRange) => true,
             }
     }
 
     /// Why news of this instance changes nothing, if so.
     #[inline]
-    fn unbelievable(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoredWhy> {
-        let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoredWhy::of_unheard(incarnation)) };
+    fn ignore_reason(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoreReason> {
+        let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoreReason::of_unstarted(incarnation)) };
         let current = replica.history.incarnation();
         if incarnation > current || current == Incarnation(0) {
-            Some(IgnoredWhy::of_unheard(incarnation))
+            Some(IgnoreReason::of_unstarted(incarnation))
         } else if incarnation < current {
-            Some(IgnoredWhy::Stale)
+            Some(IgnoreReason::Stale)
         } else if !replica.phase.is_live() {
-            Some(IgnoredWhy::Duplicate)
+            Some(IgnoreReason::Duplicate)
         } else {
             None
         }
     }
 
-    fn started(&mut self, news: News) {
+    fn started(&mut self, news: InstanceEvent) {
         let at = self.happened(news.replica, self.when(news.at));
         let replica = self.replica_mut(news.replica);
         if replica.phase == Phase::Starting {
@@ -111,24 +111,24 @@ impl ReplicaSet {
 
     /// Told before, or being stopped: a sign of life.
     #[cold]
-    fn started_again(&mut self, news: News, at: Timestamp) {
+    fn started_again(&mut self, news: InstanceEvent, at: Timestamp) {
         self.note_alive(news.replica, at);
         if self.replica(news.replica).phase != Phase::Stopping {
-            self.ignore(news.replica, news.incarnation, IgnoredWhy::Duplicate);
+            self.ignore(news.replica, news.incarnation, IgnoreReason::Duplicate);
         }
     }
 
-    fn backend_ready(&mut self, news: News, ready: bool) {
+    fn backend_ready(&mut self, news: InstanceEvent, ready: bool) {
         let replica = self.replica_mut(news.replica);
         let was_ready = replica.phase == Phase::Ready;
         if replica.phase.is_up() {
             if ready {
-                replica.marks.set(Marks::BACKEND_READY);
+                replica.flags.set(ReplicaFlags::BACKEND_READY);
                 if replica.phase == Phase::Starting {
                     self.started(news);
                 }
             } else {
-                replica.marks.clear(Marks::BACKEND_READY);
+                replica.flags.clear(ReplicaFlags::BACKEND_READY);
             }
             let at = self.happened(news.replica, self.when(news.at));
             self.update_readiness(news.replica, at);
@@ -142,7 +142,7 @@ impl ReplicaSet {
     /// Ready is what both the backend and the probes call ready.
     #[inline(always)]
     pub(super) fn update_readiness(&mut self, id: ReplicaId, at: Timestamp) {
-        let ready = self.replica(id).marks.has(Marks::BACKEND_READY) && self.probes_ready(id);
+        let ready = self.replica(id).flags.has(ReplicaFlags::BACKEND_READY) && self.probes_ready(id);
         let min_ready = self.policy.compiled().min_ready;
         match self.replica(id).phase {
             Phase::Running if ready => {
@@ -153,7 +153,7 @@ impl ReplicaSet {
                     self.make_available(id);
                     self.note_standing();
                 }
-                self.decided(id, StartOutcome::Up);
+                self.conclude_start(id, StartOutcome::Up);
                 self.retime_in(id, Phase::Ready);
             }
             Phase::Ready if !ready => {
@@ -194,7 +194,7 @@ impl ReplicaSet {
         }
     }
 
-    fn stopped(&mut self, news: News) {
+    fn stopped(&mut self, news: InstanceEvent) {
         if self.replica(news.replica).phase == Phase::Stopping {
             self.confirm_stop(news.replica, self.happened(news.replica, self.when(news.at)));
         } else {
@@ -206,15 +206,15 @@ impl ReplicaSet {
     }
 
     /// Contact with it is lost, by evidence from `at`.
-    pub(super) fn lost(&mut self, id: ReplicaId, at: Timestamp) {
+    pub(super) fn contact_lost(&mut self, id: ReplicaId, at: Timestamp) {
         if self.lose_contact(id, at) {
             self.retime(id);
         }
     }
 
     /// It shows itself: contact is there, and what it was before it became unknown it is again.
-    pub(super) fn found(&mut self, id: ReplicaId) {
-        if !self.replica(id).marks.has(Marks::LOST) {
+    pub(super) fn contact_regained(&mut self, id: ReplicaId) {
+        if !self.replica(id).flags.has(ReplicaFlags::LOST) {
             return;
         }
         let was = self.lost_contact(id).map_or(Phase::Running, |lost| lost.was);
@@ -233,7 +233,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn probed(&mut self, news: &ProbeNews) {
+    pub(super) fn probed(&mut self, news: &ProbeReport) {
         let id = news.replica;
         let at = self.when(news.at);
         if news.result != ProbeResult::Unanswered {
@@ -241,28 +241,28 @@ impl ReplicaSet {
         }
         let probes = self.policy.compiled().probes;
         let Some(probe) = probe_of(&probes, news.probe) else { return };
-        let Some(line) = self.lines(id).map(|lines| lines.line(news.probe)) else { return };
-        if line.next.is_never() {
+        let Some(state) = self.probes_mut(id).map(|states| states.get_mut(news.probe)) else { return };
+        if state.next.is_never() {
             return;
         }
-        let asked = std::mem::replace(&mut line.asked, Timestamp::MAX);
+        let asked = std::mem::replace(&mut state.asked, Timestamp::MAX);
         let good = match news.result {
             ProbeResult::Success => true,
             ProbeResult::Failure => false,
             ProbeResult::Unanswered => {
                 self.keep_probe_message(id, news.probe, news.message.as_ref());
-                self.lost(id, asked.known().unwrap_or(at));
+                self.contact_lost(id, asked.known().unwrap_or(at));
                 return;
             }
         };
-        let verdict = line.answer(good, probe);
+        let verdict = state.answer(good, probe);
         self.keep_probe_message(id, news.probe, news.message.as_ref().filter(|_| !good));
         match (news.probe, verdict) {
             (_, None) => {}
             (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
             (ProbeKind::Readiness, Some(passed)) => {
-                if let Some(lines) = self.lines(id) {
-                    lines.readiness.passed = passed;
+                if let Some(states) = self.probes_mut(id) {
+                    states.readiness.passed = passed;
                 }
                 self.update_readiness(id, at);
             }
@@ -280,10 +280,10 @@ impl ReplicaSet {
 
     fn startup_passed(&mut self, id: ReplicaId, at: Timestamp) {
         let probes = self.policy.compiled().probes;
-        if let Some(lines) = self.lines(id) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line::begin(probes.readiness, at);
-            lines.liveness = Line::begin(probes.liveness, at);
+        if let Some(states) = self.probes_mut(id) {
+            states.startup = ProbeState { passed: true, ..ProbeState::default() };
+            states.readiness = ProbeState::begin(probes.readiness, at);
+            states.liveness = ProbeState::begin(probes.liveness, at);
         }
         self.withdraw(id, Evidence::probe);
         self.unready_from(id, at);

@@ -4,7 +4,7 @@
 //! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.
 
 use super::cause_counts::{CauseCode, CauseSums};
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::strays::Strays;
 use crate::decide::{Census, Gate, Incarnation, ReplicaId, StartKind, Status};
@@ -161,14 +161,14 @@ impl ReplicaSet {
     fn check_references(&self) -> Checked {
         let known = Invariant::KnownReplicas;
         of_set(known, self.replicas.len() <= MAX_REPLICAS as usize && self.desired as usize <= self.replicas.len())?;
-        if let Some(extras) = self.extras.get() {
-            of_set(known, extras.contact.heard_at.len() <= self.replicas.len())?;
+        if let Some(cold) = self.cold.get() {
+            of_set(known, cold.contact.last_seen.len() <= self.replicas.len())?;
             of_set(Invariant::Bounded, self.stray_count() <= super::strays::most(self.replicas.len()))?;
-            for &id in extras.contact.lost.keys().chain(extras.health.evidence.keys()).chain(extras.delays.keys()) {
+            for &id in cold.contact.lost.keys().chain(cold.health.evidence.keys()).chain(cold.delays.keys()) {
                 of_replica(id, known, self.has(id))?;
             }
         }
-        let names = self.extras.get().map_or(0, |extras| extras.cause_names.len());
+        let names = self.cold.get().map_or(0, |cold| cold.cause_names.len());
         let codes = self.replicas.iter().map(|replica| replica.failed_by).chain(self.shown.map(|shown| shown.cause));
         of_set(
             Invariant::CauseNames,
@@ -182,7 +182,7 @@ impl ReplicaSet {
 
     fn check_times(&self, id: ReplicaId, replica: &Replica, at: Timestamp) -> Checked {
         let lost = self.lost_contact(id).map(|lost| lost.since.max(lost.unknown_since.unwrap_or(Timestamp::ZERO)));
-        let heard = self.extras.get().and_then(|extras| extras.contact.heard_at.get(id.index())).copied();
+        let heard = self.cold.get().and_then(|cold| cold.contact.last_seen.get(id.index())).copied();
         let contact = lost.max(heard).unwrap_or(Timestamp::ZERO);
         let released = if replica.phase.is_up() { replica.due } else { Timestamp::ZERO };
         let latest = replica.since.max(replica.history.latest()).max(contact).max(released);
@@ -212,15 +212,15 @@ impl ReplicaSet {
                 let first = replica.kind == StartKind::First;
                 of_replica(id, Invariant::OpenGate, opens && !(first && replica.gate == Gate::Hold))
             }
-            Phase::Stopping if replica.after == After::Start => {
+            Phase::Stopping if replica.after == NextPhase::Start => {
                 let gate = matches!(replica.gate, Gate::Backoff | Gate::Window | Gate::Stop | Gate::Hold | Gate::Group);
                 of_replica(id, Invariant::AfterStop, gate && in_group)
             }
             Phase::Ready => {
-                let ready = replica.marks.has(Marks::BACKEND_READY) && replica.history.ready_since().is_some();
+                let ready = replica.flags.has(ReplicaFlags::BACKEND_READY) && replica.history.ready_since().is_some();
                 of_replica(id, Invariant::Readiness, ready)
             }
-            Phase::Unknown => of_replica(id, Invariant::Contact, replica.marks.has(Marks::LOST)),
+            Phase::Unknown => of_replica(id, Invariant::Contact, replica.flags.has(ReplicaFlags::LOST)),
             _ => Ok(()),
         }
     }
@@ -228,33 +228,33 @@ impl ReplicaSet {
     fn check_membership(&self, id: ReplicaId, replica: &Replica) -> Checked {
         let leaves = match replica.phase {
             Phase::Removed => true,
-            Phase::Stopping => replica.after == After::Remove,
+            Phase::Stopping => replica.after == NextPhase::Remove,
             _ => false,
         };
         if self.ending {
             let completes = replica.phase == Phase::Completed
-                || (replica.phase == Phase::Stopping && replica.after == After::Complete);
+                || (replica.phase == Phase::Stopping && replica.after == NextPhase::Complete);
             return of_replica(id, Invariant::EndTold, leaves || completes);
         }
         of_replica(id, Invariant::Membership, leaves == (id.0 >= self.desired))
     }
 
     fn check_marks(&self, id: ReplicaId, replica: &Replica) -> Checked {
-        let (marks, phase) = (replica.marks, replica.phase);
-        let under_way = marks.has(Marks::IN_FLIGHT);
-        let places = (!marks.any(Marks::HOLDS_SLOT.and(Marks::IN_GROUP)) || under_way)
+        let (flags, phase) = (replica.flags, replica.phase);
+        let under_way = flags.has(ReplicaFlags::IN_FLIGHT);
+        let places = (!flags.any(ReplicaFlags::HOLDS_SLOT.and(ReplicaFlags::IN_GROUP)) || under_way)
             && (!under_way || matches!(phase, Phase::Starting | Phase::Running | Phase::Unknown))
-            && (!marks.has(Marks::QUEUED) || phase == Phase::Waiting);
+            && (!flags.has(ReplicaFlags::QUEUED) || phase == Phase::Waiting);
         of_replica(id, Invariant::StartPlaces, places)?;
         let lost = self.lost_contact(id);
-        let contact = marks.has(Marks::LOST) == lost.is_some() && lost.is_none_or(|lost| lost.was.is_live());
-        of_replica(id, Invariant::Contact, contact && (!marks.has(Marks::LOST) || phase.is_live()))?;
+        let contact = flags.has(ReplicaFlags::LOST) == lost.is_some() && lost.is_none_or(|lost| lost.was.is_live());
+        of_replica(id, Invariant::Contact, contact && (!flags.has(ReplicaFlags::LOST) || phase.is_live()))?;
         let gone = matches!(phase, Phase::Stopped | Phase::Completed | Phase::Removed);
-        of_replica(id, Invariant::ProbePlaces, !(marks.has(Marks::ACTED) && gone))?;
+        of_replica(id, Invariant::ProbePlaces, !(flags.has(ReplicaFlags::ACTED) && gone))?;
         // A trial that runs ends some time after its start.
         let started = phase == Phase::Starting || replica.history.started_at().is_some();
         let on_trial = self.set.has_incident() && phase.is_up() && started;
-        of_replica(id, Invariant::Incident, !marks.has(Marks::ON_TRIAL) || on_trial)
+        of_replica(id, Invariant::Incident, !flags.has(ReplicaFlags::ON_TRIAL) || on_trial)
     }
 
     fn check_end(&self) -> Checked {
@@ -272,7 +272,7 @@ impl ReplicaSet {
     fn check_strays(&self) -> Checked {
         for (id, incarnation, stray) in self.strays().into_iter().flat_map(Strays::iter) {
             let own = |replica: &Replica| replica.phase.is_live() && replica.history.incarnation() == incarnation;
-            let starts = |replica: &Replica| replica.marks.has(Marks::QUEUED);
+            let starts = |replica: &Replica| replica.flags.has(ReplicaFlags::QUEUED);
             let slot = self.replicas.get(id.index());
             let holds = !stray.due.is_never() && slot.is_none_or(|replica| !own(replica) && !starts(replica));
             of_replica(id, Invariant::Strays, holds)?;
@@ -283,16 +283,17 @@ impl ReplicaSet {
     fn check_group(&self, at: Timestamp) -> Checked {
         let Some(group) = self.group() else { return Ok(()) };
         let leader = self.replica(group.leader);
-        let waits = leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == After::Start);
+        let waits =
+            leader.phase == Phase::Waiting || (leader.phase == Phase::Stopping && leader.after == NextPhase::Start);
         let counts = |id: &ReplicaId| {
             let member = self.replica(*id);
             member.gate == Gate::Group && member.counts_from_its_end()
         };
-        let pending = || self.extras.get().is_some_and(|extras| extras.delays.keys().any(counts));
+        let pending = || self.cold.get().is_some_and(|cold| cold.delays.keys().any(counts));
         let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || pending());
         // Once it is due and all have stopped, nothing else is waited for.
         let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
-        let goes = leader.marks.has(Marks::QUEUED) || self.stopping_members() > 0 || held();
+        let goes = leader.flags.has(ReplicaFlags::QUEUED) || self.stopping_members() > 0 || held();
         let goes = !group.is_due || (leader.due <= at && goes);
         of_replica(group.leader, Invariant::Group, holds && goes && !self.ending)
     }
@@ -300,26 +301,26 @@ impl ReplicaSet {
     fn stopping_members(&self) -> usize {
         let from = self.group().map_or(self.desired, |group| group.from.0);
         let stops = |replica: &&Replica| {
-            replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group
+            replica.phase == Phase::Stopping && replica.after == NextPhase::Start && replica.gate == Gate::Group
         };
         self.replicas.iter().take(self.desired as usize).skip(from as usize).filter(stops).count()
     }
 
     fn check_incident(&self, at: Timestamp) -> Checked {
-        let trials = self.replicas.iter().filter(|replica| replica.marks.has(Marks::ON_TRIAL)).count();
-        let listed = self.extras.get().map_or(Timestamp::ZERO, |extras| extras.contact.listed_at);
+        let trials = self.replicas.iter().filter(|replica| replica.flags.has(ReplicaFlags::ON_TRIAL)).count();
+        let listed = self.cold.get().map_or(Timestamp::ZERO, |cold| cold.contact.listed_at);
         of_set(Invariant::PastTimes, self.set.latest().max(listed) <= at)?;
         of_set(Invariant::Incident, self.set.can_progress(trials))?;
         let Some(canary) = self.set.canary() else { return Ok(()) };
-        of_replica(canary, Invariant::Incident, self.replica(canary).marks.has(Marks::ON_TRIAL))
+        of_replica(canary, Invariant::Incident, self.replica(canary).flags.has(ReplicaFlags::ON_TRIAL))
     }
 
     /// What is kept beside each replica and follows from it.
     fn check_derived(&self, id: ReplicaId, replica: &Replica) -> Checked {
-        let stands = if id.0 < self.desired { replica.stands() } else { Standing::None };
-        of_replica(id, Invariant::Counted, replica.standing == stands)?;
+        let stands = if id.0 < self.desired { replica.census_bucket() } else { CensusBucket::None };
+        of_replica(id, Invariant::Counted, replica.bucket == stands)?;
         let evidence = self.health().is_some_and(|health| health.evidence.contains_key(&id));
-        of_replica(id, Invariant::ProbePlaces, replica.marks.has(Marks::UNHEALTHY) == evidence)?;
+        of_replica(id, Invariant::ProbePlaces, replica.flags.has(ReplicaFlags::UNHEALTHY) == evidence)?;
         let ready = replica.phase != Phase::Ready || self.probes_ready(id);
         of_replica(id, Invariant::Readiness, ready)?;
         of_replica(id, Invariant::Woken, self.wakes_in_time(id))
@@ -330,22 +331,22 @@ impl ReplicaSet {
         let mut causes = CauseSums::default();
         let (mut members, mut awaiting) = (0, 0);
         for replica in &self.replicas {
-            let marks = replica.marks;
-            if let Some(count) = super::counting::count_of(&mut census, replica.standing) {
+            let flags = replica.flags;
+            if let Some(count) = super::counting::count_of(&mut census, replica.bucket) {
                 *count += 1;
             }
-            if replica.standing.is_failed() {
+            if replica.bucket.is_failed() {
                 causes.add(replica.failed_by);
             }
             census.live += u32::from(replica.phase.is_live());
-            census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
-            census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
-            census.joining += u32::from(marks.has(Marks::JOINING));
-            members += u32::from(marks.has(Marks::IN_GROUP));
-            awaiting += u32::from(marks.has(Marks::AWAITING));
+            census.in_flight += u32::from(flags.has(ReplicaFlags::IN_FLIGHT));
+            census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_SLOT));
+            census.joining += u32::from(flags.has(ReplicaFlags::JOINING));
+            members += u32::from(flags.has(ReplicaFlags::IN_GROUP));
+            awaiting += u32::from(flags.has(ReplicaFlags::AWAITING));
         }
         census.starting += u32::from(members > 0);
-        let in_group = self.extras.get().map_or(0, |extras| extras.group_in_flight);
+        let in_group = self.cold.get().map_or(0, |cold| cold.group_in_flight);
         let same = census == self.counts.census
             && causes == self.counts.causes
             && awaiting == self.counts.awaiting
@@ -356,21 +357,21 @@ impl ReplicaSet {
     fn check_extras(&self) -> Checked {
         let stopping = self.group().map_or(0, |group| group.stopping as usize);
         of_set(Invariant::Group, stopping == self.stopping_members())?;
-        let Some(extras) = self.extras.get() else { return Ok(()) };
-        let marked = |mark| self.replicas.iter().filter(|replica| replica.marks.has(mark)).count();
-        of_set(Invariant::ProbePlaces, extras.health.acted as usize == marked(Marks::ACTED))?;
-        of_set(Invariant::Incident, extras.trials.len() == marked(Marks::ON_TRIAL))?;
-        let overdue = extras.contact.lost.values().filter(|lost| lost.overdue).count();
-        let blind = overdue == 0 || !self.begun || self.is_blind();
-        of_set(Invariant::Contact, extras.contact.overdue.len() == overdue && blind)?;
+        let Some(cold) = self.cold.get() else { return Ok(()) };
+        let marked = |mark| self.replicas.iter().filter(|replica| replica.flags.has(mark)).count();
+        of_set(Invariant::ProbePlaces, cold.health.acted as usize == marked(ReplicaFlags::ACTED))?;
+        of_set(Invariant::Incident, cold.trials.len() == marked(ReplicaFlags::ON_TRIAL))?;
+        let overdue = cold.contact.lost.values().filter(|lost| lost.overdue).count();
+        let partitioned = overdue == 0 || !self.begun || self.is_partitioned();
+        of_set(Invariant::Contact, cold.contact.overdue.len() == overdue && partitioned)?;
         let unordered = |(id, replica): (ReplicaId, &Replica)| {
-            replica.phase == Phase::Waiting && replica.gate == Gate::Order && !extras.in_order.contains(&id)
+            replica.phase == Phase::Waiting && replica.gate == Gate::Order && !cold.in_order.contains(&id)
         };
         of_set(Invariant::OpenGate, !self.numbered().any(unordered))
     }
 
     fn check_queue(&self) -> Checked {
-        for (id, replica) in self.numbered().filter(|(_, replica)| replica.marks.has(Marks::QUEUED)) {
+        for (id, replica) in self.numbered().filter(|(_, replica)| replica.flags.has(ReplicaFlags::QUEUED)) {
             of_replica(id, Invariant::EndTold, !self.has_ended())?;
             let gate = self.queue.gate(replica.kind);
             let closed = match gate {
@@ -381,7 +382,7 @@ impl ReplicaSet {
                 Some(Gate::Incident) => self.set.has_incident(),
                 Some(_) => true,
             };
-            let stands = self.queue.contains(super::queue::Lane::of(replica.kind), replica.due, id);
+            let stands = self.queue.contains(super::queue::QueueClass::of(replica.kind), replica.due, id);
             of_replica(id, Invariant::Queued, closed && stands)?;
         }
         Ok(())

@@ -39,17 +39,17 @@ impl ReplicaMessages {
 
 impl ReplicaSet {
     fn messages_of(&self, id: ReplicaId) -> Option<&ReplicaMessages> {
-        self.extras.get()?.messages.get(&id)
+        self.cold.get()?.messages.get(&id)
     }
 
     /// Whether any text is kept, so that a failure without one has to remove its replica's.
     #[inline]
     pub(super) fn has_messages(&self) -> bool {
-        self.extras.get().is_some_and(|extras| !extras.messages.is_empty())
+        self.cold.get().is_some_and(|cold| !cold.messages.is_empty())
     }
 
     fn change_messages(&mut self, id: ReplicaId, change: impl FnOnce(&mut ReplicaMessages)) {
-        let messages = &mut self.extras.get_or_init().messages;
+        let messages = &mut self.cold.get_or_init().messages;
         let of_replica = messages.entry(id).or_default();
         change(of_replica);
         if of_replica.is_empty() {
@@ -83,11 +83,11 @@ impl ReplicaSet {
     /// Why probe evidence fails this replica: which probe, what it got last, and how often in a row it failed.
     pub(super) fn probe_failure_message(&self, id: ReplicaId) -> Option<Message> {
         let probes = &self.policy.compiled().probes;
-        let mut lines = *self.health()?.lines.get(id.index())?;
+        let mut states = *self.health()?.probes.get(id.index())?;
         let (kind, run) = KINDS.into_iter().find_map(|kind| {
-            let (line, probe) = (*lines.line(kind), probe_of(probes, kind)?);
-            let failed = kind != ProbeKind::Readiness && !line.good && line.run >= probe.failures;
-            failed.then_some((kind, line.run))
+            let (state, probe) = (*states.get_mut(kind), probe_of(probes, kind)?);
+            let failed = kind != ProbeKind::Readiness && !state.good && state.run >= probe.failures;
+            failed.then_some((kind, state.run))
         })?;
         let mut messages = self.messages_of(id).cloned().unwrap_or_default();
         let text = messages.of_probe(kind).take()?;
@@ -102,7 +102,7 @@ impl ReplicaSet {
 
     /// The texts of the last failures, of the first `most` replicas that have one.
     pub(super) fn failure_messages(&self, most: usize) -> BTreeMap<ReplicaId, Message> {
-        let messages = self.extras.get().into_iter().flat_map(|extras| &extras.messages);
+        let messages = self.cold.get().into_iter().flat_map(|cold| &cold.messages);
         messages.filter_map(|(id, messages)| Some((*id, messages.failure.clone()?))).take(most).collect()
     }
 

@@ -1,13 +1,13 @@
 //! Depth 2: [`ReplicaSet`], a state machine without a clock and without I/O, on top of depth 1.
 
 mod cause_counts;
+mod cold_state;
 mod contact;
 mod counting;
 mod deadline;
 pub(crate) mod deadline_tree;
 mod event;
 mod evidence;
-mod extras;
 mod failures;
 mod group;
 mod incident;
@@ -43,15 +43,15 @@ mod transitions;
 mod wakeup;
 
 pub use deadline::{Deadline, DeadlineReason};
-pub use event::{Ended, Event, News, ProbeKind, ProbeNews, ProbeResult, Selection};
+pub use event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeResult, Selection};
 pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
-    Command, DecisionMade, IgnoredNews, IgnoredWhy, IncidentNotice, Kill, Notice, Output, ProbeRequest, Rejection,
+    Command, DecisionMade, IgnoreReason, IgnoredEvent, IncidentNotice, Kill, Notice, Output, ProbeRequest, Rejection,
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;
-pub use recording::{RecordedLine, RecordedStep, RecordingHeader, Told};
+pub use recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 pub use replica::Phase;
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::ReplicaSet;

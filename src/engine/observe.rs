@@ -4,9 +4,9 @@ use std::cmp::{Ordering, Reverse};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Ended, Event, News};
-use super::output::IgnoredWhy;
-use super::replica::{After, Marks, Phase};
+use super::event::{Ended, Event, InstanceEvent};
+use super::output::IgnoreReason;
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, Incarnation, Outcome, ReplicaId};
 use crate::time::Timestamp;
@@ -79,7 +79,7 @@ impl ReplicaSet {
             let id = ReplicaId(index as u32);
             // A start may not be listed yet, and is bounded by `start_timeout`.
             if self.replica(id).phase.is_live() && self.replica(id).phase != Phase::Starting {
-                self.lost(id, self.now);
+                self.contact_lost(id, self.now);
             }
         }
         for (id, incarnation) in displaced.into_iter().filter(|&instance| !shows_alive(&listed, instance)) {
@@ -93,7 +93,7 @@ impl ReplicaSet {
     fn compare(&mut self, seen: &Observed, newest: bool) -> Option<(ReplicaId, Incarnation)> {
         let id = seen.replica;
         let Some(replica) = self.replicas.get(id.index()) else {
-            self.listed_stray(seen, IgnoredWhy::of_unheard(seen.incarnation));
+            self.listed_stray(seen, IgnoreReason::of_unstarted(seen.incarnation));
             return None;
         };
         let current = replica.history.incarnation();
@@ -104,9 +104,9 @@ impl ReplicaSet {
         }
         if seen.incarnation != current || !replica.phase.is_live() {
             let why = match seen.incarnation.cmp(&current) {
-                Ordering::Less => IgnoredWhy::Stale,
-                Ordering::Equal => IgnoredWhy::Duplicate,
-                Ordering::Greater => IgnoredWhy::of_unheard(seen.incarnation),
+                Ordering::Less => IgnoreReason::Stale,
+                Ordering::Equal => IgnoreReason::Duplicate,
+                Ordering::Greater => IgnoreReason::of_unstarted(seen.incarnation),
             };
             self.listed_stray(seen, why);
             return None;
@@ -118,10 +118,10 @@ impl ReplicaSet {
     }
 
     /// A list shows an instance that is not current: if it is alive, it is stopped, and in the end killed.
-    fn listed_stray(&mut self, seen: &Observed, why: IgnoredWhy) {
+    fn listed_stray(&mut self, seen: &Observed, why: IgnoreReason) {
         let (id, incarnation) = (seen.replica, seen.incarnation);
         if seen.state.is_alive() {
-            if why == IgnoredWhy::OutOfRange && !self.is_stray(id, incarnation) {
+            if why == IgnoreReason::OutOfRange && !self.is_stray(id, incarnation) {
                 self.ignore(id, incarnation, why);
             }
             self.note_stray(id, incarnation, seen.state == InstanceState::Stopping);
@@ -136,7 +136,7 @@ impl ReplicaSet {
         let replica = self.replicas.get(id.index())?;
         let state = match replica.phase {
             Phase::Starting => InstanceState::Starting,
-            Phase::Running | Phase::Ready if replica.marks.has(Marks::BACKEND_READY) => InstanceState::Ready,
+            Phase::Running | Phase::Ready if replica.flags.has(ReplicaFlags::BACKEND_READY) => InstanceState::Ready,
             Phase::Running | Phase::Ready => InstanceState::Running,
             Phase::Stopping => InstanceState::Stopping,
             _ => return None,
@@ -150,13 +150,13 @@ impl ReplicaSet {
         if replica.history.incarnation() != seen.incarnation || !replica.phase.is_live() {
             return Vec::new();
         }
-        let news = News { replica: seen.replica, incarnation: seen.incarnation, at: None };
+        let news = InstanceEvent { replica: seen.replica, incarnation: seen.incarnation, at: None };
         let mut events = Vec::new();
-        if seen.state.is_alive() && replica.marks.has(Marks::LOST) {
+        if seen.state.is_alive() && replica.flags.has(ReplicaFlags::LOST) {
             events.push(Event::Found(news));
         }
         let starting = replica.phase == Phase::Starting;
-        let ready = replica.marks.has(Marks::BACKEND_READY);
+        let ready = replica.flags.has(ReplicaFlags::BACKEND_READY);
         match &seen.state {
             InstanceState::Starting | InstanceState::Stopping => {}
             InstanceState::Running => {
@@ -191,7 +191,7 @@ impl ReplicaSet {
             self.stray_gone(id, seen.incarnation);
         }
         if was_live {
-            self.decided(id, crate::decide::StartOutcome::Gone);
+            self.conclude_start(id, crate::decide::StartOutcome::Gone);
         }
         let stopped_by_operator = self.replica(id).is_stopped();
         self.forget_instance(id);
@@ -199,19 +199,19 @@ impl ReplicaSet {
         let wanted = id.0 < self.desired && !self.ending;
         let now = self.now;
         let replica = self.replica_mut(id);
-        replica.marks.clear(Marks::QUEUED);
+        replica.flags.clear(ReplicaFlags::QUEUED);
         if !matches!(seen.state, InstanceState::Ended(_)) {
-            replica.after = After::Start;
+            replica.after = NextPhase::Start;
         }
         replica.history.adopt(seen.incarnation);
         match &seen.state {
             InstanceState::Ended(_) => {
                 replica.history.mark_ended();
                 let after = match replica.phase {
-                    _ if !wanted => After::Remove,
+                    _ if !wanted => NextPhase::Remove,
                     // What was to become of it once it has stopped becomes of it now.
                     Phase::Stopping => replica.after,
-                    _ => After::Start,
+                    _ => NextPhase::Start,
                 };
                 if replica.phase.is_live() {
                     if replica.phase != Phase::Stopping {
@@ -231,12 +231,12 @@ impl ReplicaSet {
                 self.set_phase(id, Phase::Starting);
                 self.replica_mut(id).since = now;
                 if !wanted {
-                    self.stop(id, After::Remove);
+                    self.stop(id, NextPhase::Remove);
                 } else if stopped_by_operator {
                     self.replica_mut(id).due = Timestamp::MAX;
-                    self.stop(id, After::Stopped);
+                    self.stop(id, NextPhase::Stopped);
                 } else if stopping {
-                    self.stop(id, After::Start);
+                    self.stop(id, NextPhase::Start);
                     self.replica_mut(id).due = now;
                 }
                 self.retime(id);
@@ -257,9 +257,9 @@ impl ReplicaSet {
         self.forget_lost(id);
         self.end_probes(id);
         self.was_noted(id);
-        let gone = [Marks::ENDING, Marks::BACKEND_READY, Marks::UNCONFIRMED];
+        let gone = [ReplicaFlags::ENDING, ReplicaFlags::BACKEND_READY, ReplicaFlags::UNCONFIRMED];
         let replica = self.replica_mut(id);
-        gone.into_iter().for_each(|mark| replica.marks.clear(mark));
+        gone.into_iter().for_each(|mark| replica.flags.clear(mark));
         replica.kills = 0;
     }
 

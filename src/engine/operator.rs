@@ -2,7 +2,7 @@
 
 use super::event::Selection;
 use super::output::{Notice, Rejection};
-use super::replica::{After, Marks, Phase};
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::tally::bump;
 use crate::decide::{EndReason, Gate, ReplicaId, StartKind};
@@ -65,15 +65,20 @@ impl ReplicaSet {
         replica.placement = Placement::Same;
         replica.gate = Gate::Backoff;
         replica.due = Timestamp::MAX;
-        replica.marks.clear(Marks::FAILED.and(Marks::GAVE_UP).and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
+        replica.flags.clear(
+            ReplicaFlags::FAILED
+                .and(ReplicaFlags::GAVE_UP)
+                .and(ReplicaFlags::REQUESTED)
+                .and(ReplicaFlags::COMPLETED_RUN),
+        );
         match replica.phase {
-            phase if phase.is_up() => self.stop(id, After::Stopped),
+            phase if phase.is_up() => self.stop(id, NextPhase::Stopped),
             Phase::Stopping => {
-                replica.after = After::Stopped;
+                replica.after = NextPhase::Stopped;
                 self.recount(id);
                 self.retime(id);
             }
-            _ => self.enter(id, After::Stopped),
+            _ => self.enter(id, NextPhase::Stopped),
         }
         Ok(())
     }
@@ -95,17 +100,17 @@ impl ReplicaSet {
         replica.history.cancel_window_wait();
         replica.placement = placement;
         replica.gate = Gate::Backoff;
-        replica.marks.set(Marks::REQUESTED);
-        replica.marks.clear(Marks::GAVE_UP.and(Marks::COMPLETED_RUN));
+        replica.flags.set(ReplicaFlags::REQUESTED);
+        replica.flags.clear(ReplicaFlags::GAVE_UP.and(ReplicaFlags::COMPLETED_RUN));
         match replica.phase {
-            phase if phase.is_up() => self.stop(id, After::Start),
+            phase if phase.is_up() => self.stop(id, NextPhase::Start),
             Phase::Stopping => {
-                replica.after = After::Start;
+                replica.after = NextPhase::Start;
                 self.recount(id);
             }
             _ => {
                 replica.due = now;
-                self.enter(id, After::Start);
+                self.enter(id, NextPhase::Start);
                 return;
             }
         }
@@ -122,11 +127,13 @@ impl ReplicaSet {
             let now = self.now;
             let replica = self.replica_mut(id);
             replica.history.reset();
-            replica.marks.clear(Marks::GAVE_UP);
+            replica.flags.clear(ReplicaFlags::GAVE_UP);
             let stays_down = match replica.phase {
                 Phase::Quarantined | Phase::Stopped => true,
                 Phase::Waiting => replica.gate == Gate::Hold,
-                Phase::Stopping => matches!(replica.after, After::Quarantine | After::Hold | After::Stopped),
+                Phase::Stopping => {
+                    matches!(replica.after, NextPhase::Quarantine | NextPhase::Hold | NextPhase::Stopped)
+                }
                 _ => false,
             };
             let in_window = replica.phase == Phase::Waiting && replica.gate == Gate::Window;
@@ -164,17 +171,19 @@ impl ReplicaSet {
             if replica.kind == StartKind::First {
                 continue;
             }
-            if waits || (replica.phase == Phase::Stopping && matches!(replica.after, After::Start | After::Hold)) {
+            if waits
+                || (replica.phase == Phase::Stopping && matches!(replica.after, NextPhase::Start | NextPhase::Hold))
+            {
                 let one = matches!(selection, Selection::Replica(_));
                 let gate = self.replica(id).gate;
                 if gate == Gate::Group {
-                    self.hurry_group(now);
+                    self.expedite_group(now);
                 } else if one || gate != Gate::Order {
                     self.start_soon(id, now);
                     if one {
                         // Asked for by name, it does not wait for a canary or a place.
                         self.replica_mut(id).kind = StartKind::Requested;
-                        if self.replica(id).marks.has(Marks::QUEUED) {
+                        if self.replica(id).flags.has(ReplicaFlags::QUEUED) {
                             self.requeue(id);
                         }
                     }
@@ -192,15 +201,15 @@ impl ReplicaSet {
         replica.gate = Gate::Backoff;
         replica.history.cancel_window_wait();
         if replica.phase == Phase::Stopping {
-            replica.after = After::Start;
+            replica.after = NextPhase::Start;
             self.recount(id);
             self.retime(id);
         } else {
-            self.enter(id, After::Start);
+            self.enter(id, NextPhase::Start);
         }
     }
 
-    fn hurry_group(&mut self, now: Timestamp) {
+    fn expedite_group(&mut self, now: Timestamp) {
         if let Some(group) = self.group() {
             for id in (group.from.0..self.desired).map(ReplicaId) {
                 let member = self.replica_mut(id);
@@ -212,7 +221,7 @@ impl ReplicaSet {
                 group.not_before = now;
             }
             let leader = self.replica_mut(group.leader);
-            if !leader.marks.has(Marks::QUEUED) {
+            if !leader.flags.has(ReplicaFlags::QUEUED) {
                 leader.due = leader.due.min(now);
                 leader.kind = StartKind::Restart { charged: false };
                 self.retime(group.leader);

@@ -1,7 +1,7 @@
 //! `start_order: ordered`: at the set's first start and in a group, each waits until the one before it is ready.
 
 use super::output::{Notice, Waiting};
-use super::replica::{After, Marks, Phase};
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 
@@ -15,9 +15,9 @@ impl ReplicaSet {
     #[cold]
     fn is_out_of_order(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
-        let first = replica.kind == StartKind::First && !replica.marks.has(Marks::JOINING);
+        let first = replica.kind == StartKind::First && !replica.flags.has(ReplicaFlags::JOINING);
         let others_wait = || {
-            let first = self.extras.get().and_then(|extras| extras.in_order.first());
+            let first = self.cold.get().and_then(|cold| cold.in_order.first());
             first.is_some_and(|first| *first < id)
         };
         first && (others_wait() || !self.one_before_is_ready(id))
@@ -27,8 +27,8 @@ impl ReplicaSet {
     pub(super) fn wait_for_order(&mut self, id: ReplicaId) {
         let replica = self.replica_mut(id);
         replica.gate = Gate::Order;
-        replica.marks.clear(Marks::QUEUED);
-        self.extras.get_or_init().in_order.insert(id);
+        replica.flags.clear(ReplicaFlags::QUEUED);
+        self.cold.get_or_init().in_order.insert(id);
         self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Order }));
         self.recount(id);
         self.retime(id);
@@ -37,23 +37,23 @@ impl ReplicaSet {
     /// Lets the next of those that wait in order take its turn among the due starts. Whether one could.
     #[inline]
     pub(super) fn release_in_order(&mut self) -> bool {
-        self.extras.get().is_some_and(|extras| !extras.in_order.is_empty()) && self.release_next_in_order()
+        self.cold.get().is_some_and(|cold| !cold.in_order.is_empty()) && self.release_next_in_order()
     }
 
     #[cold]
     fn release_next_in_order(&mut self) -> bool {
         let mut released = false;
-        while let Some(id) = self.extras.get().and_then(|extras| extras.in_order.first().copied()) {
+        while let Some(id) = self.cold.get().and_then(|cold| cold.in_order.first().copied()) {
             let replica = self.replica(id);
             let waits = replica.phase == Phase::Waiting && replica.gate == Gate::Order;
             if waits && self.policy.compiled().starts_in_order && !self.one_before_is_ready(id) {
                 break;
             }
-            self.extras.get_or_init().in_order.remove(&id);
+            self.cold.get_or_init().in_order.remove(&id);
             if waits {
                 self.replica_mut(id).gate = Gate::Backoff;
                 if self.waits_for_stray(id) {
-                    self.wait_for_stray(id);
+                    self.hold_for_stray(id);
                 } else {
                     self.enqueue(id);
                     self.retime(id);
@@ -69,7 +69,7 @@ impl ReplicaSet {
     pub(super) fn resume_order(&mut self, id: ReplicaId) {
         let replica = self.replica(id);
         if replica.phase == Phase::Waiting && replica.gate == Gate::Order {
-            self.extras.get_or_init().in_order.insert(id);
+            self.cold.get_or_init().in_order.insert(id);
         }
     }
 
@@ -80,7 +80,7 @@ impl ReplicaSet {
             match before.phase {
                 Phase::Ready => return true,
                 Phase::Waiting | Phase::Starting | Phase::Running | Phase::Unknown => return false,
-                Phase::Stopping if matches!(before.after, After::Start | After::Hold) => return false,
+                Phase::Stopping if matches!(before.after, NextPhase::Start | NextPhase::Hold) => return false,
                 _ => {}
             }
         }

@@ -155,7 +155,7 @@ pub enum Notice {
     /// A start that is due waits behind a gate.
     Waiting(Waiting),
     /// News was ignored: it is counted, and changes nothing.
-    Ignored(IgnoredNews),
+    Ignored(IgnoredEvent),
     /// What an operator asked for cannot be done, and why.
     Refused(Rejection),
     /// So many replicas failed together that it is one incident.
@@ -239,20 +239,20 @@ pub struct Waiting {
 /// News that changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct IgnoredNews {
+pub struct IgnoredEvent {
     /// Whose.
     pub replica: ReplicaId,
     /// Which start it was about.
     pub incarnation: Incarnation,
     /// Why it changed nothing.
-    pub why: IgnoredWhy,
+    pub why: IgnoreReason,
 }
 
 /// Why news changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum IgnoredWhy {
+pub enum IgnoreReason {
     /// It is about an earlier incarnation.
     Stale,
     /// It has been told before.
@@ -263,9 +263,9 @@ pub enum IgnoredWhy {
     OutOfRange,
 }
 
-impl IgnoredWhy {
+impl IgnoreReason {
     /// Why news of an instance that the set has not started changes nothing.
-    pub(crate) fn of_unheard(incarnation: Incarnation) -> Self {
+    pub(crate) fn of_unstarted(incarnation: Incarnation) -> Self {
         if incarnation > Incarnation::LAST_ADOPTED { Self::OutOfRange } else { Self::Unheard }
     }
 

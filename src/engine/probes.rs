@@ -16,15 +16,15 @@ use crate::time::Timestamp;
 
 /// What is known from the probes of one replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Lines {
-    pub(super) startup: Line,
-    pub(super) readiness: Line,
-    pub(super) liveness: Line,
+pub(super) struct ReplicaProbes {
+    pub(super) startup: ProbeState,
+    pub(super) readiness: ProbeState,
+    pub(super) liveness: ProbeState,
 }
 
 /// What is known from one probe of one replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Line {
+pub(super) struct ProbeState {
     /// When to ask next; never: it is not asked.
     #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) next: Timestamp,
@@ -39,13 +39,13 @@ pub(super) struct Line {
     pub(super) passed: bool,
 }
 
-impl Default for Line {
+impl Default for ProbeState {
     fn default() -> Self {
         Self { next: Timestamp::MAX, asked: Timestamp::MAX, run: 0, good: false, passed: false }
     }
 }
 
-impl Line {
+impl ProbeState {
     pub(super) fn begin(probe: Option<CompiledProbe>, at: Timestamp) -> Self {
         let next = probe.map_or(Timestamp::MAX, |probe| at.plus_nanos(probe.initial_delay));
         Self { next, ..Self::default() }
@@ -60,8 +60,8 @@ impl Line {
     }
 }
 
-impl Lines {
-    pub(super) fn line(&mut self, kind: ProbeKind) -> &mut Line {
+impl ReplicaProbes {
+    pub(super) fn get_mut(&mut self, kind: ProbeKind) -> &mut ProbeState {
         match kind {
             ProbeKind::Startup => &mut self.startup,
             ProbeKind::Readiness => &mut self.readiness,
@@ -89,25 +89,25 @@ impl ReplicaSet {
     pub(super) fn make_room_for_probes(&mut self, count: usize) {
         let probes = &self.policy.compiled().probes;
         if KINDS.iter().any(|&kind| probe_of(probes, kind).is_some()) {
-            let lines = &mut self.extras.get_or_init().health.lines;
-            lines.resize(count.max(lines.len()), Lines::default());
+            let states = &mut self.cold.get_or_init().health.probes;
+            states.resize(count.max(states.len()), ReplicaProbes::default());
         }
     }
 
     /// What is known from the probes of a replica, where there are any.
     #[inline]
-    pub(super) fn lines(&mut self, id: ReplicaId) -> Option<&mut Lines> {
-        self.extras.get_mut()?.health.lines.get_mut(id.index())
+    pub(super) fn probes_mut(&mut self, id: ReplicaId) -> Option<&mut ReplicaProbes> {
+        self.cold.get_mut()?.health.probes.get_mut(id.index())
     }
 
     /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
     pub(super) fn begin_probes(&mut self, id: ReplicaId, at: Timestamp) {
         let probes = self.policy.compiled().probes;
-        let Some(lines) = self.lines(id) else { return };
-        *lines = Lines { startup: Line::begin(probes.startup, at), ..Lines::default() };
+        let Some(states) = self.probes_mut(id) else { return };
+        *states = ReplicaProbes { startup: ProbeState::begin(probes.startup, at), ..ReplicaProbes::default() };
         if probes.startup.is_none() {
-            lines.readiness = Line::begin(probes.readiness, at);
-            lines.liveness = Line::begin(probes.liveness, at);
+            states.readiness = ProbeState::begin(probes.readiness, at);
+            states.liveness = ProbeState::begin(probes.liveness, at);
         }
     }
 
@@ -117,17 +117,17 @@ impl ReplicaSet {
         let (probes, now) = (self.policy.compiled().probes, self.now);
         let (phase, was_ready) = (self.replica(id).phase, self.replica(id).phase == Phase::Ready);
         let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
-        let Some(lines) = self.lines(id) else { return };
-        let started = probes.startup.is_none() || lines.startup.passed || was_ready;
+        let Some(states) = self.probes_mut(id) else { return };
+        let started = probes.startup.is_none() || states.startup.passed || was_ready;
         for kind in KINDS {
-            let line = lines.line(kind);
+            let state = states.get_mut(kind);
             let wanted = up && (kind == ProbeKind::Startup) != started;
             match probe_of(&probes, kind).filter(|_| wanted) {
-                None => *line = Line { passed: kind == ProbeKind::Startup && started, ..Line::default() },
+                None => *state = ProbeState { passed: kind == ProbeKind::Startup && started, ..ProbeState::default() },
                 // Whoever was to answer is gone: that is no silence of the replica.
-                Some(_) if !line.next.is_never() && after_downtime => line.asked = Timestamp::MAX,
-                Some(_) if !line.next.is_never() => {}
-                probe => *line = Line { passed: was_ready, ..Line::begin(probe, now) },
+                Some(_) if !state.next.is_never() && after_downtime => state.asked = Timestamp::MAX,
+                Some(_) if !state.next.is_never() => {}
+                probe => *state = ProbeState { passed: was_ready, ..ProbeState::begin(probe, now) },
             }
         }
     }
@@ -135,14 +135,14 @@ impl ReplicaSet {
     /// Whether the probes, where there are any, call it ready.
     pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
         let probes = &self.policy.compiled().probes;
-        let lines = self.health().and_then(|health| health.lines.get(id.index()));
-        let Some(lines) = lines else { return true };
-        (probes.startup.is_none() || lines.startup.passed) && (probes.readiness.is_none() || lines.readiness.passed)
+        let states = self.health().and_then(|health| health.probes.get(id.index()));
+        let Some(states) = states else { return true };
+        (probes.startup.is_none() || states.startup.passed) && (probes.readiness.is_none() || states.readiness.passed)
     }
 
     #[inline]
     pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
-        self.health().and_then(|health| health.lines.get(id.index())).map_or(Timestamp::MAX, Lines::next)
+        self.health().and_then(|health| health.probes.get(id.index())).map_or(Timestamp::MAX, ReplicaProbes::next)
     }
 
     /// Asks what is due. Returns since when a probe has gone unanswered, if one has. A probe that has not answered the last time is not asked twice at once.
@@ -151,19 +151,19 @@ impl ReplicaSet {
         let now = self.now;
         let mut silent_since = None;
         for kind in KINDS {
-            let Some(line) = self.lines(id).map(|lines| lines.line(kind)) else { break };
+            let Some(state) = self.probes_mut(id).map(|states| states.get_mut(kind)) else { break };
             let Some(probe) = probe_of(&probes, kind) else {
-                line.next = Timestamp::MAX;
+                state.next = Timestamp::MAX;
                 continue;
             };
-            if line.next > now {
+            if state.next > now {
                 continue;
             }
             // What was missed while nobody called is not made up for.
-            let late = now.nanos_since(line.next);
-            line.next = line.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
+            let late = now.nanos_since(state.next);
+            state.next = state.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
             // No answer to the last one by now is no answer: contact is lost from then on, and it is asked again.
-            let unanswered = std::mem::replace(&mut line.asked, now);
+            let unanswered = std::mem::replace(&mut state.asked, now);
             silent_since = silent_since.or(unanswered.known());
             let incarnation = self.incarnation(id);
             let timeout = std::time::Duration::from_nanos(probe.timeout);

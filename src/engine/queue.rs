@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// Starts that the same gates hold back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Lane {
+pub(crate) enum QueueClass {
     /// Restarts that take a token of the budget.
     Charged,
     /// Restarts that take none.
@@ -20,7 +20,7 @@ pub(crate) enum Lane {
     Requested,
 }
 
-impl Lane {
+impl QueueClass {
     const ALL: [Self; 4] = [Self::Charged, Self::Uncharged, Self::First, Self::Requested];
 
     pub(crate) fn of(kind: StartKind) -> Self {
@@ -37,14 +37,14 @@ impl Lane {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     /// One that came while nobody waited, and that is to be tried before another comes: as nearly every restart is.
-    alone: Option<Entry>,
-    lanes: LazyBox<Lanes>,
+    single: Option<Entry>,
+    classes: LazyBox<QueueClasses>,
 }
 
-type Entry = (Lane, Timestamp, ReplicaId);
+type Entry = (QueueClass, Timestamp, ReplicaId);
 
 #[derive(Clone, Debug, Default)]
-struct Lanes {
+struct QueueClasses {
     heaps: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 4],
     /// What holds each lane back, as of the last try.
     held: [Option<Gate>; 4],
@@ -57,172 +57,174 @@ struct Lanes {
 impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.alone.is_none() && self.lanes.get().is_none_or(|lanes| lanes.entries == 0)
+        self.single.is_none() && self.classes.get().is_none_or(|classes| classes.entries == 0)
     }
 
     /// How many entries it has, those that do not stand any more included.
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.alone.is_some()) + self.lanes.get().map_or(0, |lanes| lanes.entries)
+        usize::from(self.single.is_some()) + self.classes.get().map_or(0, |classes| classes.entries)
     }
 
     /// Whether it has this entry.
-    pub(crate) fn contains(&self, lane: Lane, due: Timestamp, replica: ReplicaId) -> bool {
-        let heap = |lanes: &Lanes| lanes.heaps[lane as usize].iter().any(|entry| *entry == Reverse((due, replica)));
-        self.alone == Some((lane, due, replica)) || self.lanes.get().is_some_and(heap)
+    pub(crate) fn contains(&self, class: QueueClass, due: Timestamp, replica: ReplicaId) -> bool {
+        let heap = |classes: &QueueClasses| {
+            classes.heaps[class as usize].iter().any(|entry| *entry == Reverse((due, replica)))
+        };
+        self.single == Some((class, due, replica)) || self.classes.get().is_some_and(heap)
     }
 
     /// Queues a start that is due.
-    pub(crate) fn push_new(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
+    pub(crate) fn push_new(&mut self, class: QueueClass, due: Timestamp, replica: ReplicaId) {
         if self.is_empty() {
-            self.alone = Some((lane, due, replica));
+            self.single = Some((class, due, replica));
         } else {
-            self.line_up();
-            self.lanes.get_or_init().new.push(replica);
-            self.push(lane, due, replica);
+            self.spill();
+            self.classes.get_or_init().new.push(replica);
+            self.push(class, due, replica);
         }
     }
 
     /// It is alone no more, or must wait.
     #[inline(never)]
-    fn line_up(&mut self) {
-        if let Some((lane, due, replica)) = self.alone.take() {
-            let lanes = self.lanes.get_or_init();
-            lanes.new.push(replica);
-            lanes.push(lane, due, replica);
+    fn spill(&mut self) {
+        if let Some((class, due, replica)) = self.single.take() {
+            let classes = self.classes.get_or_init();
+            classes.new.push(replica);
+            classes.push(class, due, replica);
         }
     }
 
     /// Queues one that is in the queue already, for it has changed how it starts.
-    pub(crate) fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
-        self.line_up();
-        self.lanes.get_or_init().push(lane, due, replica);
+    pub(crate) fn push(&mut self, class: QueueClass, due: Timestamp, replica: ReplicaId) {
+        self.spill();
+        self.classes.get_or_init().push(class, due, replica);
     }
 
     /// The next of those queued since the queue was last tried.
     pub(crate) fn pop_new(&mut self) -> Option<ReplicaId> {
-        self.lanes.get_mut()?.new.pop()
+        self.classes.get_mut()?.new.pop()
     }
 
     /// Nobody wants to know who was queued.
     pub(crate) fn forget_new(&mut self) {
-        self.line_up();
-        if let Some(lanes) = self.lanes.get_mut() {
-            lanes.new.clear();
+        self.spill();
+        if let Some(classes) = self.classes.get_mut() {
+            classes.new.clear();
         }
     }
 
     /// Drops what does not stand any more or stands twice, when that has become more than what may.
     #[inline(always)]
-    pub(crate) fn tidy(&mut self, most: usize, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
-        if let Some(lanes) = self.lanes.get_mut().filter(|lanes| lanes.entries > most) {
-            lanes.tidy(current);
+    pub(crate) fn compact(&mut self, most: usize, current: impl Fn(QueueClass, Timestamp, ReplicaId) -> bool) {
+        if let Some(classes) = self.classes.get_mut().filter(|classes| classes.entries > most) {
+            classes.compact(current);
         }
     }
 
     /// Lets every lane be tried again.
     #[inline]
     pub(crate) fn open(&mut self) {
-        if let Some(lanes) = self.lanes.get_mut() {
-            lanes.held = [None; 4];
+        if let Some(classes) = self.classes.get_mut() {
+            classes.held = [None; 4];
         }
     }
 
     /// The first start of the lanes that nothing holds back; `current` tells whether an entry still stands.
     #[inline]
-    pub(crate) fn first(&mut self, mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
-        if let Some((lane, due, replica)) = self.alone {
-            if !current(lane, due, replica) {
-                self.alone = None;
+    pub(crate) fn first(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
+        if let Some((class, due, replica)) = self.single {
+            if !current(class, due, replica) {
+                self.single = None;
             }
-            return self.alone;
+            return self.single;
         }
         self.first_of_lanes(current)
     }
 
-    fn first_of_lanes(&mut self, mut current: impl FnMut(Lane, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
-        let lanes = self.lanes.get_mut()?;
+    fn first_of_lanes(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
+        let classes = self.classes.get_mut()?;
         let mut first: Option<Entry> = None;
-        for lane in Lane::ALL {
-            if lanes.held[lane as usize].is_some() {
+        for class in QueueClass::ALL {
+            if classes.held[class as usize].is_some() {
                 continue;
             }
-            let heap = &mut lanes.heaps[lane as usize];
+            let heap = &mut classes.heaps[class as usize];
             while let Some(&Reverse((due, replica))) = heap.peek() {
-                if current(lane, due, replica) {
+                if current(class, due, replica) {
                     if first.is_none_or(|(_, at, other)| (due, replica) < (at, other)) {
-                        first = Some((lane, due, replica));
+                        first = Some((class, due, replica));
                     }
                     break;
                 }
                 heap.pop();
-                lanes.entries -= 1;
+                classes.entries -= 1;
             }
         }
         first
     }
 
     /// Takes the first start of a lane.
-    pub(crate) fn pop(&mut self, lane: Lane) {
-        if self.alone.take().is_none() {
-            if let Some(lanes) = self.lanes.get_mut() {
-                lanes.entries -= usize::from(lanes.heaps[lane as usize].pop().is_some());
+    pub(crate) fn pop(&mut self, class: QueueClass) {
+        if self.single.take().is_none() {
+            if let Some(classes) = self.classes.get_mut() {
+                classes.entries -= usize::from(classes.heaps[class as usize].pop().is_some());
             }
         }
     }
 
     /// Holds back what this gate holds back, until [`Queue::open`].
-    pub(crate) fn hold(&mut self, lane: Lane, gate: Gate) {
-        self.line_up();
-        let lanes: &[Lane] = match gate {
+    pub(crate) fn hold(&mut self, class: QueueClass, gate: Gate) {
+        self.spill();
+        let classes: &[QueueClass] = match gate {
             // First starts wait for a canary, and are none themselves.
-            Gate::Incident if lane == Lane::First => &[Lane::First],
-            Gate::Incident => &[Lane::Charged, Lane::Uncharged, Lane::First],
-            Gate::Concurrency => &[Lane::Charged, Lane::Uncharged],
-            Gate::Owner => &Lane::ALL,
-            _ => &[lane],
+            Gate::Incident if class == QueueClass::First => &[QueueClass::First],
+            Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First],
+            Gate::Concurrency => &[QueueClass::Charged, QueueClass::Uncharged],
+            Gate::Owner => &QueueClass::ALL,
+            _ => &[class],
         };
-        let held = &mut self.lanes.get_or_init().held;
-        for &lane in lanes {
-            held[lane as usize].get_or_insert(gate);
+        let held = &mut self.classes.get_or_init().held;
+        for &class in classes {
+            held[class as usize].get_or_insert(gate);
         }
     }
 
     /// What holds back starts of this kind.
     pub(crate) fn gate(&self, kind: StartKind) -> Option<Gate> {
-        self.lanes.get()?.held[Lane::of(kind) as usize]
+        self.classes.get()?.held[QueueClass::of(kind) as usize]
     }
 
     /// Gives back the room that nothing takes.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
-            self.lanes.take();
+            self.classes.take();
         }
     }
 
     pub(crate) fn clear(&mut self) {
-        self.alone = None;
-        if let Some(lanes) = self.lanes.get_mut() {
-            lanes.heaps.iter_mut().for_each(BinaryHeap::clear);
-            lanes.held = [None; 4];
-            lanes.entries = 0;
+        self.single = None;
+        if let Some(classes) = self.classes.get_mut() {
+            classes.heaps.iter_mut().for_each(BinaryHeap::clear);
+            classes.held = [None; 4];
+            classes.entries = 0;
         }
     }
 }
 
-impl Lanes {
-    fn push(&mut self, lane: Lane, due: Timestamp, replica: ReplicaId) {
-        self.heaps[lane as usize].push(Reverse((due, replica)));
+impl QueueClasses {
+    fn push(&mut self, class: QueueClass, due: Timestamp, replica: ReplicaId) {
+        self.heaps[class as usize].push(Reverse((due, replica)));
         self.entries += 1;
     }
 
     #[inline(never)]
-    fn tidy(&mut self, current: impl Fn(Lane, Timestamp, ReplicaId) -> bool) {
-        for lane in Lane::ALL {
-            let mut standing = std::mem::take(&mut self.heaps[lane as usize]).into_vec();
-            standing.retain(|&Reverse((due, replica))| current(lane, due, replica));
-            standing.sort_unstable();
-            standing.dedup();
-            self.heaps[lane as usize] = standing.into();
+    fn compact(&mut self, current: impl Fn(QueueClass, Timestamp, ReplicaId) -> bool) {
+        for class in QueueClass::ALL {
+            let mut current_entries = std::mem::take(&mut self.heaps[class as usize]).into_vec();
+            current_entries.retain(|&Reverse((due, replica))| current(class, due, replica));
+            current_entries.sort_unstable();
+            current_entries.dedup();
+            self.heaps[class as usize] = current_entries.into();
         }
         self.entries = self.heaps.iter().map(BinaryHeap::len).sum();
     }

@@ -61,14 +61,15 @@ pub struct RecordedStep {
     /// When.
     pub at: Timestamp,
     /// What the set was told.
-    pub told: Told,
+    #[serde(rename = "told")]
+    pub input: Input,
 }
 
 /// What a set was told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Told {
+pub enum Input {
     /// Events, known at one instant.
     Events(Vec<Event>),
     /// That time has passed.
@@ -96,19 +97,19 @@ impl RecordingHeader {
 
 impl RecordedStep {
     /// What the set was told at `at`.
-    pub fn new(at: Timestamp, told: Told) -> Self {
-        Self { at, told }
+    pub fn new(at: Timestamp, input: Input) -> Self {
+        Self { at, input }
     }
 
     /// Tells it to a set. If it is one request of an operator, the answer is returned.
-    pub(crate) fn tell(&self, set: &mut ReplicaSet) -> Result<(), Rejection> {
-        match &self.told {
-            Told::Events(events) if events.len() == 1 => return set.request(self.at, events[0].clone()),
-            Told::Events(events) => set.handle_all(self.at, events.iter().cloned()),
-            Told::Timeout => set.handle_timeout(self.at),
-            Told::Observed(listed) => set.observe(self.at, listed),
-            Told::Policy(policy) => set.replace_policy(self.at, policy.clone()),
-            Told::LimitStarts(at_most) => set.limit_starts(self.at, *at_most),
+    pub(crate) fn apply(&self, set: &mut ReplicaSet) -> Result<(), Rejection> {
+        match &self.input {
+            Input::Events(events) if events.len() == 1 => return set.request(self.at, events[0].clone()),
+            Input::Events(events) => set.handle_all(self.at, events.iter().cloned()),
+            Input::Timeout => set.handle_timeout(self.at),
+            Input::Observed(listed) => set.observe(self.at, listed),
+            Input::Policy(policy) => set.replace_policy(self.at, policy.clone()),
+            Input::LimitStarts(at_most) => set.limit_starts(self.at, *at_most),
         }
         Ok(())
     }

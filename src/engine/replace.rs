@@ -1,7 +1,7 @@
 //! Another policy for a running set.
 
 use super::output::Notice;
-use super::probes::Line;
+use super::probes::ProbeState;
 use super::replica::Phase;
 use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
@@ -29,7 +29,7 @@ impl ReplicaSet {
         for index in 0..self.replicas.len() as u32 {
             let id = ReplicaId(index);
             if probes_differ {
-                self.renew_probes(id);
+                self.replace_probes(id);
             }
             self.retime(id);
         }
@@ -55,7 +55,7 @@ impl ReplicaSet {
     }
 
     /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
-    pub(super) fn renew_probes(&mut self, id: ReplicaId) {
+    pub(super) fn replace_probes(&mut self, id: ReplicaId) {
         let phase = self.replica(id).phase;
         if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {
             return;
@@ -63,12 +63,12 @@ impl ReplicaSet {
         let was_ready = phase == Phase::Ready;
         let (probes, now) = (self.policy.compiled().probes, self.now);
         self.begin_probes(id, now);
-        if let Some(lines) = self.lines(id).filter(|_| was_ready) {
-            lines.startup = Line { passed: true, ..Line::default() };
-            lines.readiness = Line { passed: true, ..Line::begin(probes.readiness, now) };
-            lines.liveness = Line::begin(probes.liveness, now);
+        if let Some(states) = self.probes_mut(id).filter(|_| was_ready) {
+            states.startup = ProbeState { passed: true, ..ProbeState::default() };
+            states.readiness = ProbeState { passed: true, ..ProbeState::begin(probes.readiness, now) };
+            states.liveness = ProbeState::begin(probes.liveness, now);
         }
-        self.renew_unready(id);
+        self.replace_unready(id);
         self.update_readiness(id, now);
     }
 }

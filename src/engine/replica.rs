@@ -81,7 +81,7 @@ impl std::fmt::Display for Phase {
 
 /// What becomes of a replica once its instance is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum After {
+pub(crate) enum NextPhase {
     /// It waits for its next start.
     Start,
     /// It waits for an operator, or until it is due.
@@ -96,7 +96,7 @@ pub(crate) enum After {
 
 /// How a replica counts in the census.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Standing {
+pub(crate) enum CensusBucket {
     Available,
     Completed,
     GivenUp,
@@ -112,7 +112,7 @@ pub(crate) enum Standing {
     None,
 }
 
-impl Standing {
+impl CensusBucket {
     /// Whether a replica that stands so is missing because it failed.
     #[inline(always)]
     pub(super) fn is_failed(self) -> bool {
@@ -132,8 +132,9 @@ pub(crate) struct Replica {
     /// Since when it has been in its phase.
     pub(crate) since: Timestamp,
     pub(crate) phase: Phase,
-    pub(crate) after: After,
-    pub(crate) standing: Standing,
+    pub(crate) after: NextPhase,
+    #[serde(rename = "standing")]
+    pub(crate) bucket: CensusBucket,
     /// What it waits for, if it waits.
     pub(crate) gate: Gate,
     /// How and why it will be started.
@@ -141,10 +142,11 @@ pub(crate) struct Replica {
     pub(crate) placement: Placement,
     /// Kills that were not confirmed.
     pub(crate) kills: u8,
-    /// By what it failed last. While it counts as failed it is changed only by [`Counts`](super::counting::Counts).
+    /// By what it failed last. While it counts as failed it is changed only by [`CensusCounts`](super::counting::CensusCounts).
     #[serde(default)]
     pub(crate) failed_by: CauseCode,
-    pub(crate) marks: Marks,
+    #[serde(rename = "marks")]
+    pub(crate) flags: ReplicaFlags,
     /// Why its deadline is when it is. Follows from the rest.
     #[serde(skip, default = "no_deadline")]
     pub(crate) wakes_for: DeadlineReason,
@@ -157,9 +159,9 @@ const fn no_deadline() -> DeadlineReason {
 /// What is true of a replica, as bits of one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Marks(u32);
+pub(crate) struct ReplicaFlags(u32);
 
-impl Marks {
+impl ReplicaFlags {
     /// It has been available once.
     pub(crate) const WAS_AVAILABLE: Self = Self(1);
     /// It failed and has not been available since.
@@ -207,8 +209,8 @@ impl Marks {
         Self(self.0 & mark.0)
     }
 
-    pub(crate) const fn any(self, marks: Self) -> bool {
-        self.0 & marks.0 != 0
+    pub(crate) const fn any(self, flags: Self) -> bool {
+        self.0 & flags.0 != 0
     }
 
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -229,7 +231,7 @@ impl Marks {
 
     /// Clears what is seldom set. To write half of a word that is read as a whole right after takes its time.
     #[inline(always)]
-    pub(crate) fn clear_seldom(&mut self, mark: Self) {
+    pub(crate) fn clear_if_set(&mut self, mark: Self) {
         if self.any(mark) {
             self.clear(mark);
         }
@@ -244,40 +246,42 @@ impl Replica {
             due: now,
             since: now,
             phase: Phase::Waiting,
-            after: After::Start,
-            standing: Standing::None,
+            after: NextPhase::Start,
+            bucket: CensusBucket::None,
             gate: Gate::Backoff,
             kind: StartKind::First,
             placement: Placement::Same,
             kills: 0,
             failed_by: CauseCode::NONE,
-            marks: Marks::default(),
+            flags: ReplicaFlags::default(),
             wakes_for: no_deadline(),
         }
     }
 
     /// How it counts, if it is desired.
     #[inline(always)]
-    pub(crate) fn stands(&self) -> Standing {
+    pub(crate) fn census_bucket(&self) -> CensusBucket {
         match self.phase {
-            Phase::Completed => Standing::Completed,
-            Phase::Quarantined if self.due.is_never() => Standing::GivenUp,
-            Phase::Quarantined => Standing::Failed,
-            Phase::Stopped => Standing::Stopped,
-            Phase::Unknown => Standing::Unknown,
-            Phase::Stopping if self.after == After::Quarantine && self.due.is_never() => Standing::GivenUp,
-            Phase::Stopping if self.after == After::Complete => Standing::Completed,
-            Phase::Stopping if self.after == After::Stopped => Standing::Stopped,
-            _ if self.marks.has(Marks::FAILED) => Standing::Failed,
-            Phase::Waiting | Phase::Starting if self.marks.has(Marks::COMPLETED_RUN) => Standing::CompletedRun,
-            Phase::Ready if self.standing == Standing::Available => Standing::Available,
+            Phase::Completed => CensusBucket::Completed,
+            Phase::Quarantined if self.due.is_never() => CensusBucket::GivenUp,
+            Phase::Quarantined => CensusBucket::Failed,
+            Phase::Stopped => CensusBucket::Stopped,
+            Phase::Unknown => CensusBucket::Unknown,
+            Phase::Stopping if self.after == NextPhase::Quarantine && self.due.is_never() => CensusBucket::GivenUp,
+            Phase::Stopping if self.after == NextPhase::Complete => CensusBucket::Completed,
+            Phase::Stopping if self.after == NextPhase::Stopped => CensusBucket::Stopped,
+            _ if self.flags.has(ReplicaFlags::FAILED) => CensusBucket::Failed,
+            Phase::Waiting | Phase::Starting if self.flags.has(ReplicaFlags::COMPLETED_RUN) => {
+                CensusBucket::CompletedRun
+            }
+            Phase::Ready if self.bucket == CensusBucket::Available => CensusBucket::Available,
             Phase::Waiting | Phase::Starting | Phase::Running | Phase::Ready | Phase::Stopping | Phase::Removed => {
-                if !self.marks.has(Marks::WAS_AVAILABLE) {
-                    Standing::Fresh
-                } else if self.marks.has(Marks::REQUESTED) {
-                    Standing::Requested
+                if !self.flags.has(ReplicaFlags::WAS_AVAILABLE) {
+                    CensusBucket::Fresh
+                } else if self.flags.has(ReplicaFlags::REQUESTED) {
+                    CensusBucket::Requested
                 } else {
-                    Standing::NotReady
+                    CensusBucket::NotReady
                 }
             }
         }
@@ -290,8 +294,8 @@ impl Replica {
         self.placement = restart.placement;
         self.due = restart.due;
         self.gate = if reason == DecisionReason::Window { Gate::Window } else { Gate::Backoff };
-        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP).and(Marks::COMPLETED_RUN));
-        self.marks.set(Marks::FAILED);
+        self.flags.clear(ReplicaFlags::REQUESTED.and(ReplicaFlags::GAVE_UP).and(ReplicaFlags::COMPLETED_RUN));
+        self.flags.set(ReplicaFlags::FAILED);
     }
 
     /// It ended, and is not restarted. `gave_up`: because a limit is used up.
@@ -300,28 +304,28 @@ impl Replica {
         self.placement = Placement::Same;
         self.due = verdict.due().unwrap_or(Timestamp::MAX);
         self.gate = Gate::Backoff;
-        self.marks.clear(Marks::REQUESTED.and(Marks::GAVE_UP).and(Marks::COMPLETED_RUN));
+        self.flags.clear(ReplicaFlags::REQUESTED.and(ReplicaFlags::GAVE_UP).and(ReplicaFlags::COMPLETED_RUN));
         if verdict != Verdict::Complete {
-            self.marks.set(Marks::FAILED);
+            self.flags.set(ReplicaFlags::FAILED);
         }
         if gave_up {
-            self.marks.set(Marks::GAVE_UP);
+            self.flags.set(ReplicaFlags::GAVE_UP);
         }
     }
 
     /// Whether an operator has stopped it, or has asked for that.
     pub(crate) fn is_stopped(&self) -> bool {
-        self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == After::Stopped)
+        self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == NextPhase::Stopped)
     }
 
     /// Whether it is given up, for ever or for a time, or will be once its instance is gone.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.phase == Phase::Quarantined || (self.phase == Phase::Stopping && self.after == After::Quarantine)
+        self.phase == Phase::Quarantined || (self.phase == Phase::Stopping && self.after == NextPhase::Quarantine)
     }
 
     /// Whether it has failed and is being stopped, so that the delay of its restart counts from its end.
     pub(crate) fn counts_from_its_end(&self) -> bool {
-        self.phase == Phase::Stopping && self.after == After::Start && self.due.is_never()
+        self.phase == Phase::Stopping && self.after == NextPhase::Start && self.due.is_never()
     }
 
     /// Whether it waits for its turn in a group rather than for a time of its own.

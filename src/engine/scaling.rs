@@ -1,7 +1,7 @@
 //! How many replicas are asked for.
 
 use super::output::{Notice, ReplicaChange};
-use super::replica::{After, Marks, Phase, Replica};
+use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, Incarnation, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
@@ -31,7 +31,7 @@ impl ReplicaSet {
                 self.revive(id);
             }
             if joins {
-                self.replica_mut(id).marks.set(Marks::JOINING);
+                self.replica_mut(id).flags.set(ReplicaFlags::JOINING);
                 self.counts.census.joining += 1;
                 self.counts.changed = true;
             }
@@ -48,16 +48,16 @@ impl ReplicaSet {
         self.free_acted(id);
         let now = self.now;
         let replica = self.replica_mut(id);
-        let kept = replica.marks.only(Marks::AWAITING.and(Marks::LOST).and(Marks::UNCONFIRMED));
-        replica.marks = kept;
+        let kept = replica.flags.only(ReplicaFlags::AWAITING.and(ReplicaFlags::LOST).and(ReplicaFlags::UNCONFIRMED));
+        replica.flags = kept;
         if replica.phase == Phase::Stopping {
-            replica.after = After::Start;
+            replica.after = NextPhase::Start;
             replica.due = now;
             replica.gate = Gate::Backoff;
         } else {
             let mut history = replica.history.clone();
             history.reset_keep_incarnation();
-            *replica = Replica { history, marks: kept, ..Replica::new(0, id, now) };
+            *replica = Replica { history, flags: kept, ..Replica::new(0, id, now) };
             self.notice_phase(id);
         }
         self.replica_mut(id).kind = StartKind::First;
@@ -72,10 +72,10 @@ impl ReplicaSet {
 
     pub(super) fn remove_replica(&mut self, id: ReplicaId) {
         match self.replica(id).phase {
-            phase if phase.is_up() => self.stop(id, After::Remove),
-            Phase::Stopping => self.replica_mut(id).after = After::Remove,
+            phase if phase.is_up() => self.stop(id, NextPhase::Remove),
+            Phase::Stopping => self.replica_mut(id).after = NextPhase::Remove,
             Phase::Removed => {}
-            _ => self.enter(id, After::Remove),
+            _ => self.enter(id, NextPhase::Remove),
         }
         self.leave_group(id);
         self.free_acted(id);

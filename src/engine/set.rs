@@ -17,7 +17,7 @@ impl ReplicaSet {
 
     /// Tells the set one thing that happened. For the answer to an operator's request, see [`request`](Self::request).
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
-        self.hear(now, &mut event);
+        self.handle_in_place(now, &mut event);
         if event.is_plain() {
             // Quicker than to find out again that there is nothing to give back.
             std::mem::forget(event);
@@ -50,7 +50,7 @@ impl ReplicaSet {
 
     /// Tells the set one thing that happened, from where it lies; of what it says, nothing is needed afterwards.
     #[inline(never)]
-    pub(crate) fn hear(&mut self, now: Timestamp, event: &mut Event) {
+    pub(crate) fn handle_in_place(&mut self, now: Timestamp, event: &mut Event) {
         self.begin_mutation(now);
         if self.policy.compiled().watches_failures {
             self.note_failures(std::slice::from_ref(event));
@@ -69,7 +69,7 @@ impl ReplicaSet {
         let mut batch = std::mem::take(self.batch.get_or_init());
         batch.extend(events);
         if batch.len() > 1 {
-            batch.sort_by_key(Event::turn);
+            batch.sort_by_key(Event::batch_order);
             merge_reports(&mut batch);
         }
         self.note_failures(&batch);
@@ -87,7 +87,7 @@ impl ReplicaSet {
         if !self.begun {
             self.begun = true;
             self.advance(now);
-            let withheld = self.extras.get_mut().map(|extras| std::mem::take(&mut extras.withheld));
+            let withheld = self.cold.get_mut().map(|cold| std::mem::take(&mut cold.withheld));
             withheld.into_iter().flatten().for_each(|command| self.outputs.push(Output::Command(command)));
             self.run_due();
         } else {
@@ -125,7 +125,7 @@ impl ReplicaSet {
     /// The next output; `None` when all are drained. Once the set has been up, the queue keeps its capacity.
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop(!self.coming_up)
+        self.outputs.pop(!self.in_startup)
     }
 
     /// Hands out every output that waits, in order, and takes it away: what [`poll_output`](Self::poll_output) does
@@ -150,7 +150,7 @@ impl ReplicaSet {
     /// ```
     #[inline]
     pub fn for_each_output(&mut self, each: impl FnMut(&Output)) {
-        self.outputs.look_at_all(!self.coming_up, Output::is_plain, each);
+        self.outputs.look_at_all(!self.in_startup, Output::is_plain, each);
     }
 
     /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap.

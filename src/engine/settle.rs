@@ -1,6 +1,6 @@
 //! The frame of every mutation: what is due precedes it, and what follows from it is brought about before it returns.
 
-use super::extras::Extras;
+use super::cold_state::ColdState;
 use super::state::ReplicaSet;
 use super::tally::bump;
 use crate::time::Timestamp;
@@ -12,8 +12,8 @@ impl ReplicaSet {
             self.outputs.is_empty() || !self.begun,
             "one mutation, then drain: outputs of the last call were not taken with poll_output or for_each_output"
         );
-        if self.coming_up {
-            self.comes_up();
+        if self.in_startup {
+            self.leave_startup();
         }
         self.advance(now);
         if self.begun && self.is_due() {
@@ -40,9 +40,9 @@ impl ReplicaSet {
 
     /// Until it is up or something fails, every burst is larger than what follows: the room is given back.
     #[cold]
-    fn comes_up(&mut self) {
+    fn leave_startup(&mut self) {
         self.queue.shrink();
-        self.coming_up = !self.set.has_been_up() && self.counts.census.failed == 0;
+        self.in_startup = !self.set.has_been_up() && self.counts.census.failed == 0;
     }
 
     /// What is due precedes what arrives at the same instant.
@@ -77,7 +77,7 @@ impl ReplicaSet {
         if self.begun {
             self.gate_opens = Timestamp::MAX;
             if self.is_due() || self.something_waits() {
-                self.let_go();
+                self.run_pending();
             }
         }
         if self.counts.changed || self.assess_at <= self.now || self.ending {
@@ -87,9 +87,9 @@ impl ReplicaSet {
         if self.begun && (self.is_due() || (closed && !self.queue.is_empty())) {
             self.settle_again();
         }
-        if let Some(extras) = self.extras.get_mut().filter(|extras| !extras.noted.is_empty()) {
+        if let Some(cold) = self.cold.get_mut().filter(|cold| !cold.noted.is_empty()) {
             // What was noted and not judged went another way, such as into a group.
-            extras.noted.clear();
+            cold.noted.clear();
         }
         self.show_status();
         #[cfg(debug_assertions)]
@@ -102,7 +102,7 @@ impl ReplicaSet {
     fn settle_again(&mut self) {
         loop {
             self.gate_opens = Timestamp::MAX;
-            self.let_go();
+            self.run_pending();
             if self.counts.changed || self.ending {
                 self.assess_and_end(self.now);
             }
@@ -116,7 +116,7 @@ impl ReplicaSet {
     /// Does what is due, and lets go what may, until nothing follows any more: a stop of an unknown replica ends
     /// blindness, an end frees a place, and either may make something due.
     #[inline(never)]
-    fn let_go(&mut self) {
+    fn run_pending(&mut self) {
         loop {
             if self.is_due() {
                 self.run_due();
@@ -127,7 +127,7 @@ impl ReplicaSet {
             self.release_in_order();
             self.try_starts();
             // A group that was let go may find that its next member need not wait.
-            if !self.is_due() && !acted && !self.may_declare_overdue() && !self.release_in_order() {
+            if !self.is_due() && !acted && !self.has_declarable() && !self.release_in_order() {
                 break;
             }
         }
@@ -136,6 +136,6 @@ impl ReplicaSet {
     /// Whether there is anything that waits for more than its time.
     #[inline(always)]
     fn something_waits(&self) -> bool {
-        !self.queue.is_empty() || self.set.has_incident() || self.extras.get().is_some_and(Extras::waits)
+        !self.queue.is_empty() || self.set.has_incident() || self.cold.get().is_some_and(ColdState::waits)
     }
 }

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::invariants::Violation;
 use super::messages::Messages;
 use super::output::{Command, StatusShown, Stop};
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::strays::{Stray, Strays};
 use super::tally::Tally;
@@ -44,7 +44,8 @@ pub struct Snapshot {
     #[serde(default)]
     listed_at: Timestamp,
     #[serde(default)]
-    heard_at: Vec<Timestamp>,
+    #[serde(rename = "heard_at")]
+    last_seen: Vec<Timestamp>,
     #[serde(default)]
     strays: Vec<(ReplicaId, Incarnation, Stray)>,
     health: Health,
@@ -79,7 +80,7 @@ impl ReplicaSet {
     /// The state as it is, with every output drained.
     pub fn snapshot(&self) -> Snapshot {
         debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
-        let contact = self.extras.get().map(|extras| &extras.contact);
+        let contact = self.cold.get().map(|cold| &cold.contact);
         Snapshot {
             version: VERSION,
             taken_at: self.now,
@@ -94,13 +95,13 @@ impl ReplicaSet {
             group: self.group(),
             lost: contact.map(|contact| contact.lost.clone().into_iter().collect()).unwrap_or_default(),
             listed_at: contact.map_or(Timestamp::ZERO, |contact| contact.listed_at),
-            heard_at: contact.map(|contact| contact.heard_at.clone()).unwrap_or_default(),
+            last_seen: contact.map(|contact| contact.last_seen.clone()).unwrap_or_default(),
             strays: self.strays().into_iter().flat_map(Strays::iter).collect(),
             health: self.health().cloned().unwrap_or_default(),
-            delays: self.extras.get().map(|extras| extras.delays.clone().into_iter().collect()).unwrap_or_default(),
-            withheld: self.extras.get().map(|extras| extras.withheld_stops().collect()).unwrap_or_default(),
-            messages: self.extras.get().map(|extras| extras.messages.clone()).unwrap_or_default(),
-            cause_names: self.extras.get().map(|extras| extras.cause_names.clone()).unwrap_or_default(),
+            delays: self.cold.get().map(|cold| cold.delays.clone().into_iter().collect()).unwrap_or_default(),
+            withheld: self.cold.get().map(|cold| cold.withheld_stops().collect()).unwrap_or_default(),
+            messages: self.cold.get().map(|cold| cold.messages.clone()).unwrap_or_default(),
+            cause_names: self.cold.get().map(|cold| cold.cause_names.clone()).unwrap_or_default(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
         }
@@ -128,32 +129,32 @@ impl ReplicaSet {
         set.set = snapshot.set;
         set.replicas = snapshot.replicas;
         if let Some(group) = snapshot.group {
-            set.extras.get_or_init().group = Some(group);
+            set.cold.get_or_init().group = Some(group);
         }
         if !snapshot.lost.is_empty() {
             let lost: BTreeMap<_, _> = snapshot.lost.into_iter().collect();
             let overdue = lost.iter().filter(|(_, lost)| lost.overdue).map(|(id, _)| *id).collect();
-            set.extras.get_or_init().contact = Contact { lost, overdue, ..Contact::default() };
+            set.cold.get_or_init().contact = Contact { lost, overdue, ..Contact::default() };
         }
-        if snapshot.listed_at > Timestamp::ZERO || !snapshot.heard_at.is_empty() {
-            let contact = &mut set.extras.get_or_init().contact;
+        if snapshot.listed_at > Timestamp::ZERO || !snapshot.last_seen.is_empty() {
+            let contact = &mut set.cold.get_or_init().contact;
             contact.listed_at = snapshot.listed_at;
-            contact.heard_at = snapshot.heard_at;
+            contact.last_seen = snapshot.last_seen;
         }
         for (replica, incarnation, stray) in snapshot.strays {
-            set.extras.get_or_init().strays.insert(replica, incarnation, stray);
+            set.cold.get_or_init().strays.insert(replica, incarnation, stray);
         }
         if snapshot.health != Health::default() {
-            set.extras.get_or_init().health = snapshot.health;
+            set.cold.get_or_init().health = snapshot.health;
         }
         if !snapshot.delays.is_empty() {
-            set.extras.get_or_init().delays = snapshot.delays.into_iter().collect();
+            set.cold.get_or_init().delays = snapshot.delays.into_iter().collect();
         }
         if !snapshot.messages.is_empty() {
-            set.extras.get_or_init().messages = snapshot.messages;
+            set.cold.get_or_init().messages = snapshot.messages;
         }
         if !snapshot.cause_names.is_empty() {
-            set.extras.get_or_init().cause_names = snapshot.cause_names;
+            set.cold.get_or_init().cause_names = snapshot.cause_names;
         }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;
@@ -166,14 +167,14 @@ impl ReplicaSet {
         set.check_kept(taken_at.min(now))?;
         for stop in snapshot.withheld {
             if set.waits_for_end_of(stop.replica, stop.incarnation) {
-                set.extras.get_or_init().withheld.push(Command::Stop(stop));
+                set.cold.get_or_init().withheld.push(Command::Stop(stop));
             }
         }
         set.rearm_strays();
         set.rebuild(taken_at.min(now));
         set.check_rebuilt()?;
         // Whoever stands somewhere has stood there since the snapshot was taken.
-        tally.mend(now);
+        tally.repair(now);
         set.tally = tally;
         set.carry_over(&layout);
         let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });
@@ -200,11 +201,11 @@ impl ReplicaSet {
 
     fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
         self.set.shift(by);
-        if let Some(extras) = self.extras.get_mut() {
-            extras.health.shift(by);
-            extras.contact.shift(by);
-            extras.strays.shift(by);
-            extras.group.iter_mut().for_each(|group| group.not_before = by(group.not_before));
+        if let Some(cold) = self.cold.get_mut() {
+            cold.health.shift(by);
+            cold.contact.shift(by);
+            cold.strays.shift(by);
+            cold.group.iter_mut().for_each(|group| group.not_before = by(group.not_before));
         }
         for replica in &mut self.replicas {
             replica.history.shift(by);
@@ -219,57 +220,57 @@ impl ReplicaSet {
         self.deadlines.grow(count);
         self.make_room_for_probes(count);
         self.make_room_for_unready(count);
-        if let Some(extras) = self.extras.get_mut() {
-            extras.health.acted = 0;
-            extras.group.iter_mut().for_each(|group| group.stopping = 0);
+        if let Some(cold) = self.cold.get_mut() {
+            cold.health.acted = 0;
+            cold.group.iter_mut().for_each(|group| group.stopping = 0);
         }
         let (mut overdue, mut group_in_flight) = (0, 0);
         for index in 0..count as u32 {
             let id = ReplicaId(index);
             let now = self.now;
             let replica = &mut self.replicas[id.index()];
-            let marks = replica.marks;
-            let available = replica.standing == Standing::Available && replica.phase == Phase::Ready;
-            replica.standing = Standing::None;
-            for transient in [Marks::AWAITING, Marks::ENDING] {
-                replica.marks.clear(transient);
+            let flags = replica.flags;
+            let available = replica.bucket == CensusBucket::Available && replica.phase == Phase::Ready;
+            replica.bucket = CensusBucket::None;
+            for transient in [ReplicaFlags::AWAITING, ReplicaFlags::ENDING] {
+                replica.flags.clear(transient);
             }
             let timed = match replica.phase {
-                Phase::Waiting => matches!(replica.kind, StartKind::Restart { .. }) && !marks.has(Marks::QUEUED),
+                Phase::Waiting => matches!(replica.kind, StartKind::Restart { .. }) && !flags.has(ReplicaFlags::QUEUED),
                 phase => phase == Phase::Quarantined,
             };
             overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
             self.counts.census.live += u32::from(self.replicas[id.index()].phase.is_live());
-            self.counts.census.in_flight += u32::from(marks.has(Marks::IN_FLIGHT));
-            self.counts.census.starting += u32::from(marks.has(Marks::HOLDS_SLOT));
+            self.counts.census.in_flight += u32::from(flags.has(ReplicaFlags::IN_FLIGHT));
+            self.counts.census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_SLOT));
             let stops = replica_stops_for_group(&self.replicas[id.index()]);
             if let Some(group) = self.group_mut().filter(|group| stops && id >= group.from) {
                 group.stopping += 1;
             }
-            group_in_flight += u32::from(marks.has(Marks::IN_GROUP));
-            if marks.has(Marks::ACTED) {
-                self.extras.get_or_init().health.acted += 1;
+            group_in_flight += u32::from(flags.has(ReplicaFlags::IN_GROUP));
+            if flags.has(ReplicaFlags::ACTED) {
+                self.cold.get_or_init().health.acted += 1;
             }
-            let joining = marks.has(Marks::JOINING) && index < self.desired;
+            let joining = flags.has(ReplicaFlags::JOINING) && index < self.desired;
             self.counts.census.joining += u32::from(joining);
             self.recount(id);
             if available && index < self.desired {
                 self.make_available(id);
             }
-            if marks.has(Marks::QUEUED) {
+            if flags.has(ReplicaFlags::QUEUED) {
                 self.enqueue(id);
             }
             self.resume_probes(id, now > taken_at);
             self.resume_evidence(id, now.nanos_since(taken_at));
             self.resume_order(id);
-            if marks.has(Marks::ON_TRIAL) {
-                self.extras.get_or_init().trials.insert(id);
+            if flags.has(ReplicaFlags::ON_TRIAL) {
+                self.cold.get_or_init().trials.insert(id);
             }
             self.retime(id);
         }
         self.queue.forget_new();
         if group_in_flight > 0 {
-            self.extras.get_or_init().group_in_flight = group_in_flight;
+            self.cold.get_or_init().group_in_flight = group_in_flight;
             self.counts.census.starting += 1;
         }
         if overdue > 1 {
@@ -287,5 +288,5 @@ impl Snapshot {
 
 /// Whether the group that it is to restart with waits for its end.
 fn replica_stops_for_group(replica: &Replica) -> bool {
-    replica.phase == Phase::Stopping && replica.after == After::Start && replica.gate == Gate::Group
+    replica.phase == Phase::Stopping && replica.after == NextPhase::Start && replica.gate == Gate::Group
 }

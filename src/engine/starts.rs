@@ -1,7 +1,7 @@
 //! Starts: due, admitted, commanded.
 
 use super::output::{Command, Notice, Start, Waiting};
-use super::replica::{After, Marks, Phase};
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::tally::bump;
 use super::transitions::is_queued;
@@ -21,7 +21,7 @@ impl ReplicaSet {
             return;
         } else if self.group_is_due(id) {
             if !self.leads_group(id) && self.waits_for_stray(id) {
-                self.wait_for_stray(id);
+                self.hold_for_stray(id);
                 return;
             }
             self.enqueue(id);
@@ -35,7 +35,7 @@ impl ReplicaSet {
     pub(super) fn hold_ends(&mut self, id: ReplicaId) {
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Restart { charged: false };
-        self.enter(id, After::Start);
+        self.enter(id, NextPhase::Start);
     }
 
     /// Lets go what the gates admit, oldest due first.
@@ -59,7 +59,7 @@ impl ReplicaSet {
         }
         while let Some(id) = self.queue.pop_new() {
             let replica = &self.replicas[id.index()];
-            if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.marks.has(Marks::QUEUED)) {
+            if let Some(gate) = self.queue.gate(replica.kind).filter(|_| replica.flags.has(ReplicaFlags::QUEUED)) {
                 self.notice(Notice::Waiting(Waiting { replica: id, gate }));
             }
         }
@@ -69,18 +69,18 @@ impl ReplicaSet {
         self.reopen_gates();
         while !self.queue.is_empty() {
             let replicas = &self.replicas;
-            let first = self.queue.first(|lane, due, id| is_queued(replicas, lane, due, id));
-            let Some((lane, _, id)) = first else { return };
+            let first = self.queue.first(|class, due, id| is_queued(replicas, class, due, id));
+            let Some((class, _, id)) = first else { return };
             let start = self.due_start(id);
             match self.policy.admit(&mut self.set, &self.counts.census, start, self.now) {
                 Admission::Start => {
-                    self.queue.pop(lane);
+                    self.queue.pop(class);
                     self.release(id);
                     // Every start may have changed what the gates say.
                     self.reopen_gates();
                 }
                 Admission::Wait(wait) => {
-                    self.queue.hold(lane, wait.gate);
+                    self.queue.hold(class, wait.gate);
                     self.gate_opens = self.gate_opens.min(wait.until.unwrap_or(Timestamp::MAX));
                 }
                 Admission::Terminate(reason) => {
@@ -104,12 +104,12 @@ impl ReplicaSet {
     }
 
     fn release(&mut self, id: ReplicaId) {
-        self.replica_mut(id).marks.clear(Marks::QUEUED);
+        self.replica_mut(id).flags.clear(ReplicaFlags::QUEUED);
         if self.leads_group(id) {
             self.start_group();
         } else {
             let holds_slot = matches!(self.replica(id).kind, StartKind::Restart { .. });
-            self.start(id, holds_slot.then_some(Marks::HOLDS_SLOT));
+            self.start(id, holds_slot.then_some(ReplicaFlags::HOLDS_SLOT));
         }
     }
 
@@ -123,7 +123,7 @@ impl ReplicaSet {
         for index in group.from.0..self.desired {
             let id = ReplicaId(index);
             if self.replica(id).waits_for_group() {
-                self.start(id, Some(Marks::IN_GROUP));
+                self.start(id, Some(ReplicaFlags::IN_GROUP));
             }
         }
         self.dissolve();
@@ -139,7 +139,7 @@ impl ReplicaSet {
                 member.kind = StartKind::Restart { charged: false };
                 member.due = now;
                 if id == first {
-                    self.start(id, Some(Marks::HOLDS_SLOT));
+                    self.start(id, Some(ReplicaFlags::HOLDS_SLOT));
                 } else {
                     self.wait_for_order(id);
                 }
@@ -149,31 +149,31 @@ impl ReplicaSet {
     }
 
     /// Commands a start. `place`: how it counts among the concurrent starts.
-    pub(super) fn start(&mut self, id: ReplicaId, place: Option<Marks>) {
+    pub(super) fn start(&mut self, id: ReplicaId, place: Option<ReplicaFlags>) {
         // What an operator starts is no part of a batch, but shows as well as a canary that the cause is gone.
         let requested = self.replica(id).kind == StartKind::Requested;
         let on_trial = self.set.is_holding() || (self.set.has_incident() && !requested);
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         let incarnation = self.policy.start(&mut replica.history, now);
-        replica.after = After::Start;
+        replica.after = NextPhase::Start;
         replica.gate = Gate::Backoff;
         replica.due = now;
         replica.kills = 0;
-        replica.marks.clear(Marks::BACKEND_READY.and(Marks::UNCONFIRMED));
-        replica.marks.clear(Marks::ENDING);
-        replica.marks.clear(Marks::UNHEALTHY);
-        replica.marks.set(Marks::IN_FLIGHT);
+        replica.flags.clear(ReplicaFlags::BACKEND_READY.and(ReplicaFlags::UNCONFIRMED));
+        replica.flags.clear(ReplicaFlags::ENDING);
+        replica.flags.clear(ReplicaFlags::UNHEALTHY);
+        replica.flags.set(ReplicaFlags::IN_FLIGHT);
         self.counts.census.in_flight += 1;
         match place {
-            Some(Marks::IN_GROUP) => {
-                replica.marks.set(Marks::IN_GROUP);
-                let in_flight = &mut self.extras.get_or_init().group_in_flight;
+            Some(ReplicaFlags::IN_GROUP) => {
+                replica.flags.set(ReplicaFlags::IN_GROUP);
+                let in_flight = &mut self.cold.get_or_init().group_in_flight;
                 *in_flight += 1;
                 self.counts.census.starting += u32::from(*in_flight == 1);
             }
             Some(place) => {
-                replica.marks.set(place);
+                replica.flags.set(place);
                 self.counts.census.starting += 1;
             }
             None => {}

@@ -1,15 +1,15 @@
 //! The state of a set, and how its parts are reached.
 
 use super::cause_counts::CauseCode;
-use super::counting::Counts;
+use super::cold_state::ColdState;
+use super::counting::CensusCounts;
 use super::deadline_tree::Deadlines;
 use super::event::Event;
 use super::evidence::Health;
-use super::extras::Extras;
 use super::group::Group;
-use super::output::{Command, IgnoredNews, IgnoredWhy, Notice, Output, StatusShown};
+use super::output::{Command, IgnoreReason, IgnoredEvent, Notice, Output, StatusShown};
 use super::queue::Queue;
-use super::replica::{After, Marks, Phase, Replica};
+use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::strays::Strays;
 use super::tally::Tally;
 use crate::decide::{Census, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
@@ -64,14 +64,14 @@ pub struct ReplicaSet {
     /// The first `handle_timeout` has come: commands may go out.
     pub(super) begun: bool,
     /// It comes up for the first time: what that takes is given back.
-    pub(super) coming_up: bool,
+    pub(super) in_startup: bool,
     /// The set was ended, and every replica told to stop.
     pub(super) ending: bool,
     pub(super) desired: u32,
     pub(super) replicas: Vec<Replica>,
     pub(super) deadlines: Deadlines,
     pub(super) set: SetHistory,
-    pub(super) counts: Counts,
+    pub(super) counts: CensusCounts,
     pub(super) queue: Queue,
     /// When a gate opens by itself.
     pub(super) gate_opens: Timestamp,
@@ -84,7 +84,7 @@ pub struct ReplicaSet {
     pub(super) tally: Tally,
     /// Room for the events of one instant. Not among the extras: `handle_all` is no reason to have these.
     pub(super) batch: LazyBox<Vec<Event>>,
-    pub(super) extras: LazyBox<Extras>,
+    pub(super) cold: LazyBox<ColdState>,
 }
 
 impl ReplicaSet {
@@ -95,13 +95,13 @@ impl ReplicaSet {
             seed,
             now,
             begun: false,
-            coming_up: true,
+            in_startup: true,
             ending: false,
             desired: 0,
             replicas: Vec::new(),
             deadlines: Deadlines::default(),
             set: SetHistory::new(now),
-            counts: Counts { changed: true, ..Counts::default() },
+            counts: CensusCounts { changed: true, ..CensusCounts::default() },
             queue: Queue::default(),
             gate_opens: Timestamp::MAX,
             assess_at: Timestamp::MAX,
@@ -110,7 +110,7 @@ impl ReplicaSet {
             shown: None,
             tally: Tally::default(),
             batch: LazyBox::default(),
-            extras: LazyBox::default(),
+            cold: LazyBox::default(),
         }
     }
 
@@ -185,7 +185,7 @@ impl ReplicaSet {
             let place = self.outputs.place();
             *place = Some(Output::Command(command));
         } else {
-            self.extras.get_or_init().withheld.push(command);
+            self.cold.get_or_init().withheld.push(command);
         }
     }
 
@@ -196,9 +196,9 @@ impl ReplicaSet {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
         self.tally.ignored(why);
-        self.notice(Notice::Ignored(IgnoredNews { replica, incarnation, why }));
+        self.notice(Notice::Ignored(IgnoredEvent { replica, incarnation, why }));
     }
 
     /// When something happened: never in the future.
@@ -221,8 +221,10 @@ impl ReplicaSet {
     /// What a waiting replica waits for.
     pub(super) fn gate_of(&self, replica: &Replica) -> Option<Gate> {
         match replica.phase {
-            Phase::Stopping if replica.after == After::Start => Some(Gate::Stop),
-            Phase::Waiting if replica.marks.has(Marks::QUEUED) => self.queue.gate(replica.kind).or(Some(replica.gate)),
+            Phase::Stopping if replica.after == NextPhase::Start => Some(Gate::Stop),
+            Phase::Waiting if replica.flags.has(ReplicaFlags::QUEUED) => {
+                self.queue.gate(replica.kind).or(Some(replica.gate))
+            }
             Phase::Waiting => Some(replica.gate),
             _ => None,
         }
@@ -231,23 +233,23 @@ impl ReplicaSet {
     /// The group that waits to restart together, if one does.
     #[inline]
     pub(super) fn group(&self) -> Option<Group> {
-        self.extras.get()?.group
+        self.cold.get()?.group
     }
 
     #[inline]
     pub(super) fn group_mut(&mut self) -> Option<&mut Group> {
-        self.extras.get_mut()?.group.as_mut()
+        self.cold.get_mut()?.group.as_mut()
     }
 
     /// What is known from probes, if anything ever was.
     #[inline]
     pub(super) fn health(&self) -> Option<&Health> {
-        self.extras.get().map(|extras| &extras.health)
+        self.cold.get().map(|cold| &cold.health)
     }
 
     #[inline]
     pub(super) fn strays(&self) -> Option<&Strays> {
-        self.extras.get().map(|extras| &extras.strays).filter(|strays| !strays.is_empty())
+        self.cold.get().map(|cold| &cold.strays).filter(|strays| !strays.is_empty())
     }
 
     /// How many strays there are.
@@ -265,7 +267,7 @@ impl ReplicaSet {
         let place = usize::from(code.0).checked_sub(1)?;
         match Cause::BUILT_IN.get(place) {
             Some(built_in) => Some(built_in.clone()),
-            None => self.extras.get()?.cause_names.get(place - Cause::BUILT_IN.len()).cloned(),
+            None => self.cold.get()?.cause_names.get(place - Cause::BUILT_IN.len()).cloned(),
         }
     }
 }

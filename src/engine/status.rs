@@ -1,7 +1,7 @@
 //! The status of the set: assessed, shown, and the end of the set.
 
 use super::output::{Notice, Output, StatusShown};
-use super::replica::{After, Phase};
+use super::replica::{NextPhase, Phase};
 use super::state::ReplicaSet;
 use crate::decide::{EndReason, ReplicaId, Status};
 use crate::time::Timestamp;
@@ -69,13 +69,13 @@ impl ReplicaSet {
         for index in (0..self.replicas.len() as u32).rev() {
             let id = ReplicaId(index);
             match self.replica(id).phase {
-                phase if phase.is_up() => self.stop(id, After::Remove),
+                phase if phase.is_up() => self.stop(id, NextPhase::Remove),
                 Phase::Stopping => {
-                    self.replica_mut(id).after = After::Remove;
+                    self.replica_mut(id).after = NextPhase::Remove;
                     self.recount(id);
                     self.retime(id);
                 }
-                Phase::Waiting | Phase::Quarantined | Phase::Stopped => self.enter(id, After::Remove),
+                Phase::Waiting | Phase::Quarantined | Phase::Stopped => self.enter(id, NextPhase::Remove),
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
 //! The end of a stop: confirmed by the backend, or given up because contact is lost and nobody can confirm it.
 
-use super::replica::{Marks, Phase};
+use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
@@ -14,14 +14,14 @@ impl ReplicaSet {
 
     /// A stop that nobody can confirm counts as done.
     pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
-        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        self.replica_mut(id).flags.set(ReplicaFlags::UNCONFIRMED);
         self.confirm_stop(id, self.now);
     }
 
     /// Once the set ends, nobody is unknown any more: stops that waited for the partition to heal count as done.
     pub(super) fn give_up_overdue_stops(&mut self) {
-        while self.may_declare_overdue() {
-            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
+        while self.has_declarable() {
+            let Some(id) = self.cold.get_or_init().contact.overdue.pop_first() else { return };
             if self.replica(id).phase == Phase::Stopping {
                 self.give_up_stop(id);
             }

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::output::{Command, IgnoredWhy, Kill, Notice, Stop, Waiting};
-use super::replica::{Marks, Phase};
+use super::output::{Command, IgnoreReason, Kill, Notice, Stop, Waiting};
+use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::wakeup::kill_gap;
 use crate::decide::{Gate, Incarnation, ReplicaId};
@@ -125,12 +125,12 @@ impl ReplicaSet {
             return;
         }
         let slots = self.replicas.len();
-        if !self.extras.get_or_init().strays.make_room(id, slots) {
+        if !self.cold.get_or_init().strays.make_room(id, slots) {
             return;
         }
         let grace = self.policy.compiled().stop_grace;
         let due = self.now.plus_nanos(grace);
-        self.extras.get_or_init().strays.insert(id, incarnation, Stray { due, kills: 0 });
+        self.cold.get_or_init().strays.insert(id, incarnation, Stray { due, kills: 0 });
         self.rearm_strays();
         if !asked {
             let grace = std::time::Duration::from_nanos(grace);
@@ -141,7 +141,7 @@ impl ReplicaSet {
 
     /// News that shows a stray alive: told once, counted every time.
     #[cold]
-    pub(super) fn heard_stray(&mut self, id: ReplicaId, incarnation: Incarnation, why: IgnoredWhy) {
+    pub(super) fn report_stray(&mut self, id: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
         if self.is_stray(id, incarnation) {
             self.tally.ignored(why);
         } else {
@@ -153,7 +153,7 @@ impl ReplicaSet {
     /// The end of a stray is reported, or a list no longer shows it. Whether it was one.
     #[cold]
     pub(super) fn stray_gone(&mut self, id: ReplicaId, incarnation: Incarnation) -> bool {
-        let gone = self.extras.get_mut().is_some_and(|extras| extras.strays.remove(id, incarnation));
+        let gone = self.cold.get_mut().is_some_and(|cold| cold.strays.remove(id, incarnation));
         if gone {
             self.rearm_strays();
             if !self.waits_for_stray(id) {
@@ -168,7 +168,7 @@ impl ReplicaSet {
     pub(super) fn kill_stray(&mut self) {
         let now = self.now;
         let grace = self.policy.compiled().stop_grace;
-        let strays = &mut self.extras.get_or_init().strays;
+        let strays = &mut self.cold.get_or_init().strays;
         let Some(&(due, replica, incarnation)) = strays.by_due.first() else {
             self.strays_due = Timestamp::MAX;
             return;
@@ -182,7 +182,7 @@ impl ReplicaSet {
 
     /// Keeps the deadline of the strays up to date.
     pub(super) fn rearm_strays(&mut self) {
-        self.strays_due = self.extras.get().map_or(Timestamp::MAX, |extras| extras.strays.first_due());
+        self.strays_due = self.cold.get().map_or(Timestamp::MAX, |cold| cold.strays.first_due());
     }
 
     /// A start that is queued and has not gone out waits for the stray instead.
@@ -193,15 +193,15 @@ impl ReplicaSet {
         }
         if replica.waits_for_group() {
             self.hold_back_group();
-        } else if replica.marks.has(Marks::QUEUED) {
-            self.wait_for_stray(id);
+        } else if replica.flags.has(ReplicaFlags::QUEUED) {
+            self.hold_for_stray(id);
         }
     }
 
     /// Its start is due and waits until the strays of its slot are gone.
-    pub(super) fn wait_for_stray(&mut self, id: ReplicaId) {
+    pub(super) fn hold_for_stray(&mut self, id: ReplicaId) {
         let replica = self.replica_mut(id);
-        replica.marks.clear(Marks::QUEUED);
+        replica.flags.clear(ReplicaFlags::QUEUED);
         replica.gate = Gate::Stop;
         self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
         self.retime(id);

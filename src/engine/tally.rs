@@ -2,19 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::output::IgnoredWhy;
-use super::replica::Standing;
+use super::output::IgnoreReason;
+use super::replica::CensusBucket;
 use crate::decide::{Census, Status, Verdict};
 use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// Counts since the set began.
+/// EventCounts since the set began.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tally {
     pub(crate) starts: u64,
-    counts: LazyBox<Counts>,
+    counts: LazyBox<EventCounts>,
     /// Time spent pending until that was left last, in nanoseconds. A set that came up and stayed healthy has no other.
     pending: u64,
     status: Status,
@@ -31,7 +31,7 @@ pub(crate) struct Tally {
 /// What has gone wrong, counted, and what else a set that came up and stayed healthy has none of.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Counts {
+pub(crate) struct EventCounts {
     /// By built-in cause, those of the user's own together in the last.
     pub(crate) causes: [CauseCounts; 9],
     /// Time spent in each status until it was left last, in nanoseconds; of pending, it stands in the tally itself.
@@ -59,23 +59,23 @@ pub(crate) struct CauseCounts {
 
 impl Tally {
     /// What has gone wrong so far.
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> EventCounts {
         self.counts.get().cloned().unwrap_or_default()
     }
 
     /// To count what goes wrong.
     #[inline]
-    pub(crate) fn count(&mut self) -> &mut Counts {
+    pub(crate) fn count(&mut self) -> &mut EventCounts {
         self.counts.get_or_init()
     }
 
-    pub(crate) fn ignored(&mut self, why: IgnoredWhy) {
+    pub(crate) fn ignored(&mut self, why: IgnoreReason) {
         let counts = self.count();
         match why {
-            IgnoredWhy::Stale => bump(&mut counts.stale),
-            IgnoredWhy::Duplicate => bump(&mut counts.duplicate),
-            IgnoredWhy::Unheard => bump(&mut counts.unheard),
-            IgnoredWhy::OutOfRange => bump(&mut counts.out_of_range),
+            IgnoreReason::Stale => bump(&mut counts.stale),
+            IgnoreReason::Duplicate => bump(&mut counts.duplicate),
+            IgnoreReason::Unheard => bump(&mut counts.unheard),
+            IgnoreReason::OutOfRange => bump(&mut counts.out_of_range),
         }
     }
 
@@ -86,16 +86,16 @@ impl Tally {
 
     /// A replica stands otherwise from now on.
     #[inline(always)]
-    pub(crate) fn stands(&mut self, stood: Standing, stands: Standing, now: Timestamp) {
+    pub(crate) fn bucket_changed(&mut self, stood: CensusBucket, stands: CensusBucket, now: Timestamp) {
         let since = u128::from(now.nanos_since(self.as_of));
         match stood {
-            Standing::Available => self.available_nanos = self.available_nanos.wrapping_add(since),
-            Standing::Failed => self.failed_nanos = self.failed_nanos.wrapping_add(since),
+            CensusBucket::Available => self.available_nanos = self.available_nanos.wrapping_add(since),
+            CensusBucket::Failed => self.failed_nanos = self.failed_nanos.wrapping_add(since),
             _ => {}
         }
         match stands {
-            Standing::Available => self.available_nanos = self.available_nanos.wrapping_sub(since),
-            Standing::Failed => self.failed_nanos = self.failed_nanos.wrapping_sub(since),
+            CensusBucket::Available => self.available_nanos = self.available_nanos.wrapping_sub(since),
+            CensusBucket::Failed => self.failed_nanos = self.failed_nanos.wrapping_sub(since),
             _ => {}
         }
     }
@@ -137,7 +137,7 @@ impl Tally {
     }
 
     /// Mends what a damaged snapshot may hold: nothing is counted from the future on.
-    pub(crate) fn mend(&mut self, now: Timestamp) {
+    pub(crate) fn repair(&mut self, now: Timestamp) {
         self.as_of = self.as_of.min(now);
     }
 
@@ -147,7 +147,7 @@ impl Tally {
     }
 }
 
-impl Counts {
+impl EventCounts {
     #[inline(always)]
     pub(crate) fn judged(&mut self, cause: Option<&Cause>, verdict: Verdict) {
         let restarts = matches!(verdict, Verdict::Restart(_));

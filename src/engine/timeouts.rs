@@ -3,7 +3,7 @@
 use super::deadline::DeadlineReason;
 use super::evidence::{Evidence, Health};
 use super::output::{Command, Kill};
-use super::replica::{After, Marks, Phase};
+use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
@@ -27,11 +27,11 @@ impl ReplicaSet {
                 self.retime(id);
             }
             DeadlineReason::SlotTimeout => {
-                self.release_places(id);
+                self.release_slots(id);
                 self.retime(id);
             }
             DeadlineReason::Trial => {
-                self.trial_decided(id, StartOutcome::Up);
+                self.conclude_trial(id, StartOutcome::Up);
                 self.retime(id);
             }
             DeadlineReason::Kill => self.kill(id),
@@ -39,7 +39,7 @@ impl ReplicaSet {
                 let phase = self.replica(id).phase;
                 // A call that comes late starts the wait for `node-lost` at its own time, for a stop too.
                 let now = self.now;
-                if let Some(lost) = self.extras.get_or_init().contact.lost.get_mut(&id) {
+                if let Some(lost) = self.cold.get_or_init().contact.lost.get_mut(&id) {
                     lost.was = phase;
                     lost.unknown_since = Some(now);
                 }
@@ -48,8 +48,8 @@ impl ReplicaSet {
                 self.review_evidence(id);
                 self.retime(id);
             }
-            DeadlineReason::NodeLost if self.is_blind() => {
-                let contact = &mut self.extras.get_or_init().contact;
+            DeadlineReason::NodeLost if self.is_partitioned() => {
+                let contact = &mut self.cold.get_or_init().contact;
                 if let Some(lost) = contact.lost.get_mut(&id) {
                     lost.overdue = true;
                     contact.overdue.insert(id);
@@ -92,16 +92,14 @@ impl ReplicaSet {
 
     /// All that fail by time-out at this instant are one batch.
     fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
-        if !self.policy.compiled().watches_failures
-            || self.extras.get().is_some_and(|extras| extras.noted.contains(&id))
-        {
+        if !self.policy.compiled().watches_failures || self.cold.get().is_some_and(|cold| cold.noted.contains(&id)) {
             return;
         }
-        let blind = self.is_blind();
+        let partitioned = self.is_partitioned();
         let mut failing = Vec::new();
         self.deadlines.at_earliest(|id| match self.replicas[id.index()].wakes_for {
             DeadlineReason::StartTimeout => failing.push((id, Outcome::start_failed(Cause::StartTimeout, at))),
-            DeadlineReason::NodeLost if !blind => failing.push((id, Outcome::failed(Cause::NodeLost, at))),
+            DeadlineReason::NodeLost if !partitioned => failing.push((id, Outcome::failed(Cause::NodeLost, at))),
             _ => {}
         });
         failing.retain(|(id, _)| self.replica(*id).phase != Phase::Stopping);
@@ -110,7 +108,7 @@ impl ReplicaSet {
 
     pub(super) fn declare_lost(&mut self, id: ReplicaId, at: Timestamp) {
         self.forget_lost(id);
-        self.replica_mut(id).marks.set(Marks::UNCONFIRMED);
+        self.replica_mut(id).flags.set(ReplicaFlags::UNCONFIRMED);
         let outcome = Outcome::failed(Cause::NodeLost, at);
         self.correlate_one(id, &outcome);
         self.fail(id, &outcome, false);
@@ -119,14 +117,14 @@ impl ReplicaSet {
     /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
     #[inline(always)]
     pub(super) fn declare_overdue(&mut self) {
-        if self.extras.get().is_some_and(|extras| !extras.contact.overdue.is_empty()) {
-            self.declare_each_overdue();
+        if self.cold.get().is_some_and(|cold| !cold.contact.overdue.is_empty()) {
+            self.declare_all_overdue();
         }
     }
 
-    fn declare_each_overdue(&mut self) {
-        while !self.is_blind() {
-            let Some(id) = self.extras.get_or_init().contact.overdue.pop_first() else { return };
+    fn declare_all_overdue(&mut self) {
+        while !self.is_partitioned() {
+            let Some(id) = self.cold.get_or_init().contact.overdue.pop_first() else { return };
             if self.replica(id).phase == Phase::Stopping {
                 self.give_up_stop(id);
             } else {
@@ -151,16 +149,18 @@ impl ReplicaSet {
         for (id, outcome) in failing {
             let up = matches!(self.replica(id).phase, Phase::Running | Phase::Ready);
             // One before it may have stopped it, or ended the set.
-            if self.ending || !up || !self.replica(id).marks.has(Marks::UNHEALTHY) {
+            if self.ending || !up || !self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
                 continue;
             }
             self.drop_evidence(id);
             self.correlate_one(id, &outcome);
             self.fail(id, &outcome, true);
             let replica = self.replica_mut(id);
-            if !matches!(replica.after, After::Complete | After::Remove) && !replica.marks.has(Marks::ACTED) {
-                replica.marks.set(Marks::ACTED);
-                self.extras.get_or_init().health.acted += 1;
+            if !matches!(replica.after, NextPhase::Complete | NextPhase::Remove)
+                && !replica.flags.has(ReplicaFlags::ACTED)
+            {
+                replica.flags.set(ReplicaFlags::ACTED);
+                self.cold.get_or_init().health.acted += 1;
             }
         }
         true

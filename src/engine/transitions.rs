@@ -4,8 +4,8 @@
 
 use super::deadline::DeadlineReason;
 use super::output::{Command, Notice, Output, ReplicaChange, Stop};
-use super::queue::Lane;
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::queue::QueueClass;
+use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind, StartOutcome};
 use crate::time::Timestamp;
@@ -36,14 +36,14 @@ impl ReplicaSet {
     /// A ready replica counts as available from now on: what it failed before is over.
     pub(super) fn make_available(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
-        if id.0 >= self.desired || replica.standing == Standing::Available {
+        if id.0 >= self.desired || replica.bucket == CensusBucket::Available {
             return;
         }
-        replica.marks.clear(Marks::FAILED.and(Marks::REQUESTED).and(Marks::COMPLETED_RUN));
-        replica.marks.set(Marks::WAS_AVAILABLE);
-        self.counts.joined(replica);
-        let probes = replica.marks.any(Marks::ACTED.and(Marks::UNHEALTHY));
-        self.counts.stands(replica, Standing::Available, &mut self.tally, self.now);
+        replica.flags.clear(ReplicaFlags::FAILED.and(ReplicaFlags::REQUESTED).and(ReplicaFlags::COMPLETED_RUN));
+        replica.flags.set(ReplicaFlags::WAS_AVAILABLE);
+        self.counts.clear_joining(replica);
+        let probes = replica.flags.any(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY));
+        self.counts.change_bucket(replica, CensusBucket::Available, &mut self.tally, self.now);
         if probes {
             self.free_acted(id);
             self.review_evidence(id);
@@ -60,7 +60,7 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
         debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
-        let (at, why) = self.timer(id, &self.replicas[id.index()], phase);
+        let (at, why) = self.next_wakeup(id, &self.replicas[id.index()], phase);
         self.replica_mut(id).wakes_for = why;
         self.deadlines.set(id, at);
     }
@@ -68,35 +68,35 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn enqueue(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
-        replica.marks.set(Marks::QUEUED);
-        self.queue.push_new(Lane::of(replica.kind), replica.due, id);
-        self.tidy_queue();
+        replica.flags.set(ReplicaFlags::QUEUED);
+        self.queue.push_new(QueueClass::of(replica.kind), replica.due, id);
+        self.compact_queue();
     }
 
     /// It is in the queue and has changed how it starts.
     pub(super) fn requeue(&mut self, id: ReplicaId) {
         let replica = &self.replicas[id.index()];
-        self.queue.push(Lane::of(replica.kind), replica.due, id);
-        self.tidy_queue();
+        self.queue.push(QueueClass::of(replica.kind), replica.due, id);
+        self.compact_queue();
     }
 
     /// Behind a closed gate, entries of replicas that have moved on would pile up.
     #[inline]
-    fn tidy_queue(&mut self) {
+    fn compact_queue(&mut self) {
         let replicas = &self.replicas;
-        self.queue.tidy(2 * replicas.len() + 64, |lane, due, id| is_queued(replicas, lane, due, id));
+        self.queue.compact(2 * replicas.len() + 64, |class, due, id| is_queued(replicas, class, due, id));
     }
 
     /// Asks a live replica to stop; `after` is what becomes of it then.
-    pub(super) fn stop(&mut self, id: ReplicaId, after: After) {
-        self.decided(id, StartOutcome::Gone);
+    pub(super) fn stop(&mut self, id: ReplicaId, after: NextPhase) {
+        self.conclude_start(id, StartOutcome::Gone);
         let replica = &mut self.replicas[id.index()];
         self.policy.not_ready(&mut replica.history, self.now);
         replica.after = after;
         replica.kills = 0;
         // In a batch that tells its end, there is nothing left to stop.
-        let ending = replica.marks.has(Marks::ENDING);
-        let lost = replica.marks.has(Marks::LOST);
+        let ending = replica.flags.has(ReplicaFlags::ENDING);
+        let lost = replica.flags.has(ReplicaFlags::LOST);
         let incarnation = replica.history.incarnation();
         if !ending {
             let grace = std::time::Duration::from_nanos(self.policy.compiled().stop_grace);
@@ -113,28 +113,30 @@ impl ReplicaSet {
 
     /// A replica without an instance goes on to what comes next.
     #[inline(never)]
-    pub(super) fn enter(&mut self, id: ReplicaId, after: After) {
-        self.go_on(id, after);
+    pub(super) fn enter(&mut self, id: ReplicaId, after: NextPhase) {
+        self.enter_next(id, after);
     }
 
     /// [`enter`](Self::enter), in line for what every failure comes through.
     #[inline(always)]
-    pub(super) fn go_on(&mut self, id: ReplicaId, after: After) {
-        let after = if self.ending && after != After::Complete { After::Remove } else { after };
-        if self.extras.is_some() {
+    pub(super) fn enter_next(&mut self, id: ReplicaId, after: NextPhase) {
+        let after = if self.ending && after != NextPhase::Complete { NextPhase::Remove } else { after };
+        if self.cold.is_some() {
             self.end_probes(id);
         }
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         // Given up, it keeps its place of `max_probe_restarts`.
-        if matches!(after, After::Stopped | After::Complete | After::Remove) && replica.marks.has(Marks::ACTED) {
-            replica.marks.clear(Marks::ACTED);
-            self.extras.get_or_init().health.acted -= 1;
+        if matches!(after, NextPhase::Stopped | NextPhase::Complete | NextPhase::Remove)
+            && replica.flags.has(ReplicaFlags::ACTED)
+        {
+            replica.flags.clear(ReplicaFlags::ACTED);
+            self.cold.get_or_init().health.acted -= 1;
         }
         replica.after = after;
-        replica.marks.clear_seldom(Marks::QUEUED);
+        replica.flags.clear_if_set(ReplicaFlags::QUEUED);
         let phase = match after {
-            After::Start => {
+            NextPhase::Start => {
                 if replica.kind == StartKind::First {
                     replica.history.reset_keep_incarnation();
                     replica.due = replica.due.min(now);
@@ -144,18 +146,18 @@ impl ReplicaSet {
                 }
                 Phase::Waiting
             }
-            After::Hold => {
+            NextPhase::Hold => {
                 replica.gate = Gate::Hold;
                 Phase::Waiting
             }
-            After::Quarantine => Phase::Quarantined,
-            After::Stopped => {
+            NextPhase::Quarantine => Phase::Quarantined,
+            NextPhase::Stopped => {
                 replica.due = Timestamp::MAX;
                 replica.gate = Gate::Backoff;
                 Phase::Stopped
             }
-            After::Complete => Phase::Completed,
-            After::Remove => {
+            NextPhase::Complete => Phase::Completed,
+            NextPhase::Remove => {
                 replica.due = Timestamp::MAX;
                 Phase::Removed
             }
@@ -170,7 +172,7 @@ impl ReplicaSet {
             *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
         }
         let timed =
-            !replica.marks.has(Marks::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
+            !replica.flags.has(ReplicaFlags::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
         if replica.phase == Phase::Waiting && timed {
             replica.wakes_for = DeadlineReason::StartDue;
             self.deadlines.set(id, replica.due);
@@ -183,7 +185,7 @@ impl ReplicaSet {
     /// its restart is due where that counts from its end and its group has to wait for it.
     pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) -> Option<Timestamp> {
         let replica = &mut self.replicas[id.index()];
-        replica.marks.clear(Marks::ENDING);
+        replica.flags.clear(ReplicaFlags::ENDING);
         replica.history.record_stopped(&self.policy, self.now);
         let after = replica.after;
         let due = self.count_delay_from(id, at);
@@ -194,7 +196,7 @@ impl ReplicaSet {
 
     /// Its delay, where it counts from its end, counts from `end`. Returns its due time if its group has to wait for it.
     pub(super) fn count_delay_from(&mut self, id: ReplicaId, end: Timestamp) -> Option<Timestamp> {
-        let delay = self.extras.get_mut().and_then(|extras| extras.delays.remove(&id));
+        let delay = self.cold.get_mut().and_then(|cold| cold.delays.remove(&id));
         let replica = &mut self.replicas[id.index()];
         let in_group = replica.gate == Gate::Group;
         if !replica.counts_from_its_end() || (in_group && delay.is_none()) {
@@ -207,7 +209,7 @@ impl ReplicaSet {
 }
 
 /// Whether an entry of the queue still stands: its replica has not moved on since.
-pub(super) fn is_queued(replicas: &[Replica], lane: Lane, due: Timestamp, id: ReplicaId) -> bool {
+pub(super) fn is_queued(replicas: &[Replica], class: QueueClass, due: Timestamp, id: ReplicaId) -> bool {
     let replica = &replicas[id.index()];
-    replica.marks.has(Marks::QUEUED) && replica.due == due && Lane::of(replica.kind) == lane
+    replica.flags.has(ReplicaFlags::QUEUED) && replica.due == due && QueueClass::of(replica.kind) == class
 }

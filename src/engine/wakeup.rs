@@ -1,7 +1,7 @@
 //! When a replica has something due next. Each has at most one deadline, which is computed from its state.
 
 use super::deadline::{Deadline, DeadlineReason};
-use super::replica::{After, Marks, Phase, Replica, Standing};
+use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::policy::retry_schedule::FOREVER;
@@ -23,7 +23,7 @@ pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
 impl ReplicaSet {
     /// The next deadline of one replica.
     #[inline(always)]
-    pub(super) fn timer(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
+    pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
         let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
         let mut offer = |at: Timestamp, why| {
@@ -33,7 +33,7 @@ impl ReplicaSet {
         };
         let up = matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown);
         match phase {
-            Phase::Waiting if replica.marks.has(Marks::QUEUED) => {}
+            Phase::Waiting if replica.flags.has(ReplicaFlags::QUEUED) => {}
             // It waits for a stray of its slot.
             Phase::Waiting if replica.gate == Gate::Stop => {}
             Phase::Waiting if replica.gate == Gate::Hold => offer(replica.due, DeadlineReason::HoldEnds),
@@ -47,14 +47,14 @@ impl ReplicaSet {
             Phase::Quarantined => offer(replica.due, DeadlineReason::HoldEnds),
             Phase::Starting => offer(replica.since.plus_nanos(compiled.start_timeout), DeadlineReason::StartTimeout),
             Phase::Running | Phase::Ready | Phase::Unknown => {
-                if replica.marks.has(Marks::IN_FLIGHT) {
+                if replica.flags.has(ReplicaFlags::IN_FLIGHT) {
                     offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
                 }
-                if replica.marks.has(Marks::ON_TRIAL) {
+                if replica.flags.has(ReplicaFlags::ON_TRIAL) {
                     let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
                     offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
                 }
-                if phase == Phase::Ready && !matches!(replica.standing, Standing::Available | Standing::None) {
+                if phase == Phase::Ready && !matches!(replica.bucket, CensusBucket::Available | CensusBucket::None) {
                     let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
                     offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
                 }
@@ -62,14 +62,14 @@ impl ReplicaSet {
             Phase::Stopping => {
                 let gap = kill_gap(replica.kills, compiled.stop_grace);
                 offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
-                let restarts = replica.after == After::Start && matches!(replica.kind, StartKind::Restart { .. });
+                let restarts = replica.after == NextPhase::Start && matches!(replica.kind, StartKind::Restart { .. });
                 if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
                     offer(replica.due, DeadlineReason::StartDue);
                 }
             }
             Phase::Stopped | Phase::Completed | Phase::Removed => {}
         }
-        if replica.marks.has(Marks::LOST) {
+        if replica.flags.has(ReplicaFlags::LOST) {
             if let Some(lost) = self.lost_contact(id) {
                 let unknown = lost.unknown_since.unwrap_or(lost.since.plus_nanos(compiled.unknown_after));
                 match phase {
@@ -83,12 +83,12 @@ impl ReplicaSet {
                 }
             }
         }
-        if up && self.extras.is_some() {
+        if up && self.cold.is_some() {
             offer(self.next_probe(id), DeadlineReason::Probe);
             if phase == Phase::Running && compiled.unready_timeout != FOREVER {
                 offer(self.unready_at(id), DeadlineReason::Unready);
             }
-            if replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY)) && phase != Phase::Unknown {
+            if replica.flags.has(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY)) && phase != Phase::Unknown {
                 let acts = replica.due.plus_nanos(compiled.start_timeout);
                 offer(if acts > self.now { acts } else { Timestamp::MAX }, DeadlineReason::Evidence);
             }
@@ -100,8 +100,8 @@ impl ReplicaSet {
     pub(super) fn wakes_in_time(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
         // How long one that holds a place lets others go first depends on the time at which that was looked at.
-        replica.marks.has(Marks::ACTED.and(Marks::UNHEALTHY))
-            || self.timer(id, replica, replica.phase).0 == self.deadlines.of(id)
+        replica.flags.has(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY))
+            || self.next_wakeup(id, replica, replica.phase).0 == self.deadlines.of(id)
     }
 
     /// Whether anything is due by now.

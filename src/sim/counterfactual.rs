@@ -15,7 +15,7 @@ use super::replay::{Recording, RecordingError};
 use super::run::Run;
 use super::simulation::Simulation;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{Command, Event, InstanceState, Observed, Output, Phase, RecordedStep, ReplicaSet, Start, Told};
+use crate::engine::{Command, Event, Input, InstanceState, Observed, Output, Phase, RecordedStep, ReplicaSet, Start};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -101,7 +101,7 @@ impl Recording {
         // The other policy may have fewer replicas, and rejected requests are repeated, too.
         simulation.setup.allow_unknown_replicas = true;
         for step in self.steps() {
-            let Told::Events(events) = &step.told else { continue };
+            let Input::Events(events) = &step.input else { continue };
             let at = Timestamp::ZERO + step.at.since(began);
             let requests = events.iter().filter_map(operator_request);
             simulation.setup.timeline.extend(requests.map(|request| (at, request)));
@@ -118,7 +118,7 @@ impl Recording {
         let mut running_since: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
         let mut set = self.initial_set()?;
         for step in self.steps() {
-            for ((replica, incarnation), report) in reports_in(&step.told) {
+            for ((replica, incarnation), report) in reports_in(&step.input) {
                 let key = (replica, incarnation.0);
                 let Some(&start) = commanded.get(&key) else {
                     let adopted = set.get(replica).is_some_and(|view| view.incarnation < incarnation);
@@ -183,17 +183,17 @@ fn report_of_listed(listed: &Observed) -> Option<ReportOf<'_>> {
     Some(((listed.replica, listed.incarnation), report))
 }
 
-fn reports_in(told: &Told) -> Vec<ReportOf<'_>> {
-    match told {
-        Told::Events(events) => events.iter().filter_map(report_of_event).collect(),
-        Told::Observed(list) => list.iter().filter_map(report_of_listed).collect(),
+fn reports_in(input: &Input) -> Vec<ReportOf<'_>> {
+    match input {
+        Input::Events(events) => events.iter().filter_map(report_of_event).collect(),
+        Input::Observed(list) => list.iter().filter_map(report_of_listed).collect(),
         _ => Vec::new(),
     }
 }
 
 /// Applies a step to a set and calls `on_start` for each start that it commands.
 fn apply_step(set: &mut ReplicaSet, step: &RecordedStep, mut on_start: impl FnMut(Start, Timestamp)) {
-    let _ = step.tell(set);
+    let _ = step.apply(set);
     while let Some(output) = set.poll_output() {
         if let Output::Command(Command::Start(start)) = output {
             on_start(start, step.at);

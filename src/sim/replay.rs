@@ -3,7 +3,7 @@
 use super::collector::Collector;
 use super::run::Run;
 use crate::engine::{
-    Command, Output, RECORDING_VERSION, RecordedLine, RecordedStep, RecordingHeader, ReplicaSet, RestoreError, Told,
+    Command, Input, Output, RECORDING_VERSION, RecordedLine, RecordedStep, RecordingHeader, ReplicaSet, RestoreError,
 };
 use crate::time::Timestamp;
 
@@ -115,14 +115,14 @@ impl Recording {
         let began = self.header.began;
         let mut collector = Collector::new(&set, began, true);
         for step in &self.steps {
-            if let Told::Events(events) = &step.told {
+            if let Input::Events(events) = &step.input {
                 // Recorded in the order in which the set handles a batch.
                 let mut events: Vec<_> = events.iter().collect();
-                events.sort_by_key(|event| event.turn());
+                events.sort_by_key(|event| event.batch_order());
                 events.into_iter().for_each(|event| collector.record_event(event, step.at));
             }
             // A rejected request is reported as a notice.
-            let _ = step.tell(&mut set);
+            let _ = step.apply(&mut set);
             collector.record_in_flight(set.in_flight());
             while let Some(output) = set.poll_output() {
                 collector.record_output(&output, step.at);

@@ -9,7 +9,7 @@ use super::outcomes::{end_event, exit_outcome};
 use super::run::Run;
 use super::simulated_backend::SimulatedBackend;
 use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{Event, News, Output, Phase, ReplicaSet};
+use crate::engine::{Event, InstanceEvent, Output, Phase, ReplicaSet};
 use crate::places::Places;
 use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
@@ -133,14 +133,14 @@ impl<'e, E: Environment> Runner<'e, E> {
         let now = self.now;
         let hear = |event: &mut Event| {
             self.collector.record_event(event, now);
-            self.set.hear(now, event);
+            self.set.handle_in_place(now, event);
         };
         if !self.events.use_only(Event::is_plain, hear) {
             if self.events.is_empty() {
                 return Ok(());
             }
             // Recorded in the order in which the set handles a batch.
-            self.events.sort_by_key(Event::turn);
+            self.events.sort_by_key(Event::batch_order);
             self.events.iter().for_each(|event| self.collector.record_event(event, self.now));
             self.set.handle_all(self.now, std::iter::from_fn(|| self.events.pop(true)));
         }
@@ -215,7 +215,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
-        let news = News { replica: id, incarnation, at: None };
+        let news = InstanceEvent { replica: id, incarnation, at: None };
         Some(match action {
             ActionKind::Exit { exit, details, .. } => {
                 self.end_instance(id, incarnation, details.add_to(exit_outcome(exit, self.now)))
@@ -244,7 +244,7 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Reports what the instance did while contact was lost. Progress comes after `Found`, an end instead of it.
-    fn regain_contact(&mut self, news: News) -> Event {
+    fn regain_contact(&mut self, news: InstanceEvent) -> Event {
         let replica = news.replica;
         let Some(Regained { incarnation, ended, progress }) = self.backend.instances.regain_contact(replica) else {
             return Event::Found(news);
@@ -252,7 +252,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         if let Some(outcome) = ended {
             return end_event(replica, incarnation, Outcome { at: self.now, ..outcome });
         }
-        let found = Event::Found(News { incarnation, ..news });
+        let found = Event::Found(InstanceEvent { incarnation, ..news });
         let Some(progress) = progress else { return found };
         self.events.push(found);
         match progress {

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use super::environment::Environment;
 use super::instances::Instances;
 use crate::decide::{Incarnation, ReplicaId};
-use crate::engine::{Command, Event, ProbeKind, ProbeNews, ProbeResult, Start};
+use crate::engine::{Command, Event, ProbeKind, ProbeReport, ProbeResult, Start};
 use crate::places::Places;
 use crate::time::{Timestamp, nanos};
 
@@ -100,7 +100,7 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
             }
             ReplyKind::LateStart => Some(Event::started(replica, incarnation)),
             ReplyKind::Probe(probe, result) => {
-                let news = ProbeNews { replica, incarnation, probe, result, at: None, message: None };
+                let news = ProbeReport { replica, incarnation, probe, result, at: None, message: None };
                 self.instances.get(replica).may_be_alive(incarnation).then_some(Event::Probed(news))
             }
         }

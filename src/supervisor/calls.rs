@@ -18,7 +18,7 @@ use crate::backend::{
     Backend, BackendError, InstanceKey, KillRequest, ProbeAnswer, ProbeRequest, StartRequest, StopRequest,
 };
 use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{self, Ended, Event, ProbeKind, ProbeNews, ProbeResult, Start, Stop};
+use crate::engine::{self, Ended, Event, ProbeKind, ProbeReport, ProbeResult, Start, Stop};
 use crate::policy::{Policy, ProbeCheck};
 
 /// Calls of each class that run at once.
@@ -355,7 +355,7 @@ impl<B: Backend> Calls<B> {
         };
         let at = Some(self.clock.now());
         let ProbeAnswer { result, message } = answer;
-        self.send(DriverMessage::Event(Event::Probed(ProbeNews {
+        self.send(DriverMessage::Event(Event::Probed(ProbeReport {
             replica,
             incarnation,
             probe: kind,

@@ -22,8 +22,8 @@ use super::start_token::StartToken;
 use crate::backend::{Backend, Instance};
 use crate::decide::{Incarnation, ReplicaId};
 use crate::engine::{
-    Command, Ended, Event, InstanceState, News, Observed, Output, Phase, ProbeResult, RecordedStep, Rejection,
-    ReplicaSet, Told,
+    Command, Ended, Event, Input, InstanceEvent, InstanceState, Observed, Output, Phase, ProbeResult, RecordedStep,
+    Rejection, ReplicaSet,
 };
 use crate::time::Timestamp;
 
@@ -210,8 +210,8 @@ impl<B: Backend> Driver<B> {
                 self.is_shutting_down = true;
                 self.handle_events(vec![Event::Terminate]);
             }
-            DriverMessage::ReplacePolicy(policy) => drop(self.apply(Told::Policy(policy))),
-            DriverMessage::LimitStarts(at_most) => drop(self.apply(Told::LimitStarts(at_most))),
+            DriverMessage::ReplacePolicy(policy) => drop(self.apply(Input::Policy(policy))),
+            DriverMessage::LimitStarts(at_most) => drop(self.apply(Input::LimitStarts(at_most))),
             DriverMessage::Query(query) => self.answer(query, now),
         }
     }
@@ -248,7 +248,7 @@ impl<B: Backend> Driver<B> {
                 self.publisher.publish(now, NotificationKind::Event(event.clone()));
             }
         }
-        let _ = self.apply(Told::Events(events));
+        let _ = self.apply(Input::Events(events));
     }
 
     /// Applies an operator's request and answers it, after the first list at the earliest.
@@ -261,7 +261,7 @@ impl<B: Backend> Driver<B> {
             self.publisher.publish(self.now(), NotificationKind::Event(event.clone()));
         }
         // The caller may have stopped waiting.
-        let _ = answer.send(self.apply(Told::Events(vec![event])));
+        let _ = answer.send(self.apply(Input::Events(vec![event])));
     }
 
     /// Turns a state that the watch reports into the event that it implies, if it differs from what the set knows.
@@ -271,7 +271,7 @@ impl<B: Backend> Driver<B> {
         self.seen_since_list.note_state(replica, incarnation);
         let view = self.set.get(replica).filter(|view| view.incarnation == incarnation);
         let phase = view.map(|view| view.phase);
-        let news = News { replica, incarnation, at: None };
+        let news = InstanceEvent { replica, incarnation, at: None };
         let event = match state {
             // While lists fail, a repeated report is evidence that the instance is in contact.
             InstanceState::Ready if phase == Some(Phase::Ready) && self.lists_failing_since.is_none() => return,
@@ -302,7 +302,7 @@ impl<B: Backend> Driver<B> {
         observed.extend(reported.filter_map(|instance| listing::known_state(&self.set, instance)));
         if !(self.has_listed && self.all_reachable && listing::matches_set(&self.set, &observed)) {
             self.all_reachable = listing::covers_live(&self.set, &observed);
-            let _ = self.apply(Told::Observed(observed));
+            let _ = self.apply(Input::Observed(observed));
         }
         self.prune();
         if !self.has_listed {
@@ -329,7 +329,9 @@ impl<B: Backend> Driver<B> {
             .set
             .replicas()
             .filter(|view| live(view.phase))
-            .map(|view| Event::Lost(News { replica: view.replica, incarnation: view.incarnation, at: Some(since) }))
+            .map(|view| {
+                Event::Lost(InstanceEvent { replica: view.replica, incarnation: view.incarnation, at: Some(since) })
+            })
             .collect();
         if !lost.is_empty() {
             self.handle_events(lost);
@@ -383,23 +385,23 @@ impl<B: Backend> Driver<B> {
     }
 
     fn handle_timeout(&mut self) {
-        let _ = self.apply(Told::Timeout);
+        let _ = self.apply(Input::Timeout);
     }
 
     /// Records an input, applies it to the set and executes the commands that follow: the only mutation of the set.
     ///
     /// # Errors
     /// The set refuses an operator's request.
-    fn apply(&mut self, input: Told) -> Result<(), Rejection> {
+    fn apply(&mut self, input: Input) -> Result<(), Rejection> {
         let step = RecordedStep::new(self.now(), input);
         self.recorder.step(&step);
         let now = step.at;
-        let answer = step.tell(&mut self.set);
+        let answer = step.apply(&mut self.set);
         self.execute_outputs(now);
         if self.recorder.wants_rotation() {
             self.recorder.begin(&self.set.beginning(&self.calls.name));
             // A replay restores the snapshot, and a restored set issues no command before its first timeout.
-            self.recorder.step(&RecordedStep::new(now, Told::Timeout));
+            self.recorder.step(&RecordedStep::new(now, Input::Timeout));
         }
         self.warn_of_recorder_failure(now);
         answer

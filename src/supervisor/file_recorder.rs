@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::recorder::Recorder;
-use crate::engine::{RecordedLine, RecordedStep, RecordingHeader, Told};
+use crate::engine::{Input, RecordedLine, RecordedStep, RecordingHeader};
 
 /// Writes a recording to a file as NDJSON, from a thread of its own.
 ///
@@ -88,7 +88,7 @@ impl Recorder for FileRecorder {
 
     fn step(&mut self, step: &RecordedStep) {
         let mut step = step.clone();
-        if let Told::Policy(policy) = &mut step.told
+        if let Input::Policy(policy) = &mut step.input
             && !self.keeps_secrets
         {
             *policy = policy.redacted();

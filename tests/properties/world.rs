@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use std::time::Duration;
 use uphold::{
-    Cause, Command, Ended, Event, Incarnation, InstanceState, Notice, Observed, Outcome, Output, Phase, Policy,
-    ProbeKind, ProbeNews, ProbeResult, RecordedStep, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp, Told,
+    Cause, Command, Ended, Event, Incarnation, Input, InstanceState, Notice, Observed, Outcome, Output, Phase, Policy,
+    ProbeKind, ProbeReport, ProbeResult, RecordedStep, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -163,8 +163,8 @@ impl World {
                 self.live.remove(&replica);
             }
         }
-        let step = crate::stored::reread(&RecordedStep::new(self.now, Told::Events(events)));
-        let Told::Events(events) = step.told else { unreachable!("it is what was stored") };
+        let step = crate::stored::reread(&RecordedStep::new(self.now, Input::Events(events)));
+        let Input::Events(events) = step.input else { unreachable!("it is what was stored") };
         self.set.handle_all(self.now, events);
         self.drain();
     }
@@ -312,7 +312,7 @@ impl World {
             Step::Probe { good, .. } => {
                 let result = if good { ProbeResult::Success } else { ProbeResult::Failure };
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                    self.tell(Event::Probed(ProbeNews {
+                    self.tell(Event::Probed(ProbeReport {
                         replica: id,
                         incarnation,
                         probe,
@@ -381,7 +381,7 @@ impl World {
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
                     let (replica, incarnation) = (view.replica, view.incarnation);
                     let result = ProbeResult::Success;
-                    self.tell(Event::Probed(ProbeNews {
+                    self.tell(Event::Probed(ProbeReport {
                         replica,
                         incarnation,
                         probe,

@@ -43,12 +43,12 @@ const EXPERIMENT: &str = "question: At once, or <later>?\nanswer: At once.\n\
 
 /// Returns a recording, as a supervisor writes it, of a set of two replicas one of which crashes.
 fn recording() -> String {
-    use uphold::{Event, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Timestamp, Told};
+    use uphold::{Event, Input, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Timestamp};
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(std::time::Duration::from_secs(30)));
     let began = Timestamp::from_secs(1_790_000_000);
     let at = |seconds: u64| Timestamp::from_secs(1_790_000_000 + seconds);
-    let told = |seconds: u64, events| RecordedLine::Step(RecordedStep::new(at(seconds), Told::Events(events)));
-    let timeout = |seconds: u64| RecordedLine::Step(RecordedStep::new(at(seconds), Told::Timeout));
+    let told = |seconds: u64, events| RecordedLine::Step(RecordedStep::new(at(seconds), Input::Events(events)));
+    let timeout = |seconds: u64| RecordedLine::Step(RecordedStep::new(at(seconds), Input::Timeout));
     let lines = [
         RecordedLine::Begin(RecordingHeader::new("web", policy.build().unwrap(), 7, began, None)),
         timeout(0),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use roxmltree::Document;
 use uphold::sim::{Behaviour, Recording, Run, Simulation, World, crash, exit, fail, lost, scale, terminate};
-use uphold::{Cause, Event, Exit, Policy, RecordedLine, RecordedStep, ReplicaSet, RetryPolicy, Timestamp, Told};
+use uphold::{Cause, Event, Exit, Input, Policy, RecordedLine, RecordedStep, ReplicaSet, RetryPolicy, Timestamp};
 use uphold_lab::files::read_scenario;
 use uphold_lab::picture::{PictureError, Timeline};
 
@@ -203,7 +203,7 @@ fn a_continued_recording_starts_with_the_state_of_the_set() {
     set.handle(at(100), Event::exited(2, 1, 1));
     drain(&mut set);
     set.handle_timeout(at(110));
-    let steps = [(130, Told::Timeout), (140, Told::Events(vec![Event::ready(2, 2)])), (160, Told::Timeout)];
+    let steps = [(130, Input::Timeout), (140, Input::Events(vec![Event::ready(2, 2)])), (160, Input::Timeout)];
     let steps = steps.into_iter().map(|(second, told)| RecordedLine::Step(RecordedStep::new(at(second), told)));
     let lines = [RecordedLine::Begin(set.beginning("web"))].into_iter().chain(steps);
     let run = Recording::from_lines(lines).unwrap().replay().unwrap();

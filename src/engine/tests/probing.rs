@@ -1,5 +1,5 @@
 use super::{Bench, at, retrying, secs};
-use crate::engine::{Event, ProbeKind, ProbeNews, ProbeResult, ReplicaSet};
+use crate::engine::{Event, ProbeKind, ProbeReport, ProbeResult, ReplicaSet};
 use crate::policy::{HealthPolicy, Probe, ProbeCheck, Quantity, TcpCheck};
 
 fn probe() -> Probe {
@@ -14,7 +14,7 @@ fn with(replicas: u32, health: HealthPolicy) -> Bench {
 }
 
 pub(super) fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
-    Event::Probed(ProbeNews::new(replica, incarnation, probe, result))
+    Event::Probed(ProbeReport::new(replica, incarnation, probe, result))
 }
 
 use ProbeKind::{Liveness, Readiness, Startup};
@@ -146,7 +146,7 @@ fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
 
 #[test]
 fn a_verdict_says_which_probe_failed_and_what_it_got() {
-    let got = |probe, text: &str| Event::Probed(ProbeNews::new(1, 1, probe, Failure).because(text));
+    let got = |probe, text: &str| Event::Probed(ProbeReport::new(1, 1, probe, Failure).because(text));
     let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(2)).readiness(probe()));
     bench.tell_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);
     bench.tick(10);

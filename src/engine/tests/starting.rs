@@ -1,6 +1,6 @@
 use super::{Bench, at, retrying, secs};
 use crate::decide::Status;
-use crate::engine::{Event, News, ReplicaSet};
+use crate::engine::{Event, InstanceEvent, ReplicaSet};
 use crate::policy::{Cause, Policy};
 
 #[test]
@@ -82,7 +82,7 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
     restored.tick(61);
     for bench in [&mut bench, &mut restored] {
         // Told late: it had stopped at 70.
-        let stopped = News { replica: 0.into(), incarnation: 1.into(), at: Some(at(70)) };
+        let stopped = InstanceEvent { replica: 0.into(), incarnation: 1.into(), at: Some(at(70)) };
         bench.tell(72, Event::Stopped(stopped));
         assert_eq!(bench.next(), Some((75, "start-due")));
         assert_eq!(Bench::commands(bench.tick(75)), ["start replica 0 incarnation 2"]);

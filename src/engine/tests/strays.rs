@@ -306,7 +306,7 @@ fn an_old_report_of_lost_contact_says_nothing_after_a_sign_of_life() {
     let mut bench = Bench::ready(serde_json::from_str(doc).unwrap());
     let answer = |result| super::probing::answer(0, 1, crate::engine::ProbeKind::Readiness, result);
     bench.tell(0, answer(crate::engine::ProbeResult::Success));
-    let lost = crate::engine::News { replica: 0.into(), incarnation: 1.into(), at: Some(at(5)) };
+    let lost = crate::engine::InstanceEvent { replica: 0.into(), incarnation: 1.into(), at: Some(at(5)) };
     for now in 1..40 {
         bench.tick(now);
         bench.tell(now, answer(crate::engine::ProbeResult::Success));

@@ -16,7 +16,7 @@ use crate::policy::Cause;
 
 /// What most sets never have.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Extras {
+pub(super) struct ColdState {
     pub(super) contact: Contact,
     pub(super) health: Health,
     pub(super) strays: Strays,
@@ -39,7 +39,7 @@ pub(super) struct Extras {
     pub(super) withheld: Vec<Command>,
 }
 
-impl Extras {
+impl ColdState {
     /// Whether there is anything in it that waits for more than its time.
     #[inline]
     pub(super) fn waits(&self) -> bool {
@@ -47,7 +47,7 @@ impl Extras {
     }
 }
 
-impl Extras {
+impl ColdState {
     /// The stops among what waits for the first `handle_timeout`. Starts and probes follow from the rest of the state.
     pub(super) fn withheld_stops(&self) -> impl Iterator<Item = Stop> + '_ {
         self.withheld.iter().filter_map(|command| match command {
@@ -59,9 +59,9 @@ impl Extras {
 
 /// The code of a cause; a new name gets the next.
 #[inline(always)]
-pub(super) fn code_of(cause: &Cause, extras: &mut LazyBox<Extras>) -> CauseCode {
+pub(super) fn code_of(cause: &Cause, cold: &mut LazyBox<ColdState>) -> CauseCode {
     match cause {
-        Cause::Named(_) => code_of_name(cause, &mut extras.get_or_init().cause_names),
+        Cause::Named(_) => code_of_name(cause, &mut cold.get_or_init().cause_names),
         built_in => CauseCode::of_built_in(built_in.place()),
     }
 }
@@ -86,13 +86,13 @@ mod tests {
 
     #[test]
     fn there_are_codes_for_so_many_names_and_no_more() {
-        let mut extras = LazyBox::<Extras>::default();
-        let code = |number: usize, extras: &mut _| code_of(&Cause::named(&format!("own-{number}")).unwrap(), extras);
+        let mut cold = LazyBox::<ColdState>::default();
+        let code = |number: usize, cold: &mut _| code_of(&Cause::named(&format!("own-{number}")).unwrap(), cold);
         let most = CauseCode::MOST_NAMES;
         for number in 0..most {
-            assert_eq!(usize::from(code(number, &mut extras).0), FIRST_NAME + number);
+            assert_eq!(usize::from(code(number, &mut cold).0), FIRST_NAME + number);
         }
-        assert_eq!(code(most, &mut extras), CauseCode::UNNAMED);
-        assert_eq!(code(0, &mut extras), CauseCode(FIRST_NAME as u8));
+        assert_eq!(code(most, &mut cold), CauseCode::UNNAMED);
+        assert_eq!(code(0, &mut cold), CauseCode(FIRST_NAME as u8));
     }
 }
