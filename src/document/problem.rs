@@ -1,4 +1,4 @@
-//! What is wrong with a document.
+//! Mistakes in a document.
 
 use std::fmt;
 
@@ -34,12 +34,12 @@ impl fmt::Display for Problem {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyError {
     problems: Vec<Problem>,
-    /// How many more there are than are kept.
+    /// The number of mistakes beyond those kept.
     more: usize,
 }
 
 impl PolicyError {
-    /// Something was wrong that was not said: never to be seen.
+    /// A part could not be read and no mistake was reported, which is a bug of its reader.
     pub(crate) fn unspecified() -> Self {
         Self::new(Vec::new(), 1)
     }
@@ -71,11 +71,11 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-/// Why [`Policy::read`](crate::Policy::read) gave no policy.
+/// Why [`Policy::read`](crate::Policy::read) failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "either the text is not a document, or the document is not a policy")]
 pub enum ReadError<E> {
-    /// The text could not be taken apart: the error of the format.
+    /// The text is not a document of the format.
     Format(E),
     /// The document is not a valid policy.
     Policy(PolicyError),

@@ -1,4 +1,4 @@
-//! A document as a tree of values, before anything is known of what it should be.
+//! A document as a tree of values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-/// Documents are shallow; what nests deeper is not one, and must not use up the stack.
+/// Bounds the recursion, so that no document overflows the stack.
 const MAX_DEPTH: u32 = 64;
-/// Enough for any document a person or a program writes; a tree of aliases must not fill the memory.
+/// Bounds the memory, which YAML aliases could otherwise exhaust.
 const MAX_NODES: u32 = 1_000_000;
 
-/// What a self-describing format can say. Maps keep their order, and keys that are given twice.
+/// A value of a self-describing format. Maps keep their order and duplicate keys.
 ///
 /// Deserialised with any self-describing serde format; at most 1 000 000 values and 64 levels deep.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,7 +34,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What it is, in the words of an error message; long texts are cut.
+    /// Returns a description for an error message; long texts are truncated.
     pub fn describe(&self) -> String {
         match self {
             Self::Null => "nothing".into(),
@@ -57,7 +57,7 @@ impl Value {
     }
 }
 
-/// The beginning of a text, for a message that shall stay readable.
+/// Truncates and escapes a text for a message.
 pub(crate) fn clip(text: &str) -> String {
     const MOST: usize = 60;
     let mut clipped: String = escape(&text.chars().take(MOST).collect::<String>());

@@ -1,4 +1,4 @@
-//! The builder: a policy in code, as natural as the document.
+//! Builds a policy in code.
 
 use std::time::Duration;
 
@@ -10,7 +10,15 @@ use super::settings::{OnSuccess, Settings, StartOrder};
 use super::validate;
 use crate::document::{PolicyError, Reader};
 
-/// Builds a [`Policy`]; made by [`Policy::builder`].
+/// Builds a [`Policy`]; created by [`Policy::builder`].
+///
+/// ```
+/// use uphold::{Policy, RetryPolicy};
+///
+/// let policy = Policy::builder().replicas(3).retry(RetryPolicy::recommended()).build()?;
+/// assert_eq!(policy.replicas(), 3);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct PolicyBuilder {
     settings: Settings,
@@ -49,7 +57,7 @@ impl PolicyBuilder {
         self
     }
 
-    /// Not started by then is a failure with cause `start-timeout`. Default 20 min.
+    /// A start that takes longer is a failure with cause `start-timeout`. Default 20 min.
     #[must_use]
     pub fn start_timeout(mut self, timeout: Duration) -> Self {
         self.settings.start_timeout = Some(timeout);
@@ -84,17 +92,17 @@ impl PolicyBuilder {
         self
     }
 
-    /// Probes, and when lost contact counts as what.
+    /// Probes, and when a replica out of contact is unknown and when it is lost.
     #[must_use]
     pub fn health(mut self, health: HealthPolicy) -> Self {
         self.settings.health = health;
         self
     }
 
-    /// Checks everything and compiles the policy.
+    /// Validates the settings and compiles the policy.
     ///
     /// # Errors
-    /// All that is wrong, each with its path as in the document.
+    /// Every mistake, each with its path as in the document.
     pub fn build(self) -> Result<Policy, PolicyError> {
         let mut settings = self.settings;
         settings.resolve();

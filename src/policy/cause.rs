@@ -23,7 +23,7 @@ pub enum Cause {
     Error,
     /// The platform took it away: spot reclaim, preemption, drain.
     Interruption,
-    /// There was no room to start it.
+    /// There was no capacity to start it.
     NoCapacity,
     /// It used more memory than it was given.
     OutOfMemory,
@@ -31,7 +31,7 @@ pub enum Cause {
     StartTimeout,
     /// Its liveness or startup probe failed. Produced by the engine.
     Unhealthy,
-    /// It was out of contact for longer than `lost_after`. Produced by the engine.
+    /// It was unknown for `lost_after`. Produced by the engine.
     NodeLost,
     /// It could not be started: no such image or command, a spec that does not work.
     StartError,
@@ -50,7 +50,7 @@ impl CauseName {
     }
 }
 
-/// The word is not one that a cause may have.
+/// The text is not a valid name of a cause.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("'{0}' is not a cause: 1 to 64 lower-case letters, digits, '-', '_' or '.', beginning with a letter")]
 pub struct CauseError(String);
@@ -108,7 +108,7 @@ impl Cause {
 }
 
 impl Clone for Cause {
-    /// In line: a cause is two words, and most have no name to count.
+    /// Inlined: a cause is two machine words, and only named ones have a reference count.
     #[inline(always)]
     fn clone(&self) -> Self {
         match self {

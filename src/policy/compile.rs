@@ -33,22 +33,22 @@ pub(crate) struct Compiled {
     /// How many sliding windows a replica has.
     pub(crate) windows: u16,
     pub(crate) rules: RuleIndex,
-    /// What the state of a replica is kept under.
+    /// The keys of a replica's state.
     pub(crate) layout: Arc<Layout>,
     pub(crate) exhausted: Exhausted,
     pub(crate) min_available: Quantity,
     pub(crate) outage_deadline: u64,
     /// An outage that returns within this is the same outage.
     pub(crate) outage_keeps_for: u64,
-    /// So many failures before any replica was available terminate the set; `UNLIMITED`: none does.
+    /// Failures before any replica was available that terminate the set; `UNLIMITED`: no bound.
     pub(crate) max_failures_before_ready: u32,
     pub(crate) clear_after: u64,
     pub(crate) budget: Option<CompiledBudget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
     pub(crate) correlated: Option<CompiledCorrelated>,
-    /// Whether any `retry` asks if a failure is isolated.
+    /// Whether any `retry` has `immediate_first: isolated`.
     pub(crate) watches_isolation: bool,
-    /// Whether anything asks for failures to be noted beside those of other replicas.
+    /// Whether failures of all replicas must be recorded together: for incidents, isolation or the bound before ready.
     pub(crate) watches_failures: bool,
     /// A failure is isolated when no other replica failed within this.
     pub(crate) isolation: u64,

@@ -1,4 +1,4 @@
-//! What holds when a key is left out, in nanoseconds where it is a time.
+//! Defaults of keys that are left out; times are nanoseconds.
 
 const SEC: u64 = 1_000_000_000;
 

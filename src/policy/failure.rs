@@ -32,7 +32,7 @@ pub struct FailurePolicy {
     pub(crate) budget: Option<Budget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
     pub(crate) correlated: Option<Correlated>,
-    /// Off by name, so that `retry: true` does not bring it along. Cleared once that is settled.
+    /// `false` in the document, so that `retry: true` does not set it. Cleared by `resolve`.
     pub(crate) starts_unlimited: bool,
     /// Likewise for `correlated`.
     pub(crate) uncorrelated: bool,
@@ -51,14 +51,14 @@ impl FailurePolicy {
         self
     }
 
-    /// Who is restarted when a replica fails. Default [`Scope::Replica`].
+    /// Which replicas are restarted when one fails. Default [`Scope::Replica`].
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
         self
     }
 
-    /// What becomes of a replica whose retry is used up. Default [`Exhausted::Degrade`].
+    /// What happens to a replica whose retry is exhausted. Default [`Exhausted::Degrade`].
     #[must_use]
     pub fn exhausted(mut self, exhausted: Exhausted) -> Self {
         self.exhausted = Some(exhausted);
@@ -91,7 +91,7 @@ impl FailurePolicy {
         self
     }
 
-    /// How long `degraded` and `outage` are shown after they are over. Default 0 s.
+    /// How long the condition must be over before `degraded` or `outage` clears. Default 0 s.
     #[must_use]
     pub fn clear_after(mut self, duration: Duration) -> Self {
         self.clear_after = Some(duration);
@@ -122,7 +122,7 @@ impl FailurePolicy {
         self
     }
 
-    /// When so many replicas fail together that it is one incident. Default off.
+    /// When failures of several replicas count as one incident. Default off.
     #[must_use]
     pub fn correlated(mut self, correlated: Correlated) -> Self {
         self.correlated = Some(correlated);
@@ -148,7 +148,7 @@ impl FailurePolicy {
         self.scope
     }
 
-    /// Returns what becomes of a replica whose retry is used up; `None` if left out: the default holds.
+    /// Returns what happens to a replica whose retry is exhausted; `None` if left out: the default holds.
     pub fn get_exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
@@ -189,7 +189,7 @@ impl FailurePolicy {
     }
 }
 
-/// One rule: what it matches, and what becomes of a failure that it matches.
+/// One rule: which failures it matches, and what happens then.
 ///
 /// All conditions that are given must hold; of one condition with several values, any value does. Getters of settings
 /// are called `get_*`, because the bare names set them.
@@ -383,7 +383,7 @@ impl Rule {
         self.was_ready
     }
 
-    /// Returns what becomes of a failure that the rule matches.
+    /// Returns what happens after a failure that the rule matches.
     pub fn get_action(&self) -> RuleAction {
         self.then
     }
@@ -399,13 +399,13 @@ impl Rule {
     }
 }
 
-/// What becomes of a failure that a rule matches.
+/// What happens after a failure that a rule matches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RuleAction {
-    /// Restart it, by the rule's own `retry` or the policy's.
+    /// Restart the replica, by the rule's own `retry` or the policy's.
     Retry,
-    /// Give this replica up, serve on with the rest.
+    /// Give this replica up and serve with the rest.
     Degrade,
     /// Terminate the set.
     Terminate,
@@ -413,22 +413,22 @@ pub enum RuleAction {
     Hold(Option<Duration>),
 }
 
-/// What becomes of a replica whose retry is used up.
+/// What happens to a replica whose retry is exhausted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Exhausted {
-    /// Give it up, serve on with the rest.
+    /// Give the replica up and serve with the rest.
     #[default]
     Degrade,
     /// Terminate the set.
     Terminate,
-    /// Used up by the window: wait for room. By attempts or duration: wait for an operator.
+    /// Exhausted by the window: wait for room. By attempts or duration: wait for an operator.
     Hold,
     /// Give it up for a time, then one trial start: see [`Quarantine`].
     Quarantine(Quarantine),
 }
 
-/// Giving a replica up for a time, after which one trial start is made.
+/// Gives a replica up for a time, then makes one trial start.
 ///
 /// A trial that fails before its streak has ended is quarantined again at once. The end of the streak and `reset` give the
 /// rounds back.

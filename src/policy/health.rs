@@ -1,4 +1,4 @@
-//! What is asked of a running replica, and what its answers mean: the `health` block.
+//! Probes and loss of contact: the `health` block.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ pub struct HealthPolicy {
     pub(crate) unknown_after: Option<Duration>,
     pub(crate) lost_after: Option<LostAfter>,
     pub(crate) max_probe_restarts: Option<Quantity>,
-    /// Off by name, so that `retry: true` does not bring it along. Cleared once that is settled.
+    /// `false` in the document, so that `retry: true` does not set it. Cleared by `resolve`.
     pub(crate) probe_restarts_unlimited: bool,
 }
 
@@ -37,7 +37,7 @@ impl HealthPolicy {
         Self::default()
     }
 
-    /// Until this succeeds, neither readiness nor liveness is probed; its failure is a failure of the replica.
+    /// Until this succeeds, neither readiness nor liveness is probed; if it fails, the replica has failed.
     #[must_use]
     pub fn startup(mut self, probe: Probe) -> Self {
         self.startup = Some(probe);
@@ -51,7 +51,7 @@ impl HealthPolicy {
         self
     }
 
-    /// Whether the replica should go on; its failure is a failure of the replica, with cause `unhealthy`.
+    /// Whether the replica works; if the probe fails, the replica has failed with cause `unhealthy`.
     #[must_use]
     pub fn liveness(mut self, probe: Probe) -> Self {
         self.liveness = Some(probe);
@@ -141,11 +141,11 @@ impl HealthPolicy {
 pub enum LostAfter {
     /// After this long.
     After(Duration),
-    /// Never: it is not replaced until it is heard of again or an operator acts.
+    /// Never: it is not replaced until contact is back or an operator acts.
     Never,
 }
 
-/// A question asked of a running replica at an interval.
+/// A check of a running replica at an interval.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Probe {
     pub(crate) check: ProbeCheck,

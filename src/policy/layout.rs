@@ -1,4 +1,4 @@
-//! What the state of a replica is kept under, so that it survives a change of policy.
+//! The keys of a replica's state, so that it survives a change of policy.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::retry_schedule::RetrySchedule;
 use super::rule_index::RuleIndex;
 
-/// The names of a policy's streaks, windows and rules, in their places.
+/// The keys of a policy's streaks, windows and rules, in the order of their indices.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Layout {
     /// By schedule: "" for the policy's own `retry`, else the name of the rule.
@@ -18,7 +18,7 @@ pub(crate) struct Layout {
     pub(crate) rules: Vec<String>,
 }
 
-/// Where everything of one layout stands in another; `None` where it has no place.
+/// The index in a new layout of everything in an old one; `None` where it is gone.
 #[derive(Clone, Debug)]
 pub(crate) struct LayoutMapping {
     pub(crate) from: Arc<Layout>,

@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::retry::RetryPolicy;
 use super::settings::{OnSuccess, Settings, StartOrder};
 
-/// A policy: what becomes of a replicated service when replicas fail.
+/// A policy: what happens to a replicated service when replicas fail.
 ///
 /// A policy that exists is valid. It is read from a document with any serde format, or built in code with
 /// [`Policy::builder`]; both check everything. Clones share one compiled form.
@@ -27,7 +27,7 @@ use super::settings::{OnSuccess, Settings, StartOrder};
 /// ```
 ///
 /// A format that people read must be self-describing, such as YAML, TOML or JSON. Unknown keys are mistakes, and one reading
-/// finds every mistake: see [`Policy::read`]. What is legal and surely not meant is told by [`Policy::lint`].
+/// finds every mistake: see [`Policy::read`]. [`Policy::lint`] warns of settings that are valid and probably a mistake.
 /// Serialised, a policy is again such a document, of what was set; in a binary format such as postcard, the same document in
 /// a form of our own.
 ///
@@ -73,12 +73,12 @@ impl Policy {
         &self.0.settings.failure
     }
 
-    /// Probes, and when lost contact counts as what.
+    /// Probes, and when a replica out of contact is unknown and when it is lost.
     pub fn health(&self) -> &HealthPolicy {
         &self.0.settings.health
     }
 
-    /// When a start that has not come about is a failure.
+    /// Returns how long a start may take before it is a failure.
     pub fn start_timeout(&self) -> Duration {
         Duration::from_nanos(self.compiled().start_timeout)
     }

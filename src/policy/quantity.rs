@@ -1,4 +1,4 @@
-//! A number of replicas: so many, or a share of the set.
+//! A number of replicas: a count, or a share of the set.
 
 use std::fmt;
 
@@ -6,17 +6,24 @@ use std::fmt;
 ///
 /// Where a percentage is not whole, `min_available` and `correlated` round up, `max_concurrent_starts`
 /// and `max_probe_restarts` round down, never below 1.
+///
+/// ```
+/// use uphold::Quantity;
+///
+/// assert_eq!(Quantity::Percent(50).of_rounded_up(3), 2);
+/// assert_eq!(Quantity::Percent(50).of_rounded_down(3), 1);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the two ways in which the document writes a number of replicas")]
 pub enum Quantity {
-    /// So many replicas.
+    /// A count of replicas.
     Count(u32),
-    /// So many percent of the set, 0 to 100.
+    /// A percentage of the set, 0 to 100.
     Percent(u8),
 }
 
 impl Quantity {
-    /// Of `total` replicas, a broken one counting as whole.
+    /// Returns the number of replicas out of `total`, rounded up.
     pub const fn of_rounded_up(self, total: u32) -> u32 {
         match self {
             Self::Count(count) => count,
@@ -24,7 +31,7 @@ impl Quantity {
         }
     }
 
-    /// Of `total` replicas, a broken one not counting.
+    /// Returns the number of replicas out of `total`, rounded down.
     pub const fn of_rounded_down(self, total: u32) -> u32 {
         match self {
             Self::Count(count) => count,

@@ -1,4 +1,4 @@
-//! What numbers may be. The reader, the builder's checks and the table of keys all take them from here.
+//! Ranges and bounds of settings, shared by the reader, the validation and the table of keys.
 
 use std::ops::RangeInclusive;
 
@@ -9,20 +9,20 @@ pub(crate) const REPLICAS: RangeInclusive<u32> = 0..=MAX_REPLICAS;
 pub(crate) const REPLICA: RangeInclusive<u32> = 0..=MAX_REPLICAS - 1;
 /// How often a replica may be quarantined.
 pub(crate) const ROUNDS: RangeInclusive<u32> = 1..=255;
-/// The largest number is taken: it stands for "no limit".
+/// `u32::MAX` is reserved: it stands for "no limit".
 pub(crate) const ATTEMPTS: RangeInclusive<u32> = 0..=u32::MAX - 1;
-/// What a replica keeps a list of.
+/// A replica keeps a list of as many times.
 pub(crate) const WINDOW_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const BUDGET_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const MAX_FAILURES_BEFORE_READY: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const SPREAD: RangeInclusive<u32> = 1..=100;
 pub(crate) const PROBE_RUN: RangeInclusive<u32> = 1..=1_000_000;
-/// A probe that ends in a failure of the replica passes at its first success.
+/// Startup and liveness probes pass at their first success.
 pub(crate) const PROBE_ONCE: RangeInclusive<u32> = 1..=1;
 pub(crate) const PORT: RangeInclusive<u32> = 1..=65_535;
 pub(crate) const STATUS: RangeInclusive<u32> = 100..=599;
 
-/// Rules are looked at by bit mask; a policy with more is a program in disguise.
+/// Rules are matched by bit masks of this many bits.
 pub(crate) const MAX_RULES: usize = 1000;
 pub(crate) const MAX_STAGES: usize = 100;
 pub(crate) const MAX_SCHEDULE: usize = 1000;

@@ -32,10 +32,20 @@ pub struct RetryPolicy {
     pub(crate) recommended: bool,
 }
 
-/// One stage of a staged retry: its own pacing and limits; the next begins when this one is used up.
+/// One stage of a staged retry, with its own pacing and limits; when it is exhausted, the next one begins.
 ///
-/// What a stage does not set of pacing, placement and scope it takes from the [`RetryPolicy`] it stands in;
-/// limits set on the [`RetryPolicy`] hold for the whole streak.
+/// Pacing, placement and scope default to those of the [`RetryPolicy`]; limits set on the [`RetryPolicy`] apply to the
+/// whole streak.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Placement, RetryPolicy, RetryStage};
+///
+/// let in_place = RetryStage::new().max_attempts(3);
+/// let elsewhere = RetryStage::new().placement(Placement::Elsewhere);
+/// let retry = RetryPolicy::every(Duration::from_secs(10)).stages([in_place, elsewhere]);
+/// assert_eq!(retry.get_stages()[0].get_max_attempts(), Some(3));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RetryStage {
     pub(crate) settings: StageSettings,
@@ -85,21 +95,21 @@ macro_rules! stage_settings_methods {
             self
         }
 
-        /// Restarts in one streak; the failure after that many finds the retry used up. Default unlimited.
+        /// The most restarts in one streak; the next failure exhausts the retry. Default unlimited.
         #[must_use]
         pub fn max_attempts(mut self, attempts: u32) -> Self {
             self.settings.max_attempts = Some(attempts);
             self
         }
 
-        /// Time from the first failure; a failure strictly later finds the retry used up. Default unlimited.
+        /// Time since the first failure of the streak; a later failure exhausts the retry. Default unlimited.
         #[must_use]
         pub fn max_duration(mut self, duration: Duration) -> Self {
             self.settings.max_duration = Some(duration);
             self
         }
 
-        /// At most so many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
+        /// At most this many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
         #[must_use]
         pub fn limit(mut self, restarts: u32, within: Duration) -> Self {
             self.settings.limit = Some(Limit { restarts, within });
@@ -113,7 +123,7 @@ macro_rules! stage_settings_methods {
             self
         }
 
-        /// Who is restarted with it. Default: `failure.scope`.
+        /// Which replicas are restarted with it. Default: `failure.scope`.
         #[must_use]
         pub fn scope(mut self, scope: Scope) -> Self {
             self.settings.scope = Some(scope);
@@ -204,8 +214,8 @@ impl RetryPolicy {
         self
     }
 
-    /// A give-up by the window that would put `min_available` out of reach waits for room in the window instead.
-    /// Default off; on in [`RetryPolicy::recommended`].
+    /// When the window limit is exhausted and giving up would put `min_available` out of reach, waits for room in the
+    /// window instead. Default off; on in [`RetryPolicy::recommended`].
     #[must_use]
     pub fn keep_min_available(mut self, keep: bool) -> Self {
         self.keep_min_available = keep;
@@ -247,7 +257,7 @@ impl RetryStage {
     stage_settings_methods!();
 }
 
-/// How delays grow. The n-th delay of a schedule, n from 0, before the cap and jitter:
+/// How delays grow: the n-th delay, n from 0, before the cap and jitter.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Backoff {
@@ -307,7 +317,7 @@ pub enum Jitter {
     Full,
     /// Between `interval` and three times the delay before, capped; replaces the backoff.
     Decorrelated,
-    /// Between d and so many percent more, 1 to 100; at the cap, d is lowered so that the spread fits.
+    /// Between d and this percentage more, 1 to 100; at the cap, d is lowered so that the spread fits.
     Spread(u8),
 }
 
@@ -366,7 +376,7 @@ impl Placement {
     }
 }
 
-/// Who is restarted when a replica fails.
+/// Which replicas are restarted when one fails.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -405,14 +415,14 @@ impl OnEvents {
         Self::default()
     }
 
-    /// Retries what found no room.
+    /// Retries failures with cause `no-capacity`.
     #[must_use]
     pub fn no_capacity(mut self) -> Self {
         self.no_capacity = true;
         self
     }
 
-    /// Retries what the platform took away.
+    /// Retries failures with cause `interruption`.
     #[must_use]
     pub fn interruption(mut self) -> Self {
         self.interruption = true;

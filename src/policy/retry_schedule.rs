@@ -9,7 +9,7 @@ use crate::time::nanos;
 pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 /// The cap of a growing backoff that leaves `max_interval` out.
 pub(crate) const DEFAULT_CAP: Duration = Duration::from_secs(300);
-/// The least that a left-out `recover.after` comes to.
+/// The lower bound of the default of `recover.after`.
 pub(crate) const LEAST_RECOVERY: Duration = Duration::from_secs(60);
 /// The delay of a failed start, and of a failure after a run of 0 s, is at least this, in nanoseconds.
 pub(crate) const FAILED_START_FLOOR: u64 = 100_000_000;
@@ -26,10 +26,10 @@ pub(crate) const UNLIMITED: u32 = u32::MAX;
 /// "No limit" and "never", as nanoseconds.
 pub(crate) const FOREVER: u64 = u64::MAX;
 
-/// One `retry`, ready to be applied: [0] of the policy is its own, the others belong to rules.
+/// One compiled `retry`. The first of a policy is its own, the others belong to rules.
 #[derive(Debug)]
 pub(crate) struct RetrySchedule {
-    /// What its state is kept under when the policy is replaced: "" for the policy's own, else the rule's name.
+    /// The key of its state across policies: "" for the policy's own, else the rule's name.
     pub(crate) key: String,
     pub(crate) stages: Box<[CompiledStage]>,
     /// Limits that hold for the whole streak.
@@ -155,12 +155,12 @@ impl Pacing {
     }
 }
 
-/// The longest delay that fits under a cap with so many percent on top of it.
+/// Returns the longest delay that still fits under the cap after a percentage is added.
 pub(crate) fn with_room_for(cap: u64, percent: u8) -> u64 {
     (u128::from(cap) * 100 / (100 + u128::from(percent))) as u64
 }
 
-/// So many percent of a delay.
+/// Returns a percentage of a delay.
 pub(crate) fn share(delay: u64, percent: u8) -> u64 {
     (u128::from(delay) * u128::from(percent) / 100) as u64
 }
@@ -214,7 +214,7 @@ impl RetrySchedule {
         }
     }
 
-    /// Whether so long ready without a break takes anything back.
+    /// Returns whether a replica that was ready for this long without a break recovers.
     #[inline]
     pub(crate) fn recovers_in(&self, ready_for: u64) -> bool {
         ready_for >= self.recover_after && self.recovery != Recovery::Never

@@ -66,9 +66,9 @@ impl Ranges {
 
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
-    /// What its state is kept under: its name, or its index where it has none.
+    /// The key of its state: its name, or its index if it has none.
     key: String,
-    /// What decisions show of it.
+    /// What decisions report of it.
     pub(crate) shown: std::sync::Arc<MatchedRule>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
@@ -76,7 +76,7 @@ pub(crate) struct CompiledRule {
     pub(crate) schedule: u16,
     pub(crate) attempts_over: Option<u32>,
     reasons: Box<[String]>,
-    /// Asks for what nobody knows any more once the next incarnation has begun: reason, run, readiness.
+    /// Has a condition on facts that are not kept past the incarnation: reason, run time, readiness.
     needs_live_facts: bool,
 }
 
@@ -226,7 +226,7 @@ impl RuleIndex {
         self.rules.is_empty()
     }
 
-    /// What the state of each rule is kept under.
+    /// Returns the key of each rule's state.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.key.as_str())
     }
@@ -329,7 +329,7 @@ impl RuleIndex {
     }
 }
 
-/// Which rules are asked.
+/// Which rules are considered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Search {
     All,
@@ -339,7 +339,7 @@ enum Search {
     Earlier,
 }
 
-/// In which of the ranges that begin so an exit code lies.
+/// Returns the index of the range that contains an exit code.
 fn range_of(starts: &[i32], code: i32) -> usize {
     starts.partition_point(|&start| start <= code) - 1
 }

@@ -35,7 +35,7 @@ pub enum StartOrder {
     Ordered,
 }
 
-/// Everything that is written, as it was written: what is `None` was left out.
+/// All settings of a policy; `None` was left out.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) replicas: u32,

@@ -1,4 +1,4 @@
-//! Lints: what is legal and surely not meant.
+//! Lints: settings that are valid and probably a mistake.
 
 mod pacing;
 mod rules;
@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::policy::Policy;
 
-/// A warning about a policy that is legal and surely not meant: see [`Policy::lint`].
+/// A warning about a setting that is valid and probably a mistake: see [`Policy::lint`].
 ///
 /// Its `Display` is one line: `path: what would happen; what to write instead [name]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,7 +55,7 @@ impl fmt::Display for Lint {
 }
 
 impl Policy {
-    /// What is legal in this policy and surely not meant. Empty for a policy that means what it says.
+    /// Returns warnings about settings that are valid and probably a mistake.
     ///
     #[doc = include_str!("lints.md")]
     ///

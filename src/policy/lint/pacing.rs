@@ -76,7 +76,7 @@ fn stage_settings(lints: &mut Lints, at: &str, settings: &StageSettings, parent:
             lints.add(
                 "cap-below-floor",
                 path(),
-                format!("a failed start waits 100ms all the same, which is more than {written}"),
+                format!("a failed start waits at least 100ms, which is more than {written}"),
                 "write at least 100ms",
             );
         }
@@ -186,7 +186,7 @@ fn duration(lints: &mut Lints, at: &str, schedule: &RetrySchedule) {
             "short-duration",
             format!("{at}.max_duration"),
             format!(
-                "the first restart comes after {} at the earliest, so the next failure always finds {} used up",
+                "the first restart comes after {} at the earliest, so the next failure always comes after {}",
                 format_duration(Duration::from_nanos(first)),
                 format_duration(Duration::from_nanos(limit)),
             ),

@@ -77,8 +77,8 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
         lints.add(
             "unused-exhausted",
             path("exhausted"),
-            "there is no `retry` that could be used up: the first failure terminates the set",
-            "add a `retry`, or say by a rule what becomes of a failure",
+            "without a `retry` nothing is ever exhausted: the first failure terminates the set",
+            "add a `retry`, or a rule that says what happens after a failure",
         );
     }
     if let Some(budget) = failure.budget {

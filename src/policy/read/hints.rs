@@ -167,7 +167,11 @@ const FOREIGN: &[(&str, &str, &str)] = &[
         "systemd's, Nomad's and compose's",
         "write `health: {liveness: {http: {port: 8080}}}`",
     ),
-    ("condition", "compose's", "`success` says what exit code 0 means, `failure.rules` what becomes of other ends"),
+    (
+        "condition",
+        "compose's",
+        "`success` says what exit code 0 means, `failure.rules` says what happens after a failure",
+    ),
     (
         "window",
         "compose's",

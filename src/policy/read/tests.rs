@@ -131,7 +131,7 @@ fn the_error_of_the_format_carries_the_same_text_one_mistake_a_line() {
 #[test]
 fn keys_of_later_versions_are_named_as_such() {
     for key in ["scaling", "rollout"] {
-        let expected = format!("{key}: `{key}` is not there yet in this version; leave it out");
+        let expected = format!("{key}: `{key}` is not supported in this version; leave it out");
         assert_eq!(mistake(&json!({key: {}})), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! What makes a policy valid, wherever it comes from: the document and the builder are held to the same checks.
+//! Validates settings, whether they come from a document or from the builder.
 //!
 //! Paths are those of the document.
 
@@ -41,7 +41,7 @@ pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
     totals(reader, settings);
 }
 
-/// What is bounded for the policy as a whole, because it costs memory or time for the policy as a whole.
+/// Bounds the totals of a policy, which determine the memory and time that compiling takes.
 fn totals(reader: &mut Reader, settings: &Settings) {
     let rules = &settings.failure.rules;
     let retries = || settings.retry.iter().chain(rules.iter().filter_map(|rule| rule.retry.as_ref()));

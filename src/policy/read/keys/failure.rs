@@ -12,52 +12,64 @@ pub(crate) static FAILURE: Block = Block {
             Kind::List(&Kind::Block(&RULE), 0, range::MAX_RULES),
             "none",
             r#"[{"then": "degrade"}]"#,
-            "In order, the first match decides. No match: retry if there is a `retry`, else terminate. At most 1000.",
+            "Tried in order; the first match decides. Without a match: retry if there is a `retry`, else terminate. At most 1000.",
         ),
-        key("scope", Kind::Words(&["replica", "all", "rest"]), "replica", r#""rest""#, "Who is restarted."),
+        key(
+            "scope",
+            Kind::Words(&["replica", "all", "rest"]),
+            "replica",
+            r#""rest""#,
+            "Which replicas are restarted: the failed one, all, or it and those after it.",
+        ),
         key(
             "exhausted",
             Kind::OneOf(&[Kind::Words(&["degrade", "terminate", "hold"]), Kind::Block(&EXHAUSTED)]),
             "degrade",
             r#""terminate""#,
-            "What becomes of a replica whose retry is used up.",
+            "What happens to a replica whose retry is exhausted.",
         ),
-        key("min_available", Kind::Quantity, "1", r#""50%""#, "What the service needs; percent round up."),
+        key(
+            "min_available",
+            Kind::Quantity,
+            "1",
+            r#""50%""#,
+            "How many available replicas the service needs; percentages round up.",
+        ),
         key("outage_deadline", Kind::Duration, "never", r#""10m""#, "An outage this long terminates the set."),
         key(
             "max_failures_before_ready",
             Kind::Count(&range::MAX_FAILURES_BEFORE_READY),
             "never",
             "9",
-            "So many failures before any replica was ever available terminate the set.",
+            "This many failures before any replica was ever available terminate the set.",
         ),
         key(
             "clear_after",
             Kind::Duration,
             "0s",
             r#""30s""#,
-            "`degraded` and `outage` are cleared after this long without a break.",
+            "How long the condition must be over before `degraded` or `outage` clears.",
         ),
         key(
             "budget",
             Kind::Block(&BUDGET),
             "off",
             r#"{"restarts": 10, "per": "10m"}"#,
-            "A token bucket of restarts that the whole set shares.",
+            "A token bucket of restarts shared by the whole set.",
         ),
         key(
             "max_concurrent_starts",
             Kind::OneOf(&[Kind::QuantityAboveZero, Kind::Flag, Kind::Empty]),
             "off; 25% with `retry: true`",
             r#""10%""#,
-            "At least 1; the rest queue, oldest due first. Percent round down. `false` is off.",
+            "How many restarts may be under way at once; the others queue by due time. Percentages round down, to at least 1. `false` is off.",
         ),
         key(
             "correlated",
             Kind::OneOf(&[Kind::Flag, Kind::Empty, Kind::Block(&CORRELATED)]),
             "off; on with `retry: true`",
             r#"{"share": "40%", "within": "20s"}"#,
-            "So many together is one incident: charged once, held, one canary tried. `true` is 50% within 30s.",
+            "When failures of several replicas are one incident: charged once, restarts held, one canary tried. `true` is 50% within 30s.",
         ),
     ]],
     requires: &[],
@@ -66,7 +78,7 @@ pub(crate) static FAILURE: Block = Block {
 
 pub(crate) static EXHAUSTED: Block = Block {
     title: "`failure.exhausted`",
-    about: "Given up for a time.",
+    about: "Gives the replica up for a time.",
     keys: &[&[
         key("quarantine", Kind::Positive, "required", r#""1h""#, "Given up for this long, then one trial start."),
         key(
@@ -74,7 +86,7 @@ pub(crate) static EXHAUSTED: Block = Block {
             Kind::Count(&range::ROUNDS),
             "no end",
             "15",
-            "So many quarantines, then given up for good. The end of the streak and `reset` give them back.",
+            "How many quarantines before it is given up for good. The end of the streak and `reset` start the count anew.",
         ),
     ]],
     requires: &[],
@@ -83,36 +95,36 @@ pub(crate) static EXHAUSTED: Block = Block {
 
 pub(crate) static RULE: Block = Block {
     title: "`failure.rules[]`",
-    about: "One rule: what it matches, and what becomes of it.",
+    about: "One rule: which failures it matches, and what happens then.",
     keys: &[&[
         key(
             "name",
             Kind::Text(Form::RuleName),
             "its index",
             r#""bad-config""#,
-            "What verdicts call it, and what state is kept under. Unique, not a number, at most 64 characters.",
+            "The name in verdicts, and the key of its state. Unique, not a number, at most 64 characters.",
         ),
-        key("when", Kind::Block(&WHEN), "every failure", r#"{"exit_code": 2}"#, "What it matches."),
+        key("when", Kind::Block(&WHEN), "every failure", r#"{"exit_code": 2}"#, "Which failures it matches."),
         key(
             "then",
             Kind::OneOf(&[Kind::Words(&["retry", "degrade", "terminate", "hold"]), Kind::Block(&HOLD)]),
             "required",
             r#""terminate""#,
-            "What becomes of such a failure.",
+            "What happens after such a failure.",
         ),
         key(
             "charge",
             Kind::Flag,
             "true",
             "false",
-            "`false` uses up no limit of `retry` and no budget; the delay grows all the same.",
+            "`false`: its restarts count towards no limit of `retry` and take no token of the budget; the delay still grows.",
         ),
         key(
             "retry",
             Kind::OneOf(&[Kind::True, Kind::Block(&RULE_RETRY)]),
             "the policy's",
             r#"{"interval": "5s"}"#,
-            "A retry of its own, with a streak of its own.",
+            "The rule's own pacing and limits, with a separate streak.",
         ),
     ]],
     requires: &[],
@@ -131,13 +143,13 @@ pub(crate) static RULE: Block = Block {
 
 pub(crate) static HOLD: Block = Block {
     title: "`failure.rules[].then`",
-    about: "Left down for a time.",
+    about: "Leaves the replica down for a time.",
     keys: &[&[key(
         "hold",
         Kind::Positive,
         "required",
         r#""30m""#,
-        "Left down for this long, or until an operator acts.",
+        "How long the replica stays down, unless an operator acts earlier.",
     )]],
     requires: &[],
     remarks: &[],
@@ -145,7 +157,7 @@ pub(crate) static HOLD: Block = Block {
 
 pub(crate) static WHEN: Block = Block {
     title: "`failure.rules[].when`",
-    about: "All conditions that are given must hold; of several values of one, any does.",
+    about: "All given conditions must hold; a condition with several values holds if any value matches.",
     keys: &[&[
         key(
             "exit_code",
@@ -175,7 +187,7 @@ pub(crate) static WHEN: Block = Block {
             Kind::Count(&range::ATTEMPTS),
             "any",
             "3",
-            "The streak's attempt number is greater than this.",
+            "Matches when the attempt number of the streak is greater than this.",
         ),
         key(
             "replica",
@@ -189,9 +201,9 @@ pub(crate) static WHEN: Block = Block {
             Kind::Positive,
             "any",
             r#""60s""#,
-            "The incarnation ran for less than this; one that never started ran for 0s.",
+            "Matches an incarnation that ran for less than this; one that never started ran for 0s.",
         ),
-        key("was_ready", Kind::Flag, "any", "false", "Whether this incarnation had ever been ready."),
+        key("was_ready", Kind::Flag, "any", "false", "Matches by whether this incarnation was ever ready."),
     ]],
     requires: &[],
     remarks: &[
@@ -203,16 +215,16 @@ pub(crate) static WHEN: Block = Block {
 
 pub(crate) static BUDGET: Block = Block {
     title: "`failure.budget`",
-    about: "It starts full and refills evenly.",
+    about: "A token bucket: starts full and refills evenly.",
     keys: &[&[
         key("restarts", Kind::Count(&range::BUDGET_RESTARTS), "required", "10", "How many tokens it holds."),
-        key("per", Kind::Positive, "required", r#""10m""#, "The time in which that many are refilled."),
+        key("per", Kind::Positive, "required", r#""10m""#, "The time in which an empty bucket refills."),
         key(
             "empty",
             Kind::Words(&["wait", "terminate"]),
             "wait",
             r#""terminate""#,
-            "What becomes of a restart that finds none.",
+            "What happens to a restart that finds no token.",
         ),
     ]],
     requires: &[],
@@ -228,9 +240,9 @@ pub(crate) static CORRELATED: Block = Block {
             Kind::QuantityAboveZero,
             "50%",
             r#""40%""#,
-            "Distinct replicas, rounded up; at least 2, and 3 from 5 replicas on.",
+            "The share of distinct replicas, rounded up; at least 2, and at least 3 in a set of 5 or more.",
         ),
-        key("within", Kind::Positive, "30s", r#""20s""#, "How near together they fail."),
+        key("within", Kind::Positive, "30s", r#""20s""#, "The time within which they fail."),
     ]],
     requires: &[],
     remarks: &[],

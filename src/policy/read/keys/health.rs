@@ -5,57 +5,57 @@ use crate::policy::range;
 
 pub(crate) static HEALTH: Block = Block {
     title: "`health`",
-    about: "What is asked of a running replica, and what its answers mean.",
+    about: "How running replicas are probed, and what the results mean.",
     keys: &[&[
         key(
             "startup",
             Kind::Block(&PROBE_ONCE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
-            "Until it succeeds nothing else is probed; its failure is a failure of the replica.",
+            "Until it succeeds, no other probe runs; if it fails, the replica has failed.",
         ),
         key(
             "readiness",
             Kind::Block(&PROBE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
-            "Whether the replica can serve; restarts nothing.",
+            "Whether the replica can serve; never restarts it.",
         ),
         key(
             "liveness",
             Kind::Block(&PROBE_ONCE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
-            "Its failure is a failure of the replica, with cause `unhealthy`.",
+            "If it fails, the replica has failed with cause `unhealthy`.",
         ),
         key(
             "unready_timeout",
             Kind::Positive,
             "never",
             r#""10m""#,
-            "Up but not ready for this long without a break is a failure with cause `unhealthy`.",
+            "A replica that is up but not ready for this long without a break has failed with cause `unhealthy`.",
         ),
         key(
             "unknown_after",
             Kind::Duration,
             "60s",
             r#""30s""#,
-            "Lost or unanswered for this long a replica is `unknown`, which is not failed.",
+            "A replica out of contact for this long is `unknown`, which is not a failure.",
         ),
         key(
             "lost_after",
             Kind::OneOf(&[Kind::Duration, Kind::Words(&["never"])]),
             "5m",
             r#""never""#,
-            "Unknown for this long is a failure with cause `node-lost`.",
+            "A replica that is unknown for this long has failed with cause `node-lost`.",
         ),
         key(
             "max_probe_restarts",
             Kind::OneOf(&[Kind::QuantityAboveZero, Kind::Flag, Kind::Empty]),
             "off; 25% with `retry: true`",
             r#""10%""#,
-            "How many replicas probe evidence may have taken down, until they are available again; above one of them it never \
-             takes the set below `min_available`. Percent round down, never below 1. `false` is off.",
+            "How many replicas may be down because of probes at a time; each counts until it is available again. Beyond the \
+             first, probes never take the set below `min_available`. Percentages round down, to at least 1. `false` is off.",
         ),
     ]],
     requires: &[],
@@ -63,25 +63,25 @@ pub(crate) static HEALTH: Block = Block {
 };
 
 static CHECK_KEYS: [Key; 3] = [
-    key("http", Kind::Block(&HTTP), "-", r#"{"port": 8080}"#, "A GET; a status in the range is a success."),
-    key("tcp", Kind::Block(&TCP), "-", r#"{"port": 8080}"#, "A connection; that it opens is a success."),
+    key("http", Kind::Block(&HTTP), "-", r#"{"port": 8080}"#, "An HTTP GET; succeeds if the status is in the range."),
+    key("tcp", Kind::Block(&TCP), "-", r#"{"port": 8080}"#, "A TCP connection; succeeds if it opens."),
     key(
         "exec",
         Kind::Command,
         "-",
         r#"["pg_isready"]"#,
-        "A command in the replica's environment; exit code 0 is a success. At most 100 words of 4096 characters.",
+        "A command run in the replica's environment; succeeds with exit code 0. At most 100 words of 4096 characters.",
     ),
 ];
 
 static PACE_KEYS: [Key; 4] = [
-    key("interval", Kind::Positive, "10s", r#""5s""#, "From one probe to the next."),
-    key("timeout", Kind::Positive, "1s", r#""2s""#, "A later answer is a failure."),
-    key("failures", Kind::Count(&range::PROBE_RUN), "3", "5", "So many in a row until it has failed."),
-    key("initial_delay", Kind::Duration, "0s", r#""5s""#, "From the start of the replica to its first probe."),
+    key("interval", Kind::Positive, "10s", r#""5s""#, "The time from one probe to the next."),
+    key("timeout", Kind::Positive, "1s", r#""2s""#, "A later answer counts as a failure."),
+    key("failures", Kind::Count(&range::PROBE_RUN), "3", "5", "How many consecutive failures make the probe fail."),
+    key("initial_delay", Kind::Duration, "0s", r#""5s""#, "The time from the start of the replica to its first probe."),
 ];
 
-const SUCCESSES: &str = "So many in a row until it has passed; always 1 for `startup` and `liveness`.";
+const SUCCESSES: &str = "How many consecutive successes make the probe pass; always 1 for `startup` and `liveness`.";
 const CHECKS: &[Requirement] = &[Requirement::ExactlyOne(&["http", "tcp", "exec"])];
 const PROBE_REMARKS: &[(&str, &str)] = &[("period", "unknown field; did you mean 'interval'?")];
 

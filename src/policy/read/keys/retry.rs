@@ -31,29 +31,35 @@ static STAGE_KEYS: [Key; 9] = [
         Kind::Count(&range::ATTEMPTS),
         "unlimited",
         "10",
-        "Restarts in one streak; the failure after that many finds the retry used up.",
+        "The most restarts in one streak; the next failure exhausts the retry.",
     ),
     key(
         "max_duration",
         Kind::Duration,
         "unlimited",
         r#""1h""#,
-        "From the streak's first failure; a failure strictly later finds the retry used up.",
+        "Time since the first failure of the streak; a later failure exhausts the retry.",
     ),
     key(
         "limit",
         Kind::Block(&LIMIT),
         "unlimited",
         r#"{"restarts": 5, "within": "10m"}"#,
-        "A sliding window; a restart exactly `within` old no longer counts.",
+        "At most this many restarts in a sliding window; one exactly `within` old no longer counts.",
     ),
-    key("placement", Kind::Words(&["same", "elsewhere"]), "same", r#""elsewhere""#, "Where it is started again."),
+    key(
+        "placement",
+        Kind::Words(&["same", "elsewhere"]),
+        "same",
+        r#""elsewhere""#,
+        "Where the replica is restarted: in place, or elsewhere.",
+    ),
     key(
         "scope",
         Kind::Words(&["replica", "all", "rest"]),
         "`failure.scope`",
         r#""all""#,
-        "Who is restarted: the failed replica, all, or it and those after it.",
+        "Which replicas are restarted: the failed one, all, or it and those after it.",
     ),
 ];
 
@@ -63,7 +69,7 @@ static RETRY_ONLY_KEYS: [Key; 4] = [
         Kind::OneOf(&[Kind::Flag, Kind::Words(&["isolated"])]),
         "false",
         "true",
-        "The first restart of a streak comes at once; `isolated`: unless another replica failed within `correlated.within`.",
+        "Restart without delay after the first failure of a streak; `isolated`: only if no other replica failed within `correlated.within`.",
     ),
     key(
         "recover",
@@ -77,7 +83,7 @@ static RETRY_ONLY_KEYS: [Key; 4] = [
         Kind::List(&Kind::Block(&STAGE), 0, range::MAX_STAGES),
         "none",
         r#"[{"max_attempts": 3}, {"interval": "1m"}]"#,
-        "Staged retry: the next stage begins when one is used up. At most 100.",
+        "Staged retry: when a stage is exhausted, the next one begins. At most 100.",
     ),
     key(
         "duration",
@@ -94,14 +100,14 @@ static POLICY_ONLY_KEYS: [Key; 2] = [
         Kind::Flag,
         "false",
         "true",
-        "A give-up by the window that would put `min_available` out of reach waits for room instead.",
+        "When `limit` is exhausted and giving up would put `min_available` out of reach, wait for room in the window instead.",
     ),
     key(
         "on_events",
         Kind::OneOrMany(&Kind::Words(&["no-capacity", "interruption", "error"])),
         "all",
         r#"["interruption"]"#,
-        "dstack's spelling: failures of other causes terminate. `error` is every cause but the other two.",
+        "dstack's spelling: failures with other causes terminate the set. `error` is every cause except the other two.",
     ),
 ];
 
@@ -140,8 +146,8 @@ const NOT_OF_A_STAGE: &str = "belongs to `retry`, not to a stage of it";
 
 pub(crate) static STAGE: Block = Block {
     title: "`retry.stages[]`",
-    about: "One stage of a staged retry. Pacing, placement and scope that it leaves out are those of `retry`; limits \
-            set on `retry` hold for the whole streak.",
+    about: "One stage of a staged retry. Pacing, placement and scope default to those of `retry`; limits \
+            set on `retry` apply to the whole streak.",
     keys: &[&STAGE_KEYS],
     requires: &[],
     remarks: &[
@@ -156,7 +162,7 @@ pub(crate) static STAGE: Block = Block {
 
 pub(crate) static BACKOFF: Block = Block {
     title: "`backoff`",
-    about: "A backoff with a setting of its own: exactly one of these.",
+    about: "A backoff with parameters: exactly one of these.",
     keys: &[&[
         key(
             "exponential",
@@ -170,7 +176,7 @@ pub(crate) static BACKOFF: Block = Block {
             Kind::List(&Kind::Duration, 1, range::MAX_SCHEDULE),
             "-",
             r#"["1s", "1s", "30s"]"#,
-            "These delays, the last one repeated. 1 to 1000.",
+            "The delays in order; the last one repeats. 1 to 1000.",
         ),
     ]],
     requires: &[Requirement::ExactlyOne(&["exponential", "schedule"])],
@@ -187,13 +193,13 @@ pub(crate) static EXPONENTIAL: Block = Block {
 
 pub(crate) static JITTER: Block = Block {
     title: "`jitter`",
-    about: "A jitter with a setting of its own.",
+    about: "A jitter with a parameter.",
     keys: &[&[key(
         "spread",
         Kind::Percentage,
         "required",
         r#""25%""#,
-        "Up to so many percent more, 1% to 100%; its base is lowered so that the spread fits under `max_interval`.",
+        "Adds up to this percentage, 1% to 100%; the delay is lowered first so that the result fits under `max_interval`.",
     )]],
     requires: &[],
     remarks: &[],
@@ -201,9 +207,9 @@ pub(crate) static JITTER: Block = Block {
 
 pub(crate) static LIMIT: Block = Block {
     title: "`limit`",
-    about: "At most so many counted restarts in a sliding window, which belongs to the replica, not to the streak.",
+    about: "At most this many charged restarts in a sliding window. The window belongs to the replica, not to the streak.",
     keys: &[&[
-        key("restarts", Kind::Count(&range::WINDOW_RESTARTS), "required", "5", "How many."),
+        key("restarts", Kind::Count(&range::WINDOW_RESTARTS), "required", "5", "The most restarts."),
         key("within", Kind::Positive, "required", r#""10m""#, "The length of the window."),
     ]],
     requires: &[],
@@ -219,14 +225,14 @@ pub(crate) static RECOVER: Block = Block {
             Kind::Duration,
             "twice the longest delay, at least 1m",
             r#""2m""#,
-            "Ready for this long without a break.",
+            "How long the replica must be ready without a break.",
         ),
         key(
             "by",
             Kind::Words(&["reset", "step", "never"]),
             "reset",
             r#""step""#,
-            "`reset` ends the streak; `step` takes back one level and one attempt for each `after`.",
+            "`reset` ends the streak; `step` takes back one level and one attempt per `after`; `never` waits for an operator.",
         ),
     ]],
     requires: &[Requirement::RecoverAfter],
