@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for id in 0..policy.replicas() {
         let mut history = History::new(7, id.into());
         policy.start(&mut history, begin);
-        history.ready(begin);
+        policy.record_ready(&mut history, begin);
         let row = Row { state: "ready", due: None, charged: false, history: serde_json::to_string(&history)? };
         database.replica.insert(id, row);
     }
@@ -111,7 +111,7 @@ fn decide_failure(policy: &Policy, database: &mut Database, id: u32, outcome: &O
     if let Some(reason) = ends {
         // UPDATE set ...; and stop every live replica.
         let mut set: SetHistory = serde_json::from_str(&database.set)?;
-        set.terminate(reason, outcome.at());
+        policy.terminate(&mut set, reason, outcome.at());
         database.set = serde_json::to_string(&set)?;
     }
     Ok(())
@@ -135,7 +135,7 @@ fn start_due_replicas(policy: &Policy, database: &mut Database, now: Timestamp) 
                 println!("replica {id} starts, incarnation {incarnation}");
             })?,
             Admission::Wait(wait) => println!("replica {id} waits: {}", wait.gate),
-            Admission::Terminate(reason) => set.terminate(reason, now),
+            Admission::Terminate(reason) => policy.terminate(&mut set, reason, now),
         }
         database.set = serde_json::to_string(&set)?;
     }
@@ -147,7 +147,7 @@ fn mark_ready(policy: &Policy, database: &mut Database, id: u32, now: Timestamp)
     let was_starting = database.with(id, |row, history| {
         let was_starting = row.state == "restarting";
         if was_starting {
-            history.ready(now);
+            policy.record_ready(history, now);
             row.state = "ready";
         }
         was_starting

@@ -22,7 +22,7 @@ fn reread(history: &History) -> History {
 fn fail(policy: &Policy, history: &mut History, code: i32, at: u64) -> Decision {
     *history = reread(history);
     policy.start(history, secs(at - 1));
-    history.started(secs(at - 1));
+    policy.record_started(history, secs(at - 1));
     policy.decide(history, &Outcome::exited(code, secs(at))).unwrap()
 }
 
@@ -84,10 +84,10 @@ fn a_row_knows_its_replica_its_run_and_whether_it_was_ready() {
         let mut history = History::new(7, replica.into());
         rules.start(&mut history, secs(1));
         history = reread(&history);
-        history.started(secs(1));
+        rules.record_started(&mut history, secs(1));
         if ready {
-            history.ready(secs(1));
-            rules.not_ready(&mut history, secs(1));
+            rules.record_ready(&mut history, secs(1));
+            rules.record_not_ready(&mut history, secs(1));
         }
         history = reread(&history);
         rules.decide(&mut history, &Outcome::exited(1, secs(1 + ran))).unwrap().verdict.as_str()
@@ -107,8 +107,8 @@ fn a_clock_that_goes_backwards_stands_still() {
     let mut history = History::new(7, 0.into());
     let mut decide = |at: u64| {
         limited.start(&mut history, secs(at));
-        history.started(secs(at));
-        history.ready(secs(at));
+        limited.record_started(&mut history, secs(at));
+        limited.record_ready(&mut history, secs(at));
         let decision = limited.decide(&mut history, &Outcome::exited(1, secs(at))).unwrap();
         history = reread(&history);
         (decision.verdict.as_str(), decision.verdict.due())
@@ -136,7 +136,7 @@ fn a_time_out_of_range_does_not_stand_for_ever() {
     let every = policy(r#"{"retry": {"interval": "10s"}, "failure": {"budget": {"restarts": 1, "per": "1h"}}}"#);
     let mut history = History::new(7, 0.into());
     every.start(&mut history, Timestamp::MAX);
-    history.ready(Timestamp::MAX);
+    every.record_ready(&mut history, Timestamp::MAX);
     every.decide(&mut history, &Outcome::exited(1, Timestamp::MAX)).unwrap();
     every.start(&mut history, secs(60));
     let decision = every.decide(&mut history, &Outcome::exited(1, secs(70))).unwrap();

@@ -41,7 +41,7 @@ impl Rows {
     fn begin(&mut self, from: usize, count: usize) {
         for history in &mut self.histories[from..][..count] {
             self.setup.policy.start(history, self.now);
-            history.ready(self.now);
+            self.setup.policy.record_ready(history, self.now);
         }
         self.now = self.now + self.setup.rest;
     }

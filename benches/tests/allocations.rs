@@ -91,7 +91,7 @@ fn deciding_allocates_nothing_in_the_steady_state() {
         let mut before = allocated();
         for round in 0..5 {
             policy.start(&mut history, now);
-            history.ready(now);
+            policy.record_ready(&mut history, now);
             now = now + rest;
             drop(policy.decide(&mut history, &Outcome::exited(137, now)));
             if round < 2 {

@@ -1,10 +1,10 @@
 //! Incidents at work: failures are noted, an incident is recognised, its canary is tried, the rest follow.
 
 use super::census::Census;
+use super::failure_context::FailureContext;
 use super::history::History;
 use super::ids::ReplicaId;
 use super::incident::{Incident, IncidentStage};
-use super::judge::FailureContext;
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
 use super::verdict::{Decision, DecisionReason, Verdict};
@@ -33,7 +33,7 @@ impl Policy {
     /// `history` is the replica's, whose failure has not been judged yet. A success that is no failure is not noted.
     ///
     /// Whether it was: then there may be an incident.
-    pub fn note_failure(
+    pub fn record_failure(
         &self,
         set: &mut SetHistory,
         replica: ReplicaId,
@@ -84,7 +84,7 @@ impl Policy {
         recognised
     }
 
-    /// What the set knows at the moment a replica fails, for [`Policy::decide_in`]. `indispensable`: giving the
+    /// What the set knows at the moment a replica fails, for [`Policy::decide_with`]. `indispensable`: giving the
     /// replica up would put `min_available` out of reach.
     #[inline(always)]
     pub fn failure_context(

@@ -1,19 +1,19 @@
-//! One failure being judged: rules, then limits, then the delay.
+//! The evaluation of one failure: rules, then limits, then the delay.
 
+use super::failure_context::FailureContext;
 use super::history::{Flags, History, Undo};
 use super::jitter;
-use super::judge::FailureContext;
-use super::limits::count_in_windows;
+use super::limits;
 use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
 use crate::policy::retry_schedule::{CompiledStage, LONGEST_RETRY_AFTER, RetrySchedule, UNLIMITED};
 use crate::policy::rule_index::{CompiledRule, Failure};
-use crate::policy::{Cause, ImmediateFirst, OnEvents, OnSuccess, Policy, RuleAction};
+use crate::policy::{Cause, ImmediateFirst, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
 
-/// A restart that is decided, and what it uses up.
+/// A restart that was decided on, and what it uses up.
 struct PlannedRestart {
     delay: u64,
     reason: DecisionReason,
@@ -28,26 +28,26 @@ enum NoRestart {
     ExhaustedLimit(ExhaustedLimit),
 }
 
-/// A failure that is not followed by a restart, as far as it is judged.
+/// A failure that no restart follows; [`Evaluation::no_restart`] completes its decision.
 pub(crate) struct PendingNoRestart<'p> {
     matched: Option<&'p CompiledRule>,
     schedule: &'p RetrySchedule,
-    lent: SwappedStreak,
+    swapped: SwappedStreak,
     reason: NoRestart,
 }
 
-/// What is put back once a failure is judged under a policy that is not plain.
+/// The state that [`Evaluation::swap_out`] restores.
 struct SwappedStreak {
-    /// The policy's own streak, where that of a rule was judged in its place.
+    /// The policy's own streak, if that of a rule took its place.
     own: Option<Streak>,
-    /// The streak as it was, and for how long an incident may give that back.
+    /// The streak before the failure, and for how long an incident may restore it.
     undo: Option<(Streak, u64)>,
 }
 
-/// One failure being judged. `PLAIN`: under a policy whose one `retry` has neither rules, stages nor windows beside it,
-/// and on its own, in no incident and no group. It is judged as every other, in an instance of the code from which
-/// everything that a plain policy has not is gone. What every failure goes through is kept in line, and what few do out
-/// of it.
+/// The evaluation of one failure.
+///
+/// Monomorphised twice. With `PLAIN`, the policy has one `retry` without rules, stages and windows, and the failure is in
+/// no incident and no group: the code for those is compiled away. `Compiled::plain` says which policies qualify.
 pub(super) struct Evaluation<'p, 'o, const PLAIN: bool> {
     pub(super) policy: &'p Policy,
     pub(super) outcome: &'o Outcome,
@@ -55,18 +55,17 @@ pub(super) struct Evaluation<'p, 'o, const PLAIN: bool> {
     pub(super) end: End,
 }
 
-/// How the incarnation that is judged ended, with times that never go backwards.
+/// How the incarnation ended. Times never go backwards.
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) at: Timestamp,
-    /// For how long it ran, in nanoseconds; 0 where it never started.
+    /// The length of the run in nanoseconds; 0 if it never started.
     pub(super) ran: u64,
-    /// The least that the delay may be.
+    /// The minimum delay in nanoseconds.
     pub(super) floor: u64,
 }
 
 impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
-    /// The incident that it is part of.
     #[inline]
     fn incident(&self) -> Option<u32> {
         if PLAIN { None } else { self.context.incident }
@@ -82,15 +81,15 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
 
-    /// The text that came with it; a failure under a plain policy is judged in full where there is one.
+    /// With `PLAIN` there is none: a failure with a reason is evaluated in full.
     #[inline(always)]
     fn message(&self) -> Option<Message> {
         if PLAIN { None } else { self.outcome.reason().map(Message::new) }
     }
 
-    /// A clean exit belongs to no streak, and is never charged.
+    /// Decides on a clean exit, which belongs to no streak and is never charged.
     #[inline(never)]
-    pub(super) fn succeeded(&self, history: &mut History) -> Decision {
+    pub(super) fn clean_exit(&self, history: &mut History) -> Decision {
         let (verdict, reason) = match self.policy.compiled().success {
             OnSuccess::Complete => (Verdict::Complete, DecisionReason::Success),
             OnSuccess::Restart | OnSuccess::Failure => {
@@ -114,18 +113,18 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         }
     }
 
-    /// The first delay of the pacing, unless clean exits follow each other sooner than the delays between them: only then
-    /// the delay grows. Never `immediate_first`.
+    /// Restarts after the first delay of the pacing. The delay grows only while runs are shorter than the delay before
+    /// them. `immediate_first` does not apply.
     fn restart_after_clean_exit(&self, history: &mut History) -> Verdict {
         let stage = self.policy.compiled().schedules[0].stage(0);
-        // `end` has taken a longer loop back already, if this run was long enough.
+        // `end_incarnation` has reset `clean_exits` if this run was long enough.
         let level = u32::from(history.clean_exits);
         if self.end.ran < stage.pacing.nominal(level) {
             history.clean_exits = history.clean_exits.saturating_add(1);
         }
         let delay = match self.outcome.retry_after {
             Some(asked) => asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER),
-            // All steps are steps beyond the first delay: there is no delay before it that jitter could grow from.
+            // The level is passed as `more`: there is no previous delay that decorrelated jitter could grow from.
             None => jitter::delay(&stage.pacing, 0, level, 0, || history.draw()),
         };
         self.restart(stage, delay.max(self.end.floor))
@@ -138,14 +137,14 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
 
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
-        // A due time that is known is never "never": times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
+        // The sum stays below `MAX`: times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
         let due = if self.outcome.still_alive { Timestamp::MAX } else { self.end.at.plus_nanos(delay) };
         Verdict::Restart(Restart { due, delay, placement: stage.placement, scope: stage.scope })
     }
 
     #[inline(always)]
-    #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
-    pub(super) fn judge(&self, history: &mut History) -> Result<Decision, PendingNoRestart<'p>> {
+    #[expect(clippy::result_large_err, reason = "inlined, so never moved")]
+    pub(super) fn failed(&self, history: &mut History) -> Result<Decision, PendingNoRestart<'p>> {
         let compiled = self.policy.compiled();
         let rule = if PLAIN || compiled.rules.is_empty() { None } else { self.matching_rule(history) };
         let matched = rule.and_then(|index| compiled.rules.rule(index));
@@ -158,33 +157,32 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
 
         let place = matched.map_or(0, |matched| matched.schedule);
         let schedule = &compiled.schedules[usize::from(place)];
-        let lent = self.lend(history, place);
+        let swapped = self.swap_in(history, place);
         let attempt = history.streak.failures.saturating_add(1);
-        let wanted = |events| repaired || wants(events, self.cause());
-        let retried = PLAIN || (compiled.retries && compiled.on_events.is_none_or(wanted));
-        let again = match matched {
+        let retried = PLAIN || compiled.retried.contains(self.cause()) || (repaired && compiled.retried.any());
+        let planned = match matched {
             None if retried => self.retry(history, place, schedule, true),
             Some(rule) if self.is_retried_by(rule) => self.retry(history, place, schedule, rule.charge),
             None => Err(NoRestart::FailFast),
             Some(rule) => Err(NoRestart::Rule(rule.then)),
         };
-        let again = match again {
-            Ok(again) => again,
-            Err(reason) => return Err(PendingNoRestart { matched, schedule, lent, reason }),
+        let planned = match planned {
+            Ok(planned) => planned,
+            Err(reason) => return Err(PendingNoRestart { matched, schedule, swapped, reason }),
         };
-        let restart = self.restart(self.stage(schedule, history), again.delay);
+        let restart = self.restart(self.stage(schedule, history), planned.delay);
         let stage = history.streak.stage.into();
-        self.give_back(history, place, lent, again.charged);
+        self.swap_out(history, place, swapped, planned.charged);
         Ok(Decision {
             verdict: restart,
-            reason: again.reason,
+            reason: planned.reason,
             rule: matched.map(|matched| matched.shown.clone()),
             attempt,
             max_attempts: max_attempts(schedule),
             stage,
-            charged: again.charged,
+            charged: planned.charged,
             exhausted_limit: None,
-            remaining_limit: again.remaining_limit,
+            remaining_limit: planned.remaining_limit,
             ended_at: self.end.at,
             cause: Some(self.cause().clone()),
             exit: self.outcome.exit,
@@ -192,32 +190,32 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         })
     }
 
-    /// Puts the streak of a rule where the policy's own is, to be judged there, and remembers what an incident would undo.
+    /// Moves the streak of a rule into `history.streak`, where it is evaluated, and saves what an incident would restore.
     #[inline(always)]
-    fn lend(&self, history: &mut History, place: u16) -> SwappedStreak {
+    fn swap_in(&self, history: &mut History, place: u16) -> SwappedStreak {
         let own = (!PLAIN && place != 0).then(|| history.swap_streak(place));
         let correlated = if PLAIN || self.incident().is_some() { None } else { self.policy.compiled().correlated };
         SwappedStreak { own, undo: correlated.map(|correlated| (history.streak, correlated.within)) }
     }
 
     #[inline(always)]
-    fn give_back(&self, history: &mut History, place: u16, lent: SwappedStreak, charged: bool) {
+    fn swap_out(&self, history: &mut History, place: u16, swapped: SwappedStreak, charged: bool) {
         if PLAIN {
             return;
         }
-        if let Some(own) = lent.own {
+        if let Some(own) = swapped.own {
             history.swap_back(place, own, self.policy);
         }
-        if let Some((before, within)) = lent.undo {
+        if let Some((before, within)) = swapped.undo {
             let undo = Undo { at: self.end.at, schedule: place, before, charged: charged.into() };
             history.remember_undo(undo, within, self.policy);
         }
     }
 
-    /// No restart follows: a limit is used up, a rule says so, or nothing says otherwise.
+    /// Completes the decision on a failure that no restart follows.
     #[inline(never)]
-    pub(super) fn stay_down(&self, history: &mut History, stays: PendingNoRestart<'_>) -> Decision {
-        let PendingNoRestart { matched, schedule, lent, reason: why } = stays;
+    pub(super) fn no_restart(&self, history: &mut History, pending: PendingNoRestart<'_>) -> Decision {
+        let PendingNoRestart { matched, schedule, swapped, reason: why } = pending;
         let at = self.end.at;
         let attempt = history.streak.failures.saturating_add(1);
         let (verdict, reason) = match why {
@@ -228,16 +226,19 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
                 Verdict::Hold(Hold { until: duration.map(|duration| at.later_by(nanos(duration))) }),
                 DecisionReason::Rule,
             ),
-            NoRestart::ExhaustedLimit(_) => (self.exhausted(&mut history.streak), DecisionReason::Exhausted),
+            NoRestart::ExhaustedLimit(_) => (
+                limits::verdict_when_exhausted(self.policy.compiled(), &mut history.streak, at),
+                DecisionReason::Exhausted,
+            ),
         };
         let exhausted_limit =
             if let NoRestart::ExhaustedLimit(exhausted_limit) = why { Some(exhausted_limit) } else { None };
-        // What terminates the set by itself is no failure more in a streak.
+        // A failure that terminates the set without an exhausted limit is not counted in the streak.
         if exhausted_limit.is_some() || verdict != Verdict::Terminate {
             history.streak.failures = attempt;
         }
         let stage = history.streak.stage.into();
-        self.give_back(history, matched.map_or(0, |matched| matched.schedule), lent, false);
+        self.swap_out(history, matched.map_or(0, |matched| matched.schedule), swapped, false);
         Decision {
             verdict,
             reason,
@@ -255,27 +256,27 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         }
     }
 
-    /// A number of attempts is a limit, and an incident uses up no limit: what gives up after so many retries in one.
+    /// `attempts_over` is a limit, and no limit applies within an incident: a rule that gives up by it retries instead.
     #[inline]
     fn is_retried_by(&self, rule: &CompiledRule) -> bool {
-        let pardoned = self.incident().is_some() && rule.attempts_over.is_some();
+        let exempt = self.incident().is_some() && rule.attempts_over.is_some();
         match rule.then {
             RuleAction::Retry => true,
-            RuleAction::Degrade | RuleAction::Hold(_) => pardoned,
+            RuleAction::Degrade | RuleAction::Hold(_) => exempt,
             RuleAction::Terminate => false,
         }
     }
 
-    /// Whether a restart counts for this replica, rather than for the set or for the group that it joins.
+    /// Whether the restart counts for this replica, rather than for its incident or group.
     fn counts(&self) -> bool {
         self.incident().is_none() && !self.joins_group()
     }
 
-    /// A failed start is judged by the rule of the failure it repairs, unless a rule names its own cause.
+    /// A failed start takes the rule of the failure it repairs, unless a rule names its own cause.
     #[inline(never)]
     fn matching_rule(&self, history: &History) -> Option<u16> {
         let rules = &self.policy.compiled().rules;
-        // A rule with a streak of its own is reached by the attempts of the policy's streak too.
+        // `attempts_over` of a rule with its own streak also counts the attempts of the policy's streak.
         let attempt = |schedule| history.streak_of(schedule).failures.max(history.streak.failures).saturating_add(1);
         let failure = Failure {
             cause: self.cause(),
@@ -304,16 +305,17 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         charge: bool,
     ) -> Result<PlannedRestart, NoRestart> {
         let at = self.end.at;
-        // A rule's own limits hold even where it charges nothing to the policy's.
+        // `charge: false` skips the policy's limits, not those of the rule's own `retry`.
         let limited = self.incident().is_none() && (charge || place != 0);
         let charged = charge && self.counts();
         let mut room = None;
         if limited {
-            if let Some(exhausted_limit) = self.exhausted_limit(history, schedule) {
-                if !self.waits_for_room(exhausted_limit) {
-                    return Err(NoRestart::ExhaustedLimit(exhausted_limit));
+            let compiled = self.policy.compiled();
+            if let Some(limit) = limits::exhausted_limit::<PLAIN>(compiled, history, schedule, at) {
+                if !limits::waits_for_room(compiled, limit, self.context.indispensable) {
+                    return Err(NoRestart::ExhaustedLimit(limit));
                 }
-                room = Some(self.room_from(history, schedule));
+                room = Some(limits::room_from(history, schedule, at));
             }
         }
 
@@ -337,16 +339,16 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             streak.stage_first = streak.stage_first.min(at);
             history.put(Flags::COUNTS_ON_START, room.is_some());
             if room.is_none() && !PLAIN {
-                count_in_windows(history, self.policy, place, history.streak.stage.into(), at);
+                limits::count_in_windows(history, self.policy, place, history.streak.stage.into(), at);
             }
         }
         let remaining_limit =
-            if limited { self.remaining_limit(history, &schedule.whole, &stage.limits) } else { None };
+            if limited { limits::nearest_limit::<PLAIN>(history, &schedule.whole, &stage.limits, at) } else { None };
         Ok(PlannedRestart { delay, reason, charged, remaining_limit })
     }
 
-    /// The delay of the next restart, and one failure more. An incident takes no step up the schedule: its
-    /// delay grows for the set as a whole; and a group takes one step together. `first`: of a streak.
+    /// Returns the delay and its reason, and counts the failure in the streak, except in an incident, whose delay grows for
+    /// the whole set, and in a group, which counts only the first of its failures.
     #[inline(always)]
     fn next_delay(
         &self,
@@ -366,7 +368,6 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
             (0, DecisionReason::Immediate)
         } else {
-            // The first delay of a streak is the schedule's first; each canary that failed is one step more.
             let more = self.incident().unwrap_or(0);
             let Streak { level, previous, .. } = history.streak;
             (jitter::delay(&stage.pacing, level.into(), more, previous, || history.draw()), DecisionReason::Retry)
@@ -384,17 +385,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     }
 }
 
-/// How many restarts a streak may have, where that is limited.
 #[inline]
 fn max_attempts(schedule: &RetrySchedule) -> Option<u32> {
     (schedule.whole.attempts != UNLIMITED).then_some(schedule.whole.attempts)
-}
-
-/// Whether dstack's `on_events` retries this cause.
-fn wants(events: OnEvents, cause: &Cause) -> bool {
-    match cause {
-        Cause::NoCapacity => events.no_capacity,
-        Cause::Interruption => events.interruption,
-        _ => events.error,
-    }
 }

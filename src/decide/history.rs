@@ -3,11 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::ids::{Incarnation, ReplicaId};
 use super::jitter;
-use super::row::Row;
 use super::streak::Streak;
 use super::window::Window;
 use crate::policy::retry_schedule::{RetrySchedule, WindowLimit};
@@ -31,15 +28,14 @@ use crate::time::Timestamp;
 /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
 /// let mut history = History::new(7, 1.into());
 /// policy.start(&mut history, Timestamp::ZERO);
-/// history.started(Timestamp::ZERO);
+/// policy.record_started(&mut history, Timestamp::ZERO);
 ///
 /// let decision = policy.decide(&mut history, &Outcome::exited(137, Timestamp::from_secs(60)))?;
 /// let Verdict::Restart(restart) = decision.verdict else { panic!("{decision}") };
 /// assert_eq!(restart.due(), Some(Timestamp::from_secs(90)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Row", into = "Row")]
+#[derive(Clone, Debug)]
 pub struct History {
     /// The start of this replica's stream of jitter.
     pub(super) stream: u64,
@@ -135,15 +131,6 @@ pub(super) struct Undo {
 /// One that was merged is given back only if the first of them is, so that at most a thirtieth of `within` is not.
 const MOST_UNDO: usize = 64;
 
-impl PartialEq for History {
-    /// Whether the rows are the same: state is compared under the names that it is kept under.
-    fn eq(&self, other: &Self) -> bool {
-        Row::from(self.clone()) == Row::from(other.clone())
-    }
-}
-
-impl Eq for History {}
-
 impl History {
     /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
     pub fn new(seed: u64, replica: ReplicaId) -> Self {
@@ -238,7 +225,7 @@ impl History {
     }
 
     /// It runs: told once for each incarnation.
-    pub fn started(&mut self, at: Timestamp) {
+    pub(crate) fn record_started(&mut self, at: Timestamp) {
         if self.is_live() && !self.has(Flags::STARTED) {
             self.mark = self.clamp_time(at);
             self.put(Flags::STARTED, true);
@@ -246,10 +233,10 @@ impl History {
         }
     }
 
-    /// It is ready, from `at` on without a break until [`Policy::not_ready`] or its end.
-    pub fn ready(&mut self, at: Timestamp) {
+    /// It is ready, from `at` on without a break until [`Policy::record_not_ready`] or its end.
+    pub(crate) fn record_ready(&mut self, at: Timestamp) {
         if self.is_live() {
-            self.started(at);
+            self.record_started(at);
             if !self.has(Flags::READY) {
                 self.turned = self.clamp_time(at);
                 self.put(Flags::READY, true);
@@ -260,7 +247,7 @@ impl History {
 
     /// It is ready no more, at `at`. For how long it was; `None`: it was not.
     #[inline(always)]
-    pub(super) fn turn_not_ready(&mut self, at: Timestamp) -> Option<u64> {
+    pub(super) fn record_not_ready(&mut self, at: Timestamp) -> Option<u64> {
         if !self.has(Flags::READY) {
             return None;
         }
@@ -278,7 +265,7 @@ impl History {
     }
 
     /// Forgets all streaks and windows, as an operator's `reset` does. The incarnation stays.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.streak = Streak::default();
         self.clean_exits = 0;
         if let Some(detail) = &mut self.detail {
@@ -337,7 +324,7 @@ impl History {
 
     /// The incarnation is gone without being judged: it was asked to stop.
     pub(crate) fn record_stopped(&mut self, policy: &Policy, at: Timestamp) {
-        policy.not_ready(self, at);
+        policy.record_not_ready(self, at);
         self.mark = self.clamp_time(at);
         self.put(Flags::LIVE.and(Flags::STARTED), false);
     }

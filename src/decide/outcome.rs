@@ -160,7 +160,7 @@ impl Outcome {
     /// let policy = Policy::builder().retry(RetryPolicy::every(Duration::from_secs(20))).build()?;
     /// let mut history = History::new(7, 0.into());
     /// policy.start(&mut history, Timestamp::ZERO);
-    /// history.started(Timestamp::ZERO);
+    /// policy.record_started(&mut history, Timestamp::ZERO);
     /// let outcome = Outcome::failed(Cause::Unhealthy, Timestamp::from_secs(60)).still_alive();
     /// let Verdict::Restart(restart) = policy.decide(&mut history, &outcome)?.verdict else { panic!() };
     /// assert_eq!(restart.due(), None);

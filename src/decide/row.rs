@@ -1,9 +1,9 @@
-//! How a replica's history is written: a row that people can read, whatever it is packed into in memory.
+//! The serialised form of a [`History`]: a row that people can read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::history::{Detail, Flags, History, Undo};
 use super::ids::{Incarnation, ReplicaId};
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// The version of the rows that this release writes.
 pub(crate) const ROW_VERSION: u8 = 2;
 
-pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+pub(super) fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     let version = u8::deserialize(deserializer)?;
     if version == ROW_VERSION {
         Ok(version)
@@ -26,7 +26,7 @@ pub(super) fn known_version<'de, D: serde::Deserializer<'de>>(deserializer: D) -
     }
 }
 
-/// A history as it is written. State is kept under the names of rules; "" is the policy's own `retry`.
+/// The fields of a row. State is keyed by rule name; "" is the policy's own `retry`.
 #[derive(PartialEq, Serialize, Deserialize)]
 pub(super) struct Row {
     #[serde(deserialize_with = "known_version")]
@@ -47,7 +47,7 @@ pub(super) struct Row {
     started_at: Option<Timestamp>,
     #[serde(default)]
     ready_since: Option<Timestamp>,
-    /// The latest time that is known of it.
+    /// The latest time that the row knows of.
     #[serde(default)]
     as_of: Timestamp,
     #[serde(default)]
@@ -85,8 +85,29 @@ struct UndoRow {
     charged: u32,
 }
 
-impl From<History> for Row {
-    fn from(history: History) -> Self {
+impl Serialize for History {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Row::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for History {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Row::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
+    }
+}
+
+impl PartialEq for History {
+    /// Compares rows, that is, state by rule name: the order of the rules in the policy does not matter.
+    fn eq(&self, other: &Self) -> bool {
+        Row::from(self) == Row::from(other)
+    }
+}
+
+impl Eq for History {}
+
+impl From<&History> for Row {
+    fn from(history: &History) -> Self {
         let none = Detail::default();
         let detail = history.detail.as_deref().unwrap_or(&none);
         let schedule = |place: usize| detail.layout.schedules.get(place).cloned().unwrap_or_default();
@@ -196,27 +217,27 @@ impl TryFrom<Row> for History {
 }
 
 impl Row {
-    /// What no history can be, however it came about.
+    /// Rejects rows that no sequence of calls can have written.
     fn check(&self) -> Result<(), String> {
-        let wrong = |what: &str| Err(format!("the row of replica {} does not hold together: {what}", self.replica));
+        let wrong = |what: &str| Err(format!("the row of replica {} is inconsistent: {what}", self.replica));
         if !self.live && (self.started_at.is_some() || self.ready_since.is_some()) {
-            return wrong("it has started or is ready, and is not live");
+            return wrong("it has started or is ready, but is not live");
         }
         if self.ready_since.is_some() && (self.started_at.is_none() || !self.was_ready) {
-            return wrong("it is ready, and has not started or was never ready");
+            return wrong("it is ready, but has not started or `was_ready` is false");
         }
         if [self.started_at, self.ready_since].into_iter().flatten().any(|at| at > self.as_of) {
-            return wrong("it started or became ready later than the latest time that it knows");
+            return wrong("it started or became ready later than `as_of`");
         }
         if self.as_of > Timestamp::LATEST {
-            return wrong("it knows a time that no set takes");
+            return wrong("`as_of` is later than `Timestamp::LATEST`");
         }
         if self.last_exit.is_some() && self.last_cause.is_none() {
-            return wrong("its last failure has an exit code or signal, and no cause");
+            return wrong("its last failure has an exit code or signal, but no cause");
         }
         let befores = self.undo.iter().map(|undo| &undo.before);
         if [&self.streak].into_iter().chain(self.streaks.values()).chain(befores).any(|streak| !streak.is_sound()) {
-            return wrong("a streak has charged more failures than it has");
+            return wrong("a streak has more charged failures than failures");
         }
         Ok(())
     }

@@ -133,6 +133,26 @@ impl Default for SetHistory {
     }
 }
 
+/// Depth 1, on the row of the set, for what the owner or an operator asks.
+impl Policy {
+    /// Terminates the set. Final: only the first reason is kept.
+    pub fn terminate(&self, set: &mut SetHistory, reason: EndReason, now: Timestamp) {
+        set.terminate(reason, now);
+    }
+
+    /// Caps the starts under way at once, first starts included; `None` removes the cap. For the owner of several sets
+    /// that share a capacity.
+    pub fn limit_starts(&self, set: &mut SetHistory, at_most: Option<u32>) {
+        set.limit_starts(at_most);
+    }
+
+    /// Releases restarts in batches of 1, 2, 4, ..., as after an incident. Call it after downtime, when many restarts are
+    /// overdue. Has no effect during an incident.
+    pub fn resume_gradually(&self, set: &mut SetHistory, now: Timestamp) {
+        set.resume_gradually(now);
+    }
+}
+
 impl SetHistory {
     /// A set that begins now: pending, with a full budget.
     pub fn new(now: Timestamp) -> Self {
@@ -169,13 +189,13 @@ impl SetHistory {
     }
 
     /// Terminates the set. Final: a second reason changes nothing.
-    pub fn terminate(&mut self, reason: EndReason, now: Timestamp) {
+    pub(crate) fn terminate(&mut self, reason: EndReason, now: Timestamp) {
         self.end.get_or_insert_with(|| Box::new((reason, now)));
     }
 
     /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap. For a
     /// fleet above the set that has to share out what it may start.
-    pub fn limit_starts(&mut self, at_most: Option<u32>) {
+    pub(crate) fn limit_starts(&mut self, at_most: Option<u32>) {
         self.start_limit = at_most;
     }
 
@@ -212,7 +232,7 @@ impl SetHistory {
     }
 
     /// Restarts that fell due while nobody looked go on in batches, as after an incident.
-    pub fn resume_gradually(&mut self, now: Timestamp) {
+    pub(crate) fn resume_gradually(&mut self, now: Timestamp) {
         if self.incident.is_none() {
             self.incident =
                 Some(Box::new(Incident { stage: IncidentStage::RESUMING, charged: true, ..Incident::new(now) }));

@@ -139,9 +139,7 @@ impl Decision {
         }
     }
 
-    /// Why the set is terminated, if that is the verdict: what [`SetHistory::terminate`] is told.
-    ///
-    /// [`SetHistory::terminate`]: crate::SetHistory::terminate
+    /// Why the set is terminated, if that is the verdict: the argument of [`Policy::terminate`](crate::Policy::terminate).
     pub fn ends(&self) -> Option<EndReason> {
         match (self.verdict, self.reason) {
             (Verdict::Terminate, DecisionReason::FailFast) => Some(EndReason::FailFast),
@@ -357,11 +355,11 @@ impl fmt::Display for Decision {
     }
 }
 
-/// Why news of an ended incarnation changes nothing.
+/// Why a failure is not decided on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecideError {
-    /// The incarnation is not live: its end has been told before, or it never began.
-    #[error("its end has been told before")]
+    /// The incarnation is not live: it was never started, or its end was reported before.
+    #[error("the incarnation is not live: it was never started, or its end was reported before")]
     NotLive,
 }

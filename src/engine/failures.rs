@@ -43,7 +43,7 @@ impl ReplicaSet {
             decided => {
                 let decision = match decided {
                     Ok((_, decision)) => decision,
-                    Err(stays) => self.policy.decide_to_stay_down(&mut replica.history, outcome, stays),
+                    Err(stays) => self.policy.decide_no_restart(&mut replica.history, outcome, stays),
                 };
                 self.outputs.leave();
                 self.carry_out(DecisionMade { replica: id, incarnation, decision }, false, still_live);

@@ -95,7 +95,7 @@ impl ReplicaSet {
         let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
         let history = &mut self.replicas[id.index()].history;
         self.counts.changed = true;
-        self.policy.note_failure(&mut self.set, id, history, &outcome, self.now)
+        self.policy.record_failure(&mut self.set, id, history, &outcome, self.now)
     }
 
     /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.

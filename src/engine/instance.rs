@@ -97,7 +97,7 @@ impl ReplicaSet {
         let at = self.happened(news.replica, self.when(news.at));
         let replica = self.replica_mut(news.replica);
         if replica.phase == Phase::Starting {
-            replica.history.started(at);
+            replica.history.record_started(at);
             self.change_phase(news.replica, Phase::Running);
             self.begin_probes(news.replica, at);
             if self.policy.compiled().probes.startup.is_none() {
@@ -146,7 +146,7 @@ impl ReplicaSet {
         let min_ready = self.policy.compiled().min_ready;
         match self.replica(id).phase {
             Phase::Running if ready => {
-                self.replica_mut(id).history.ready(at);
+                self.replica_mut(id).history.record_ready(at);
                 self.change_phase(id, Phase::Ready);
                 self.unready_ends(id);
                 if self.now.nanos_since(at) >= min_ready {
@@ -157,7 +157,7 @@ impl ReplicaSet {
                 self.retime_in(id, Phase::Ready);
             }
             Phase::Ready if !ready => {
-                self.policy.not_ready(&mut self.replicas[id.index()].history, at);
+                self.policy.record_not_ready(&mut self.replicas[id.index()].history, at);
                 self.set_phase(id, Phase::Running);
                 self.unready_from(id, at);
                 self.review_evidence(id);

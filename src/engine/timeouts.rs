@@ -43,7 +43,7 @@ impl ReplicaSet {
                     lost.was = phase;
                     lost.unknown_since = Some(now);
                 }
-                self.policy.unknown(&mut self.replicas[id.index()].history, at);
+                self.policy.record_unknown(&mut self.replicas[id.index()].history, at);
                 self.set_phase(id, Phase::Unknown);
                 self.review_evidence(id);
                 self.retime(id);

@@ -91,7 +91,7 @@ impl ReplicaSet {
     pub(super) fn stop(&mut self, id: ReplicaId, after: NextPhase) {
         self.conclude_start(id, StartOutcome::Gone);
         let replica = &mut self.replicas[id.index()];
-        self.policy.not_ready(&mut replica.history, self.now);
+        self.policy.record_not_ready(&mut replica.history, self.now);
         replica.after = after;
         replica.kills = 0;
         // In a batch that tells its end, there is nothing left to stop.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cause::Cause;
 use super::failure::{BudgetEmpty, Exhausted};
 use super::health::{LostAfter, Probe};
 use super::layout::Layout;
@@ -21,9 +22,8 @@ pub(crate) struct Compiled {
     pub(crate) stop_grace: u64,
     /// Starts that are due together go one after the other.
     pub(crate) starts_in_order: bool,
-    /// Whether the document has a `retry`; without one a failure that no rule matches terminates the set.
-    pub(crate) retries: bool,
-    pub(crate) on_events: Option<OnEvents>,
+    /// The causes that `retry` restarts after if no rule matches. Any other cause terminates the set.
+    pub(crate) retried: RetriedCauses,
     /// Every failure is retried, by one `retry` without stages, windows or a first restart at once, and nothing is noted
     /// for an incident.
     pub(crate) plain: bool,
@@ -57,6 +57,36 @@ pub(crate) struct Compiled {
     pub(crate) unready_timeout: u64,
     pub(crate) max_probe_restarts: Option<Quantity>,
     pub(crate) probes: CompiledProbes,
+}
+
+/// The causes that the policy's own `retry` restarts after: none without `retry`, all unless `on_events` selects some.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetriedCauses {
+    no_capacity: bool,
+    interruption: bool,
+    others: bool,
+}
+
+impl RetriedCauses {
+    fn new(retry: Option<&RetryPolicy>) -> Self {
+        let all = retry.is_some();
+        match retry.and_then(|retry| retry.on_events) {
+            None => Self { no_capacity: all, interruption: all, others: all },
+            Some(OnEvents { no_capacity, interruption, error }) => Self { no_capacity, interruption, others: error },
+        }
+    }
+
+    pub(crate) fn contains(self, cause: &Cause) -> bool {
+        match cause {
+            Cause::NoCapacity => self.no_capacity,
+            Cause::Interruption => self.interruption,
+            _ => self.others,
+        }
+    }
+
+    pub(crate) fn any(self) -> bool {
+        self.no_capacity || self.interruption || self.others
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,8 +186,7 @@ impl Compiled {
             start_timeout: settings.start_timeout.map_or(super::defaults::START_TIMEOUT, nanos),
             stop_grace: settings.stop_grace.map_or(super::defaults::STOP_GRACE, nanos),
             starts_in_order: settings.start_order == Some(StartOrder::Ordered),
-            retries: settings.retry.is_some(),
-            on_events: settings.retry.as_ref().and_then(|retry| retry.on_events),
+            retried: RetriedCauses::new(settings.retry.as_ref()),
             keep_min_available: settings.retry.as_ref().is_some_and(|retry| retry.keep_min_available),
             watches_isolation,
             watches_failures: watches_isolation || correlated.is_some() || max_failures_before_ready != UNLIMITED,

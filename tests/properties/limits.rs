@@ -43,7 +43,7 @@ fn live(policy: &Policy, seed: u64, runs: &[(u64, bool)]) -> Vec<(Timestamp, Ver
         let outcome = if start_fails {
             Outcome::start_failed(Cause::NoCapacity, now)
         } else {
-            history.ready(now);
+            policy.record_ready(&mut history, now);
             now = now + Duration::from_millis(millis);
             Outcome::exited(1, now)
         };
@@ -115,13 +115,13 @@ proptest! {
         let mut now = Timestamp::from_secs(1);
         for &(millis, _) in &runs {
             policy.start(&mut history, now);
-            history.ready(now);
+            policy.record_ready(&mut history, now);
             now = now + Duration::from_millis(millis);
             let decision = policy.decide(&mut history, &Outcome::exited(1, now)).unwrap();
             now = decision.verdict.due().unwrap();
         }
         policy.start(&mut history, now);
-        history.ready(now);
+        policy.record_ready(&mut history, now);
         now = now + Duration::from_secs(3600);
         let decision = policy.decide(&mut history, &Outcome::exited(1, now)).unwrap();
         prop_assert_eq!(decision.attempt, 1);

@@ -88,7 +88,7 @@ fn ours(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
         let mut now = Timestamp::ZERO;
         for _ in 0..STREAK {
             policy.start(&mut history, now);
-            history.ready(now);
+            policy.record_ready(&mut history, now);
             now = now + FIRST;
             let decision = policy.decide(&mut history, &Outcome::exited(137, now)).expect("it is live");
             let Verdict::Restart(restart) = black_box(&decision).verdict else { panic!("{decision}") };

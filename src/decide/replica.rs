@@ -1,9 +1,10 @@
-//! `decide`: what becomes of one replica whose incarnation ended.
+//! The operations of depth 1 on the row of one replica.
 //!
-//! In this order: stale or duplicate news changes nothing; rules; limits; the delay. All of it comes from
-//! the replica's own history: what the set has to say is asked when the restart is due, in `admit`.
+//! A decision depends only on the replica's own history. Gates that depend on the set are checked in `admit`, when the
+//! restart is due.
 
 use super::evaluation::{End, Evaluation, PendingNoRestart};
+use super::failure_context::FailureContext;
 use super::history::{Flags, History};
 use super::ids::Incarnation;
 use super::limits::count_in_windows;
@@ -13,30 +14,11 @@ use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{OnSuccess, Policy};
 use crate::time::Timestamp;
 
-/// What the set knows at the moment of a failure. The default is a replica on its own.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[non_exhaustive]
-pub struct FailureContext {
-    /// No other replica failed within `correlated.within`, the same instant included.
-    pub isolated: bool,
-    /// Giving this replica up would put `min_available` out of reach.
-    pub indispensable: bool,
-    /// An incident holds restarts back: the failure is part of it, uncharged. The number is how many of its
-    /// canaries have failed, by which the delay grows.
-    pub incident: Option<u32>,
-    /// Another failure of this instant has its group restarted, and this replica is part of that: a restart joins it,
-    /// uncharged.
-    pub joins_group: bool,
-}
-
-impl Default for FailureContext {
-    fn default() -> Self {
-        Self { isolated: true, indispensable: false, incident: None, joins_group: false }
-    }
-}
-
+/// Depth 1, on the row of one replica. Every operation that changes a row is a method of [`Policy`].
 impl Policy {
-    /// Begins the next incarnation: the start is released now. What waited for room in the window counts from now.
+    /// Begins the next incarnation and returns it: the start is released now.
+    ///
+    /// A restart that had to wait for room in a window counts in it from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
         let now = history.clamp_time(now);
         if history.has(Flags::COUNTS_ON_START) {
@@ -52,30 +34,46 @@ impl Policy {
         history.incarnation
     }
 
-    /// It is no longer ready. What the time ready takes back of its streaks is taken back now.
+    /// Records that the latest incarnation has started. Only the first call for an incarnation has an effect.
+    pub fn record_started(&self, history: &mut History, at: Timestamp) {
+        history.record_started(at);
+    }
+
+    /// Records that the latest incarnation is ready, from `at` until [`Policy::record_not_ready`] or its end.
+    /// Implies [`Policy::record_started`].
+    pub fn record_ready(&self, history: &mut History, at: Timestamp) {
+        history.record_ready(at);
+    }
+
+    /// Records that the latest incarnation is no longer ready, and credits its streaks with the time it was.
     #[inline(always)]
-    pub fn not_ready(&self, history: &mut History, at: Timestamp) {
-        if let Some(ready_for) = history.turn_not_ready(at) {
+    pub fn record_not_ready(&self, history: &mut History, at: Timestamp) {
+        if let Some(ready_for) = history.record_not_ready(at) {
             history.adapt(self);
             history.recover(self, ready_for);
         }
     }
 
-    /// It is out of contact since `at`, and does not count as ready. Nothing is known to have happened to it then: news of
-    /// an earlier end is not late for that.
-    pub(crate) fn unknown(&self, history: &mut History, at: Timestamp) {
+    /// Records that contact was lost at `at`: the incarnation no longer counts as ready. Contact says nothing about what
+    /// happened then, so a later report of an earlier end is still dated by that end.
+    pub(crate) fn record_unknown(&self, history: &mut History, at: Timestamp) {
         let turned = history.turned;
-        self.not_ready(history, at);
+        self.record_not_ready(history, at);
         history.turned = turned;
     }
 
-    /// What becomes of a replica whose latest incarnation ended.
+    /// Clears all streaks, windows and quarantine rounds, as an operator's `reset` does. The incarnation stays.
+    pub fn reset(&self, history: &mut History) {
+        history.reset();
+    }
+
+    /// Decides what happens to a replica whose latest incarnation ended, from its own row alone.
     ///
-    /// Depth 1 of embedding: a pure function of one row. It needs no set; see [`Policy::decide_in`] for what a
-    /// set can add.
+    /// The rules are matched first, then the limits are checked, then the delay is computed. For what a set knows
+    /// beyond the row, see [`Policy::decide_with`].
     ///
     /// # Errors
-    /// The incarnation is not live: its end has been told before. Nothing is changed.
+    /// [`DecideError::NotLive`] if the incarnation is not live, that is, its end was reported before. Nothing changes.
     ///
     /// ```
     /// use uphold::{History, Outcome, Policy, Timestamp, Verdict};
@@ -88,89 +86,85 @@ impl Policy {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn decide(&self, history: &mut History, outcome: &Outcome) -> Result<Decision, DecideError> {
-        self.decide_in(history, outcome, FailureContext::default())
+        self.decide_with(history, outcome, FailureContext::default())
     }
 
-    /// [`Policy::decide`] with what the set knows.
+    /// Decides as [`Policy::decide`] does, with what the set knows.
     ///
     /// # Errors
-    /// The incarnation is not live: its end has been told before. Nothing is changed.
-    pub fn decide_in(
+    /// [`DecideError::NotLive`] if the incarnation is not live. Nothing changes.
+    pub fn decide_with(
         &self,
         history: &mut History,
         outcome: &Outcome,
         context: FailureContext,
     ) -> Result<Decision, DecideError> {
-        if history.is_live() { Ok(self.decide_live(history, outcome, context)) } else { Err(DecideError::NotLive) }
-    }
-
-    /// [`Policy::decide_in`] of an incarnation that is live.
-    #[inline(always)]
-    fn decide_live(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
-        let alone = context.incident.is_none() && !context.joins_group;
-        if !alone || !self.is_plain(outcome) {
-            return self.decide_in_full(history, outcome, context);
+        if !history.is_live() {
+            return Err(DecideError::NotLive);
         }
-        match self.decide_plain(history, outcome) {
+        if context.incident.is_some() || context.joins_group || !self.is_plain(outcome) {
+            return Ok(self.decide_in_full(history, outcome, context));
+        }
+        Ok(match self.decide_plain(history, outcome) {
             Ok(decision) => decision,
-            Err(stays) => self.decide_to_stay_down(history, outcome, stays),
-        }
+            Err(pending) => self.decide_no_restart(history, outcome, pending),
+        })
     }
 
-    /// Whether a failure that is no part of an incident or a group is judged by [`decide_plain`](Self::decide_plain).
+    /// Whether [`decide_plain`](Self::decide_plain) may evaluate a failure that is in no incident and no group.
     #[inline(always)]
     pub(crate) fn is_plain(&self, outcome: &Outcome) -> bool {
         self.compiled().plain && !outcome.is_success() && outcome.reason.is_none()
     }
 
-    /// Judges a failure of a live incarnation under a plain policy. In line, for that is what most come to; `Err`: it is
-    /// not followed by a restart, as [`decide_to_stay_down`](Self::decide_to_stay_down) has it.
+    /// Evaluates a failure of a live incarnation under a plain policy, inlined into the engine's hot path. On `Err`, no
+    /// restart follows, and [`decide_no_restart`](Self::decide_no_restart) completes the decision.
     #[inline(always)]
-    #[expect(clippy::result_large_err, reason = "in line, it is never moved")]
+    #[expect(clippy::result_large_err, reason = "inlined, so never moved")]
     pub(crate) fn decide_plain<'p>(
         &'p self,
         history: &mut History,
         outcome: &Outcome,
     ) -> Result<Decision, PendingNoRestart<'p>> {
-        let end = self.end(history, outcome);
-        Evaluation::<true> { policy: self, outcome, context: FailureContext::default(), end }.judge(history)
+        let end = self.end_incarnation(history, outcome);
+        Evaluation::<true> { policy: self, outcome, context: FailureContext::default(), end }.failed(history)
     }
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn decide_to_stay_down(
+    pub(crate) fn decide_no_restart(
         &self,
         history: &mut History,
         outcome: &Outcome,
-        stays: PendingNoRestart<'_>,
+        pending: PendingNoRestart<'_>,
     ) -> Decision {
         let context = FailureContext::default();
-        // Only its time is still asked for.
+        // Only `at` is read from here on.
         let end = End { at: history.as_of(), ran: 0, floor: 0 };
-        Evaluation::<true> { policy: self, outcome, context, end }.stay_down(history, stays)
+        Evaluation::<true> { policy: self, outcome, context, end }.no_restart(history, pending)
     }
 
-    /// Judges the end of a live incarnation, whatever the policy and the context.
+    /// Evaluates the end of a live incarnation under any policy and in any context.
     #[inline(never)]
     pub(crate) fn decide_in_full(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
-        let end = self.end(history, outcome);
-        let case = Evaluation::<false> { policy: self, outcome, context, end };
+        let end = self.end_incarnation(history, outcome);
+        let evaluation = Evaluation::<false> { policy: self, outcome, context, end };
         if outcome.is_success() && self.compiled().success != OnSuccess::Failure {
-            return case.succeeded(history);
+            return evaluation.clean_exit(history);
         }
-        match case.judge(history) {
+        match evaluation.failed(history) {
             Ok(decision) => decision,
-            Err(stays) => case.stay_down(history, stays),
+            Err(pending) => evaluation.no_restart(history, pending),
         }
     }
 
-    /// The incarnation is not live any more.
+    /// Marks the incarnation as ended and credits its streaks with the time it was ready.
     #[inline(always)]
-    fn end(&self, history: &mut History, outcome: &Outcome) -> End {
+    fn end_incarnation(&self, history: &mut History, outcome: &Outcome) -> End {
         let at = history.clamp_time(outcome.at);
         let ran = if history.has(Flags::STARTED) { at.nanos_since(history.mark) } else { 0 };
         if history.has_more() {
-            self.end_with_more(history, ran);
+            self.end_uncommon(history, ran);
         }
         if history.has(Flags::READY) {
             history.recover(self, at.nanos_since(history.turned));
@@ -180,17 +174,17 @@ impl Policy {
         End { at, ran, floor: if outcome.start_failed || ran == 0 { FAILED_START_FLOOR } else { 0 } }
     }
 
-    /// Of a replica that has more than its own streak.
+    /// The part of [`end_incarnation`](Self::end_incarnation) that most replicas do not need.
     #[inline(never)]
-    fn end_with_more(&self, history: &mut History, ran: u64) {
+    fn end_uncommon(&self, history: &mut History, ran: u64) {
         history.adapt(self);
         if history.clean_exits > 0 {
-            self.end_clean_exits(history, ran);
+            self.end_clean_exit_loop(history, ran);
         }
     }
 
-    /// A run as long as the delay that the next clean exit would be given ends the loop of clean exits, however it ended.
-    fn end_clean_exits(&self, history: &mut History, ran: u64) {
+    /// A run at least as long as the delay of the next clean exit ends the loop of clean exits, however the run ended.
+    fn end_clean_exit_loop(&self, history: &mut History, ran: u64) {
         let pacing = &self.compiled().schedules[0].stage(0).pacing;
         if ran >= pacing.nominal(history.clean_exits.into()) {
             history.clean_exits = 0;
@@ -205,7 +199,7 @@ mod tests {
     use super::*;
     use crate::policy::{Backoff, Cause, FailurePolicy, Jitter, Recover, RetryPolicy};
 
-    /// Both instances of the code judge the same failures of the same replica.
+    /// Both instances of `Evaluation` decide the same on the same failures.
     fn assert_same(policy: &Policy) {
         assert!(policy.compiled().plain);
         let mut plain = History::new(7, 3.into());
@@ -216,7 +210,7 @@ mod tests {
             policy.start(&mut plain, now);
             let (starts, runs) = (state >> 60 < 12, state >> 40 & 0xff);
             if starts {
-                plain.ready(now);
+                plain.record_ready(now);
             }
             now = now + Duration::from_secs(runs);
             let outcome = match state >> 37 & 3 {

@@ -1,0 +1,41 @@
+//! What the set knows when a replica fails.
+
+/// What the set knows when one of its replicas fails. The default is a replica on its own.
+///
+/// [`Policy::failure_context`](crate::Policy::failure_context) computes it for a set;
+/// [`Policy::decide_with`](crate::Policy::decide_with) takes it.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{DecisionReason, FailureContext, History, Outcome, Policy, RetryPolicy, Timestamp};
+///
+/// let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let mut history = History::new(7, 0.into());
+/// policy.start(&mut history, Timestamp::ZERO);
+///
+/// let mut context = FailureContext::default();
+/// context.incident = Some(0);
+/// let decision = policy.decide_with(&mut history, &Outcome::exited(1, Timestamp::from_secs(5)), context)?;
+/// assert_eq!((decision.reason, decision.charged), (DecisionReason::Incident, false));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub struct FailureContext {
+    /// No other replica failed within `correlated.within`, at the same instant included.
+    pub isolated: bool,
+    /// Giving this replica up would put `min_available` out of reach.
+    pub indispensable: bool,
+    /// The number of canaries that have failed in the incident that this failure belongs to. The restart is uncharged,
+    /// and its delay grows by one step per failed canary. `None` outside an incident.
+    pub incident: Option<u32>,
+    /// Another failure at this instant restarts a group that includes this replica. Its restart joins the group and is
+    /// uncharged.
+    pub joins_group: bool,
+}
+
+impl Default for FailureContext {
+    fn default() -> Self {
+        Self { isolated: true, indispensable: false, incident: None, joins_group: false }
+    }
+}
