@@ -1,4 +1,4 @@
-//! Time as data: whoever drives the library says what time it is.
+//! Time is an argument: the caller says what time it is.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The epoch itself.
     pub const ZERO: Self = Self(0);
-    /// The last representable instant; as a deadline it means "never".
+    /// The last representable instant. As a deadline inside the library it means "never"; public functions return
+    /// `Option<Timestamp>` instead, and do not take it as a time of a call (see [`Timestamp::LATEST`]).
     pub const MAX: Self = Self(u64::MAX);
     /// The latest instant that a set takes as the time of a call: half of the range, the year 2262 in Unix time. Every due
     /// time that counts from it by up to 292 years stays apart from "never".
@@ -70,7 +71,7 @@ impl Timestamp {
         Self(self.0.saturating_add(nanos))
     }
 
-    /// So many nanoseconds later, and never "never": a time that comes.
+    /// Adds nanoseconds, saturating one below [`Timestamp::MAX`], so that the result is never "never".
     #[inline]
     pub(crate) const fn later_by(self, nanos: u64) -> Self {
         let later = self.0.saturating_add(nanos);

@@ -10,7 +10,17 @@ use super::status::EndReason;
 use crate::policy::{BudgetEmpty, Policy};
 use crate::time::Timestamp;
 
-/// A start that is due.
+/// A start that is due; the argument of [`Policy::admit`].
+///
+/// ```
+/// use uphold::{Admission, Census, DueStart, Policy, SetHistory, Timestamp};
+///
+/// let policy = Policy::builder().replicas(2).build()?;
+/// let mut set = SetHistory::new(Timestamp::ZERO);
+/// let census = Census { fresh: 2, ..Census::default() };
+/// assert_eq!(policy.admit(&mut set, &census, DueStart::first(0.into()), Timestamp::ZERO), Admission::Start);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct DueStart {
@@ -57,7 +67,7 @@ pub enum StartKind {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an ignored answer would lose a start in silence")]
 pub enum Admission {
-    /// It goes now; what it uses up is used up.
+    /// It goes now. Its budget token, if any, is taken.
     Start,
     /// It waits behind this gate.
     Wait(Wait),
@@ -127,11 +137,10 @@ impl std::fmt::Display for Gate {
 }
 
 impl Policy {
-    /// May a start that is due go now?
+    /// Decides whether a start that is due may go now.
     ///
-    /// Depth 1 of embedding: a pure function of one row and of counts. Ask in the order of (due, replica); a start
-    /// that waits is asked for again when its gate may have opened. Tell the set what becomes of the start with
-    /// [`Policy::record_start_outcome`].
+    /// Call it in the order of (due time, replica). Call it again for a start that waits when its gate may have opened.
+    /// Report what became of an admitted start with [`Policy::record_start_outcome`].
     ///
     /// ```
     /// use uphold::{Admission, Census, DueStart, Gate, FailurePolicy, Policy, Quantity, RetryPolicy, SetHistory, Timestamp};
@@ -175,7 +184,7 @@ impl Policy {
                 }
             }
         }
-        // Every gate is asked before anything is taken, so that a start which waits has used up nothing.
+        // All gates are checked before a token is taken: a start that waits takes none.
         let cap = self.max_concurrent_starts(census.desired()).filter(|_| restart);
         let no_room = cap.is_some_and(|cap| census.starting >= cap);
         let capped = set.start_limit.is_some_and(|limit| census.in_flight >= limit);

@@ -1,4 +1,4 @@
-//! Incidents at work: failures are noted, an incident is recognised, its canary is tried, the rest follow.
+//! The operations of depth 1 on incidents: record failures, detect an incident, record what became of its starts.
 
 use super::census::Census;
 use super::failure_context::FailureContext;
@@ -12,7 +12,7 @@ use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
-/// What became of a start.
+/// What became of a start; the argument of [`Policy::record_start_outcome`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a start comes up, fails or is given up by an operator")]
 pub enum StartOutcome {
@@ -23,16 +23,15 @@ pub enum StartOutcome {
         /// When the next canary may be tried.
         retry: Timestamp,
     },
-    /// It was stopped or removed before it was either.
+    /// It was stopped or removed before it came up or failed.
     Gone,
 }
 
 impl Policy {
-    /// Notes that a replica failed, for incidents, for telling an isolated failure, and for a set that never gets
-    /// ready. Note all that failed at one instant, then ask [`Policy::detect_incident`], then judge the first:
-    /// `history` is the replica's, whose failure has not been judged yet. A success that is no failure is not noted.
+    /// Records that a replica failed, for incidents, isolated failures and `max_failures_before_ready`.
     ///
-    /// Whether it was: then there may be an incident.
+    /// Record every failure of one instant, then call [`Policy::detect_incident`], then decide on each of them.
+    /// Returns whether the outcome is a failure, so that there may be an incident.
     pub fn record_failure(
         &self,
         set: &mut SetHistory,
@@ -44,7 +43,7 @@ impl Policy {
         let compiled = self.compiled();
         let now = set.advance(now);
         if outcome.is_success() && compiled.success != OnSuccess::Failure {
-            // A run that ends before anything was ever ready counts, clean or not; one that is done with its work does not.
+            // A clean exit before any replica was ready counts too, except under `success: complete`.
             if compiled.success == OnSuccess::Restart {
                 set.count_before_ready(compiled.max_failures_before_ready);
             }
@@ -59,7 +58,7 @@ impl Policy {
             set.recent_failures.get_or_init().note(replica, at, history.noted_at(), correlated.within, now);
             history.set_noted_at(now, self);
         }
-        // What the platform takes away or has no room for says nothing of what runs on it.
+        // Failures of the platform do not show that the workload cannot start.
         let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
         if own {
             set.count_before_ready(compiled.max_failures_before_ready);
@@ -67,8 +66,8 @@ impl Policy {
         true
     }
 
-    /// Whether the failures noted so far are one incident, recognised now: from then on restarts are held for a
-    /// canary. Distinct replicas count: the share of `correlated` rounded up, at least 2, 3 from 5 replicas on.
+    /// Opens an incident if enough distinct replicas failed together, and returns whether it did. Restarts then wait for
+    /// a canary. The threshold is the share of `correlated` rounded up, at least 2, from 5 replicas on at least 3.
     pub fn detect_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
         let Some(correlated) = self.compiled().correlated else { return false };
         let threshold = correlated.threshold(census.desired());
@@ -139,7 +138,7 @@ impl Policy {
         }
     }
 
-    /// What became of a start that [`Policy::admit`] let go. Only an incident wants to know.
+    /// Records what became of a start that [`Policy::admit`] admitted. It has an effect only during an incident.
     pub fn record_start_outcome(&self, set: &mut SetHistory, replica: ReplicaId, became: StartOutcome) {
         let Some(incident) = &mut set.incident else { return };
         match &mut incident.stage {
@@ -162,14 +161,14 @@ impl Policy {
         }
     }
 
-    /// How long a start of an incident must run without failing to count as up, in nanoseconds.
+    /// The run without a failure after which a canary counts as up, in nanoseconds.
     pub(crate) fn canary_trial(&self) -> u64 {
         self.compiled().isolation
     }
 }
 
 impl SetHistory {
-    /// A start was let go while the incident is open.
+    /// Records a start that was admitted during an incident.
     pub(super) fn release(&mut self, replica: ReplicaId, paid: bool) {
         let Some(incident) = &mut self.incident else { return };
         incident.charged |= paid;
@@ -192,21 +191,21 @@ impl SetHistory {
         }
     }
 
-    /// The incident is charged once: what its members took of the budget before it was recognised is given back.
+    /// Refunds the tokens that members of the incident took before it was detected: an incident is charged once.
     pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
         if let Some(budget) = policy.compiled().budget {
             self.bucket.get_or_init().refund(budget, tokens);
         }
     }
 
-    /// The replicas whose failures the incident takes in, and when the last of them happened.
+    /// Removes and returns the replicas that belong to the incident, with the time of the last failure.
     pub(crate) fn take_members(&mut self) -> (Vec<ReplicaId>, Option<Timestamp>) {
         let recent_failures = self.recent_failures.get_or_init();
         let latest = recent_failures.latest();
         (recent_failures.take_members(), latest)
     }
 
-    /// The next canary may be tried at once.
+    /// Lets the next canary start at once.
     pub(crate) fn expedite_canary(&mut self, now: Timestamp) {
         if let Some(Incident { stage: IncidentStage::Holding { not_before, .. }, .. }) = self.incident.as_deref_mut() {
             *not_before = now.min(*not_before);

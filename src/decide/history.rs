@@ -1,4 +1,4 @@
-//! What is remembered of one replica: a row of its own, that a scheduler may keep in a database.
+//! The state of one replica between decisions: one row in a database.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,15 +11,14 @@ use crate::policy::retry_schedule::{RetrySchedule, WindowLimit};
 use crate::policy::{Cause, CauseName, Exit, Layout, LayoutMapping, Policy, Signal};
 use crate::time::Timestamp;
 
-/// What is remembered of one replica: its incarnation, its streaks of failures, its windows.
+/// The state of one replica: its incarnation, its streaks of failures, its windows.
 ///
-/// Serialise it into one row; what [`Policy::decide`] and [`Policy::start`] change is written back with it.
+/// Serialise it into one row, and write the row back after every call of a [`Policy`] method that takes it by `&mut`.
 ///
-/// The row stores the streak of each rule with its own `retry`, and each window, under the **name** of the rule; those of
-/// the policy's own `retry` under the empty name. The first call with a policy finds their places in it, and drops what
-/// belongs to rules that the policy does not have. A rule without a name goes by its index, so inserting a rule before it
-/// gives its state to another: name the rules whose state matters. Times that go backwards stand still: an earlier one is
-/// taken as the latest that the row knows.
+/// Streaks and windows of a rule with its own `retry` are stored under the **name** of the rule, those of the policy's own
+/// `retry` under the empty name. State of rules that the policy at hand does not have is dropped. An unnamed rule is
+/// identified by its index, so inserting a rule before it hands its state to another rule: name the rules whose state
+/// matters. A time earlier than the latest one in the row is replaced by the latter.
 ///
 /// ```
 /// use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
@@ -37,12 +36,12 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Clone, Debug)]
 pub struct History {
-    /// The start of this replica's stream of jitter.
+    /// The seed of this replica's jitter.
     pub(super) stream: u64,
     pub(super) incarnation: Incarnation,
-    /// When the latest incarnation started, if it has (`STARTED`); else when it was released, or when it ended.
+    /// When the latest incarnation started (with `STARTED`), was released, or ended.
     pub(super) mark: Timestamp,
-    /// When it became ready or not ready last, or was released.
+    /// When readiness last changed.
     pub(super) turned: Timestamp,
     /// The streak under the policy's own `retry`.
     pub(super) streak: Streak,
@@ -61,16 +60,16 @@ pub struct History {
 
 const NO_RULE: u16 = u16::MAX;
 
-/// What is true of a replica, as bits: a million histories lie in memory.
+/// Booleans as bits, since a set may hold a million histories.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Flags(u8);
 
 impl Flags {
-    /// The latest incarnation was started and its end has not been told.
+    /// The latest incarnation was started and its end was not reported.
     pub(super) const LIVE: Self = Self(1);
-    /// Waited for room in the window: counts when it is released.
+    /// The restart waits for room in a window, and counts when it is released.
     pub(super) const COUNTS_ON_START: Self = Self(1 << 1);
-    /// A failure is being repaired: there was no successful start since.
+    /// No start has succeeded since the last failure.
     pub(super) const REPAIRING: Self = Self(1 << 2);
     /// The latest incarnation has started: `mark` is when.
     pub(super) const STARTED: Self = Self(1 << 3);
@@ -92,20 +91,20 @@ impl Flags {
     }
 }
 
-/// What most replicas never need.
+/// State that most replicas never need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Detail {
-    /// Whose places the windows, streaks and rules below are in.
+    /// The layout that the indices below refer to.
     pub(super) layout: Arc<Layout>,
     /// One for each window of the layout.
     pub(super) windows: Vec<Window>,
     /// The streaks under the rules' own `retry`, by schedule from 1.
     pub(super) streaks: Vec<Streak>,
-    /// What an incident would give back, oldest first.
+    /// The state that an incident would restore, oldest first.
     pub(super) undo: VecDeque<Undo>,
     /// The name of the last failure's cause, where it is the user's own.
     pub(super) cause: Option<String>,
-    /// When its last failure was noted, so that an incident can tell one replica's failures from those of several.
+    /// When the last failure was recorded, so that a second failure does not count as a second replica.
     pub(super) noted_at: Option<Timestamp>,
 }
 
@@ -127,12 +126,13 @@ pub(super) struct Undo {
     pub(super) charged: u32,
 }
 
-/// So many failures are kept apart for an incident that may give them back; with more, those nearest in time are merged.
-/// One that was merged is given back only if the first of them is, so that at most a thirtieth of `within` is not.
+/// The number of undo entries kept. Beyond it, the two nearest in time are merged, and a merged entry is undone only if
+/// its first failure is: at most a thirtieth of `within` is not.
 const MOST_UNDO: usize = 64;
 
 impl History {
-    /// A replica that was never started. `seed` is the seed of its set: jitter is a hash of seed, replica and incarnation.
+    /// Creates the row of a replica that was never started. Jitter is a hash of the set's `seed`, the replica and the
+    /// incarnation.
     pub fn new(seed: u64, replica: ReplicaId) -> Self {
         Self {
             stream: jitter::stream(seed, replica.0),
@@ -165,34 +165,33 @@ impl History {
         self.incarnation
     }
 
-    /// Whether the latest incarnation was started and its end has not been told.
+    /// Whether the latest incarnation was started and its end was not reported.
     pub fn is_live(&self) -> bool {
         self.has(Flags::LIVE)
     }
 
-    /// Failures in the present streak under the policy's own `retry`, as of the last failure.
+    /// The failures in the current streak of the policy's own `retry`, as of the last failure.
     pub fn failures(&self) -> u32 {
         self.streak.failures
     }
 
-    /// Since when it has been ready without a break.
+    /// Since when it has been ready; `None` if it is not.
     pub fn ready_since(&self) -> Option<Timestamp> {
         self.has(Flags::READY).then_some(self.turned)
     }
 
-    /// When the latest incarnation started, as far as that is known.
+    /// When the latest incarnation started; `None` if it is not live or was not reported as started.
     pub fn started_at(&self) -> Option<Timestamp> {
         self.has(Flags::STARTED).then_some(self.mark)
     }
 
-    /// The latest time that is known of it. Earlier ones are taken as this.
+    /// The latest time in the row. Earlier times are replaced by it.
     #[inline(always)]
     pub(crate) fn as_of(&self) -> Timestamp {
         self.mark.max(self.turned)
     }
 
-    /// When something that it is told of happened. Time that goes backwards stands still, and so does one after
-    /// [`Timestamp::LATEST`], which would stand for ever.
+    /// Replaces times before `as_of`, and times after [`Timestamp::LATEST`], which no later call could exceed.
     #[inline(always)]
     pub(super) fn clamp_time(&self, at: Timestamp) -> Timestamp {
         let known = self.as_of();
@@ -224,7 +223,6 @@ impl History {
         Some((cause, self.last_exit()))
     }
 
-    /// It runs: told once for each incarnation.
     pub(crate) fn record_started(&mut self, at: Timestamp) {
         if self.is_live() && !self.has(Flags::STARTED) {
             self.mark = self.clamp_time(at);
@@ -233,7 +231,6 @@ impl History {
         }
     }
 
-    /// It is ready, from `at` on without a break until [`Policy::record_not_ready`] or its end.
     pub(crate) fn record_ready(&mut self, at: Timestamp) {
         if self.is_live() {
             self.record_started(at);
@@ -245,7 +242,7 @@ impl History {
         }
     }
 
-    /// It is ready no more, at `at`. For how long it was; `None`: it was not.
+    /// Returns for how many nanoseconds it was ready; `None` if it was not.
     #[inline(always)]
     pub(super) fn record_not_ready(&mut self, at: Timestamp) -> Option<u64> {
         if !self.has(Flags::READY) {
@@ -257,14 +254,13 @@ impl History {
         Some(self.turned.nanos_since(since))
     }
 
-    /// Its latest incarnation is the next one, live, and has neither started nor been ready.
+    /// Makes `incarnation` the latest: live, neither started nor ready.
     pub(super) fn begin(&mut self, incarnation: Incarnation) {
         self.incarnation = incarnation;
         self.put(Flags::STARTED.and(Flags::READY).and(Flags::WAS_READY), false);
         self.put(Flags::LIVE, true);
     }
 
-    /// Forgets all streaks and windows, as an operator's `reset` does. The incarnation stays.
     pub(crate) fn reset(&mut self) {
         self.streak = Streak::default();
         self.clean_exits = 0;
@@ -292,7 +288,7 @@ impl History {
         }
     }
 
-    /// A slot that comes back after a scale-down: all is new but the incarnation.
+    /// Clears everything but the incarnation, for a slot that is used again after a scale-down.
     pub(crate) fn reset_keep_incarnation(&mut self) {
         let Self { stream, incarnation, mark, turned, replica, .. } = *self;
         let mut detail = self.detail.take();
@@ -302,27 +298,27 @@ impl History {
         *self = Self { stream, incarnation, mark, turned, detail, ..Self::new(0, replica) };
     }
 
-    /// Numbers on from an incarnation that was found.
+    /// Takes an incarnation that a list shows alive as the latest.
     pub(crate) fn adopt(&mut self, incarnation: Incarnation) {
         self.begin(incarnation);
     }
 
-    /// Numbers on from an incarnation that another set has used.
+    /// Continues the numbering after an incarnation that another set used.
     pub(crate) fn raise_incarnation(&mut self, incarnation: Incarnation) {
         self.incarnation = self.incarnation.max(incarnation);
     }
 
-    /// It waits for no room in its window any more: its start counts for nothing.
+    /// The start no longer waits for room in a window, and will not count in it.
     pub(crate) fn cancel_window_wait(&mut self) {
         self.put(Flags::COUNTS_ON_START, false);
     }
 
-    /// The incarnation has ended, nobody knows how.
+    /// The incarnation has ended for an unknown reason.
     pub(crate) fn mark_ended(&mut self) {
         self.put(Flags::LIVE, false);
     }
 
-    /// The incarnation is gone without being judged: it was asked to stop.
+    /// The incarnation ended because it was asked to stop, which is no failure.
     pub(crate) fn record_stopped(&mut self, policy: &Policy, at: Timestamp) {
         policy.record_not_ready(self, at);
         self.mark = self.clamp_time(at);
@@ -436,7 +432,7 @@ impl History {
         self.detail_mut(policy).noted_at = Some(now);
     }
 
-    /// What `ready_for` nanoseconds ready take back, in every streak.
+    /// Credits every streak with `ready_for` nanoseconds of readiness.
     #[inline(always)]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let schedules = &policy.compiled().schedules;
@@ -488,7 +484,7 @@ impl History {
         }
     }
 
-    /// Keeps what an incident recognised within `within` of now would give back.
+    /// Keeps an undo entry for an incident that is detected within `within`.
     pub(super) fn remember_undo(&mut self, undo: Undo, within: u64, policy: &Policy) {
         let at = undo.at;
         let kept = &mut self.detail_mut(policy).undo;
@@ -501,7 +497,7 @@ impl History {
         }
     }
 
-    /// Gives back what failures charged that happened less than `within` before `latest`. How many of them were charged.
+    /// Undoes the charges of failures less than `within` before `latest`. Returns how many took a budget token.
     pub(crate) fn undo(&mut self, latest: Timestamp, within: u64) -> u32 {
         let Some(detail) = &mut self.detail else { return 0 };
         let mut since = None;
@@ -541,8 +537,7 @@ impl History {
         }
     }
 
-    /// Carries streaks, windows and what an incident would give back over to their places in another layout; drops what
-    /// has none.
+    /// Moves streaks, windows and undo entries to their indices in another layout, and drops those without one.
     fn carry_over(&mut self, moves: &LayoutMapping) {
         let Some(detail) = &mut self.detail else { return };
         detail.layout = moves.to.clone();

@@ -1,4 +1,4 @@
-//! Who is meant: a slot of the set, and one start of it.
+//! Identifiers of a slot and of one start of it.
 
 use std::fmt;
 

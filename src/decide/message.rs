@@ -1,4 +1,4 @@
-//! A short text from outside that goes with a failure, for people.
+//! A short text from outside that explains a failure to people.
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! How an incarnation ended: what is judged.
+//! How an incarnation ended: the input of a decision.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub struct Outcome {
     /// Nanoseconds.
     #[serde(default)]
     pub(crate) retry_after: Option<u64>,
-    /// It never ran: the start itself failed.
+    /// The start itself failed.
     #[serde(default)]
     pub(crate) start_failed: bool,
     /// The instance has failed and must be stopped first.

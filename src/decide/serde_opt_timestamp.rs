@@ -1,4 +1,4 @@
-//! How a [`Timestamp`] that may be "never" is written: as nothing.
+//! Serialises a [`Timestamp`] field as `Option<Timestamp>`: [`Timestamp::MAX`] in memory, which is "never", is `None`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

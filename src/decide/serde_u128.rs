@@ -1,5 +1,4 @@
-//! How a whole number that may be larger than 64 bits is written: as a number where it fits, else as a text, since
-//! many formats have no larger numbers.
+//! Serialises a `u128` as a number if it fits in 64 bits and as a string otherwise: many formats have no larger numbers.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What is remembered of the set as a whole: a row of its own.
+//! The state of the set as a whole between decisions: one row in a database.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +13,26 @@ use crate::policy::retry_schedule::UNLIMITED;
 use crate::policy::{CompiledBudget, Policy};
 use crate::time::Timestamp;
 
-/// What is remembered of the set as a whole: its budget, its incident, how long an outage lasts, whether it was ended.
+/// The state of the set as a whole: budget, incident, outage clock, status, and whether the set was terminated.
 ///
-/// Serialise it into one row beside the [`History`](crate::History) rows of the replicas.
+/// Serialise it into one row beside the [`History`](crate::History) rows of the replicas, and write it back after every
+/// call of a [`Policy`] method that takes it by `&mut`.
+///
+/// ```
+/// use uphold::{Census, EndReason, Policy, SetHistory, Status, Timestamp};
+///
+/// let policy = Policy::builder().replicas(2).build()?;
+/// let mut set = SetHistory::new(Timestamp::ZERO);
+/// policy.terminate(&mut set, EndReason::Requested, Timestamp::from_secs(5));
+/// let all_stopped = Census { fresh: 2, ..Census::default() };
+/// assert_eq!(policy.assess(&mut set, &all_stopped, Timestamp::from_secs(6)).status, Status::Terminated);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SetHistory {
     #[serde(deserialize_with = "super::row::known_version")]
     version: u8,
-    /// The latest time that it was told at depth 1. Earlier ones are taken as this.
+    /// The latest time of a call. Earlier times are replaced by it.
     #[serde(default)]
     as_of: Timestamp,
     #[serde(default)]
@@ -34,10 +46,10 @@ pub struct SetHistory {
     /// The owner's cap on starts under way; `None`: no cap.
     #[serde(default)]
     pub(super) start_limit: Option<u32>,
-    /// All desired, or need despite a failure, were available once.
+    /// Whether all desired replicas, or *need* despite a failure, were available once.
     #[serde(default)]
     pub(super) up: bool,
-    /// Something has failed since the set began.
+    /// Whether any replica has failed since the set began.
     #[serde(default)]
     pub(super) failed: bool,
     /// Runs that ended before any replica was available; `None`: one has been.
@@ -51,13 +63,13 @@ pub struct SetHistory {
     pub(super) end: Option<Box<(EndReason, Timestamp)>>,
 }
 
-/// Reads an incident, which must be one that will let a start go.
+/// Rejects an incident that would never release a start.
 fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Incident>>, D::Error> {
     let incident = Option::<Box<Incident>>::deserialize(deserializer)?;
     if incident.as_deref().is_none_or(|incident| incident.can_progress(usize::MAX)) {
         Ok(incident)
     } else {
-        Err(serde::de::Error::custom("the incident of the row waits for a start that is not there"))
+        Err(serde::de::Error::custom("the incident of the row waits for a start that does not exist"))
     }
 }
 
@@ -154,7 +166,7 @@ impl Policy {
 }
 
 impl SetHistory {
-    /// A set that begins now: pending, with a full budget.
+    /// Creates the row of a set that begins now: pending, with a full budget.
     pub fn new(now: Timestamp) -> Self {
         let mut history = Self::default();
         history.reported.since = now;
@@ -178,7 +190,7 @@ impl SetHistory {
         }
     }
 
-    /// Why it is terminated, if it is.
+    /// Why the set was terminated; `None` if it was not.
     pub fn end_reason(&self) -> Option<EndReason> {
         self.end.as_deref().map(|(reason, _)| *reason)
     }
@@ -188,18 +200,15 @@ impl SetHistory {
         self.max_failures_before_ready = self.max_failures_before_ready.map(|_| 0);
     }
 
-    /// Terminates the set. Final: a second reason changes nothing.
     pub(crate) fn terminate(&mut self, reason: EndReason, now: Timestamp) {
         self.end.get_or_insert_with(|| Box::new((reason, now)));
     }
 
-    /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap. For a
-    /// fleet above the set that has to share out what it may start.
     pub(crate) fn limit_starts(&mut self, at_most: Option<u32>) {
         self.start_limit = at_most;
     }
 
-    /// Whether an incident holds restarts back until a canary is up.
+    /// Whether an incident delays restarts until a canary is up.
     #[inline]
     pub fn is_holding(&self) -> bool {
         self.incident.as_ref().is_some_and(|incident| incident.is_holding())
@@ -216,7 +225,7 @@ impl SetHistory {
         Some(self.bucket.get().copied().unwrap_or_default().left(budget, now))
     }
 
-    /// What is spent of one budget is spent of the next, in tokens.
+    /// Carries the number of spent tokens over to another budget.
     pub(crate) fn rescale_budget(
         &mut self,
         before: Option<CompiledBudget>,
@@ -231,7 +240,6 @@ impl SetHistory {
         };
     }
 
-    /// Restarts that fell due while nobody looked go on in batches, as after an incident.
     pub(crate) fn resume_gradually(&mut self, now: Timestamp) {
         if self.incident.is_none() {
             self.incident =
@@ -239,7 +247,7 @@ impl SetHistory {
         }
     }
 
-    /// The operator says that the cause is gone: nothing is held back any more.
+    /// Ends the incident at an operator's request; restarts are no longer delayed.
     pub(crate) fn close_incident(&mut self) {
         self.incident = None;
     }

@@ -1,4 +1,4 @@
-//! A run of failures since the replica was last healthy for long enough.
+//! A replica's consecutive failures since it was last healthy for long enough.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What is decided of one failure, and why.
+//! The decision on one failure, and its reason.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A sliding window of restarts: true to the nanosecond, as large as the policy asks for.
+//! A sliding window of restarts. Exact to the nanosecond: it keeps the time of each restart.
 
 use std::collections::VecDeque;
 
