@@ -1,5 +1,4 @@
-//! What most sets never have, together behind one word of the set: without probes, groups, lost contact and watched
-//! failures a set stays small, and one look tells that there is nothing of it.
+//! State that most sets never need, boxed on first use: probes, groups, lost contact, incidents, strays.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,7 @@ use crate::decide::ReplicaId;
 use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
 
-/// What most sets never have.
+/// State that most sets never need.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ColdState {
     pub(super) contact: Contact,

@@ -1,4 +1,4 @@
-//! Contact with instances: signs of life, and when contact was lost.
+//! Contact with instances: when each was last seen, and when contact was lost.
 //!
 //! `unknown_after` counts from the first evidence of lost contact after the last sign of life. Evidence from before that
 //! counts from the sign of life: a report that is repeated with its old time says nothing new.
@@ -104,7 +104,7 @@ impl ReplicaSet {
         self.cold.get()?.contact.lost.get(&id)
     }
 
-    /// While at least half of the set, and two, are unknown, we assume that we are cut off: nobody is declared lost.
+    /// While at least half of the set, and two, are unknown, we assume that we are partitioned, and declare no replica lost.
     pub(super) fn is_partitioned(&self) -> bool {
         self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }

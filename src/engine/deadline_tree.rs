@@ -1,9 +1,7 @@
-//! The earliest deadline of many, each replica having at most one.
+//! The earliest deadline of many replicas, of which each has at most one: a tournament tree.
 //!
-//! Nothing stale is ever kept, and moving a deadline costs little however many replicas there are: few are scanned, and
-//! that only when the earliest of them has moved; many stand in rows of sixteen under a tree in which every node holds
-//! the first of each of eight below it: three levels for 1,000 replicas, seven for a million, and most deadlines that are
-//! moved are no more than looked at in one or two.
+//! Up to [`FEW`] replicas are scanned, and only when the earliest has moved. More stand in rows of sixteen under a tree
+//! whose nodes hold the earliest of each of their eight children. No stale deadline is ever kept.
 
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;

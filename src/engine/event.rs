@@ -51,7 +51,7 @@ pub enum Event {
     Terminate,
 }
 
-/// News of one instance.
+/// An event of one instance: which one, and when.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, when")]
 pub struct InstanceEvent {

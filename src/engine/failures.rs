@@ -26,7 +26,7 @@ impl ReplicaSet {
             self.judge_in_full(id, outcome, still_live);
             return;
         }
-        // All that could go wrong comes before: what may have to be dropped on the way out lies in memory until then.
+        // Everything that can panic happens above, so `decision` need not be spilled for unwinding.
         let counts = self.tally.count();
         let place = self.outputs.place();
         let decided = self.policy.decide_plain(&mut replica.history, outcome);
@@ -74,7 +74,7 @@ impl ReplicaSet {
         self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group, still_live);
     }
 
-    /// Its instance holds no place any more, and contact with it is of no matter.
+    /// Releases its start slot and clears its lost-contact record.
     #[inline(never)]
     fn let_loose(&mut self, id: ReplicaId, decision: &Decision, still_live: bool) {
         if !still_live {

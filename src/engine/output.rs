@@ -236,7 +236,7 @@ pub struct Waiting {
     pub gate: Gate,
 }
 
-/// News that changed nothing.
+/// An event that changed nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IgnoredEvent {

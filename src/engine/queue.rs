@@ -84,7 +84,7 @@ impl Queue {
         }
     }
 
-    /// It is alone no more, or must wait.
+    /// Moves the single entry into the heap of its class.
     #[inline(never)]
     fn spill(&mut self) {
         if let Some((class, due, replica)) = self.single.take() {
@@ -113,7 +113,7 @@ impl Queue {
         }
     }
 
-    /// Drops what does not stand any more or stands twice, when that has become more than what may.
+    /// Removes stale and duplicate entries once there are more than `most`.
     #[inline(always)]
     pub(crate) fn compact(&mut self, most: usize, current: impl Fn(QueueClass, Timestamp, ReplicaId) -> bool) {
         if let Some(classes) = self.classes.get_mut().filter(|classes| classes.entries > most) {

@@ -156,7 +156,7 @@ const fn no_deadline() -> DeadlineReason {
     DeadlineReason::StartDue
 }
 
-/// What is true of a replica, as bits of one word.
+/// Flags of a replica, as bits of one word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct ReplicaFlags(u32);
@@ -229,7 +229,7 @@ impl ReplicaFlags {
         self.0 &= !mark.0;
     }
 
-    /// Clears what is seldom set. To write half of a word that is read as a whole right after takes its time.
+    /// Clears a flag that is rarely set. A narrow store followed by a wider load defeats store forwarding.
     #[inline(always)]
     pub(crate) fn clear_if_set(&mut self, mark: Self) {
         if self.any(mark) {

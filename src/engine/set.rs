@@ -48,7 +48,7 @@ impl ReplicaSet {
         answer
     }
 
-    /// Tells the set one thing that happened, from where it lies; of what it says, nothing is needed afterwards.
+    /// Handles an event in place. It may be left changed.
     #[inline(never)]
     pub(crate) fn handle_in_place(&mut self, now: Timestamp, event: &mut Event) {
         self.begin_mutation(now);
