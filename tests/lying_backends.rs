@@ -12,11 +12,16 @@ use uphold::backend::{
     WatchRequest,
 };
 use uphold::{
-    Ended, Event, Incarnation, InstanceEvent, InstanceState, Outcome, Policy, ReplicaId, Status, Supervisor, Timestamp,
+    Ended, Event, Incarnation, InstanceEvent, InstanceState, Outcome, Phase, Policy, ReplicaId, Status, Supervisor,
+    SupervisorHandle, Timestamp,
 };
 use uphold_tests::millis;
 
 const REPLICAS: u32 = 3;
+/// A slot that the set does not have.
+const STRANGER: ReplicaId = ReplicaId(9);
+/// The driver keeps at most so many entries: some for each slot, and for each of a dozen strays.
+const MAX_ENTRIES: usize = 50 * REPLICAS as usize + 100;
 
 /// How a backend lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +35,7 @@ enum Lie {
     StopHangs,
     StopErrs,
     StopTellsAnEndThatIsNone,
+    StopBringsAStranger,
     KillDoesNothing,
     ListIsEmpty,
     ListOmitsOne,
@@ -48,6 +54,7 @@ enum Lie {
     NewsOfStrangers,
     NewsOfOtherIncarnations,
     ReadinessFlaps,
+    EndsAreForgotten,
     EndsAreToldTwice,
     ReportsComeFromTheFuture,
     ReportsComeFromThePast,
@@ -86,6 +93,8 @@ struct Truth {
     /// The first list that showed every replica.
     first_list: Option<Vec<Instance>>,
     honest: bool,
+    /// Stops and kills that the backend was asked for.
+    stops: usize,
     /// The most instances of one slot that ever lived together.
     together: usize,
 }
@@ -155,6 +164,7 @@ impl Liar {
             // What a stop of a stranger comes to is no occasion for more news of strangers: that would never end.
             _ if honest || matches!(event, Event::Stopped(_)) && self.lie.is_of_others() => {}
             Lie::WatchIsSilent => events.clear(),
+            Lie::EndsAreForgotten if !matches!(event, Event::Ready(_)) => events.clear(),
             Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(replica, incarnation), 2000)),
             Lie::WatchRepeatsItself => events.extend(before),
             Lie::NewsOfStrangers => {
@@ -237,13 +247,19 @@ impl Backend for Connection {
         let liar = &self.0;
         liar.is_down()?;
         let (replica, incarnation) = of(request.key);
+        liar.truth.lock().unwrap().stops += 1;
         if liar.lies(Lie::StopHangs) {
             std::future::pending::<()>().await;
         }
         if liar.lies(Lie::StopErrs) {
             return Err(BackendError::start_error("not now"));
         }
-        if liar.lies(Lie::StopTellsAnEndThatIsNone) {
+        if liar.lies(Lie::StopBringsAStranger) {
+            // A call takes some time, or none would ever pass.
+            sleep(millis(10)).await;
+            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
+            liar.runs(STRANGER, Incarnation(incarnation.0 + 1));
+        } else if liar.lies(Lie::StopTellsAnEndThatIsNone) {
             liar.tell(Event::stopped(replica, incarnation));
         } else if !liar.lies(Lie::StopDoesNothing) && !liar.lies(Lie::KillDoesNothing) {
             liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
@@ -255,6 +271,7 @@ impl Backend for Connection {
         let liar = &self.0;
         liar.is_down()?;
         let (replica, incarnation) = of(request.key);
+        liar.truth.lock().unwrap().stops += 1;
         if !liar.lies(Lie::KillDoesNothing) {
             liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
         }
@@ -271,6 +288,7 @@ impl Backend for Connection {
             liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
         }
         let ended = liar.truth.lock().unwrap().ended.clone();
+        let ended = if liar.lies(Lie::EndsAreForgotten) { BTreeMap::new() } else { ended };
         for (replica, incarnation) in ended {
             if list.iter().all(|seen| seen.replica != replica) {
                 let outcome = Outcome::exited(1, Timestamp::MAX);
@@ -327,11 +345,15 @@ fn policy() -> Policy {
     }))
 }
 
+fn lied_to(liar: &Arc<Liar>) -> SupervisorHandle {
+    let builder = Supervisor::builder(policy(), Connection(liar.clone()), ()).name("lied-to");
+    builder.call_timeout(millis(300)).resync(millis(200)).spawn()
+}
+
 /// A set lives with the lie while replicas crash, then with the truth; it heals, and ends when it is asked to.
 async fn the_set_heals_from(lie: Lie) {
     let liar = Liar::new(lie);
-    let builder = Supervisor::builder(policy(), Connection(liar.clone()), ()).name("lied-to");
-    let mut handle = builder.call_timeout(millis(300)).resync(millis(200)).spawn();
+    let mut handle = lied_to(&liar);
     for second in 0..20u32 {
         sleep(Duration::from_secs(1)).await;
         liar.crash(ReplicaId(second % REPLICAS));
@@ -344,6 +366,8 @@ async fn the_set_heals_from(lie: Lie) {
         _ => 1,
     };
     assert!(together <= most, "{together} instances of one slot lived together");
+    let entries = handle.entries().await.unwrap();
+    assert!(entries <= MAX_ENTRIES, "{entries} entries");
     liar.truth.lock().unwrap().honest = true;
     // Kills are repeated after 5 minutes at the latest, and a watch and a list after 30 seconds.
     sleep(Duration::from_secs(900)).await;
@@ -352,6 +376,47 @@ async fn the_set_heals_from(lie: Lie) {
     assert_eq!((status.status, alive), (Status::Healthy, vec![0, 1, 2]), "{:?}", handle.replicas().await);
     assert_eq!(handle.shutdown().await.status, Status::Terminated);
     assert_eq!(liar.alive(), []);
+}
+
+/// The first stranger is met with a stop, and every stop brings another: one at a time, as fast as the backend stops them.
+#[tokio::test(start_paused = true)]
+async fn strangers_that_every_stop_brings_are_stopped_one_by_one() {
+    let liar = Liar::new(Lie::StopBringsAStranger);
+    let mut handle = lied_to(&liar);
+    sleep(Duration::from_secs(1)).await;
+    liar.runs(STRANGER, Incarnation(1));
+    sleep(Duration::from_secs(20)).await;
+    let stops = liar.truth.lock().unwrap().stops;
+    assert!((1000..=2001).contains(&stops), "{stops} stops in 20 s, each of which takes 10 ms");
+    let entries = handle.entries().await.unwrap();
+    assert!(entries <= MAX_ENTRIES, "{entries} entries");
+    liar.truth.lock().unwrap().honest = true;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(liar.alive().len(), REPLICAS as usize);
+    assert_eq!(handle.shutdown().await.status, Status::Terminated);
+}
+
+/// An end that neither list nor watch shows is lost contact: first unknown, then `node-lost` and replaced. Where most
+/// replicas vanish so, we assume that we are cut off, and replace none.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_forgotten_everywhere_is_lost_contact() {
+    let liar = Liar::new(Lie::EndsAreForgotten);
+    let mut handle = lied_to(&liar);
+    sleep(Duration::from_secs(1)).await;
+    liar.crash(ReplicaId(1));
+    // The next list, `unknown_after`, `lost_after`, the interval.
+    sleep(millis(200 + 1000 + 2000 + 200 + 300)).await;
+    let alive = || liar.alive().iter().map(|(replica, number)| (replica.0, number.0)).collect::<Vec<_>>();
+    assert_eq!(alive(), [(0, 1), (1, 2), (2, 1)]);
+    (0..REPLICAS).map(ReplicaId).for_each(|replica| liar.crash(replica));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(alive(), []);
+    let views = handle.replicas().await.unwrap();
+    assert!(views.iter().all(|view| view.phase == Phase::Unknown), "{views:?}");
+    liar.truth.lock().unwrap().honest = true;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(alive(), [(0, 2), (1, 3), (2, 2)]);
+    assert_eq!(handle.shutdown().await.status, Status::Terminated);
 }
 
 macro_rules! a_set_heals_when {

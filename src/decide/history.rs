@@ -198,6 +198,14 @@ impl History {
         if at > known && at <= Timestamp::LATEST { at } else { known }
     }
 
+    /// The number of entries in its collections.
+    pub(crate) fn entries(&self) -> usize {
+        let count = |detail: &Detail| {
+            detail.windows.iter().map(Window::len).sum::<usize>() + detail.streaks.len() + detail.undo.len()
+        };
+        self.detail.as_deref().map_or(0, count)
+    }
+
     /// The latest of all times that it knows.
     pub(crate) fn latest(&self) -> Timestamp {
         let known = |at: Timestamp| at.known().unwrap_or(Timestamp::ZERO);

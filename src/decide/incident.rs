@@ -64,6 +64,10 @@ impl From<RecentFailures> for Vec<RecentFailure> {
 }
 
 impl RecentFailures {
+    pub(super) fn len(&self) -> usize {
+        self.failures.len()
+    }
+
     /// Notes a failure now. `previous` is when the failure of the same replica before it was noted, or never.
     pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp, previous: Timestamp, within: u64, now: Timestamp) {
         self.forget(now, within);

@@ -257,6 +257,11 @@ impl SetHistory {
         self.incident.is_some()
     }
 
+    /// The number of entries in its collections.
+    pub(crate) fn entries(&self) -> usize {
+        self.recent_failures.get().map_or(0, RecentFailures::len)
+    }
+
     /// Whether an incident that is open waits for a known time, or for some of so many starts on trial.
     pub(crate) fn can_progress(&self, trials: usize) -> bool {
         self.incident.as_deref().is_none_or(|incident| incident.can_progress(trials))

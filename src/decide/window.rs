@@ -41,6 +41,10 @@ impl Window {
         self.counted.back().copied().unwrap_or(Timestamp::ZERO)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.counted.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.counted.is_empty()
     }

@@ -123,6 +123,20 @@ impl ReplicaSet {
         of_set(Invariant::StatusFollows, !self.begun || self.status_follows())
     }
 
+    /// The number of entries in its collections, for tests that its memory is bounded. Strays are listed twice.
+    #[doc(hidden)]
+    pub fn entries(&self) -> usize {
+        let histories = self.replicas.iter().map(|replica| replica.history.entries()).sum::<usize>();
+        let extras = self.extras.get().map_or(0, |extras| {
+            let (contact, health) = (&extras.contact, &extras.health);
+            let waiting = extras.in_order.len() + extras.trials.len() + extras.noted.len() + extras.withheld.len();
+            let texts = extras.messages.len() + extras.delays.len() + extras.cause_names.len();
+            let contact = contact.lost.len() + contact.overdue.len() + contact.heard_at.len();
+            waiting + texts + contact + health.entries() + extras.strays.entries()
+        });
+        self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + extras
+    }
+
     /// Debug builds check a small set after each mutation.
     #[cfg(debug_assertions)]
     pub(super) fn assert_invariants(&self) {

@@ -65,6 +65,11 @@ impl Queue {
         usize::from(self.single.is_some()) + self.classes.get().map_or(0, |classes| classes.entries)
     }
 
+    /// How many were queued since the queue was last tried.
+    pub(crate) fn new_len(&self) -> usize {
+        self.lanes.get().map_or(0, |lanes| lanes.new.len())
+    }
+
     /// Whether it has this entry.
     pub(crate) fn contains(&self, class: QueueClass, due: Timestamp, replica: ReplicaId) -> bool {
         let heap = |classes: &QueueClasses| {

@@ -41,6 +41,11 @@ impl Strays {
         self.all.len()
     }
 
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.all.len() + self.by_due.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

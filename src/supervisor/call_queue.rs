@@ -45,6 +45,11 @@ impl<J> CallQueue<J> {
         None
     }
 
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.waiting.len() + self.order.len()
+    }
+
     /// Removes a call that is still queued.
     pub(super) fn cancel(&mut self, key: &CallKey) -> Option<J> {
         self.waiting.remove(key)

@@ -148,6 +148,12 @@ impl<B: Backend> Calls<B> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        let queues = self.queues();
+        queues.stops.entries() + queues.starts.entries() + queues.probes.entries()
+    }
+
     fn submit(&self, class: CallClass, key: CallKey, job: Job) {
         self.queues().of(class).push(key, job);
         self.run_next(class);

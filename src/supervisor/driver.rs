@@ -222,7 +222,15 @@ impl<B: Backend> Driver<B> {
             Query::Replicas(answer) => drop(answer.send(self.set.replicas().collect())),
             Query::Summary(answer) => drop(answer.send(self.set.summary(now))),
             Query::Snapshot(answer) => drop(answer.send(self.set.snapshot())),
+            Query::Entries(answer) => drop(answer.send(self.entries())),
         }
+    }
+
+    /// The number of entries in the collections of the driver and of its set.
+    fn entries(&self) -> usize {
+        let instances = self.starts.len() + self.abandoned_starts.len() + self.seen_since_list.entries();
+        let reported = self.early_input.entries() + self.locations.entries() + self.readiness.entries();
+        self.set.entries() + instances + reported + self.calls.entries()
     }
 
     fn handle_events(&mut self, mut events: Vec<Event>) {

@@ -40,4 +40,5 @@ pub(crate) enum Query {
     Replicas(oneshot::Sender<Vec<ReplicaView>>),
     Summary(oneshot::Sender<Summary>),
     Snapshot(oneshot::Sender<Snapshot>),
+    Entries(oneshot::Sender<usize>),
 }

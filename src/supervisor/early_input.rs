@@ -18,6 +18,11 @@ pub(super) struct EarlyInput {
 }
 
 impl EarlyInput {
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.events.len() + self.requests.len()
+    }
+
     pub(super) fn push_events(&mut self, events: &mut Vec<Event>) {
         self.events.append(events);
         if self.events.len() > MAX_INSTANCE_EVENTS {

@@ -232,4 +232,13 @@ impl SupervisorHandle {
     pub async fn snapshot(&self) -> Result<Snapshot, SupervisorClosed> {
         self.query(Query::Snapshot).await
     }
+
+    /// Returns the number of entries in the supervisor's collections, for tests that its memory is bounded.
+    ///
+    /// # Errors
+    /// The supervisor has ended.
+    #[doc(hidden)]
+    pub async fn entries(&self) -> Result<usize, SupervisorClosed> {
+        self.query(Query::Entries).await
+    }
 }

@@ -16,6 +16,11 @@ struct Location {
 pub(super) struct Locations(BTreeMap<ReplicaId, Location>);
 
 impl Locations {
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.0.len()
+    }
+
     /// Moves node and address out of an instance, unless a later incarnation has been located already.
     pub(super) fn take_from(&mut self, instance: &mut Instance) {
         let (node, address) = (instance.node.take(), instance.address.take());

@@ -16,6 +16,11 @@ pub(super) struct ReadinessMonitor {
 }
 
 impl ReadinessMonitor {
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.running.len() + self.since.len()
+    }
+
     pub(super) fn note_running(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known < incarnation) {
             self.running.insert(replica, (incarnation, false));

@@ -26,6 +26,11 @@ enum LatestReport {
 pub(super) struct SeenSinceList(BTreeMap<(ReplicaId, Incarnation), LatestReport>);
 
 impl SeenSinceList {
+    /// The number of entries in its collections.
+    pub(super) fn entries(&self) -> usize {
+        self.0.len()
+    }
+
     /// A new list has been asked for.
     pub(super) fn clear(&mut self) {
         self.0.clear();

@@ -3,11 +3,14 @@
 
 mod damage;
 mod evidence;
+mod histories;
+mod hostile;
 mod invariants;
 mod limits;
 mod order;
 mod policies;
 mod stored;
+mod truth;
 mod world;
 
 use proptest::prelude::*;

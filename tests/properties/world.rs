@@ -408,25 +408,29 @@ impl World {
         }
     }
 
-    /// Nothing is missing but what only a person brings back.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let status = self.set.status();
-        if status.is_final() {
-            return true;
-        }
-        let held = |view: &uphold::ReplicaView| view.gate == Some(uphold::Gate::Hold) && view.due.is_none();
-        let settled = |view: uphold::ReplicaView| match view.phase {
-            // It was scaled away, and is still there.
-            _ if view.replica.0 >= self.set.desired() => false,
-            Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
-            Phase::Quarantined => view.due.is_none(),
-            // One that a person must release holds up those after it in order.
-            Phase::Waiting if view.gate == Some(uphold::Gate::Order) => {
-                self.set.replicas().any(|before| before.replica < view.replica && held(&before))
-            }
-            Phase::Waiting => held(&view),
-            _ => false,
-        };
-        status != Status::Terminating && self.set.replicas().all(settled)
+        is_at_rest(&self.set)
     }
+}
+
+/// Nothing is missing but what only a person brings back.
+pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
+    let status = set.status();
+    if status.is_final() {
+        return true;
+    }
+    let held = |view: &uphold::ReplicaView| view.gate == Some(uphold::Gate::Hold) && view.due.is_none();
+    let settled = |view: uphold::ReplicaView| match view.phase {
+        // It was scaled away, and is still there.
+        _ if view.replica.0 >= set.desired() => false,
+        Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
+        Phase::Quarantined => view.due.is_none(),
+        // One that a person must release holds up those after it in order.
+        Phase::Waiting if view.gate == Some(uphold::Gate::Order) => {
+            set.replicas().any(|before| before.replica < view.replica && held(&before))
+        }
+        Phase::Waiting => held(&view),
+        _ => false,
+    };
+    status != Status::Terminating && set.replicas().all(settled)
 }
