@@ -102,7 +102,7 @@ impl Health {
     /// The number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         let queued = self.changed.len() + self.in_line.len() + self.holders.len();
-        self.lines.len() + self.unready.len() + self.evidence.len() + queued
+        self.probes.len() + self.unready.len() + self.evidence.len() + queued
     }
 
     /// Whether any evidence may be acted on without further news.

@@ -127,14 +127,14 @@ impl ReplicaSet {
     #[doc(hidden)]
     pub fn entries(&self) -> usize {
         let histories = self.replicas.iter().map(|replica| replica.history.entries()).sum::<usize>();
-        let extras = self.extras.get().map_or(0, |extras| {
-            let (contact, health) = (&extras.contact, &extras.health);
-            let waiting = extras.in_order.len() + extras.trials.len() + extras.noted.len() + extras.withheld.len();
-            let texts = extras.messages.len() + extras.delays.len() + extras.cause_names.len();
-            let contact = contact.lost.len() + contact.overdue.len() + contact.heard_at.len();
-            waiting + texts + contact + health.entries() + extras.strays.entries()
+        let cold = self.cold.get().map_or(0, |cold| {
+            let (contact, health) = (&cold.contact, &cold.health);
+            let waiting = cold.in_order.len() + cold.trials.len() + cold.noted.len() + cold.withheld.len();
+            let texts = cold.messages.len() + cold.delays.len() + cold.cause_names.len();
+            let contact = contact.lost.len() + contact.overdue.len() + contact.last_seen.len();
+            waiting + texts + contact + health.entries() + cold.strays.entries()
         });
-        self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + extras
+        self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + cold
     }
 
     /// Debug builds check a small set after each mutation.
@@ -181,6 +181,9 @@ impl ReplicaSet {
             for &id in cold.contact.lost.keys().chain(cold.health.evidence.keys()).chain(cold.delays.keys()) {
                 of_replica(id, known, self.has(id))?;
             }
+        }
+        for (&id, &delay) in self.cold.get().iter().flat_map(|cold| &cold.delays) {
+            of_replica(id, Invariant::AfterStop, delay < crate::policy::retry_schedule::FOREVER)?;
         }
         let names = self.cold.get().map_or(0, |cold| cold.cause_names.len());
         let codes = self.replicas.iter().map(|replica| replica.failed_by).chain(self.shown.map(|shown| shown.cause));

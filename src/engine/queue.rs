@@ -67,7 +67,7 @@ impl Queue {
 
     /// How many were queued since the queue was last tried.
     pub(crate) fn new_len(&self) -> usize {
-        self.lanes.get().map_or(0, |lanes| lanes.new.len())
+        self.classes.get().map_or(0, |classes| classes.new.len())
     }
 
     /// Whether it has this entry.
