@@ -344,10 +344,11 @@ impl Hostile {
     pub(crate) fn tell(&mut self, events: Vec<Event>) {
         // What is due goes out first, so that what goes out next has been told the news.
         self.wake();
+        let ends = |event: &Event| matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
         for event in &events {
             let Some(instance) = event.instance() else { continue };
             match event {
-                Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_) => {
+                event if ends(event) => {
                     self.shown.remove(&instance);
                     self.rumoured.remove(&instance);
                     self.reported_ended.insert(instance);
@@ -355,11 +356,12 @@ impl Hostile {
                 }
                 Event::Started(_) | Event::Ready(_) | Event::NotReady(_) if self.is_superseded(instance) => {
                     self.shown.insert(instance);
-                    self.rumoured.insert(instance);
                 }
-                _ => _ = self.rumoured.insert(instance),
+                _ => {}
             }
         }
+        // Two reports of one end are one, at the place of the first.
+        self.rumoured.extend(events.iter().filter(|event| !ends(event)).filter_map(Event::instance));
         self.set.handle_all(self.now, events);
         self.drain();
     }
@@ -475,8 +477,9 @@ impl Hostile {
             if crate::world::is_at_rest(&self.set) {
                 return;
             }
+            // Probes alone would take many steps to the end of a `start_timeout`.
             let next = self.set.next_deadline().map_or(self.now, |next| next.at);
-            self.now = self.now.max(next).min(Timestamp::LATEST);
+            self.now = next.max(self.now + Duration::from_secs(20)).min(Timestamp::LATEST);
             self.wake();
         }
     }

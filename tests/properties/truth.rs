@@ -142,7 +142,6 @@ impl Truth {
 
     /// From now on every instance does what it is asked to, and no start that was given up comes about.
     pub(crate) fn make_honest(&mut self, is_current: impl Fn(Instance) -> bool) {
-        self.in_transit.clear();
         self.lists.clear();
         self.accepted.retain(|&instance| is_current(instance));
         self.alive.values_mut().for_each(|life| life.obedience = Obedience::Stops);
