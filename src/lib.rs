@@ -6,12 +6,13 @@
 //!
 //! # Depth 1: functions on rows
 //!
-//! For a scheduler that keeps its state in its own database: [`History`] and [`SetHistory`] are one row each, a
-//! [`Census`] is counts. [`Policy::decide`] says what becomes of one replica, [`Policy::admit`] whether a start that is
+//! For a scheduler that keeps its state in its own database: [`History`](decide::History) and
+//! [`SetHistory`](decide::SetHistory) are one row each, a [`Census`](decide::Census) is counts. [`Policy::decide`] says what becomes of one replica, [`Policy::admit`] whether a start that is
 //! due may go now, [`Policy::assess`] what the set is and whether it must end.
 //!
 //! ```
-//! use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp};
+//! use uphold::decide::History;
+//! use uphold::{Outcome, Policy, RetryPolicy, Timestamp};
 //! use std::time::Duration;
 //!
 //! let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
@@ -75,26 +76,42 @@ println!(\"{}\", handle.wait().await.status);
 //! `schemars`: the JSON Schema of the policy document. Without default features the crate is pure: no clock, no I/O.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod _docs;
 #[cfg(feature = "supervisor")]
 pub mod backend;
-mod decide;
+pub mod decide;
 pub mod document;
-mod engine;
+pub mod engine;
 mod lazy_box;
 mod places;
-mod policy;
+pub mod policy;
 mod redacted;
 pub mod sim;
 mod sparse;
 #[cfg(feature = "supervisor")]
-mod supervisor;
+pub mod supervisor;
 mod time;
 
-pub use decide::*;
-pub use engine::*;
-pub use policy::*;
+/// What a set was told, step by step with its times, to be stored and replayed.
+pub mod recording {
+    pub use crate::engine::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
+}
+
+/// What a set did, as one JSON object a line: see [`TraceLine`](trace::TraceLine).
+pub mod trace {
+    pub use crate::engine::trace::{TraceKind, TraceLine, TraceValue};
+}
+
 #[cfg(feature = "supervisor")]
-pub use supervisor::*;
+pub use backend::Backend;
+pub use decide::{Decision, Incarnation, Outcome, ReplicaId, Status, Verdict};
+pub use engine::{Command, Event, Notice, Output, Phase, ReplicaSet};
+pub use policy::{
+    Backoff, Cause, Exit, FailurePolicy, HealthPolicy, Jitter, Policy, PolicyBuilder, PolicyError, Quantity,
+    RetryPolicy, Rule, RuleAction, Signal,
+};
+#[cfg(feature = "supervisor")]
+pub use supervisor::{Supervisor, SupervisorHandle};
 pub use time::Timestamp;
 
 /// The examples of the README, run as tests.

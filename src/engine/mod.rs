@@ -20,7 +20,7 @@ mod order;
 mod output;
 mod probes;
 mod queue;
-mod recording;
+pub(crate) mod recording;
 mod replace;
 mod replica;
 mod scaling;
@@ -38,7 +38,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod timeouts;
-mod trace;
+pub(crate) mod trace;
 mod transitions;
 mod wakeup;
 
@@ -51,9 +51,9 @@ pub use output::{
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;
-pub use recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
+pub(crate) use recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 pub use replica::Phase;
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::ReplicaSet;
 pub use summary::{NextAction, ReplicaView, Summary};
-pub use trace::{TraceKind, TraceLine, TraceValue};
+pub(crate) use trace::{TraceKind, TraceLine, TraceValue};
