@@ -8,7 +8,8 @@
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use std::hint::black_box;
 
-use uphold::{Policy, ReplicaSet, Snapshot, Timestamp};
+use uphold::engine::Snapshot;
+use uphold::{Policy, ReplicaSet, Timestamp};
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, ready_set, restart_all};

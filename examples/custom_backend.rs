@@ -15,9 +15,9 @@ use tokio::task::AbortHandle;
 use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
-use uphold::{
-    Event, Incarnation, InstanceState, Notice, NotificationKind, Policy, Received, ReplicaId, RetryPolicy, Supervisor,
-};
+use uphold::engine::InstanceState;
+use uphold::supervisor::{NotificationKind, Received};
+use uphold::{Event, Incarnation, Notice, Policy, ReplicaId, RetryPolicy, Supervisor};
 
 /// How long a replica's task runs before it crashes; `None` for ever.
 struct Lifetime(fn(ReplicaId) -> Option<Duration>);

@@ -10,7 +10,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use uphold::{Backoff, Command, Event, Notice, Output, Policy, ReplicaSet, RetryPolicy, Start, Timestamp};
+use uphold::engine::Start;
+use uphold::{Backoff, Command, Event, Notice, Output, Policy, ReplicaSet, RetryPolicy, Timestamp};
 
 fn main() -> Result<(), uphold::PolicyError> {
     let retry = RetryPolicy::every(Duration::from_millis(200)).backoff(Backoff::exponential()).max_attempts(5);

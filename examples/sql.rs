@@ -10,10 +10,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::Duration;
 
-use uphold::{
-    Admission, Census, DueStart, FailurePolicy, History, Outcome, Policy, Quantity, RetryPolicy, SetHistory,
-    StartOutcome, Status, Timestamp, Verdict,
-};
+use uphold::decide::{Admission, Census, DueStart, History, SetHistory, StartOutcome};
+use uphold::{FailurePolicy, Outcome, Policy, Quantity, RetryPolicy, Status, Timestamp, Verdict};
 
 /// A row of `replica`; `history` is a JSON column.
 struct Row {
@@ -106,7 +104,7 @@ fn decide_failure(policy: &Policy, database: &mut Database, id: u32, outcome: &O
             Verdict::Complete => "completed",
             Verdict::Terminate => "ended",
         };
-        Ok::<_, uphold::DecideError>(decision.ends())
+        Ok::<_, uphold::decide::DecideError>(decision.ends())
     })??;
     if let Some(reason) = ends {
         // UPDATE set ...; and stop every live replica.

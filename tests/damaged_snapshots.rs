@@ -1,7 +1,8 @@
 //! Snapshots that were damaged on the way: each is refused, and the error says which invariant it breaks, and where.
 
 use serde_json::{Value, json};
-use uphold::{Event, ReplicaSet, Snapshot};
+use uphold::engine::Snapshot;
+use uphold::{Event, ReplicaSet};
 use uphold_tests::{TestSet, at, exited, policy};
 
 /// Two are up and one of them has failed: it waits for its restart.

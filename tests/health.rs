@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
-use uphold::{
-    Cause, HealthPolicy, HttpCheck, Policy, Probe, ProbeCheck, RetryPolicy, SetStatus, Status, StatusReason,
-    Supervisor, SupervisorHandle,
-};
+use uphold::decide::StatusReason;
+use uphold::policy::{HttpCheck, Probe, ProbeCheck};
+use uphold::supervisor::SetStatus;
+use uphold::{Cause, HealthPolicy, Policy, RetryPolicy, Status, Supervisor, SupervisorHandle};
 use uphold_tests::{TEST_TIMEOUT, millis, wait_until_gone};
 
 /// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends

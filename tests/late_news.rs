@@ -1,7 +1,8 @@
 //! News that comes late, together, or in the middle of something else.
 
 use serde_json::json;
-use uphold::{Cause, Event, InstanceEvent, Phase, ProbeKind, ProbeReport, ProbeResult, Status, Timestamp};
+use uphold::engine::{InstanceEvent, ProbeKind, ProbeReport, ProbeResult};
+use uphold::{Cause, Event, Phase, Status, Timestamp};
 use uphold_tests::{TestSet, at, exited, is_incident, policy};
 
 fn news(replica: u32, then: u64) -> InstanceEvent {
@@ -25,7 +26,7 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
         test.set.handle_timeout(due);
         test.drain();
         let ran = |millis| due + std::time::Duration::from_millis(millis);
-        let ended = Event::Exited(uphold::Ended {
+        let ended = Event::Exited(uphold::engine::Ended {
             replica: 0.into(),
             incarnation: incarnation.into(),
             outcome: uphold::Outcome::exited(1, ran(15)),
@@ -231,7 +232,7 @@ fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
     test.one(60, exited(0, 1, 60));
     // Were each request kept, this would take as long as all before it together.
     for _ in 0..100_000 {
-        test.set.handle(at(70), Event::RetryNow(uphold::Selection::Replica(0.into())));
+        test.set.handle(at(70), Event::RetryNow(uphold::engine::Selection::Replica(0.into())));
         while test.set.poll_output().is_some() {}
     }
     test.set.limit_starts(Timestamp::from_secs(71), None);

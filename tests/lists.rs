@@ -12,7 +12,8 @@ use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
     StopRequest, WatchRequest,
 };
-use uphold::{Event, Incarnation, InstanceState, ProbeResult, Status, Supervisor};
+use uphold::engine::{InstanceState, ProbeResult};
+use uphold::{Event, Incarnation, Status, Supervisor};
 use uphold_tests::{TEST_TIMEOUT, millis, policy};
 
 /// A backend whose every list takes longer than a probe takes to be asked again.

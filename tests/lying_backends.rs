@@ -11,10 +11,8 @@ use uphold::backend::{
     Backend, BackendError, Instance, InstanceKey, KillRequest, ListRequest, Reporter, StartRequest, StopRequest,
     WatchRequest,
 };
-use uphold::{
-    Ended, Event, Incarnation, InstanceEvent, InstanceState, Outcome, Phase, Policy, ReplicaId, Status, Supervisor,
-    SupervisorHandle, Timestamp,
-};
+use uphold::engine::{Ended, InstanceEvent, InstanceState};
+use uphold::{Event, Incarnation, Outcome, Phase, Policy, ReplicaId, Status, Supervisor, SupervisorHandle, Timestamp};
 use uphold_tests::millis;
 
 const REPLICAS: u32 = 3;

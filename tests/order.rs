@@ -11,10 +11,13 @@ use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, ProbeAnswer, ProbeRequest, Reporter, StartRequest,
     StopRequest, WatchRequest,
 };
+use uphold::engine::InstanceState;
+use uphold::policy::{Probe, ProbeCheck, TcpCheck};
+use uphold::recording::{RecordedStep, RecordingHeader};
+use uphold::supervisor::{NotificationKind, Notifications, Received, Recorder, SupervisorBuilder};
 use uphold::{
-    Cause, Event, HealthPolicy, Incarnation, InstanceState, Notice, NotificationKind, Notifications, Outcome, Policy,
-    PolicyBuilder, Probe, ProbeCheck, Received, RecordedStep, Recorder, RecordingHeader, ReplicaId, RetryPolicy,
-    Status, Supervisor, SupervisorBuilder, SupervisorHandle, TcpCheck, Timestamp,
+    Cause, Event, HealthPolicy, Incarnation, Notice, Outcome, Policy, PolicyBuilder, ReplicaId, RetryPolicy, Status,
+    Supervisor, SupervisorHandle, Timestamp,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);

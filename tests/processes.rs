@@ -8,10 +8,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::backend::{Backend, InstanceKey, ListRequest, StartRequest};
+use uphold::decide::StatusReason;
+use uphold::engine::InstanceState;
+use uphold::policy::{Exhausted, OnSuccess};
+use uphold::supervisor::{Notification, NotificationKind, Notifications, Received};
 use uphold::{
-    Backoff, Cause, Command, Decision, Event, Exhausted, Exit, FailurePolicy, InstanceState, Notice, Notification,
-    NotificationKind, Notifications, OnSuccess, Policy, PolicyBuilder, Received, RetryPolicy, Signal, Status,
-    StatusReason, Supervisor, SupervisorHandle, Timestamp, Verdict,
+    Backoff, Cause, Command, Decision, Event, Exit, FailurePolicy, Notice, Policy, PolicyBuilder, RetryPolicy, Signal,
+    Status, Supervisor, SupervisorHandle, Timestamp, Verdict,
 };
 use uphold_tests::{TEST_TIMEOUT, is_alive, millis, wait_until_gone};
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
+use uphold::engine::{InstanceState, Observed};
+use uphold::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 use uphold::sim::{CounterfactualError, Recording};
-use uphold::{
-    Event, FileRecorder, Input, InstanceState, Notice, NotificationKind, Observed, Policy, Received, RecordedLine,
-    RecordedStep, RecordingHeader, RetryPolicy, Status, Supervisor, Timestamp,
-};
+use uphold::supervisor::{FileRecorder, NotificationKind, Received};
+use uphold::{Event, Notice, Policy, RetryPolicy, Status, Supervisor, Timestamp};
 use uphold_examples::read_recording;
 use uphold_tests::at;
 
@@ -216,9 +216,9 @@ fn a_recording_is_private_to_its_user_and_without_secrets_unless_asked_for() {
             recorder = recorder.keep_secrets();
         }
         let header = RecordingHeader::new("web", policy.clone(), 7, Timestamp::ZERO, None);
-        uphold::Recorder::begin(&mut recorder, &header);
+        uphold::supervisor::Recorder::begin(&mut recorder, &header);
         let step = RecordedStep::new(Timestamp::ZERO, Input::Policy(policy.clone()));
-        uphold::Recorder::step(&mut recorder, &step);
+        uphold::supervisor::Recorder::step(&mut recorder, &step);
         drop(recorder);
         // Written by the recorder's thread.
         let text = loop {

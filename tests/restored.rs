@@ -1,9 +1,8 @@
 //! Sets restored: after downtime, under another policy, from snapshots that are damaged.
 
 use serde_json::{Value, json};
-use uphold::{
-    Event, InstanceState, Observed, Outcome, Phase, Policy, ProbeKind, ProbeReport, ProbeResult, ReplicaSet, Status,
-};
+use uphold::engine::{InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult};
+use uphold::{Event, Outcome, Phase, Policy, ReplicaSet, Status};
 use uphold_tests::{TestSet, at, exited, policy};
 
 /// The set after downtime until 100 s, its snapshot changed by hand on the way.
@@ -88,7 +87,7 @@ fn one_that_was_to_be_held_once_it_had_stopped_is_held_when_a_list_shows_its_end
     test.set.observe(at(70), &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(65))))]);
     test.drain();
     let view = test.set.get(0.into()).unwrap();
-    assert_eq!((view.phase, view.gate), (Phase::Waiting, Some(uphold::Gate::Hold)));
+    assert_eq!((view.phase, view.gate), (Phase::Waiting, Some(uphold::decide::Gate::Hold)));
 }
 
 #[test]
@@ -117,7 +116,7 @@ fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
     incident.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
     refuses(&incident, "incident", |value| value["set"]["incident"]["stage"]["holding"]["canary"] = 1.into());
     let resuming = json!({"resuming": {"batch": 1, "to_release": 0, "undecided": 0}});
-    refuses(&incident, "a start that is not there", |value| value["set"]["incident"]["stage"] = resuming);
+    refuses(&incident, "a start that does not exist", |value| value["set"]["incident"]["stage"] = resuming);
 }
 
 #[test]

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use uphold::{
-    Admission, Census, Decision, DueStart, Exit, History, Outcome, Policy, SetHistory, Signal, Timestamp, Verdict,
-};
+use uphold::decide::{Admission, Census, DueStart, History, SetHistory};
+use uphold::{Decision, Exit, Outcome, Policy, Signal, Timestamp, Verdict};
 
 fn policy(document: &str) -> Policy {
     serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}\n{document}"))

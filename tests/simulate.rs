@@ -1,10 +1,12 @@
 //! Simulations written in code and as documents: mistakes that are reported, and very long and very large runs.
 
+use uphold::engine::Start;
+use uphold::policy::Scope;
 use uphold::sim::Scenario;
 use uphold::sim::{
     Action, Behaviour, Environment, InstancePlan, SimError, Simulation, World, crash, fail, found, lost, scale,
 };
-use uphold::{Cause, Exit, FailurePolicy, Policy, Quantity, RetryPolicy, Scope, Start, Status, Timestamp};
+use uphold::{Cause, Exit, FailurePolicy, Policy, Quantity, RetryPolicy, Status, Timestamp};
 use uphold_examples::parse_yaml;
 
 use std::time::Duration;

@@ -75,10 +75,10 @@ impl<'ast> Visit<'ast> for Calls {
     }
 
     fn visit_item_use(&mut self, import: &'ast syn::ItemUse) {
-        if let syn::UseTree::Path(path) = &import.tree {
-            if path.ident == "super" {
-                collect(&path.tree, &mut self.imports);
-            }
+        if let syn::UseTree::Path(path) = &import.tree
+            && path.ident == "super"
+        {
+            collect(&path.tree, &mut self.imports);
         }
     }
 }

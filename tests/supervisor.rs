@@ -9,10 +9,13 @@ use tokio::time::timeout;
 use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
+use uphold::decide::StatusReason;
+use uphold::engine::{InstanceState, Rejection, Selection};
+use uphold::recording::{RecordedStep, RecordingHeader};
+use uphold::supervisor::{NotificationKind, Notifications, Received, Recorder, RequestError};
 use uphold::{
-    Cause, Event, HealthPolicy, Incarnation, InstanceState, Notice, NotificationKind, Notifications, Policy,
-    PolicyBuilder, Received, RecordedStep, Recorder, RecordingHeader, Rejection, ReplicaId, ReplicaSet, RequestError,
-    RetryPolicy, Selection, Status, StatusReason, Supervisor, SupervisorHandle, Timestamp,
+    Cause, Event, HealthPolicy, Incarnation, Notice, Policy, PolicyBuilder, ReplicaId, ReplicaSet, RetryPolicy, Status,
+    Supervisor, SupervisorHandle, Timestamp,
 };
 
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);

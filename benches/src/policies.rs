@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use uphold::policy::{Budget, Correlated, Probe, ProbeCheck, Scope, TcpCheck};
 use uphold::{
-    Backoff, Budget, Correlated, FailurePolicy, HealthPolicy, Jitter, Policy, Probe, ProbeCheck, Quantity, RetryPolicy,
-    Rule, RuleAction, Scope, TcpCheck, Timestamp,
+    Backoff, FailurePolicy, HealthPolicy, Jitter, Policy, Quantity, RetryPolicy, Rule, RuleAction, Timestamp,
 };
 
 /// A policy and the time line it is measured on.

@@ -1,6 +1,7 @@
 //! A set whose replicas are probed.
 
-use uphold::{Event, ProbeKind, ProbeReport, ProbeResult, ReplicaSet, Timestamp};
+use uphold::engine::{ProbeKind, ProbeReport, ProbeResult};
+use uphold::{Event, ReplicaSet, Timestamp};
 
 use crate::policies;
 use crate::ready::{drain, ready_set};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use uphold::engine::Start;
 use uphold::sim::{Environment, InstancePlan, Run, Simulation};
-use uphold::{Outcome, Policy, RetryPolicy, Start, Timestamp};
+use uphold::{Outcome, Policy, RetryPolicy, Timestamp};
 
 use crate::shuffle::Random;
 

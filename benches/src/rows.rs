@@ -1,6 +1,7 @@
 //! Histories of single replicas, judged by `decide()` alone.
 
-use uphold::{Decision, History, Outcome, Timestamp, Verdict};
+use uphold::decide::History;
+use uphold::{Decision, Outcome, Timestamp, Verdict};
 
 use crate::policies::{LATE, Setup};
 

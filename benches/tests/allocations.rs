@@ -1,7 +1,8 @@
 //! What is allocated: nothing per event once every replica has failed once, and little per set.
 #![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
 
-use uphold::{Cause, Decision, Event, History, Outcome, Output, Policy, ReplicaSet, SetHistory, Timestamp};
+use uphold::decide::{History, SetHistory};
+use uphold::{Cause, Decision, Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
 use uphold_benches::counting::{Counting, allocated, most_held};
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;

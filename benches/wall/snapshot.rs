@@ -1,7 +1,8 @@
 //! Keeping a set and restoring it. Half of the replicas have failed and wait.
 
 use criterion::{BenchmarkId, Criterion};
-use uphold::{ReplicaSet, Snapshot};
+use uphold::ReplicaSet;
+use uphold::engine::Snapshot;
 use uphold_benches::policies;
 use uphold_benches::ready::Ready;
 

@@ -21,10 +21,10 @@ use std::time::Duration;
 use printer::Printer;
 use signals::Signals;
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
-use uphold::{
-    Command, FileRecorder, Notice, Notification, NotificationKind, Notifications, Received, Status, StatusReason,
-    Supervisor, SupervisorHandle, Timestamp, TraceLine,
-};
+use uphold::decide::StatusReason;
+use uphold::supervisor::{FileRecorder, Notification, NotificationKind, Notifications, Received};
+use uphold::trace::TraceLine;
+use uphold::{Command, Notice, Status, Supervisor, SupervisorHandle, Timestamp};
 use uphold_examples::Service;
 
 const HELP: &str = "\

@@ -4,9 +4,10 @@ use std::fmt::Display;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use uphold::Policy;
 use uphold::backend::SetName;
 use uphold::backend::process::ProcessSpec;
-use uphold::{Policy, ReadError};
+use uphold::policy::ReadError;
 
 const KEYS: &str = "name, process, policy";
 

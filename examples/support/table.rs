@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use uphold::{Gate, Phase, ReplicaView, SetStatus, Status, Timestamp};
+use uphold::decide::Gate;
+use uphold::engine::ReplicaView;
+use uphold::supervisor::SetStatus;
+use uphold::{Phase, Status, Timestamp};
 
 const HEADER: &str = " replica  phase        incarnation  restarts  next restart  last failure";
 /// The number of lines besides replicas: status, header, footer, blank lines and the cursor's.

@@ -34,7 +34,8 @@ pub use set_name::{SetName, SetNameError};
 /// use uphold::backend::{
 ///     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 /// };
-/// use uphold::{Event, InstanceState};
+/// use uphold::engine::InstanceState;
+/// use uphold::Event;
 ///
 /// /// Replicas that are ready as soon as they are started.
 /// #[derive(Default)]

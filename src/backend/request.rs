@@ -141,7 +141,7 @@ impl<'a> ProbeRequest<'a> {
 /// An instance that a backend lists or reports.
 ///
 /// ```
-/// use uphold::InstanceState;
+/// use uphold::engine::InstanceState;
 /// use uphold::backend::Instance;
 ///
 /// let instance = Instance::new(0.into(), 3.into(), InstanceState::Ready).node("node-7").address("10.0.0.7");

@@ -13,7 +13,8 @@ use crate::time::Timestamp;
 /// A start that is due; the argument of [`Policy::admit`].
 ///
 /// ```
-/// use uphold::{Admission, Census, DueStart, Policy, SetHistory, Timestamp};
+/// use uphold::decide::{Admission, Census, DueStart, SetHistory};
+/// use uphold::{Policy, Timestamp};
 ///
 /// let policy = Policy::builder().replicas(2).build()?;
 /// let mut set = SetHistory::new(Timestamp::ZERO);
@@ -143,7 +144,8 @@ impl Policy {
     /// Report what became of an admitted start with [`Policy::record_start_outcome`].
     ///
     /// ```
-    /// use uphold::{Admission, Census, DueStart, Gate, FailurePolicy, Policy, Quantity, RetryPolicy, SetHistory, Timestamp};
+    /// use uphold::decide::{Admission, Census, DueStart, Gate, SetHistory};
+    /// use uphold::{FailurePolicy, Policy, Quantity, RetryPolicy, Timestamp};
     /// use std::time::Duration;
     ///
     /// let policy = Policy::builder()

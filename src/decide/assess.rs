@@ -32,7 +32,8 @@ impl Policy {
     /// counts, and at [`Assessment::deadline`].
     ///
     /// ```
-    /// use uphold::{Census, Policy, RetryPolicy, SetHistory, Status, Timestamp};
+    /// use uphold::decide::{Census, SetHistory};
+    /// use uphold::{Policy, RetryPolicy, Status, Timestamp};
     /// use std::time::Duration;
     ///
     /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;

@@ -4,7 +4,7 @@
 /// ten fields; the others look at the same replicas from another side.
 ///
 /// ```
-/// use uphold::Census;
+/// use uphold::decide::Census;
 ///
 /// let census = Census { available: 2, failed: 1, ..Census::default() };
 /// assert_eq!(census.desired(), 3);

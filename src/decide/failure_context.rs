@@ -7,7 +7,8 @@
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{DecisionReason, FailureContext, History, Outcome, Policy, RetryPolicy, Timestamp};
+/// use uphold::decide::{DecisionReason, FailureContext, History};
+/// use uphold::{Outcome, Policy, RetryPolicy, Timestamp};
 ///
 /// let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
 /// let mut history = History::new(7, 0.into());

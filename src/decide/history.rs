@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 /// matters. A time earlier than the latest one in the row is replaced by the latter.
 ///
 /// ```
-/// use uphold::{History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+/// use uphold::decide::History;
+/// use uphold::{Outcome, Policy, RetryPolicy, Timestamp, Verdict};
 /// use std::time::Duration;
 ///
 /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;

@@ -19,7 +19,7 @@ const fn mix(mut z: u64) -> u64 {
 /// the same wherever it runs. It is FNV-1a of the name's bytes, and the same in every release.
 ///
 /// ```
-/// assert_ne!(uphold::seed_of("web"), uphold::seed_of("db"));
+/// assert_ne!(uphold::decide::seed_of("web"), uphold::decide::seed_of("db"));
 /// ```
 #[must_use]
 pub const fn seed_of(name: &str) -> u64 {

@@ -155,7 +155,8 @@ impl Outcome {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use uphold::{Cause, History, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+    /// use uphold::decide::History;
+    /// use uphold::{Cause, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
     ///
     /// let policy = Policy::builder().retry(RetryPolicy::every(Duration::from_secs(20))).build()?;
     /// let mut history = History::new(7, 0.into());

@@ -76,7 +76,8 @@ impl Policy {
     /// [`DecideError::NotLive`] if the incarnation is not live, that is, its end was reported before. Nothing changes.
     ///
     /// ```
-    /// use uphold::{History, Outcome, Policy, Timestamp, Verdict};
+    /// use uphold::decide::History;
+    /// use uphold::{Outcome, Policy, Timestamp, Verdict};
     ///
     /// let fail_fast = Policy::builder().replicas(3).build()?;
     /// let mut history = History::new(0, 0.into());

@@ -15,11 +15,12 @@ use crate::time::Timestamp;
 
 /// The state of the set as a whole: budget, incident, outage clock, status, and whether the set was terminated.
 ///
-/// Serialise it into one row beside the [`History`](crate::History) rows of the replicas, and write it back after every
+/// Serialise it into one row beside the [`History`](crate::decide::History) rows of the replicas, and write it back after every
 /// call of a [`Policy`] method that takes it by `&mut`.
 ///
 /// ```
-/// use uphold::{Census, EndReason, Policy, SetHistory, Status, Timestamp};
+/// use uphold::decide::{Census, EndReason, SetHistory};
+/// use uphold::{Policy, Status, Timestamp};
 ///
 /// let policy = Policy::builder().replicas(2).build()?;
 /// let mut set = SetHistory::new(Timestamp::ZERO);

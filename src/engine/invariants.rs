@@ -12,6 +12,7 @@ use crate::policy::MAX_REPLICAS;
 use crate::time::Timestamp;
 
 /// Debug builds check sets of up to so many replicas after each mutation.
+#[cfg(debug_assertions)]
 const CHECKED_IN_DEBUG: usize = 32;
 
 macro_rules! invariants {

@@ -132,6 +132,7 @@ impl ReplicaSet {
 
     /// What a list would say of the current instance of a replica, as far as the set knows: what the backend says of its
     /// readiness, whatever probes say.
+    #[cfg(feature = "supervisor")]
     pub(crate) fn as_listed(&self, id: ReplicaId) -> Option<Observed> {
         let replica = self.replicas.get(id.index())?;
         let state = match replica.phase {

@@ -29,7 +29,8 @@ impl ReplicaSet {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use uphold::{Event, Policy, Rejection, ReplicaSet, Timestamp};
+    /// # use uphold::engine::Rejection;
+    /// # use uphold::{Event, Policy, ReplicaSet, Timestamp};
     /// # let policy = Policy::builder().replicas(3).build()?;
     /// # let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
     /// assert_eq!(set.request(Timestamp::ZERO, Event::Scale(5)), Ok(()));
@@ -38,8 +39,8 @@ impl ReplicaSet {
     /// ```
     ///
     /// # Errors
-    /// The reason why the request is refused. It is also a [`Notice::Refused`], and counted; nothing else changes. News of
-    /// instances is never refused.
+    /// The reason why the request is refused. It is also a [`Notice::Refused`](crate::Notice::Refused), and counted;
+    /// nothing else changes. News of instances is never refused.
     pub fn request(&mut self, now: Timestamp, mut event: Event) -> Result<(), Rejection> {
         self.begin_mutation(now);
         self.note_failures(std::slice::from_ref(&event));

@@ -106,7 +106,7 @@ pub struct Summary {
 pub struct NextAction {
     /// When.
     pub at: Timestamp,
-    /// What: the word of a [`DeadlineReason`](crate::DeadlineReason).
+    /// What: the word of a [`DeadlineReason`](crate::engine::DeadlineReason).
     pub what: String,
     /// Whose; `None`: the set's.
     pub replica: Option<ReplicaId>,

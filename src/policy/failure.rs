@@ -11,7 +11,8 @@ use super::retry::{RetryPolicy, Scope};
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{Cause, Exhausted, FailurePolicy, Rule, RuleAction};
+/// use uphold::policy::Exhausted;
+/// use uphold::{Cause, FailurePolicy, Rule, RuleAction};
 ///
 /// let failure = FailurePolicy::new()
 ///     .rule(Rule::new(RuleAction::Terminate).named("bad-config").exit_codes(64..=78))
@@ -435,7 +436,7 @@ pub enum Exhausted {
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{Exhausted, Quarantine};
+/// use uphold::policy::{Exhausted, Quarantine};
 ///
 /// let hour = Duration::from_secs(3600);
 /// let exhausted = Exhausted::Quarantine(Quarantine::new(hour).rounds(15));
@@ -481,7 +482,7 @@ impl From<Duration> for Quarantine {
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{Budget, BudgetEmpty};
+/// use uphold::policy::{Budget, BudgetEmpty};
 ///
 /// let budget = Budget::new(10, Duration::from_secs(600)).when_empty(BudgetEmpty::Terminate);
 /// assert_eq!(budget.get_restarts(), 10);
@@ -537,7 +538,8 @@ pub enum BudgetEmpty {
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{Correlated, FailurePolicy, Quantity};
+/// use uphold::policy::Correlated;
+/// use uphold::{FailurePolicy, Quantity};
 ///
 /// let correlated = Correlated::new(Quantity::Percent(50), Duration::from_secs(30));
 /// assert_eq!(FailurePolicy::new().correlated(correlated).get_correlated(), Some(correlated));

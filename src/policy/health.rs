@@ -11,7 +11,8 @@ use crate::redacted::Redacted;
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{HealthPolicy, HttpCheck, Probe, ProbeCheck};
+/// use uphold::policy::{HttpCheck, Probe, ProbeCheck};
+/// use uphold::HealthPolicy;
 ///
 /// let check = ProbeCheck::Http(HttpCheck::new("8080").path("/healthz"));
 /// let liveness = Probe::new(check).interval(Duration::from_secs(5)).failures(5);

@@ -39,7 +39,8 @@ pub struct RetryPolicy {
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::{Placement, RetryPolicy, RetryStage};
+/// use uphold::policy::{Placement, RetryStage};
+/// use uphold::RetryPolicy;
 ///
 /// let in_place = RetryStage::new().max_attempts(3);
 /// let elsewhere = RetryStage::new().placement(Placement::Elsewhere);

@@ -13,7 +13,7 @@ use crate::time::nanos;
 /// ```
 /// use std::time::Duration;
 /// use uphold::Cause;
-/// use uphold::sim::{Action, exit, fail, scale};
+/// use uphold::sim::{exit, fail, scale, Action};
 ///
 /// let actions: [Action; 3] = [
 ///     exit(1, 137).reason("OOMKilled"),

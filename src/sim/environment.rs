@@ -16,7 +16,8 @@ use crate::time::Timestamp;
 /// ```
 /// use std::time::Duration;
 /// use uphold::sim::{Environment, InstancePlan, Simulation};
-/// use uphold::{Outcome, Policy, RetryPolicy, Start, Status, Timestamp};
+/// use uphold::engine::Start;
+/// use uphold::{Outcome, Policy, RetryPolicy, Status, Timestamp};
 ///
 /// /// The more instances start at once, the slower each start is.
 /// struct SlowUnderLoad;

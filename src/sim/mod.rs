@@ -4,7 +4,7 @@
 //! A test of a policy takes ten lines:
 //!
 //! ```
-//! use uphold::sim::{Simulation, crash};
+//! use uphold::sim::{crash, Simulation};
 //! use uphold::{Policy, RetryPolicy, Status};
 //! use std::time::Duration;
 //!

@@ -29,7 +29,8 @@ pub enum RecordingError {
 ///
 /// ```
 /// use uphold::sim::Recording;
-/// use uphold::{Event, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Status, Timestamp, Told};
+/// use uphold::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
+/// use uphold::{Event, Policy, RetryPolicy, Status, Timestamp};
 ///
 /// // Usually read from a file, one line each.
 /// let policy = |secs| {
@@ -40,12 +41,12 @@ pub enum RecordingError {
 /// let at = |secs, told| RecordedLine::Step(RecordedStep::new(Timestamp::from_secs(secs), told));
 /// let recording = Recording::from_lines([
 ///     RecordedLine::Begin(header),
-///     at(0, Told::Timeout),
-///     at(1, Told::Events(vec![Event::ready(0, 1)])),
-///     at(60, Told::Events(vec![Event::exited(0, 1, 137)])),
-///     at(90, Told::Timeout),
-///     at(91, Told::Events(vec![Event::ready(0, 2)])),
-///     at(300, Told::Timeout),
+///     at(0, Input::Timeout),
+///     at(1, Input::Events(vec![Event::ready(0, 1)])),
+///     at(60, Input::Events(vec![Event::exited(0, 1, 137)])),
+///     at(90, Input::Timeout),
+///     at(91, Input::Events(vec![Event::ready(0, 2)])),
+///     at(300, Input::Timeout),
 /// ])?;
 /// assert_eq!(recording.replay()?.status_at("75s")?, Status::Outage);
 ///

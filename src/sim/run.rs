@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::sim::{Simulation, crash};
+/// use uphold::sim::{crash, Simulation};
 /// use uphold::{Policy, RetryPolicy, Status};
 ///
 /// let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(36))).build()?;

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::sim::{Simulation, World, crash, scale};
+/// use uphold::sim::{crash, scale, Simulation, World};
 /// use uphold::{Policy, RetryPolicy, Status};
 ///
 /// let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(Duration::from_secs(10))).build()?;

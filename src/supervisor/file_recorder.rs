@@ -15,8 +15,8 @@ use crate::engine::{Input, RecordedLine, RecordedStep, RecordingHeader};
 /// the values of probes' headers. An I/O error ends the file and does not affect the set.
 ///
 /// ```no_run
-/// # fn run(supervisor: uphold::SupervisorBuilder<uphold::backend::process::ProcessBackend>) -> std::io::Result<()> {
-/// use uphold::FileRecorder;
+/// # fn run(supervisor: uphold::supervisor::SupervisorBuilder<uphold::backend::process::ProcessBackend>) -> std::io::Result<()> {
+/// use uphold::supervisor::FileRecorder;
 ///
 /// let recorder = FileRecorder::new("web.ndjson", 64 * 1024 * 1024)?;
 /// let handle = supervisor.recorder(recorder).spawn();

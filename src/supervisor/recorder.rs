@@ -14,7 +14,8 @@ use crate::engine::{RecordedStep, RecordingHeader};
 /// ```
 /// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use uphold::{RecordedStep, Recorder, RecordingHeader};
+/// use uphold::recording::{RecordedStep, RecordingHeader};
+/// use uphold::supervisor::Recorder;
 ///
 /// /// Counts the inputs of a set.
 /// struct Counter(Arc<AtomicU64>);

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use uphold::{InstanceState, Observed, ReplicaSet, Snapshot};
+use uphold::ReplicaSet;
+use uphold::engine::{InstanceState, Observed, Snapshot};
 
 use crate::policies;
 use crate::world::{World, steps};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use uphold::engine::ProbeKind;
 use uphold::sim::{Behaviour, Simulation, World};
-use uphold::{ProbeKind, Status, Timestamp};
+use uphold::{Status, Timestamp};
 
 use crate::policies::read;
 

@@ -1,7 +1,8 @@
 //! Random histories in which reports, lists, instances and clocks misbehave.
 
 use proptest::prelude::*;
-use uphold::{Command, Event, InstanceState, Observed, Output, ReplicaSet, Status, Timestamp};
+use uphold::engine::{InstanceState, Observed};
+use uphold::{Command, Event, Output, ReplicaSet, Status, Timestamp};
 
 use crate::hostile::{Hostile, Step, beginnings, steps};
 use crate::policies;

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use uphold::{
-    Cause, Command, Event, Incarnation, InstanceState, Notice, Observed, Output, ProbeKind, ProbeReport, ProbeResult,
-    ReplicaId, ReplicaSet, Selection, Snapshot, Status, Timestamp,
-};
+use uphold::engine::{InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection, Snapshot};
+use uphold::{Cause, Command, Event, Incarnation, Notice, Output, ReplicaId, ReplicaSet, Status, Timestamp};
 
 use crate::policies::{self, Document};
 use crate::truth::{Instance, Obedience, Truth, nth};

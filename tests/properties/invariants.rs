@@ -21,16 +21,16 @@ fn every_replica_is_accounted_for(world: &World) {
             Phase::Waiting => {
                 let gate = view.gate.unwrap_or_else(|| panic!("{view:?} waits for nothing"));
                 let opens_by_itself = view.due.is_some() && next.is_some();
-                let opens_by_event = matches!(gate, uphold::Gate::Hold | uphold::Gate::Owner | uphold::Gate::Group)
+                let opens_by_event = matches!(gate, uphold::decide::Gate::Hold | uphold::decide::Gate::Owner | uphold::decide::Gate::Group)
                     // Then the one before it is accounted for, which is not ready.
-                    || gate == uphold::Gate::Order
+                    || gate == uphold::decide::Gate::Order
                     || world.set.census().in_flight > 0
                     // A canary that the owner holds back holds the others back.
                     || world.limited.is_some()
                     || world.set.status() == Status::Terminating;
                 assert!(opens_by_itself || opens_by_event, "{view:?} waits for ever, next {next:?}");
                 // A group may wait for the end of a member that failed, from which its delay counts.
-                if !matches!(gate, uphold::Gate::Hold | uphold::Gate::Group) {
+                if !matches!(gate, uphold::decide::Gate::Hold | uphold::decide::Gate::Group) {
                     assert!(view.due.is_some(), "{view:?} has no due time");
                 }
             }

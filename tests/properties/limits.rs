@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use std::time::Duration;
-use uphold::{Backoff, Cause, History, Jitter, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+use uphold::decide::History;
+use uphold::{Backoff, Cause, Jitter, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
 
 fn pacing() -> impl Strategy<Value = RetryPolicy> {
     let backoff = prop_oneof![
@@ -98,7 +99,7 @@ proptest! {
     fn a_streak_has_no_more_restarts_than_max_attempts(
         retry in pacing(), most in 0..10u32, seed in any::<u64>(), runs in runs(),
     ) {
-        let retry = retry.max_attempts(most).recover(uphold::Recover::Never);
+        let retry = retry.max_attempts(most).recover(uphold::policy::Recover::Never);
         let policy = Policy::builder().retry(retry).build().unwrap();
         let decided = live(&policy, seed, &runs);
         let restarts = decided.iter().filter(|(_, verdict, _)| matches!(verdict, Verdict::Restart(_))).count();

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use uphold::{Cause, Event, Incarnation, InstanceState, Observed, Outcome, ReplicaId, Timestamp};
+use uphold::engine::{InstanceState, Observed};
+use uphold::{Cause, Event, Incarnation, Outcome, ReplicaId, Timestamp};
 
 pub(crate) type Instance = (ReplicaId, Incarnation);
 

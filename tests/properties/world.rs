@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use std::time::Duration;
+use uphold::engine::{Ended, InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection};
+use uphold::recording::{Input, RecordedStep};
 use uphold::{
-    Cause, Command, Ended, Event, Incarnation, Input, InstanceState, Notice, Observed, Outcome, Output, Phase, Policy,
-    ProbeKind, ProbeReport, ProbeResult, RecordedStep, ReplicaId, ReplicaSet, Selection, Signal, Status, Timestamp,
+    Cause, Command, Event, Incarnation, Notice, Outcome, Output, Phase, Policy, ReplicaId, ReplicaSet, Signal, Status,
+    Timestamp,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -419,14 +421,14 @@ pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     if status.is_final() {
         return true;
     }
-    let held = |view: &uphold::ReplicaView| view.gate == Some(uphold::Gate::Hold) && view.due.is_none();
-    let settled = |view: uphold::ReplicaView| match view.phase {
+    let held = |view: &uphold::engine::ReplicaView| view.gate == Some(uphold::decide::Gate::Hold) && view.due.is_none();
+    let settled = |view: uphold::engine::ReplicaView| match view.phase {
         // It was scaled away, and is still there.
         _ if view.replica.0 >= set.desired() => false,
         Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
         Phase::Quarantined => view.due.is_none(),
         // One that a person must release holds up those after it in order.
-        Phase::Waiting if view.gate == Some(uphold::Gate::Order) => {
+        Phase::Waiting if view.gate == Some(uphold::decide::Gate::Order) => {
             set.replicas().any(|before| before.replica < view.replica && held(&before))
         }
         Phase::Waiting => held(&view),

@@ -1,6 +1,7 @@
 //! A set at depth 2, told things at whole seconds.
 
-use uphold::{Ended, Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
+use uphold::engine::Ended;
+use uphold::{Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
 
 /// So many seconds.
 pub fn at(secs: u64) -> Timestamp {

@@ -8,7 +8,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
-use uphold::{Event, SupervisorHandle, Incarnation, InstanceState, Policy, RetryPolicy, Supervisor};
+use uphold::engine::InstanceState;
+use uphold::{Event, Incarnation, Policy, RetryPolicy, Supervisor, SupervisorHandle};
 
 use crate::laps::Laps;
 

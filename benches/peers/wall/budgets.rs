@@ -11,7 +11,9 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use governor::{Quota, RateLimiter};
 use tower::retry::budget::{Budget as _, TpsBudget};
-use uphold::{Admission, Budget, Census, DueStart, FailurePolicy, Policy, RetryPolicy, SetHistory, Timestamp};
+use uphold::decide::{Admission, Census, DueStart, SetHistory};
+use uphold::policy::Budget;
+use uphold::{FailurePolicy, Policy, RetryPolicy, Timestamp};
 
 /// Tokens of the budget that is never empty: they are back after 2 ms.
 const PLENTY: u32 = 1_000_000;

@@ -10,7 +10,8 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use taskvisor::{BackoffPolicy, JitterPolicy};
-use uphold::{Backoff, History, Jitter, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+use uphold::decide::History;
+use uphold::{Backoff, Jitter, Outcome, Policy, RetryPolicy, Timestamp, Verdict};
 
 const STREAK: u32 = 10;
 const FIRST: Duration = Duration::from_secs(1);

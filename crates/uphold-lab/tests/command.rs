@@ -43,7 +43,8 @@ const EXPERIMENT: &str = "question: At once, or <later>?\nanswer: At once.\n\
 
 /// Returns a recording, as a supervisor writes it, of a set of two replicas one of which crashes.
 fn recording() -> String {
-    use uphold::{Event, Input, Policy, RecordedLine, RecordedStep, RecordingHeader, RetryPolicy, Timestamp};
+    use uphold::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
+    use uphold::{Event, Policy, RetryPolicy, Timestamp};
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(std::time::Duration::from_secs(30)));
     let began = Timestamp::from_secs(1_790_000_000);
     let at = |seconds: u64| Timestamp::from_secs(1_790_000_000 + seconds);

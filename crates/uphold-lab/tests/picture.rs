@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use roxmltree::Document;
+use uphold::recording::{Input, RecordedLine, RecordedStep};
 use uphold::sim::{Behaviour, Recording, Run, Simulation, World, crash, exit, fail, lost, scale, terminate};
-use uphold::{Cause, Event, Exit, Input, Policy, RecordedLine, RecordedStep, ReplicaSet, RetryPolicy, Timestamp};
+use uphold::{Cause, Event, Exit, Policy, ReplicaSet, RetryPolicy, Timestamp};
 use uphold_lab::files::read_scenario;
 use uphold_lab::picture::{PictureError, Timeline};
 

@@ -202,9 +202,9 @@ fn in_order_a_group_holds_one_place_among_the_starts() {
     assert_eq!(Bench::commands(bench.tell(91, Event::ready(0, 2))), ["start replica 1 incarnation 2"]);
     assert_eq!(bench.set.census().starting, 1);
     // Asked for all at once, they keep their order.
-    assert_eq!(Bench::commands(bench.tell(92, Event::RetryNow(crate::Selection::All))), [""; 0]);
+    assert_eq!(Bench::commands(bench.tell(92, Event::RetryNow(crate::engine::Selection::All))), [""; 0]);
     // Asked for by name, one goes ahead.
-    let one = Event::RetryNow(crate::Selection::Replica(2.into()));
+    let one = Event::RetryNow(crate::engine::Selection::Replica(2.into()));
     assert_eq!(Bench::commands(bench.tell(93, one)), ["start replica 2 incarnation 2"]);
 }
 

@@ -27,7 +27,8 @@ impl Policy {
     /// `Policy` is also `Deserialize`; the error of the format then carries the same text, one mistake a line.
     ///
     /// ```
-    /// use uphold::{Policy, ReadError};
+    /// use uphold::policy::ReadError;
+    /// use uphold::Policy;
     ///
     /// let text = r#"{"replicas": 3, "retry": {"intervall": "30s", "max_attempts": -1}}"#;
     /// let Err(ReadError::Policy(error)) = Policy::read(&mut serde_json::Deserializer::from_str(text)) else {

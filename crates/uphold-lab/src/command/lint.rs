@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use uphold::{Lint, Policy};
+use uphold::Policy;
+use uphold::policy::Lint;
 
 use super::{Answer, Streams, json};
 use crate::files::{DocumentKind, Mistakes, Source};

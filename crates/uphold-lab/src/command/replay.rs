@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use uphold::Status;
 use uphold::sim::Run;
-use uphold::{Status, TraceKind};
+use uphold::trace::TraceKind;
 
 use super::{Answer, Streams, json};
 use crate::files::{read_policy, read_recording};

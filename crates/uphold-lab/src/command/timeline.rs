@@ -110,7 +110,7 @@ fn recorded(file: &Path, streams: &mut Streams<'_>) -> Result<Shown, String> {
 }
 
 /// The set as it was, where the recording goes on from an earlier one.
-fn before(recording: &Recording) -> Result<Option<ReplicaSet>, uphold::RestoreError> {
+fn before(recording: &Recording) -> Result<Option<ReplicaSet>, uphold::engine::RestoreError> {
     let header = recording.header();
     let Some(snapshot) = header.snapshot.clone() else { return Ok(None) };
     ReplicaSet::restore(header.policy.clone(), snapshot, header.began).map(Some)

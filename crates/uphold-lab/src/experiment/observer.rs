@@ -3,11 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use uphold::decide::DecisionReason;
+use uphold::engine::{Kill, ProbeRequest, ProbeResult, Start, Stop};
 use uphold::sim::{Action, Environment, InstancePlan, terminate};
-use uphold::{
-    DecisionReason, Kill, Notice, Output, Phase, ProbeRequest, ProbeResult, ReplicaId, Start, Status, Stop, Timestamp,
-    Verdict,
-};
+use uphold::{Notice, Output, Phase, ReplicaId, Status, Timestamp, Verdict};
 
 /// An environment that wraps another, measures the run, and can interrupt it.
 pub(super) struct Observer<'e, E> {

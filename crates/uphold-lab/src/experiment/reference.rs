@@ -3,11 +3,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use uphold::engine::{Kill, ProbeRequest, ProbeResult, Start, Stop};
+use uphold::policy::Placement;
 use uphold::sim::{Action, Environment, InstancePlan, SimError, Simulation};
-use uphold::{
-    Backoff, Kill, Notice, Output, Placement, Policy, ProbeRequest, ProbeResult, RetryPolicy, Start, Status, Stop,
-    Timestamp,
-};
+use uphold::{Backoff, Notice, Output, Policy, RetryPolicy, Status, Timestamp};
 
 use super::definition::Experiment;
 use super::observer::Observer;

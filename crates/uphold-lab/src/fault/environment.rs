@@ -3,8 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use uphold::engine::{ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
+use uphold::policy::Placement;
 use uphold::sim::{Action, Environment, InstancePlan, exit, fail, found, lost, not_ready, ready, signal};
-use uphold::{Cause, Exit, Outcome, Placement, ProbeKind, ProbeRequest, ProbeResult, Start, Stop, Timestamp};
+use uphold::{Cause, Exit, Outcome, Timestamp};
 
 use super::cluster::Cluster;
 use super::dependency::{RunningDuringOutage, StartDuringOutage};

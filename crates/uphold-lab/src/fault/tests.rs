@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use uphold::policy::Placement;
 use uphold::sim::{Run, Simulation};
-use uphold::{Cause, Outcome, Placement, Policy, PolicyBuilder, RetryPolicy, Status, Timestamp};
+use uphold::{Cause, Outcome, Policy, PolicyBuilder, RetryPolicy, Status, Timestamp};
 
 use super::*;
 

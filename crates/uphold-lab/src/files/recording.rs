@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use uphold::RecordedLine;
+use uphold::recording::RecordedLine;
 use uphold::sim::Recording;
 
 /// Returns whether a file looks like a recording rather than a scenario, from the start of its first line.

@@ -20,7 +20,7 @@ use super::{bands, lanes, legend};
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::sim::{Simulation, crash};
+/// use uphold::sim::{crash, Simulation};
 /// use uphold::{Policy, RetryPolicy};
 /// use uphold_lab::picture::Timeline;
 ///

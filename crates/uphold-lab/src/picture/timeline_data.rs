@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use uphold::sim::Run;
-use uphold::{Phase, ReplicaSet, TraceKind, TraceLine, TraceValue, Verdict};
+use uphold::trace::{TraceKind, TraceLine, TraceValue};
+use uphold::{Phase, ReplicaSet, Verdict};
 
 use super::style::{phase_index, status_index};
 
