@@ -1,4 +1,5 @@
-//! Guides: choosing a policy, embedding, backends, persistence, troubleshooting.
+//! Guides: choosing a policy, embedding, writing a backend, persistence, troubleshooting, coming from another system, and a
+//! glossary. This module contains documentation only.
 
 #[doc = include_str!("_docs/policies.md")]
 pub mod policies {}
