@@ -1,14 +1,15 @@
-//! Decides what becomes of a replicated service when replicas fail: **restart** what failed, serve on **degraded**, or
-//! **terminate** the set.
+//! Decides what to do with a replicated service when replicas fail: **restart** the failed replicas, keep serving
+//! **degraded**, or **terminate** the set.
 //!
-//! A [`Policy`] says what is to be done; it is read from a document with any serde format, or built in code. There are
-//! three depths at which it can be embedded, and a simulator; every decision has one implementation.
+//! A [`Policy`] is read from a document in any serde format, or built in code. It can be embedded at three depths, and
+//! tested in a simulator; every decision has one implementation. The guides are in [`_docs`].
 //!
 //! # Depth 1: functions on rows
 //!
 //! For a scheduler that keeps its state in its own database: [`History`](decide::History) and
-//! [`SetHistory`](decide::SetHistory) are one row each, a [`Census`](decide::Census) is counts. [`Policy::decide`] says what becomes of one replica, [`Policy::admit`] whether a start that is
-//! due may go now, [`Policy::assess`] what the set is and whether it must end.
+//! [`SetHistory`](decide::SetHistory) are one row each, and a [`Census`](decide::Census) is counts. [`Policy::decide`] returns
+//! the verdict on one replica, [`Policy::admit`] whether a start that is due may go now, and [`Policy::assess`] the status of
+//! the set and whether it must end.
 //!
 //! ```
 //! use uphold::decide::History;
@@ -25,7 +26,7 @@
 //!
 //! # Depth 2: a state machine for your own event loop
 //!
-//! [`ReplicaSet`]: events in with the time they are told, commands and notices out, one next deadline with its reason.
+//! [`ReplicaSet`]: takes events with the current time, and returns commands, notices and the next deadline with its reason.
 //!
 //! ```
 //! use uphold::{Event, Policy, ReplicaSet, RetryPolicy, Status, Timestamp};
@@ -42,7 +43,7 @@
 //! # Ok::<(), uphold::PolicyError>(())
 //! ```
 //!
-//! # Depth 3: a driver that just runs it
+//! # Depth 3: a complete driver
 #![cfg_attr(
     feature = "process",
     doc = "
@@ -72,8 +73,8 @@ println!(\"{}\", handle.wait().await.status);
 //! # Features
 //!
 //! `supervisor` (default): the tokio driver and the `Backend` trait. `process` (default): the process backend, unix.
-//! `recording`: recording what a set was told into a file. `metrics`, `tracing`: the facades of these names.
-//! `schemars`: the JSON Schema of the policy document. Without default features the crate is pure: no clock, no I/O.
+//! `recording`: records the inputs of a set to a file. `metrics`, `tracing`: the facades of these names.
+//! `schemars`: `JsonSchema` for `Policy`. Without default features the crate is pure: no clock, no I/O.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod _docs;
@@ -92,12 +93,12 @@ mod sparse;
 pub mod supervisor;
 mod time;
 
-/// What a set was told, step by step with its times, to be stored and replayed.
+/// The inputs of a set with their times, to be stored and replayed.
 pub mod recording {
     pub use crate::engine::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 }
 
-/// What a set did, as one JSON object a line: see [`TraceLine`](trace::TraceLine).
+/// The trace of a set, one JSON object a line: see [`TraceLine`](trace::TraceLine).
 pub mod trace {
     pub use crate::engine::trace::{TraceKind, TraceLine, TraceValue};
 }

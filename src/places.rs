@@ -1,4 +1,4 @@
-//! A queue that things are made in rather than moved into.
+//! A queue whose items are constructed in place, because moving a large enum copies all of it.
 
 /// A queue that is filled at one time and emptied before the next, such as the outputs of one mutation.
 ///

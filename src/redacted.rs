@@ -1,4 +1,4 @@
-//! What must not be printed: environment values, header values.
+//! Hides secrets in `Debug` output: environment values and header values.
 
 use std::collections::BTreeMap;
 use std::fmt;

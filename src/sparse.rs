@@ -1,4 +1,4 @@
-//! Structs that people read without what is absent, and that formats which are not self-describing need in full.
+//! Serialises structs without their absent fields in formats for people, and in full in binary formats, which need every field.
 
 /// Implements `Serialize` for a struct: fields marked `absent if` are left out of formats that people read.
 macro_rules! serialize_sparse {

@@ -1,4 +1,4 @@
-//! `admit`: may a start that is due go now? The gates, in order: incident, budget, concurrency, owner.
+//! `admit`: whether a start that is due may go now. The gates, in order: incident, budget, concurrency, owner.
 
 use serde::{Deserialize, Serialize};
 

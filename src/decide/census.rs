@@ -1,4 +1,4 @@
-//! How the replicas of a set stand, counted: what a `SELECT count(*) ... GROUP BY` gives.
+//! The number of a set's replicas in each state, as a `SELECT count(*) ... GROUP BY` returns it.
 
 /// How the replicas of a set stand, counted. Each of the `desired` replicas is counted in one of the first
 /// ten fields; the others look at the same replicas from another side.

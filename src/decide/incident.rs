@@ -1,8 +1,8 @@
-//! Correlated failure: when so many replicas fail together that it is one incident with one cause.
+//! Incidents: correlated failures of so many replicas that they are treated as one, with one cause.
 //!
-//! Its life: *holding* (restarts wait; one canary is started, and if it fails the delay grows and the next is
-//! tried), then *resuming* (the rest follow in batches of 1, 2, 4, ...). Restarts found overdue after downtime
-//! begin with resuming.
+//! An incident has two phases. *Holding*: restarts wait and one canary is started; if it fails, the delay grows and the
+//! next canary is started. *Resuming*: the other replicas start in batches of 1, 2, 4, ... Restarts that are overdue after
+//! downtime begin with resuming.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

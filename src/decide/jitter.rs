@@ -1,7 +1,7 @@
-//! The spread of delays: a hash of (seed, replica, incarnation), so that a replay gives the same delays.
+//! Jitter of delays: a hash of (seed, replica, incarnation), so that a replay gives the same delays.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): named, portable, and part of the
-//! contract: a stream never changes between releases.
+//! The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). It is part of the API: a stream never changes between
+//! releases.
 
 use crate::policy::Jitter;
 use crate::policy::retry_schedule::{Pacing, share, with_room_for};

@@ -1,4 +1,4 @@
-//! What the set as a whole is, and why.
+//! The status of a set, its reason, and the reasons for which a set ends.
 
 use serde::{Deserialize, Serialize};
 

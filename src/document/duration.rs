@@ -1,4 +1,4 @@
-//! Durations as documents write them, in the grammar of humantime.
+//! Durations in documents, in the grammar of humantime.
 
 use std::time::Duration;
 

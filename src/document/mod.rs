@@ -1,5 +1,4 @@
-//! Reads documents of your own that hold a policy, the way policies are read: one pass finds every mistake, and says
-//! where it is and what would be right.
+//! Reads your own documents that contain a policy. One pass reports every mistake, with its path and what is allowed there.
 //!
 //! Deserialise the document as a [`Value`] with any serde format, then read it with a [`Reader`].
 //!

@@ -1,4 +1,4 @@
-//! the known word that was probably meant.
+//! Suggests the known word that is closest to an unknown one.
 
 /// The known word closest to `given`, if it is close enough to be a slip.
 pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {

@@ -1,5 +1,5 @@
-//! A document in a format that is not self-describing, such as postcard: its values one after the other, each with its kind.
-//! A flat list, so that reading a hostile one does not use up the stack.
+//! A document in a format that is not self-describing, such as postcard: a flat list of values, each with its kind. A tree
+//! could overflow the stack when a hostile document is read.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,4 +1,4 @@
-//! By which cause the missing replicas failed: the status names it if it is the same for all.
+//! Counts missing replicas by cause. The status names the cause if all of them have the same one.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Contact with instances: when each was last seen, and when contact was lost.
 //!
 //! `unknown_after` counts from the first evidence of lost contact after the last sign of life. Evidence from before that
-//! counts from the sign of life: a report that is repeated with its old time says nothing new.
+//! counts from the sign of life: a report may be repeated with its old time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

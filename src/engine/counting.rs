@@ -1,4 +1,4 @@
-//! How the replicas stand, counted as they change.
+//! Updates the census incrementally as replicas change.
 
 use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};

@@ -1,4 +1,4 @@
-//! When a set wants to be woken, and why.
+//! The next deadline of a set, and its reason.
 
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;

@@ -1,4 +1,4 @@
-//! What a set is told.
+//! Events: the input of a set.
 
 use serde::{Deserialize, Serialize};
 

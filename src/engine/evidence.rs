@@ -1,8 +1,8 @@
-//! Probe evidence: a failed liveness or startup probe, and `unready_timeout`. It takes replicas down, a few at a time.
+//! Probe evidence: a failed liveness or startup probe, or an expired `unready_timeout`. It takes down a few replicas at a time.
 //!
-//! What every probe asks may be a dependency that all replicas share. So evidence is only acted on where
-//! `max_probe_restarts` has a place, and a replica that was taken down occupies its place until it is available again. A
-//! replica that does not count as available needs none, and a success withdraws evidence that was not acted on.
+//! All probes may depend on something that the replicas share. Evidence is therefore acted on only while `max_probe_restarts`
+//! has a free place. A replica that was taken down occupies its place until it is available again. A replica that is not
+//! available needs no free place. A successful probe withdraws evidence that was not acted on.
 
 use std::collections::{BTreeMap, BTreeSet};
 

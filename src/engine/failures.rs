@@ -1,4 +1,4 @@
-//! A failure is judged, and its verdict carried out.
+//! Has depth 1 decide about a failure, and carries the verdict out.
 
 use super::cold_state::code_of;
 use super::output::{DecisionMade, IgnoreReason, Notice, Output};

@@ -1,7 +1,7 @@
 //! Scope `all` and `rest`: one failure restarts several replicas together.
 //!
-//! The others are stopped in reverse order, none waiting for another; when all have stopped and the restart is
-//! due, all are started in order. It is charged once, to the replica that failed.
+//! The other members are stopped in reverse order, without waiting for each other. When all have stopped and the restart is
+//! due, all are started in order. The restart is charged once, to the replica that failed.
 
 use serde::{Deserialize, Serialize};
 

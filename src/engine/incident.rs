@@ -1,4 +1,4 @@
-//! Failures of several replicas together: noted before the first is judged, recognised as an incident, and its end.
+//! Incidents in the engine: records the failures of a batch before the first one is judged, and detects and ends incidents.
 
 use super::event::{Ended, Event};
 use super::output::{IncidentNotice, Notice};

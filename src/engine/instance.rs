@@ -1,4 +1,4 @@
-//! Events of instances: what each means for its replica.
+//! Handles events of instances: rejects stale and duplicate ones, and applies the others to their replica.
 
 use super::event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeResult, STOPPED_BY_SOMEBODY_ELSE};
 use super::evidence::Evidence;

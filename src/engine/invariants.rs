@@ -1,4 +1,4 @@
-//! What must hold of the state of a set between two mutations: DESIGN's invariants, as far as a state shows them.
+//! The invariants of a set's state between two mutations.
 //!
 //! [`ReplicaSet::check_kept`] looks at what a snapshot keeps, and `restore` refuses what does not satisfy it;
 //! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.

@@ -1,4 +1,4 @@
-//! The texts that came with failures, for people: why a replica failed last, and what its failing probes got.
+//! Messages of failures, for people: why a replica failed last, and what its failing probes received.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! List and compare: the set against all that a backend lists.
+//! `observe`: compares the set with everything that a backend lists.
 
 use std::cmp::{Ordering, Reverse};
 

@@ -1,4 +1,4 @@
-//! What an operator asks for. None of it is charged.
+//! Operator requests, such as `restart` and `stop`. They are never charged.
 
 use super::event::Selection;
 use super::output::{Notice, Rejection};

@@ -1,4 +1,4 @@
-//! What a set hands out: commands to obey, and notices.
+//! The output of a set: commands to carry out, and notices.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! Probes: when to ask, and what the answers count as.
+//! Probes: when they are due, and how their results count.
 //!
-//! Readiness is a level: it changes what is available and restarts nothing. A liveness or startup probe that has
-//! failed is evidence (evidence.rs), and so is `unready_timeout`. No answer at all is neither: it is lost contact, counted
-//! from the first probe that went unanswered.
+//! Readiness only changes whether a replica is available; it restarts nothing. A failed liveness or startup probe is evidence
+//! (evidence.rs), and so is an expired `unready_timeout`. A probe without an answer is lost contact, counted from the first
+//! unanswered one.
 
 use serde::{Deserialize, Serialize};
 

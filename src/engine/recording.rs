@@ -1,4 +1,4 @@
-//! What a set was told, in a form that can be kept: each call, and when it came.
+//! The inputs of a set, each with its time, in a form that can be stored.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Another policy for a running set.
+//! `replace_policy`: changes the policy of a running set.
 
 use super::output::Notice;
 use super::probes::ProbeState;

@@ -1,4 +1,4 @@
-//! How many replicas are asked for.
+//! Scaling: changes the desired number of replicas.
 
 use super::output::{Notice, ReplicaChange};
 use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};

@@ -1,4 +1,4 @@
-//! The frame of every mutation: what is due precedes it, and what follows from it is brought about before it returns.
+//! The frame of every mutation: does what is due before it, and applies all its consequences before it returns.
 
 use super::cold_state::ColdState;
 use super::state::ReplicaSet;

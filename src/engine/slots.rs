@@ -1,4 +1,4 @@
-//! What a start that is under way holds: a slot among the concurrent starts, and the attention of an open incident.
+//! Starts in progress: each holds one of the `max_concurrent_starts`, and may be the trial that an incident waits for.
 
 use super::output::{IncidentNotice, Notice};
 use super::replica::ReplicaFlags;

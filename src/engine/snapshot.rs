@@ -1,4 +1,4 @@
-//! The whole state of a set, to be kept and restored.
+//! The snapshot of a set: its whole state, to be stored and restored.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Starts: due, admitted, commanded.
+//! Starts: queues those that are due, asks for admission, issues the commands.
 
 use super::output::{Command, Notice, Start, Waiting};
 use super::replica::{NextPhase, Phase, ReplicaFlags};

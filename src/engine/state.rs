@@ -1,4 +1,4 @@
-//! The state of a set, and how its parts are reached.
+//! The struct `ReplicaSet` and its accessors.
 
 use super::cause_counts::CauseCode;
 use super::cold_state::ColdState;

@@ -1,4 +1,4 @@
-//! The status of the set: assessed, shown, and the end of the set.
+//! Assesses and reports the status of the set, and ends the set.
 
 use super::output::{Notice, Output, StatusShown};
 use super::replica::{NextPhase, Phase};

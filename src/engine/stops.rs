@@ -1,4 +1,4 @@
-//! The end of a stop: confirmed by the backend, or given up because contact is lost and nobody can confirm it.
+//! The end of a stop: confirmed by the backend, or assumed because contact is lost and it cannot be confirmed.
 
 use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;

@@ -1,7 +1,7 @@
-//! Strays: instances that are known to be alive and are not the current incarnation of any slot.
+//! Strays: live instances that are not the current incarnation of any slot.
 //!
-//! Such are an earlier incarnation that a list still shows, one that was declared `node-lost` and is heard again, a start
-//! that came about after it was given up, and instances of slots that the set does not have. A stray is asked to stop,
+//! Examples are an earlier incarnation that is still listed, one that was declared `node-lost` and reports again, a late start
+//! that was already given up, and an instance of a slot that the set does not have. A stray is asked to stop,
 //! killed after `stop_grace`, and killed again with growing gaps until its end is reported or a list no longer shows it.
 //! Until then its slot starts nothing and the set is not `terminated`.
 

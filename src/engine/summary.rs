@@ -1,4 +1,4 @@
-//! The set at a glance: for tables, dashboards and metrics. Reading it changes nothing.
+//! The summary of a set, for tables, dashboards and metrics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What has happened so far, counted: for dashboards and metrics. Nothing is decided by it.
+//! Counters for dashboards and metrics. No decision reads them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Failures that the set finds out by itself: by time-outs, lost contact and probe evidence.
+//! Failures that the set detects itself: timeouts, lost contact and probe evidence.
 
 use super::deadline::DeadlineReason;
 use super::evidence::{Evidence, Health};

@@ -1,4 +1,4 @@
-//! What happened, as lines that people and programs read: one JSON object a line.
+//! The trace of a set: one JSON object a line, for people and programs.
 
 use std::borrow::Cow;
 

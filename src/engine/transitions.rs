@@ -1,6 +1,6 @@
-//! How a replica moves from phase to phase, and what follows for its counts, its deadline and its place in the queue.
+//! Moves a replica from phase to phase, and updates its counts, its deadline and its entry in the queue.
 //!
-//! What follows for other replicas (a group, an incident, the end of the set) is the caller's to bring about.
+//! The caller handles the consequences for other replicas: a group, an incident, the end of the set.
 
 use super::deadline::DeadlineReason;
 use super::output::{Command, Notice, Output, ReplicaChange, Stop};

@@ -1,4 +1,4 @@
-//! When a replica has something due next. Each has at most one deadline, which is computed from its state.
+//! The next deadline of a replica. Each has at most one, which is computed from its state.
 
 use super::deadline::{Deadline, DeadlineReason};
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};

@@ -1,4 +1,4 @@
-//! Why an incarnation ended, in the words that rules are written in.
+//! Causes of failures, as rules name them.
 
 use std::fmt;
 use std::str::FromStr;

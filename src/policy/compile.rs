@@ -1,4 +1,4 @@
-//! The form of a policy that decisions read: nanoseconds, tables and masks, every default filled in.
+//! The compiled form of a policy, which decisions read: nanoseconds, tables and masks, with every default filled in.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Policies for tests: all kinds of settings in all combinations, the same ones every time.
+//! Generates policies for tests, deterministically: all kinds of settings in all combinations.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What people write: the policy document as types, its reading, its checks and its compiled form.
+//! Policies: the types of the policy document, and how it is read, checked, linted, compiled and written back.
 
 mod build;
 mod cause;

@@ -1,4 +1,4 @@
-//! The policy as one type: valid, compiled, cheap to clone.
+//! The type `Policy`: always valid, compiled, cheap to clone.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `retry: true`: the recommended production policy. Its numbers, each with its reason.
+//! `retry: true`: the recommended production policy, with the reason for each number.
 
 use std::time::Duration;
 

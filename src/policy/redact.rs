@@ -1,4 +1,4 @@
-//! A policy without its secrets: for what is kept where others may read it.
+//! Removes secrets from a policy that is stored where others may read it.
 
 use super::health::{Probe, ProbeCheck};
 use super::policy::Policy;

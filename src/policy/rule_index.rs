@@ -1,8 +1,8 @@
 //! Rules, compiled so that finding the first match costs the same for one rule as for a hundred.
 //!
 //! Each value that a condition can name (an exit code, a signal, a cause) has a bit mask of the rules that
-//! it satisfies; the masks of one failure are and-ed, and the first bit is the answer. Only what depends
-//! on more than the kind of failure (reason texts, the attempt number) is asked rule by rule.
+//! it satisfies; the masks of one failure are combined with AND, and the lowest bit is the first rule that matches.
+//! Only conditions on more than the kind of failure (reason texts, the attempt number) are checked rule by rule.
 
 use super::cause::Cause;
 use super::exit::Exit;

@@ -1,4 +1,4 @@
-//! The JSON Schema of the document, made of the table of keys.
+//! The JSON Schema of the document, generated from the table of keys.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! Texts that must have a form: the reader's checks and the patterns of the schema say the same.
+//! Formats of texts, such as names: the checks of the reader and the same as patterns of the schema.
 
 use crate::policy::exit::Signal;
 use crate::policy::range;

@@ -1,4 +1,4 @@
-//! Actions: what a timeline or an environment makes happen to a set.
+//! Actions that a timeline or an environment applies to a set.
 
 use std::sync::Arc;
 use std::time::Duration;

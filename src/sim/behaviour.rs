@@ -1,4 +1,4 @@
-//! What replicas do of their own accord in a scripted simulation.
+//! The behaviour of replicas in a scripted simulation: how long they run and how they end.
 
 use std::time::Duration;
 

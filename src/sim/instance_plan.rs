@@ -1,4 +1,4 @@
-//! What becomes of one start.
+//! The plan of one start: when it is ready, and when and how it ends.
 
 use std::time::Duration;
 

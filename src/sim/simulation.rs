@@ -1,4 +1,4 @@
-//! A simulation that is put together in code.
+//! The builder of simulations in code.
 
 use super::action::Action;
 use super::behaviour::Behaviour;

@@ -1,4 +1,4 @@
-//! What scenario documents mean, and which mistakes are reported.
+//! Tests of scenario documents: what they mean, and which mistakes are reported.
 
 use std::time::Duration;
 

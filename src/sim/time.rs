@@ -1,4 +1,4 @@
-//! Times of a simulation, as callers write them.
+//! Times of a simulation, given as texts or durations.
 
 use std::time::Duration;
 

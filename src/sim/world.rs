@@ -1,4 +1,4 @@
-//! How long the simulated backend takes.
+//! The delays of the simulated backend.
 
 use std::time::Duration;
 

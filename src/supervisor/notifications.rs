@@ -7,17 +7,17 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::engine::{Command, Event, Notice};
 use crate::time::Timestamp;
 
-/// Something that notification, in the order in which it did.
+/// Something that happened, in the order in which it happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Notification {
-    /// When it notification, in Unix time.
+    /// When it happened, in Unix time.
     pub at: Timestamp,
-    /// What notification.
+    /// What happened.
     pub kind: NotificationKind,
 }
 
-/// What notification.
+/// What a [`Notification`] is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NotificationKind {

@@ -1,4 +1,4 @@
-//! Lints of rules: those that can never match, and those that surely should match something else.
+//! Lints of rules: those that can never match, and those that probably should match something else.
 
 use super::super::cause::Cause;
 use super::super::failure::{CodeRange, Rule, RuleAction};

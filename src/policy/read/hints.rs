@@ -1,4 +1,4 @@
-//! Where a misplaced key belongs, and what the keys and words of other systems are called here.
+//! Hints for unknown keys: where a misplaced key belongs, and the name here for a key or word of another system.
 
 use super::keys::{Block, DOCUMENT, Kind};
 use crate::document::FieldSet;

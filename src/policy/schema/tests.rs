@@ -1,4 +1,4 @@
-//! The schema and the reader accept the same documents, but for what a schema cannot say.
+//! Tests that the schema and the reader accept the same documents, except for what a schema cannot express.
 
 use jsonschema::Validator;
 use serde_json::{Map, Value as Json, json};

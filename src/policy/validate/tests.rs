@@ -1,4 +1,4 @@
-//! Tests of what makes a policy valid, by way of the builder.
+//! Tests of the validation, through the builder.
 
 use std::time::Duration;
 

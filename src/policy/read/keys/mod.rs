@@ -1,5 +1,5 @@
-//! The table of every key of the document. The reader takes the names it knows from it; the schema and the
-//! documentation are made of it.
+//! The table of every key of the document. The reader takes its known names from this table; the schema and the
+//! documentation are generated from it.
 
 #![cfg_attr(not(test), allow(dead_code, reason = "the documentation is made in a test, the schema with a feature"))]
 

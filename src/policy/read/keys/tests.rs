@@ -1,4 +1,4 @@
-//! The table of keys, the reader and the documentation say the same.
+//! Tests that the table of keys, the reader and the documentation agree.
 
 use serde_json::{Value as Json, json};
 
