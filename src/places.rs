@@ -2,8 +2,8 @@
 
 /// A queue that is filled at one time and emptied before the next, such as the outputs of one mutation.
 ///
-/// To make a thing in the assignment to its place writes the few words that it has; to make it first and move it in
-/// writes all that the largest of its kind has, twice, and waits in between (benches/README.md).
+/// Constructing in the slot writes only that variant's fields. Constructing and then moving copies the whole enum twice and
+/// defeats store forwarding (benches/README.md).
 #[derive(Clone, Debug)]
 pub(crate) struct Places<T> {
     /// Those from `first` to `end` wait. The others are `None`, but for one at which whoever looked at it panicked.
