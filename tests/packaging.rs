@@ -36,7 +36,6 @@ fn one_minimum_of_rust_is_declared() {
     let workspace = include_str!("../Cargo.toml");
     let declared = workspace.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
     assert!(
-        include_str!("../README.md")
-            .contains(&format!("Minimum Rust, of the library and of everything beside it: {declared}."))
+        include_str!("../README.md").contains(&format!("Minimum supported Rust version of every package: {declared}."))
     );
 }
