@@ -143,7 +143,7 @@ fn a_set_of_three_that_never_failed_is_small() {
         size_of::<Outcome>()
     );
     // A ratchet; the aim is well under a kibibyte.
-    assert!(three <= 840, "{three}");
+    assert!(three <= 900, "{three}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The answers of the example experiments say what was measured.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
