@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contact {
     pub(super) lost: BTreeMap<ReplicaId, Lost>,
-    /// Of these, those whose time was up while the set was blind.
+    /// Of these, those whose `lost_after` passed while the set was assumed partitioned.
     pub(super) overdue: BTreeSet<ReplicaId>,
     /// When the backend listed last. Whom that list did not show is out of contact since.
     pub(super) listed_at: Timestamp,
@@ -34,7 +34,7 @@ pub(crate) struct Lost {
     pub(crate) unknown_since: Option<Timestamp>,
     /// What it was when it became unknown.
     pub(crate) was: Phase,
-    /// Declared `node-lost` but for the blindness of the set.
+    /// Would be `node-lost`, but the set is assumed partitioned.
     pub(crate) overdue: bool,
 }
 

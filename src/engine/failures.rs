@@ -76,7 +76,7 @@ impl ReplicaSet {
 
     /// Releases its start slot and clears its lost-contact record.
     #[inline(never)]
-    fn let_loose(&mut self, id: ReplicaId, decision: &Decision, still_live: bool) {
+    fn conclude_failed_start(&mut self, id: ReplicaId, decision: &Decision, still_live: bool) {
         if !still_live {
             self.forget_lost(id);
         }
@@ -97,7 +97,7 @@ impl ReplicaSet {
         let decision = &mut judged.decision;
         self.tally.count().judged(decision.cause.as_ref(), decision.verdict);
         if self.replica(id).flags.any(ReplicaFlags::LOST.and(ReplicaFlags::START_PENDS)) {
-            self.let_loose(id, decision, still_live);
+            self.conclude_failed_start(id, decision, still_live);
         }
         let mut group = None;
         let after = match decision.verdict {

@@ -113,8 +113,8 @@ impl ReplicaSet {
         }
     }
 
-    /// Does what is due, and lets go what may, until nothing follows any more: a stop of an unknown replica ends
-    /// blindness, an end frees a place, and either may make something due.
+    /// Runs what is due and admits starts until nothing more follows: a stop of an unknown replica can end an assumed
+    /// partition, an end frees a start slot, and either may make something due.
     #[inline(never)]
     fn run_pending(&mut self) {
         loop {

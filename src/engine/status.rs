@@ -79,7 +79,7 @@ impl ReplicaSet {
                 _ => {}
             }
         }
-        // With nobody unknown any more it is not blind.
+        // No replica is unknown any more, so the partition is over.
         self.give_up_overdue_stops();
         self.assess(self.now);
         // Terminating is shown even where everything is gone at once.

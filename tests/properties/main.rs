@@ -1,4 +1,4 @@
-//! What must always hold, whatever happens in whatever order: the list of DESIGN 6, checked on random policies
+//! What must always hold, whatever happens in whatever order: the invariants of ARCHITECTURE.md, checked on random policies
 //! and random histories.
 
 mod damage;
