@@ -8,8 +8,9 @@ use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
 use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
+use crate::policy::compiled_rule::CompiledRule;
 use crate::policy::retry_schedule::{CompiledStage, LONGEST_RETRY_AFTER, RetrySchedule, UNLIMITED};
-use crate::policy::rule_index::{CompiledRule, Failure};
+use crate::policy::rule_index::Failure;
 use crate::policy::{Cause, ImmediateFirst, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
 

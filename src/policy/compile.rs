@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::budget::BudgetEmpty;
 use super::cause::Cause;
-use super::failure::{BudgetEmpty, Exhausted};
+use super::exhausted::Exhausted;
 use super::health::{LostAfter, Probe};
 use super::layout::Layout;
 use super::quantity::Quantity;

@@ -1,13 +1,18 @@
 //! Policies: the types of the policy document, and how it is read, checked, linted, compiled and written back.
 
+mod budget;
 mod build;
 mod cause;
 mod compile;
+pub(crate) mod compiled_rule;
+mod correlated;
 mod defaults;
+mod exhausted;
 mod exit;
 mod failure;
 #[cfg(test)]
 mod generate;
+mod glob;
 mod health;
 mod layout;
 mod lint;
@@ -20,6 +25,7 @@ pub(crate) mod read;
 mod redact;
 mod retry;
 pub(crate) mod retry_schedule;
+mod rule;
 pub(crate) mod rule_index;
 mod schema;
 mod settings;
@@ -28,10 +34,14 @@ mod validate;
 mod write;
 
 pub use crate::document::{PolicyError, Problem, ReadError};
+pub use budget::{Budget, BudgetEmpty};
 pub use build::PolicyBuilder;
 pub use cause::{Cause, CauseError, CauseName};
+pub use compiled_rule::MatchedRule;
+pub use correlated::Correlated;
+pub use exhausted::{Exhausted, Quarantine};
 pub use exit::{Exit, Signal};
-pub use failure::{Budget, BudgetEmpty, Correlated, Exhausted, FailurePolicy, Quarantine, Rule, RuleAction};
+pub use failure::FailurePolicy;
 pub use health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck, TcpCheck};
 pub use lint::Lint;
 pub use policy::Policy;
@@ -39,7 +49,7 @@ pub use quantity::Quantity;
 pub use retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
 };
-pub use rule_index::MatchedRule;
+pub use rule::{Rule, RuleAction};
 pub use settings::{OnSuccess, StartOrder};
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};

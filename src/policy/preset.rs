@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::failure::Correlated;
+use super::correlated::Correlated;
 use super::quantity::Quantity;
 use super::retry::{Backoff, ImmediateFirst, Jitter, Recover, RetryPolicy};
 use super::settings::Settings;

@@ -5,8 +5,9 @@
 //! Only conditions on more than the kind of failure (reason texts, the attempt number) are checked rule by rule.
 
 use super::cause::Cause;
+use super::compiled_rule::{CompiledRule, MatchedRule};
 use super::exit::Exit;
-use super::failure::{Rule, RuleAction};
+use super::rule::Rule;
 use crate::time::nanos;
 
 /// The compiled rules of a policy.
@@ -61,41 +62,6 @@ impl Ranges {
     fn mask(&self, number: u64, words: usize) -> &[u64] {
         let range = self.starts.partition_point(|&start| start <= number) - 1;
         &self.masks[range * words..][..words]
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct CompiledRule {
-    /// The key of its state: its name, or its index if it has none.
-    key: String,
-    /// What decisions report of it.
-    pub(crate) shown: std::sync::Arc<MatchedRule>,
-    pub(crate) then: RuleAction,
-    pub(crate) charge: bool,
-    /// Its place among the schedules of the policy; 0 is the policy's own `retry`.
-    pub(crate) schedule: u16,
-    pub(crate) attempts_over: Option<u32>,
-    reasons: Box<[String]>,
-    /// Has a condition on facts that are not kept past the incarnation: reason, run time, readiness.
-    needs_live_facts: bool,
-}
-
-/// The rule that matched a failure.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct MatchedRule {
-    /// Its place in the list, from 0.
-    pub index: u16,
-    /// Its name, where it has one.
-    pub name: Option<std::sync::Arc<str>>,
-}
-
-impl std::fmt::Display for MatchedRule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.index),
-        }
     }
 }
 
@@ -344,32 +310,11 @@ fn range_of(starts: &[i32], code: i32) -> usize {
     starts.partition_point(|&start| start <= code) - 1
 }
 
-impl CompiledRule {
-    fn matches_reason(&self, reason: Option<&str>) -> bool {
-        self.reasons.is_empty() || reason.is_some_and(|text| self.reasons.iter().any(|glob| glob_matches(glob, text)))
-    }
-}
-
-/// Whether `text` matches `glob`, in which `*` stands for any run of characters.
-///
-/// Linear in glob and text together: the pieces between the stars are found one after the other, each as early as
-/// possible, and a piece that was found is never looked for again.
-pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
-    let Some((head, rest)) = glob.split_once('*') else { return glob == text };
-    let Some(text) = text.strip_prefix(head) else { return false };
-    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let Some(mut text) = text.strip_suffix(tail) else { return false };
-    for piece in middle.split('*') {
-        let Some(found) = text.find(piece) else { return false };
-        text = &text[found + piece.len()..];
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::exit::Signal;
+    use crate::policy::rule::RuleAction;
 
     const NOTHING: Failure<'static> =
         Failure { cause: &Cause::Error, exit: None, reason: None, replica: 0, ran: 0, was_ready: false };
@@ -470,52 +415,5 @@ mod tests {
         assert_eq!(rules.first_again(earlier, None, |_| 1), Some(3));
         assert_eq!(rules.first_again(Failure { replica: 4, ..earlier }, None, |_| 1), Some(2));
         assert_eq!(rules.first_again(NOTHING, Some(0), |_| 1), Some(0));
-    }
-
-    /// By the definition: a star is nothing, or a character and a star.
-    fn matches_by_definition(glob: &[u8], text: &[u8]) -> bool {
-        match (glob, text) {
-            ([], []) => true,
-            ([b'*', rest @ ..], _) => {
-                matches_by_definition(rest, text) || (!text.is_empty() && matches_by_definition(glob, &text[1..]))
-            }
-            ([first, rest @ ..], [one, text @ ..]) => first == one && matches_by_definition(rest, text),
-            _ => false,
-        }
-    }
-
-    #[test]
-    fn every_short_glob_matches_as_it_is_defined() {
-        let words = |letters: &[u8]| {
-            let mut words = vec![Vec::new()];
-            for length in 0..5 {
-                for place in 0..words.len() {
-                    if words[place].len() == length {
-                        let longer = letters.iter().map(|letter| [&words[place][..], &[*letter]].concat());
-                        words.extend(longer.collect::<Vec<_>>());
-                    }
-                }
-            }
-            words
-        };
-        for glob in words(b"ab*") {
-            for text in words(b"ab") {
-                let (glob_text, word) = (std::str::from_utf8(&glob).unwrap(), std::str::from_utf8(&text).unwrap());
-                let expected = matches_by_definition(&glob, &text);
-                assert_eq!(glob_matches(glob_text, word), expected, "{glob_text} {word}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_reason_matches_by_glob() {
-        assert!(glob_matches("quota*", "quota exceeded in zone b"));
-        assert!(!glob_matches("quota*", "no quota"));
-        assert!(glob_matches("*quota*", "no quota left"));
-        assert!(glob_matches("a*b*c", "a-b-b-c"));
-        assert!(!glob_matches("a*b*c", "a-c-b"));
-        assert!(glob_matches("*", ""));
-        assert!(glob_matches("exact", "exact"));
-        assert!(!glob_matches("exact", "exactly"));
     }
 }

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, Serializer};
 
+use super::budget::BudgetEmpty;
+use super::exhausted::Exhausted;
 use super::exit::Signal;
-use super::failure::{BudgetEmpty, CodeRange, Exhausted, FailurePolicy, ReplicaRange, Rule, RuleAction};
+use super::failure::FailurePolicy;
 use super::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck};
 use super::policy::Policy;
 use super::quantity::Quantity;
 use super::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, RetryStage, StageSettings,
 };
+use super::rule::{CodeRange, ReplicaRange, Rule, RuleAction};
 use super::settings::{OnSuccess, Settings, StartOrder};
 use crate::document::{Value, format_duration, tokens};
 

@@ -1,9 +1,9 @@
 //! Lints of rules: those that can never match, and those that probably should match something else.
 
 use super::super::cause::Cause;
-use super::super::failure::{CodeRange, Rule, RuleAction};
+use super::super::glob::glob_matches;
 use super::super::read::built_in_cause;
-use super::super::rule_index::glob_matches;
+use super::super::rule::{CodeRange, Rule, RuleAction};
 use super::super::settings::{OnSuccess, Settings};
 use super::{Lints, pacing};
 use crate::document::closest;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::failure::{BudgetEmpty, Correlated, Exhausted};
+use super::super::budget::BudgetEmpty;
+use super::super::correlated::Correlated;
+use super::super::exhausted::Exhausted;
 use super::super::policy::Policy;
 use super::super::preset::{CORRELATED_SHARE, CORRELATED_WITHIN, MAX_PROBE_RESTARTS};
 use super::super::quantity::Quantity;

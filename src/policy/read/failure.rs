@@ -8,14 +8,16 @@ use super::retry;
 use crate::document::Reader;
 use crate::document::closest;
 use crate::document::{Value, clip};
+use crate::policy::budget::{Budget, BudgetEmpty};
 use crate::policy::cause::Cause;
+use crate::policy::correlated::Correlated;
+use crate::policy::exhausted::{Exhausted, Quarantine};
 use crate::policy::exit::Signal;
-use crate::policy::failure::{
-    Budget, BudgetEmpty, CodeRange, Correlated, Exhausted, FailurePolicy, Quarantine, ReplicaRange, Rule, RuleAction,
-};
+use crate::policy::failure::FailurePolicy;
 use crate::policy::preset;
 use crate::policy::quantity::Quantity;
 use crate::policy::range;
+use crate::policy::rule::{CodeRange, ReplicaRange, Rule, RuleAction};
 use crate::policy::text::{self, ends, number};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::failure::{Exhausted, FailurePolicy, Rule, RuleAction};
+use super::super::exhausted::Exhausted;
+use super::super::failure::FailurePolicy;
 use super::super::range;
+use super::super::rule::{Rule, RuleAction};
 use super::super::text::Form;
 use super::{duration, is_none, number, positive, quantity, retry, text};
 use crate::document::Reader;
