@@ -208,7 +208,7 @@ fn an_alarm_is_cleared_after_its_time_without_a_break() {
 }
 
 #[test]
-fn late_news_is_one_incident_only_if_it_happened_together() {
+fn late_events_are_one_incident_only_if_it_happened_together() {
     let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
     let policy = || retrying(4, 10).failure(failure.clone()).build().unwrap();
     let ended = |replica: u32, then| {

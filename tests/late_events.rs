@@ -87,7 +87,7 @@ fn what_failed_an_hour_ago_is_no_incident_of_today() {
 }
 
 #[test]
-fn late_news_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
+fn late_events_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
     let mut test = TestSet::ready(correlated(8));
     test.one(150, exited(7, 1, 150));
     assert!(is_incident(&test.all(200, (0..5).map(|replica| exited(replica, 1, 100)))));
