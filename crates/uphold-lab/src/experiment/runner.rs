@@ -9,7 +9,8 @@ use uphold::sim::{Run, Simulation};
 
 use super::definition::Experiment;
 use super::error::ExperimentError;
-use super::observer::{Observations, Observer};
+use super::observations::{Observations, RunObserver};
+use super::observed_environment::ObservedEnvironment;
 use super::reference::gave_up_too_early;
 use super::report::ExperimentReport;
 use super::tally::{RunMetrics, Tally};
@@ -214,13 +215,15 @@ impl Runner<'_> {
         let mut runs = Vec::with_capacity(experiment.policies.len());
         for (name, policy) in &experiment.policies {
             let replicas = policy.replicas();
-            let environment = experiment.faults.environment(seed, replicas);
-            let mut observer = Observer::new(environment, replicas, policy.min_ready(), self.stop);
+            let observer = RunObserver::new(replicas, policy.min_ready());
+            let mut environment =
+                ObservedEnvironment::new(experiment.faults.environment(seed, replicas), observer, self.stop);
             let simulation = Simulation::new(policy.clone()).seed(seed).stats_only();
-            let run =
-                simulation.run_in(&mut observer, experiment.until).map_err(ExperimentError::simulation(name, seed))?;
-            let Some(observations) = observer.finish() else { return Ok(None) };
-            runs.push((run, observations));
+            let run = simulation
+                .run_in(&mut environment, experiment.until)
+                .map_err(ExperimentError::simulation(name, seed))?;
+            let Some(observer) = environment.into_observer() else { return Ok(None) };
+            runs.push((run, observer.finish()));
         }
         let Some(too_early) = self.too_early(seed, &runs)? else { return Ok(None) };
         let runs = runs.into_iter().zip(too_early);

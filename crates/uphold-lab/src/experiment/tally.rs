@@ -8,7 +8,7 @@ use uphold::sim::Run;
 use uphold::{Status, Timestamp};
 
 use super::metric::Metric;
-use super::observer::Observations;
+use super::observations::Observations;
 use super::statistics::Moments;
 
 const METRICS: usize = Metric::ALL.len();
