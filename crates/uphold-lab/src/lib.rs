@@ -15,6 +15,7 @@ pub mod command;
 pub mod experiment;
 pub mod fault;
 pub mod files;
+mod format_duration;
 pub mod picture;
 pub mod report;
 mod sanitize;

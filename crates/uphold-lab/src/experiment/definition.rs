@@ -101,9 +101,24 @@ impl Experiment {
         self.policies.iter().map(|(name, policy)| (name.as_str(), policy))
     }
 
+    /// Returns the question that the report shows, if there is one.
+    pub fn get_question(&self) -> Option<&str> {
+        self.question.as_deref()
+    }
+
     /// Returns the number of histories.
-    pub fn seed_count(&self) -> u64 {
+    pub fn get_seeds(&self) -> u64 {
         self.seeds
+    }
+
+    /// Returns the seed of the first history.
+    pub fn get_first_seed(&self) -> u64 {
+        self.first_seed
+    }
+
+    /// Returns the limit that [`Metric::GaveUpTooEarly`](super::Metric::GaveUpTooEarly) uses.
+    pub fn get_healed_within(&self) -> Duration {
+        self.healed_within
     }
 
     /// Returns the length of each history.

@@ -16,7 +16,7 @@ use super::episodes::Episodes;
 /// let outage = Episodes::once(Duration::from_secs(3600), Duration::from_secs(300));
 /// let database =
 ///     Dependency::new(outage).running(RunningDuringOutage::Crash).crashes_after(Duration::from_secs(5));
-/// # let _ = database;
+/// assert_eq!(database.get_running(), RunningDuringOutage::Crash);
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 #[must_use]
@@ -89,5 +89,30 @@ impl Dependency {
     pub fn ends(mut self, outcome: Outcome) -> Self {
         self.ends = outcome;
         self
+    }
+
+    /// Returns the outages.
+    pub fn get_outages(&self) -> &Episodes {
+        &self.outages
+    }
+
+    /// Returns what happens to instances that start running during an outage.
+    pub fn get_starts(&self) -> StartDuringOutage {
+        self.starts
+    }
+
+    /// Returns what happens to instances that are already running.
+    pub fn get_running(&self) -> RunningDuringOutage {
+        self.running
+    }
+
+    /// Returns how long an instance survives without the dependency.
+    pub fn get_crashes_after(&self) -> &Distribution {
+        &self.crashes_after
+    }
+
+    /// Returns how an instance crashes.
+    pub fn get_ends(&self) -> &Outcome {
+        &self.ends
     }
 }

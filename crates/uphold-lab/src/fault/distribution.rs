@@ -1,9 +1,11 @@
 //! Probability distributions of durations.
 
 use std::f64::consts::TAU;
+use std::fmt;
 use std::time::Duration;
 
 use super::random::RandomStream;
+use crate::format_duration::format_duration;
 
 /// The probability distribution of a duration, sampled once per incarnation or occurrence.
 ///
@@ -11,7 +13,7 @@ use super::random::RandomStream;
 /// the sample's key, with logarithms in software: the same on every platform. A sample longer than 584 years means
 /// "never".
 ///
-/// In documents: `30s` or `{fixed: 30s}`; `{exponential: {mean: 1d}}`; `{weibull: {shape: 0.7, scale: 1d}}`;
+/// In documents, and as `Display` writes it: `30s` or `{fixed: 30s}`; `{exponential: {mean: 1d}}`; `{weibull: {shape: 0.7, scale: 1d}}`;
 /// `{log_normal: {median: 40s, sigma: 0.5}}`; `{list: [1m, 5m, 1h]}`, used in order and repeated; `never`.
 ///
 /// ```
@@ -21,7 +23,8 @@ use super::random::RandomStream;
 /// let time_to_failure = Distribution::exponential(Duration::from_secs(86_400))?;
 /// let load_time = Distribution::log_normal(Duration::from_secs(120), 0.3)?;
 /// assert!(Distribution::weibull(f64::NAN, Duration::from_secs(1)).is_err());
-/// # let _ = (time_to_failure, load_time);
+/// assert_eq!(time_to_failure.to_string(), "{exponential: {mean: 1d}}");
+/// assert_eq!(load_time.to_string(), "{log_normal: {median: 2m, sigma: 0.3}}");
 /// # Ok::<(), uphold_lab::fault::DistributionError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -33,7 +36,7 @@ enum Family {
     Never,
     Fixed(u64),
     Exponential { mean: f64 },
-    Weibull { inverse_shape: f64, scale: f64 },
+    Weibull { shape: f64, scale: f64 },
     LogNormal { median: f64, sigma: f64 },
     List(Box<[u64]>),
 }
@@ -86,7 +89,7 @@ impl Distribution {
         if !(0.05..=100.0).contains(&shape) {
             return Err(DistributionError::Shape(shape));
         }
-        Ok(Self(Family::Weibull { inverse_shape: 1.0 / shape, scale: positive_nanos("scale", scale)? }))
+        Ok(Self(Family::Weibull { shape, scale: positive_nanos("scale", scale)? }))
     }
 
     /// Returns a log-normal distribution: a typical value with a long tail. Half of the samples are shorter than
@@ -124,8 +127,8 @@ impl Distribution {
             Family::Fixed(nanos) => *nanos,
             Family::List(list) => list[(index % list.len() as u64) as usize],
             Family::Exponential { mean } => (-mean * libm::log(stream.substream(index).uniform())) as u64,
-            Family::Weibull { inverse_shape, scale } => {
-                (scale * libm::pow(-libm::log(stream.substream(index).uniform()), *inverse_shape)) as u64
+            Family::Weibull { shape, scale } => {
+                (scale * libm::pow(-libm::log(stream.substream(index).uniform()), 1.0 / shape)) as u64
             }
             Family::LogNormal { median, sigma } => {
                 let stream = stream.substream(index);
@@ -141,6 +144,26 @@ impl Distribution {
 impl From<Duration> for Distribution {
     fn from(duration: Duration) -> Self {
         Self::fixed(duration)
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Family::Never => f.write_str("never"),
+            Family::Fixed(nanos) => f.write_str(&format_duration(*nanos)),
+            Family::Exponential { mean } => write!(f, "{{exponential: {{mean: {}}}}}", format_duration(*mean as u64)),
+            Family::Weibull { shape, scale } => {
+                write!(f, "{{weibull: {{shape: {shape}, scale: {}}}}}", format_duration(*scale as u64))
+            }
+            Family::LogNormal { median, sigma } => {
+                write!(f, "{{log_normal: {{median: {}, sigma: {sigma}}}}}", format_duration(*median as u64))
+            }
+            Family::List(list) => {
+                let list: Vec<String> = list.iter().map(|nanos| format_duration(*nanos)).collect();
+                write!(f, "{{list: [{}]}}", list.join(", "))
+            }
+        }
     }
 }
 

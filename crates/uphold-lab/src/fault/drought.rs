@@ -14,7 +14,8 @@ use super::episodes::Episodes;
 /// let no_capacity = Drought::new(Episodes::once(Duration::from_secs(3600), Duration::from_secs(600)));
 /// let always = Episodes::once(Duration::ZERO, Distribution::never());
 /// let flaky_registry = Drought::new(always).share(0.02).cause(Cause::StartError);
-/// # let _ = (no_capacity, flaky_registry);
+/// assert_eq!(no_capacity.get_cause(), &Cause::NoCapacity);
+/// assert_eq!(flaky_registry.get_share(), 0.02);
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 #[must_use]
@@ -40,5 +41,20 @@ impl Drought {
     pub fn cause(mut self, cause: Cause) -> Self {
         self.cause = cause;
         self
+    }
+
+    /// Returns the times at which starts fail.
+    pub fn get_episodes(&self) -> &Episodes {
+        &self.episodes
+    }
+
+    /// Returns the probability with which a start fails, from 0 to 1.
+    pub fn get_share(&self) -> f64 {
+        self.share
+    }
+
+    /// Returns the cause of the failed starts.
+    pub fn get_cause(&self) -> &Cause {
+        &self.cause
     }
 }

@@ -29,7 +29,8 @@ const MAX_LOOKAHEAD: usize = 100_000;
 ///     Distribution::exponential(Duration::from_secs(7 * 86_400))?,
 ///     Duration::from_secs(600),
 /// );
-/// # let _ = (maintenance, outages);
+/// assert_eq!(maintenance.get_from(), Some(uphold::Timestamp::from_secs(3600)));
+/// assert_eq!(outages.get_lasts(), &Distribution::fixed(Duration::from_secs(600)));
 /// # Ok::<(), uphold_lab::fault::DistributionError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +58,27 @@ impl Episodes {
     /// start of the next; at least 1 s.
     pub fn recurring(every: impl Into<Distribution>, lasts: impl Into<Distribution>) -> Self {
         Self { schedule: Schedule::Recurring(every.into()), lasts: lasts.into() }
+    }
+
+    /// Returns when the single episode starts; `None` if the episodes recur.
+    pub fn get_from(&self) -> Option<Timestamp> {
+        match &self.schedule {
+            Schedule::Once(from) => Some(Timestamp::from_nanos(*from)),
+            Schedule::Recurring(_) => None,
+        }
+    }
+
+    /// Returns the gap before each recurring episode; `None` if there is a single episode.
+    pub fn get_every(&self) -> Option<&Distribution> {
+        match &self.schedule {
+            Schedule::Once(_) => None,
+            Schedule::Recurring(every) => Some(every),
+        }
+    }
+
+    /// Returns how long an episode lasts.
+    pub fn get_lasts(&self) -> &Distribution {
+        &self.lasts
     }
 
     /// Returns the episodes drawn from `stream`, in order of time.

@@ -25,7 +25,7 @@ use super::random::RandomStream;
 ///     .starts_in(Duration::from_secs(20))
 ///     .failure(FailureMode::new(Distribution::exponential(7 * day)?).ends(crash))
 ///     .failure(FailureMode::new(Distribution::exponential(20 * day)?).ends(reclaimed));
-/// # let _ = model;
+/// assert_eq!(model.get_failures().len(), 2);
 /// # Ok::<(), uphold_lab::fault::DistributionError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -38,8 +38,8 @@ pub struct FailureMode {
     pub(super) replicas: Option<Vec<u32>>,
     /// `None`: on every node.
     node: Option<u32>,
-    started_from: u64,
-    started_before: u64,
+    started_from: Timestamp,
+    started_before: Timestamp,
 }
 
 /// Invalid weights for [`FailureMode::ends_by_weight`].
@@ -62,8 +62,8 @@ impl FailureMode {
             outcomes: vec![(1.0, exit_code_1())],
             replicas: None,
             node: None,
-            started_from: 0,
-            started_before: u64::MAX,
+            started_from: Timestamp::ZERO,
+            started_before: Timestamp::MAX,
         }
     }
 
@@ -107,19 +107,47 @@ impl FailureMode {
 
     /// Restricts it to instances that start running at this time or later. Default: 0.
     pub fn started_from(mut self, from: Duration) -> Self {
-        self.started_from = (Timestamp::ZERO + from).as_nanos();
+        self.started_from = Timestamp::ZERO + from;
         self
     }
 
     /// Restricts it to instances that start running before this time. Default: no limit.
     pub fn started_before(mut self, before: Duration) -> Self {
-        self.started_before = (Timestamp::ZERO + before).as_nanos();
+        self.started_before = Timestamp::ZERO + before;
         self
+    }
+
+    /// Returns how long an instance runs before it fails.
+    pub fn get_time_to_failure(&self) -> &Distribution {
+        &self.time_to_failure
+    }
+
+    /// Returns how the instance ends: each outcome with its share of the failures. The shares sum to 1.
+    pub fn get_ends(&self) -> Vec<(f64, &Outcome)> {
+        let total = self.outcomes.last().map_or(1.0, |(sum, _)| *sum);
+        let before = std::iter::once(0.0).chain(self.outcomes.iter().map(|(sum, _)| *sum));
+        self.outcomes.iter().zip(before).map(|((sum, outcome), before)| ((sum - before) / total, outcome)).collect()
+    }
+
+    /// Returns the replicas that fail this way, in ascending order; `None`: all.
+    pub fn get_replicas(&self) -> Option<&[u32]> {
+        self.replicas.as_deref()
+    }
+
+    /// Returns the node whose instances fail this way; `None`: every node.
+    pub fn get_node(&self) -> Option<u32> {
+        self.node
+    }
+
+    /// Returns when an instance must start running to fail this way: from the first time until before the second, which
+    /// is [`Timestamp::MAX`] if there is no limit.
+    pub fn get_started(&self) -> std::ops::Range<Timestamp> {
+        self.started_from..self.started_before
     }
 
     /// Returns how long after `running_at` the instance fails, in nanoseconds; `None`: it does not fail this way.
     pub(super) fn time_to_failure(&self, stream: RandomStream, start: &StartContext, running_at: u64) -> Option<u64> {
-        let applies = (self.started_from..self.started_before).contains(&running_at)
+        let applies = (self.started_from.as_nanos()..self.started_before.as_nanos()).contains(&running_at)
             && self.node.is_none_or(|node| start.node == Some(node))
             && self.replicas.as_ref().is_none_or(|replicas| replicas.binary_search(&start.replica).is_ok());
         if applies {

@@ -10,7 +10,7 @@ use super::episodes::Episodes;
 ///
 /// let partition = Episodes::once(Duration::from_secs(3600), Duration::from_secs(120));
 /// let lost = LostContact::new(partition).replicas([0, 1]);
-/// # let _ = lost;
+/// assert_eq!(lost.get_replicas(), Some(&[0, 1][..]));
 /// ```
 #[derive(Clone, PartialEq, Debug)]
 #[must_use]
@@ -29,5 +29,15 @@ impl LostContact {
     pub fn replicas(mut self, replicas: impl IntoIterator<Item = u32>) -> Self {
         self.replicas = Some(replicas.into_iter().collect());
         self
+    }
+
+    /// Returns the times at which contact is lost.
+    pub fn get_episodes(&self) -> &Episodes {
+        &self.episodes
+    }
+
+    /// Returns the replicas that it affects; `None`: all.
+    pub fn get_replicas(&self) -> Option<&[u32]> {
+        self.replicas.as_deref()
     }
 }

@@ -132,6 +132,56 @@ impl FaultModel {
         self
     }
 
+    /// Returns the time from the start command until an instance runs.
+    pub fn get_starts_in(&self) -> &Distribution {
+        &self.starts_in
+    }
+
+    /// Returns the time from when an instance runs until it is ready.
+    pub fn get_ready_in(&self) -> &Distribution {
+        &self.ready_in
+    }
+
+    /// Returns the time from the stop command until an instance has ended.
+    pub fn get_stops_in(&self) -> &Distribution {
+        &self.stops_in
+    }
+
+    /// Returns the time from the start command until a failed start is reported.
+    pub fn get_refused_in(&self) -> &Distribution {
+        self.refused_in.as_ref().unwrap_or(&self.starts_in)
+    }
+
+    /// Returns by how much each other start in progress slows down starting and becoming ready: 0.1 is 10 %.
+    pub fn get_slower_per_start(&self) -> f64 {
+        self.slower_per_start
+    }
+
+    /// Returns the failure modes, in the order in which they were added.
+    pub fn get_failures(&self) -> &[FailureMode] {
+        &self.failures
+    }
+
+    /// Returns the droughts, in the order in which they were added.
+    pub fn get_droughts(&self) -> &[Drought] {
+        &self.droughts
+    }
+
+    /// Returns the dependencies, in the order in which they were added.
+    pub fn get_dependencies(&self) -> &[Dependency] {
+        &self.dependencies
+    }
+
+    /// Returns the losses of contact, in the order in which they were added.
+    pub fn get_lost_contact(&self) -> &[LostContact] {
+        &self.lost_contact
+    }
+
+    /// Returns the nodes that replicas run on, if there are any.
+    pub fn get_nodes(&self) -> Option<&Nodes> {
+        self.nodes.as_ref()
+    }
+
     /// Returns the highest replica number that a part of the model names.
     pub(crate) fn highest_replica(&self) -> Option<u32> {
         let failures = self.failures.iter().filter_map(|failure| failure.replicas.as_ref());

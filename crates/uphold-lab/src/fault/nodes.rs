@@ -21,7 +21,7 @@ pub(super) const MAX_NODES: u32 = 1_000_000;
 ///     .zones(3)
 ///     .node_fails(None, Episodes::recurring(month, Duration::from_secs(3600)))
 ///     .zone_fails(Some(1), Episodes::once(Duration::from_secs(6 * 3600), Duration::from_secs(1200)));
-/// # let _ = nodes;
+/// assert_eq!((nodes.get_count(), nodes.get_zones()), (12, 3));
 /// # Ok::<(), uphold_lab::fault::DistributionError>(())
 /// ```
 #[derive(Clone, PartialEq, Debug)]
@@ -102,5 +102,40 @@ impl Nodes {
     pub fn silent(mut self) -> Self {
         self.silent = true;
         self
+    }
+
+    /// Returns the number of nodes.
+    pub fn get_count(&self) -> u32 {
+        self.count
+    }
+
+    /// Returns the number of zones.
+    pub fn get_zones(&self) -> u32 {
+        self.zones
+    }
+
+    /// Returns the times at which nodes are down; `None` in a pair: every node.
+    pub fn get_node_fails(&self) -> &[(Option<u32>, Episodes)] {
+        &self.node_fails
+    }
+
+    /// Returns the times at which zones are down; `None` in a pair: every zone.
+    pub fn get_zone_fails(&self) -> &[(Option<u32>, Episodes)] {
+        &self.zone_fails
+    }
+
+    /// Returns what happens to a start on a node that is down.
+    pub fn get_starts(&self) -> StartOnFailedNode {
+        self.starts
+    }
+
+    /// Returns the cause with which instances on a failed node end.
+    pub fn get_cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Returns whether node failures are silent.
+    pub fn get_silent(&self) -> bool {
+        self.silent
     }
 }

@@ -33,6 +33,28 @@ fn failures(run: &Run) -> Vec<(u64, u32, String)> {
 }
 
 #[test]
+fn a_distribution_is_displayed_as_documents_write_it() {
+    let read = |text: &str| -> FaultModel {
+        let document =
+            format!("{{policies: [{{name: a, policy: {{replicas: 1}}}}], until: 1d, faults: {{ready_in: {text}}}}}");
+        crate::files::parse_yaml::<crate::experiment::Experiment>(&document).unwrap().faults().clone()
+    };
+    for text in [
+        "never",
+        "1m 30s",
+        "{exponential: {mean: 12h}}",
+        "{weibull: {shape: 0.7, scale: 1h}}",
+        "{log_normal: {median: 40s, sigma: 0.5}}",
+        "{list: [1s, 5m]}",
+    ] {
+        let distribution = read(text).get_ready_in().clone();
+        assert_eq!(distribution.to_string(), text);
+    }
+    let month = read("30d").get_ready_in().clone();
+    assert_eq!(read(&month.to_string()).get_ready_in(), &month);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let model = FaultModel::new().failure(FailureMode::new(Distribution::exponential(secs(600)).unwrap()));
     let traces = [7, 7, 8].map(|seed| {

@@ -1,7 +1,7 @@
 //! The time axis, for runs from nanoseconds to centuries.
 
-use super::format::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, format_duration};
 use super::text::text_width;
+use crate::format_duration::{DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND, format_duration};
 
 /// Maps the shown time window, in nanoseconds, to horizontal positions, in pixels.
 #[derive(Clone, Copy, Debug)]

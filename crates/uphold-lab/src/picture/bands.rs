@@ -2,13 +2,13 @@
 
 use super::axis::Axis;
 use super::canvas::{Canvas, SMALL, Subject, TextAnchor};
-use super::format::format_duration_units;
 use super::marker::Marker;
 use super::markup::path_number;
 use super::spans::LaneColumns;
 use super::style::{INK, STATUSES, TEXT_GREY};
 use super::text::text_width;
 use super::timeline_data::TimelineData;
+use crate::format_duration::format_duration_units;
 
 fn severity(state: u8) -> u8 {
     STATUSES[usize::from(state)].severity

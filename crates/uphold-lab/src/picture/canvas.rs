@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::axis::Axis;
-use super::format::format_duration_units;
 use super::marker::Marker;
 use super::markup::{Attribute, Markup, path_number};
 use super::spans::Span;
 use super::style::{INK, LINE_GREY, StateStyle};
 use super::text::{text_width, truncate};
+use crate::format_duration::format_duration_units;
 
 /// The font size of labels and small print, in pixels.
 pub(super) const SMALL: f64 = 11.0;

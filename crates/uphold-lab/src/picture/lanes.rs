@@ -3,10 +3,10 @@
 use uphold::Phase;
 
 use super::canvas::{Canvas, SMALL, Subject, TextAnchor};
-use super::format::format_share;
 use super::marker::Marker;
 use super::spans::{LaneColumns, Span};
 use super::style::{INK, PHASES, TEXT_GREY, phase_index};
+use super::text::format_share;
 use super::timeline_data::{StateChanges, TimelineData, VerdictRecord};
 
 /// The layout of the lanes. Lengths are in pixels.

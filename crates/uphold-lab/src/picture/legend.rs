@@ -1,10 +1,10 @@
 //! The legend: explains the styles and markers that the timeline contains.
 
 use super::canvas::{Canvas, SMALL, TextAnchor};
-use super::format::format_duration_units;
 use super::marker::Marker;
 use super::style::{INK, LINE_GREY, PHASES, STATUSES, StateStyle, TEXT_GREY};
 use super::text::text_width;
+use crate::format_duration::format_duration_units;
 
 /// Draws the legend below everything drawn so far.
 pub(super) fn draw(canvas: &mut Canvas) {

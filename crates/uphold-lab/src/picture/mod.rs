@@ -4,7 +4,6 @@ mod axis;
 mod bands;
 mod canvas;
 mod chart;
-mod format;
 mod lanes;
 mod legend;
 mod marker;

@@ -1,4 +1,4 @@
-//! Measures and shortens text for a picture.
+//! Text in a picture: its width, shortening, and shares in percent.
 
 /// Estimates the width of a text in pixels. The font that will show it is not known.
 pub(super) fn text_width(text: &str, size: f64) -> f64 {
@@ -27,6 +27,19 @@ pub(super) fn truncate(text: &str, size: f64, width: f64) -> String {
     shortened.trim_end().to_owned() + "…"
 }
 
+/// Formats a share in percent, truncated to three decimals so that nothing below 1 reads `100 %`.
+pub(super) fn format_share(part: u64, whole: u64) -> String {
+    let thousandths = (u128::from(part) * 100_000).checked_div(whole.into()).unwrap_or(0);
+    if thousandths == 0 && part > 0 {
+        return "< 0.001 %".to_owned();
+    }
+    let (percent, decimals) = (thousandths / 1000, format!("{:03}", thousandths % 1000));
+    match decimals.trim_end_matches('0') {
+        "" => format!("{percent} %"),
+        decimals => format!("{percent}.{decimals} %"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +49,14 @@ mod tests {
         assert_eq!(truncate("short", 12.0, 100.0), "short");
         let truncated = truncate(&"long ".repeat(100), 12.0, 100.0);
         assert!(truncated.ends_with('…') && text_width(&truncated, 12.0) <= 110.0, "{truncated}");
+    }
+
+    #[test]
+    fn a_share_just_below_1_does_not_read_100_percent() {
+        assert_eq!(format_share(1, 1), "100 %");
+        assert_eq!(format_share(999_999_999, 1_000_000_000), "99.999 %");
+        assert_eq!(format_share(1, 1_000_000_000), "< 0.001 %");
+        assert_eq!(format_share(3, 40), "7.5 %");
+        assert_eq!(format_share(0, 0), "0 %");
     }
 }

@@ -5,12 +5,12 @@ use uphold::{ReplicaSet, Timestamp};
 
 use super::axis::Axis;
 use super::canvas::{Canvas, SMALL, TextAnchor};
-use super::format::{format_duration, format_duration_units, format_share};
 use super::markup::Markup;
 use super::style::{INK, PHASES, STATUSES, TEXT_GREY};
-use super::text::{text_width, truncate};
+use super::text::{format_share, text_width, truncate};
 use super::timeline_data::TimelineData;
 use super::{bands, lanes, legend};
+use crate::format_duration::{format_duration, format_duration_units};
 
 /// The timeline of a run as SVG: a lane for each replica, coloured by phase; above them the set's status; verdicts as
 /// markers; and a time axis.

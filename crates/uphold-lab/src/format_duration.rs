@@ -1,13 +1,13 @@
-//! Formats times and shares for people.
+//! Formats durations in the syntax of policy documents.
 
 use std::fmt::Write;
 
-pub(super) const MICROSECOND: u64 = 1_000;
-pub(super) const MILLISECOND: u64 = 1_000 * MICROSECOND;
-pub(super) const SECOND: u64 = 1_000 * MILLISECOND;
-pub(super) const MINUTE: u64 = 60 * SECOND;
-pub(super) const HOUR: u64 = 60 * MINUTE;
-pub(super) const DAY: u64 = 24 * HOUR;
+pub(crate) const MICROSECOND: u64 = 1_000;
+pub(crate) const MILLISECOND: u64 = 1_000 * MICROSECOND;
+pub(crate) const SECOND: u64 = 1_000 * MILLISECOND;
+pub(crate) const MINUTE: u64 = 60 * SECOND;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
 
 const UNITS: [(u64, &str); 7] =
     [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (MILLISECOND, "ms"), (MICROSECOND, "us"), (1, "ns")];
@@ -42,19 +42,6 @@ pub(crate) fn format_duration(nanos: u64) -> String {
     exact(nanos, UNITS.len())
 }
 
-/// Formats a share in percent, truncated to three decimals so that nothing below 1 reads `100 %`.
-pub(crate) fn format_share(part: u64, whole: u64) -> String {
-    let thousandths = (u128::from(part) * 100_000).checked_div(whole.into()).unwrap_or(0);
-    if thousandths == 0 && part > 0 {
-        return "< 0.001 %".to_owned();
-    }
-    let (percent, decimals) = (thousandths / 1000, format!("{:03}", thousandths % 1000));
-    match decimals.trim_end_matches('0') {
-        "" => format!("{percent} %"),
-        decimals => format!("{percent}.{decimals} %"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,14 +58,5 @@ mod tests {
         assert_eq!(format_duration_units(MINUTE - 1, 4), "1m");
         assert_eq!(format_duration_units(0, 4), "0s");
         assert_eq!(format_duration(u64::MAX), "213503d 23h 34m 33s 709ms 551us 615ns");
-    }
-
-    #[test]
-    fn a_share_just_below_1_does_not_read_100_percent() {
-        assert_eq!(format_share(1, 1), "100 %");
-        assert_eq!(format_share(999_999_999, 1_000_000_000), "99.999 %");
-        assert_eq!(format_share(1, 1_000_000_000), "< 0.001 %");
-        assert_eq!(format_share(3, 40), "7.5 %");
-        assert_eq!(format_share(0, 0), "0 %");
     }
 }
