@@ -84,7 +84,7 @@ expect: [{at: x, at_ms: -1, start: -1}, {at_ms: x, start: -1}]
         "timeline[1]: needs exactly one of",
         "timeline[1].replicas[0]: ",
         "timeline[1].reason: ",
-        "expect[0].at_ms: is given beside",
+        "expect[0].at_ms: cannot be combined with",
         "expect[0].start: ",
         "expect[1].at_ms: ",
         "expect[1].start: ",

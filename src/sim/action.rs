@@ -8,7 +8,9 @@ use crate::engine::Selection;
 use crate::policy::{Cause, Exit, Signal};
 use crate::time::nanos;
 
-/// Something that is made to happen to a set. Created by functions such as [`crash`] and [`scale`].
+/// A failure of a replica, a change of its readiness or contact, or a request of an operator.
+///
+/// Returned by functions such as [`crash`] and [`scale`]; [`Simulation::at`](super::Simulation::at) schedules it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +44,7 @@ pub(super) enum ActionKind {
     Terminate,
 }
 
-/// What a failure carries besides its exit or cause.
+/// The details of a failure besides its exit or cause.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct FailureDetails {
     pub(super) reason: Option<Arc<str>>,
@@ -77,7 +79,7 @@ impl Action {
 }
 
 impl ActionKind {
-    /// Whether this is a request about replicas that the set may reject.
+    /// Returns whether this is an operator's request about replicas, which the set may reject.
     pub(super) fn is_operator_request(&self) -> bool {
         matches!(
             self,
@@ -106,87 +108,87 @@ impl ActionKind {
     }
 }
 
-/// The replica exits with code 1.
+/// Makes the replica exit with code 1.
 pub fn crash(replica: u32) -> Action {
     exit(replica, 1)
 }
 
-/// The replica exits with this code.
+/// Makes the replica exit with this code.
 pub fn exit(replica: u32, code: i32) -> Action {
     Action(ActionKind::Exit { replica, exit: Exit::Code(code), details: FailureDetails::default() })
 }
 
-/// The replica is ended by a signal.
+/// Makes a signal end the replica.
 pub fn signal(replica: u32, signal: Signal) -> Action {
     Action(ActionKind::Exit { replica, exit: Exit::Signal(signal), details: FailureDetails::default() })
 }
 
-/// The replica fails with this cause. If it is still starting, that is a failed start.
+/// Makes the replica fail with this cause. If it is still starting, the start fails.
 pub fn fail(replica: u32, cause: Cause) -> Action {
     Action(ActionKind::Fail { replica, cause, details: FailureDetails::default() })
 }
 
-/// The replica becomes ready.
+/// Makes the replica ready.
 pub fn ready(replica: u32) -> Action {
     Action(ActionKind::Ready { replica, ready: true })
 }
 
-/// The replica becomes unready, which is not a failure.
+/// Makes the replica unready, which is not a failure.
 pub fn not_ready(replica: u32) -> Action {
     Action(ActionKind::Ready { replica, ready: false })
 }
 
-/// Contact with the replica is lost.
+/// Loses contact with the replica: it may be running, and commands do not reach it.
 pub fn lost(replica: u32) -> Action {
     Action(ActionKind::Lost { replica })
 }
 
-/// Contact with the lost instance is regained.
+/// Regains contact with the replica. What it did in the meantime is reported now.
 pub fn found(replica: u32) -> Action {
     Action(ActionKind::Found { replica })
 }
 
-/// An operator sets the desired number of replicas.
+/// Sets the desired number of replicas, as an operator does. The set rejects more than 1 000 000.
 pub fn scale(replicas: u32) -> Action {
     Action(ActionKind::Scale(replicas))
 }
 
-/// An operator restarts the replica.
+/// Restarts the replica, as an operator does.
 pub fn restart(replica: u32) -> Action {
     Action(ActionKind::Restart(replica))
 }
 
-/// An operator stops the replica: it stays down until it is started, restarted or reset.
+/// Stops the replica, as an operator does. It stays down until it is started, restarted or reset.
 pub fn stop(replica: u32) -> Action {
     Action(ActionKind::Stop(replica))
 }
 
-/// An operator starts a replica that is not up.
+/// Starts a replica that is down, as an operator does.
 pub fn start(replica: u32) -> Action {
     Action(ActionKind::Start(replica))
 }
 
-/// An operator moves the replica elsewhere.
+/// Drains the replica, as an operator does: it is stopped and started elsewhere.
 pub fn drain(replica: u32) -> Action {
     Action(ActionKind::Drain(replica))
 }
 
-/// An operator resets the replica.
+/// Resets the replica, as an operator does: its streak and windows start anew, and it is started if it is down.
 pub fn reset(replica: u32) -> Action {
     Action(ActionKind::Reset(Selection::Replica(ReplicaId(replica))))
 }
 
-/// An operator resets every replica.
+/// Resets every replica, as [`reset`] does for one.
 pub fn reset_all() -> Action {
     Action(ActionKind::Reset(Selection::All))
 }
 
-/// An operator restarts everything that waits, now: whatever was down is back.
+/// Starts every waiting replica now, as an operator does once a failed dependency is back.
 pub fn retry_now() -> Action {
     Action(ActionKind::RetryNow(Selection::All))
 }
 
-/// An operator terminates the set.
+/// Terminates the set, as an operator does.
 pub fn terminate() -> Action {
     Action(ActionKind::Terminate)
 }

@@ -6,7 +6,7 @@ use crate::engine::ProbeKind;
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
-/// What replicas do of their own accord, such as crash after a while or fail a probe.
+/// What replicas do of their own accord, such as crashing after a while or failing a probe.
 ///
 /// A behaviour applies to every incarnation of every replica at all times, unless [`replica`](Self::replica),
 /// [`times`](Self::times), [`active_from`](Self::active_from) or [`active_until`](Self::active_until) narrow it down.
@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
 pub struct Behaviour {
     pub(super) kind: BehaviourKind,
     pub(super) replica: Option<u32>,
@@ -57,8 +58,8 @@ impl Behaviour {
         Self::new(BehaviourKind::StartFails { cause, late_start: None })
     }
 
-    /// Creates a behaviour in which each start is reported as failed, but the instance runs nevertheless, `after`
-    /// the start command.
+    /// Creates a behaviour in which each start is reported as failed, but the instance is running all the same,
+    /// `after` the start command.
     pub fn late_start(cause: Cause, after: Duration) -> Self {
         Self::new(BehaviourKind::StartFails { cause, late_start: Some(after) })
     }
@@ -73,7 +74,7 @@ impl Behaviour {
         Self::new(BehaviourKind::IgnoresKill)
     }
 
-    /// Creates a behaviour in which each start is accepted and then nothing is reported about it, ever.
+    /// Creates a behaviour in which each start is accepted and nothing is ever reported about it.
     pub fn hangs() -> Self {
         Self::new(BehaviourKind::Hangs)
     }
@@ -107,7 +108,12 @@ impl Behaviour {
         self
     }
 
-    /// Whether it applies to an incarnation of a replica at a time.
+    /// Returns the replica that it is restricted to; `None`: all replicas.
+    pub fn get_replica(&self) -> Option<u32> {
+        self.replica
+    }
+
+    /// Returns whether it applies to an incarnation of a replica at a time.
     pub(super) fn is_active(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
         self.replica.is_none_or(|only| only == replica)
             && self.times.is_none_or(|times| incarnation <= times)

@@ -1,4 +1,4 @@
-//! Collects what a run returns: trace, statuses, verdicts and statistics.
+//! Collects the result of a run: trace, statuses, verdicts and statistics.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::decide::{Decision, ReplicaId, Status};
 use crate::engine::{Command, Event, Notice, Output, ReplicaChange, ReplicaSet, StatusChange, TraceLine};
 use crate::time::Timestamp;
 
-/// Collects what a run returns. Methods take times of the set; what is kept counts from the start of the run.
+/// Collects the result of a run. Methods take times of the set's clock; the result counts from the start of the run.
 pub(super) struct Collector {
     start: Timestamp,
     /// If false, only statistics are kept.
@@ -119,6 +119,6 @@ impl Collector {
         let times = Status::ALL.into_iter().zip(self.time_in);
         self.stats.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
         let Self { trace, status_changes, verdicts, phase_changes, stats, .. } = self;
-        Run { trace, status_changes, verdicts, phase_changes, stats, set, until }
+        Run { trace, status_changes, verdicts, phase_changes, stats, set, until, unused_behaviours: Vec::new() }
     }
 }

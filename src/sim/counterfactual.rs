@@ -1,8 +1,8 @@
 //! Replays a recording under another policy.
 //!
-//! Each start gets the plan that is recorded for it: how long the n-th start of a replica took, how long it ran and how
-//! it ended. Operator requests are repeated at the recorded times. A start that is not recorded is assumed to come up as
-//! the last recorded start of its replica did, and never to end.
+//! The n-th start of a replica behaves as its n-th start in the recording: it takes as long, runs as long and ends in
+//! the same way. Operator requests are repeated at the recorded times. A start beyond the recorded ones is assumed to
+//! take as long as the replica's last successful one, and never to end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Environment for RecordedEnvironment {
 ///     let other = recording.replay_under(policy)?;
 ///     println!("restarts: {} recorded, {} simulated", recorded.restarts(), other.run.restarts());
 ///     if let Some((at, replica)) = other.assumed.first() {
-///         println!("from {at} on, replica {replica} does what is assumed, not what is recorded");
+///         println!("from {at} on, the behaviour of replica {replica} is assumed, not recorded");
 ///     }
 ///     Ok(())
 /// }
@@ -65,7 +65,7 @@ impl Environment for RecordedEnvironment {
 pub struct Counterfactual {
     /// The run under the other policy.
     pub run: Run,
-    /// Starts that are not recorded, with their times: from then on, what the replica does is an assumption.
+    /// Starts beyond the recorded ones, with their times. From then on, the behaviour of the replica is an assumption.
     pub assumed: Vec<(Timestamp, ReplicaId)>,
 }
 
@@ -81,14 +81,14 @@ pub enum CounterfactualError {
     Simulation(#[from] SimError),
     /// The recording continues from a snapshot, or begins with instances that were started before it.
     #[error(
-        "the recording begins with instances that were started before it, and does not say how they came up; use the \
-         recording that has their starts"
+        "the recording begins with running instances, so it does not show how long their starts took; replay the \
+         recording that contains their starts"
     )]
     StartedBefore,
 }
 
 impl Recording {
-    /// Simulates what `policy` would have done with what happened.
+    /// Simulates what would have happened under `policy`.
     ///
     /// # Errors
     /// The recording continues from a snapshot or begins with running instances, or the simulation fails.
@@ -98,7 +98,7 @@ impl Recording {
         }
         let began = self.header().began;
         let mut simulation = Simulation::new(policy).seed(self.header().seed);
-        // The other policy may have fewer replicas, and rejected requests are repeated, too.
+        // The other policy may have fewer replicas, and rejected requests are repeated as well.
         simulation.setup.allow_unknown_replicas = true;
         for step in self.steps() {
             let Input::Events(events) = &step.input else { continue };
@@ -111,7 +111,7 @@ impl Recording {
         Ok(Counterfactual { run, assumed: recorded.assumed })
     }
 
-    /// Derives the plans of all starts that were commanded.
+    /// Derives the plan of each start from the reports about its instance.
     fn instance_plans(&self) -> Result<InstancePlans, CounterfactualError> {
         let mut plans = InstancePlans::new();
         let mut commanded: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();

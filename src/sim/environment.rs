@@ -7,11 +7,11 @@ use super::instance_plan::InstancePlan;
 use crate::engine::{Kill, Output, ProbeRequest, ProbeResult, Start, Stop};
 use crate::time::Timestamp;
 
-/// The environment of a simulated set: decides what becomes of each start and injects faults from outside.
+/// The environment of a simulated set: plans the outcome of each start, and injects faults such as the failure of a node.
 ///
 /// [`World`](super::World) and [`Behaviour`](super::Behaviour) cover scripted simulations. Implement this trait for a
-/// fault model and pass it to [`Simulation::run_in`](super::Simulation::run_in). Whatever the model draws at random
-/// must come from a seed, or runs cannot be repeated. Times count from the start of the simulation.
+/// fault model and pass it to [`Simulation::run_in`](super::Simulation::run_in). Draw random numbers from a seeded
+/// generator, so that runs can be repeated. Times count from the start of the simulation.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,13 +35,13 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Environment {
-    /// Returns what becomes of a start that is commanded now.
+    /// Returns the plan of a start that is commanded now.
     ///
     /// `starts_in_flight` is the number of starts in progress, including all that are commanded at this instant.
     fn plan(&mut self, start: &Start, at: Timestamp, starts_in_flight: u32) -> InstancePlan;
 
-    /// Returns how long after its command a start that is reported as failed runs nevertheless; `None`, the default,
-    /// if it never does.
+    /// Returns the time from the start command until the instance is running although its start was reported as failed;
+    /// `None`, the default, if that does not happen.
     fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
         let _ = (start, at);
         None
@@ -67,21 +67,20 @@ pub trait Environment {
         ProbeResult::Success
     }
 
-    /// Returns when the environment next acts on the set from outside, such as when a node fails; `None` if it never
-    /// does again. Called after every instant.
+    /// Returns the time of the next fault to inject, such as the failure of a node; `None`, the default, if there is none.
+    /// Called after every instant.
     fn next_injection(&self) -> Option<Timestamp> {
         None
     }
 
-    /// Adds everything that the environment does to the set at `at`, a time returned by
-    /// [`next_injection`](Self::next_injection).
+    /// Adds the actions to inject at `at`, a time returned by [`next_injection`](Self::next_injection).
     ///
-    /// The set learns of all of it at one instant. Actions on dead instances are ignored.
+    /// They reach the set as one batch. Actions on dead instances are ignored.
     fn inject(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
         let _ = (at, actions);
     }
 
-    /// Called with every output of the set, in order: for models that track where replicas are, and for metrics.
+    /// Called with every output of the set, in order, for models that track replicas and for metrics. Default: nothing.
     fn observe(&mut self, output: &Output, at: Timestamp) {
         let _ = (output, at);
     }

@@ -27,12 +27,12 @@ pub enum SimError {
         /// The highest number of replicas that the set has had by then.
         had: u32,
     },
-    /// The simulation makes no progress in time.
-    #[error("no progress in time at {at_ms} ms: more than {rounds} rounds within one instant")]
+    /// The simulated time does not advance.
+    #[error("the simulation does not get past {at_ms} ms: more than {rounds} rounds of events at that instant")]
     Livelock {
         /// The instant, in milliseconds.
         at_ms: u64,
-        /// How many rounds were run.
+        /// The number of rounds.
         rounds: u32,
     },
     /// The trace is too long to be kept in memory.

@@ -1,14 +1,14 @@
-//! What a scenario expects, and how a run differs from it.
+//! Expectations of a scenario, and mismatches with a run.
 
 use serde::{Serialize, Serializer};
 
 use super::trace::Trace;
 use crate::engine::{TraceLine, TraceValue};
 
-/// A trace line that a scenario expects, in part: some line at its instant must have all the keys that it names.
+/// An expectation of a scenario: at its instant there must be a trace line that has all the keys and values that it names.
 ///
-/// An expectation of the status alone (`status`, `available`, `desired`, `reason`, and `cause` beside one of these) is compared with the status in
-/// effect, which an earlier line may have set. With `absent: true` there must be no such line. With `count: 3` there
+/// An expectation of the status alone (`status`, `available`, `desired`, `reason`, and `cause` with one of these) is
+/// compared with the status in effect, which an earlier line may have set. With `absent: true` there must be no such line. With `count: 3` there
 /// must be exactly three, at that instant or, if no instant is given, in the whole run.
 ///
 /// ```
@@ -40,7 +40,22 @@ pub struct Expectation {
     pub(super) count: Option<u32>,
 }
 
-/// An expectation that a run does not meet.
+/// An expectation that a run does not meet. Returned by [`Scenario::check`](super::Scenario::check).
+///
+/// ```
+/// use uphold::sim::Scenario;
+///
+/// let scenario: Scenario = serde_json::from_str(r#"{
+///     "policy": {"replicas": 1, "retry": {"interval": "30s"}},
+///     "timeline": [{"at": "60s", "replica": 0, "exit": 1}],
+///     "until": "5m",
+///     "expect": [{"at": "90s", "command": "start", "incarnation": 3}]
+/// }"#)?;
+/// let mismatch = scenario.check(&scenario.run()?).unwrap_err();
+/// let nearest = mismatch.nearest.as_ref().and_then(|line| line.get("incarnation"));
+/// assert_eq!(nearest, Some(&uphold::trace::TraceValue::Int(2)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Mismatch {
@@ -48,7 +63,7 @@ pub struct Mismatch {
     pub index: usize,
     /// What was expected.
     pub expected: Expectation,
-    /// The line at that instant that agrees in most keys; `None`: there is no line at that instant.
+    /// The line at that instant with the most matching keys; `None`: there is no line at that instant.
     pub nearest: Option<TraceLine>,
     /// The lines around it, for display.
     pub around: Vec<TraceLine>,
@@ -82,7 +97,7 @@ impl Expectation {
         let of_status = |(key, value): &(String, TraceValue)| {
             status.contains(&key.as_str()) && (key != "kind" || *value == TraceValue::from("status"))
         };
-        // Verdicts and events have causes, too.
+        // Verdicts and events have causes as well.
         let names_status = self.keys.iter().any(|(key, _)| key != "cause" && key != "kind");
         names_status && self.keys.iter().all(of_status)
     }
@@ -96,7 +111,7 @@ impl Expectation {
         &lines[first..after]
     }
 
-    /// Returns the status line in effect at its instant, if it expects the status alone.
+    /// Returns the status line in effect at its instant; `None` if it expects more than the status.
     fn status_in_effect<'t>(&self, trace: &'t Trace) -> Option<&'t TraceLine> {
         let at_ms = self.at_ms.filter(|_| self.is_status_only())?;
         trace.status_line_at(at_ms)

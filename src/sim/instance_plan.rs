@@ -1,4 +1,4 @@
-//! The plan of one start: when it is ready, and when and how it ends.
+//! The plan of one start: when the instance runs, when it is ready, and when and how it ends.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::decide::Outcome;
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// What becomes of one start: when the instance is running and ready, and when and how it ends of its own accord.
+/// The plan of one start: when the instance is running and ready, and when and how it ends of its own accord.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,7 +20,8 @@ use crate::time::Timestamp;
 ///     .ends_after(Duration::from_secs(3600), crash);
 /// // The backend reports after 30 s that it has no capacity.
 /// let failed = InstancePlan::start_fails(Duration::from_secs(30), Cause::NoCapacity);
-/// # let _ = (plan, failed);
+/// assert_eq!(plan.get_ready(), Some(Duration::from_secs(10)));
+/// assert_eq!(failed.get_start(), None);
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
@@ -66,5 +67,21 @@ impl InstancePlan {
     pub fn ends_after(mut self, after: Duration, outcome: Outcome) -> Self {
         self.end = Some((after, outcome));
         self
+    }
+
+    /// Returns the time from the start command until running; `None`: never.
+    pub fn get_start(&self) -> Option<Duration> {
+        self.start
+    }
+
+    /// Returns the time from running until ready; `None`: never.
+    pub fn get_ready(&self) -> Option<Duration> {
+        self.ready
+    }
+
+    /// Returns how and when the instance ends of its own accord, counted from running, or from the start command if it
+    /// never runs; `None`: it does not.
+    pub fn get_end(&self) -> Option<(Duration, &Outcome)> {
+        self.end.as_ref().map(|(after, outcome)| (*after, outcome))
     }
 }

@@ -1,4 +1,4 @@
-//! The simulated instances: what each will do, and what of it has been reported.
+//! The simulated instances: what each one will do, and what has been reported about it.
 
 use super::instance_plan::InstancePlan;
 use super::monotonic_queue::MonotonicQueue;
@@ -16,7 +16,8 @@ pub(super) struct Instances {
     /// How each instance will end of its own accord, or has ended while contact was lost. Kept apart, so that an
     /// `Instance` fits one cache line.
     outcomes: Vec<Option<Outcome>>,
-    /// When instances are running and when they are ready, as far as that arrives in order. Entries may be stale.
+    /// The times at which instances are running and at which they are ready, as long as they are pushed in order. Entries
+    /// may be stale.
     running_queue: MonotonicQueue,
     ready_queue: MonotonicQueue,
     /// All other deadlines, one for each replica.
@@ -28,7 +29,7 @@ pub(super) struct Instances {
 pub(super) struct Instance {
     incarnation: Incarnation,
     alive: bool,
-    /// The incarnation that contact is lost with: it receives no commands, and nothing is reported about it.
+    /// The incarnation with which contact is lost: it receives no commands, and nothing is reported about it.
     pub(super) lost: Option<Incarnation>,
     pub(super) restarts: u64,
     running_at: Timestamp,
@@ -72,7 +73,7 @@ impl Instance {
         self.lost == Some(incarnation)
     }
 
-    /// Whether no end of this incarnation has been reported.
+    /// Returns whether the end of this incarnation has not been reported yet.
     pub(super) fn may_be_alive(&self, incarnation: Incarnation) -> bool {
         self.is_lost(incarnation) || (self.alive && self.incarnation == incarnation)
     }
@@ -91,7 +92,7 @@ impl Instances {
         instances
     }
 
-    /// Returns how many replicas there have been.
+    /// Returns the number of replicas that there have been.
     pub(super) fn count(&self) -> u32 {
         self.by_replica.len() as u32
     }
@@ -178,7 +179,7 @@ impl Instances {
         }
     }
 
-    /// Lets instances do what is due, and adds the events that report it.
+    /// Advances every instance to `now` and adds the events that report what happened.
     #[inline]
     pub(super) fn advance(&mut self, now: Timestamp, events: &mut Places<Event>) {
         while let Some(replica) = self.running_queue.pop(now).or_else(|| self.ready_queue.pop(now)) {

@@ -1,28 +1,37 @@
 //! The simulator: runs the same [`ReplicaSet`](crate::ReplicaSet) as in production, under a virtual clock and
 //! against a simulated backend.
 //!
-//! A test of a policy takes ten lines:
+//! To test a policy, paste this into your tests, and replace the policy, the failures and the expectations:
 //!
 //! ```
-//! use uphold::sim::{crash, Simulation};
-//! use uphold::{Policy, RetryPolicy, Status};
-//! use std::time::Duration;
+//! use uphold::sim::{Simulation, crash};
+//! use uphold::{Policy, Status};
 //!
-//! let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
-//! let run = Simulation::new(policy).at("60s", crash(1)).run_until("1h")?;
-//! assert_eq!(run.status_at("60s")?, Status::Degraded);
-//! assert_eq!(run.status_at("90s")?, Status::Healthy);
-//! assert_eq!(run.restarts_of(1), 1);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # /*
+//! #[test]
+//! # */
+//! fn a_crashed_replica_is_back_after_30_seconds() -> Result<(), Box<dyn std::error::Error>> {
+//!     let policy: Policy = serde_json::from_str(r#"{"replicas": 3, "retry": {"interval": "30s"}}"#)?;
+//!     let run = Simulation::new(policy).at("60s", crash(1)).run_until("1h")?;
+//!     assert_eq!(run.status_at("60s")?, Status::Degraded);
+//!     assert_eq!(run.status_at("90s")?, Status::Healthy);
+//!     assert_eq!(run.restarts_of(1), 1);
+//!     Ok(())
+//! }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! #     a_crashed_replica_is_back_after_30_seconds()
+//! # }
 //! ```
+//!
+//! It takes milliseconds, however long the simulated time.
 //!
 //! | to | use |
 //! |---|---|
 //! | test a policy in code | [`Simulation`] with [`World`], [`Behaviour`] and [`Action`]s |
-//! | test a policy with a document | [`Scenario`] |
-//! | bring a fault model | [`Environment`] and [`Simulation::run_in`] |
-//! | replay what was recorded in production | [`Recording::replay`] |
-//! | see what another policy would have done with it | [`Recording::replay_under`] |
+//! | test a policy with a YAML, JSON or TOML document | [`Scenario`] |
+//! | simulate your own fault model | [`Environment`] and [`Simulation::run_in`] |
+//! | replay a recording from production | [`Recording::replay`] |
+//! | replay it under another policy | [`Recording::replay_under`] |
 //!
 //! All of them return a [`Run`], which answers questions about statuses, verdicts and restarts. A run is
 //! deterministic: the same input and seed give the same [`Trace`], byte for byte.

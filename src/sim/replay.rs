@@ -1,4 +1,4 @@
-//! Recordings, and replaying them under the policy that they were made with.
+//! Recordings, and how they are replayed under their own policy.
 
 use super::collector::Collector;
 use super::run::Run;
@@ -12,13 +12,15 @@ use crate::time::Timestamp;
 #[non_exhaustive]
 pub enum RecordingError {
     /// The first line is not a header.
-    #[error("the first line is not the header of a recording: this is no recording, or its beginning is cut off")]
+    #[error(
+        "the first line is not the header of a recording: the file is not a recording, or its beginning is missing"
+    )]
     NoHeader,
     /// The recording has a version that this release does not read.
     #[error("the recording has version {0}; this release reads version {RECORDING_VERSION}")]
     Version(u8),
     /// There is a second header.
-    #[error("line {0} begins another recording; replay one at a time")]
+    #[error("line {0} begins another recording; give one recording at a time")]
     SecondHeader(usize),
     /// The snapshot that the recording begins with is inconsistent.
     #[error(transparent)]
@@ -32,13 +34,13 @@ pub enum RecordingError {
 /// use uphold::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 /// use uphold::{Event, Policy, RetryPolicy, Status, Timestamp};
 ///
-/// // Usually read from a file, one line each.
+/// // Usually the lines are read from a file.
 /// let policy = |secs| {
 ///     let retry = RetryPolicy::every(std::time::Duration::from_secs(secs));
 ///     Policy::builder().replicas(1).retry(retry).build()
 /// };
 /// let header = RecordingHeader::new("web", policy(30)?, 7, Timestamp::ZERO, None);
-/// let at = |secs, told| RecordedLine::Step(RecordedStep::new(Timestamp::from_secs(secs), told));
+/// let at = |secs, input| RecordedLine::Step(RecordedStep::new(Timestamp::from_secs(secs), input));
 /// let recording = Recording::from_lines([
 ///     RecordedLine::Begin(header),
 ///     at(0, Input::Timeout),
@@ -62,7 +64,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Creates a recording from its lines. The caller decides what to do with a last line that is cut off.
+    /// Creates a recording from its lines. A last line that was cut off is the caller's to drop.
     ///
     /// # Errors
     /// The first line is not a header, there is a second header, or the version is unknown.
@@ -106,8 +108,8 @@ impl Recording {
         })
     }
 
-    /// Replays it under the policy that it was made with, which gives the same verdicts at the same times. Times of the
-    /// run count from the beginning of the recording.
+    /// Replays it under its own policy, which gives the same verdicts at the same times. Times of the run count from the
+    /// beginning of the recording.
     ///
     /// # Errors
     /// The snapshot that the recording begins with is inconsistent.
@@ -122,7 +124,7 @@ impl Recording {
                 events.sort_by_key(|event| event.batch_order());
                 events.into_iter().for_each(|event| collector.record_event(event, step.at));
             }
-            // A rejected request is reported as a notice.
+            // The set also reports a rejected request as a notice.
             let _ = step.apply(&mut set);
             collector.record_in_flight(set.in_flight());
             while let Some(output) = set.poll_output() {

@@ -36,9 +36,27 @@ pub struct Run {
     pub(super) stats: RunStats,
     pub(super) set: ReplicaSet,
     pub(super) until: Timestamp,
+    pub(super) unused_behaviours: Vec<usize>,
 }
 
-/// Statistics of a run. Their size does not depend on its length.
+/// Statistics of a run. Their size does not depend on the length of the run.
+///
+/// Returned by [`Run::stats`], also after [`stats_only`](super::Simulation::stats_only).
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::sim::{Behaviour, Simulation};
+/// use uphold::{Exit, Policy, RetryPolicy, Status};
+///
+/// let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let crashes = Behaviour::runs(Duration::from_secs(60), Exit::Code(1)).times(2);
+/// let run = Simulation::new(policy).behaviour(crashes).stats_only().run_until("1h")?;
+/// let stats = run.stats();
+/// assert_eq!((stats.starts, stats.restarts[&0], stats.outages), (3, 2, 2));
+/// assert_eq!(stats.longest_outage, Duration::from_secs(30));
+/// assert_eq!(stats.time_in[&Status::Outage], Duration::from_secs(60));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct RunStats {
@@ -80,6 +98,12 @@ impl Run {
     /// Returns the set as it was at the end.
     pub fn set(&self) -> &ReplicaSet {
         &self.set
+    }
+
+    /// Returns the indices of the behaviours that never took effect, such as one of a replica that was never started:
+    /// probably a mistake in the simulation. Empty for a replay, and for a simulation with an environment of its own.
+    pub fn unused_behaviours(&self) -> &[usize] {
+        &self.unused_behaviours
     }
 
     /// Returns when the run ended.

@@ -14,11 +14,11 @@ use crate::places::Places;
 use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
-/// More rounds than this within one instant are a livelock: every wait of a policy is at least 100 ms, unless an
-/// instance has been running in between.
+/// More rounds than this at one instant are a livelock, because every delay of a policy is at least 100 ms unless an
+/// instance has run in between.
 const MAX_ROUNDS_PER_INSTANT: u32 = 100_000;
 
-/// Bounds the memory of a trace, such as that of a crash loop over many years.
+/// Bounds the memory that the trace of a crash loop over many years needs.
 const MAX_TRACE_LINES: usize = 2_000_000;
 
 /// The input of a run, apart from its environment.
@@ -91,7 +91,7 @@ impl<'e, E: Environment> Runner<'e, E> {
                 rounds = 0;
             }
             rounds += 1;
-            // What is due at an instant precedes what arrives at it.
+            // Timeouts are handled before events of the same instant.
             if timeout <= self.now {
                 self.set.handle_timeout(self.now);
             } else {
@@ -115,7 +115,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             return Ok(());
         }
         let at_ms = self.now.as_millis();
-        // Starts that go one after the other take a round each.
+        // Starts that are admitted one at a time take a round each.
         let max_rounds = MAX_ROUNDS_PER_INSTANT.saturating_add(self.backend.instances.count().saturating_mul(10));
         if rounds > max_rounds {
             Err(SimError::Livelock { at_ms, rounds: max_rounds })
@@ -131,11 +131,11 @@ impl<'e, E: Environment> Runner<'e, E> {
     fn deliver_events(&mut self) -> Result<(), SimError> {
         self.collect_events()?;
         let now = self.now;
-        let hear = |event: &mut Event| {
+        let handle = |event: &mut Event| {
             self.collector.record_event(event, now);
             self.set.handle_in_place(now, event);
         };
-        if !self.events.use_only(Event::is_plain, hear) {
+        if !self.events.use_only(Event::is_plain, handle) {
             if self.events.is_empty() {
                 return Ok(());
             }
@@ -188,7 +188,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         self.injected = actions;
     }
 
-    /// Whether the instance that an injected action is about is alive and in contact.
+    /// Returns whether the instance of an injected action is alive and in contact.
     fn is_applicable(&mut self, action: &ActionKind) -> bool {
         let Some(replica) = action.replica().map(ReplicaId) else { return true };
         let Some(incarnation) = self.set.get(replica).map(|view| view.incarnation) else { return false };
@@ -215,7 +215,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
-        let news = InstanceEvent { replica: id, incarnation, at: None };
+        let event = InstanceEvent { replica: id, incarnation, at: None };
         Some(match action {
             ActionKind::Exit { exit, details, .. } => {
                 self.end_instance(id, incarnation, details.add_to(exit_outcome(exit, self.now)))
@@ -224,14 +224,14 @@ impl<'e, E: Environment> Runner<'e, E> {
                 let failed = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
                 self.end_instance(id, incarnation, details.add_to(failed(cause, self.now)))
             }
-            ActionKind::Ready { ready: true, .. } => Event::Ready(news),
-            ActionKind::Ready { ready: false, .. } => Event::NotReady(news),
+            ActionKind::Ready { ready: true, .. } => Event::Ready(event),
+            ActionKind::Ready { ready: false, .. } => Event::NotReady(event),
             ActionKind::Lost { .. } => {
                 let instance = self.backend.instances.get(id);
                 instance.lost = instance.may_be_alive(incarnation).then_some(incarnation);
-                Event::Lost(news)
+                Event::Lost(event)
             }
-            ActionKind::Found { .. } => self.regain_contact(news),
+            ActionKind::Found { .. } => self.regain_contact(event),
             ActionKind::Scale(replicas) => Event::Scale(replicas.min(MAX_REPLICAS.saturating_add(1))),
             ActionKind::Restart(_) => Event::Restart(id),
             ActionKind::Stop(_) => Event::Stop(id),
@@ -244,15 +244,15 @@ impl<'e, E: Environment> Runner<'e, E> {
     }
 
     /// Reports what the instance did while contact was lost. Progress comes after `Found`, an end instead of it.
-    fn regain_contact(&mut self, news: InstanceEvent) -> Event {
-        let replica = news.replica;
+    fn regain_contact(&mut self, event: InstanceEvent) -> Event {
+        let replica = event.replica;
         let Some(Regained { incarnation, ended, progress }) = self.backend.instances.regain_contact(replica) else {
-            return Event::Found(news);
+            return Event::Found(event);
         };
         if let Some(outcome) = ended {
             return end_event(replica, incarnation, Outcome { at: self.now, ..outcome });
         }
-        let found = Event::Found(InstanceEvent { incarnation, ..news });
+        let found = Event::Found(InstanceEvent { incarnation, ..event });
         let Some(progress) = progress else { return found };
         self.events.push(found);
         match progress {

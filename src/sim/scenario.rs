@@ -1,4 +1,4 @@
-//! A scenario: a simulation and what is expected of it.
+//! A scenario: a simulation and its expectations.
 
 use super::error::SimError;
 use super::expectation::{Expectation, Mismatch};
@@ -7,7 +7,26 @@ use super::simulation::Simulation;
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
-/// A simulation and what is expected of it, read from a document in any serde format.
+/// A simulation and its expectations, read from a document in any serde format.
+///
+/// ```yaml
+/// name: one of three crashes
+/// seed: 7                                    # of all jitter; default 0
+/// policy: {replicas: 3, retry: {interval: 30s}}          # or `policy_file: web.yaml`
+/// world: {start: 2s, ready: 10s, stop: 1s}   # how long starts and stops take; default: no time
+/// behaviour:               # what replicas do of their own accord; the first entry that applies wins
+///   - {replica: 2, runs: 10m, exit: 1, times: 3}         # the first three incarnations
+///   - {start_fails: no-capacity, from: 5m, to: 20m}      # every replica, in this period
+///   # also: hangs, ignores_stop, ignores_kill: true; probe: liveness with fails: true; late_start with start_fails
+/// timeline:                # sorted by time
+///   - {at: 60s, replica: 1, exit: 137, reason: OOMKilled}
+///   - {at: 70s, replicas: [0, 2], fail: interruption}    # also: ready: false; lost: true; found: true
+///   - {at: 30m, scale: 5}  # also: restart, stop, start, drain: 1; reset, retry_now: all; terminate: true
+/// until: 1h                # the end of the simulation
+/// expect:                  # see `Expectation`
+///   - {at: 60s, status: degraded, available: 2}
+///   - {at: 90s, start: 1}
+/// ```
 ///
 /// ```
 /// use uphold::sim::Scenario;
@@ -48,7 +67,7 @@ impl Scenario {
         self
     }
 
-    /// Returns what is expected; may be empty.
+    /// Returns the expectations; may be empty.
     pub fn expectations(&self) -> &[Expectation] {
         &self.expectations
     }
@@ -61,10 +80,10 @@ impl Scenario {
         self.simulation.clone().run_until(self.until)
     }
 
-    /// Compares a run with the expectations.
+    /// Checks whether a run meets the expectations.
     ///
     /// # Errors
-    /// The first expectation that is not met.
+    /// Returns the first expectation that is not met.
     pub fn check(&self, run: &Run) -> Result<(), Box<Mismatch>> {
         let mut numbered = self.expectations.iter().enumerate();
         numbered.try_for_each(|(index, expected)| expected.check(index, run.trace()))

@@ -10,67 +10,88 @@ use super::world::World;
 use crate::engine::{Kill, ProbeRequest, ProbeResult, Start, Stop};
 use crate::time::Timestamp;
 
-/// An environment in which instances behave as written down.
+/// An environment in which a [`World`] and [`Behaviour`]s determine what instances do.
 pub(super) struct ScriptedEnvironment {
-    pub(super) world: World,
-    /// The first that is active and says something about the question at hand wins.
-    pub(super) behaviours: Vec<Behaviour>,
+    world: World,
+    behaviours: Vec<Behaviour>,
+    /// For each behaviour, whether it has taken effect.
+    applied: Vec<bool>,
 }
 
 impl ScriptedEnvironment {
-    fn active(&self, replica: u32, incarnation: u64, at: Timestamp) -> impl Iterator<Item = &BehaviourKind> {
-        let active = self.behaviours.iter().filter(move |behaviour| behaviour.is_active(replica, incarnation, at));
-        active.map(|behaviour| &behaviour.kind)
+    pub(super) fn new(world: World, behaviours: Vec<Behaviour>) -> Self {
+        let applied = vec![false; behaviours.len()];
+        Self { world, behaviours, applied }
+    }
+
+    /// Returns the indices of the behaviours that have taken no effect.
+    pub(super) fn unused_behaviours(&self) -> Vec<usize> {
+        (0..self.applied.len()).filter(|&index| !self.applied[index]).collect()
+    }
+
+    /// Applies the first active behaviour for which `apply` returns something.
+    fn apply_first<T>(
+        &mut self,
+        (replica, incarnation): (u32, u64),
+        at: Timestamp,
+        apply: impl Fn(&BehaviourKind) -> Option<T>,
+    ) -> Option<T> {
+        let active = |behaviour: &Behaviour| behaviour.is_active(replica, incarnation, at);
+        let mut numbered = self.behaviours.iter().enumerate().filter(|(_, behaviour)| active(behaviour));
+        let (index, result) = numbered.find_map(|(index, behaviour)| Some((index, apply(&behaviour.kind)?)))?;
+        self.applied[index] = true;
+        Some(result)
     }
 }
 
 impl Environment for ScriptedEnvironment {
     fn plan(&mut self, start: &Start, at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
-        let (replica, incarnation) = (start.replica.0, start.incarnation.0);
+        let instance = (start.replica.0, start.incarnation.0);
         let World { start: start_duration, ready, .. } = self.world;
-        for kind in self.active(replica, incarnation, at) {
-            match kind {
-                BehaviourKind::StartFails { cause, .. } => {
-                    return InstancePlan::start_fails(start_duration, cause.clone());
-                }
-                BehaviourKind::Hangs => return InstancePlan::hangs(),
-                BehaviourKind::Runs { .. }
-                | BehaviourKind::ProbeFails(_)
-                | BehaviourKind::IgnoresStop
-                | BehaviourKind::IgnoresKill => {}
-            }
+        let never_runs = self.apply_first(instance, at, |kind| match kind {
+            BehaviourKind::StartFails { cause, .. } => Some(InstancePlan::start_fails(start_duration, cause.clone())),
+            BehaviourKind::Hangs => Some(InstancePlan::hangs()),
+            _ => None,
+        });
+        if let Some(plan) = never_runs {
+            return plan;
         }
         let plan = InstancePlan::new(start_duration).ready_after(ready);
-        let running_at = at + start_duration;
-        for kind in self.active(replica, incarnation, running_at) {
-            if let BehaviourKind::Runs { runs, exit } = kind {
-                return plan.ends_after(*runs, exit_outcome(*exit, Timestamp::ZERO));
-            }
+        let end = self.apply_first(instance, at + start_duration, |kind| match kind {
+            BehaviourKind::Runs { runs, exit } => Some((*runs, *exit)),
+            _ => None,
+        });
+        match end {
+            Some((runs, exit)) => plan.ends_after(runs, exit_outcome(exit, Timestamp::ZERO)),
+            None => plan,
         }
-        plan
     }
 
     fn late_start(&mut self, start: &Start, at: Timestamp) -> Option<Duration> {
-        self.active(start.replica.0, start.incarnation.0, at).find_map(|kind| match kind {
+        self.apply_first((start.replica.0, start.incarnation.0), at, |kind| match kind {
             BehaviourKind::StartFails { late_start, .. } => Some(*late_start),
             _ => None,
         })?
     }
 
     fn stop_duration(&mut self, stop: &Stop, at: Timestamp) -> Duration {
-        let mut active = self.active(stop.replica.0, stop.incarnation.0, at);
-        let ignores = active.any(|kind| matches!(kind, BehaviourKind::IgnoresStop | BehaviourKind::IgnoresKill));
-        if ignores { Duration::MAX } else { self.world.stop }
+        let ignored = self.apply_first((stop.replica.0, stop.incarnation.0), at, |kind| {
+            matches!(kind, BehaviourKind::IgnoresStop | BehaviourKind::IgnoresKill).then_some(Duration::MAX)
+        });
+        ignored.unwrap_or(self.world.stop)
     }
 
     fn kill_duration(&mut self, kill: &Kill, at: Timestamp) -> Duration {
-        let mut active = self.active(kill.replica.0, kill.incarnation.0, at);
-        if active.any(|kind| *kind == BehaviourKind::IgnoresKill) { Duration::MAX } else { Duration::ZERO }
+        let ignored = self.apply_first((kill.replica.0, kill.incarnation.0), at, |kind| {
+            (*kind == BehaviourKind::IgnoresKill).then_some(Duration::MAX)
+        });
+        ignored.unwrap_or_default()
     }
 
     fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
-        let fails = BehaviourKind::ProbeFails(probe.probe);
-        let mut active = self.active(probe.replica.0, probe.incarnation.0, at);
-        if active.any(|kind| *kind == fails) { ProbeResult::Failure } else { ProbeResult::Success }
+        let failed = self.apply_first((probe.replica.0, probe.incarnation.0), at, |kind| {
+            (*kind == BehaviourKind::ProbeFails(probe.probe)).then_some(ProbeResult::Failure)
+        });
+        failed.unwrap_or(ProbeResult::Success)
     }
 }

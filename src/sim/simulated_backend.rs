@@ -14,7 +14,7 @@ pub(super) struct SimulatedBackend<'e, E> {
     pub(super) environment: &'e mut E,
     pub(super) instances: Instances,
     replies: BinaryHeap<Reverse<Reply>>,
-    /// Replies to commands of the current instant; delivered after those that were scheduled for it earlier.
+    /// Replies to commands of the current instant. They are delivered after those scheduled earlier for that instant.
     immediate: VecDeque<Reply>,
     /// When the next reply is due, or `MAX`.
     next_reply: Timestamp,
@@ -34,7 +34,7 @@ struct Reply {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ReplyKind {
     Stopped,
-    /// A start that was reported as failed runs nevertheless.
+    /// An instance whose start was reported as failed is running.
     LateStart,
     Probe(ProbeKind, ProbeResult),
 }
@@ -63,7 +63,7 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
         }
     }
 
-    /// Returns when it next has events or the environment injects something, or `MAX`.
+    /// Returns the time of the next event or injection, or `MAX`.
     #[inline]
     pub(super) fn next(&self) -> Timestamp {
         let injection = self.environment.next_injection().unwrap_or(Timestamp::MAX);
@@ -100,8 +100,8 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
             }
             ReplyKind::LateStart => Some(Event::started(replica, incarnation)),
             ReplyKind::Probe(probe, result) => {
-                let news = ProbeReport { replica, incarnation, probe, result, at: None, message: None };
-                self.instances.get(replica).may_be_alive(incarnation).then_some(Event::Probed(news))
+                let report = ProbeReport { replica, incarnation, probe, result, at: None, message: None };
+                self.instances.get(replica).may_be_alive(incarnation).then_some(Event::Probed(report))
             }
         }
     }

@@ -11,9 +11,10 @@ use super::time::SimTime;
 use super::world::World;
 use crate::policy::Policy;
 
-/// A policy, an environment and a timeline of actions. Times count from the start of the simulation.
+/// A simulation of one set: a policy, what its replicas do, and a timeline of actions. Times count from the start of the
+/// simulation.
 ///
-/// Invalid times passed to [`at`](Self::at) are reported when the simulation runs.
+/// An invalid time passed to [`at`](Self::at) is reported when the simulation runs.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,7 +42,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// Creates a simulation in which nothing takes time and nothing fails.
+    /// Creates a simulation in which starts and stops take no time and nothing fails.
     pub fn new(policy: Policy) -> Self {
         let setup = Setup { policy, seed: 0, timeline: Vec::new(), keep_trace: true, allow_unknown_replicas: false };
         Self { setup, world: World::new(), behaviours: Vec::new(), error: None }
@@ -53,19 +54,19 @@ impl Simulation {
         self
     }
 
-    /// Sets how long the simulated backend takes. Default: no time.
+    /// Sets how long starts and stops take. Default: no time.
     pub fn world(mut self, world: World) -> Self {
         self.world = world;
         self
     }
 
-    /// Adds something that replicas do of their own accord. Of several behaviours that apply, the first added wins.
+    /// Adds something that replicas do of their own accord. If several behaviours apply, the first one added wins.
     pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
         self.behaviours.push(behaviour);
         self
     }
 
-    /// Adds an action at a time. The set learns of all actions of one instant together.
+    /// Adds an action at a time, such as [`crash`](super::crash). Actions of one instant reach the set as one batch.
     pub fn at(mut self, at: impl SimTime, action: Action) -> Self {
         match at.into_timestamp() {
             Ok(at) => self.setup.timeline.push((at, action.0)),
@@ -90,12 +91,14 @@ impl Simulation {
     /// makes no progress within one instant.
     pub fn run_until(mut self, until: impl SimTime) -> Result<Run, SimError> {
         let behaviours = std::mem::take(&mut self.behaviours);
-        let mut scripted = ScriptedEnvironment { world: self.world, behaviours };
-        self.run_in(&mut scripted, until)
+        let mut scripted = ScriptedEnvironment::new(self.world, behaviours);
+        let mut run = self.run_in(&mut scripted, until)?;
+        run.unused_behaviours = scripted.unused_behaviours();
+        Ok(run)
     }
 
-    /// Runs from the start to `until`, inclusive, in an environment of your own instead of the world and the
-    /// behaviours. The timeline applies as well.
+    /// Runs from the start to `until`, inclusive, in an environment of the caller's. It takes the place of the world and
+    /// the behaviours, which are ignored. The timeline still applies.
     ///
     /// # Errors
     /// As for [`run_until`](Self::run_until).

@@ -62,16 +62,23 @@ fn count_is_of_lines_at_an_instant_or_in_the_whole_run() {
 fn invalid_expectations_are_rejected() {
     rejects(r#""expect": [{"at": "2h", "status": "healthy"}]"#, "expect[0]: is at 7200000 ms, after the end");
     rejects(r#""expect": [{"at_ms": -1, "status": "healthy"}]"#, "expect[0].at_ms: expected milliseconds");
-    rejects(r#""expect": [{"at": "1s", "at_ms": 1000, "start": 1}]"#, "expect[0].at_ms: is given beside 'at'");
-    rejects(r#""expect": [{"at": "1s", "start": 1, "count": 0, "absent": true}]"#, "expect[0].absent: is given beside");
+    rejects(r#""expect": [{"at": "1s", "at_ms": 1000, "start": 1}]"#, "expect[0].at_ms: cannot be combined with 'at'");
+    rejects(
+        r#""expect": [{"at": "1s", "start": 1, "count": 0, "absent": true}]"#,
+        "expect[0].absent: cannot be combined with",
+    );
     rejects(r#""expect": [{"status": "healthy"}]"#, "expect[0]: 'at' is missing");
     rejects(r#""expect": [{"at": "1s", "strat": 1}]"#, "expect[0].strat: unknown field; did you mean 'start'?");
 }
 
 #[test]
 fn invalid_actions_and_behaviours_are_rejected() {
-    rejects(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: has no meaning here");
-    rejects(r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#, "timeline[0].retry_after: has no");
+    rejects(r#""timeline": [{"at": "1s", "scale": 2, "reason": "quota"}]"#, "timeline[0].reason: applies only to");
+    rejects(r#""timeline": [{"at": "1s", "scale": 2000000}]"#, "timeline[0].scale: 2000000 is out of range");
+    rejects(
+        r#""timeline": [{"at": "1s", "restart": 1, "retry_after": "1s"}]"#,
+        "timeline[0].retry_after: applies only to",
+    );
     rejects(r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}]"#, "behaviour[0].replica: there is no replica 3");
     rejects(r#""behaviour": [{"hangs": "yes"}]"#, "behaviour[0].hangs: expected");
     rejects(r#""behaviour": [{"hangs": false}]"#, "behaviour[0].hangs: ");
@@ -81,11 +88,28 @@ fn invalid_actions_and_behaviours_are_rejected() {
         let entry = |value: &str| format!(r#""timeline": [{{"at": "1s", "{word}": {value}}}]"#);
         rejects(&entry("true"), &format!("timeline[0].{word}: expected"));
         rejects(&entry("-1"), &format!("timeline[0].{word}: "));
-        rejects(&entry(r#"1, "replica": 1"#), "timeline[0].replica: has no meaning here");
-        rejects(&entry(r#"1, "reason": "quota""#), "timeline[0].reason: has no meaning here");
+        rejects(&entry(r#"1, "replica": 1"#), "timeline[0].replica: does not apply");
+        rejects(&entry(r#"1, "reason": "quota""#), "timeline[0].reason: applies only to");
     }
     let grown = r#""behaviour": [{"replica": 3, "runs": "1s", "exit": 1}], "timeline": [{"at": "1s", "scale": 4}]"#;
     assert!(scenario(grown).is_ok());
+}
+
+#[test]
+fn behaviours_that_never_took_effect_are_listed() {
+    let unused = |behaviour: &str| {
+        let scenario = scenario(&format!(
+            r#""behaviour": [{{"replica": 1, "runs": "60s", "exit": 1}}, {behaviour}],
+               "timeline": [{{"at": "50m", "scale": 4}}, {{"at": "55m", "terminate": true}}]"#
+        ));
+        scenario.unwrap().run().unwrap().unused_behaviours().to_vec()
+    };
+    assert!(unused(r#"{"replica": 3, "runs": "10s", "exit": 1}"#).is_empty());
+    assert!(unused(r#"{"replica": 2, "ignores_stop": true}"#).is_empty());
+    // Replica 3 is not started before 50 min; there are no probes; the first entry applies to every start of replica 1.
+    assert_eq!(unused(r#"{"replica": 3, "start_fails": "no-capacity", "to": "40m"}"#), [1]);
+    assert_eq!(unused(r#"{"probe": "liveness", "fails": true}"#), [1]);
+    assert_eq!(unused(r#"{"replica": 1, "runs": "10s", "exit": 1}"#), [1]);
 }
 
 #[test]

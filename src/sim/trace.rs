@@ -7,11 +7,10 @@ use crate::engine::{StatusChange, TraceKind, TraceLine, TraceValue};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// What happened in a run, in order. Serialises as a list; one line each gives NDJSON.
+/// The trace of a run: what happened, in order. Serialises as a list; serialise its lines one by one for NDJSON.
 ///
-/// The lines of one instant are events, then verdicts, then commands, then at most one status (both, if the set went
-/// through `terminating` to `terminated`). Events that the set learned of together are in the order of their replicas,
-/// operator requests last.
+/// The lines of one instant are events, then verdicts, then commands, then at most one status (two if the set went from
+/// `terminating` to `terminated`). Events of one batch are ordered by replica, with operator requests last.
 ///
 /// ```
 /// use uphold::Policy;
@@ -34,7 +33,7 @@ pub struct Trace {
     last_status: Option<(Status, u32, u32, &'static str, Option<Cause>)>,
 }
 
-/// What has happened so far in the current instant.
+/// What has happened in the current instant so far.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 struct CurrentInstant {
     lines: Vec<TraceLine>,

@@ -11,11 +11,12 @@ use std::time::Duration;
 ///
 /// let world = World::new().start(Duration::from_secs(5)).ready(Duration::from_secs(20));
 /// let run = Simulation::new(Policy::builder().replicas(2).build()?).world(world).run_until("1m")?;
-/// assert_eq!(run.status_at("24s")?, Status::Pending);
+/// assert_eq!(run.status_at("24s")?, Status::Pending); // neither instance is ready yet
 /// assert_eq!(run.status_at("25s")?, Status::Healthy);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[must_use]
 pub struct World {
     pub(super) start: Duration,
     pub(super) ready: Duration,
@@ -44,5 +45,20 @@ impl World {
     pub fn stop(mut self, duration: Duration) -> Self {
         self.stop = duration;
         self
+    }
+
+    /// Returns the time from the start command until the instance is running.
+    pub fn get_start(&self) -> Duration {
+        self.start
+    }
+
+    /// Returns the time from running until ready.
+    pub fn get_ready(&self) -> Duration {
+        self.ready
+    }
+
+    /// Returns the time from the stop command until the instance has ended.
+    pub fn get_stop(&self) -> Duration {
+        self.stop
     }
 }

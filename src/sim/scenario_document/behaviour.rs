@@ -1,4 +1,4 @@
-//! Reading behaviours.
+//! Reads behaviours.
 
 use super::super::behaviour::Behaviour;
 use super::values::{LEAVE_OUT, exit, only_true, replica};
@@ -23,14 +23,14 @@ const KEYS: [&str; 13] = [
     "ignores_kill",
 ];
 
-/// Keys of which each behaviour has exactly one.
+/// Keys of which each behaviour must have exactly one.
 const KINDS: [&str; 6] = ["runs", "start_fails", "hangs", "probe", "ignores_stop", "ignores_kill"];
 
 pub(super) fn behaviour(reader: &mut Reader, value: &Value) -> Option<Behaviour> {
     let fields = reader.fields(value, &KEYS)?;
     let mut behaviour = kind(reader, &fields);
     if fields.get("late_start").is_some() && fields.get("start_fails").is_none() {
-        reader.field("late_start", |reader| reader.problem("has no meaning here: it belongs to 'start_fails'"));
+        reader.field("late_start", |reader| reader.problem("applies only to 'start_fails'"));
     }
     behaviour.replica = fields.read(reader, "replica", replica);
     behaviour.times = fields.read(reader, "times", |reader, value| reader.count(value, &(1..=u32::MAX))).map(u64::from);
@@ -46,13 +46,13 @@ pub(super) fn behaviour(reader: &mut Reader, value: &Value) -> Option<Behaviour>
     Some(behaviour)
 }
 
-/// Reads the keys that say what replicas do. Replaces what cannot be read by stand-ins, so that the rest is checked.
+/// Reads the keys that say what replicas do. A key that cannot be read is replaced, so that the others are still checked.
 fn kind(reader: &mut Reader, fields: &Fields<'_>) -> Behaviour {
     let given: Vec<&str> = KINDS.into_iter().filter(|kind| fields.get(kind).is_some()).collect();
     match given[..] {
         ["runs"] => {
             let runs = fields.read(reader, "runs", Reader::duration);
-            let exit = fields.require(reader, "exit", "how it exits then: a code, success, or {signal: 9}", exit);
+            let exit = fields.require(reader, "exit", "how it exits: a code, success, or {signal: 9}", exit);
             Behaviour::runs(runs.unwrap_or_default(), exit.unwrap_or(Exit::Code(0)))
         }
         ["start_fails"] => {

@@ -1,4 +1,4 @@
-//! Reading expectations.
+//! Reads expectations.
 
 use super::super::expectation::Expectation;
 use super::values::replica;
@@ -6,7 +6,7 @@ use crate::document::{Fields, Reader, Value};
 use crate::engine::{TraceKind, TraceValue};
 use crate::time::Timestamp;
 
-/// Keys of the expectation itself. The others are keys of a trace line, or short forms of one.
+/// Keys of the expectation itself. The others are keys of a trace line, or short forms for several of them.
 const OWN_KEYS: [&str; 5] = ["at", "at_ms", "absent", "count", "note"];
 
 const KEYS: [&str; 40] = [
@@ -57,7 +57,7 @@ pub(super) fn expectation(reader: &mut Reader, value: &Value, until: Option<Time
     let count = fields.read(reader, "count", |reader, value| reader.count(value, &(0..=u32::MAX)));
     let absent = fields.read(reader, "absent", Reader::flag).unwrap_or(false);
     if count.is_some() && absent {
-        reader.field("absent", |reader| reader.problem("is given beside 'count'; write count: 0"));
+        reader.field("absent", |reader| reader.problem("cannot be combined with 'count'; write count: 0"));
     }
     let at_ms = instant(reader, &fields);
     if let (Some(at_ms), Some(until)) = (at_ms, until) {
@@ -76,11 +76,11 @@ pub(super) fn expectation(reader: &mut Reader, value: &Value, until: Option<Time
     Some(Expectation { at_ms, keys, absent, count })
 }
 
-/// Reads `at` or `at_ms`, in milliseconds. May be left out beside `count`.
+/// Reads `at` or `at_ms`, in milliseconds. Optional with `count`.
 fn instant(reader: &mut Reader, fields: &Fields<'_>) -> Option<u64> {
     match (fields.get("at"), fields.get("at_ms")) {
         (Some(_), Some(_)) => {
-            reader.field("at_ms", |reader| reader.problem("is given beside 'at'; give only one of them"));
+            reader.field("at_ms", |reader| reader.problem("cannot be combined with 'at'; give one of them"));
             fields.read(reader, "at", Reader::duration);
             None
         }

@@ -1,4 +1,4 @@
-//! Reading scenarios from documents.
+//! Reads scenarios from documents.
 
 mod behaviour;
 mod expectation;
@@ -16,8 +16,8 @@ use crate::document::{Reader, Value};
 use crate::policy::{Policy, PolicyError, Settings};
 use crate::time::Timestamp;
 
-/// A scenario as written, not yet checked: for documents that name a `policy_file`, and for callers that want every
-/// mistake separately.
+/// A scenario document that has been parsed but not validated. Use it for documents that name a `policy_file`, or to get
+/// every mistake with its path.
 ///
 /// ```
 /// use uphold::Policy;
@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug)]
 pub struct ScenarioDocument(Value);
 
-/// Enough for a timeline of a million entries.
+/// The most values of a document; enough for a timeline of a million entries.
 const MAX_VALUES: u32 = 20_000_000;
 
 const MAX_BEHAVIOURS: usize = u16::MAX as usize;
@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for ScenarioDocument {
 }
 
 impl ScenarioDocument {
-    /// Reads the scenario. `load` reads the policy that `policy_file` names.
+    /// Validates the document. `load` reads the policy that `policy_file` names; its error is a message.
     ///
     /// # Errors
     /// Every mistake, each with its path.
@@ -85,7 +85,7 @@ fn scenario(reader: &mut Reader, value: &Value, load: impl FnOnce(&str) -> Resul
         fields.read(reader, "expect", |reader, value| Some(expectations(reader, value, until))).unwrap_or_default();
     let name = fields.read(reader, "name", Reader::text).map(str::to_owned);
 
-    // A stand-in policy, so that all mistakes are found; the scenario is dropped if there are any.
+    // With a stand-in for an invalid policy, so that all other mistakes are found.
     let stand_in = || Policy::from_valid(Settings::default());
     let mut simulation = Simulation::new(policy.clone().unwrap_or_else(stand_in)).seed(seed.unwrap_or(0)).world(world);
     simulation.setup.timeline = timeline;
@@ -127,7 +127,7 @@ fn check_replicas(reader: &mut Reader, behaviours: &[Behaviour], max_replicas: u
 
 fn expectations(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Vec<Expectation> {
     let mut expectations = Vec::new();
-    reader.list(value, "a list of what is expected", |reader, value| {
+    reader.list(value, "a list of expectations", |reader, value| {
         expectations.extend(expectation::expectation(reader, value, until));
     });
     expectations

@@ -1,14 +1,15 @@
-//! Reading timelines.
+//! Reads timelines.
 
 use super::super::action::{ActionKind, FailureDetails};
 use super::values::{LEAVE_OUT, exit, only_true, replica};
 use crate::decide::ReplicaId;
 use crate::document::{Fields, Reader, Value};
 use crate::engine::Selection;
+use crate::policy::MAX_REPLICAS;
 use crate::policy::read::cause;
 use crate::time::{Timestamp, nanos};
 
-/// Keys of which each entry has exactly one.
+/// Keys of which each entry must have exactly one.
 const ACTIONS: [&str; 13] = [
     "exit",
     "fail",
@@ -25,7 +26,7 @@ const ACTIONS: [&str; 13] = [
     "terminate",
 ];
 
-/// Reads a timeline. Returns its actions, and the highest number of replicas that the set has in its course.
+/// Reads a timeline. Returns its actions, and the highest number of replicas that the set ever has.
 pub(super) fn timeline(
     reader: &mut Reader,
     value: &Value,
@@ -35,7 +36,7 @@ pub(super) fn timeline(
     let mut timeline = Vec::new();
     let mut max_replicas = initial_replicas;
     let mut last = Timestamp::ZERO;
-    reader.list(value, "a list of what happens", |reader, value| {
+    reader.list(value, "a list of actions", |reader, value| {
         let Some((at, actions)) = entry(reader, value, until) else { return };
         if at < last {
             reader.problem(format!("is at {at}, before the entry above it, at {last}; sort the timeline by time"));
@@ -54,7 +55,7 @@ pub(super) fn timeline(
     (timeline, max_replicas)
 }
 
-/// Reads one entry: when, and what happens then, for each replica that it names.
+/// Reads one entry: a time, and an action for each replica that it names.
 fn entry(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Option<(Timestamp, Vec<ActionKind>)> {
     let mut known = vec!["at", "replica", "replicas", "reason", "retry_after", "note"];
     known.extend(ACTIONS);
@@ -71,7 +72,6 @@ fn entry(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Option
     if given.len() != 1 {
         reader.problem(format!("needs exactly one of: {}; found {}", ACTIONS.join(", "), given.len()));
     }
-    // The rest is checked all the same.
     let single = (given.len() == 1).then(|| given[0]);
     let replicas = named_replicas(reader, &fields, single);
     let details = failure_details(reader, &fields, single);
@@ -96,8 +96,8 @@ fn named_replicas(reader: &mut Reader, fields: &Fields<'_>, action: Option<&str>
     let named = fields.get("replica").is_some() || fields.get("replicas").is_some();
     let needed = action.map(|action| ["exit", "fail", "ready", "lost", "found"].contains(&action));
     let problem = match needed {
-        Some(true) if !named => Some("is missing: name the replica, or several as 'replicas'"),
-        Some(false) if named => Some("has no meaning here"),
+        Some(true) if !named => Some("is missing: name one replica, or several in 'replicas'"),
+        Some(false) if named => Some("does not apply to this action"),
         _ => None,
     };
     if let Some(problem) = problem {
@@ -114,7 +114,7 @@ fn failure_details(reader: &mut Reader, fields: &Fields<'_>, action: Option<&str
     let is_failure = action.is_none_or(|action| ["exit", "fail"].contains(&action));
     for key in ["reason", "retry_after"] {
         if fields.get(key).is_some() && !is_failure {
-            reader.field(key, |reader| reader.problem("has no meaning here: it belongs to 'exit' or 'fail'"));
+            reader.field(key, |reader| reader.problem("applies only to 'exit' and 'fail'"));
         }
     }
     details
@@ -138,7 +138,7 @@ fn actions_of(
             .map(|()| each(&|replica| ActionKind::Lost { replica })),
         "found" => only_true(reader, value, "for the opposite write lost: true")
             .map(|()| each(&|replica| ActionKind::Found { replica })),
-        "scale" => reader.count(value, &(0..=u32::MAX)).map(|replicas| vec![ActionKind::Scale(replicas)]),
+        "scale" => reader.count(value, &(0..=MAX_REPLICAS)).map(|replicas| vec![ActionKind::Scale(replicas)]),
         "restart" => replica(reader, value).map(|replica| vec![ActionKind::Restart(replica)]),
         "stop" => replica(reader, value).map(|replica| vec![ActionKind::Stop(replica)]),
         "start" => replica(reader, value).map(|replica| vec![ActionKind::Start(replica)]),

@@ -1,11 +1,11 @@
-//! Values that occur in several parts of a scenario.
+//! Reads values that several parts of a scenario share.
 
 use crate::document::{Reader, Value};
-use crate::policy::Exit;
 use crate::policy::read::signal;
+use crate::policy::{Exit, MAX_REPLICAS};
 
 pub(super) fn replica(reader: &mut Reader, value: &Value) -> Option<u32> {
-    reader.count(value, &(0..=999_999))
+    reader.count(value, &(0..=MAX_REPLICAS - 1))
 }
 
 /// Reads a code, `success`, or `{signal: 9}`.
