@@ -1,9 +1,12 @@
 //! Snapshots that were damaged on the way: each is refused, and the error says which invariant it breaks, and where.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use serde_json::{Value, json};
+use support::{TestSet, at, exited, policy};
 use uphold::engine::Snapshot;
 use uphold::{Event, ReplicaSet};
-use uphold_tests::{TestSet, at, exited, policy};
 
 /// Two are up and one of them has failed: it waits for its restart.
 fn one_waits() -> TestSet {

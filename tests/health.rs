@@ -1,15 +1,18 @@
 //! Probes on real servers: what the answers do to the set.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use std::path::PathBuf;
 
+use support::{TEST_TIMEOUT, millis, wait_until_gone};
 use tokio::time::timeout;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::decide::StatusReason;
 use uphold::policy::{HttpCheck, Probe, ProbeCheck};
 use uphold::supervisor::SetStatus;
 use uphold::{Cause, HealthPolicy, Policy, RetryPolicy, Status, Supervisor, SupervisorHandle};
-use uphold_tests::{TEST_TIMEOUT, millis, wait_until_gone};
 
 /// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends
 /// headers without end.

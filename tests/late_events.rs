@@ -1,9 +1,12 @@
 //! News that comes late, together, or in the middle of something else.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use serde_json::json;
+use support::{TestSet, at, exited, is_incident, policy};
 use uphold::engine::{InstanceEvent, ProbeKind, ProbeReport, ProbeResult};
 use uphold::{Cause, Event, Phase, Status, Timestamp};
-use uphold_tests::{TestSet, at, exited, is_incident, policy};
 
 fn news(replica: u32, then: u64) -> InstanceEvent {
     InstanceEvent { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }

@@ -1,4 +1,7 @@
 //! The driver against backends whose lists overlap with other news, and whose starts come about late.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -6,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
+use support::{TEST_TIMEOUT, millis, policy};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use uphold::backend::{
@@ -14,7 +18,6 @@ use uphold::backend::{
 };
 use uphold::engine::{InstanceState, ProbeResult};
 use uphold::{Event, Incarnation, Status, Supervisor};
-use uphold_tests::{TEST_TIMEOUT, millis, policy};
 
 /// A backend whose every list takes longer than a probe takes to be asked again.
 #[derive(Default)]

@@ -1,11 +1,15 @@
 //! The driver against backends that lie, in virtual time. Whatever a backend says, the set starts no second instance
 //! beside one that it could know of, and once the backend tells the truth again every replica runs, once.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use support::millis;
 use tokio::time::sleep;
 use uphold::backend::{
     Backend, BackendError, Instance, InstanceKey, KillRequest, ListRequest, Reporter, StartRequest, StopRequest,
@@ -13,7 +17,6 @@ use uphold::backend::{
 };
 use uphold::engine::{Ended, InstanceEvent, InstanceState};
 use uphold::{Event, Incarnation, Outcome, Phase, Policy, ReplicaId, Status, Supervisor, SupervisorHandle, Timestamp};
-use uphold_tests::millis;
 
 const REPLICAS: u32 = 3;
 /// A slot that the set does not have.
@@ -333,7 +336,7 @@ impl Backend for Connection {
 }
 
 fn policy() -> Policy {
-    uphold_tests::policy(serde_json::json!({
+    support::policy(serde_json::json!({
         "replicas": REPLICAS,
         "start_timeout": "5s",
         "stop_grace": "200ms",

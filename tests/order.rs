@@ -1,5 +1,6 @@
 //! The order of the driver's calls, and which reports it believes, against a backend whose calls the test answers, in
 //! virtual time.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,17 +1,20 @@
 //! Recordings made by a supervisor, replayed under the same policy and under another.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use std::path::Path;
 use std::time::Duration;
 
+use support::at;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::engine::{InstanceState, Observed};
 use uphold::recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 use uphold::sim::{CounterfactualError, Recording};
 use uphold::supervisor::{FileRecorder, NotificationKind, Received};
 use uphold::{Event, Notice, Policy, RetryPolicy, Status, Supervisor, Timestamp};
-use uphold_examples::read_recording;
-use uphold_tests::at;
+use uphold_lab::files::read_recording;
 
 fn policy(attempts: u32) -> Policy {
     let retry = RetryPolicy::every(Duration::from_millis(40)).max_attempts(attempts);

@@ -1,9 +1,12 @@
 //! Sets restored: after downtime, under another policy, from snapshots that are damaged.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+
+mod support;
 
 use serde_json::{Value, json};
+use support::{TestSet, at, exited, policy};
 use uphold::engine::{InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult};
 use uphold::{Event, Outcome, Phase, Policy, ReplicaSet, Status};
-use uphold_tests::{TestSet, at, exited, policy};
 
 /// The set after downtime until 100 s, its snapshot changed by hand on the way.
 fn restored(test: &TestSet, change: impl FnOnce(&mut Value)) -> Result<TestSet, String> {

@@ -1,4 +1,5 @@
 //! Depth 1 on rows as a database keeps them: under an edited policy, and under a clock that goes backwards.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! Runs and checks every file under tests/scenarios. Each shows one sentence of the design, or one case from another system.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::path::{Path, PathBuf};
 
-use uphold_examples::read_scenario;
+use uphold_lab::files::read_scenario;
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -23,7 +24,7 @@ fn json(value: &impl serde::Serialize) -> String {
 
 fn scenarios() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios"), &mut found);
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios"), &mut found);
     found
 }
 

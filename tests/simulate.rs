@@ -1,4 +1,5 @@
 //! Simulations written in code and as documents: mistakes that are reported, and very long and very large runs.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use uphold::engine::Start;
 use uphold::policy::Scope;
@@ -7,7 +8,7 @@ use uphold::sim::{
     Action, Behaviour, Environment, InstancePlan, SimError, Simulation, World, crash, fail, found, lost, scale,
 };
 use uphold::{Cause, Exit, FailurePolicy, Policy, Quantity, RetryPolicy, Status, Timestamp};
-use uphold_examples::parse_yaml;
+use uphold_lab::files::parse_yaml;
 
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 //!
 //! Reads the sources as syntax trees. Two graphs are checked: which file of a folder imports from which, and, where one
 //! type's methods are spread over the files of a folder, which file's methods call which. Neither may have a cycle.
-//! `cargo test -p uphold-tests --test structure -- --nocapture` prints the layers.
+//! `cargo test --test structure -- --nocapture` prints the layers.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ struct Source {
 }
 
 fn sources(folder: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found: Vec<PathBuf> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
     found.sort();

@@ -1,4 +1,5 @@
 //! What is told through `tracing`.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

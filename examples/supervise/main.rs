@@ -9,8 +9,10 @@
 
 mod metrics;
 mod printer;
+mod service;
 mod signals;
 mod table;
+mod table_text;
 
 use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
@@ -19,13 +21,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use printer::Printer;
+use service::Service;
 use signals::Signals;
 use uphold::backend::process::{ProcessBackend, ProcessOutput};
 use uphold::decide::StatusReason;
 use uphold::supervisor::{FileRecorder, Notification, NotificationKind, Notifications, Received};
 use uphold::trace::TraceLine;
 use uphold::{Command, Notice, Status, Supervisor, SupervisorHandle, Timestamp};
-use uphold_examples::Service;
 
 const HELP: &str = "\
 Supervises processes as a service file says.

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::termios::tcgetwinsize;
 use uphold::{SupervisorHandle, Timestamp};
-use uphold_examples::{headline, table};
 
 use crate::printer::Printer;
+use crate::table_text::{headline, table};
 
 /// How often the table is redrawn without a change of status.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(500);

@@ -1,5 +1,6 @@
 //! What must always hold, whatever happens in whatever order: the invariants of ARCHITECTURE.md, checked on random policies
 //! and random histories.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod damage;
 mod evidence;
@@ -18,7 +19,7 @@ use uphold::{Command, Output, ReplicaSet, Status, Timestamp};
 use world::{Step, World, steps};
 
 pub(crate) fn config() -> ProptestConfig {
-    // More cases: PROPTEST_CASES=100000 cargo test --release -p uphold-tests --test properties
+    // More cases: PROPTEST_CASES=100000 cargo test --release --test properties
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 

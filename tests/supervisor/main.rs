@@ -1,4 +1,5 @@
 //! The driver with misbehaving backends: an error of a backend is at most a failure of one replica.
+#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod fake_backend;
 mod handle;
@@ -7,14 +8,16 @@ mod recorder;
 mod shutdown;
 mod starts;
 mod strays;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::time::Duration;
 
 use fake_backend::FakeBackend;
+use support::TEST_TIMEOUT;
 use tokio::time::timeout;
 use uphold::supervisor::{NotificationKind, Notifications, Received};
 use uphold::{Policy, PolicyBuilder, RetryPolicy, Status, Supervisor, SupervisorHandle};
-use uphold_tests::TEST_TIMEOUT;
 
 fn policy(replicas: u32) -> PolicyBuilder {
     Policy::builder().replicas(replicas).retry(RetryPolicy::every(Duration::from_millis(10)))

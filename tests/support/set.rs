@@ -4,37 +4,37 @@ use uphold::engine::Ended;
 use uphold::{Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
 
 /// So many seconds.
-pub fn at(secs: u64) -> Timestamp {
+pub(crate) fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
 /// The policy of a document.
-pub fn policy(document: serde_json::Value) -> Policy {
+pub(crate) fn policy(document: serde_json::Value) -> Policy {
     Policy::read(document).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A replica exited with code 1, and when.
-pub fn exited(replica: u32, incarnation: u64, then: u64) -> Event {
+pub(crate) fn exited(replica: u32, incarnation: u64, then: u64) -> Event {
     let outcome = Outcome::exited(1, at(then));
     Event::Exited(Ended { replica: replica.into(), incarnation: incarnation.into(), outcome })
 }
 
 /// A set, and what it hands out as lines.
-pub struct TestSet {
+pub(crate) struct TestSet {
     /// The set.
-    pub set: ReplicaSet,
+    pub(crate) set: ReplicaSet,
 }
 
 impl TestSet {
     /// Begun at 0.
-    pub fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy) -> Self {
         let mut test = Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) };
         test.tick(0);
         test
     }
 
     /// Begun at 0, every replica ready at once.
-    pub fn ready(policy: Policy) -> Self {
+    pub(crate) fn ready(policy: Policy) -> Self {
         let replicas = policy.replicas();
         let mut test = Self::new(policy);
         test.all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
@@ -42,29 +42,29 @@ impl TestSet {
     }
 
     /// What it hands out.
-    pub fn drain(&mut self) -> Vec<String> {
+    pub(crate) fn drain(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.set.poll_output()).map(|output: Output| output.to_string()).collect()
     }
 
     /// Tells one thing.
-    pub fn one(&mut self, now: u64, event: Event) -> Vec<String> {
+    pub(crate) fn one(&mut self, now: u64, event: Event) -> Vec<String> {
         self.all(now, [event])
     }
 
     /// Tells all that is known at one instant.
-    pub fn all(&mut self, now: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
+    pub(crate) fn all(&mut self, now: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
         self.set.handle_all(at(now), events);
         self.drain()
     }
 
     /// Tells the time.
-    pub fn tick(&mut self, now: u64) -> Vec<String> {
+    pub(crate) fn tick(&mut self, now: u64) -> Vec<String> {
         self.set.handle_timeout(at(now));
         self.drain()
     }
 
     /// Wakes it whenever it wants to be woken, up to a time.
-    pub fn until(&mut self, end: u64) {
+    pub(crate) fn until(&mut self, end: u64) {
         while let Some(next) = self.set.next_deadline().filter(|next| next.at <= at(end)) {
             self.set.handle_timeout(next.at);
             self.drain();
@@ -73,6 +73,6 @@ impl TestSet {
 }
 
 /// Whether an incident is among these lines.
-pub fn is_incident(lines: &[String]) -> bool {
+pub(crate) fn is_incident(lines: &[String]) -> bool {
     lines.iter().any(|line| line.starts_with("incident: ") && line.ends_with("failed together"))
 }

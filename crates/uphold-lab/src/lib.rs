@@ -1,6 +1,6 @@
 //! Tools to choose a restart policy by measurement: fault models, Monte Carlo experiments, and timelines of incidents.
 //!
-//! They build on the simulator, [`uphold::sim`]. The `uphold` command offers them without writing Rust.
+//! They build on the simulator, [`uphold::sim`]. The `uphold` command (package `uphold-cli`) offers them without writing Rust.
 //!
 //! | module | holds |
 //! |---|---|
@@ -9,13 +9,12 @@
 //! | [`picture`] | timelines and charts as SVG |
 //! | [`report`] | the report of an experiment as an HTML page |
 //! | [`files`] | reading and writing of policies, scenarios, experiments and recordings |
-//! | [`command`] | what the `uphold` command does |
+//! | [`sanitize`] | makes text of users safe to print on a terminal |
 
-pub mod command;
 pub mod experiment;
 pub mod fault;
 pub mod files;
 mod format_duration;
 pub mod picture;
 pub mod report;
-mod sanitize;
+pub mod sanitize;

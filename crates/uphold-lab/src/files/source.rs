@@ -71,8 +71,7 @@ impl Mistakes {
 
 /// The kind of a document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum DocumentKind {
+enum DocumentKind {
     /// A policy.
     Policy,
     /// A scenario: a policy and a timeline.
@@ -152,10 +151,7 @@ impl Source {
     }
 
     /// Returns the kind of the document, judged by its top-level keys. Without any of the known keys it is a policy.
-    ///
-    /// # Errors
-    /// The text is not valid in its format.
-    pub fn kind(&self) -> Result<DocumentKind, Mistakes> {
+    fn kind(&self) -> Result<DocumentKind, Mistakes> {
         let Keys(keys) = self.parse()?;
         let any = |names: &[&str]| names.iter().any(|name| keys.contains(*name));
         Ok(if any(&["policies", "faults"]) {
@@ -180,11 +176,26 @@ impl Source {
         reader.finish_with(policy).map_err(|error| self.mistakes(&error))
     }
 
-    /// Reads the policy of a service file, and ignores its other keys.
+    /// Reads every policy in the document, which may be a policy, a scenario, an experiment or a service file. Returns each
+    /// with the prefix of its paths in the document, such as `policies[1].policy.`; empty if the document is the policy.
     ///
     /// # Errors
-    /// Every mistake in the policy.
-    pub fn policy_of_service(&self) -> Result<Policy, Mistakes> {
+    /// Every mistake; of a service file, those in its policy.
+    pub fn policies(&self) -> Result<Vec<(String, Policy)>, Mistakes> {
+        Ok(match self.kind()? {
+            DocumentKind::Policy => vec![(String::new(), self.policy()?)],
+            DocumentKind::Service => vec![("policy.".to_owned(), self.policy_of_service()?)],
+            DocumentKind::Scenario => vec![("policy.".to_owned(), self.scenario()?.policy().clone())],
+            DocumentKind::Experiment => {
+                let experiment = self.experiment()?;
+                let numbered = experiment.policies().enumerate();
+                numbered.map(|(index, (_, policy))| (format!("policies[{index}].policy."), policy.clone())).collect()
+            }
+        })
+    }
+
+    /// Reads the policy of a service file, and ignores its other keys.
+    fn policy_of_service(&self) -> Result<Policy, Mistakes> {
         let value: Value = self.parse()?;
         let mut reader = Reader::new();
         let policy = match &value {

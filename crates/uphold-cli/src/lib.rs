@@ -5,6 +5,7 @@
 
 mod experiment;
 mod lint;
+mod output_file;
 mod replay;
 mod schema;
 mod simulate;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use uphold::sim::Run;
 
-use crate::sanitize::{is_unprintable, sanitize};
+use uphold_lab::sanitize::{is_unprintable, sanitize};
 
 pub use experiment::{Try, Watch, experiment};
 pub use lint::{Look, lint};

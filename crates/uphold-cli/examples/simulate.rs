@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use uphold_lab::command::{Kept, Simulate, Streams, replay, simulate};
+use uphold_cli::{Kept, Simulate, Streams, replay, simulate};
 
 const HELP: &str = "\
 Tests a policy before production does.

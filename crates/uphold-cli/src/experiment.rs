@@ -4,10 +4,11 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::{Answer, Streams};
-use crate::experiment::{ExperimentReport, MAX_SEEDS, Progress, RunOptions};
-use crate::files::{check_distinct, check_writable, read_experiment, write_file};
-use crate::report::html;
+use crate::output_file::{check_distinct, check_writable, write_file};
+use crate::{Answer, Streams};
+use uphold_lab::experiment::{ExperimentReport, MAX_SEEDS, Progress, RunOptions};
+use uphold_lab::files::read_experiment;
+use uphold_lab::report::html;
 
 /// What is wanted of [`experiment`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -12,7 +12,7 @@ const HEADER: &str = " replica  phase        incarnation  restarts  next restart
 const FRAME: usize = 6;
 
 /// Returns at most `rows` lines of at most `columns` characters each.
-pub fn table(
+pub(crate) fn table(
     status: &SetStatus,
     replicas: &[ReplicaView],
     now: Timestamp,
@@ -40,7 +40,7 @@ pub fn table(
 }
 
 /// Returns the coloured status of the set and how long it has lasted.
-pub fn headline(status: &SetStatus, now: Timestamp, columns: usize) -> String {
+pub(crate) fn headline(status: &SetStatus, now: Timestamp, columns: usize) -> String {
     let colour = match status.status {
         Status::Healthy | Status::Completed => "\x1b[32m",
         Status::Degraded | Status::Pending => "\x1b[33m",

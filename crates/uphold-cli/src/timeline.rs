@@ -6,9 +6,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use uphold::sim::{Recording, Run};
 use uphold::{ReplicaSet, Timestamp};
 
-use super::{Answer, Streams};
-use crate::files::{check_distinct, is_recording, read_recording, read_scenario, write_file};
-use crate::picture::{PictureError, Timeline};
+use crate::output_file::{check_distinct, write_file};
+use crate::{Answer, Streams};
+use uphold_lab::files::{is_recording, read_recording, read_scenario};
+use uphold_lab::picture::{PictureError, Timeline};
 
 /// What is wanted of [`timeline`].
 #[derive(Clone, PartialEq, Eq, Debug)]

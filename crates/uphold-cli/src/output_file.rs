@@ -7,7 +7,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file cannot be written: its path and the reason.
-pub fn write_file(path: &Path, text: &str) -> Result<(), String> {
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| write_error(path, &error))
 }
 
@@ -15,7 +15,7 @@ pub fn write_file(path: &Path, text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`write_file`].
-pub fn check_writable(path: &Path) -> Result<(), String> {
+pub(crate) fn check_writable(path: &Path) -> Result<(), String> {
     let existing = std::fs::symlink_metadata(path);
     match &existing {
         // Opening a pipe would block until there is a reader, and the target of a symbolic link may not exist yet.
@@ -35,7 +35,7 @@ pub fn check_writable(path: &Path) -> Result<(), String> {
 ///
 /// # Errors
 /// Both are the same file.
-pub fn check_distinct(input: &Path, output: &Path) -> Result<(), String> {
+pub(crate) fn check_distinct(input: &Path, output: &Path) -> Result<(), String> {
     match (input.canonicalize(), output.canonicalize()) {
         (Ok(input), Ok(same)) if input == same => {
             Err(format!("{}: is the input file; write to another file", output.display()))

@@ -7,8 +7,8 @@ use uphold::Status;
 use uphold::sim::Run;
 use uphold::trace::TraceKind;
 
-use super::{Answer, Streams, json};
-use crate::files::{read_policy, read_recording};
+use crate::{Answer, Streams, json};
+use uphold_lab::files::{read_policy, read_recording};
 
 /// Prints what was done, or, with another policy, what it would have done beside that.
 ///

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use uphold::sim::{Mismatch, Run, Scenario};
 
-use super::{Answer, Streams, json};
-use crate::files::Source;
-use crate::sanitize::sanitize;
+use crate::{Answer, Streams, json};
+use uphold_lab::files::Source;
+use uphold_lab::sanitize::sanitize;
 
 /// What is wanted of [`simulate`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
-use uphold_lab::command::{
+use uphold_cli::{
     Answer, Draw, Kept, Look, Simulate, Streams, Try, Watch, experiment, lint, replay, schema, simulate, timeline,
 };
 

@@ -1,5 +1,5 @@
 //! The `uphold` command end to end: exit codes, standard output and standard error.
-#![cfg(all(unix, feature = "command"))]
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::path::{Path, PathBuf};

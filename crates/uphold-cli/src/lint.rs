@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use uphold::Policy;
 use uphold::policy::Lint;
 
-use super::{Answer, Streams, json};
-use crate::files::{DocumentKind, Mistakes, Source};
+use crate::{Answer, Streams, json};
+use uphold_lab::files::{Mistakes, Source};
 
 /// What is wanted of [`lint`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -49,7 +48,7 @@ pub fn lint(files: &[PathBuf], wanted: &Look, streams: &mut Streams<'_>) -> Answ
         bad = true;
     }
     for file in files {
-        let read = Source::read(file).and_then(|source| Ok((policies(&source)?, source)));
+        let read = Source::read(file).and_then(|source| Ok((source.policies()?, source)));
         let (policies, source) = match read {
             Ok(read) => read,
             Err(mistakes) => {
@@ -87,20 +86,6 @@ pub fn lint(files: &[PathBuf], wanted: &Look, streams: &mut Streams<'_>) -> Answ
 
 fn is_lint(name: &str) -> bool {
     Lint::names().any(|known| known == name)
-}
-
-/// The policies of a document, each with where it stands.
-fn policies(source: &Source) -> Result<Vec<(String, Policy)>, Mistakes> {
-    Ok(match source.kind()? {
-        DocumentKind::Policy => vec![(String::new(), source.policy()?)],
-        DocumentKind::Service => vec![("policy.".to_owned(), source.policy_of_service()?)],
-        DocumentKind::Scenario => vec![("policy.".to_owned(), source.scenario()?.policy().clone())],
-        DocumentKind::Experiment => {
-            let experiment = source.experiment()?;
-            let numbered = experiment.policies().enumerate();
-            numbered.map(|(index, (_, policy))| (format!("policies[{index}].policy."), policy.clone())).collect()
-        }
-    })
 }
 
 fn say(file: &str, at: &str, lint: &Lint, wanted: &Look, streams: &mut Streams<'_>) {

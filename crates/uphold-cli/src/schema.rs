@@ -2,7 +2,7 @@
 
 use uphold::Policy;
 
-use super::{Answer, Streams};
+use crate::{Answer, Streams};
 
 /// Prints the JSON Schema of the policy document: [`Policy::schema`].
 pub fn schema(streams: &mut Streams<'_>) -> Answer {
