@@ -1,18 +1,19 @@
-//! Durations in documents, in the grammar of humantime.
+//! Reads and writes durations in the grammar of humantime.
 
 use std::time::Duration;
 
 use humantime_serde::re::humantime;
 
-/// The longest duration of a document. A [`Timestamp`](crate::Timestamp) has 64 bits of nanoseconds, a little more.
+/// The longest duration of a document. A [`Timestamp`](crate::Timestamp) has 64 bits of nanoseconds, which is a little
+/// more.
 pub(crate) const LONGEST: Duration = Duration::from_secs(584 * 31_557_600);
 /// [`LONGEST`] in words.
 pub(crate) const LONGEST_WORDS: &str = "584 years";
 
-/// What the reader accepts as a regular expression, but for its two bounds: [`LONGEST`], and whole nanoseconds.
+/// The pattern of a duration. Beyond it the reader checks two bounds: [`LONGEST`], and whole nanoseconds.
 pub(crate) const PATTERN: &str = r"^ *(0 *|([0-9]+(\.[0-9]+)? *(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y) *)+)$";
 
-/// Why a text is not read as a duration.
+/// Why a text cannot be read as a duration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum DurationError {
     /// It does not match [`PATTERN`].
@@ -23,7 +24,7 @@ pub(crate) enum DurationError {
     Inexact,
 }
 
-/// Reads `30s`, `1h 30m`, `1.5h`, `0`.
+/// Reads a duration such as `30s`, `1h 30m`, `1.5h` or `0`.
 pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     use humantime::DurationError::NumberOverflow;
     let text = text.trim_matches(' ');
@@ -49,7 +50,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
     if total > LONGEST { Err(DurationError::TooLong) } else { Ok(total) }
 }
 
-/// Splits `1h 30m` into `1h ` and `30m`: a span begins at each number that follows a unit.
+/// Splits `1h 30m` into `1h ` and `30m`. A span begins at each number that follows a unit.
 fn spans(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -62,8 +63,8 @@ fn spans(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Writes a duration so that [`parse`] reads the same. The longest unit is a day: humantime's months and years are not
-/// whole days.
+/// Writes a duration so that [`parse`] reads the same. The longest unit is the day, because humantime's months and
+/// years are not whole days.
 pub(crate) fn format(duration: Duration) -> String {
     const DAY: u64 = 86_400;
     let days = duration.as_secs() / DAY;

@@ -1,4 +1,5 @@
-//! Reads your own documents that contain a policy. One pass reports every mistake, with its path and what is allowed there.
+//! Reads documents of your own that contain a policy. One pass reports every mistake, with its path and what would be
+//! right.
 //!
 //! Deserialise the document as a [`Value`] with any serde format, then read it with a [`Reader`].
 //!

@@ -1,10 +1,18 @@
-//! Mistakes in a document.
+//! The mistakes in a document, and the errors that list them.
 
 use std::fmt;
 
 /// One mistake in a document: where it is, what is wrong, and what would be right.
 ///
 /// Its `Display` is `path: message`.
+///
+/// ```
+/// use uphold::Policy;
+///
+/// let error = Policy::builder().replicas(2_000_000).build().unwrap_err();
+/// assert_eq!(error.problems()[0].path(), "replicas");
+/// assert_eq!(error.problems()[0].message(), "2000000 is out of range: 0 to 1000000");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     pub(super) path: String,
@@ -12,12 +20,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Where it is, such as `failure.rules[2].when.exit_code[0]`; empty for the document as a whole.
+    /// Returns where it is, such as `failure.rules[2].when.exit_code[0]`; empty for the document as a whole.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong, and what would be right.
+    /// Returns what is wrong and what would be right.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -29,8 +37,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a policy, or with a document that holds one: a [`Problem`] for each mistake; printed
-/// one a line.
+/// All mistakes in a policy, or in a document that contains one. Its `Display` is one [`Problem`] a line.
+///
+/// ```
+/// use uphold::Policy;
+///
+/// let error = serde_json::from_str::<Policy>(r#"{"replicas": -1, "sucess": "complete"}"#).unwrap_err();
+/// assert_eq!(error.to_string().lines().count(), 2);
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PolicyError {
     problems: Vec<Problem>,
@@ -39,7 +53,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    /// A part could not be read and no mistake was reported, which is a bug of its reader.
+    /// Returns the error of a reader that read nothing and reported no mistake, which is a bug of that reader.
     pub(crate) fn unspecified() -> Self {
         Self::new(Vec::new(), 1)
     }
@@ -48,7 +62,8 @@ impl PolicyError {
         Self { problems, more }
     }
 
-    /// The mistakes: first those of reading, in the order of the document, then those of meaning. At most 1000.
+    /// Returns the mistakes, at most 1000: first those of reading, in the order of the document, then those of
+    /// validation.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

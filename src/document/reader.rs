@@ -1,16 +1,16 @@
-//! `Reader`: reads a document and reports every mistake with its path.
+//! The reader of a document, which reports every mistake with its path.
 
 use super::problem::{PolicyError, Problem};
 use super::suggestion::closest;
 use super::value::{Value, clip, escape, is_unprintable};
 
-/// More than a person reads, few enough that a hostile document does not fill the memory with them.
+/// More mistakes than this are only counted, so that a hostile document does not exhaust the memory.
 const MAX_PROBLEMS: usize = 1000;
 
 /// Reads a document: holds the current path and the mistakes found so far.
 ///
-/// A function that reads a part reports why it cannot, and returns `None`. Reading goes on with the next part, so that
-/// one pass finds every mistake. The [module](crate::document) has an example.
+/// A function that reads a part reports a mistake and returns `None`. Reading goes on with the next part, so that one
+/// pass finds every mistake. The [module](crate::document) has an example.
 #[derive(Clone, Debug, Default)]
 pub struct Reader {
     path: Vec<Step>,
@@ -24,12 +24,12 @@ enum Step {
     Index(usize),
 }
 
-/// The fields that a block may have: an array of their names, or a type that also explains unknown ones.
+/// The fields that a block may have: an array of their names, or a type that also has hints for unknown fields.
 pub trait FieldSet {
-    /// Their names, in the order of the documentation.
+    /// Returns the names, in the order of the documentation.
     fn names(&self) -> Vec<&'static str>;
 
-    /// A message for a field that is not one of them. Without one the field is reported as unknown.
+    /// Returns a message for an unknown field. Without one, the field is reported as unknown.
     fn remark(&self, _field: &str) -> Option<String> {
         None
     }
@@ -53,7 +53,7 @@ impl Reader {
             self.more += 1;
             return;
         }
-        // Texts of the document, of files and of formats end up here; lines are kept, for lists of mistakes.
+        // A message may quote documents, files and other errors. Line breaks are kept, for lists of mistakes.
         let message = message.into();
         let message = if message.contains(|c| is_unprintable(c) && c != '\n') {
             message.split('\n').map(escape).collect::<Vec<_>>().join("\n")
@@ -64,18 +64,18 @@ impl Reader {
         self.problems.push(problem);
     }
 
-    /// Reports that something else was expected here. Always returns `None`, for the caller to return.
+    /// Reports that something else was expected here. Always returns `None`, which the caller can return.
     pub fn expected<T>(&mut self, what: &str, found: &Value) -> Option<T> {
         self.problem(format!("expected {what}, found {}", found.describe()));
         None
     }
 
-    /// Runs `read` with the path of this field.
+    /// Calls `read` with the path of this field.
     pub fn field<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Field(clip(name)), read)
     }
 
-    /// Runs `read` with the path of this list element.
+    /// Calls `read` with the path of this list element.
     pub fn index<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         self.step(Step::Index(index), read)
     }
@@ -103,8 +103,8 @@ impl Reader {
         text
     }
 
-    /// Returns the fields of a block, and reports unknown and duplicate ones. A null value is an empty block; any other
-    /// value is reported, and `None` returned.
+    /// Returns the fields of a block, and reports unknown and duplicate ones. A null value is an empty block. Any other
+    /// value is reported, and the result is `None`.
     pub fn fields<'v>(&mut self, value: &'v Value, known: &dyn FieldSet) -> Option<Fields<'v>> {
         let entries = match value {
             Value::Map(entries) => entries.as_slice(),
@@ -116,7 +116,7 @@ impl Reader {
         for (name, _) in entries {
             if let Some(name) = names.iter().find(|known| *known == name) {
                 if seen.contains(name) {
-                    self.field(name, |reader| reader.problem("is given twice"));
+                    self.field(name, |reader| reader.problem("is given twice; keep one of them"));
                 } else {
                     seen.push(name);
                 }
@@ -164,15 +164,15 @@ impl Reader {
     /// Finishes reading.
     ///
     /// # Errors
-    /// Every mistake that was reported.
+    /// Returns every mistake that was reported.
     pub fn finish(self) -> Result<(), PolicyError> {
         if self.problems.is_empty() { Ok(()) } else { Err(PolicyError::new(self.problems, self.more)) }
     }
 
-    /// Finishes reading, and returns what was read.
+    /// Finishes reading and returns the value that was read.
     ///
     /// # Errors
-    /// Every mistake that was reported.
+    /// Returns every mistake that was reported.
     pub fn finish_with<T>(self, read: Option<T>) -> Result<T, PolicyError> {
         self.finish()?;
         read.ok_or_else(PolicyError::unspecified)
@@ -186,7 +186,7 @@ pub struct Fields<'v> {
 }
 
 impl<'v> Fields<'v> {
-    /// Returns the value of a field, the first if it is given twice.
+    /// Returns the value of a field; the first if it is given twice.
     pub fn get(&self, name: &str) -> Option<&'v Value> {
         self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }

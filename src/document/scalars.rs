@@ -1,4 +1,4 @@
-//! Single values of a document: durations, numbers, words.
+//! Reads single values of a document: durations, numbers, words.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::suggestion::closest;
 use super::value::{Value, clip};
 
 impl Reader {
-    /// A duration such as `30s` or `1h 30m`, at most 584 years.
+    /// Reads a duration such as `30s` or `1h 30m`, at most 584 years.
     pub fn duration(&mut self, value: &Value) -> Option<Duration> {
         const WHAT: &str = "a duration such as 30s, 5m or 1h 30m";
         match value {
             Value::Str(text) => match duration::parse(text) {
                 Ok(duration) => Some(duration),
                 Err(DurationError::TooLong) => {
-                    self.problem(format!("'{}' is longer than {}, the longest", clip(text), duration::LONGEST_WORDS));
+                    self.problem(format!("'{}' is longer than {}, the maximum", clip(text), duration::LONGEST_WORDS));
                     None
                 }
                 Err(DurationError::Inexact) => {
@@ -33,7 +33,7 @@ impl Reader {
         }
     }
 
-    /// A whole number in a range.
+    /// Reads a whole number in a range.
     pub fn count(&mut self, value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
         let Value::Int(number) = value else {
             let what = format!("a whole number from {} to {}", range.start(), range.end());
@@ -48,7 +48,7 @@ impl Reader {
         }
     }
 
-    /// As [`expected`](Self::expected); of `3.0` it is said that it is written as a fraction.
+    /// Reports as [`expected`](Self::expected) does, and says of `3.0` that it is written with decimals.
     pub(crate) fn not_whole<T>(&mut self, what: &str, value: &Value) -> Option<T> {
         match value {
             Value::Float(number) if number.fract() == 0.0 => {
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// A whole number of 64 bits, such as a seed.
+    /// Reads a whole number of 64 bits, such as a seed.
     pub fn seed(&mut self, value: &Value) -> Option<u64> {
         match value {
             Value::Int(seed) if u64::try_from(*seed).is_ok() => u64::try_from(*seed).ok(),
@@ -73,12 +73,12 @@ impl Reader {
         self.problem(format!("{number} is out of range: {} to {}", range.start(), range.end()));
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub fn flag(&mut self, value: &Value) -> Option<bool> {
         if let Value::Bool(flag) = value { Some(*flag) } else { self.expected("true or false", value) }
     }
 
-    /// Any text.
+    /// Reads a text.
     pub fn text<'v>(&mut self, value: &'v Value) -> Option<&'v str> {
         match value {
             Value::Str(text) => Some(text),
@@ -90,7 +90,7 @@ impl Reader {
         }
     }
 
-    /// One of the words given; `or` says what else may stand here, such as `{hold: 30m}`.
+    /// Reads one of the given words. `or` lists the alternatives to a word for the message, such as `{hold: 30m}`.
     pub fn word<T: Clone>(&mut self, value: &Value, words: &[(&str, T)], or: &[&str]) -> Option<T> {
         let listed = words.iter().map(|(word, _)| *word).chain(or.iter().copied()).collect::<Vec<_>>().join(", ");
         let Value::Str(given) = value else { return self.expected(&format!("one of: {listed}"), value) };

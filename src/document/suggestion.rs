@@ -1,8 +1,8 @@
 //! Suggests the known word that is closest to an unknown one.
 
-/// The known word closest to `given`, if it is close enough to be a slip.
+/// Returns the known word closest to `given`, if it is close enough to be a typo.
 pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    // Longer than any word of ours; comparing it would only cost time.
+    // Longer than any known word.
     if given.len() > 64 {
         return None;
     }
@@ -16,12 +16,12 @@ pub(crate) fn closest<'k>(given: &str, known: impl IntoIterator<Item = &'k str>)
         .map(|(_, word)| word)
 }
 
-/// Case and separators are the likeliest slips: `maxAttempts`, `max-attempts`.
+/// Removes case and separators, the likeliest differences: `maxAttempts`, `max-attempts`.
 pub(crate) fn normalized(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }
 
-/// Edit distance in which swapping two neighbours is one edit.
+/// Returns the edit distance, in which swapping two neighbours is one edit.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut before_last = vec![0; b.len() + 1];
     let mut last: Vec<usize> = (0..=b.len()).collect();
@@ -46,7 +46,7 @@ mod tests {
     const KNOWN: [&str; 4] = ["interval", "max_interval", "max_attempts", "jitter"];
 
     #[test]
-    fn a_slip_of_the_pen_finds_the_word_that_was_meant() {
+    fn a_typo_finds_the_word_that_was_meant() {
         assert_eq!(closest("intervall", KNOWN), Some("interval"));
         assert_eq!(closest("jitetr", KNOWN), Some("jitter"));
         assert_eq!(closest("maxAttempts", KNOWN), Some("max_attempts"));
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_of_another_meaning_finds_none() {
+    fn an_unrelated_word_finds_none() {
         assert_eq!(closest("backoff", KNOWN), None);
         assert_eq!(closest("x", KNOWN), None);
         assert_eq!(closest(&"interval".repeat(20), KNOWN), None);

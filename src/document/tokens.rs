@@ -1,17 +1,17 @@
-//! A document in a format that is not self-describing, such as postcard: a flat list of values, each with its kind. A tree
-//! could overflow the stack when a hostile document is read.
+//! A document as a flat list of tokens, for formats that are not self-describing, such as postcard. Deserialising a
+//! tree of hostile depth could overflow the stack.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::value::Value;
 
-/// The version of the lists that this release writes.
+/// The version of the format that this release reads and writes.
 const VERSION: u8 = 1;
-/// No document nests deeper.
+/// The most levels of a document.
 const MAX_DEPTH: u32 = 64;
 
-/// One value. What is in a block or a list follows it.
+/// One value. The contents of a block or a list follow it.
 #[derive(Serialize, Deserialize)]
 enum Token {
     Null,
@@ -19,9 +19,9 @@ enum Token {
     Int(i128),
     Float(f64),
     Str(String),
-    /// A list of so many values.
+    /// A list of this many values.
     Seq(u32),
-    /// A block of so many keys, each a `Str` and followed by its value.
+    /// A block of this many keys, each a `Str` followed by its value.
     Map(u32),
 }
 
@@ -35,13 +35,13 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let (version, tokens) = <(u8, Vec<Token>)>::deserialize(deserializer)?;
     if version != VERSION {
         return Err(D::Error::custom(format_args!(
-            "version {version} of the document is not known to this release, which reads version {VERSION}"
+            "the document has version {version}; this release reads version {VERSION}"
         )));
     }
     let mut tokens = tokens.into_iter();
     match (read(&mut tokens, 0), tokens.next()) {
         (Some(value), None) => Ok(value),
-        _ => Err(D::Error::custom("the document is damaged: its values do not make a tree")),
+        _ => Err(D::Error::custom("the document is damaged: its tokens do not form a tree")),
     }
 }
 

@@ -13,17 +13,25 @@ const MAX_NODES: u32 = 1_000_000;
 
 /// A value of a self-describing format. Maps keep their order and duplicate keys.
 ///
-/// Deserialised with any self-describing serde format; at most 1 000 000 values and 64 levels deep.
+/// It deserialises from any self-describing serde format; at most 1 000 000 values and 64 levels deep.
+///
+/// ```
+/// use uphold::document::Value;
+///
+/// let value: Value = serde_json::from_str(r#"{"replicas": 3}"#)?;
+/// assert_eq!(value, Value::Map(vec![("replicas".into(), Value::Int(3))]));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "what self-describing formats have in common")]
 pub enum Value {
-    /// Nothing.
+    /// Null.
     Null,
     /// True or false.
     Bool(bool),
     /// A whole number.
     Int(i128),
-    /// A number that is written with decimals; YAML also has infinities and NaN.
+    /// A number with decimals; in YAML, infinities and NaN too.
     Float(f64),
     /// A text.
     Str(String),
@@ -40,7 +48,7 @@ impl Value {
             Self::Null => "nothing".into(),
             Self::Bool(flag) => flag.to_string(),
             Self::Int(number) => number.to_string(),
-            // With its decimals: 3.0 is not 3.
+            // `Debug` keeps the decimals of 3.0.
             Self::Float(number) => format!("{number:?}"),
             Self::Str(text) => format!("'{}'", clip(text)),
             Self::Seq(_) => "a list".into(),
@@ -48,7 +56,7 @@ impl Value {
         }
     }
 
-    /// A map key as text. Formats with typed keys may have numbers there.
+    /// Returns a map key as text. In formats with typed keys it may be a number.
     fn into_key(self) -> String {
         match self {
             Self::Str(text) => text,
@@ -67,7 +75,7 @@ pub(crate) fn clip(text: &str) -> String {
     clipped
 }
 
-/// A text for a message on a terminal: what could move the cursor, change colours or reorder the line is escaped.
+/// Escapes the characters that could move the cursor, change colours or reorder the line on a terminal.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -76,7 +84,8 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Control characters, line and paragraph separators, invisible and bidirectional formatting characters.
+/// Returns whether it is a control character, a line or paragraph separator, or an invisible or bidirectional format
+/// character.
 pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -89,7 +98,7 @@ impl<'de> de::Deserialize<'de> for Value {
 }
 
 impl Value {
-    /// Deserialises a document that has at most so many values.
+    /// Deserialises a document of at most this many values.
     pub(crate) fn deserialize_up_to<'de, D: Deserializer<'de>>(deserializer: D, most: u32) -> Result<Self, D::Error> {
         let nodes = Cell::new(0);
         Collect { depth: 0, nodes: &nodes, most }.deserialize(deserializer)
@@ -201,7 +210,7 @@ impl Serialize for Value {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(flag) => serializer.serialize_bool(*flag),
-            // Not every format knows 128 bits.
+            // Not every format has integers of 128 bits.
             Self::Int(number) => match (u64::try_from(*number), i64::try_from(*number)) {
                 (Ok(number), _) => serializer.serialize_u64(number),
                 (_, Ok(number)) => serializer.serialize_i64(number),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A token bucket of restarts that the whole set shares: it starts full and refills evenly.
+/// A token bucket of restarts that the whole set shares. It starts full and refills evenly.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,35 +19,36 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// `restarts` tokens, refilled evenly over `per`; a restart that finds none waits.
+    /// Creates a bucket of `restarts` tokens (1 to 1 000 000), refilled evenly over `per` (above 0 s). A restart that
+    /// finds no token waits.
     pub const fn new(restarts: u32, per: Duration) -> Self {
         Self { restarts, per, empty: BudgetEmpty::Wait }
     }
 
-    /// What happens to a restart that finds the bucket empty. Default [`BudgetEmpty::Wait`].
+    /// Sets what happens to a restart that finds no token. Default [`BudgetEmpty::Wait`].
     #[must_use]
     pub const fn when_empty(mut self, empty: BudgetEmpty) -> Self {
         self.empty = empty;
         self
     }
 
-    /// Returns the number of tokens of the full bucket.
+    /// Returns the number of tokens in the full bucket.
     pub fn get_restarts(&self) -> u32 {
         self.restarts
     }
 
-    /// Returns the time in which an empty bucket is refilled.
+    /// Returns the time in which the empty bucket refills.
     pub fn get_per(&self) -> Duration {
         self.per
     }
 
-    /// Returns what happens to a restart that finds the bucket empty.
+    /// Returns what happens to a restart that finds no token.
     pub fn get_when_empty(&self) -> BudgetEmpty {
         self.empty
     }
 }
 
-/// What happens to a restart that finds the budget empty.
+/// What happens to a restart that finds no token in the [`Budget`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum BudgetEmpty {

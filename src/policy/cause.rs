@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 /// Why an incarnation failed.
 ///
-/// The backend names the cause it knows; an exit without one is [`Cause::Error`]. A cause outside this
-/// list is the user's own: any other word, matched by name in the rules of the policy.
+/// The backend names the cause that it knows; an exit without one is [`Cause::Error`]. Any other word is a custom
+/// cause, which the rules of the policy match by name.
 ///
 /// ```
 /// use uphold::Cause;
 ///
-/// assert_eq!("no-capacity".parse::<Cause>().unwrap(), Cause::NoCapacity);
-/// assert_eq!("gpu-fell-off".parse::<Cause>().unwrap().to_string(), "gpu-fell-off");
+/// assert_eq!("no-capacity".parse::<Cause>()?, Cause::NoCapacity);
+/// assert_eq!(Cause::named("gpu-fell-off")?.to_string(), "gpu-fell-off");
+/// # Ok::<(), uphold::policy::CauseError>(())
 /// ```
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
 pub enum Cause {
-    /// It ended by itself: a bad exit code, a signal, a crash. The cause where no other is named.
+    /// It ended by itself: a bad exit code, a signal, a crash. The cause if no other is named.
     #[default]
     Error,
     /// The platform took it away: spot reclaim, preemption, drain.
@@ -35,28 +36,43 @@ pub enum Cause {
     NodeLost,
     /// It could not be started: no such image or command, a spec that does not work.
     StartError,
-    /// A name of the user's own; see [`Cause::named`].
+    /// A custom cause; see [`Cause::named`].
     Named(CauseName),
 }
 
-/// The word of a user's own cause: 1 to 64 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter.
+/// The name of a custom cause: 1 to 64 lower-case letters, digits, `-`, `_` and `.`, beginning with a letter.
+///
+/// ```
+/// use uphold::Cause;
+///
+/// let Cause::Named(name) = Cause::named("gpu-fell-off")? else { unreachable!() };
+/// assert_eq!(name.as_str(), "gpu-fell-off");
+/// # Ok::<(), uphold::policy::CauseError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct CauseName(Arc<String>);
 
 impl CauseName {
-    /// The word itself.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The text is not a valid name of a cause.
+/// The error of a text that is not a valid name of a cause.
+///
+/// ```
+/// use uphold::Cause;
+///
+/// let error = Cause::named("No Capacity").unwrap_err();
+/// assert!(error.to_string().starts_with("'No Capacity' is not a cause"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("'{0}' is not a cause: 1 to 64 lower-case letters, digits, '-', '_' or '.', beginning with a letter")]
+#[error("'{0}' is not a cause; write 1 to 64 lower-case letters, digits, '-', '_' or '.', beginning with a letter")]
 pub struct CauseError(String);
 
 impl Cause {
-    /// The causes that have a meaning of their own, in the order of the documentation.
+    /// The built-in causes, in the order of the documentation.
     pub const BUILT_IN: [Self; 8] = [
         Self::Error,
         Self::Interruption,
@@ -68,7 +84,7 @@ impl Cause {
         Self::StartError,
     ];
 
-    /// Its place in [`Cause::BUILT_IN`]; the one after the last for a name of the user's own.
+    /// Returns the index in [`Cause::BUILT_IN`]; for a custom cause, the number of built-in ones.
     pub(crate) const fn place(&self) -> usize {
         match self {
             Self::Error => 0,
@@ -83,15 +99,16 @@ impl Cause {
         }
     }
 
-    /// The cause of that name: a built-in one, or the user's own.
+    /// Returns the cause of that name: a built-in one, or a custom one.
     ///
     /// # Errors
-    /// The word is empty, longer than 64 bytes or has other characters than [`CauseName`] allows.
+    /// Returns an error if the name is empty, longer than 64 bytes, or has characters that [`CauseName`] does not
+    /// allow.
     pub fn named(name: &str) -> Result<Self, CauseError> {
         name.parse()
     }
 
-    /// The word that documents and traces use.
+    /// Returns the word that documents and traces use.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Error => "error",

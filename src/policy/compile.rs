@@ -1,4 +1,4 @@
-//! The compiled form of a policy, which decisions read: nanoseconds, tables and masks, with every default filled in.
+//! The compiled form of a policy, which decisions read: nanoseconds, tables and masks, with all defaults resolved.
 
 use std::sync::Arc;
 
@@ -21,27 +21,27 @@ pub(crate) struct Compiled {
     pub(crate) min_ready: u64,
     pub(crate) start_timeout: u64,
     pub(crate) stop_grace: u64,
-    /// Starts that are due together go one after the other.
+    /// Whether starts that are due together wait for one another.
     pub(crate) starts_in_order: bool,
     /// The causes that `retry` restarts after if no rule matches. Any other cause terminates the set.
     pub(crate) retried: RetriedCauses,
-    /// Every failure is retried, by one `retry` without stages, windows or a first restart at once, and nothing is noted
-    /// for an incident.
+    /// Whether every failure is retried by one `retry` without stages, windows or an immediate first restart, and no
+    /// failure is recorded for an incident. Decisions then take the short path (`Evaluation<PLAIN>`).
     pub(crate) plain: bool,
     pub(crate) keep_min_available: bool,
-    /// [0] paces the policy's own `retry` and exit 0; the others belong to rules.
+    /// The schedule of the policy's own `retry`, which also paces exit 0, then those of rules.
     pub(crate) schedules: Box<[RetrySchedule]>,
-    /// How many sliding windows a replica has.
+    /// The number of sliding windows that each replica has.
     pub(crate) windows: u16,
     pub(crate) rules: RuleIndex,
-    /// The keys of a replica's state.
+    /// The keys under which a replica's state is kept.
     pub(crate) layout: Arc<Layout>,
     pub(crate) exhausted: Exhausted,
     pub(crate) min_available: Quantity,
     pub(crate) outage_deadline: u64,
     /// An outage that returns within this is the same outage.
     pub(crate) outage_keeps_for: u64,
-    /// Failures before any replica was available that terminate the set; `UNLIMITED`: no bound.
+    /// The number of failures before any replica was available that terminates the set; `UNLIMITED` for none.
     pub(crate) max_failures_before_ready: u32,
     pub(crate) clear_after: u64,
     pub(crate) budget: Option<CompiledBudget>,
@@ -49,9 +49,9 @@ pub(crate) struct Compiled {
     pub(crate) correlated: Option<CompiledCorrelated>,
     /// Whether any `retry` has `immediate_first: isolated`.
     pub(crate) watches_isolation: bool,
-    /// Whether failures of all replicas must be recorded together: for incidents, isolation or the bound before ready.
+    /// Whether failures of all replicas are recorded: for incidents, `isolated` or `max_failures_before_ready`.
     pub(crate) watches_failures: bool,
-    /// A failure is isolated when no other replica failed within this.
+    /// A failure is isolated if no other replica failed within this time.
     pub(crate) isolation: u64,
     pub(crate) unknown_after: u64,
     pub(crate) lost_after: u64,
@@ -60,7 +60,7 @@ pub(crate) struct Compiled {
     pub(crate) probes: CompiledProbes,
 }
 
-/// The causes that the policy's own `retry` restarts after: none without `retry`, all unless `on_events` selects some.
+/// The causes after which the policy's own `retry` restarts: none without `retry`, all unless `on_events` selects some.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetriedCauses {
     no_capacity: bool,
@@ -104,7 +104,8 @@ pub(crate) struct CompiledCorrelated {
 }
 
 impl CompiledCorrelated {
-    /// How many distinct replicas of `desired` make an incident: the share rounded up, at least 2, 3 from 5 on.
+    /// Returns how many distinct replicas of `desired` make an incident: the share rounded up, at least 2, from 5
+    /// replicas on at least 3.
     pub(crate) fn threshold(&self, desired: u32) -> u32 {
         self.share.of_rounded_up(desired).max(if desired >= 5 { 3 } else { 2 })
     }
@@ -146,9 +147,9 @@ impl Compiled {
         // Without `retry`, exit 0 is paced as under `retry: true`.
         let own = settings.retry.clone().unwrap_or_else(RetryPolicy::recommended);
         let mut schedules = vec![RetrySchedule::new("", &own, scope, &mut windows)];
-        let mut places = Vec::with_capacity(failure.rules.len());
+        let mut schedule_of_rule = Vec::with_capacity(failure.rules.len());
         for (index, rule) in failure.rules.iter().enumerate() {
-            places.push(match &rule.retry {
+            schedule_of_rule.push(match &rule.retry {
                 None => 0,
                 Some(retry) => {
                     let key = rule.name.clone().unwrap_or_else(|| index.to_string());
@@ -163,7 +164,7 @@ impl Compiled {
         let health = &settings.health;
         let max_failures_before_ready = failure.max_failures_before_ready.unwrap_or(UNLIMITED);
         let watches_isolation = schedules.iter().any(|schedule| schedule.immediate_first == ImmediateFirst::Isolated);
-        // Where nothing ends a streak, an outage is over after the least that would.
+        // If nothing ends a streak, the least time that could end one applies.
         let outage_keeps_for = match schedules[0].recover_after {
             FOREVER => nanos(LEAST_RECOVERY),
             after => after,
@@ -175,9 +176,9 @@ impl Compiled {
             && schedules[0].stages.len() == 1
             && !schedules[0].stages[0].limits.any
             && schedules[0].immediate_first == ImmediateFirst::Never
-            // A trial that fails is quarantined again, whatever its limits say.
+            // A failed trial start is quarantined again, whatever the limits are.
             && !matches!(failure.exhausted, Some(Exhausted::Quarantine(_)));
-        let rules = RuleIndex::new(&failure.rules, &places);
+        let rules = RuleIndex::new(&failure.rules, &schedule_of_rule);
         let layout = Arc::new(Layout::new(&schedules, &rules, windows));
         Self {
             plain,
@@ -224,7 +225,7 @@ impl Compiled {
         }
     }
 
-    /// How many of `settled` replicas the service needs.
+    /// Returns how many of `settled` replicas the service needs.
     pub(crate) fn need(&self, settled: u32) -> u32 {
         self.min_available.of_rounded_up(settled).min(settled)
     }

@@ -3,20 +3,21 @@
 use super::glob::glob_matches;
 use super::rule::RuleAction;
 
-/// A rule in the form that decisions use; [`RuleIndex`](super::rule_index::RuleIndex) has its other conditions as masks.
+/// A rule in the form that decisions use; [`RuleIndex`](super::rule_index::RuleIndex) has its other conditions as
+/// masks.
 #[derive(Debug)]
 pub(crate) struct CompiledRule {
-    /// The key of its state: its name, or its index if it has none.
+    /// The key of its state: the rule's name, or its index if it has none.
     pub(crate) key: String,
-    /// What decisions report of it.
+    /// What decisions report of the rule.
     pub(crate) shown: std::sync::Arc<MatchedRule>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
-    /// Its place among the schedules of the policy; 0 is the policy's own `retry`.
+    /// Its index in `Compiled::schedules`; 0 is the policy's own `retry`.
     pub(crate) schedule: u16,
     pub(crate) attempts_over: Option<u32>,
     pub(crate) reasons: Box<[String]>,
-    /// Has a condition on facts that are not kept past the incarnation: reason, run time, readiness.
+    /// Whether it has a condition on facts that are not kept beyond the incarnation: reason, run time, readiness.
     pub(crate) needs_live_facts: bool,
 }
 
@@ -27,13 +28,27 @@ impl CompiledRule {
     }
 }
 
-/// The rule that matched a failure.
+/// The rule that matched a failure. Its `Display` is the name, or else the index.
+///
+/// ```
+/// use uphold::decide::History;
+/// use uphold::{FailurePolicy, Outcome, Policy, Rule, RuleAction, Timestamp};
+///
+/// let failure = FailurePolicy::new().rule(Rule::new(RuleAction::Terminate).named("bad-config").exit_code(2));
+/// let policy = Policy::builder().failure(failure).build()?;
+///
+/// let mut history = History::new(0, 0.into());
+/// policy.start(&mut history, Timestamp::ZERO);
+/// let decision = policy.decide(&mut history, &Outcome::exited(2, Timestamp::from_secs(5)))?;
+/// assert_eq!(decision.rule.map(|rule| rule.to_string()).as_deref(), Some("bad-config"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MatchedRule {
-    /// Its place in the list, from 0.
+    /// Its index in `failure.rules`, from 0.
     pub index: u16,
-    /// Its name, where it has one.
+    /// Its name, if it has one.
     pub name: Option<std::sync::Arc<str>>,
 }
 

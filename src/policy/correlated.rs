@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::quantity::Quantity;
 
-/// When failures of several replicas count as one incident, with one cause.
+/// When failures of several replicas count as one incident.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +21,8 @@ pub struct Correlated {
 }
 
 impl Correlated {
-    /// `share` of the set, rounded up, at least 2 replicas (3 from 5 replicas on), failing within `within`.
+    /// Creates the setting: an incident is `share` of the set failing within `within` (above 0 s). The share is rounded
+    /// up, to at least 2 replicas, and to at least 3 in a set of 5 or more.
     pub const fn new(share: Quantity, within: Duration) -> Self {
         Self { share, within }
     }
@@ -31,7 +32,7 @@ impl Correlated {
         self.share
     }
 
-    /// Returns the time within which the replicas fail.
+    /// Returns the time within which the replicas must fail.
     pub fn get_within(&self) -> Duration {
         self.within
     }

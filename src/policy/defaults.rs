@@ -1,4 +1,4 @@
-//! Defaults of keys that are left out; times are nanoseconds.
+//! Defaults of keys. Times are nanoseconds.
 
 const SEC: u64 = 1_000_000_000;
 
@@ -9,5 +9,5 @@ pub(crate) const LOST_AFTER: u64 = 5 * 60 * SEC;
 pub(crate) const PROBE_INTERVAL: u64 = 10 * SEC;
 pub(crate) const PROBE_TIMEOUT: u64 = SEC;
 pub(crate) const PROBE_FAILURES: u32 = 3;
-/// How far back another failure makes one not isolated where `correlated` is off.
+/// The time within which another failure makes one not isolated, if `correlated` is off.
 pub(crate) const ISOLATION: u64 = 30 * SEC;

@@ -3,6 +3,16 @@
 use std::time::Duration;
 
 /// What happens to a replica whose retry is exhausted.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::policy::{Exhausted, Quarantine};
+/// use uphold::FailurePolicy;
+///
+/// let hour = Duration::from_secs(3600);
+/// let failure = FailurePolicy::new().exhausted(Exhausted::Quarantine(Quarantine::new(hour)));
+/// assert_eq!(failure.get_exhausted(), Some(Exhausted::Quarantine(hour.into())));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Exhausted {
@@ -11,24 +21,23 @@ pub enum Exhausted {
     Degrade,
     /// Terminate the set.
     Terminate,
-    /// Exhausted by the window: wait for room. By attempts or duration: wait for an operator.
+    /// If the window limit is exhausted, wait for room in it; if attempts or duration are, wait for an operator.
     Hold,
-    /// Give it up for a time, then one trial start: see [`Quarantine`].
+    /// Give the replica up for a time, then make one trial start; see [`Quarantine`].
     Quarantine(Quarantine),
 }
 
 /// Gives a replica up for a time, then makes one trial start.
 ///
-/// A trial that fails before its streak has ended is quarantined again at once. The end of the streak and `reset` give the
-/// rounds back.
+/// A trial that fails before its streak has ended is quarantined again at once. The end of the streak and `reset` start
+/// the count of rounds again.
 ///
 /// ```
 /// use std::time::Duration;
-/// use uphold::policy::{Exhausted, Quarantine};
+/// use uphold::policy::Quarantine;
 ///
-/// let hour = Duration::from_secs(3600);
-/// let exhausted = Exhausted::Quarantine(Quarantine::new(hour).rounds(15));
-/// # let _ = exhausted;
+/// let quarantine = Quarantine::new(Duration::from_secs(3600)).rounds(15);
+/// assert_eq!(quarantine.get_rounds(), Some(15));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Quarantine {
@@ -37,12 +46,13 @@ pub struct Quarantine {
 }
 
 impl Quarantine {
-    /// Each quarantine lasts this long; any number of them.
+    /// Creates a quarantine of this length (above 0 s), repeated without limit.
     pub const fn new(time: Duration) -> Self {
         Self { time, rounds: None }
     }
 
-    /// At most so many quarantines (1 to 255), each with its trial start; then the replica is given up for good.
+    /// Sets the most quarantines (1 to 255), each with its trial start; then the replica is given up for good. Default
+    /// unlimited.
     #[must_use]
     pub const fn rounds(mut self, rounds: u32) -> Self {
         self.rounds = Some(rounds);
@@ -54,7 +64,7 @@ impl Quarantine {
         self.time
     }
 
-    /// Returns the most quarantines; `None` is unlimited.
+    /// Returns the most quarantines; `None` means unlimited.
     pub fn get_rounds(&self) -> Option<u32> {
         self.rounds
     }

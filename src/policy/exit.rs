@@ -6,20 +6,28 @@ use serde::{Deserialize, Serialize};
 
 /// How a process ended.
 ///
-/// A code and a signal are kept apart: the exit code 137 that a shell or a container engine makes of
-/// SIGKILL is a code, and only `exit_code` rules match it.
+/// Codes and signals are kept apart. The exit code 137 that a shell or a container engine reports for SIGKILL is a
+/// code, and only `exit_code` conditions match it.
+///
+/// ```
+/// use uphold::{Exit, Signal};
+///
+/// assert!(Exit::Code(0).is_success());
+/// assert_eq!(Exit::Signal(Signal::KILL).to_string(), "SIGKILL");
+/// assert_ne!(Exit::Code(137), Exit::Signal(Signal::KILL));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "a process ends by itself or by a signal; there is no third way")]
 pub enum Exit {
-    /// It ended by itself with this code; 0 is success.
+    /// The process exited with this code; 0 is success.
     Code(i32),
-    /// A signal ended it.
+    /// This signal ended the process.
     Signal(Signal),
 }
 
 impl Exit {
-    /// Whether it is exit code 0.
+    /// Returns whether the exit code is 0.
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Code(0))
     }
@@ -34,14 +42,23 @@ impl fmt::Display for Exit {
     }
 }
 
-/// A signal by its number, 1 to 64; read from a number or a name such as `SIGKILL` or `KILL`.
+/// A signal by its number, 1 to 64.
 ///
-/// Names are those of Linux on the common architectures.
+/// Documents name it by number or by name, such as `SIGKILL` or `KILL`. Names are those of Linux on the common
+/// architectures.
+///
+/// ```
+/// use uphold::Signal;
+///
+/// assert_eq!(Signal::from_name("sigterm"), Some(Signal::TERM));
+/// assert_eq!(Signal::from_number(9), Some(Signal::KILL));
+/// assert_eq!(Signal::from_number(65), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Signal(u8);
 
 impl Signal {
-    /// Of the numbers from 1 on.
+    /// Names of the signals 1 to 31, in order.
     pub(crate) const NAMES: [&str; 31] = [
         "SIGHUP",
         "SIGINT",
@@ -81,19 +98,19 @@ impl Signal {
     /// SIGTERM.
     pub const TERM: Self = Self(15);
 
-    /// The signal of that number; `None` outside 1 to 64.
+    /// Returns the signal of that number; `None` outside 1 to 64.
     pub const fn from_number(number: i64) -> Option<Self> {
         if number >= 1 && number <= 64 { Some(Self(number as u8)) } else { None }
     }
 
-    /// The signal of that name, with or without `SIG`, in either case.
+    /// Returns the signal of that name, with or without `SIG`, in any case; `None` for an unknown name.
     pub fn from_name(name: &str) -> Option<Self> {
         let upper = name.to_ascii_uppercase();
         let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
         Self::NAMES.iter().position(|known| &known[3..] == bare).map(|index| Self(index as u8 + 1))
     }
 
-    /// Its number.
+    /// Returns the number of the signal.
     pub const fn number(self) -> u8 {
         self.0
     }

@@ -9,7 +9,7 @@ use super::quantity::Quantity;
 use super::retry::Scope;
 use super::rule::Rule;
 
-/// What a failure means: rules per kind of failure, and what the set as a whole does about it.
+/// What a failure means: rules for kinds of failures, and what the set as a whole does.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,80 +35,81 @@ pub struct FailurePolicy {
     pub(crate) budget: Option<Budget>,
     pub(crate) max_concurrent_starts: Option<Quantity>,
     pub(crate) correlated: Option<Correlated>,
-    /// `false` in the document, so that `retry: true` does not set it. Cleared by `resolve`.
+    /// Set to `false`, so that `retry: true` does not set a cap. Cleared by `resolve`.
     pub(crate) starts_unlimited: bool,
-    /// Likewise for `correlated`.
+    /// The same for `correlated`.
     pub(crate) uncorrelated: bool,
 }
 
 impl FailurePolicy {
-    /// The defaults of the policy document.
+    /// Creates settings with the defaults of the policy document.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a rule after those given so far; the first that matches decides.
+    /// Adds a rule after the earlier ones; the first rule that matches decides. At most 1000.
     #[must_use]
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
     }
 
-    /// Which replicas are restarted when one fails. Default [`Scope::Replica`].
+    /// Sets which replicas are restarted when one fails. Default [`Scope::Replica`].
     #[must_use]
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
         self
     }
 
-    /// What happens to a replica whose retry is exhausted. Default [`Exhausted::Degrade`].
+    /// Sets what happens to a replica whose retry is exhausted. Default [`Exhausted::Degrade`].
     #[must_use]
     pub fn exhausted(mut self, exhausted: Exhausted) -> Self {
         self.exhausted = Some(exhausted);
         self
     }
 
-    /// How many replicas the service needs; fewer are an outage. Default 1.
+    /// Sets how many replicas the service needs; fewer available ones are an outage. Percentages round up. Default 1.
     #[must_use]
     pub fn min_available(mut self, quantity: Quantity) -> Self {
         self.min_available = Some(quantity);
         self
     }
 
-    /// An outage this long terminates the set. Default never. Brought by another policy in the middle of an outage, it
-    /// counts from then on.
+    /// Sets how long an outage may last before it terminates the set. Default never. If another policy sets it during
+    /// an outage, the time counts from the change.
     #[must_use]
     pub fn outage_deadline(mut self, deadline: Duration) -> Self {
         self.outage_deadline = Some(deadline);
         self
     }
 
-    /// A set of which no replica has ever been available is terminated at this many failures of its own (1 to
-    /// 1 000 000): what never came up once, a bad image or a wrong flag, will not come up the hundredth time.
-    /// Interruptions, missing capacity and lost nodes do not count. Scaling from zero begins anew. Default never.
+    /// Sets how many failures (1 to 1 000 000) terminate a set of which no replica has ever been available, such as one
+    /// with a bad image or a wrong flag. Default unlimited.
     ///
-    /// Others take 3 for each replica, 3 at least and 20 at most (Ray Serve; ECS's deployment circuit breaker).
+    /// Interruptions, missing capacity and lost nodes do not count. Scaling up from zero starts the count again. Other
+    /// systems use 3 for each replica, at least 3 and at most 20 (Ray Serve, the ECS deployment circuit breaker).
     #[must_use]
     pub fn max_failures_before_ready(mut self, failures: u32) -> Self {
         self.max_failures_before_ready = Some(failures);
         self
     }
 
-    /// How long the condition must be over before `degraded` or `outage` clears. Default 0 s.
+    /// Sets how long the condition must be over before `degraded` or `outage` clears. Default 0 s.
     #[must_use]
     pub fn clear_after(mut self, duration: Duration) -> Self {
         self.clear_after = Some(duration);
         self
     }
 
-    /// A token bucket of restarts shared by the whole set. Default none.
+    /// Sets a token bucket of restarts that the whole set shares. Default none.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = Some(budget);
         self
     }
 
-    /// How many restarts may be under way at once; the rest queue. Default unlimited.
+    /// Sets how many restarts may be under way at once; the others queue by due time. Percentages round down, to at
+    /// least 1. Default unlimited.
     #[must_use]
     pub fn max_concurrent_starts(mut self, quantity: Quantity) -> Self {
         self.max_concurrent_starts = Some(quantity);
@@ -116,8 +117,8 @@ impl FailurePolicy {
         self
     }
 
-    /// Any number of restarts may be under way at once, with [`recommended`](crate::RetryPolicy::recommended) too:
-    /// `max_concurrent_starts: false`.
+    /// Removes the cap on restarts under way, also the one of [`recommended`](crate::RetryPolicy::recommended). In a
+    /// document: `max_concurrent_starts: false`.
     #[must_use]
     pub fn without_max_concurrent_starts(mut self) -> Self {
         self.max_concurrent_starts = None;
@@ -125,7 +126,7 @@ impl FailurePolicy {
         self
     }
 
-    /// When failures of several replicas count as one incident. Default off.
+    /// Sets when failures of several replicas count as one incident. Default never.
     #[must_use]
     pub fn correlated(mut self, correlated: Correlated) -> Self {
         self.correlated = Some(correlated);
@@ -133,7 +134,8 @@ impl FailurePolicy {
         self
     }
 
-    /// Failures are never taken as one incident, with [`recommended`](crate::RetryPolicy::recommended) too: `correlated: false`.
+    /// Never treats failures as one incident, also with [`recommended`](crate::RetryPolicy::recommended). In a
+    /// document: `correlated: false`.
     #[must_use]
     pub fn without_correlated(mut self) -> Self {
         self.correlated = None;
@@ -146,47 +148,47 @@ impl FailurePolicy {
         &self.rules
     }
 
-    /// Returns which replicas are restarted when one fails; `None` if left out: the default holds.
+    /// Returns which replicas are restarted when one fails; `None` means the default.
     pub fn get_scope(&self) -> Option<Scope> {
         self.scope
     }
 
-    /// Returns what happens to a replica whose retry is exhausted; `None` if left out: the default holds.
+    /// Returns what happens to a replica whose retry is exhausted; `None` means the default.
     pub fn get_exhausted(&self) -> Option<Exhausted> {
         self.exhausted
     }
 
-    /// Returns how many replicas the service needs; `None` if left out: the default holds.
+    /// Returns how many replicas the service needs; `None` means the default.
     pub fn get_min_available(&self) -> Option<Quantity> {
         self.min_available
     }
 
-    /// Returns how long an outage may last; `None` is for ever.
+    /// Returns how long an outage may last; `None` means unlimited.
     pub fn get_outage_deadline(&self) -> Option<Duration> {
         self.outage_deadline
     }
 
-    /// Returns how many failures before any replica was available terminate the set; `None`: any number is allowed.
+    /// Returns how many failures before any replica was available terminate the set; `None` means unlimited.
     pub fn get_max_failures_before_ready(&self) -> Option<u32> {
         self.max_failures_before_ready
     }
 
-    /// Returns how long an alarm is held after its end; `None` if left out: the default holds.
+    /// Returns how long an alarm is held after its condition is over; `None` means the default.
     pub fn get_clear_after(&self) -> Option<Duration> {
         self.clear_after
     }
 
-    /// Returns the budget of the set; `None` is unlimited.
+    /// Returns the budget of the set; `None` means unlimited.
     pub fn get_budget(&self) -> Option<Budget> {
         self.budget
     }
 
-    /// Returns how many restarts may be under way at once; `None` is unlimited.
+    /// Returns how many restarts may be under way at once; `None` means unlimited.
     pub fn get_max_concurrent_starts(&self) -> Option<Quantity> {
         self.max_concurrent_starts
     }
 
-    /// Returns when failures are one incident; `None` is never.
+    /// Returns when failures count as one incident; `None` means never.
     pub fn get_correlated(&self) -> Option<Correlated> {
         self.correlated
     }

@@ -1,10 +1,10 @@
-//! Generates policies for tests, deterministically: all kinds of settings in all combinations.
+//! Generates random policies for tests, deterministically, with all kinds of settings in all combinations.
 
 use std::time::Duration;
 
 use super::*;
 
-/// So many valid policies.
+/// Returns this many valid policies.
 pub(crate) fn policies(count: u64) -> impl Iterator<Item = Policy> {
     (0..count).map(|seed| Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).policy())
 }
@@ -12,7 +12,7 @@ pub(crate) fn policies(count: u64) -> impl Iterator<Item = Policy> {
 pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    /// A number below `below` (xorshift).
+    /// Returns a number below `below` (xorshift).
     pub(crate) fn below(&mut self, below: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -41,7 +41,7 @@ impl Draw {
         if self.coin() { Quantity::Count(self.number()) } else { Quantity::Percent(1 + self.below(100) as u8) }
     }
 
-    /// Applies a setter, or leaves the setting out.
+    /// Applies a setter, or leaves the setting out, each half of the time.
     fn maybe<T>(&mut self, to: T, set: impl FnOnce(T, &mut Self) -> T) -> T {
         if self.coin() { set(to, self) } else { to }
     }

@@ -1,9 +1,8 @@
-//! Globs of the condition `reason`.
+//! The globs that the condition `reason` matches with.
 
-/// Whether `text` matches `glob`, in which `*` stands for any run of characters.
+/// Returns whether `text` matches `glob`, in which `*` stands for any run of characters.
 ///
-/// Linear in glob and text together: the pieces between the stars are found one after the other, each as early as
-/// possible, and a piece that was found is never looked for again.
+/// Linear in the length of both: each piece between stars is searched once, from the end of the piece before it.
 pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
     let Some((head, rest)) = glob.split_once('*') else { return glob == text };
     let Some(text) = text.strip_prefix(head) else { return false };
@@ -20,7 +19,7 @@ pub(crate) fn glob_matches(glob: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// By the definition: a star is nothing, or a character and a star.
+    /// Matches by the definition: a star is nothing, or one character and a star.
     fn matches_by_definition(glob: &[u8], text: &[u8]) -> bool {
         match (glob, text) {
             ([], []) => true,

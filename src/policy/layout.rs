@@ -1,4 +1,4 @@
-//! The keys of a replica's state, so that it survives a change of policy.
+//! The keys under which a replica's state is kept, so that it survives a change of policy.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use super::rule_index::RuleIndex;
 /// The keys of a policy's streaks, windows and rules, in the order of their indices.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Layout {
-    /// By schedule: "" for the policy's own `retry`, else the name of the rule.
+    /// For each schedule: empty for the policy's own `retry`, else the name of the rule.
     pub(crate) schedules: Vec<String>,
-    /// By window: the schedule's name, and the stage whose limit it is.
+    /// For each window: the name of its schedule, and the stage whose limit it is.
     pub(crate) windows: Vec<(String, Option<u16>)>,
-    /// By rule.
+    /// For each rule: its name, or its index.
     pub(crate) rules: Vec<String>,
 }
 
-/// The index in a new layout of everything in an old one; `None` where it is gone.
+/// For each entry of an old layout, its index in a new one; `None` if it no longer exists.
 #[derive(Clone, Debug)]
 pub(crate) struct LayoutMapping {
     pub(crate) from: Arc<Layout>,
@@ -58,7 +58,7 @@ impl Layout {
         }
     }
 
-    /// Where in `other` each entry of ours stands now.
+    /// Returns the index in `other` of each of our entries.
     pub(crate) fn places<T: PartialEq>(ours: &[T], other: &[T]) -> Vec<Option<u16>> {
         ours.iter().map(|key| other.iter().position(|known| known == key).map(|place| place as u16)).collect()
     }

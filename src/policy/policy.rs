@@ -1,4 +1,4 @@
-//! The type `Policy`: always valid, compiled, cheap to clone.
+//! The type `Policy`: validated, compiled, cheap to clone.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use super::settings::{OnSuccess, Settings, StartOrder};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A format that people read must be self-describing, such as YAML, TOML or JSON. Unknown keys are mistakes, and one reading
-/// finds every mistake: see [`Policy::read`]. [`Policy::lint`] warns of settings that are valid and probably a mistake.
-/// Serialised, a policy is again such a document, of what was set; in a binary format such as postcard, the same document in
-/// a form of our own.
+/// Text formats must be self-describing, such as YAML, TOML or JSON. [`Policy::read`] reports every mistake at once;
+/// unknown keys are mistakes. [`Policy::lint`] warns of settings that are valid and probably a mistake. A policy
+/// serialises as a document of the keys that were set; in a binary format such as postcard, as a list of tokens of that
+/// document.
 ///
 #[doc = include_str!("document.md")]
 #[derive(Clone)]
@@ -58,22 +58,23 @@ impl Policy {
         &self.compiled().layout
     }
 
-    /// How many replicas the document asks for. A running set may have been scaled since.
+    /// Returns the number of replicas that the document asks for. A running set may have been scaled since.
     pub fn replicas(&self) -> u32 {
         self.0.settings.replicas
     }
 
-    /// How failed replicas are restarted; `None` is fail-fast. What `retry: true` stands for is written out.
+    /// Returns how failed replicas are restarted; `None` means fail-fast. The settings that `retry: true` stands for
+    /// are written out.
     pub fn retry(&self) -> Option<&RetryPolicy> {
         self.0.settings.retry.as_ref()
     }
 
-    /// What a failure means for the set.
+    /// Returns what a failure means for the set.
     pub fn failure(&self) -> &FailurePolicy {
         &self.0.settings.failure
     }
 
-    /// Probes, and when a replica out of contact is unknown and when it is lost.
+    /// Returns the probes, and when a replica out of contact is unknown and when it is lost.
     pub fn health(&self) -> &HealthPolicy {
         &self.0.settings.health
     }
@@ -83,7 +84,7 @@ impl Policy {
         Duration::from_nanos(self.compiled().start_timeout)
     }
 
-    /// For how long a replica must have been ready to count as available.
+    /// Returns how long a replica must be ready before it counts as available.
     pub fn min_ready(&self) -> Duration {
         self.settings().min_ready.unwrap_or_default()
     }
@@ -98,27 +99,27 @@ impl Policy {
         Duration::from_nanos(self.compiled().stop_grace)
     }
 
-    /// In which order replicas start that are due together.
+    /// Returns the order in which replicas that are due together start.
     pub fn start_order(&self) -> StartOrder {
         self.settings().start_order.unwrap_or_default()
     }
 
-    /// For how long a replica may be up without being ready before that is a failure; `None`: for ever.
+    /// Returns how long a replica may be up and not ready before it has failed; `None` means unlimited.
     pub fn unready_timeout(&self) -> Option<Duration> {
         self.settings().health.unready_timeout
     }
 
-    /// How many of `desired` replicas probe evidence alone may have taken down at a time; `None`: no cap.
+    /// Returns how many of `desired` replicas may be down because of probe evidence at a time; `None` means unlimited.
     pub fn max_probe_restarts(&self, desired: u32) -> Option<u32> {
         self.compiled().max_probe_restarts.map(|share| share.of_rounded_down(desired).max(1))
     }
 
-    /// How many restarts may be under way at once in a set of `desired` replicas; `None`: no cap.
+    /// Returns how many restarts may be under way at once in a set of `desired` replicas; `None` means unlimited.
     pub fn max_concurrent_starts(&self, desired: u32) -> Option<u32> {
         self.compiled().max_concurrent_starts.map(|cap| cap.of_rounded_down(desired).max(1))
     }
 
-    /// Whether this and `other` are the same policy in memory: a cheap first test before comparing.
+    /// Returns whether both share one compiled form, which is cheaper than comparing settings.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -7,38 +7,48 @@ use super::quantity::Quantity;
 use super::retry::{Backoff, ImmediateFirst, Jitter, Recover, RetryPolicy};
 use super::settings::Settings;
 
-/// Short enough that one crash is barely noticed, long enough not to be a hot loop.
+/// Short enough that one crash is hardly noticed, long enough not to be a hot loop.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
-/// A dependency that comes back is met again within a minute; kubelet's five minutes keep a service down
-/// long after the cause is gone (KEP-4603 lowers it to this).
+/// A service is back within a minute of its dependency. Kubelet's five minutes keep it down long after the cause is
+/// gone; KEP-4603 lowers them to this.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(60);
-/// Five restarts in ten minutes: what OTP's guide advises for burst and sustained rate chosen separately.
+/// Five restarts in ten minutes: OTP's design principles advise to choose burst and sustained rate separately.
 pub(crate) const LIMIT_RESTARTS: u32 = 5;
 /// The window of [`LIMIT_RESTARTS`].
 pub(crate) const LIMIT_WITHIN: Duration = Duration::from_secs(600);
-/// Twice the cap, so that a loop just slower than the cap does not look healthy.
+/// Twice the cap, so that a crash loop slightly slower than the cap does not count as recovered.
 pub(crate) const RECOVER_AFTER: Duration = Duration::from_secs(120);
-/// Half of the set at once has one cause, not many; cf. the node life-cycle controller's 55 %.
+/// If half of the set fails at once, the cause is probably one. The node lifecycle controller of Kubernetes uses 55 %.
 pub(crate) const CORRELATED_SHARE: Quantity = Quantity::Percent(50);
 /// Failures further apart than this are not one incident.
 pub(crate) const CORRELATED_WITHIN: Duration = Duration::from_secs(30);
 /// A quarter of the set starting at once leaves the dependency three quarters of its usual load.
 pub(crate) const MAX_CONCURRENT_STARTS: Quantity = Quantity::Percent(25);
 
-/// A dependency that every liveness probe shares takes down a quarter of the set when it is away, not all of it.
+/// If a dependency of every liveness probe is down, a quarter of the set is restarted, not all of it.
 pub(crate) const MAX_PROBE_RESTARTS: Quantity = Quantity::Percent(25);
 
-/// How long dstack retries where its `duration` is left out.
+/// The default of `duration` in dstack.
 const DSTACK_DURATION: Duration = Duration::from_secs(3600);
 
 impl RetryPolicy {
-    /// The recommended production policy, `retry: true` in a document: 1 s doubling to a hard cap of 60 s, equal
-    /// jitter, the first restart of an isolated failure at once, 5 restarts within 10 min and then given up, one
-    /// level back for each 2 min healthy; a give-up that would put `min_available` out of reach waits for the
-    /// window instead.
+    /// Returns the recommended production policy, which is `retry: true` in a document.
     ///
-    /// With it come, where the policy does not set them itself, `correlated` (50 % within 30 s),
-    /// `max_concurrent_starts: 25%` and `health.max_probe_restarts: 25%`.
+    /// - 1 s, doubling to a hard cap of 60 s, with equal jitter; the first restart of an isolated failure has no delay
+    /// - given up after 5 restarts within 10 min; a replica that `min_available` cannot spare waits for the window
+    ///   instead
+    /// - one backoff level back for each 2 min ready
+    ///
+    /// It also sets `correlated` (50 % within 30 s), `max_concurrent_starts: 25%` and `health.max_probe_restarts: 25%`,
+    /// unless the policy sets them.
+    ///
+    /// ```
+    /// use uphold::{Policy, Quantity, RetryPolicy};
+    ///
+    /// let policy = Policy::builder().replicas(8).retry(RetryPolicy::recommended()).build()?;
+    /// assert_eq!(policy.failure().get_max_concurrent_starts(), Some(Quantity::Percent(25)));
+    /// # Ok::<(), uphold::PolicyError>(())
+    /// ```
     pub fn recommended() -> Self {
         Self {
             keep_min_available: true,
@@ -55,8 +65,8 @@ impl RetryPolicy {
 }
 
 impl Settings {
-    /// Writes out what the recommended retry and dstack's spelling bring along, so that the settings mean the same
-    /// without their marks.
+    /// Writes out what `retry: true` and dstack's `on_events` imply, so that the settings mean the same without these
+    /// marks.
     pub(super) fn resolve(&mut self) {
         let (failure, health) = (&mut self.failure, &mut self.health);
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.recommended) {
@@ -77,7 +87,7 @@ impl Settings {
         (failure.uncorrelated, failure.starts_unlimited) = (false, false);
         health.probe_restarts_unlimited = false;
         for retry in failure.rules.iter_mut().filter_map(|rule| rule.retry.as_mut()) {
-            // What belongs to the set is the policy's own to bring along.
+            // The set-wide settings belong to the policy's own `retry`.
             if std::mem::take(&mut retry.recommended) {
                 retry.keep_min_available = false;
             }

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// A number of replicas, absolute or as a percentage of the set: `2` or `"50%"`.
 ///
-/// Where a percentage is not whole, `min_available` and `correlated` round up, `max_concurrent_starts`
-/// and `max_probe_restarts` round down, never below 1.
+/// If a percentage is not a whole number of replicas, `min_available` and `correlated` round up;
+/// `max_concurrent_starts` and `max_probe_restarts` round down, to at least 1.
 ///
 /// ```
 /// use uphold::Quantity;

@@ -5,7 +5,7 @@ use super::policy::Policy;
 use crate::redacted::REDACTED;
 
 impl Policy {
-    /// The same policy, with another text in place of each value of a probe's header, which may be secret. It decides the
+    /// Returns the same policy with the values of probe headers, which may be secret, replaced. Its decisions are the
     /// same.
     ///
     /// ```

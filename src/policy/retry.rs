@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// How a failed replica is restarted: how long to wait, how often, and until when.
 ///
-/// Settings that were not given keep the defaults of the policy document; [`PolicyBuilder::build`] checks
-/// them together with the rest of the policy.
+/// Settings that are not given have the defaults of the policy document. [`PolicyBuilder::build`] checks them together
+/// with the rest of the policy.
 ///
 /// ```
 /// use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 ///     .max_interval(Duration::from_secs(60))
 ///     .jitter(Jitter::Equal)
 ///     .max_attempts(10);
-/// # let _ = retry;
+/// assert_eq!(retry.get_max_attempts(), Some(10));
 /// ```
 ///
 /// [`PolicyBuilder::build`]: crate::PolicyBuilder::build
@@ -28,7 +28,7 @@ pub struct RetryPolicy {
     pub(crate) stages: Vec<RetryStage>,
     pub(crate) on_events: Option<OnEvents>,
     pub(crate) keep_min_available: bool,
-    /// `retry: true`: brings the set-wide protections along when the policy is built.
+    /// `retry: true`: adds the set-wide protections when the policy is built. Cleared by `resolve`.
     pub(crate) recommended: bool,
 }
 
@@ -52,7 +52,7 @@ pub struct RetryStage {
     pub(crate) settings: StageSettings,
 }
 
-/// What a retry and each of its stages may set.
+/// The settings that `retry` and each of its stages have in common.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct StageSettings {
     pub(crate) interval: Option<Duration>,
@@ -68,110 +68,114 @@ pub(crate) struct StageSettings {
 
 macro_rules! stage_settings_methods {
     () => {
-        /// The first delay, and every delay of a constant backoff. Default 10 s.
+        /// Sets the first delay, which is every delay of a constant backoff. Default 10 s.
         #[must_use]
         pub fn interval(mut self, interval: Duration) -> Self {
             self.settings.interval = Some(interval);
             self
         }
 
-        /// How delays grow from failure to failure. Default [`Backoff::Constant`].
+        /// Sets how delays grow from failure to failure. Default [`Backoff::Constant`].
         #[must_use]
         pub fn backoff(mut self, backoff: Backoff) -> Self {
             self.settings.backoff = Some(backoff);
             self
         }
 
-        /// The hard cap of every delay, jitter included. Default 5 min for a growing backoff, none for a constant one.
+        /// Sets the hard cap of every delay, jitter included; above 0 s. Default 5 min for a growing backoff, none for
+        /// a constant one.
         #[must_use]
         pub fn max_interval(mut self, cap: Duration) -> Self {
             self.settings.max_interval = Some(cap);
             self
         }
 
-        /// How delays are spread. Default [`Jitter::None`].
+        /// Sets how delays are spread over time. Default [`Jitter::None`].
         #[must_use]
         pub fn jitter(mut self, jitter: Jitter) -> Self {
             self.settings.jitter = Some(jitter);
             self
         }
 
-        /// The most restarts in one streak; the next failure exhausts the retry. Default unlimited.
+        /// Sets the most restarts in one streak; the next failure exhausts the retry. Default unlimited.
         #[must_use]
         pub fn max_attempts(mut self, attempts: u32) -> Self {
             self.settings.max_attempts = Some(attempts);
             self
         }
 
-        /// Time since the first failure of the streak; a later failure exhausts the retry. Default unlimited.
+        /// Sets the longest time since the first failure of a streak; a later failure exhausts the retry. Default
+        /// unlimited.
         #[must_use]
         pub fn max_duration(mut self, duration: Duration) -> Self {
             self.settings.max_duration = Some(duration);
             self
         }
 
-        /// At most this many restarts in a sliding window; one exactly `within` old no longer counts. Default unlimited.
+        /// Sets the most restarts (1 to 1 000 000) in a sliding window (above 0 s). A restart exactly `within` old no
+        /// longer counts. Default unlimited.
         #[must_use]
         pub fn limit(mut self, restarts: u32, within: Duration) -> Self {
             self.settings.limit = Some(Limit { restarts, within });
             self
         }
 
-        /// Where the replica is started again. Default [`Placement::Same`].
+        /// Sets where the replica is restarted. Default [`Placement::Same`].
         #[must_use]
         pub fn placement(mut self, placement: Placement) -> Self {
             self.settings.placement = Some(placement);
             self
         }
 
-        /// Which replicas are restarted with it. Default: `failure.scope`.
+        /// Sets which replicas are restarted when one fails. Default: that of
+        /// [`FailurePolicy::scope`](crate::FailurePolicy::scope).
         #[must_use]
         pub fn scope(mut self, scope: Scope) -> Self {
             self.settings.scope = Some(scope);
             self
         }
 
-        /// Returns the first delay; `None` if left out: the default holds.
+        /// Returns the first delay; `None` means the default.
         pub fn get_interval(&self) -> Option<Duration> {
             self.settings.interval
         }
 
-        /// Returns how delays grow; `None` if left out: the default holds.
+        /// Returns how delays grow; `None` means the default.
         pub fn get_backoff(&self) -> Option<&Backoff> {
             self.settings.backoff.as_ref()
         }
 
-        /// Returns the cap of every delay; `None` if left out: the default holds.
+        /// Returns the cap of every delay; `None` means the default.
         pub fn get_max_interval(&self) -> Option<Duration> {
             self.settings.max_interval
         }
 
-        /// Returns how delays are spread; `None` if left out: the default holds.
+        /// Returns how delays are spread; `None` means the default.
         pub fn get_jitter(&self) -> Option<Jitter> {
             self.settings.jitter
         }
 
-        /// Returns the most restarts in one streak; `None` is unlimited.
+        /// Returns the most restarts in one streak; `None` means unlimited.
         pub fn get_max_attempts(&self) -> Option<u32> {
             self.settings.max_attempts
         }
 
-        /// Returns the time from the first failure; `None` is unlimited.
+        /// Returns the longest time since the first failure of a streak; `None` means unlimited.
         pub fn get_max_duration(&self) -> Option<Duration> {
             self.settings.max_duration
         }
 
-        /// Returns the restarts and the length of the sliding window; `None` is unlimited.
+        /// Returns the most restarts in the sliding window and its length; `None` means unlimited.
         pub fn get_limit(&self) -> Option<(u32, Duration)> {
             self.settings.limit.map(|limit| (limit.restarts, limit.within))
         }
 
-        /// Returns where the replica is started again; `None` if left out: the default holds.
+        /// Returns where the replica is restarted; `None` means the default.
         pub fn get_placement(&self) -> Option<Placement> {
             self.settings.placement
         }
 
-        /// Returns which replicas are restarted with it; `None` if left out: the default holds.
+        /// Returns which replicas are restarted when one fails; `None` means the default.
         pub fn get_scope(&self) -> Option<Scope> {
             self.settings.scope
         }
@@ -179,78 +183,80 @@ macro_rules! stage_settings_methods {
 }
 
 impl RetryPolicy {
-    /// Restarts at a constant interval, without jitter and without a limit.
+    /// Creates a retry at a constant interval, without jitter and without limits.
     pub fn every(interval: Duration) -> Self {
         Self::default().interval(interval)
     }
 
     stage_settings_methods!();
 
-    /// Whether the first restart of a streak comes at once. Default [`ImmediateFirst::Never`].
+    /// Sets whether the first restart of a streak has no delay. Default [`ImmediateFirst::Never`].
     #[must_use]
     pub fn immediate_first(mut self, immediate: ImmediateFirst) -> Self {
         self.immediate_first = Some(immediate);
         self
     }
 
-    /// What ends a streak. Default: a reset after twice the longest delay the pacing can give, at least 1 min.
+    /// Sets what ends a streak. Default: a reset after twice the longest delay that the pacing can give, at least 1
+    /// min.
     #[must_use]
     pub fn recover(mut self, recover: Recover) -> Self {
         self.recover = Some(recover);
         self
     }
 
-    /// The stages of a staged retry, in order. Default none: the retry itself is the only stage.
+    /// Sets the stages of a staged retry, in order; at most 100. Default none: the retry is the only stage.
     #[must_use]
     pub fn stages(mut self, stages: impl IntoIterator<Item = RetryStage>) -> Self {
         self.stages = stages.into_iter().collect();
         self
     }
 
-    /// Restarts only what these events cause, any other failure terminates the set: the spelling of dstack. Default
-    /// all. With it, `max_duration` left out is 1 h.
+    /// Restarts only after failures with these causes; any other failure terminates the set. This is dstack's
+    /// `on_events`: with it, `max_duration` defaults to 1 h. Default: all causes are retried.
     #[must_use]
     pub fn on_events(mut self, events: OnEvents) -> Self {
         self.on_events = Some(events);
         self
     }
 
-    /// When the window limit is exhausted and giving up would put `min_available` out of reach, waits for room in the
-    /// window instead. Default off; on in [`RetryPolicy::recommended`].
+    /// Sets whether a replica whose window limit is exhausted waits for room in the window, instead of being given up,
+    /// if `min_available` could not be reached without it. Default false; true in [`RetryPolicy::recommended`].
     #[must_use]
     pub fn keep_min_available(mut self, keep: bool) -> Self {
         self.keep_min_available = keep;
         self
     }
 
-    /// Returns whether the first restart of a streak comes at once; `None` if left out: the default holds.
+    /// Returns whether the first restart of a streak has no delay; `None` means the default.
     pub fn get_immediate_first(&self) -> Option<ImmediateFirst> {
         self.immediate_first
     }
 
-    /// Returns what ends a streak; `None` if left out: the default holds.
+    /// Returns what ends a streak; `None` means the default.
     pub fn get_recover(&self) -> Option<Recover> {
         self.recover
     }
 
-    /// Returns the stages of a staged retry, in order; empty if the retry itself is the only stage.
+    /// Returns the stages of a staged retry, in order; empty if the retry is the only stage.
     pub fn get_stages(&self) -> &[RetryStage] {
         &self.stages
     }
 
-    /// Returns the events of dstack that are retried; `None` is all.
+    /// Returns the events of dstack that are retried; `None` means all causes.
     pub fn get_on_events(&self) -> Option<OnEvents> {
         self.on_events
     }
 
-    /// Returns whether a give-up by the window waits while it would put `min_available` out of reach.
+    /// Returns whether a replica that `min_available` cannot spare waits for room in the window instead of being given
+    /// up.
     pub fn get_keep_min_available(&self) -> bool {
         self.keep_min_available
     }
 }
 
 impl RetryStage {
-    /// A stage that sets nothing yet.
+    /// Creates a stage that sets nothing.
     pub fn new() -> Self {
         Self::default()
     }
@@ -258,11 +264,27 @@ impl RetryStage {
     stage_settings_methods!();
 }
 
-/// How delays grow: the n-th delay, n from 0, before the cap and jitter.
+/// How delays grow from failure to failure.
+///
+/// The variants give the delay after failure n of a streak, counted from 0, before the cap and jitter.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::policy::Factor;
+/// use uphold::{Backoff, RetryPolicy};
+///
+/// // 10 s, 30 s, 90 s, 270 s, then 300 s, the default cap.
+/// let factor = Factor::from_hundredths(300).ok_or("out of range")?;
+/// let retry = RetryPolicy::every(Duration::from_secs(10)).backoff(Backoff::Exponential(factor));
+///
+/// let schedule = Backoff::Schedule([1, 1, 30].map(Duration::from_secs).to_vec());
+/// assert_ne!(retry.get_backoff(), Some(&schedule));
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Backoff {
-    /// `interval`, always.
+    /// `interval`.
     #[default]
     Constant,
     /// `interval` × (n + 1).
@@ -271,18 +293,25 @@ pub enum Backoff {
     Exponential(Factor),
     /// `interval` × 1, 1, 2, 3, 5, 8, ...
     Fibonacci,
-    /// These delays, the last one repeated; `interval` is not used.
+    /// These delays (1 to 1000); the last one repeats. `interval` is not used.
     Schedule(Vec<Duration>),
 }
 
 impl Backoff {
-    /// Doubling.
+    /// Returns an exponential backoff that doubles the delay.
     pub const fn exponential() -> Self {
         Self::Exponential(Factor::DOUBLE)
     }
 }
 
-/// The factor of an exponential backoff, in hundredths: 1.01 to 100.
+/// The factor of an exponential backoff, 1.01 to 100, in hundredths.
+///
+/// ```
+/// use uphold::policy::Factor;
+///
+/// assert_eq!(Factor::from_hundredths(150).map(Factor::hundredths), Some(150));
+/// assert_eq!(Factor::from_hundredths(100), None);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Factor(u16);
 
@@ -290,39 +319,47 @@ impl Factor {
     /// 2, the default.
     pub const DOUBLE: Self = Self(200);
 
-    /// A factor in hundredths; `None` outside 101 to 10 000.
+    /// Returns the factor of that many hundredths; `None` outside 101 to 10 000.
     pub const fn from_hundredths(hundredths: u32) -> Option<Self> {
         if hundredths >= 101 && hundredths <= 10_000 { Some(Self(hundredths as u16)) } else { None }
     }
 
-    /// The factor in hundredths.
+    /// Returns the factor in hundredths.
     pub const fn hundredths(self) -> u16 {
         self.0
     }
 }
 
-/// How a delay d is spread over time, so that replicas which failed together do not start together.
+/// How a delay d is spread over time, so that replicas that failed together do not start together.
 ///
-/// The draw is a hash of (seed, replica, incarnation): a replay gives the same delays. The cap is applied so
-/// that no delay passes `max_interval`. Formulas of full, equal and decorrelated jitter as published by the
-/// AWS Architecture Blog.
+/// The random number is a hash of (seed, replica, incarnation), so a replay gives the same delays. No delay is longer
+/// than `max_interval`. Full, equal and decorrelated jitter follow the formulas of the AWS Architecture Blog.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Jitter, RetryPolicy};
+///
+/// // 30 s to 45 s.
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).jitter(Jitter::Spread(50));
+/// assert_eq!(retry.get_jitter(), Some(Jitter::Spread(50)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum Jitter {
-    /// d.
+    /// Exactly d.
     #[default]
     None,
     /// Between d/2 and d.
     Equal,
     /// Between 0 and d.
     Full,
-    /// Between `interval` and three times the delay before, capped; replaces the backoff.
+    /// Between `interval` and three times the previous delay, capped. Replaces the backoff.
     Decorrelated,
-    /// Between d and this percentage more, 1 to 100; at the cap, d is lowered so that the spread fits.
+    /// Between d and d plus this percentage, 1 to 100. At the cap, d is lowered so that the result fits.
     Spread(u8),
 }
 
-/// At most `restarts` counted restarts within `within`.
+/// At most `restarts` charged restarts within `within`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Limit {
     pub(crate) restarts: u32,
@@ -330,45 +367,73 @@ pub(crate) struct Limit {
 }
 
 /// What ends a streak of failures.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::policy::Recover;
+/// use uphold::RetryPolicy;
+///
+/// let step = Recover::Step(Some(Duration::from_secs(120)));
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).recover(step);
+/// assert_eq!(retry.get_recover(), Some(step));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Recover {
-    /// Ready for this long without a break ends the streak. `None`: twice the longest delay, at least 1 min.
+    /// The streak ends when the replica has been ready for this long without a break. `None`: twice the longest delay,
+    /// at least 1 min.
     Reset(Option<Duration>),
-    /// Each such time ready takes back one level and one attempt; at none the streak ends.
+    /// Each time that the replica has been ready for this long takes back one backoff level and one attempt. The streak
+    /// ends when none is left. `None`: as for `Reset`.
     Step(Option<Duration>),
-    /// Only an operator's `reset` ends it.
+    /// Only an operator's `reset` ends the streak.
     Never,
 }
 
-/// Whether the first restart of a streak comes at once.
+/// Whether the first restart of a streak has no delay.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::policy::ImmediateFirst;
+/// use uphold::RetryPolicy;
+///
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).immediate_first(ImmediateFirst::Isolated);
+/// assert_eq!(retry.get_immediate_first(), Some(ImmediateFirst::Isolated));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum ImmediateFirst {
-    /// It waits like the others: `immediate_first: false`.
+    /// It is delayed like the others. In a document: `immediate_first: false`.
     #[default]
     Never,
-    /// It comes at once: `immediate_first: true`.
+    /// It has no delay. In a document: `immediate_first: true`.
     Always,
-    /// It comes at once unless another replica failed within `correlated.within` (30 s where that is off), the
-    /// same instant included: `immediate_first: isolated`.
+    /// It has no delay if no other replica failed within `correlated.within` (30 s without `correlated`), the same
+    /// instant included. In a document: `immediate_first: isolated`.
     Isolated,
 }
 
-/// Where a replica is started again.
+/// Where a replica is restarted.
+///
+/// ```
+/// use uphold::policy::{Placement, RetryStage};
+///
+/// let stage = RetryStage::new().placement(Placement::Elsewhere);
+/// assert_eq!(stage.get_placement().map(Placement::as_str), Some("elsewhere"));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Placement {
-    /// In place.
+    /// Where it ran before.
     #[default]
     Same,
-    /// Anywhere but where it failed.
+    /// Anywhere but where it failed; the backend decides what that means.
     Elsewhere,
 }
 
 impl Placement {
-    /// The word that documents and traces use.
+    /// Returns the word that documents and traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -378,6 +443,14 @@ impl Placement {
 }
 
 /// Which replicas are restarted when one fails.
+///
+/// ```
+/// use uphold::policy::Scope;
+/// use uphold::FailurePolicy;
+///
+/// let failure = FailurePolicy::new().scope(Scope::Rest);
+/// assert_eq!(failure.get_scope(), Some(Scope::Rest));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -385,14 +458,14 @@ pub enum Scope {
     /// The failed replica alone.
     #[default]
     Replica,
-    /// All of the set.
+    /// All replicas of the set.
     All,
-    /// The failed replica and those after it.
+    /// The failed replica and those with higher numbers.
     Rest,
 }
 
 impl Scope {
-    /// The word that documents and traces use.
+    /// Returns the word that documents and traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Replica => "replica",
@@ -402,7 +475,17 @@ impl Scope {
     }
 }
 
-/// The events of dstack's `on_events`; `error` stands for every cause but the other two.
+/// The causes that dstack's `on_events` selects; `error` stands for every cause but the other two.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::policy::OnEvents;
+/// use uphold::RetryPolicy;
+///
+/// let events = OnEvents::new().no_capacity().interruption();
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).on_events(events);
+/// assert_eq!(retry.get_on_events().map(|events| events.get_error()), Some(false));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct OnEvents {
     pub(crate) no_capacity: bool,
@@ -411,38 +494,38 @@ pub struct OnEvents {
 }
 
 impl OnEvents {
-    /// None yet; a policy with none is refused.
+    /// Creates a selection of no cause, which a policy refuses.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Retries failures with cause `no-capacity`.
+    /// Adds the cause `no-capacity`.
     #[must_use]
     pub fn no_capacity(mut self) -> Self {
         self.no_capacity = true;
         self
     }
 
-    /// Retries failures with cause `interruption`.
+    /// Adds the cause `interruption`.
     #[must_use]
     pub fn interruption(mut self) -> Self {
         self.interruption = true;
         self
     }
 
-    /// Retries every other cause.
+    /// Adds every cause except `no-capacity` and `interruption`.
     #[must_use]
     pub fn error(mut self) -> Self {
         self.error = true;
         self
     }
 
-    /// Returns whether missing capacity is retried.
+    /// Returns whether `no-capacity` is retried.
     pub fn get_no_capacity(&self) -> bool {
         self.no_capacity
     }
 
-    /// Returns whether what the platform took away is retried.
+    /// Returns whether `interruption` is retried.
     pub fn get_interruption(&self) -> bool {
         self.interruption
     }

@@ -1,38 +1,39 @@
-//! The compiled form of a `retry`: pacing without jitter, limits, stages. Integer arithmetic throughout.
+//! The compiled form of a `retry`: stages, limits, and delays before jitter. All arithmetic is in integers.
 
 use std::time::Duration;
 
 use super::retry::{Backoff, ImmediateFirst, Jitter, Placement, Recover, RetryPolicy, Scope, StageSettings};
 use crate::time::nanos;
 
-/// The pacing of a document that leaves the interval out.
+/// The default of `interval`.
 pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
-/// The cap of a growing backoff that leaves `max_interval` out.
+/// The default of `max_interval` for a growing backoff.
 pub(crate) const DEFAULT_CAP: Duration = Duration::from_secs(300);
 /// The lower bound of the default of `recover.after`.
 pub(crate) const LEAST_RECOVERY: Duration = Duration::from_secs(60);
-/// The delay of a failed start, and of a failure after a run of 0 s, is at least this, in nanoseconds.
+/// The least delay after a failed start and after a run of 0 s, in nanoseconds.
 pub(crate) const FAILED_START_FLOOR: u64 = 100_000_000;
 
-/// The longest delay, in nanoseconds: 292 years. A due time that counts from [`Timestamp::LATEST`] or before is not "never".
+/// The longest delay, in nanoseconds: 292 years. Added to a time up to [`Timestamp::LATEST`] it does not reach the
+/// value that means "never".
 ///
 /// [`Timestamp::LATEST`]: crate::Timestamp::LATEST
 pub(crate) const LONGEST_DELAY: u64 = u64::MAX / 2 - 1;
-/// The longest delay that a failure may ask for itself, in nanoseconds: 10 years.
+/// The longest delay that a failure may request with `retry_after`, in nanoseconds: 10 years.
 pub(crate) const LONGEST_RETRY_AFTER: u64 = 10 * 31_557_600 * 1_000_000_000;
 
-/// "No limit", as a number of attempts.
+/// The number of attempts that means "no limit".
 pub(crate) const UNLIMITED: u32 = u32::MAX;
-/// "No limit" and "never", as nanoseconds.
+/// The nanoseconds that mean "no limit" and "never".
 pub(crate) const FOREVER: u64 = u64::MAX;
 
-/// One compiled `retry`. The first of a policy is its own, the others belong to rules.
+/// One compiled `retry`, of the policy or of a rule.
 #[derive(Debug)]
 pub(crate) struct RetrySchedule {
-    /// The key of its state across policies: "" for the policy's own, else the rule's name.
+    /// The key of its state: empty for the policy's own `retry`, else the name of the rule.
     pub(crate) key: String,
     pub(crate) stages: Box<[CompiledStage]>,
-    /// Limits that hold for the whole streak.
+    /// The limits that apply to the whole streak.
     pub(crate) whole: Limits,
     pub(crate) immediate_first: ImmediateFirst,
     pub(crate) recovery: Recovery,
@@ -63,7 +64,7 @@ pub(crate) struct Limits {
     pub(crate) window: Option<WindowLimit>,
 }
 
-/// A sliding window; `slot` is its place among the windows of a replica.
+/// A sliding window; `slot` is its index among the windows of a replica.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WindowLimit {
     pub(crate) slot: u16,
@@ -71,12 +72,12 @@ pub(crate) struct WindowLimit {
     pub(crate) within: u64,
 }
 
-/// How long to wait, before jitter.
+/// The delays of one stage, before jitter.
 #[derive(Clone, Debug)]
 pub(crate) struct Pacing {
     pub(crate) interval: u64,
     growth: Growth,
-    /// No delay is longer, jitter included.
+    /// The longest delay, jitter included.
     pub(crate) cap: u64,
     pub(crate) jitter: Jitter,
 }
@@ -85,7 +86,7 @@ pub(crate) struct Pacing {
 enum Growth {
     Constant,
     Linear,
-    /// The delays themselves; the last one repeats.
+    /// The delay of each level; the last one repeats.
     Table(Box<[u64]>),
 }
 
@@ -107,7 +108,8 @@ impl Pacing {
             Backoff::Linear => Growth::Linear,
             Backoff::Exponential(factor) => {
                 let factor = u128::from(factor.hundredths());
-                // Hundredths of a nanosecond are kept from step to step, so that 1.05 does not round to 1 for ever.
+                // Steps are kept in hundredths of a nanosecond, so that a factor of 1.05 does not round to 1 at each of
+                // them.
                 table(cap, u128::from(interval) * 100, move |hundredths, _| (hundredths * factor / 100, 0))
             }
             Backoff::Fibonacci => {
@@ -119,7 +121,7 @@ impl Pacing {
         Self { interval, growth, cap, jitter }
     }
 
-    /// The delay of this level, from 0, before jitter; capped.
+    /// Returns the capped delay of this backoff level, from 0, before jitter.
     #[inline(always)]
     pub(crate) fn nominal(&self, level: u32) -> u64 {
         let delay = match &self.growth {
@@ -133,7 +135,7 @@ impl Pacing {
         delay.min(self.cap)
     }
 
-    /// The longest delay that this pacing can give, jitter included.
+    /// Returns the longest delay that the stage can have, jitter included.
     pub(crate) fn longest(&self) -> u64 {
         let longest = match &self.growth {
             _ if self.jitter == Jitter::Decorrelated => self.cap,
@@ -165,14 +167,14 @@ pub(crate) fn share(delay: u64, percent: u8) -> u64 {
     (u128::from(delay) * u128::from(percent) / 100) as u64
 }
 
-/// The delays of a growing schedule up to its cap, computed in hundredths of a nanosecond.
+/// Computes the delays of a growing backoff up to its cap, in hundredths of a nanosecond.
 fn table(cap: u64, first: u128, next: impl Fn(u128, u128) -> (u128, u128)) -> Growth {
     let ceiling = u128::from(cap) * 100;
     let (mut current, mut before) = (first, 0);
     let mut delays = vec![(current.min(ceiling) / 100) as u64];
     while current < ceiling && current > 0 {
         let step = next(current, before);
-        // A factor close to 1 on a tiny interval rounds down to no growth at all: one hundredth is the least step.
+        // A factor close to 1 on a tiny interval rounds to no growth; the least step is one hundredth.
         let grown = if step.0 == current && delays.len() > 1 { current + 1 } else { step.0 };
         (current, before) = (grown, step.1);
         delays.push((current.min(ceiling) / 100) as u64);
@@ -181,7 +183,7 @@ fn table(cap: u64, first: u128, next: impl Fn(u128, u128) -> (u128, u128)) -> Gr
 }
 
 impl RetrySchedule {
-    /// `slots` counts the windows of a replica so far; `scope` is the policy's `failure.scope`.
+    /// Compiles a `retry`. `slots` counts the windows of a replica so far; `scope` is `failure.scope`.
     pub(crate) fn new(key: &str, retry: &RetryPolicy, scope: Scope, slots: &mut u16) -> Self {
         let whole = Limits::new(&retry.settings, slots);
         let stages: Box<[CompiledStage]> = if retry.stages.is_empty() {
@@ -220,7 +222,7 @@ impl RetrySchedule {
         ready_for >= self.recover_after && self.recovery != Recovery::Never
     }
 
-    /// The stage of that index, or the last one.
+    /// Returns the stage of that index, or the last one.
     #[inline]
     pub(crate) fn stage(&self, index: u16) -> &CompiledStage {
         &self.stages[usize::from(index).min(self.stages.len() - 1)]
@@ -255,7 +257,7 @@ impl Limits {
 }
 
 impl StageSettings {
-    /// Pacing, placement and scope are inherited; limits are not.
+    /// Returns the settings of a stage with those of its `retry` filled in. Limits are not inherited.
     fn inheriting(&self, parent: &Self) -> Self {
         Self {
             interval: self.interval.or(parent.interval),
@@ -301,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_overflows_at_the_ends_of_the_range() {
+    fn delays_do_not_overflow_at_the_limits_of_their_range() {
         // supervisors/P1: the row with the largest number of restarts.
         let longest = every(u64::MAX).backoff(Backoff::exponential()).max_interval(Duration::MAX);
         assert_eq!(Pacing::new(&longest.settings).nominal(u32::MAX), LONGEST_DELAY);
@@ -319,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_left_out_recovery_is_twice_the_longest_delay_but_at_least_a_minute() {
+    fn the_default_of_recover_after_is_twice_the_longest_delay_and_at_least_a_minute() {
         let after = |retry: &RetryPolicy| RetrySchedule::new("", retry, Scope::Replica, &mut 0).recover_after / SEC;
         assert_eq!(after(&every(1)), 60);
         assert_eq!(after(&every(45)), 90);

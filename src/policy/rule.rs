@@ -8,8 +8,8 @@ use super::retry::RetryPolicy;
 
 /// One rule: which failures it matches, and what happens then.
 ///
-/// All conditions that are given must hold; of one condition with several values, any value does. Getters of settings
-/// are called `get_*`, because the bare names set them.
+/// All given conditions must hold. A condition with several values holds if any value matches. Setters have the bare
+/// names of the keys, so getters begin with `get_`.
 ///
 /// ```
 /// use uphold::{Cause, Rule, RuleAction};
@@ -48,7 +48,7 @@ pub(crate) struct ReplicaRange {
 }
 
 impl Rule {
-    /// A rule that matches every failure until a condition is added.
+    /// Creates a rule that matches every failure until a condition is added.
     pub fn new(then: RuleAction) -> Self {
         Self {
             name: None,
@@ -66,136 +66,140 @@ impl Rule {
         }
     }
 
-    /// The name that verdicts carry and that state is kept under. Default: its index.
+    /// Sets the name that verdicts carry and that the rule's state is kept under. Unique, not a number, at most 64
+    /// characters. Default: the index of the rule.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Matches this exit code.
+    /// Adds the condition that the process exited with this code.
     #[must_use]
     pub fn exit_code(self, code: i32) -> Self {
         self.exit_codes(code..=code)
     }
 
-    /// Matches these exit codes.
+    /// Adds the condition that the process exited with a code in this range.
     #[must_use]
     pub fn exit_codes(mut self, codes: std::ops::RangeInclusive<i32>) -> Self {
         self.exit_codes.push(CodeRange { first: *codes.start(), last: *codes.end() });
         self
     }
 
-    /// Matches this signal.
+    /// Adds the condition that this signal ended the process.
     #[must_use]
     pub fn signal(mut self, signal: Signal) -> Self {
         self.signals.push(signal);
         self
     }
 
-    /// Matches this cause.
+    /// Adds the condition that the failure has this cause.
     #[must_use]
     pub fn cause(mut self, cause: Cause) -> Self {
         self.causes.push(cause);
         self
     }
 
-    /// Matches a reason text; `*` stands for any run of characters. At most 1024 bytes.
+    /// Adds the condition that the reason text matches this glob, in which `*` stands for any run of characters. At
+    /// most 1024 characters.
     #[must_use]
     pub fn reason(mut self, glob: impl Into<String>) -> Self {
         self.reasons.push(glob.into());
         self
     }
 
-    /// Matches from the failure after this many of the streak on.
+    /// Sets the condition that the attempt number of the streak is greater than this.
     #[must_use]
     pub fn attempts_over(mut self, attempts: u32) -> Self {
         self.attempts_over = Some(attempts);
         self
     }
 
-    /// Matches failures of this replica.
+    /// Adds the condition that this replica failed.
     #[must_use]
     pub fn replica(self, replica: u32) -> Self {
         self.replicas(replica..=replica)
     }
 
-    /// Matches failures of these replicas.
+    /// Adds the condition that a replica in this range failed.
     #[must_use]
     pub fn replicas(mut self, replicas: std::ops::RangeInclusive<u32>) -> Self {
         self.replicas.push(ReplicaRange { first: *replicas.start(), last: *replicas.end() });
         self
     }
 
-    /// Matches an incarnation that ran for less than this. One that never started ran for 0 s.
+    /// Sets the condition that the incarnation ran for less than this (above 0 s). One that never started ran for 0 s.
     #[must_use]
     pub fn ran_under(mut self, duration: Duration) -> Self {
         self.ran_under = Some(duration);
         self
     }
 
-    /// Matches by whether this incarnation had ever been ready.
+    /// Sets the condition that the incarnation was, or was never, ready.
     #[must_use]
     pub fn was_ready(mut self, was_ready: bool) -> Self {
         self.was_ready = Some(was_ready);
         self
     }
 
-    /// Whether restarts by this rule use up the limits of `retry` and the budget. Default yes.
+    /// Sets whether restarts by this rule count towards the limits of `retry` and take a token of the budget. Default
+    /// true.
     #[must_use]
     pub fn charge(mut self, charge: bool) -> Self {
         self.charge = charge;
         self
     }
 
-    /// Restarts by this rule are paced and limited by this, with a streak of their own.
+    /// Sets the pacing and limits of restarts by this rule, which then have a separate streak. Default: those of the
+    /// policy.
     #[must_use]
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = Some(retry);
         self
     }
 
-    /// Returns the name; `None` if the rule is called by its index.
+    /// Returns the name; `None` means that the rule is called by its index.
     pub fn get_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Returns the ranges of exit codes that match; empty matches however it ended.
+    /// Returns the ranges of exit codes that match. Without any, and without signals, every end matches.
     pub fn get_exit_codes(&self) -> impl Iterator<Item = std::ops::RangeInclusive<i32>> + '_ {
         self.exit_codes.iter().map(|range| range.first..=range.last)
     }
 
-    /// Returns the signals that match; empty matches however it ended.
+    /// Returns the signals that match. Without any, and without exit codes, every end matches.
     pub fn get_signals(&self) -> &[Signal] {
         &self.signals
     }
 
-    /// Returns the causes that match; empty matches any.
+    /// Returns the causes that match; none means any cause.
     pub fn get_causes(&self) -> &[Cause] {
         &self.causes
     }
 
-    /// Returns the patterns of reasons that match; empty matches any.
+    /// Returns the globs for reason texts; none means any reason.
     pub fn get_reasons(&self) -> &[String] {
         &self.reasons
     }
 
-    /// Returns the number of failures of the streak above which the rule matches.
+    /// Returns the attempt number above which the rule matches; `None` means any.
     pub fn get_attempts_over(&self) -> Option<u32> {
         self.attempts_over
     }
 
-    /// Returns the ranges of replicas that match; empty matches any.
+    /// Returns the ranges of replicas that match; none means any replica.
     pub fn get_replicas(&self) -> impl Iterator<Item = std::ops::RangeInclusive<u32>> + '_ {
         self.replicas.iter().map(|range| range.first..=range.last)
     }
 
-    /// Returns the run time below which the rule matches; `None` matches any.
+    /// Returns the run time below which the rule matches; `None` means any.
     pub fn get_ran_under(&self) -> Option<Duration> {
         self.ran_under
     }
 
-    /// Returns which readiness the rule matches; `None` matches both.
+    /// Returns whether the incarnation must have been ready; `None` means that it does not matter.
     pub fn get_was_ready(&self) -> Option<bool> {
         self.was_ready
     }
@@ -205,27 +209,36 @@ impl Rule {
         self.then
     }
 
-    /// Returns whether restarts by this rule use up the limits of `retry` and the budget.
+    /// Returns whether restarts by this rule count towards the limits of `retry` and take a token of the budget.
     pub fn get_charge(&self) -> bool {
         self.charge
     }
 
-    /// Returns the `retry` of the rule; `None` if it uses that of the policy.
+    /// Returns the rule's own `retry`; `None` means that of the policy.
     pub fn get_retry(&self) -> Option<&RetryPolicy> {
         self.retry.as_ref()
     }
 }
 
 /// What happens after a failure that a rule matches.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::{Rule, RuleAction};
+///
+/// let half_an_hour = Duration::from_secs(1800);
+/// let rule = Rule::new(RuleAction::Hold(Some(half_an_hour))).reason("quota*");
+/// assert_eq!(rule.get_action(), RuleAction::Hold(Some(half_an_hour)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RuleAction {
-    /// Restart the replica, by the rule's own `retry` or the policy's.
+    /// Restart the replica with the rule's own `retry`, or else with the policy's.
     Retry,
     /// Give this replica up and serve with the rest.
     Degrade,
     /// Terminate the set.
     Terminate,
-    /// Leave it down until an operator acts, or for this long.
+    /// Leave the replica down for this long, or until an operator acts; `None`: only until an operator acts.
     Hold(Option<Duration>),
 }

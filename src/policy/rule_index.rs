@@ -1,8 +1,8 @@
-//! Rules, compiled so that finding the first match costs the same for one rule as for a hundred.
+//! An index of rules by bit masks: finding the first match takes about as long for a hundred rules as for one.
 //!
-//! Each value that a condition can name (an exit code, a signal, a cause) has a bit mask of the rules that
-//! it satisfies; the masks of one failure are combined with AND, and the lowest bit is the first rule that matches.
-//! Only conditions on more than the kind of failure (reason texts, the attempt number) are checked rule by rule.
+//! Each value that a condition can name (an exit code, a signal, a cause) has a mask with a bit for each rule that
+//! matches it. The masks of one failure are combined with AND; the lowest bit is the first matching rule. Conditions on
+//! the reason text and the attempt number are then checked rule by rule.
 
 use super::cause::Cause;
 use super::compiled_rule::{CompiledRule, MatchedRule};
@@ -14,34 +14,37 @@ use crate::time::nanos;
 #[derive(Debug, Default)]
 pub(crate) struct RuleIndex {
     rules: Box<[CompiledRule]>,
-    /// How many 64-bit words one mask has.
+    /// The number of 64-bit words in one mask.
     words: usize,
-    /// Rules without a condition on how the process ended.
+    /// The mask of rules without a condition on how the process ended.
     any_exit: Box<[u64]>,
     /// The first exit code of each range in which the same rules match, ascending.
     code_starts: Box<[i32]>,
-    /// For each exit code that a process can have, in which of these ranges it lies.
+    /// For each exit code from 0 to 255, the index of its range in `code_starts`.
     code_ranges: Box<[u32]>,
     /// One mask for each entry of `code_starts`.
     code_masks: Box<[u64]>,
-    /// One mask for each signal number from 0.
+    /// One mask for each signal number, from 0.
     signal_masks: Box<[u64]>,
-    /// One mask for each built-in cause, in the order of `Cause::BUILT_IN`, then one for names no rule names.
+    /// One mask for each built-in cause, in the order of `Cause::BUILT_IN`, then one for custom causes that no rule
+    /// names.
     cause_masks: Box<[u64]>,
-    /// The user's own causes that rules name, with their masks.
+    /// The custom causes that rules name, sorted, each with its mask.
     named: Box<[(Cause, Box<[u64]>)]>,
-    /// Rules that name a cause.
+    /// The mask of rules that name a cause.
     names_cause: Box<[u64]>,
-    /// Which rules match a replica, and which a run of so many nanoseconds; `None` where no rule asks.
+    /// Masks by the number of the replica; `None` if no rule has this condition.
     by_replica: Option<Ranges>,
+    /// Masks by the run time in nanoseconds; `None` if no rule has this condition.
     by_run: Option<Ranges>,
-    /// Rules that match an incarnation that was never ready, then those that match one that was; empty where no rule asks.
+    /// The mask for incarnations that were never ready, then the one for those that were; empty if no rule has this
+    /// condition.
     by_ready: Box<[u64]>,
-    /// Whether any rule asks for the replica, its run or its readiness.
+    /// Whether any rule has a condition on the replica, its run time or its readiness.
     asks_incarnation: bool,
 }
 
-/// Masks of the rules that match a number, by the ranges in which the same rules match.
+/// Masks of the rules that match a number, one for each range in which the same rules match.
 #[derive(Debug)]
 struct Ranges {
     /// The first number of each range, ascending from 0.
@@ -65,21 +68,21 @@ impl Ranges {
     }
 }
 
-/// What is known of one failure.
+/// What a rule can match of one failure.
 #[derive(Clone, Copy)]
 pub(crate) struct Failure<'a> {
     pub(crate) cause: &'a Cause,
     pub(crate) exit: Option<Exit>,
     pub(crate) reason: Option<&'a str>,
     pub(crate) replica: u32,
-    /// For how long the incarnation ran, in nanoseconds.
+    /// How long the incarnation ran, in nanoseconds.
     pub(crate) ran: u64,
     /// Whether the incarnation was ever ready.
     pub(crate) was_ready: bool,
 }
 
 impl RuleIndex {
-    /// `schedules[i]` is the schedule of rule i.
+    /// Builds the index. `schedules[i]` is the schedule of rule i.
     pub(crate) fn new(rules: &[Rule], schedules: &[u16]) -> Self {
         let words = rules.len().div_ceil(64);
         let mask = |matches: &dyn Fn(&Rule) -> bool| {
@@ -201,18 +204,19 @@ impl RuleIndex {
         self.rules.get(usize::from(index))
     }
 
-    /// The first rule that matches. `attempt` gives the attempt number in the streak of a schedule.
+    /// Returns the first rule that matches. `attempt` gives the attempt number in the streak of a schedule.
     pub(crate) fn first(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
         self.search(failure, Search::All, |_, rule| rule.matches_reason(failure.reason), attempt)
     }
 
-    /// The first rule that matches and names this cause itself.
+    /// Returns the first rule that matches and names the cause of the failure.
     pub(crate) fn first_naming(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
         self.search(failure, Search::Naming, |_, rule| rule.matches_reason(failure.reason), attempt)
     }
 
-    /// The rule of an earlier failure, judged again with today's attempt number. Its reason text, its run and its readiness
-    /// are gone: of the rules that ask for one, only the rule that judged it then (`judged_by`) is known to match.
+    /// Returns the first rule that matches an earlier failure with the current attempt number. Reason, run time and
+    /// readiness of that failure are no longer known, so of the rules with such a condition only the one that decided
+    /// then (`judged_by`) can match.
     pub(crate) fn first_again(
         &self,
         earlier: Failure<'_>,
@@ -235,7 +239,7 @@ impl RuleIndex {
         let exits = match failure.exit {
             None => &self.any_exit[..],
             Some(Exit::Code(code)) => {
-                // What a process can exit with is looked up; no other code is common.
+                // The codes that a process can have are in a table; others are rare.
                 let range = match usize::try_from(code).ok().and_then(|code| self.code_ranges.get(code)) {
                     Some(range) => *range as usize,
                     None => range_of(&self.code_starts, code),
@@ -265,7 +269,7 @@ impl RuleIndex {
         None
     }
 
-    /// The rules that match the replica, its run and its readiness.
+    /// Returns the rules that match the replica, its run time and its readiness.
     #[inline(never)]
     fn incarnation_mask(&self, failure: Failure<'_>, search: Search, word: usize) -> u64 {
         let mut bits = u64::MAX;
@@ -299,9 +303,9 @@ impl RuleIndex {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Search {
     All,
-    /// Those that name a cause.
+    /// Only rules that name a cause.
     Naming,
-    /// For an earlier failure, of which only some is known.
+    /// For an earlier failure, without the conditions on run time and readiness.
     Earlier,
 }
 
@@ -346,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_reach_the_ends_of_what_an_exit_code_can_be() {
+    fn ranges_may_end_at_the_limits_of_i32() {
         let rules = index(&[rule().exit_codes(i32::MIN..=-1), rule().exit_codes(200..=i32::MAX)]);
         assert_eq!(exited(&rules, i32::MIN), Some(0));
         assert_eq!(exited(&rules, i32::MAX), Some(1));
@@ -364,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_of_the_users_own_match_by_name() {
+    fn custom_causes_match_by_name() {
         let gpu: Cause = "gpu-fell-off".parse().unwrap();
         let rules = index(&[rule().cause(gpu.clone()), rule().cause(Cause::NodeLost)]);
         assert_eq!(caused(&rules, &gpu), Some(0));
@@ -373,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_many_attempts_waits_for_them() {
+    fn attempts_over_matches_only_beyond_its_number() {
         let rules = index(&[rule().cause(Cause::OutOfMemory).attempts_over(3), rule()]);
         let oom = Failure { cause: &Cause::OutOfMemory, exit: None, reason: None, ..NOTHING };
         assert_eq!(rules.first(oom, |_| 3), Some(1));
@@ -381,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_word_of_rules_are_all_found() {
+    fn rules_beyond_the_first_mask_word_are_found() {
         let rules: Vec<Rule> = (0..200).map(|code| rule().exit_code(code)).collect();
         let rules = index(&rules);
         for code in [0, 63, 64, 127, 128, 199] {
@@ -390,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_may_ask_for_the_replica_its_run_and_whether_it_was_ready() {
+    fn a_rule_can_match_the_replica_its_run_time_and_its_readiness() {
         let secs = std::time::Duration::from_secs;
         let rules = index(&[
             rule().replica(0).replicas(3..=5),
@@ -408,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_earlier_failure_its_run_and_readiness_are_gone() {
+    fn run_time_and_readiness_of_an_earlier_failure_are_not_matched() {
         let rules =
             index(&[rule().was_ready(true), rule().ran_under(std::time::Duration::MAX), rule().replica(4), rule()]);
         let earlier = Failure { was_ready: true, ..NOTHING };

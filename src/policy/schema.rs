@@ -8,29 +8,38 @@ use super::read::keys::{Block, DOCUMENT, Key, Kind, Requirement};
 use super::text::{self as form, Form};
 use crate::document::{DURATION_PATTERN, LONGEST, Value};
 
-/// Where the schema of this version is found, and its name for tools that keep schemas by name.
+/// The address of this version's schema, by which tools also identify it.
 const ID: &str = concat!("https://docs.rs/crate/uphold/", env!("CARGO_PKG_VERSION"), "/source/schemas/policy.json");
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 impl Policy {
-    /// The JSON Schema of the policy document, draft 2020-12: for editors, and for checks before anything is deployed.
-    /// Serialised it is `schemas/policy.json`.
+    /// Returns the JSON Schema of the policy document, draft 2020-12, for editors and for checks before deployment.
+    /// Serialised, it is `schemas/policy.json`.
     ///
-    /// It accepts what [`Policy::read`] accepts, but for what a schema cannot say, which only reading finds:
+    /// It accepts the documents that [`Policy::read`] accepts, and also these, because a schema cannot express what is
+    /// wrong with them:
     ///
-    /// - a duration longer than 584 years, or with decimals of which humantime makes no whole seconds or nanoseconds,
-    ///   such as `0.001h`
-    /// - a whole number that is written with decimals, such as `3.0`, and a `factor` with more than two of them
-    /// - a range that ends before it begins, such as `"78..=64"`, or beyond 32 bits
-    /// - two rules of one name
-    /// - the bounds on stages, window limits and conditions of all rules together
+    /// - a duration longer than 584 years, or with decimals that humantime cannot represent in whole seconds or
+    ///   nanoseconds, such as `0.001h`
+    /// - a whole number that is written with decimals, such as `3.0`, and a `factor` with more than two decimals
+    /// - a range whose ends are not in order, such as `"78..=64"`, or beyond 32 bits
+    /// - two rules with the same name
+    /// - totals of stages, window limits and conditions beyond their bounds
     /// - a key that is given twice
+    ///
+    /// ```
+    /// use uphold::Policy;
+    /// use uphold::document::Value;
+    ///
+    /// let Value::Map(entries) = Policy::schema() else { unreachable!() };
+    /// assert_eq!(entries[0].0, "$schema");
+    /// ```
     pub fn schema() -> Value {
         document()
     }
 }
 
-/// The schema as a document of its own.
+/// Returns the schema as a document of its own, with `$schema` and `$id`.
 fn document() -> Value {
     let mut root = vec![("$schema".to_owned(), text(DRAFT)), ("$id".to_owned(), text(ID))];
     if let Value::Map(entries) = schema() {
@@ -39,7 +48,7 @@ fn document() -> Value {
     Value::Map(root)
 }
 
-/// The schema of the whole document.
+/// Returns the schema without `$schema` and `$id`.
 fn schema() -> Value {
     let mut root = vec![("title".to_owned(), text("uphold policy"))];
     if let Value::Map(entries) = block(&DOCUMENT) {
@@ -81,7 +90,7 @@ fn requirement(requirement: &Requirement) -> Value {
             let by = |word: &str| property("by", constant(text(word)));
             let never = none_of(vec![given("after")]);
             let reset = none_of(vec![by("never"), by("step")]);
-            // Where `by` is left out, it is `reset`.
+            // The default of `by` is `reset`.
             let by_is = |word: &str, then: Value| map(vec![("allOf", Value::Seq(vec![given("by"), by(word), then]))]);
             let reset = any_of(vec![none_of(vec![given("by")]), reset]);
             any_of(vec![reset, by_is("never", never), by_is("step", property("after", kind(&Kind::Positive)))])
@@ -115,13 +124,13 @@ fn described(key: &Key) -> Value {
     }
 }
 
-/// Whether a block needs none of its keys.
+/// Returns whether a block without any key is valid.
 pub(super) fn may_be_empty(block: &Block) -> bool {
     let needs_one = |requirement: &Requirement| matches!(requirement, Requirement::ExactlyOne(_));
     block.all().all(|key| key.default != "required") && !block.requires.iter().any(needs_one)
 }
 
-/// A block or a list that may also be left empty.
+/// Returns the schema of a block or a list that may also be null.
 fn or_nothing(schema: Value) -> Value {
     let Value::Map(mut entries) = schema else { return schema };
     for (name, value) in &mut entries {
@@ -244,7 +253,7 @@ mod with_schemars {
     use super::Value;
     use crate::policy::Policy;
 
-    /// [`Policy::schema`], to be embedded in a schema of yours.
+    /// Embeds [`Policy::schema`] in your own schema.
     impl JsonSchema for Policy {
         fn schema_name() -> Cow<'static, str> {
             "Policy".into()
@@ -283,7 +292,8 @@ mod with_schemars {
 
     type Insert<J> = fn(&mut Schema, String, J) -> Option<J>;
 
-    /// The JSON of `schemars`, by what it is made from: naming its type would take a dependency of our own.
+    /// The JSON value of `schemars`, described by its conversions: naming the type would need a dependency on
+    /// `serde_json`.
     trait Json: From<()> + From<bool> + From<i64> + From<f64> + From<String> + From<Vec<Self>> + From<Schema> {}
 
     impl<J> Json for J where J: From<()> + From<bool> + From<i64> + From<f64> + From<String> + From<Vec<Self>> + From<Schema>

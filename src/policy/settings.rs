@@ -1,4 +1,4 @@
-//! The settings of a policy, as they were written.
+//! The settings of a policy as they were given.
 
 use std::time::Duration;
 
@@ -6,25 +6,44 @@ use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::retry::RetryPolicy;
 
-/// The most replicas a set may have: enough for any fleet that one program watches, few enough to be held in memory.
+/// The most replicas of a set: enough for a fleet that one program supervises, few enough to fit in memory.
 pub(crate) const MAX_REPLICAS: u32 = 1_000_000;
 
 /// What exit code 0 means.
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold::policy::OnSuccess;
+///
+/// let job = Policy::builder().replicas(3).success(OnSuccess::Complete).build()?;
+/// assert_eq!(job.success(), OnSuccess::Complete);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum OnSuccess {
-    /// The replica is started again: paced, never charged, never fatal.
+    /// The replica is restarted. The restart is paced, and is never charged or fatal.
     #[default]
     Restart,
-    /// The replica has done its work and is not started again.
+    /// The replica is done and is not restarted.
     Complete,
-    /// It is a failure like any other.
+    /// It is a failure.
     Failure,
 }
 
-/// In which order replicas start that are due together: at the set's first start, and in a group.
+/// The order in which replicas that are due together start: at the set's first start, and within a group.
 ///
-/// A set keeps to it by itself; who only uses [`Policy::admit`](crate::Policy::admit) asks for the starts in this order.
+/// [`ReplicaSet`](crate::ReplicaSet) keeps to it. A caller that only uses [`Policy::admit`](crate::Policy::admit) asks
+/// for the starts in this order.
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold::policy::StartOrder;
+///
+/// let cluster = Policy::builder().replicas(3).start_order(StartOrder::Ordered).build()?;
+/// assert_eq!(cluster.start_order(), StartOrder::Ordered);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
 pub enum StartOrder {
@@ -35,7 +54,7 @@ pub enum StartOrder {
     Ordered,
 }
 
-/// All settings of a policy; `None` was left out.
+/// All settings of a policy; `None` means that a key was left out.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) replicas: u32,

@@ -1,16 +1,16 @@
-//! Formats of texts, such as names: the checks of the reader and the same as patterns of the schema.
+//! Formats of texts, such as names: as checks for the reader and as patterns for the schema.
 
 use crate::policy::exit::Signal;
 use crate::policy::range;
 
-/// The form of a text. Lengths are counted in characters, as JSON Schema counts them.
+/// The format of a text. Lengths are counted in characters, as JSON Schema does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Form {
     /// The name of a rule.
     RuleName,
     /// The name of a cause.
     Cause,
-    /// A text with `*` in it.
+    /// A text in which `*` stands for any run of characters.
     Glob,
     /// The path of an HTTP request.
     Path,
@@ -21,7 +21,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// How many characters it may have.
+    /// Returns the most characters that it may have.
     pub(crate) const fn most(self) -> usize {
         match self {
             Self::RuleName | Self::Cause => range::MAX_NAME,
@@ -32,7 +32,8 @@ impl Form {
         }
     }
 
-    /// As a regular expression that ECMA-262 and Rust's `regex` read alike; empty where any character may stand.
+    /// Returns the format as a regular expression that ECMA-262 and Rust's `regex` read alike; empty if any text is
+    /// valid.
     pub(crate) const fn pattern(self) -> &'static str {
         match self {
             Self::RuleName => {
@@ -46,69 +47,46 @@ impl Form {
         }
     }
 
-    /// Whether it may be empty.
+    /// Returns whether an empty text is valid.
     pub(crate) const fn may_be_empty(self) -> bool {
         matches!(self, Self::Argument)
     }
 
-    /// What is wrong with a text, if something is.
+    /// Returns what is wrong with a text and what would be right, or `None` if it is valid.
     pub(crate) fn problem(self, text: &str) -> Option<String> {
-        let fine = match self {
-            Self::RuleName => {
-                if text.is_empty() {
-                    return Some("is empty; leave it out to call the rule by its index".into());
-                }
-                if text.bytes().all(|byte| byte.is_ascii_digit()) {
-                    return Some("is a number, which is what rules without a name are called; choose a word".into());
-                }
-                !text.contains(char::is_control)
+        let problem = match self {
+            Self::RuleName if text.is_empty() => {
+                "is empty; write a name, or leave it out to call the rule by its index"
             }
-            Self::Cause => true,
-            Self::Glob => {
-                if text.is_empty() {
-                    return Some("is empty; write `*` for any reason, or leave it out".into());
-                }
-                true
+            Self::RuleName if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                "is a number, and rules without a name are called by their number; write a word"
             }
-            Self::Path => {
-                if !text.starts_with('/') {
-                    return Some("must begin with '/'".into());
-                }
-                if text.contains(|c: char| c.is_control() || c == ' ') {
-                    return Some("must not hold spaces, line breaks or other control characters".into());
-                }
-                true
+            Self::RuleName if text.contains(char::is_control) => "must not contain control characters",
+            Self::Glob if text.is_empty() => "is empty; write `*` for any reason, or leave it out",
+            Self::Path if !text.starts_with('/') => "must begin with '/'",
+            Self::Path if text.contains(|c: char| c.is_control() || c == ' ') => {
+                "must not contain spaces, line breaks or other control characters"
             }
-            Self::Host => {
-                if text.is_empty() || text.contains(|c: char| c.is_control() || c == ' ' || c == '/') {
-                    return Some("is not a host: a name or an address, without port and path".into());
-                }
-                true
+            Self::Host if text.is_empty() || text.contains(|c: char| c.is_control() || c == ' ' || c == '/') => {
+                "is not a host; write a name or an address, without port and path"
             }
-            Self::Argument => {
-                if text.contains('\0') {
-                    return Some("must not hold a NUL character".into());
-                }
-                true
-            }
+            Self::Argument if text.contains('\0') => "must not contain a NUL character",
+            _ => return too_long(text, self.most()),
         };
-        if !fine {
-            return Some(format!("must be at most {} characters, without control characters", self.most()));
-        }
-        too_long(text, self.most())
+        Some(problem.into())
     }
 }
 
-/// Says that a text is too long, if it is.
+/// Returns the problem of a text with more than `most` characters.
 pub(crate) fn too_long(text: &str, most: usize) -> Option<String> {
-    // Bytes first: they are known, characters are counted.
+    // The number of bytes is known, and bounds that of characters, which must be counted.
     let characters = if text.len() <= most { 0 } else { text.chars().count() };
     (characters > most).then(|| format!("has {characters} characters; at most {most} are allowed"))
 }
 
-/// A name of a header: a token of RFC 9110.
+/// The pattern of a header's name: a token of RFC 9110.
 pub(crate) const HEADER_NAME: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
-/// A value of a header.
+/// The pattern of a header's value.
 pub(crate) const HEADER_VALUE: &str = r"^[^\u0000-\u0008\u000a-\u001f\u007f-\u009f]*$";
 
 pub(crate) fn is_header_name(name: &str) -> bool {
@@ -120,7 +98,7 @@ pub(crate) fn is_header_value(value: &str) -> bool {
     !value.contains(|c: char| c.is_control() && c != '\t')
 }
 
-/// A port as text: a number, or digits and at least one placeholder.
+/// The pattern of a port as text: a number, or digits and at least one placeholder.
 pub(crate) const PORT: &str = r"^(0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])|[0-9]*(\{[^{}\u0000-\u001f\u007f-\u009f]+\}[0-9]*)+)$";
 
 pub(crate) fn is_port(text: &str) -> bool {
@@ -142,11 +120,12 @@ pub(crate) fn is_port(text: &str) -> bool {
     found && rest.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A whole percentage of at most 100; [`PERCENT_ABOVE_ZERO`] leaves out 0%.
+/// The pattern of a whole percentage, 0% to 100%.
 pub(crate) const PERCENT: &str = "^ *0*(100|[0-9]{1,2}) *% *$";
+/// The pattern of a whole percentage, 1% to 100%.
 pub(crate) const PERCENT_ABOVE_ZERO: &str = "^ *0*(100|[1-9][0-9]?) *% *$";
 
-/// The number of `50%`, 0 to 100.
+/// Reads a percentage such as `50%`, 0 to 100.
 pub(crate) fn percent(text: &str) -> Option<u8> {
     let digits = text.trim_matches(' ').strip_suffix('%')?.trim_end_matches(' ');
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -155,33 +134,33 @@ pub(crate) fn percent(text: &str) -> Option<u8> {
     digits.parse().ok().filter(|percent| *percent <= 100)
 }
 
-/// `64..=78`. That the first is not above the last, a schema cannot say.
+/// The pattern of a range of exit codes such as `64..=78`. A schema cannot say that its ends are in order.
 pub(crate) const CODE_RANGE: &str = r"^ *-?[0-9]{1,10} *\.\.= *-?[0-9]{1,10} *$";
-/// `200..=399`.
+/// The pattern of a range of HTTP statuses such as `200..=399`.
 pub(crate) const STATUS_RANGE: &str = r"^ *[1-5][0-9]{2} *\.\.= *[1-5][0-9]{2} *$";
 
-/// `1..=3`, of replicas.
+/// The pattern of a range of replicas such as `1..=3`.
 pub(crate) const REPLICA_RANGE: &str = r"^ *[0-9]{1,6} *\.\.= *[0-9]{1,6} *$";
 
-/// The two ends of `64..=78`, as they are written.
+/// Splits a range such as `64..=78` into its ends.
 pub(crate) fn ends(text: &str) -> Option<(&str, &str)> {
     text.split_once("..=").map(|(first, last)| (first.trim_matches(' '), last.trim_matches(' ')))
 }
 
-/// A whole number without sign, but for `-`, and at most ten digits.
+/// Reads a whole number of at most ten digits, without a sign other than `-`.
 pub(crate) fn number(text: &str) -> Option<i32> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let fine = (1..=10).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     if fine { text.parse().ok() } else { None }
 }
 
-/// The number of a replica, at most six digits.
+/// Reads the number of a replica, at most six digits.
 pub(crate) fn replica(text: &str) -> Option<u32> {
     let fine = (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if fine { text.parse().ok() } else { None }
 }
 
-/// A status of three digits.
+/// Reads an HTTP status of three digits.
 pub(crate) fn status(text: &str) -> Option<u16> {
     if text.len() != 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -189,7 +168,7 @@ pub(crate) fn status(text: &str) -> Option<u16> {
     text.parse().ok().filter(|status| range::STATUS.contains(&u32::from(*status)))
 }
 
-/// The names of signals, in either case, with or without `SIG`.
+/// Returns the pattern of signal names, in any case, with or without `SIG`.
 pub(crate) fn signal_pattern() -> String {
     let either = |word: &str| -> String {
         word.chars()

@@ -1,4 +1,4 @@
-//! Writing a policy back as a document: only what was set, in the order of the table of keys.
+//! Writes a policy as a document: only the keys that were set, in the order of the table of keys.
 
 use std::time::Duration;
 
@@ -18,9 +18,11 @@ use super::rule::{CodeRange, ReplicaRange, Rule, RuleAction};
 use super::settings::{OnSuccess, Settings, StartOrder};
 use crate::document::{Value, format_duration, tokens};
 
-/// Written as the document that reads as the same policy. What `retry: true` brings along is written out, so that a
-/// stored policy keeps its meaning when a later version recommends other numbers. In formats that people read, such as
-/// YAML or JSON, it is the document itself; in others, such as postcard, a list of its values behind a version.
+/// Serialises the document that reads as the same policy.
+///
+/// What `retry: true` implies is written out, so that a stored policy keeps its meaning when a later version recommends
+/// other numbers. In formats that people read, such as YAML or JSON, it is the document itself; in others, such as
+/// postcard, a versioned list of its tokens.
 impl Serialize for Policy {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let document = document(self.settings());
@@ -32,12 +34,12 @@ impl Serialize for Policy {
     }
 }
 
-/// A block that is being written.
+/// A block of the document while it is written.
 #[derive(Default)]
 struct Block(Vec<(String, Value)>);
 
 impl Block {
-    /// Writes a key if there is something to write.
+    /// Adds a key if it has a value.
     fn put(mut self, key: &str, value: Option<impl Into<Value>>) -> Self {
         if let Some(value) = value {
             self.0.push((key.to_owned(), value.into()));
@@ -45,7 +47,7 @@ impl Block {
         self
     }
 
-    /// Writes a list if there is something in it.
+    /// Adds a list unless it is empty.
     fn list<T>(self, key: &str, items: &[T], write: impl Fn(&T) -> Value) -> Self {
         let list = (!items.is_empty()).then(|| Value::Seq(items.iter().map(write).collect()));
         self.put(key, list)
@@ -175,7 +177,7 @@ fn backoff(backoff: &Backoff) -> Value {
     }
 }
 
-/// A factor as people write it. The decimal text is exact, and reading gives it back.
+/// Writes a factor as a decimal number, which is exact and reads as the same factor.
 fn number(factor: Factor) -> Value {
     let (whole, hundredths) = (factor.hundredths() / 100, factor.hundredths() % 100);
     match format!("{whole}.{hundredths:02}").parse() {
@@ -291,7 +293,7 @@ fn rule(rule: &Rule) -> Value {
         .into()
 }
 
-/// By name where it has one.
+/// Writes a signal by its name, or by its number if it has none.
 fn written_signal(signal: Signal) -> Value {
     let name = signal.to_string();
     if Signal::from_name(&name) == Some(signal) { name.into() } else { u32::from(signal.number()).into() }
@@ -345,7 +347,7 @@ fn http(check: &HttpCheck) -> Block {
         .put("status", (check.status != HttpCheck::STATUS).then(|| format!("{first}..={last}")))
 }
 
-/// As a number where that reads as the same text.
+/// Writes a port as a number if that reads as the same text.
 fn port(port: &str) -> Value {
     match port.parse::<u16>() {
         Ok(number) if number.to_string() == port => u32::from(number).into(),

@@ -9,9 +9,18 @@ use std::fmt;
 
 use super::policy::Policy;
 
-/// A warning about a setting that is valid and probably a mistake: see [`Policy::lint`].
+/// A warning about a setting that is valid and probably a mistake; see [`Policy::lint`].
 ///
 /// Its `Display` is one line: `path: what would happen; what to write instead [name]`.
+///
+/// ```
+/// use uphold::{Policy, RetryPolicy};
+///
+/// let policy = Policy::builder().retry(RetryPolicy::recommended().max_attempts(0)).build()?;
+/// let lint = &policy.lint()[0];
+/// assert_eq!((lint.path(), lint.name()), ("retry.max_attempts", "no-attempts"));
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lint {
     name: &'static str,
@@ -21,28 +30,28 @@ pub struct Lint {
 }
 
 impl Lint {
-    /// The names of all lints, in the order of the documentation of [`Policy::lint`].
+    /// Returns the names of all lints, in the order of the documentation of [`Policy::lint`].
     pub fn names() -> impl Iterator<Item = &'static str> {
         let rows = include_str!("lints.md").lines().filter_map(|row| row.strip_prefix("| `"));
         rows.filter_map(|row| row.split('`').next())
     }
 
-    /// What kind of warning it is, such as `unreachable-limit`; the same in every release, for lists of exceptions.
+    /// Returns the kind of warning, such as `unreachable-limit`. It is stable across releases, for lists of exceptions.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Where it is, such as `failure.rules[2].when`.
+    /// Returns where it is, such as `failure.rules[2].when`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What would happen.
+    /// Returns what would happen.
     pub fn effect(&self) -> &str {
         &self.effect
     }
 
-    /// What to write instead.
+    /// Returns what to write instead.
     pub fn advice(&self) -> &str {
         &self.advice
     }
@@ -63,7 +72,7 @@ impl Policy {
     /// use std::time::Duration;
     /// use uphold::{Policy, RetryPolicy};
     ///
-    /// // Restarts a minute apart: five minutes hold five of them, of which the first has left the window.
+    /// // Restarts are a minute apart. The fifth comes when the first is 5 min old and no longer counts.
     /// let minute = Duration::from_secs(60);
     /// let policy = Policy::builder().retry(RetryPolicy::every(minute).limit(5, 5 * minute)).build()?;
     /// assert_eq!(policy.lint()[0].name(), "unreachable-limit");
@@ -81,7 +90,7 @@ impl Policy {
     }
 }
 
-/// What was found so far.
+/// The warnings found so far.
 #[derive(Default)]
 struct Lints {
     found: Vec<Lint>,
@@ -100,24 +109,24 @@ mod tests {
 
     use super::*;
 
-    /// `path name` of every lint of a document.
+    /// Returns `path name` of every lint of a document.
     pub(super) fn lints(document: &Value) -> Vec<String> {
         let policy = Policy::read(document).unwrap();
         policy.lint().iter().map(|lint| format!("{} {}", lint.path(), lint.name())).collect()
     }
 
-    /// The document has just this lint.
+    /// Checks that the document has exactly this lint.
     pub(super) fn warns(document: Value, expected: &str) {
         assert_eq!(lints(&document), [expected], "{document}");
     }
 
-    /// The document means what it says.
+    /// Checks that the document has no lint.
     pub(super) fn is_quiet(document: Value) {
         assert!(lints(&document).is_empty(), "{document}: {:?}", lints(&document));
     }
 
     #[test]
-    fn common_documents_mean_what_they_say() {
+    fn common_documents_have_no_lint() {
         is_quiet(json!({}));
         is_quiet(json!({"replicas": 0}));
         is_quiet(json!({"replicas": 3, "retry": {"max_duration": "1h", "interval": "30s"}}));
@@ -132,9 +141,9 @@ mod tests {
         let policy = Policy::read(json!({"retry": {"interval": "60s", "limit": {"restarts": 5, "within": "5m"}}}));
         assert_eq!(
             policy.unwrap().lint()[0].to_string(),
-            "retry.limit: 5 restarts take at least 5m even if every run fails at once, so 5m never hold as many and the \
-             limit is never reached; write a `within` longer than 5m, fewer `restarts`, or a shorter `interval` \
-             [unreachable-limit]"
+            "retry.limit: 5 restarts take at least 5m even if every run fails at once, so a window of 5m never \
+             holds 5 and the limit is never reached; write a `within` longer than 5m, fewer `restarts`, or a shorter \
+             `interval` [unreachable-limit]"
         );
     }
 

@@ -34,7 +34,7 @@ pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &
             "unreachable-stage",
             stage_path(index + 1),
             format!("{} has no limit, so this stage and those after it are never reached", stage_path(index)),
-            "give the stage before a `max_attempts`, `max_duration` or `limit`",
+            "give the stage before it a `max_attempts`, `max_duration` or `limit`",
         );
     }
     recovery(lints, at, retry, &schedule);
@@ -45,7 +45,7 @@ pub(super) fn lint(lints: &mut Lints, at: &str, retry: &RetryPolicy, settings: &
         lints.add(
             "unused-keep-min-available",
             format!("{at}.keep_min_available"),
-            "there is no window limit whose room could be waited for",
+            "it waits for room in a window, and there is no `limit`, so it has no effect",
             "add a `limit`, or leave it out",
         );
     }
@@ -68,24 +68,24 @@ fn stage_settings(lints: &mut Lints, at: &str, settings: &StageSettings, parent:
             lints.add(
                 "cap-below-interval",
                 path(),
-                format!("delays of {} are cut to {written}", format_duration(first)),
-                "write a `max_interval` that is not below the delays, or shorter delays",
+                format!("the delay of {} is cut to {written} and never applies", format_duration(first)),
+                "write a `max_interval` of at least the longest delay, or shorter delays",
             );
         }
         if nanos(cap) < FAILED_START_FLOOR {
             lints.add(
                 "cap-below-floor",
                 path(),
-                format!("a failed start waits at least 100ms, which is more than {written}"),
+                format!("after a failed start the delay is at least 100ms, which exceeds this cap of {written}"),
                 "write at least 100ms",
             );
         }
     }
     if settings.max_attempts == Some(0) {
         let (effect, advice) = if at.ends_with(']') {
-            ("the stage is passed over", "take the stage out, or write at least 1")
+            ("the stage allows no restart and is skipped", "remove the stage, or write at least 1")
         } else {
-            ("nothing is ever restarted", "write at least 1, or leave `retry` out, which is fail-fast")
+            ("the first failure exhausts the retry, so nothing is restarted", "write at least 1, or leave `retry` out")
         };
         lints.add("no-attempts", format!("{at}.max_attempts"), effect, advice);
     }
@@ -95,7 +95,7 @@ fn stage_settings(lints: &mut Lints, at: &str, settings: &StageSettings, parent:
         lints.add(
             "unused-backoff",
             format!("{at}.backoff"),
-            "decorrelated jitter draws each delay from the one before it, and the backoff is not used",
+            "decorrelated jitter computes each delay from the previous one, so the backoff has no effect",
             "leave `backoff` out, or choose another jitter",
         );
     }
@@ -116,8 +116,8 @@ fn limit(lints: &mut Lints, at: &str, schedule: &RetrySchedule, pacings: &[&Paci
             "unreachable-limit",
             format!("{at}.limit"),
             format!(
-                "{restarts} restarts take at least {time} even if every run fails at once, so {within} never hold as \
-                 many and the limit is never reached"
+                "{restarts} restarts take at least {time} even if every run fails at once, so a window of {within} \
+                 never holds {restarts} and the limit is never reached"
             ),
             format!("write a `within` longer than {time}, fewer `restarts`, or a shorter `interval`"),
         );
@@ -128,7 +128,7 @@ fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySc
     let longest = schedule.stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
     let first = schedule.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
     let limited = schedule.whole.attempts != UNLIMITED || schedule.whole.duration != FOREVER;
-    // Where delays do not grow and nothing is counted, it does not matter when a streak ends.
+    // If delays do not grow and nothing is counted, it does not matter when a streak ends.
     let matters = longest > first || limited || schedule.stages.len() > 1;
     if retry.recover.is_some() && schedule.recovery != Recovery::Never && schedule.recover_after < longest && matters {
         let longest = format_duration(Duration::from_nanos(longest));
@@ -136,11 +136,11 @@ fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySc
             "early-recovery",
             format!("{at}.recover.after"),
             format!(
-                "a replica that fails again and again after a little more than {} counts as recovered each time, though \
-                 delays go up to {longest}",
+                "a crash loop with runs a little longer than {} counts as recovered each time, although delays grow to \
+                 {longest}: its streak never grows",
                 format_duration(Duration::from_nanos(schedule.recover_after)),
             ),
-            format!("write at least {longest}, or leave `after` out, which is twice that"),
+            format!("write at least {longest}, or leave `after` out, which means twice that"),
         );
     }
 }
@@ -159,7 +159,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySch
         lints.add(
             "hot-loop",
             path(),
-            "a replica that fails at once is restarted again and again, as fast as it can fail",
+            "a replica that fails at once is restarted without delay and without end, a busy loop",
             "give it an `interval` above 0s, a `max_attempts` or a `limit`",
         );
         return;
@@ -170,7 +170,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySch
             "endless-retry",
             path(),
             format!(
-                "a replica that never recovers is restarted every {} for ever",
+                "a replica that never recovers is restarted every {} without end",
                 format_duration(Duration::from_nanos(pacing.nominal(1000)))
             ),
             "give it a `max_duration`, `max_attempts` or `limit`, or a growing `backoff`",
@@ -186,7 +186,8 @@ fn duration(lints: &mut Lints, at: &str, schedule: &RetrySchedule) {
             "short-duration",
             format!("{at}.max_duration"),
             format!(
-                "the first restart comes after {} at the earliest, so the next failure always comes after {}",
+                "the first restart comes after at least {}, so a second failure is always later than {} and there is \
+                 never more than one restart",
                 format_duration(Duration::from_nanos(first)),
                 format_duration(Duration::from_nanos(limit)),
             ),
@@ -215,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_below_the_floor_of_failed_starts_is_told() {
+    fn a_cap_below_the_least_delay_of_failed_starts_is_reported() {
         let capped = |cap: &str| json!({"retry": {"interval": "1ms", "max_interval": cap, "max_attempts": 3}});
         warns(capped("99ms"), "retry.max_interval cap-below-floor");
         is_quiet(capped("100ms"));
     }
 
     #[test]
-    fn a_recovery_shorter_than_the_longest_delay_is_told() {
+    fn a_recovery_shorter_than_the_longest_delay_is_reported() {
         let recover = |after: &str, retry: serde_json::Value| {
             let mut document = json!({"retry": retry});
             document["retry"]["recover"] = json!({"after": after});
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_without_limit_and_growth_are_told() {
+    fn restarts_without_limit_and_growth_are_reported() {
         warns(json!({"retry": {"interval": "30s"}}), "retry endless-retry");
         warns(json!({"retry": {"stages": [{"max_attempts": 1}, {"interval": "1m"}]}}), "retry.stages[1] endless-retry");
         is_quiet(json!({"retry": {"interval": "30s", "max_duration": "1h"}}));
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn restarts_without_delay_need_a_number() {
+    fn restarts_without_delay_need_a_limit_on_attempts() {
         warns(json!({"retry": {"interval": "0s", "backoff": "exponential"}}), "retry hot-loop");
         warns(json!({"retry": {"interval": "0s", "max_duration": "1h"}}), "retry hot-loop");
         warns(json!({"retry": {"interval": "0s", "jitter": "decorrelated"}}), "retry hot-loop");
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_that_is_over_before_the_first_restart_is_told() {
+    fn a_duration_shorter_than_the_first_delay_is_reported() {
         warns(json!({"retry": {"interval": "30s", "max_duration": "29s"}}), "retry.max_duration short-duration");
         is_quiet(json!({"retry": {"interval": "30s", "max_duration": "30s"}}));
         is_quiet(json!({"retry": {"interval": "30s", "max_duration": "29s", "immediate_first": true}}));

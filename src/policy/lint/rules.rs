@@ -1,4 +1,4 @@
-//! Lints of rules: those that can never match, and those that probably should match something else.
+//! Lints of rules that never match, or that probably should match something else.
 
 use super::super::cause::Cause;
 use super::super::glob::glob_matches;
@@ -26,7 +26,7 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
             lints.add(
                 "contradictory-rule",
                 format!("{at}.when"),
-                "what fails to start was never ready: the rule never matches",
+                "an incarnation that failed to start was never ready: the rule never matches",
                 "leave `was_ready` out",
             );
         } else if let Some(first) = out_of_reach(rule, settings.replicas) {
@@ -44,21 +44,24 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
             lints.add(
                 "unreachable-attempts",
                 format!("{at}.when.attempts_over"),
-                "a rule with its own `retry` counts its own streak and that of the policy's `retry`, which there is none of: it \
+                "the policy has no `retry`, and the streak of the rule's own `retry` only begins when the rule matches: it \
                  never matches",
-                "take `retry` out of this rule, or `attempts_over`",
+                "remove `retry` or `attempts_over` from this rule",
             );
         } else if let Some(shadow) = shadowed_by(rule, &rules[..index]) {
             let effect = match shadow {
                 Shadow::Rule(earlier) => {
-                    format!("failure.rules[{earlier}] matches all that it matches: it never decides")
+                    format!("failure.rules[{earlier}] matches every failure that this rule matches: it never decides")
                 }
-                Shadow::Together => "the rules before it together match all that it matches: it never decides".into(),
+                Shadow::Together => {
+                    "the rules before it together match every failure that this rule matches: it never decides".into()
+                }
                 Shadow::ButFailedStarts(earlier) => format!(
-                    "failure.rules[{earlier}] matches all that it matches: it decides only failed starts of a repair"
+                    "failure.rules[{earlier}] matches every failure that this rule matches: it only decides failed restarts, \
+                     for which a rule that names their cause comes first"
                 ),
             };
-            lints.add("shadowed-rule", at.clone(), effect, "put it first, or take it out");
+            lints.add("shadowed-rule", at.clone(), effect, "move it before that rule, or remove it");
         }
         let success_only =
             !rule.exit_codes.is_empty() && rule.exit_codes.iter().all(|range| range.first == 0 && range.last == 0);
@@ -67,7 +70,7 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
                 "success-rule",
                 format!("{at}.when.exit_code"),
                 "exit code 0 is not a failure, so the rule never matches",
-                "say by `success` what exit code 0 means",
+                "set `success` to say what exit code 0 means",
             );
         }
         let uses_retry = rule.then == RuleAction::Retry || rule.attempts_over.is_some();
@@ -86,8 +89,8 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
                 lints.add(
                     "unusual-cause",
                     format!("{at}.when.cause[{place}]"),
-                    format!("'{cause}' is a name of your own, and does not match the built-in '{meant}'"),
-                    format!("write '{meant}', or another name of your own"),
+                    format!("'{cause}' is a custom cause and does not match the built-in '{meant}'"),
+                    format!("write '{meant}', or a less similar name"),
                 );
             }
         }
@@ -98,13 +101,13 @@ fn contradicts_itself(rule: &Rule) -> bool {
     !rule.exit_codes.is_empty() && !rule.signals.is_empty()
 }
 
-/// Whether all that it matches never ran.
+/// Returns whether the rule matches only incarnations that never ran.
 fn never_ran(rule: &Rule) -> bool {
     let starts = [Cause::NoCapacity, Cause::StartTimeout, Cause::StartError];
     !rule.causes.is_empty() && rule.causes.iter().all(|cause| starts.contains(cause))
 }
 
-/// The first replica that it names, if the set has none of them.
+/// Returns the first replica that the rule names, if the set has none that it names.
 fn out_of_reach(rule: &Rule, replicas: u32) -> Option<u32> {
     let first = rule.replicas.iter().map(|range| range.first).min()?;
     (replicas > 0 && first >= replicas).then_some(first)
@@ -120,10 +123,10 @@ enum Shadow {
     ButFailedStarts(usize),
 }
 
-/// Whether no failure that `rule` matches gets past the rules before it.
+/// Returns the rules before it that match every failure that `rule` matches.
 fn shadowed_by(rule: &Rule, before: &[Rule]) -> Option<Shadow> {
     let live = || before.iter().enumerate().filter(|(_, rule)| !contradicts_itself(rule) && !waits_for_itself(rule));
-    // A failed start of a repair is judged by the rules that name a cause before all others are asked.
+    // For a failed restart, the rules that name a cause are tried before all others.
     let asked_first = |earlier: &Rule| rule.causes.is_empty() || !earlier.causes.is_empty();
     let covers =
         |earlier: &Rule| covers_exits(earlier, rule) && covers_causes(earlier, rule) && covers_the_rest(earlier, rule);
@@ -178,10 +181,10 @@ fn covers_causes(earlier: &Rule, rule: &Rule) -> bool {
 }
 
 fn covers_the_rest(earlier: &Rule, rule: &Rule) -> bool {
-    // A glob that matches another one's text matches all that the other matches.
+    // A glob that matches another glob as a text matches every text that the other matches.
     let covers_glob = |glob: &String| earlier.reasons.iter().any(|wider| glob_matches(wider, glob));
     let reasons = earlier.reasons.is_empty() || (!rule.reasons.is_empty() && rule.reasons.iter().all(covers_glob));
-    // Attempts of different streaks do not compare.
+    // Attempts of different streaks cannot be compared.
     let attempts = match (earlier.attempts_over, rule.attempts_over) {
         (None | Some(0), _) => true,
         (Some(earlier), Some(over)) => rule.retry.is_none() && over >= earlier,
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_is_shadowed_if_an_earlier_one_matches_all_that_it_matches() {
+    fn a_rule_is_shadowed_if_an_earlier_one_matches_all_its_failures() {
         for (first, second) in [
             (json!({}), json!({"exit_code": 1})),
             (json!({}), json!({})),
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_has_something_left_to_match_is_not_shadowed() {
+    fn a_rule_with_failures_left_to_match_is_not_shadowed() {
         for (first, second) in [
             (json!({"exit_code": 1}), json!({})),
             (json!({"exit_code": "1..=5"}), json!({"exit_code": "1..=6"})),
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_can_never_match_is_told() {
+    fn a_rule_that_can_never_match_is_reported() {
         let rule = |when: Value| {
             let rules = json!([{"when": when, "then": "retry"}]);
             json!({"replicas": 10, "retry": {"max_duration": "1h"}, "failure": {"rules": rules}})
@@ -300,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_of_a_streak_that_only_the_rule_itself_begins_are_never_reached() {
+    fn attempts_of_a_streak_that_only_the_rule_itself_can_begin_are_never_reached() {
         let rule = |over: u32| {
             let retry = json!({"interval": "1s", "max_attempts": 9});
             rules(json!([{"when": {"attempts_over": over}, "then": "retry", "retry": retry}]))
@@ -316,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_success_needs_success_to_be_a_failure() {
+    fn a_rule_for_exit_code_0_needs_success_to_be_a_failure() {
         let mut document = rules(json!([{"when": {"exit_code": 0}, "then": "degrade"}]));
         warns(document.clone(), "failure.rules[0].when.exit_code success-rule");
         document["success"] = json!("failure");
@@ -325,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_restarts_nothing_uses_no_retry() {
+    fn the_retry_of_a_rule_that_restarts_nothing_is_reported() {
         let rule = |then: &str| rules(json!([{"then": then, "retry": {"max_attempts": 3}}]));
         warns(rule("terminate"), "failure.rules[0].retry unused-rule-retry");
         is_quiet(rule("retry"));
     }
 
     #[test]
-    fn a_cause_that_is_nearly_a_built_in_one_is_told() {
+    fn a_cause_close_to_a_built_in_one_is_reported() {
         let rule = |cause: &str| rules(json!([{"when": {"cause": cause}, "then": "retry"}]));
         warns(rule("interuption"), "failure.rules[0].when.cause[0] unusual-cause");
         warns(rule("node_lost"), "failure.rules[0].when.cause[0] unusual-cause");
@@ -344,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn the_retry_of_a_rule_is_linted_as_well() {
+    fn the_retry_of_a_rule_is_linted() {
         let document = rules(json!([{"then": "retry", "retry": {"interval": "5s"}}]));
         warns(document, "failure.rules[0].retry endless-retry");
     }

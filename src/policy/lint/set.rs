@@ -27,7 +27,7 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
             lints.add(
                 "min-available-above-replicas",
                 path("min_available"),
-                format!("{replicas} replicas can never be {count}: every one of them is needed, and none may fail"),
+                format!("the set has only {replicas} replicas, so each of them is needed and any failure is an outage"),
                 format!("write at most {replicas}, or a percentage"),
             );
         }
@@ -35,20 +35,22 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
     outage_deadline(lints, policy);
     if let Some(correlated) = compiled.correlated {
         let threshold = correlated.threshold(replicas);
-        // What `retry: true` brings along shall not be complained of.
+        // Values that `retry: true` sets are not reported.
         let own = failure.correlated != Some(Correlated::new(CORRELATED_SHARE, CORRELATED_WITHIN));
         if !retries {
             lints.add(
                 "unused-correlated",
                 path("correlated"),
-                "nothing is restarted, so no incident can hold anything back",
+                "nothing is restarted, so an incident has nothing to hold back and this has no effect",
                 "add a `retry`, or leave it out",
             );
         } else if threshold > replicas && own {
             lints.add(
                 "unused-correlated",
                 path("correlated"),
-                format!("an incident takes {threshold} replicas, and there are {replicas}"),
+                format!(
+                    "an incident needs {threshold} failed replicas, and the set has {replicas}, so this has no effect"
+                ),
                 "write a smaller `share`, or leave it out",
             );
         }
@@ -58,8 +60,8 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
             lints.add(
                 "unused-max-concurrent-starts",
                 path("max_concurrent_starts"),
-                format!("{replicas} replicas never start {count} at once, so it limits nothing"),
-                "write a number below that of the replicas, or a percentage",
+                format!("the set has {replicas} replicas and never starts {count} at once, so the cap has no effect"),
+                "write a number below `replicas`, or a percentage",
             );
         }
     }
@@ -68,8 +70,8 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
         lints.add(
             "unused-start-order",
             "start_order".into(),
-            "one replica has none before it to wait for",
-            "leave it out, or ask for more replicas",
+            "a single replica has no order, so this has no effect",
+            "leave it out, or raise `replicas`",
         );
     }
     uncapped_liveness(lints, policy, retries);
@@ -97,7 +99,7 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
                 "fatal-budget",
                 path("budget"),
                 format!(
-                    "one failure of all {replicas} replicas at once finds {} tokens, and terminates the set",
+                    "a failure of all {replicas} replicas at once finds only {} tokens and terminates the set",
                     budget.restarts
                 ),
                 "write at least as many `restarts` as replicas, `empty: wait`, or add `correlated`",
@@ -113,7 +115,7 @@ fn uncapped_liveness(lints: &mut Lints, policy: &Policy, retries: bool) {
             "uncapped-liveness",
             "health.liveness".into(),
             format!(
-                "when what the probes of all {} replicas depend on is away, all of them are restarted at once",
+                "if a dependency that the probes of all {} replicas check is down, all of them are restarted at once",
                 policy.replicas()
             ),
             "write `health: {max_probe_restarts: 25%}`",
@@ -121,10 +123,10 @@ fn uncapped_liveness(lints: &mut Lints, policy: &Policy, retries: bool) {
     }
 }
 
-/// How long an outage of something shared a policy should live through.
+/// The outage of a shared dependency that a policy should survive.
 const BLIP: Duration = Duration::from_secs(600);
 
-/// All replicas fail together, and each uses up its own limits.
+/// Warns if all replicas exhaust their retry when they fail together for less than [`BLIP`].
 fn fatal_blip(lints: &mut Lints, policy: &Policy) {
     let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
     let failure = &settings.failure;
@@ -155,24 +157,24 @@ fn fatal_blip(lints: &mut Lints, policy: &Policy) {
             "fatal-blip",
             "retry".into(),
             format!(
-                "if something that all {replicas} replicas need is away for longer than {}, each of them has used up its \
-                 retry, and the set is terminated",
+                "an outage longer than {} of a dependency that all {replicas} replicas share exhausts the retry of \
+                 each, and the set is terminated",
                 format_duration(after),
             ),
-            "write `failure: {correlated: true}`, which makes it one incident that uses up no limit, or a `max_duration` \
-             in place of the limit",
+            "write `failure: {correlated: true}`, which treats it as one incident that counts towards no limit, or a \
+             `max_duration` in place of the limit",
         );
     }
 }
 
-/// How long a replica that fails at once takes to use up these limits.
+/// Returns how long a replica that always fails at once takes to exhaust these limits.
 fn used_up_after(pacing: &Pacing, limits: &Limits, keep_min_available: bool) -> u64 {
     let most = nanos(BLIP);
     let time_of = |restarts: u32| {
         let mut sum = 0u64;
         for level in 0..restarts {
             sum = sum.saturating_add(pacing.nominal(level));
-            // Of no interest beyond; and a delay of nothing never gets there.
+            // More than this makes no difference. Delays of 0 would never reach it.
             if sum > most || level > 10_000 {
                 break;
             }
@@ -190,16 +192,16 @@ fn used_up_after(pacing: &Pacing, limits: &Limits, keep_min_available: bool) -> 
 fn worker_outage(lints: &mut Lints, policy: &Policy) {
     let (settings, need) = (policy.settings(), policy.compiled().need(policy.replicas()));
     let probed = settings.health.readiness.is_some() || settings.health.liveness.is_some();
-    // Who writes it expects exit code 0; what is probed is a server.
+    // An explicit `success: restart` expects exit code 0. A replica with probes is a server.
     if settings.success == Some(OnSuccess::Restart) && need > 0 && !probed {
         lints.add(
             "worker-outage",
             "failure.min_available".into(),
             format!(
-                "a replica that exits 0 is not available until it is back, and fewer than {need} available is an `outage`: \
-                 workers that exit after each job raise that alarm by working"
+                "a replica that exits 0 is unavailable until it is restarted, and fewer than {need} available is an \
+                 `outage`: workers that exit after each job raise that alarm in normal operation"
             ),
-            "for workers write `failure: {min_available: 0}`; for a server leave `success` out",
+            "for workers, write `failure: {min_available: 0}`; for a server, leave `success` out",
         );
     }
 }
@@ -207,27 +209,27 @@ fn worker_outage(lints: &mut Lints, policy: &Policy) {
 fn health(lints: &mut Lints, policy: &Policy) {
     let health = policy.health();
     let restarts = health.liveness.is_some() || health.startup.is_some() || health.unready_timeout.is_some();
-    // What `retry: true` brings along shall not be complained of.
+    // Values that `retry: true` sets are not reported.
     if health.max_probe_restarts.is_some_and(|own| own != MAX_PROBE_RESTARTS) && !restarts {
         lints.add(
             "unused-max-probe-restarts",
             "health.max_probe_restarts".into(),
-            "there is no liveness or startup probe and no `unready_timeout` that could restart anything",
-            "add one, or leave it out",
+            "without a liveness or startup probe or `unready_timeout`, probes restart nothing and the cap has no effect",
+            "add one of them, or leave it out",
         );
     }
     let compiled = policy.compiled();
     if let (Some(timeout), Some(probe)) = (health.unready_timeout, compiled.probes.readiness) {
-        let soonest = probe.initial_delay.saturating_add(probe.interval.saturating_mul((probe.successes - 1).into()));
-        if compiled.unready_timeout <= soonest {
+        let earliest = probe.initial_delay.saturating_add(probe.interval.saturating_mul((probe.successes - 1).into()));
+        if compiled.unready_timeout <= earliest {
             lints.add(
                 "short-unready-timeout",
                 "health.unready_timeout".into(),
                 format!(
-                    "the readiness probe passes after {} at the soonest, so every replica fails before it is ready",
-                    format_duration(Duration::from_nanos(soonest))
+                    "the readiness probe passes after at least {}, so every replica fails before it is ready",
+                    format_duration(Duration::from_nanos(earliest))
                 ),
-                format!("write one that is well above {}", format_duration(timeout.max(Duration::from_nanos(soonest)))),
+                format!("write a time well above {}", format_duration(timeout.max(Duration::from_nanos(earliest)))),
             );
         }
     }
@@ -243,7 +245,7 @@ fn outage_deadline(lints: &mut Lints, policy: &Policy) {
         lints.add(
             "unused-outage-deadline",
             path(),
-            "a set that needs no replica has no outage",
+            "a set that needs no replica never has an outage",
             "write a `min_available` of at least 1, or leave it out",
         );
         return;
@@ -274,7 +276,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_set_that_can_never_have_what_it_needs_is_told() {
+    fn a_need_above_the_number_of_replicas_is_reported() {
         let needs = |count: u32| json!({"replicas": 3, "retry": true, "failure": {"min_available": count}});
         warns(needs(4), "failure.min_available min-available-above-replicas");
         is_quiet(needs(3));
@@ -282,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_shorter_than_the_first_delay_is_told() {
+    fn a_deadline_shorter_than_the_first_delay_is_reported() {
         let deadline = |replicas: u32, deadline: &str| {
             let retry = json!({"interval": "30s", "max_attempts": 50});
             json!({"replicas": replicas, "retry": retry, "failure": {"outage_deadline": deadline}})
@@ -293,14 +295,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_needs_outages() {
+    fn an_outage_deadline_without_possible_outages_is_reported() {
         let needs = |need: &str| json!({"retry": true, "failure": {"outage_deadline": "10m", "min_available": need}});
         warns(needs("0%"), "failure.outage_deadline unused-outage-deadline");
         is_quiet(needs("1%"));
     }
 
     #[test]
-    fn an_incident_needs_restarts_and_enough_replicas() {
+    fn a_correlation_without_restarts_or_enough_replicas_is_reported() {
         let share = |replicas: u32, share: u32| {
             let correlated = json!({"share": share, "within": "10s"});
             json!({"replicas": replicas, "retry": {"interval": "5m"}, "failure": {"correlated": correlated, "budget": {"restarts": 9, "per": "1h"}}})
@@ -312,14 +314,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_on_starts_above_the_replicas_limits_nothing() {
+    fn a_cap_on_starts_above_the_number_of_replicas_is_reported() {
         let starts = |count: u32| json!({"replicas": 3, "retry": true, "failure": {"max_concurrent_starts": count}});
         warns(starts(4), "failure.max_concurrent_starts unused-max-concurrent-starts");
         is_quiet(starts(3));
     }
 
     #[test]
-    fn a_cap_on_what_probes_may_do_needs_a_probe() {
+    fn a_cap_on_probe_restarts_without_a_probe_is_reported() {
         let cap = |probe: &str| json!({"health": {"max_probe_restarts": "20%", probe: {"tcp": {"port": 80}}}});
         warns(cap("readiness"), "health.max_probe_restarts unused-max-probe-restarts");
         is_quiet(cap("liveness"));
@@ -327,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_must_have_the_time_to_get_ready() {
+    fn an_unready_timeout_shorter_than_the_readiness_probe_is_reported() {
         let unready = |timeout: &str| {
             let readiness = json!({"tcp": {"port": 80}, "initial_delay": "20s", "interval": "5s", "successes": 3});
             json!({"health": {"unready_timeout": timeout, "readiness": readiness}})
@@ -337,20 +339,20 @@ mod tests {
     }
 
     #[test]
-    fn one_replica_has_no_order() {
+    fn a_start_order_for_one_replica_is_reported() {
         warns(json!({"replicas": 1, "start_order": "ordered"}), "start_order unused-start-order");
         is_quiet(json!({"replicas": 2, "start_order": "ordered"}));
         is_quiet(json!({"replicas": 1, "start_order": "parallel"}));
     }
 
     #[test]
-    fn only_a_retry_can_be_used_up() {
+    fn exhausted_without_a_retry_is_reported() {
         warns(json!({"failure": {"exhausted": "hold"}}), "failure.exhausted unused-exhausted");
         is_quiet(json!({"retry": true, "failure": {"exhausted": "hold"}}));
     }
 
     #[test]
-    fn a_budget_that_one_incident_empties_for_good_is_told() {
+    fn a_budget_that_one_incident_empties_is_reported() {
         let budget = |restarts: u32, empty: &str| {
             let budget = json!({"restarts": restarts, "per": "10m", "empty": empty});
             json!({"replicas": 3, "retry": {"max_duration": "1h"}, "failure": {"budget": budget}})
@@ -361,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn liveness_probes_that_may_restart_every_replica_at_once_are_told() {
+    fn liveness_probes_that_may_restart_every_replica_at_once_are_reported() {
         let set = |replicas: u32, health: serde_json::Value| json!({"replicas": replicas, "retry": {"max_duration": "1h"}, "health": health});
         let liveness = json!({"tcp": {"port": 80}});
         warns(set(2, json!({"liveness": liveness})), "health.liveness uncapped-liveness");
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_one_outage_of_something_shared_uses_up_are_told() {
+    fn limits_that_a_short_outage_of_a_shared_dependency_exhausts_are_reported() {
         let set = |replicas: u32, retry: serde_json::Value, failure: serde_json::Value| json!({"replicas": replicas, "retry": retry, "failure": failure});
         let blip = "retry fatal-blip";
         warns(set(2, json!({"max_attempts": 5}), json!({})), blip);
@@ -399,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn workers_that_raise_an_alarm_by_working_are_told() {
+    fn workers_that_raise_an_alarm_in_normal_operation_are_reported() {
         let set = |failure: serde_json::Value| json!({"success": "restart", "retry": true, "failure": failure});
         warns(set(json!({})), "failure.min_available worker-outage");
         is_quiet(set(json!({"min_available": 0})));

@@ -3,10 +3,10 @@
 use super::super::retry::Jitter;
 use super::super::retry_schedule::{FOREVER, Pacing, with_room_for};
 
-/// Beyond so many restarts only the shortest delay is looked at: exact enough, and the exact way is quadratic.
+/// For more restarts than this, only the shortest delay counts. This is exact enough, and the exact way is quadratic.
 const MOST_EXACT: u32 = 200;
 
-/// The least delay of this level, jitter included.
+/// Returns the least delay of this level, jitter included.
 pub(super) fn least(pacing: &Pacing, level: u32) -> u64 {
     let nominal = pacing.nominal(level);
     match pacing.jitter {
@@ -19,21 +19,21 @@ pub(super) fn least(pacing: &Pacing, level: u32) -> u64 {
     }
 }
 
-/// How a streak is paced, for the question of how fast restarts can follow each other.
+/// The pacing of a streak, from which follows how fast restarts can follow one another.
 pub(super) struct Pace<'a> {
-    /// Several where it is not known which of them is in force.
+    /// The pacing; several if any of them may apply.
     pub(super) pacings: &'a [&'a Pacing],
-    /// The first restart of a streak may come at once.
+    /// Whether the first restart of a streak may have no delay.
     pub(super) immediate: bool,
-    /// The least time ready that takes anything back of the schedule.
+    /// The least time ready after which delays become shorter.
     pub(super) recovery: u64,
 }
 
 impl Pace<'_> {
-    /// The least time in which so many delays can follow each other, in nanoseconds.
+    /// Returns the least time in which this many delays can follow one another, in nanoseconds.
     ///
-    /// A streak that recovers begins the schedule anew, which may be faster than going on: the time is the least
-    /// over all ways to divide the restarts among streaks.
+    /// A streak that recovers starts again at its shortest delays. The result is therefore the least over all ways to
+    /// divide the restarts among streaks.
     pub(super) fn least_time(&self, restarts: u32) -> u64 {
         if restarts > MOST_EXACT {
             let shortest = if self.immediate { 0 } else { self.sums(1, usize::MAX).last().copied().unwrap_or(0) };
@@ -52,7 +52,7 @@ impl Pace<'_> {
         best[count]
     }
 
-    /// The time of the first 0, 1, 2, ... delays of a streak.
+    /// Returns the time of the first 0, 1, 2, ... delays of a streak.
     fn of_a_new_streak(&self, count: usize) -> Vec<u64> {
         let mut sums = self.sums(count, 1);
         if self.immediate {
@@ -62,7 +62,7 @@ impl Pace<'_> {
         sums
     }
 
-    /// The least time of 0, 1, 2, ... delays in a row that begin at one of the first `starts` levels.
+    /// Returns the least time of 0, 1, 2, ... consecutive delays that begin at one of the first `starts` levels.
     fn sums(&self, count: usize, starts: usize) -> Vec<u64> {
         let levels = self.levels((2 * count + 1).max(1001) as u32);
         // Only a schedule can have shorter delays after longer ones; it has at most 1000.
@@ -83,13 +83,13 @@ impl Pace<'_> {
     fn levels(&self, count: u32) -> Vec<u64> {
         match self.pacings {
             [only] => (0..count).map(|level| least(only, level)).collect(),
-            // Where several may be in force, each may be at its quickest level.
+            // If several may apply, each may be at its shortest delay.
             several => vec![several.iter().map(|pacing| quickest(pacing)).min().unwrap_or(0); count as usize],
         }
     }
 }
 
-/// The least delay of any level.
+/// Returns the shortest delay of any level.
 fn quickest(pacing: &Pacing) -> u64 {
     (0..1000).map(|level| least(pacing, level)).min().unwrap_or(0)
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_counts_with_the_least_that_it_can_give() {
+    fn jitter_counts_with_the_least_delay_that_it_can_give() {
         let limit = |jitter: serde_json::Value, within: &str| json!({"retry": {"interval": "10s", "jitter": jitter, "limit": {"restarts": 4, "within": within}}});
         warns(limit(json!("equal"), "20s"), "retry.limit unreachable-limit");
         is_quiet(limit(json!("equal"), "21s"));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_streak_that_recovers_begins_the_ladder_anew() {
+    fn a_streak_that_recovers_starts_again_at_its_shortest_delay() {
         // Three restarts take 0 + 100 s + 100 s in one streak, but only 20 s in three streaks of one.
         let limit = |within: &str| {
             let limit = json!({"restarts": 3, "within": within});
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_is_as_fast_as_its_fastest_part() {
+    fn a_schedule_counts_with_its_fastest_part() {
         let limit = |within: &str| {
             let backoff = json!({"schedule": ["60s", "1s", "1s", "60s"]});
             json!({"retry": {"backoff": backoff, "limit": {"restarts": 2, "within": within}, "recover": "never"}})
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_a_stage_is_judged_by_the_pacing_of_that_stage() {
+    fn the_limit_of_a_stage_is_compared_with_the_pacing_of_that_stage() {
         let staged = |within: &str| {
             let slow = json!({"interval": "1m", "limit": {"restarts": 3, "within": within}});
             json!({"retry": {"stages": [{"max_attempts": 2, "interval": "1s"}, slow]}})

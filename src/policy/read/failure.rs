@@ -46,7 +46,7 @@ pub(super) fn failure(reader: &mut Reader, value: &Value) -> Option<FailurePolic
 fn rules(reader: &mut Reader, value: &Value) -> Vec<Rule> {
     let mut rules = Vec::new();
     reader.list(value, "a list of rules, such as [{when: {exit_code: 2}, then: terminate}]", |reader, item| {
-        // One that cannot be read keeps its place, so that the paths of the others stay right.
+        // A placeholder keeps the indices of the other elements.
         rules.push(rule(reader, item).unwrap_or_else(|| Rule::new(RuleAction::Degrade)));
     });
     rules
@@ -71,7 +71,7 @@ fn when(reader: &mut Reader, value: &Value, rule: &mut Rule) -> Option<()> {
     rule.causes = fields.read(reader, "cause", |reader, value| some_of(reader, value, cause)).unwrap_or_default();
     rule.reasons = fields
         .read(reader, "reason", |reader, value| {
-            // One that cannot be read keeps its place, so that the paths of the others stay right.
+            // A placeholder keeps the indices of the other elements.
             some_of(reader, value, |reader, item| Some(reader.text(item).unwrap_or("*").to_owned()))
         })
         .unwrap_or_default();
@@ -82,10 +82,10 @@ fn when(reader: &mut Reader, value: &Value, rule: &mut Rule) -> Option<()> {
     Some(())
 }
 
-/// A condition's value, or its list of values. An empty list would match nothing, or anything: it is a mistake.
+/// Reads the values of a condition. An empty list is a mistake: it could mean nothing or anything.
 fn some_of<T>(reader: &mut Reader, value: &Value, read: impl Fn(&mut Reader, &Value) -> Option<T>) -> Option<Vec<T>> {
     if matches!(value, Value::Null) || matches!(value, Value::Seq(items) if items.is_empty()) {
-        reader.problem("is empty; give at least one value, or leave it out");
+        reader.problem("is empty; write at least one value, or leave it out");
     }
     let mut values = Vec::new();
     reader.each(value, |reader, item| values.extend(read(reader, item)));
@@ -98,7 +98,7 @@ fn exit_code(reader: &mut Reader, value: &Value) -> Option<CodeRange> {
         Value::Int(code) => match i32::try_from(*code) {
             Ok(code) => Some(CodeRange { first: code, last: code }),
             Err(_) => {
-                reader.problem(format!("{code} is not an exit code: {} to {}", i32::MIN, i32::MAX));
+                reader.problem(format!("{code} is not an exit code; write {} to {}", i32::MIN, i32::MAX));
                 None
             }
         },
@@ -111,7 +111,11 @@ fn exit_code(reader: &mut Reader, value: &Value) -> Option<CodeRange> {
                 let (Some(first), Some(last)) = (number(first), number(last)) else {
                     let numbers = |end: &str| end.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
                     if numbers(first) && numbers(last) && !first.is_empty() && !last.is_empty() {
-                        reader.problem(format!("a range of exit codes lies between {} and {}", i32::MIN, i32::MAX));
+                        reader.problem(format!(
+                            "an end of the range is not an exit code; write {} to {}",
+                            i32::MIN,
+                            i32::MAX
+                        ));
                         return None;
                     }
                     return reader.expected(WHAT, value);
@@ -126,7 +130,7 @@ fn exit_code(reader: &mut Reader, value: &Value) -> Option<CodeRange> {
             if let Some((Ok(first), Ok(last))) =
                 ends.map(|(first, last)| (first.trim().parse::<i32>(), last.trim().parse::<i32>()))
             {
-                reader.problem(format!("a range names both its ends: \"{first}..={last}\""));
+                reader.problem(format!("a range includes both ends; write \"{first}..={last}\""));
                 return None;
             }
             reader.expected(WHAT, value)
@@ -163,7 +167,7 @@ fn replica(reader: &mut Reader, value: &Value) -> Option<ReplicaRange> {
             if let Some((Some(first), Some(last))) =
                 ends.map(|(first, last)| (text::replica(first.trim()), text::replica(last.trim())))
             {
-                reader.problem(format!("a range names both its ends: \"{first}..={last}\""));
+                reader.problem(format!("a range includes both ends; write \"{first}..={last}\""));
                 return None;
             }
             reader.expected(WHAT, value)
@@ -192,8 +196,8 @@ pub(crate) fn cause(reader: &mut Reader, value: &Value) -> Option<Cause> {
             let meant = meant.map_or_else(|| ";".to_owned(), |meant| format!("; did you mean '{meant}'?"));
             let listed = Cause::BUILT_IN.map(|cause| cause.as_str().to_owned()).join(", ");
             reader.problem(format!(
-                "'{}' is not a cause{meant} known: {listed}, or a word of your own of 1 to 64 lower-case letters, digits, \
-                 '-', '_' or '.', beginning with a letter",
+                "'{}' is not a cause{meant} known: {listed}, or a custom one of 1 to 64 lower-case letters, digits, '-', \
+                 '_' or '.', beginning with a letter",
                 clip(word)
             ));
             None
@@ -235,7 +239,7 @@ fn budget(reader: &mut Reader, value: &Value) -> Option<Budget> {
     let per = fields.require(reader, "per", "in what time, such as 10m", Reader::duration);
     let words = [("wait", BudgetEmpty::Wait), ("terminate", BudgetEmpty::Terminate)];
     let empty = fields.read(reader, "empty", |reader, value| reader.word(value, &words, &[]));
-    // Stand-ins for what could not be read, so that the rest is checked too.
+    // Defaults for values that could not be read, so that the rest is checked too.
     Some(Budget::new(restarts.unwrap_or(1), per.unwrap_or(SECOND)).when_empty(empty.unwrap_or_default()))
 }
 

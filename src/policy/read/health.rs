@@ -53,7 +53,7 @@ fn probe(reader: &mut Reader, value: &Value) -> Option<Probe> {
     let tcp = fields.read(reader, "tcp", tcp).map(ProbeCheck::Tcp);
     let exec = fields.read(reader, "exec", exec).map(ProbeCheck::Exec);
     let mut checks = [http, tcp, exec].into_iter().flatten();
-    // Stands in for a check that could not be read, and that has been reported.
+    // Replaces a check that could not be read, which has been reported.
     let check = checks.next().unwrap_or_else(|| ProbeCheck::Exec(vec!["unread".into()]));
     for unused in checks {
         validate::target(reader, &unused);
@@ -94,12 +94,12 @@ fn tcp(reader: &mut Reader, value: &Value) -> Option<TcpCheck> {
     Some(TcpCheck { host: host.map(str::to_owned), port: port.unwrap_or_else(unread_port) })
 }
 
-/// Stands in for a port that could not be read, so that the rest is checked too.
+/// Replaces a port that could not be read, so that the rest is checked too.
 fn unread_port() -> String {
     "1".to_owned()
 }
 
-/// A number, or a text of which the checks say whether it can be a port.
+/// Reads a number or a text; the validation checks whether a text can be a port.
 fn port(reader: &mut Reader, value: &Value) -> Option<String> {
     match value {
         Value::Int(_) => reader.count(value, &range::PORT).map(|port| port.to_string()),
@@ -110,7 +110,7 @@ fn port(reader: &mut Reader, value: &Value) -> Option<String> {
 
 fn headers(reader: &mut Reader, value: &Value) -> Option<BTreeMap<String, String>> {
     let Value::Map(entries) = value else {
-        // Without what it is: it may be secret.
+        // The message does not show the value, which may be secret.
         reader.problem("expected headers, name to value, such as {accept: text/plain}");
         return None;
     };
@@ -120,12 +120,12 @@ fn headers(reader: &mut Reader, value: &Value) -> Option<BTreeMap<String, String
             let text = match value {
                 Value::Str(_) => reader.text(value).unwrap_or_default(),
                 _ => {
-                    reader.problem("expected a text, in quotes where it is a number");
+                    reader.problem("expected a text; put a number in quotes");
                     ""
                 }
             };
             if headers.insert(name.clone(), text.to_owned()).is_some() {
-                reader.problem("is given twice");
+                reader.problem("is given twice; keep one of them");
             }
         });
     }
@@ -157,7 +157,7 @@ fn exec(reader: &mut Reader, value: &Value) -> Option<Vec<String>> {
     }
     let mut words = Vec::new();
     reader.list(value, "a list of the command and its arguments, such as [pg_isready]", |reader, item| {
-        // One that cannot be read keeps its place.
+        // A placeholder keeps the indices of the other elements.
         words.push(reader.text(item).unwrap_or("unread").to_owned());
     });
     matches!(value, Value::Seq(_) | Value::Null).then_some(words)

@@ -1,4 +1,4 @@
-//! Hints for unknown keys: where a misplaced key belongs, and the name here for a key or word of another system.
+//! Hints for unknown keys: where a misplaced key belongs, and what to write for a key or word of another system.
 
 use super::keys::{Block, DOCUMENT, Kind};
 use crate::document::FieldSet;
@@ -15,9 +15,9 @@ impl FieldSet for &'static Block {
     }
 }
 
-/// What to say of a key that the block does not have, if there is more to say than that it is unknown.
+/// Returns a hint for a key that the block does not have, if there is one.
 fn of_key(block: &'static Block, field: &str) -> Option<String> {
-    // Longer than any word of a table; simplifying it would only cost time.
+    // Longer than any word of the tables.
     if field.len() > 64 {
         return None;
     }
@@ -31,11 +31,11 @@ fn of_key(block: &'static Block, field: &str) -> Option<String> {
         return Some(format!("unknown field; it is {}", places.join(" or ")));
     }
     let given: String = given.into_iter().collect();
-    let (_, whose, hint) = FOREIGN.iter().find(|(words, ..)| words.split(' ').any(|word| word == given))?;
-    Some(format!("unknown field: {whose}; {hint}"))
+    let (_, system, hint) = FOREIGN.iter().find(|(words, ..)| words.split(' ').any(|word| word == given))?;
+    Some(format!("unknown field, known from {system}: {hint}"))
 }
 
-/// The paths at which a key of this name is known, the shortest first.
+/// Returns the paths at which a key of this name is known, the shortest first.
 fn places(name: &[char]) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen: Vec<&str> = vec![DOCUMENT.title];
@@ -58,12 +58,12 @@ fn places(name: &[char]) -> Vec<String> {
         }
         level = below;
     }
-    // What is in no list first.
+    // Paths outside lists first.
     found.sort_by_key(|path| path.contains("[]"));
     found
 }
 
-/// The blocks that may stand behind a key.
+/// Visits the blocks that a key may hold.
 fn blocks(kind: &Kind, path: &str, found: &mut dyn FnMut(String, &'static Block)) {
     match kind {
         Kind::Block(block) => found(path.to_owned(), block),
@@ -74,147 +74,147 @@ fn blocks(kind: &Kind, path: &str, found: &mut dyn FnMut(String, &'static Block)
     }
 }
 
-/// Spellings without case and separators, whose they are, and what to write.
+/// Keys of other systems, without case and separators; the systems; and what to write here.
 const FOREIGN: &[(&str, &str, &str)] = &[
     (
         "apiversion kind metadata spec",
-        "a Kubernetes manifest",
-        "a policy has none of these, only what is done about failures",
+        "Kubernetes manifests",
+        "a policy only says what is done about failures; leave it out",
     ),
     (
         "restartpolicy",
-        "Kubernetes' and compose's",
+        "Kubernetes and compose",
         "for Always write `retry: true`, for OnFailure `success: complete` beside it, for Never leave `retry` out",
     ),
     (
         "restart autorestart",
-        "systemd's, compose's and supervisord's",
+        "systemd, compose and supervisord",
         "for always write `retry: true`, for on-failure `success: complete` beside it, for no leave `retry` out",
     ),
-    ("backofflimit", "Kubernetes'", "write `retry: {max_attempts: 6}`"),
-    ("backofflimitperindex", "Kubernetes'", "write `retry: {max_attempts: 6}`, which counts for each replica"),
-    (
-        "activedeadlineseconds",
-        "Kubernetes'",
-        "a run may be as long as it likes; `retry.max_duration` bounds a streak of failures",
-    ),
+    ("backofflimit", "Kubernetes", "write `retry: {max_attempts: 6}`"),
+    ("backofflimitperindex", "Kubernetes", "write `retry: {max_attempts: 6}`, which counts for each replica"),
+    ("activedeadlineseconds", "Kubernetes", "a run has no deadline; `retry.max_duration` bounds a streak of failures"),
     (
         "progressdeadlineseconds progressdeadline",
-        "Kubernetes' and Nomad's",
+        "Kubernetes and Nomad",
         "`start_timeout` bounds a start, `failure.outage_deadline` an outage",
     ),
-    ("terminationgraceperiodseconds", "Kubernetes'", "write `stop_grace: 30s`"),
-    ("minreadyseconds", "Kubernetes'", "write `min_ready: 10s`"),
-    ("podmanagementpolicy", "Kubernetes'", "for OrderedReady write `start_order: ordered`, for Parallel leave it out"),
-    ("maxacted", "an earlier name", "write `health: {max_probe_restarts: 25%}`"),
-    ("neverready", "an earlier name", "write `failure: {max_failures_before_ready: 9}`"),
-    ("podfailurepolicy", "Kubernetes'", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
-    ("podreplacementpolicy", "Kubernetes'", "a replica is always started only after the end of the one before"),
-    ("completions completionmode successpolicy", "Kubernetes'", "write `replicas` and `success: complete`"),
-    ("parallelism maxparallel", "Kubernetes' and Nomad's", "write `failure: {max_concurrent_starts: 25%}`"),
+    ("terminationgraceperiodseconds", "Kubernetes", "write `stop_grace: 30s`"),
+    ("minreadyseconds", "Kubernetes", "write `min_ready: 10s`"),
+    ("podmanagementpolicy", "Kubernetes", "for OrderedReady write `start_order: ordered`, for Parallel leave it out"),
+    ("maxacted", "an earlier version", "write `health: {max_probe_restarts: 25%}`"),
+    ("neverready", "an earlier version", "write `failure: {max_failures_before_ready: 9}`"),
+    ("podfailurepolicy", "Kubernetes", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
+    (
+        "podreplacementpolicy",
+        "Kubernetes",
+        "a replica is always started after its previous instance has ended; leave it out",
+    ),
+    ("completions completionmode successpolicy", "Kubernetes", "write `replicas` and `success: complete`"),
+    ("parallelism maxparallel", "Kubernetes and Nomad", "write `failure: {max_concurrent_starts: 25%}`"),
     (
         "maxsurge maxunavailable strategy updatestrategy updateconfig rollbackconfig",
-        "of rollouts",
+        "rollouts in other systems",
         "rollouts are not part of this version",
     ),
-    ("canary autorevert autopromote", "Nomad's word for rollouts", "rollouts are not part of this version"),
-    ("livenessprobe", "Kubernetes'", "write `health: {liveness: {http: {port: 8080}}}`"),
-    ("readinessprobe", "Kubernetes'", "write `health: {readiness: {http: {port: 8080}}}`"),
-    ("startupprobe", "Kubernetes'", "write `health: {startup: {http: {port: 8080}}}`"),
-    ("httpget", "Kubernetes'", "write `http: {port: 8080, path: /}`"),
-    ("tcpsocket", "Kubernetes'", "write `tcp: {port: 8080}`"),
-    ("httpheaders", "Kubernetes'", "write `headers: {name: value}`"),
-    ("grpc", "Kubernetes'", "there is no gRPC probe: write `exec: [grpc_health_probe, -addr=:8080]`"),
-    ("initialdelayseconds startperiod", "Kubernetes' and compose's", "write `initial_delay: 5s` in the probe"),
-    ("periodseconds", "Kubernetes'", "write `interval: 10s` in the probe"),
-    ("timeoutseconds", "Kubernetes'", "write `timeout: 1s` in the probe"),
-    ("failurethreshold", "Kubernetes'", "write `failures: 3` in the probe"),
-    ("successthreshold", "Kubernetes'", "write `successes: 1` in the probe"),
-    ("poddisruptionbudget", "Kubernetes'", "write `failure: {min_available: 1}`"),
+    ("canary autorevert autopromote", "rollouts in Nomad", "rollouts are not part of this version"),
+    ("livenessprobe", "Kubernetes", "write `health: {liveness: {http: {port: 8080}}}`"),
+    ("readinessprobe", "Kubernetes", "write `health: {readiness: {http: {port: 8080}}}`"),
+    ("startupprobe", "Kubernetes", "write `health: {startup: {http: {port: 8080}}}`"),
+    ("httpget", "Kubernetes", "write `http: {port: 8080, path: /}`"),
+    ("tcpsocket", "Kubernetes", "write `tcp: {port: 8080}`"),
+    ("httpheaders", "Kubernetes", "write `headers: {name: value}`"),
+    ("grpc", "Kubernetes", "there is no gRPC probe; write `exec: [grpc_health_probe, -addr=:8080]`"),
+    ("initialdelayseconds startperiod", "Kubernetes and compose", "write `initial_delay: 5s` in the probe"),
+    ("periodseconds", "Kubernetes", "write `interval: 10s` in the probe"),
+    ("timeoutseconds", "Kubernetes", "write `timeout: 1s` in the probe"),
+    ("failurethreshold", "Kubernetes", "write `failures: 3` in the probe"),
+    ("successthreshold", "Kubernetes", "write `successes: 1` in the probe"),
+    ("poddisruptionbudget", "Kubernetes", "write `failure: {min_available: 1}`"),
     (
         "restartsec restartdelay initialinterval basedelay backofflimitseconds",
-        "systemd's and others'",
+        "systemd and others",
         "write `retry: {interval: 1s}`",
     ),
     (
         "restartsteps backofffactor multiplier delayfunction",
-        "systemd's, Nomad's and others'",
+        "systemd, Nomad and others",
         "write `retry: {backoff: exponential}`",
     ),
     (
         "restartmaxdelaysec maxdelay maxbackoff expbackoffrestartdelay",
-        "systemd's, Nomad's and others'",
+        "systemd, Nomad and others",
         "write `retry: {max_interval: 60s}`",
     ),
-    ("startlimitburst", "systemd's", "write `retry: {limit: {restarts: 5, within: 10m}}`"),
-    ("startlimitintervalsec startlimitinterval", "systemd's", "write `retry: {limit: {restarts: 5, within: 10m}}`"),
-    ("startlimitaction", "systemd's", "write `failure: {exhausted: terminate}`"),
-    ("timeoutstartsec timeoutsec", "systemd's", "write `start_timeout: 90s`"),
+    ("startlimitburst", "systemd", "write `retry: {limit: {restarts: 5, within: 10m}}`"),
+    ("startlimitintervalsec startlimitinterval", "systemd", "write `retry: {limit: {restarts: 5, within: 10m}}`"),
+    ("startlimitaction", "systemd", "write `failure: {exhausted: terminate}`"),
+    ("timeoutstartsec timeoutsec", "systemd", "write `start_timeout: 90s`"),
     (
         "timeoutstopsec stopgraceperiod stopwaitsecs killtimeout shutdown",
-        "systemd's, compose's and others'",
+        "systemd, compose and others",
         "write `stop_grace: 10s`",
     ),
     (
         "successexitstatus exitcodes",
-        "systemd's and supervisord's",
+        "systemd and supervisord",
         "write a rule: `failure: {rules: [{when: {exit_code: 42}, then: ...}]}`; only 0 is a success",
     ),
-    ("restartpreventexitstatus", "systemd's", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
-    ("restartforceexitstatus", "systemd's", "write `failure: {rules: [{when: {exit_code: 42}, then: retry}]}`"),
+    ("restartpreventexitstatus", "systemd", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
+    ("restartforceexitstatus", "systemd", "write `failure: {rules: [{when: {exit_code: 42}, then: retry}]}`"),
     (
         "watchdogsec checkrestart healthcheck",
-        "systemd's, Nomad's and compose's",
+        "systemd, Nomad and compose",
         "write `health: {liveness: {http: {port: 8080}}}`",
     ),
     (
         "condition",
-        "compose's",
+        "compose",
         "`success` says what exit code 0 means, `failure.rules` says what happens after a failure",
     ),
     (
         "window",
-        "compose's",
-        "write `limit: {restarts: 5, within: 10m}`, or `recover: {after: 2m}` for the time healthy that counts as a success",
+        "compose",
+        "write `limit: {restarts: 5, within: 10m}`, or `recover: {after: 2m}` for the time ready that ends a streak",
     ),
-    ("deploy services", "of a compose file", "a policy says only what is done about failures"),
-    ("test", "compose's", "write `exec: [command, argument]` in the probe"),
+    ("deploy services", "compose files", "a policy only says what is done about failures; leave it out"),
+    ("test", "compose", "write `exec: [command, argument]` in the probe"),
     (
         "retries maxretries retrylimit retrycount startretries",
-        "of many",
+        "other systems",
         "write `retry: {max_attempts: 5}`; in a probe `failures: 3`",
     ),
-    ("attempts", "Nomad's", "write `retry: {limit: {restarts: 5, within: 10m}}`, or `max_attempts` for a streak"),
-    ("mode", "Nomad's", "for delay write `failure: {exhausted: hold}`, for fail `exhausted: terminate`"),
-    ("reschedule", "Nomad's", "write `retry: {stages: [{max_attempts: 3}, {placement: elsewhere}]}`"),
-    ("unlimited", "Nomad's", "a retry without limits is unlimited"),
+    ("attempts", "Nomad", "write `retry: {limit: {restarts: 5, within: 10m}}`, or `max_attempts` for a streak"),
+    ("mode", "Nomad", "for delay write `failure: {exhausted: hold}`, for fail `exhausted: terminate`"),
+    ("reschedule", "Nomad", "write `retry: {stages: [{max_attempts: 3}, {placement: elsewhere}]}`"),
+    ("unlimited", "Nomad", "leave it out; a retry without limits is unlimited"),
     (
         "minhealthytime minuptime startsecs",
-        "Nomad's, pm2's and supervisord's",
+        "Nomad, pm2 and supervisord",
         "write `min_ready: 10s`, or `retry: {recover: {after: 2m}}` for the end of a streak",
     ),
     (
         "maxclientdisconnect stoponclientdisconnect disconnect",
-        "Nomad's",
+        "Nomad",
         "write `health: {unknown_after: 60s, lost_after: 5m}`",
     ),
     (
         "maxrestarts intensity",
-        "Elixir's, Erlang's and others'",
+        "Elixir, Erlang and others",
         "write `retry: {limit: {restarts: 3, within: 5s}}`; for the whole set `failure: {budget: {restarts: 3, per: 5s}}`",
     ),
     (
         "maxseconds period",
-        "Elixir's and Erlang's",
+        "Elixir and Erlang",
         "write `retry: {limit: {restarts: 3, within: 5s}}`; for the whole set `failure: {budget: {restarts: 3, per: 5s}}`",
     ),
-    ("oneforone oneforall restforone", "Erlang's", "write `failure: {scope: replica}`, `all` or `rest`"),
-    ("count instances numreplicas numprocs", "of many", "write `replicas: 3`"),
-    ("cooldown", "of many", "write `failure: {exhausted: {quarantine: 1h}}`"),
-    ("onexit onfailure", "of many", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
+    ("oneforone oneforall restforone", "Erlang", "write `failure: {scope: replica}`, `all` or `rest`"),
+    ("count instances numreplicas numprocs", "other systems", "write `replicas: 3`"),
+    ("cooldown", "other systems", "write `failure: {exhausted: {quarantine: 1h}}`"),
+    ("onexit onfailure", "other systems", "write `failure: {rules: [{when: {exit_code: 42}, then: terminate}]}`"),
 ];
 
-/// What other systems call a cause, and the built-in one; in the spelling of [`normalized`].
+/// Built-in causes and the names of other systems for them, in the spelling of [`normalized`].
 const CAUSES: [(&str, &str); 8] = [
     ("error", "crash crashed crashloop crashloopbackoff failed failure exit exited exitcode errored containererror"),
     (
@@ -249,7 +249,7 @@ const CAUSES: [(&str, &str); 8] = [
     ),
 ];
 
-/// The built-in cause that a word of another system means.
+/// Returns the built-in cause that a word of another system means.
 pub(crate) fn built_in_cause(word: &str) -> Option<&'static str> {
     if word.len() > 64 {
         return None;
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misplaced_key_is_told_where_it_belongs() {
+    fn a_hint_says_where_a_misplaced_key_belongs() {
         for (document, said) in [
             (json!({"retry": {"rules": []}}), "retry.rules: unknown field; it is `failure.rules`"),
             (
@@ -286,13 +286,13 @@ mod tests {
         ] {
             assert_eq!(mistake(document), said);
         }
-        // A slip of the pen is still that, and one in the right block comes first.
+        // A typo of a key of the same block comes first.
         assert!(mistake(json!({"retry": {"Interval": "1s"}})).contains("did you mean 'interval'?"));
         assert!(mistake(json!({"retry": {"jiter": "none"}})).contains("did you mean 'jitter'?"));
     }
 
     #[test]
-    fn a_key_of_another_system_is_told_what_it_is_called_here() {
+    fn a_hint_says_what_to_write_for_a_key_of_another_system() {
         for (document, said) in [
             (json!({"restartPolicy": "Always"}), "for Always write `retry: true`"),
             (json!({"retry": {"backoffLimit": 6}}), "write `retry: {max_attempts: 6}`"),
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn no_hint_is_in_the_way_of_a_key_of_ours() {
+    fn no_hint_hides_a_key_of_the_document() {
         let mut words: Vec<&str> = FOREIGN.iter().flat_map(|(words, ..)| words.split(' ')).collect();
         for word in &words {
             assert!(word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_of_another_system_is_told_what_it_is_called_here() {
+    fn a_hint_names_the_built_in_cause_for_one_of_another_system() {
         for (cause, others) in CAUSES {
             assert!(Cause::BUILT_IN.iter().any(|known| known.as_str() == cause), "{cause}");
             for other in others.split_whitespace() {

@@ -1,4 +1,4 @@
-//! Reads a policy: serde fills a [`Value`], and a [`Reader`] turns it into settings and reports every mistake.
+//! Reads a policy: serde fills a [`Value`]; a [`Reader`] turns it into settings and reports every mistake.
 
 mod failure;
 mod health;
@@ -21,8 +21,8 @@ use super::validate;
 use crate::document::{Fields, PolicyError, ReadError, Reader, Value, tokens};
 
 impl Policy {
-    /// Reads a policy from any self-describing format, and keeps apart what went wrong: the format's own error,
-    /// or the list of everything that is wrong with the policy.
+    /// Reads a policy from any self-describing format. Distinguishes an error of the format from mistakes in the
+    /// policy, and reports all of those.
     ///
     /// `Policy` is also `Deserialize`; the error of the format then carries the same text, one mistake a line.
     ///
@@ -39,7 +39,7 @@ impl Policy {
     /// ```
     ///
     /// # Errors
-    /// The text is not a document of the format, or the document is not a valid policy.
+    /// Returns an error if the text is not a document of the format, or the document is not a valid policy.
     pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, ReadError<D::Error>> {
         let value = Value::deserialize(deserializer).map_err(ReadError::Format)?;
         Self::from_value(&value).map_err(ReadError::Policy)
@@ -82,8 +82,8 @@ fn settings(reader: &mut Reader, value: &Value) -> Option<Settings> {
 }
 
 impl Fields<'_> {
-    /// The policy that stands under `policy`, or in the file that `policy_file` names; one of them must be given.
-    /// `what` is what the message asks for, such as `the policy to try`; `load` reads the file.
+    /// Reads the policy under `policy`, or the file that `policy_file` names; exactly one of them must be given. `what`
+    /// describes it in the message if both are missing, such as `the policy to try`; `load` reads the file.
     pub fn policy_or_file(
         &self,
         reader: &mut Reader,
@@ -92,7 +92,7 @@ impl Fields<'_> {
     ) -> Option<Policy> {
         match (self.get("policy"), self.get("policy_file")) {
             (Some(_), Some(_)) => {
-                reader.field("policy_file", |reader| reader.problem("stands beside 'policy'; give one of them"));
+                reader.field("policy_file", |reader| reader.problem("is given beside 'policy'; keep one of them"));
                 None
             }
             (None, Some(_)) => self.read(reader, "policy_file", |reader, value| {

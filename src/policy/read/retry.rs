@@ -13,12 +13,13 @@ use crate::policy::retry::{
 };
 use crate::policy::validate;
 
-/// A word and what it stands for.
+/// A word of `recover.by` and its meaning.
 type RecoverWord = (&'static str, fn(Option<Duration>) -> Recover);
-/// Likewise.
+/// A word of `on_events` and its meaning.
 type EventWord = (&'static str, fn(OnEvents) -> OnEvents);
 
-/// The policy's own `retry`. What cannot be read still counts as given, so that no rule is said to lack it.
+/// Reads the policy's own `retry`. If it cannot be read, a default stands in, so that no rule is reported to lack a
+/// `retry`.
 pub(super) fn policy_retry(reader: &mut Reader, value: &Value) -> Option<RetryPolicy> {
     match value {
         Value::Null | Value::Bool(false) => None,
@@ -31,7 +32,7 @@ pub(super) fn policy_retry(reader: &mut Reader, value: &Value) -> Option<RetryPo
     }
 }
 
-/// A rule's own `retry`.
+/// Reads a rule's own `retry`.
 pub(super) fn rule_retry(reader: &mut Reader, value: &Value) -> Option<RetryPolicy> {
     match value {
         Value::Bool(true) => Some(RetryPolicy::recommended()),
@@ -51,7 +52,7 @@ fn retry(reader: &mut Reader, value: &Value, known: &'static keys::Block) -> Ret
         immediate_first: fields.read(reader, "immediate_first", immediate_first),
         recover: fields.read(reader, "recover", recover),
         stages: fields.read(reader, "stages", |reader, value| Some(stages(reader, value))).unwrap_or_default(),
-        // A rule's own has neither, which has been reported.
+        // A rule's own `retry` has neither key, which has been reported.
         on_events: fields.read(reader, "on_events", on_events).filter(|_| of_the_policy),
         keep_min_available: fields.read(reader, "keep_min_available", Reader::flag).unwrap_or_default()
             && of_the_policy,
@@ -60,7 +61,7 @@ fn retry(reader: &mut Reader, value: &Value, known: &'static keys::Block) -> Ret
     let duration = fields.read(reader, "duration", seconds_or_duration);
     if fields.get("duration").is_some() && fields.get("max_duration").is_some() {
         reader.field("duration", |reader| {
-            reader.problem("is dstack's word for 'max_duration', which is given too; keep one")
+            reader.problem("is dstack's name for 'max_duration', which is also given; keep one of them")
         });
     } else if duration.is_some() {
         retry.settings.max_duration = duration;
@@ -92,7 +93,7 @@ fn stages(reader: &mut Reader, value: &Value) -> Vec<RetryStage> {
     let mut stages = Vec::new();
     reader.list(value, "a list of stages, such as [{max_attempts: 3, interval: 1s}]", |reader, item| {
         if item == &Value::Null {
-            reader.problem("is empty; give at least one of its keys, or take it out");
+            reader.problem("is empty; write at least one of its keys, or remove it");
         }
         let settings =
             reader.fields(item, &&keys::STAGE).map(|fields| stage_settings(reader, fields)).unwrap_or_default();
@@ -132,7 +133,7 @@ fn exponential(reader: &mut Reader, value: &Value) -> Option<Factor> {
 fn factor(reader: &mut Reader, value: &Value) -> Option<Factor> {
     let text = match value {
         Value::Int(number) => number.to_string(),
-        // The shortest text that reads as this number; taken apart as text, so that nothing is rounded.
+        // The shortest text that reads as this number. Splitting the text rounds nothing.
         Value::Float(number) => number.to_string(),
         _ => String::new(),
     };
@@ -141,7 +142,7 @@ fn factor(reader: &mut Reader, value: &Value) -> Option<Factor> {
         .or_else(|| reader.expected("a number from 1.01 to 100 with at most two decimals", value))
 }
 
-/// The hundredths of `1.5`.
+/// Returns the hundredths of a decimal number such as `1.5`.
 fn hundredths(text: &str) -> Option<u32> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.len() > 2 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -153,7 +154,7 @@ fn hundredths(text: &str) -> Option<u32> {
 fn schedule(reader: &mut Reader, value: &Value) -> Option<Vec<Duration>> {
     let mut delays = Vec::new();
     reader.list(value, "a list of durations, such as [1s, 1s, 30s]", |reader, item| {
-        // One that cannot be read keeps its place.
+        // A placeholder keeps the indices of the other delays.
         delays.push(reader.duration(item).unwrap_or_default());
     });
     matches!(value, Value::Seq(_) | Value::Null).then_some(delays)
@@ -179,7 +180,7 @@ fn limit(reader: &mut Reader, value: &Value) -> Option<Limit> {
         reader.count(value, &range::WINDOW_RESTARTS)
     });
     let within = fields.require(reader, "within", "the length of the window, such as 10m", Reader::duration);
-    // Stand-ins for what could not be read, so that the rest is checked too.
+    // Defaults for values that could not be read, so that the rest is checked too.
     Some(Limit { restarts: restarts.unwrap_or(1), within: within.unwrap_or(Duration::from_secs(1)) })
 }
 
@@ -218,7 +219,7 @@ fn on_events(reader: &mut Reader, value: &Value) -> Option<OnEvents> {
     Some(events).filter(|_| !wrong)
 }
 
-/// dstack writes a number of seconds or a duration.
+/// Reads dstack's `duration`: a number of seconds, or a duration.
 fn seconds_or_duration(reader: &mut Reader, value: &Value) -> Option<Duration> {
     match value {
         Value::Int(seconds) => match u64::try_from(*seconds) {

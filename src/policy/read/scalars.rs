@@ -1,4 +1,4 @@
-//! Single values of a policy.
+//! Reads single values of a policy.
 
 use super::failure::{cause, signal};
 use crate::document::{Reader, Value};
@@ -7,22 +7,22 @@ use crate::policy::text::percent;
 use crate::policy::{Cause, Policy, Signal};
 
 impl Reader {
-    /// A policy that is a part of the document.
+    /// Reads a policy that is a part of the document.
     pub fn policy(&mut self, value: &Value) -> Option<Policy> {
         Policy::read_part(self, value)
     }
 
-    /// A cause of failures: a built-in one, or a word of the user's own.
+    /// Reads the cause of a failure: a built-in one, or a custom one.
     pub fn cause(&mut self, value: &Value) -> Option<Cause> {
         cause(self, value)
     }
 
-    /// A signal by name or number.
+    /// Reads a signal, by name or number.
     pub fn signal(&mut self, value: &Value) -> Option<Signal> {
         signal(self, value)
     }
 
-    /// `2` or `"50%"`.
+    /// Reads a number of replicas: `2` or `"50%"`.
     pub(crate) fn quantity(&mut self, value: &Value) -> Option<Quantity> {
         const WHAT: &str = "a number of replicas, or a whole percentage such as 50%";
         match value {
@@ -38,7 +38,7 @@ impl Reader {
         }
     }
 
-    /// A whole percentage such as `25%`, 0 to 100.
+    /// Reads a whole percentage such as `25%`, 0 to 100.
     pub fn percentage(&mut self, value: &Value) -> Option<u8> {
         let found = if let Value::Str(text) = value { percent(text) } else { None };
         found.or_else(|| self.expected("a whole percentage such as 25%, at most 100%", value))

@@ -27,7 +27,7 @@ fn retry(block: Json) -> RetryPolicy {
 }
 
 #[test]
-fn the_smallest_document_means_what_it_says() {
+fn a_small_document_reads_as_the_policy_built_in_code() {
     let policy = read(&json!({"replicas": 3, "retry": {"max_duration": "1h", "interval": "30s"}})).unwrap();
     let built = Policy::builder().replicas(3).retry(RetryPolicy::every(30 * SEC).max_duration(3600 * SEC)).build();
     assert_eq!(policy, built.unwrap());
@@ -106,7 +106,7 @@ fn ten_mistakes_are_found_in_one_reading() {
              duration, keep_min_available, on_events",
             "retry.jitter.spread: expected a whole percentage such as 25%, at most 100%, found '200%'",
             "failure.rules[1].then: unknown word 'give-up'; known: retry, degrade, terminate, hold, {hold: 30m}",
-            "failure.rules[2].when.exit_code[1]: a range names both its ends: \"64..=78\"",
+            "failure.rules[2].when.exit_code[1]: a range includes both ends; write \"64..=78\"",
             "failure.min_available: expected a number of replicas, or a whole percentage such as 50%, found 'half'",
             "health.readiness: expected exactly one of 'http', 'tcp' and 'exec', found none",
             "retry.max_interval: must be longer than 0s",
@@ -140,11 +140,11 @@ fn keys_of_later_versions_are_named_as_such() {
 fn a_key_given_twice_is_a_mistake() {
     let problems = Policy::read(&mut serde_json::Deserializer::from_str(r#"{"replicas": 1, "replicas": 2}"#));
     let Err(ReadError::Policy(error)) = problems else { panic!("{problems:?}") };
-    assert_eq!(error.to_string(), "replicas: is given twice");
+    assert_eq!(error.to_string(), "replicas: is given twice; keep one of them");
 }
 
 #[test]
-fn what_is_not_a_document_is_refused() {
+fn a_value_that_is_not_a_block_is_refused() {
     for document in [json!(null), json!([]), json!("replicas: 3"), json!(3)] {
         assert!(mistake(&document).starts_with("expected a policy"), "{document}");
     }
@@ -164,7 +164,7 @@ fn retry_is_a_switch_or_a_block() {
 }
 
 #[test]
-fn what_retry_true_brings_along_can_be_turned_off_by_name() {
+fn settings_that_retry_true_implies_can_be_turned_off() {
     let on = read(&json!({"retry": true})).unwrap().settings().failure.clone();
     assert_eq!(on.max_concurrent_starts, Some(Quantity::Percent(25)));
     assert_eq!(on.correlated, Some(Correlated::new(Quantity::Percent(50), 30 * SEC)));
@@ -186,7 +186,7 @@ fn a_block_pasted_from_dstack_works() {
     let dstack = retry(json!({"on_events": ["no-capacity", "interruption"], "duration": "4h"}));
     assert_eq!(dstack.on_events, Some(OnEvents::new().no_capacity().interruption()));
     assert_eq!(dstack.settings.max_duration, Some(4 * 3600 * SEC));
-    // Left out it is an hour; seconds are read too; `max_duration` is the same thing.
+    // The default is one hour. A number is seconds. `max_duration` means the same.
     assert_eq!(retry(json!({"on_events": "error"})).settings.max_duration, Some(3600 * SEC));
     assert_eq!(retry(json!({"on_events": ["error"], "duration": 90})).settings.max_duration, Some(90 * SEC));
     assert_eq!(retry(json!({"on_events": ["error"], "max_duration": "2h"})).settings.max_duration, Some(7200 * SEC));
@@ -195,9 +195,12 @@ fn a_block_pasted_from_dstack_works() {
 }
 
 #[test]
-fn the_mistakes_one_can_make_with_dstacks_spelling_are_told() {
+fn mistakes_in_dstacks_spelling_are_reported() {
     let both = json!({"retry": {"on_events": ["error"], "duration": "1h", "max_duration": "1h"}});
-    assert_eq!(mistake(&both), "retry.duration: is dstack's word for 'max_duration', which is given too; keep one");
+    assert_eq!(
+        mistake(&both),
+        "retry.duration: is dstack's name for 'max_duration', which is also given; keep one of them"
+    );
     let none = mistake(&json!({"retry": {"on_events": []}}));
     assert!(none.starts_with("retry.on_events: is empty"), "{none}");
     assert!(
@@ -261,7 +264,7 @@ fn probes_take_ports_and_placeholders() {
 }
 
 #[test]
-fn blocks_and_lists_that_hold_nothing_yet_may_be_empty() {
+fn blocks_and_lists_may_be_empty() {
     assert!(read(&json!({"failure": null, "health": {}})).is_ok());
     assert!(read(&json!({"failure": {"rules": null}, "retry": {"stages": []}})).is_ok());
 }
@@ -276,23 +279,23 @@ fn a_hostile_document_gives_a_bounded_error() {
 }
 
 #[test]
-fn numbers_of_the_wrong_kind_are_shown_as_they_stand() {
+fn numbers_of_the_wrong_kind_are_shown_as_written() {
     assert_eq!(
         mistake(&json!({"replicas": 3.0})),
         "replicas: expected a whole number from 0 to 1000000, found 3.0, written with decimals"
     );
     assert!(mistake(&json!({"min_ready": -5})).ends_with("expected a duration such as 30s, 5m or 1h 30m, found -5"));
-    assert_eq!(mistake(&json!({"min_ready": "585y"})), "min_ready: '585y' is longer than 584 years, the longest");
+    assert_eq!(mistake(&json!({"min_ready": "585y"})), "min_ready: '585y' is longer than 584 years, the maximum");
 }
 
-/// The paths of all mistakes of a document.
+/// Returns the paths of all mistakes of a document.
 fn paths(document: &Json) -> Vec<String> {
     let Err(ReadError::Policy(error)) = Policy::read(document) else { panic!("{document} is valid") };
     error.problems().iter().map(|problem| problem.path().to_owned()).collect()
 }
 
 #[test]
-fn a_mistake_hides_none_beside_it_or_below_it() {
+fn a_mistake_does_not_hide_others_beside_or_below_it() {
     let probe = |probe: Json| json!({"health": {"readiness": probe}});
     for (document, expected) in [
         (probe(json!({"http": {"path": "x"}})), &["health.readiness.http", "health.readiness.http.path"][..]),
@@ -333,7 +336,7 @@ fn a_mistake_hides_none_beside_it_or_below_it() {
 }
 
 #[test]
-fn nothing_in_a_message_can_command_a_terminal() {
+fn messages_contain_no_terminal_control_characters() {
     let hostile = "\u{1b}[2J\u{9b}31m\u{202e}\u{7}";
     for document in [
         json!({hostile: 1}),

@@ -11,32 +11,33 @@ fn validator() -> Validator {
     jsonschema::draft202012::new(&serde_json::to_value(document()).unwrap()).unwrap()
 }
 
-/// What a schema cannot say, by what the reader says of it. The documentation of [`Policy::schema`] lists the same.
+/// What the reader says of the mistakes that a schema cannot express. The documentation of [`Policy::schema`] lists the
+/// same.
 const BEYOND_A_SCHEMA: [&str; 9] = [
     "is longer than 584 years",
     "has decimals too fine",
     "with at most two decimals",
     "the range is empty",
     "is not a range of statuses",
-    "a range of exit codes lies between",
-    "names are unique",
+    "is not an exit code",
+    "names must be unique",
     "in all; at most",
     "written with decimals",
 ];
 
-/// Whether both accept the document, or a panic that says how they differ.
+/// Returns whether the schema accepts the document. Panics if the reader disagrees.
 fn same(validator: &Validator, document: &Json) -> bool {
     let fits = validator.is_valid(document);
     match Policy::read(document) {
         Ok(_) => {
             let why: Vec<String> =
                 validator.iter_errors(document).map(|e| format!("{e} at {}", e.instance_path())).collect();
-            assert!(fits, "the reader takes what the schema refuses: {document}\n{}", why.join("\n"));
+            assert!(fits, "the reader accepts what the schema refuses: {document}\n{}", why.join("\n"));
         }
         Err(ReadError::Policy(error)) if fits => {
             let known = |message: &str| BEYOND_A_SCHEMA.iter().any(|known| message.contains(known));
             let unknown: Vec<_> = error.problems().iter().filter(|problem| !known(problem.message())).collect();
-            assert!(unknown.is_empty(), "the schema takes what the reader refuses: {document}\n{unknown:?}");
+            assert!(unknown.is_empty(), "the schema accepts what the reader refuses: {document}\n{unknown:?}");
         }
         Err(_) => {}
     }
@@ -58,7 +59,7 @@ fn every_policy_that_is_written_fits_the_schema() {
 }
 
 #[test]
-fn damaged_policies_are_taken_by_both_or_by_none() {
+fn the_schema_and_the_reader_agree_on_damaged_policies() {
     let validator = validator();
     for (policy, mut draw) in policies(u64::MAX).zip(seeds(3000)) {
         let mut document = serde_json::to_value(&policy).unwrap();
@@ -70,11 +71,11 @@ fn damaged_policies_are_taken_by_both_or_by_none() {
 }
 
 #[test]
-fn documents_made_from_the_table_of_keys_are_taken_by_both_or_by_none() {
+fn the_schema_and_the_reader_agree_on_documents_made_from_the_table_of_keys() {
     let validator = validator();
     let mut fits = 0;
     for mut draw in seeds(3000) {
-        // Few keys with many oddities, or many keys with few.
+        // From every fifth value odd to none.
         let odd = draw.of(&[5, 20, 200, u64::MAX]);
         let mut document = sample_block(&DOCUMENT, &mut draw, odd);
         fits += usize::from(same(&validator, &document));
@@ -84,7 +85,7 @@ fn documents_made_from_the_table_of_keys_are_taken_by_both_or_by_none() {
     assert!(fits > 100, "{fits} of the documents are valid");
 }
 
-/// A document for a block: each key with a likelihood, each value odd once in `odd` times.
+/// Returns a random document for a block; one in `odd` values is odd.
 fn sample_block(block: &Block, draw: &mut Draw, odd: u64) -> Json {
     let only = block.requires.iter().find_map(|requirement| match requirement {
         Requirement::ExactlyOne(keys) => Some(*keys),
@@ -168,7 +169,7 @@ fn sample(kind: &Kind, draw: &mut Draw, odd: u64) -> Json {
     }
 }
 
-/// A value that is right in few places: edges of ranges, neighbours of valid texts, other types.
+/// Returns a value that is valid in few places: limits of ranges, texts close to valid ones, other types.
 fn oddity(draw: &mut Draw) -> Json {
     let long = |count: usize| json!("x".repeat(count));
     let wide = |count: usize| json!("\u{e9}".repeat(count));
@@ -247,7 +248,7 @@ fn oddity(draw: &mut Draw) -> Json {
     }
 }
 
-/// Changes one place of a document: a value becomes an odd one, a key goes, a key comes or changes its name.
+/// Damages a document in one place: replaces a value, or removes, adds or renames a key.
 fn damage(document: &mut Json, draw: &mut Draw) {
     match document {
         Json::Object(map) if !map.is_empty() && draw.below(4) != 0 => {
@@ -277,7 +278,7 @@ fn damage(document: &mut Json, draw: &mut Draw) {
 }
 
 #[test]
-fn each_kind_of_difference_that_was_ever_found_is_gone() {
+fn the_schema_and_the_reader_agree_where_they_once_differed() {
     let validator = validator();
     let probe = |probe: Json| json!({"health": {"readiness": probe}});
     let right = [

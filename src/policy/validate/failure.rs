@@ -32,7 +32,7 @@ pub(super) fn validate(reader: &mut Reader, failure: &FailurePolicy, retries: bo
     quantity(reader, "max_concurrent_starts", failure.max_concurrent_starts);
     if is_none(failure.max_concurrent_starts) {
         reader.field("max_concurrent_starts", |reader| {
-            reader.problem("would start nothing again; give at least 1 or 1%, or `false` for no limit");
+            reader.problem("would never restart anything; write at least 1 or 1%, or `false` for no cap");
         });
     }
     if let Some(correlated) = failure.correlated {
@@ -40,7 +40,7 @@ pub(super) fn validate(reader: &mut Reader, failure: &FailurePolicy, retries: bo
             quantity(reader, "share", Some(correlated.share));
             if is_none(Some(correlated.share)) {
                 reader.field("share", |reader| {
-                    reader.problem("must be at least 1 or 1%; to turn it off write `correlated: false`");
+                    reader.problem("must be at least 1 or 1%; to turn it off, write `correlated: false`");
                 });
             }
             positive(reader, "within", Some(correlated.within));
@@ -59,7 +59,7 @@ fn rules(reader: &mut Reader, rules: &[Rule], retries: bool) {
                 reader.field("name", |reader| {
                     text(reader, Form::RuleName, name);
                     if let Some(first) = names.insert(name.as_str(), index) {
-                        reader.problem(format!("is the name of failure.rules[{first}] too; names are unique"));
+                        reader.problem(format!("is also the name of failure.rules[{first}]; names must be unique"));
                         names.insert(name, first);
                     }
                 });
@@ -72,7 +72,9 @@ fn rules(reader: &mut Reader, rules: &[Rule], retries: bool) {
 fn check_rule(reader: &mut Reader, rule: &Rule, retries: bool) {
     reader.field("when", |reader| {
         for (index, _) in rule.exit_codes.iter().enumerate().filter(|(_, range)| range.first > range.last) {
-            reader.field("exit_code", |reader| reader.index(index, |reader| reader.problem("the range is empty")));
+            reader.field("exit_code", |reader| {
+                reader.index(index, |reader| reader.problem("the range is empty; write the lower end first"))
+            });
         }
         for (index, glob) in rule.reasons.iter().enumerate() {
             reader.field("reason", |reader| reader.index(index, |reader| text(reader, Form::Glob, glob)));
@@ -82,7 +84,7 @@ fn check_rule(reader: &mut Reader, rule: &Rule, retries: bool) {
             reader.field("replica", |reader| {
                 reader.index(index, |reader| {
                     if replicas.first > replicas.last {
-                        reader.problem("the range is empty");
+                        reader.problem("the range is empty; write the lower end first");
                     } else if !range::REPLICA.contains(&replicas.last) {
                         reader.out_of_range(replicas.last, &range::REPLICA);
                     }
@@ -94,16 +96,17 @@ fn check_rule(reader: &mut Reader, rule: &Rule, retries: bool) {
     if let RuleAction::Hold(Some(time)) = rule.then {
         reader.field("then", |reader| {
             if time == Duration::ZERO {
-                reader.field("hold", |reader| {
-                    reader.problem("must be longer than 0s; for a restart write `then: retry`")
-                });
+                reader
+                    .field("hold", |reader| reader.problem("must be longer than 0s; to restart, write `then: retry`"));
             }
             duration(reader, "hold", Some(time));
         });
     }
     if rule.then == RuleAction::Retry && rule.retry.is_none() && !retries {
         reader.field("then", |reader| {
-            reader.problem("there is no `retry` to restart it by: give the rule one, or the policy (`retry: true`)");
+            reader.problem(
+                "there is no `retry` to restart it with; add one to the rule, or to the policy (`retry: true`)",
+            );
         });
     }
     let Some(own) = &rule.retry else { return };
@@ -111,11 +114,11 @@ fn check_rule(reader: &mut Reader, rule: &Rule, retries: bool) {
         retry::validate(reader, own);
         if own.on_events.is_some() {
             reader.field("on_events", |reader| {
-                reader.problem("belongs to the policy's own `retry`; the rule says by `when` what it matches");
+                reader.problem("belongs in the policy's own `retry`; a rule says in `when` which failures it matches");
             });
         }
         if own.keep_min_available {
-            reader.field("keep_min_available", |reader| reader.problem("belongs to the policy's own `retry`"));
+            reader.field("keep_min_available", |reader| reader.problem("belongs in the policy's own `retry`"));
         }
     });
 }

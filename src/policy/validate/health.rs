@@ -19,7 +19,7 @@ pub(super) fn validate(reader: &mut Reader, health: &HealthPolicy) {
     quantity(reader, "max_probe_restarts", health.max_probe_restarts);
     if is_none(health.max_probe_restarts) {
         reader.field("max_probe_restarts", |reader| {
-            reader.problem("must be at least 1 or 1%; to let probes restart nothing leave out `liveness`, `startup` and `unready_timeout`");
+            reader.problem("must be at least 1 or 1%; to let probes restart nothing, leave out `liveness`, `startup` and `unready_timeout`");
         });
     }
 }
@@ -30,7 +30,9 @@ fn probe(reader: &mut Reader, name: &str, probe: Option<&Probe>, successes: &Ran
         positive(reader, "interval", probe.interval);
         positive(reader, "timeout", probe.timeout);
         if probe.successes.is_some_and(|given| given > 1 && *successes.end() == 1) {
-            reader.field("successes", |reader| reader.problem(format!("must be 1 for a {name} probe; leave it out")));
+            reader.field("successes", |reader| {
+                reader.problem(format!("must be 1 for a {name} probe; write 1, or leave it out"))
+            });
         } else {
             number(reader, "successes", probe.successes, successes);
         }
@@ -62,10 +64,10 @@ fn http(reader: &mut Reader, check: &HttpCheck) {
         for (name, value) in &check.headers {
             reader.field(name, |reader| {
                 if !is_header_name(name) {
-                    reader.problem("is not the name of a header: letters, digits and '-'");
+                    reader.problem("is not the name of a header; write letters, digits and '-'");
                 }
                 if !is_header_value(value) {
-                    reader.problem("the value must not hold line breaks or other control characters");
+                    reader.problem("the value must not contain line breaks or other control characters");
                 }
                 let problems = [("name", name, range::MAX_HEADER_NAME), ("value", value, range::MAX_HEADER_VALUE)];
                 for (what, text, most) in problems {
@@ -79,7 +81,9 @@ fn http(reader: &mut Reader, check: &HttpCheck) {
     let (first, last) = check.status;
     if first > last || !range::STATUS.contains(&first.into()) || !range::STATUS.contains(&last.into()) {
         reader.field("status", |reader| {
-            reader.problem(format!("{first} to {last} is not a range of statuses: 100 to 599, the lower one first"));
+            reader.problem(format!(
+                "{first} to {last} is not a range of statuses; write 100 to 599, the lower one first"
+            ));
         });
     }
 }
@@ -93,7 +97,8 @@ fn host(reader: &mut Reader, host: Option<&str>) {
 fn port(reader: &mut Reader, port: &str) {
     reader.field("port", |reader| {
         if !is_port(port) {
-            reader.problem("is not a port: a number from 1 to 65535, or a text with placeholders such as '{port}'");
+            reader
+                .problem("is not a port; write a number from 1 to 65535, or a text with placeholders such as '{port}'");
         } else if let Some(problem) = too_long(port, range::MAX_HOST) {
             reader.problem(problem);
         }
@@ -102,7 +107,7 @@ fn port(reader: &mut Reader, port: &str) {
 
 fn exec(reader: &mut Reader, words: &[String]) {
     if words.first().is_none_or(|command| command.is_empty()) {
-        reader.problem("is empty; the first word is the command to run");
+        reader.problem("is empty; write the command to run as the first word");
     }
     if words.len() > range::MAX_ARGUMENTS {
         reader.problem(format!("has {} words; at most {} are allowed", words.len(), range::MAX_ARGUMENTS));

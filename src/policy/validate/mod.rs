@@ -1,6 +1,4 @@
-//! Validates settings, whether they come from a document or from the builder.
-//!
-//! Paths are those of the document.
+//! Validates settings, from a document or from the builder. Mistakes have the paths of the document.
 
 mod failure;
 mod health;
@@ -31,7 +29,7 @@ pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
         if retry.on_events.is_some_and(|events| !(events.no_capacity || events.interruption || events.error)) {
             reader.field("retry", |reader| {
                 reader.field("on_events", |reader| {
-                    reader.problem("is empty; name at least one of no-capacity, interruption, error, or leave it out");
+                    reader.problem("is empty; write at least one of no-capacity, interruption, error, or leave it out");
                 });
             });
         }
@@ -41,7 +39,7 @@ pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
     totals(reader, settings);
 }
 
-/// Bounds the totals of a policy, which determine the memory and time that compiling takes.
+/// Bounds the totals of a policy, which determine the memory and time of compiling it.
 fn totals(reader: &mut Reader, settings: &Settings) {
     let rules = &settings.failure.rules;
     let retries = || settings.retry.iter().chain(rules.iter().filter_map(|rule| rule.retry.as_ref()));
@@ -72,7 +70,7 @@ fn number(reader: &mut Reader, name: &str, number: Option<u32>, range: &RangeInc
 
 fn duration(reader: &mut Reader, name: &str, duration: Option<Duration>) {
     if duration.is_some_and(|duration| duration > LONGEST) {
-        reader.field(name, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the longest")));
+        reader.field(name, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the maximum")));
     }
 }
 
@@ -83,7 +81,7 @@ fn positive(reader: &mut Reader, name: &str, given: Option<Duration>) {
     duration(reader, name, given);
 }
 
-/// A percentage above 100 can only come from code.
+/// Checks a percentage; one above 100 can only come from the builder.
 fn quantity(reader: &mut Reader, name: &str, quantity: Option<Quantity>) {
     if let Some(Quantity::Percent(percent)) = quantity {
         if percent > 100 {
@@ -92,7 +90,7 @@ fn quantity(reader: &mut Reader, name: &str, quantity: Option<Quantity>) {
     }
 }
 
-/// No replica at all.
+/// Returns whether a quantity is 0 or 0%.
 fn is_none(quantity: Option<Quantity>) -> bool {
     matches!(quantity, Some(Quantity::Count(0) | Quantity::Percent(0)))
 }

@@ -55,12 +55,12 @@ pub(crate) fn backoff(reader: &mut Reader, backoff: &Backoff) {
 
 fn schedule(reader: &mut Reader, delays: &[Duration]) {
     if delays.is_empty() {
-        reader.problem("is empty; give at least one delay");
+        reader.problem("is empty; write at least one delay");
     }
     if delays.len() > range::MAX_SCHEDULE {
         reader.problem(format!("has {} delays; at most {} are allowed", delays.len(), range::MAX_SCHEDULE));
     }
     for (index, _) in delays.iter().enumerate().filter(|(_, delay)| **delay > LONGEST) {
-        reader.index(index, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the longest")));
+        reader.index(index, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the maximum")));
     }
 }

@@ -34,16 +34,16 @@ fn the_builder_names_mistakes_by_the_paths_of_the_document() {
         [
             "replicas: 1000001 is out of range: 0 to 1000000",
             "start_timeout: must be longer than 0s",
-            "retry.interval: is longer than 584 years, the longest",
+            "retry.interval: is longer than 584 years, the maximum",
             "retry.max_interval: must be longer than 0s",
             "retry.max_attempts: 4294967295 is out of range: 0 to 4294967294",
             "retry.limit.restarts: 0 is out of range: 1 to 1000000",
             "retry.limit.within: must be longer than 0s",
             "retry.jitter.spread: 101 is out of range: 1 to 100",
-            "retry.backoff.schedule: is empty; give at least one delay",
+            "retry.backoff.schedule: is empty; write at least one delay",
             "retry.recover.after: must be longer than 0s with `by: step`",
-            "retry.stages[1].interval: is longer than 584 years, the longest",
-            "retry.on_events: is empty; name at least one of no-capacity, interruption, error, or leave it out",
+            "retry.stages[1].interval: is longer than 584 years, the maximum",
+            "retry.on_events: is empty; write at least one of no-capacity, interruption, error, or leave it out",
         ]
     );
 }
@@ -59,20 +59,20 @@ fn a_rule_that_retries_needs_a_retry() {
 }
 
 #[test]
-fn names_of_rules_are_unique_words() {
+fn names_of_rules_are_unique_and_not_numbers() {
     let named = |name: &str| Rule::new(RuleAction::Degrade).named(name);
     let problems = mistakes(rules([named("a"), named(""), named("17"), named("a"), named("a\n"), named("b")]));
     let paths: Vec<&str> = problems.iter().map(|problem| problem.split_once(':').unwrap().0).collect();
     assert_eq!(paths, [1, 2, 3, 4].map(|index| format!("failure.rules[{index}].name")));
-    assert!(problems[2].contains("is the name of failure.rules[0] too"), "{problems:?}");
+    assert!(problems[2].contains("is also the name of failure.rules[0]"), "{problems:?}");
 }
 
 #[test]
-fn what_belongs_to_the_policys_own_retry_is_refused_in_a_rule() {
+fn keys_of_the_policys_own_retry_are_refused_in_a_rule() {
     let own = RetryPolicy::every(SEC).on_events(OnEvents::new().error()).keep_min_available(true);
     let problems = mistakes(rules([Rule::new(RuleAction::Retry).retry(own)]));
-    assert!(problems[0].starts_with("failure.rules[0].retry.on_events: belongs to"), "{problems:?}");
-    assert!(problems[1].starts_with("failure.rules[0].retry.keep_min_available: belongs to"), "{problems:?}");
+    assert!(problems[0].starts_with("failure.rules[0].retry.on_events: belongs in"), "{problems:?}");
+    assert!(problems[1].starts_with("failure.rules[0].retry.keep_min_available: belongs in"), "{problems:?}");
     assert!(rules([Rule::new(RuleAction::Retry).retry(RetryPolicy::recommended())]).build().is_ok());
 }
 
@@ -87,7 +87,7 @@ fn quantities_that_would_start_nothing_are_refused() {
 }
 
 #[test]
-fn times_that_must_pass_are_longer_than_zero() {
+fn durations_that_must_be_positive_are_checked() {
     let failure = FailurePolicy::new()
         .rule(Rule::new(RuleAction::Hold(Some(Duration::ZERO))))
         .exhausted(Exhausted::Quarantine(Quarantine::new(Duration::ZERO).rounds(256)))
@@ -103,7 +103,7 @@ fn times_that_must_pass_are_longer_than_zero() {
 }
 
 #[test]
-fn a_probe_cannot_smuggle_lines_into_a_request() {
+fn a_probe_cannot_inject_lines_into_a_request() {
     let check = HttpCheck::new("80").path("/a\r\nx: y").host("a\nb").header("a b", "c").header("ok", "c\r\nd");
     let probe = Probe::new(ProbeCheck::Http(check)).interval(Duration::ZERO).timeout(Duration::ZERO).successes(2);
     let problems = mistakes(Policy::builder().health(HealthPolicy::new().liveness(probe)));
@@ -114,7 +114,7 @@ fn a_probe_cannot_smuggle_lines_into_a_request() {
 }
 
 #[test]
-fn what_costs_memory_for_the_whole_policy_is_bounded_for_the_whole_policy() {
+fn totals_of_the_whole_policy_are_bounded() {
     let staged = || {
         Rule::new(RuleAction::Retry).retry(RetryPolicy::every(SEC).stages(vec![RetryStage::new().limit(1, SEC); 100]))
     };

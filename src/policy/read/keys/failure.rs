@@ -73,7 +73,7 @@ pub(crate) static FAILURE: Block = Block {
         ),
     ]],
     requires: &[],
-    remarks: &[("retry", "unknown field; `retry` stands at the top of the document, or in a rule")],
+    remarks: &[("retry", "unknown field; `retry` belongs at the top of the document, or in a rule")],
 };
 
 pub(crate) static EXHAUSTED: Block = Block {
@@ -84,7 +84,7 @@ pub(crate) static EXHAUSTED: Block = Block {
         key(
             "rounds",
             Kind::Count(&range::ROUNDS),
-            "no end",
+            "unlimited",
             "15",
             "How many quarantines before it is given up for good. The end of the streak and `reset` start the count anew.",
         ),
@@ -173,7 +173,7 @@ pub(crate) static WHEN: Block = Block {
             "any",
             r#""interruption""#,
             "`error`, `interruption`, `no-capacity`, `out-of-memory`, `start-timeout`, `unhealthy`, `node-lost`, \
-             `start-error`, or a name of your own: 1 to 64 of `a-z0-9._-`, beginning with a letter.",
+             `start-error`, or a custom one: 1 to 64 of `a-z0-9._-`, beginning with a letter.",
         ),
         key(
             "reason",
@@ -209,7 +209,7 @@ pub(crate) static WHEN: Block = Block {
     remarks: &[
         ("exit_codes", "unknown field; did you mean 'exit_code'?"),
         ("replicas", "unknown field; did you mean 'replica'?"),
-        ("then", "unknown field; `then` stands beside `when`, not in it"),
+        ("then", "unknown field; `then` belongs beside `when`, not in it"),
     ],
 };
 
@@ -233,7 +233,7 @@ pub(crate) static BUDGET: Block = Block {
 
 pub(crate) static CORRELATED: Block = Block {
     title: "`failure.correlated`",
-    about: "When so many replicas fail together that it is one incident.",
+    about: "How many failures of different replicas, within which time, are one incident.",
     keys: &[&[
         key(
             "share",
@@ -242,7 +242,7 @@ pub(crate) static CORRELATED: Block = Block {
             r#""40%""#,
             "The share of distinct replicas, rounded up; at least 2, and at least 3 in a set of 5 or more.",
         ),
-        key("within", Kind::Positive, "30s", r#""20s""#, "The time within which they fail."),
+        key("within", Kind::Positive, "30s", r#""20s""#, "The time within which they must fail."),
     ]],
     requires: &[],
     remarks: &[],

@@ -12,7 +12,7 @@ pub(crate) static HEALTH: Block = Block {
             Kind::Block(&PROBE_ONCE),
             "none",
             r#"{"tcp": {"port": 8080}}"#,
-            "Until it succeeds, no other probe runs; if it fails, the replica has failed.",
+            "Until it succeeds, no other probe runs; if it fails, the replica has failed with cause `unhealthy`.",
         ),
         key(
             "readiness",
@@ -76,7 +76,7 @@ static CHECK_KEYS: [Key; 3] = [
 
 static PACE_KEYS: [Key; 4] = [
     key("interval", Kind::Positive, "10s", r#""5s""#, "The time from one probe to the next."),
-    key("timeout", Kind::Positive, "1s", r#""2s""#, "A later answer counts as a failure."),
+    key("timeout", Kind::Positive, "1s", r#""2s""#, "How long an answer may take; a later one is a failure."),
     key("failures", Kind::Count(&range::PROBE_RUN), "3", "5", "How many consecutive failures make the probe fail."),
     key("initial_delay", Kind::Duration, "0s", r#""5s""#, "The time from the start of the replica to its first probe."),
 ];
@@ -102,7 +102,7 @@ pub(crate) static PROBE_ONCE: Block = Block {
     remarks: PROBE_REMARKS,
 };
 
-const HOST_ABOUT: &str = "The host to connect to, at most 255 characters; may hold placeholders of the backend.";
+const HOST_ABOUT: &str = "The host to connect to, at most 255 characters; may contain placeholders of the backend.";
 const HOST_DEFAULT: &str = "the replica's address, or 127.0.0.1";
 const PORT_ABOUT: &str =
     "A number, or a text with placeholders of the backend such as `{port}`, at most 255 characters.";

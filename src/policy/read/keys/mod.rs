@@ -1,5 +1,5 @@
-//! The table of every key of the document. The reader takes its known names from this table; the schema and the
-//! documentation are generated from it.
+//! The table of all keys of the document. The reader takes the names of keys from it; the schema and the documentation
+//! are generated from it.
 
 #![cfg_attr(not(test), allow(dead_code, reason = "the documentation is made in a test, the schema with a feature"))]
 
@@ -20,17 +20,17 @@ pub(super) use retry::*;
 
 /// A block of keys.
 pub(crate) struct Block {
-    /// Where it stands, as a heading of the documentation.
+    /// Its path, as a heading of the documentation.
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
     pub(crate) keys: &'static [&'static [Key]],
-    /// What must hold of several keys together.
+    /// Conditions on several keys together.
     pub(crate) requires: &'static [Requirement],
-    /// Fields that people look for here, and what to tell them.
+    /// Fields that people look for here, and the hint for each.
     pub(crate) remarks: &'static [(&'static str, &'static str)],
 }
 
-/// What must hold of several keys of a block together, as far as a schema can say it.
+/// A condition on several keys of a block together, as far as a schema can express it.
 pub(crate) enum Requirement {
     /// Exactly one of them is given.
     ExactlyOne(&'static [&'static str]),
@@ -46,15 +46,14 @@ pub(crate) enum Requirement {
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// What holds when it is left out; "required" if it may not be.
+    /// The default in words; "required" if there is none, "-" if it is empty.
     pub(crate) default: &'static str,
     pub(crate) about: &'static str,
     /// A value that is not the default, as JSON.
     pub(crate) example: &'static str,
 }
 
-/// What may stand behind a key. A block that needs none of its keys may be left empty where it stands alone, not in a
-/// list and not beside other kinds.
+/// The kind of value of a key. A block without required keys may be null, except in a list or beside other kinds.
 pub(crate) enum Kind {
     Duration,
     /// A duration longer than zero.
@@ -67,7 +66,7 @@ pub(crate) enum Kind {
     Percentage,
     Flag,
     True,
-    /// Nothing at all, which is off.
+    /// Null, which means off.
     Empty,
     Text(Form),
     /// A command and its arguments.
@@ -83,7 +82,7 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     Headers,
     Block(&'static Block),
-    /// A list of so many: at least, at most. One that may have none may be left empty.
+    /// A list with the least and the most elements. If the least is 0, it may be null.
     List(&'static Kind, usize, usize),
     OneOrMany(&'static Kind),
     OneOf(&'static [Kind]),

@@ -127,7 +127,7 @@ pub(crate) static RETRY: Block = Block {
     remarks: RETRY_REMARKS,
 };
 
-/// A rule's own.
+/// The `retry` of a rule.
 pub(crate) static RULE_RETRY: Block = Block {
     title: RETRY.title,
     about: RETRY.about,
@@ -137,12 +137,12 @@ pub(crate) static RULE_RETRY: Block = Block {
         ("attempts", "unknown field; did you mean 'max_attempts'?"),
         ("delay", "unknown field; did you mean 'interval'?"),
         ("factor", "unknown field; write backoff: {exponential: {factor: 2}}"),
-        ("on_events", "belongs to the policy's own `retry`; the rule says by `when` what it matches"),
-        ("keep_min_available", "belongs to the policy's own `retry`"),
+        ("on_events", "belongs in the policy's own `retry`; a rule says in `when` which failures it matches"),
+        ("keep_min_available", "belongs in the policy's own `retry`"),
     ],
 };
 
-const NOT_OF_A_STAGE: &str = "belongs to `retry`, not to a stage of it";
+const NOT_OF_A_STAGE: &str = "belongs in `retry`, not in one of its stages";
 
 pub(crate) static STAGE: Block = Block {
     title: "`retry.stages[]`",
@@ -209,7 +209,7 @@ pub(crate) static LIMIT: Block = Block {
     title: "`limit`",
     about: "At most this many charged restarts in a sliding window. The window belongs to the replica, not to the streak.",
     keys: &[&[
-        key("restarts", Kind::Count(&range::WINDOW_RESTARTS), "required", "5", "The most restarts."),
+        key("restarts", Kind::Count(&range::WINDOW_RESTARTS), "required", "5", "The most restarts in the window."),
         key("within", Kind::Positive, "required", r#""10m""#, "The length of the window."),
     ]],
     requires: &[],

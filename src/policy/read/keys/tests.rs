@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::policy::Policy;
 
-/// What may stand behind a key, in the words of the documentation.
+/// Returns the kind of value in the words of the documentation.
 fn words(kind: &Kind) -> String {
     match kind {
         Kind::Duration => "duration".into(),
@@ -36,7 +36,7 @@ fn words(kind: &Kind) -> String {
     }
 }
 
-/// Without those that differ in a range from one that is listed.
+/// All blocks, except those that differ from a listed one only in a range.
 const BLOCKS: [&Block; 18] = [
     &DOCUMENT,
     &RETRY,
@@ -99,7 +99,7 @@ fn the_committed_documentation_is_what_the_table_says() {
 
 type Place = (&'static Block, fn(Json) -> Json, Json);
 
-/// Each block, where it stands in a document, and what it needs to be valid.
+/// Returns each block, a document that contains it, and the keys that it needs to be valid.
 fn places() -> Vec<Place> {
     let nothing = || json!({});
     let check = || json!({"tcp": {"port": 1}});
@@ -145,7 +145,7 @@ fn every_key_of_the_table_is_read_and_makes_a_difference() {
 }
 
 #[test]
-fn no_key_is_called_misplaced_where_it_is_known() {
+fn no_hint_hides_a_key_of_its_own_block() {
     for (block, _, _) in places() {
         for (field, _) in block.remarks {
             assert!(!block.all().any(|key| key.name == *field), "{field} in {}", block.title);
