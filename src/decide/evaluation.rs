@@ -1,12 +1,14 @@
 //! The evaluation of one failure: rules, then limits, then the delay.
 
 use super::failure_context::FailureContext;
-use super::history::{Flags, History, Undo};
+use super::flags::Flags;
+use super::history::History;
 use super::jitter;
 use super::limits;
 use super::message::Message;
 use super::outcome::Outcome;
 use super::streak::Streak;
+use super::undo::Undo;
 use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
 use crate::policy::compiled_rule::CompiledRule;
 use crate::policy::retry_schedule::{CompiledStage, LONGEST_RETRY_AFTER, RetrySchedule, UNLIMITED};

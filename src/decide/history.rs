@@ -1,14 +1,16 @@
 //! The state of one replica between decisions: one row in a database.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::detail::Detail;
+use super::flags::Flags;
 use super::ids::{Incarnation, ReplicaId};
 use super::jitter;
 use super::streak::Streak;
+use super::undo::Undo;
 use super::window::Window;
-use crate::policy::retry_schedule::{RetrySchedule, WindowLimit};
-use crate::policy::{Cause, CauseName, Exit, Layout, LayoutMapping, Policy, Signal};
+use crate::policy::retry_schedule::WindowLimit;
+use crate::policy::{Cause, CauseName, Exit, LayoutMapping, Policy, Signal};
 use crate::time::Timestamp;
 
 /// The state of one replica: its incarnation, its streaks of failures, its windows.
@@ -61,76 +63,6 @@ pub struct History {
 
 const NO_RULE: u16 = u16::MAX;
 
-/// Booleans as bits, since a set may hold a million histories.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Flags(u8);
-
-impl Flags {
-    /// The latest incarnation was started and its end was not reported.
-    pub(super) const LIVE: Self = Self(1);
-    /// The restart waits for room in a window, and counts when it is released.
-    pub(super) const COUNTS_ON_START: Self = Self(1 << 1);
-    /// No start has succeeded since the last failure.
-    pub(super) const REPAIRING: Self = Self(1 << 2);
-    /// The latest incarnation has started: `mark` is when.
-    pub(super) const STARTED: Self = Self(1 << 3);
-    /// The last failure had an exit code.
-    const EXIT_CODE: Self = Self(1 << 4);
-    /// The last failure had a signal.
-    const EXIT_SIGNAL: Self = Self(1 << 5);
-    /// The latest incarnation has been ready.
-    pub(super) const WAS_READY: Self = Self(1 << 6);
-    /// It is ready, since `turned`.
-    pub(super) const READY: Self = Self(1 << 7);
-
-    pub(super) const fn and(self, flag: Self) -> Self {
-        Self(self.0 | flag.0)
-    }
-
-    fn only(self, flag: Self) -> Self {
-        Self(self.0 & flag.0)
-    }
-}
-
-/// State that most replicas never need.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Detail {
-    /// The layout that the indices below refer to.
-    pub(super) layout: Arc<Layout>,
-    /// One for each window of the layout.
-    pub(super) windows: Vec<Window>,
-    /// The streaks under the rules' own `retry`, by schedule from 1.
-    pub(super) streaks: Vec<Streak>,
-    /// The state that an incident would restore, oldest first.
-    pub(super) undo: VecDeque<Undo>,
-    /// The name of the last failure's cause, where it is the user's own.
-    pub(super) cause: Option<String>,
-    /// When the last failure was recorded, so that a second failure does not count as a second replica.
-    pub(super) noted_at: Option<Timestamp>,
-}
-
-impl Detail {
-    #[inline(never)]
-    fn recover(&mut self, schedules: &[RetrySchedule], ready_for: u64) {
-        for (streak, schedule) in self.streaks.iter_mut().zip(schedules) {
-            streak.recover(schedule, ready_for);
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Undo {
-    pub(super) at: Timestamp,
-    pub(super) schedule: u16,
-    pub(super) before: Streak,
-    /// How many restarts took a token of the budget: its own, and those of the failures that were merged into it.
-    pub(super) charged: u32,
-}
-
-/// The number of undo entries kept. Beyond it, the two nearest in time are merged, and a merged entry is undone only if
-/// its first failure is: at most a thirtieth of `within` is not.
-const MOST_UNDO: usize = 64;
-
 impl History {
     /// Creates the row of a replica that was never started. Jitter is a hash of the set's `seed`, the replica and the
     /// incarnation.
@@ -153,12 +85,12 @@ impl History {
 
     #[inline]
     pub(super) fn has(&self, flag: Flags) -> bool {
-        self.flags.only(flag) == flag
+        self.flags.contains(flag)
     }
 
     #[inline]
     pub(super) fn put(&mut self, flag: Flags, value: bool) {
-        self.flags.0 = if value { self.flags.0 | flag.0 } else { self.flags.0 & !flag.0 };
+        self.flags.set(flag, value);
     }
 
     /// The latest incarnation; 0 before the first start.
@@ -201,25 +133,13 @@ impl History {
 
     /// The number of entries in its collections.
     pub(crate) fn entries(&self) -> usize {
-        let count = |detail: &Detail| {
-            detail.windows.iter().map(Window::len).sum::<usize>() + detail.streaks.len() + detail.undo.len()
-        };
-        self.detail.as_deref().map_or(0, count)
+        self.detail.as_deref().map_or(0, Detail::entries)
     }
 
-    /// The latest of all times that it knows.
+    /// The latest of all times in it.
     pub(crate) fn latest(&self) -> Timestamp {
-        let known = |at: Timestamp| at.known().unwrap_or(Timestamp::ZERO);
-        let of = |streak: &Streak| known(streak.first).max(known(streak.stage_first));
-        let mut latest = self.as_of().max(of(&self.streak));
-        if let Some(detail) = &self.detail {
-            let streaks = detail.streaks.iter().map(of);
-            let windows = detail.windows.iter().map(Window::latest);
-            let undo = detail.undo.iter().map(|undo| undo.at);
-            let others = streaks.chain(windows).chain(undo).chain(detail.noted_at).max();
-            latest = latest.max(others.unwrap_or(Timestamp::ZERO));
-        }
-        latest
+        let detail = self.detail.as_deref().map_or(Timestamp::ZERO, Detail::latest);
+        self.as_of().max(self.streak.latest()).max(detail)
     }
 
     /// The cause and exit of the last failure; `None` if it never failed.
@@ -274,8 +194,8 @@ impl History {
         self.streak = Streak::default();
         self.clean_exits = 0;
         if let Some(detail) = &mut self.detail {
-            let (layout, noted_at, cause) = (detail.layout.clone(), detail.noted_at, detail.cause.take());
-            **detail = Detail { layout, noted_at, cause, ..Detail::default() };
+            let cause = detail.cause.take();
+            **detail = Detail { cause, ..detail.without_failures() };
         }
         self.cancel_window_wait();
         self.put(Flags::REPAIRING, false);
@@ -302,7 +222,7 @@ impl History {
         let Self { stream, incarnation, mark, turned, replica, .. } = *self;
         let mut detail = self.detail.take();
         if let Some(detail) = &mut detail {
-            **detail = Detail { layout: detail.layout.clone(), noted_at: detail.noted_at, ..Detail::default() };
+            **detail = detail.without_failures();
         }
         *self = Self { stream, incarnation, mark, turned, detail, ..Self::new(0, replica) };
     }
@@ -345,8 +265,7 @@ impl History {
         if schedule == 0 {
             return self.streak;
         }
-        let streaks = self.detail.as_ref().map_or(&[][..], |detail| &detail.streaks);
-        streaks.get(usize::from(schedule) - 1).copied().unwrap_or_default()
+        self.detail.as_ref().map_or_else(Streak::default, |detail| detail.streak_of_rule(schedule))
     }
 
     #[inline]
@@ -367,12 +286,7 @@ impl History {
     }
 
     fn set_streak_of_rule(&mut self, schedule: u16, streak: Streak, policy: &Policy) {
-        let streaks = &mut self.detail_mut(policy).streaks;
-        let place = usize::from(schedule) - 1;
-        if streaks.len() <= place {
-            streaks.resize(place + 1, Streak::default());
-        }
-        streaks[place] = streak;
+        *self.detail_mut(policy).streak_of_rule_mut(schedule) = streak;
     }
 
     pub(super) fn window(&self, slot: u16) -> Option<&Window> {
@@ -380,12 +294,7 @@ impl History {
     }
 
     pub(super) fn window_mut(&mut self, slot: u16, policy: &Policy) -> &mut Window {
-        let windows = &mut self.detail_mut(policy).windows;
-        let place = usize::from(slot);
-        if windows.len() <= place {
-            windows.resize_with(place + 1, Window::default);
-        }
-        &mut windows[place]
+        self.detail_mut(policy).window_mut(slot)
     }
 
     /// How many more restarts fit into a window at `at`.
@@ -395,8 +304,7 @@ impl History {
     }
 
     fn detail_mut(&mut self, policy: &Policy) -> &mut Detail {
-        self.detail
-            .get_or_insert_with(|| Box::new(Detail { layout: policy.compiled().layout.clone(), ..Detail::default() }))
+        self.detail.get_or_insert_with(|| Box::new(Detail::new(policy.compiled().layout.clone())))
     }
 
     /// Whether it has more than its own streak: a detail, or clean exits.
@@ -416,19 +324,19 @@ impl History {
         }
     }
 
-    /// [`adapt`](Self::adapt), for many histories: most of them come from the same policy, whose `moves` are kept.
+    /// [`adapt`](Self::adapt), for many histories: most of them come from the same policy, whose `mapping` is kept.
     #[cold]
     #[inline(never)]
-    pub(crate) fn adapt_with(&mut self, policy: &Policy, moves: &mut Option<LayoutMapping>) {
+    pub(crate) fn adapt_with(&mut self, policy: &Policy, mapping: &mut Option<LayoutMapping>) {
         let Some(detail) = &self.detail else { return };
         if Arc::ptr_eq(&detail.layout, &policy.compiled().layout) {
             return;
         }
-        if moves.as_ref().is_none_or(|moves| !Arc::ptr_eq(&moves.from, &detail.layout)) {
-            *moves = Some(LayoutMapping::new(&detail.layout, &policy.compiled().layout));
+        if mapping.as_ref().is_none_or(|mapping| !Arc::ptr_eq(&mapping.from, &detail.layout)) {
+            *mapping = Some(LayoutMapping::new(&detail.layout, &policy.compiled().layout));
         }
-        if let Some(moves) = moves {
-            self.carry_over(moves);
+        if let Some(mapping) = mapping {
+            self.carry_over(mapping);
         }
     }
 
@@ -495,15 +403,7 @@ impl History {
 
     /// Keeps an undo entry for an incident that is detected within `within`.
     pub(super) fn remember_undo(&mut self, undo: Undo, within: u64, policy: &Policy) {
-        let at = undo.at;
-        let kept = &mut self.detail_mut(policy).undo;
-        while kept.front().is_some_and(|oldest| at.nanos_since(oldest.at) >= within) {
-            kept.pop_front();
-        }
-        kept.push_back(undo);
-        if kept.len() > MOST_UNDO {
-            merge_nearest(kept);
-        }
+        self.detail_mut(policy).undo.push(undo, within);
     }
 
     /// Undoes the charges of failures less than `within` before `latest`. Returns how many took a budget token.
@@ -511,18 +411,17 @@ impl History {
         let Some(detail) = &mut self.detail else { return 0 };
         let mut since = None;
         let mut charged = 0u32;
-        while let Some(last) = detail.undo.pop_back().filter(|last| latest.nanos_since(last.at) < within) {
-            let streak = match last.schedule {
+        for undo in detail.undo.take_within(latest, within) {
+            let streak = match undo.schedule {
                 0 => Some(&mut self.streak),
                 schedule => detail.streaks.get_mut(usize::from(schedule) - 1),
             };
             if let Some(streak) = streak {
-                charged = charged.saturating_add(last.charged);
-                *streak = last.before;
+                charged = charged.saturating_add(undo.charged);
+                *streak = undo.before;
             }
-            since = Some(last.at);
+            since = Some(undo.at);
         }
-        detail.undo.clear();
         if let Some(since) = since {
             detail.windows.iter_mut().for_each(|window| window.uncount_since(since));
             self.cancel_window_wait();
@@ -536,71 +435,17 @@ impl History {
         self.turned = by(self.turned);
         self.streak.shift(by);
         if let Some(detail) = &mut self.detail {
-            detail.streaks.iter_mut().for_each(|streak| streak.shift(by));
-            detail.windows.iter_mut().for_each(|window| window.shift(by));
-            detail.undo.iter_mut().for_each(|undo| {
-                undo.at = by(undo.at);
-                undo.before.shift(by);
-            });
-            detail.noted_at = detail.noted_at.map(by);
+            detail.shift(by);
         }
     }
 
-    /// Moves streaks, windows and undo entries to their indices in another layout, and drops those without one.
-    fn carry_over(&mut self, moves: &LayoutMapping) {
+    /// Moves its state to the indices of another layout, and drops what has none there.
+    fn carry_over(&mut self, mapping: &LayoutMapping) {
         let Some(detail) = &mut self.detail else { return };
-        detail.layout = moves.to.clone();
-        for (streak, place) in std::mem::take(&mut detail.streaks).into_iter().zip(moves.schedules.iter().skip(1)) {
-            let place = place.and_then(|place| usize::from(place).checked_sub(1));
-            if let Some(place) = place.filter(|_| streak != Streak::default()) {
-                if detail.streaks.len() <= place {
-                    detail.streaks.resize(place + 1, Streak::default());
-                }
-                detail.streaks[place] = streak;
-            }
-        }
-        for (window, place) in std::mem::take(&mut detail.windows).into_iter().zip(&moves.windows) {
-            if let Some(place) = place.map(usize::from) {
-                if detail.windows.len() <= place {
-                    detail.windows.resize_with(place + 1, Window::default);
-                }
-                detail.windows[place] = window;
-            }
-        }
-        detail.undo.retain_mut(|undo| match moves.schedules.get(usize::from(undo.schedule)).copied().flatten() {
-            Some(place) => {
-                undo.schedule = place;
-                true
-            }
-            None => undo.schedule == 0,
-        });
+        detail.carry_over(mapping);
         if let Some(rule) = self.judged_by() {
-            self.judged_by = moves.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
+            self.judged_by = mapping.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
         }
-    }
-}
-
-/// Merges the two failures of one streak that are nearest in time: the earlier one stands for both.
-#[cold]
-fn merge_nearest(undo: &mut VecDeque<Undo>) {
-    // By schedule: the place and time of the last failure seen.
-    let mut last: Vec<(u16, usize)> = Vec::new();
-    let mut nearest: Option<(u64, usize, usize)> = None;
-    for (place, later) in undo.iter().enumerate() {
-        match last.iter_mut().find(|(schedule, _)| *schedule == later.schedule) {
-            None => last.push((later.schedule, place)),
-            Some((_, earlier)) => {
-                let gap = later.at.nanos_since(undo[*earlier].at);
-                if nearest.is_none_or(|(least, ..)| gap < least) {
-                    nearest = Some((gap, *earlier, place));
-                }
-                *earlier = place;
-            }
-        }
-    }
-    if let Some((_, earlier, later)) = nearest {
-        let charged = undo.remove(later).map_or(0, |later| later.charged);
-        undo[earlier].charged = undo[earlier].charged.saturating_add(charged);
     }
 }
 
@@ -617,51 +462,6 @@ mod tests {
         let newer = text.replace("\"version\":2", "\"version\":3");
         let error = serde_json::from_str::<History>(&newer).unwrap_err().to_string();
         assert!(error.contains("version 3"), "{error}");
-    }
-
-    /// 100,000 failures a second apart: what an incident at the end gives back, and how many entries that took.
-    fn given_back(within: u64) -> (u32, usize, Streak) {
-        const SEC: u64 = 1_000_000_000;
-        let mut history = History::new(7, ReplicaId(0));
-        let policy = Policy::builder().build().unwrap();
-        let mut most = 0;
-        for failure in 0..100_000u32 {
-            let before = Streak { failures: failure, ..Streak::default() };
-            let at = Timestamp::from_secs(failure.into());
-            history.remember_undo(Undo { at, schedule: 0, before, charged: 1 }, within * SEC, &policy);
-            history.streak.failures = failure + 1;
-            most = most.max(history.detail.as_ref().unwrap().undo.len());
-        }
-        let charged = history.undo(Timestamp::from_secs(99_999), within * SEC);
-        (charged, most, history.streak)
-    }
-
-    #[test]
-    fn what_an_incident_would_give_back_is_bounded() {
-        let (charged, most, streak) = given_back(30);
-        assert_eq!((charged, most, streak.failures), (30, 30, 99_970), "the few of a short time one by one");
-        let (charged, most, streak) = given_back(36_000_000);
-        assert_eq!((charged, most, streak.failures), (100_000, MOST_UNDO, 0), "all of a time without end");
-        let (charged, most, streak) = given_back(20_000);
-        assert!(most <= MOST_UNDO, "{most}");
-        assert!((19_000..=20_000).contains(&charged), "{charged}");
-        assert_eq!(streak.failures, 100_000 - charged);
-    }
-
-    #[test]
-    fn merged_failures_stay_with_their_streak() {
-        let policy = Policy::builder().build().unwrap();
-        let mut history = History::new(7, ReplicaId(0));
-        for failure in 0..1000u32 {
-            let schedule = (failure % 2) as u16;
-            let before = Streak { failures: failure / 2, ..Streak::default() };
-            let at = Timestamp::from_secs(failure.into());
-            let undo = Undo { at, schedule, before, charged: u32::from(schedule == 0) };
-            history.remember_undo(undo, u64::MAX, &policy);
-            history.set_streak(schedule, Streak { failures: failure / 2 + 1, ..Streak::default() }, &policy);
-        }
-        assert_eq!(history.undo(Timestamp::from_secs(1000), u64::MAX), 500);
-        assert_eq!((history.streak_of(0).failures, history.streak_of(1).failures), (0, 0));
     }
 
     #[test]

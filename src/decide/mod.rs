@@ -5,8 +5,10 @@ mod assess;
 mod budget;
 mod census;
 mod correlation;
+mod detail;
 mod evaluation;
 mod failure_context;
+mod flags;
 mod history;
 mod ids;
 mod incident;
@@ -21,6 +23,7 @@ pub(crate) mod serde_u128;
 mod set_history;
 mod status;
 mod streak;
+mod undo;
 mod verdict;
 mod window;
 

@@ -5,7 +5,8 @@
 
 use super::evaluation::{End, Evaluation, PendingNoRestart};
 use super::failure_context::FailureContext;
-use super::history::{Flags, History};
+use super::flags::Flags;
+use super::history::History;
 use super::ids::Incarnation;
 use super::limits::count_in_windows;
 use super::outcome::Outcome;

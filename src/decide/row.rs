@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::history::{Detail, Flags, History, Undo};
+use super::detail::Detail;
+use super::flags::Flags;
+use super::history::History;
 use super::ids::{Incarnation, ReplicaId};
 use super::streak::Streak;
+use super::undo::Undo;
 use super::window::Window;
 use crate::policy::{Cause, Exit, Layout};
 use crate::time::Timestamp;
@@ -163,13 +166,14 @@ impl TryFrom<Row> for History {
             layout.schedules.push(rule);
             detail.streaks.push(streak);
         }
+        let mut undo = Vec::with_capacity(row.undo.len());
         for UndoRow { at, rule, before, charged } in row.undo {
             let place = layout.schedules.iter().position(|known| *known == rule).unwrap_or_else(|| {
                 layout.schedules.push(rule);
                 layout.schedules.len() - 1
             });
             let schedule = u16::try_from(place).map_err(|_| "it has too many streaks".to_owned())?;
-            detail.undo.push_back(Undo { at, schedule, before, charged });
+            undo.push(Undo { at, schedule, before, charged });
         }
         for WindowRow { rule, stage, mut restarts } in row.windows {
             restarts.sort();
@@ -207,9 +211,10 @@ impl TryFrom<Row> for History {
             && layout.rules.is_empty()
             && layout.windows.is_empty()
             && layout.schedules.len() == 1
-            && detail.undo.is_empty();
+            && undo.is_empty();
         if !bare {
             detail.layout = Arc::new(layout);
+            detail.undo = undo.into_iter().collect();
             history.detail = Some(Box::new(detail));
         }
         Ok(history)

@@ -96,6 +96,12 @@ impl Streak {
         true
     }
 
+    /// The latest of its times.
+    pub(super) fn latest(&self) -> Timestamp {
+        let times = [self.first, self.stage_first].into_iter().filter_map(Timestamp::known);
+        times.max().unwrap_or(Timestamp::ZERO)
+    }
+
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         self.first = by(self.first);
         self.stage_first = by(self.stage_first);
