@@ -17,7 +17,7 @@ use uphold::backend::{
 };
 use uphold::engine::InstanceState;
 use uphold::supervisor::{NotificationKind, Received};
-use uphold::{Event, Incarnation, Notice, Policy, ReplicaId, RetryPolicy, Supervisor};
+use uphold::{Event, InstanceId, Notice, Policy, ReplicaId, RetryPolicy, Supervisor};
 
 /// How long a replica's task runs before it crashes; `None` for ever.
 struct Lifetime(fn(ReplicaId) -> Option<Duration>);
@@ -27,7 +27,7 @@ struct Tasks(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    running: BTreeMap<(ReplicaId, Incarnation), AbortHandle>,
+    running: BTreeMap<InstanceId, AbortHandle>,
     reporter: Option<Reporter>,
 }
 
@@ -44,11 +44,11 @@ impl Tasks {
         });
     }
 
-    fn end(&self, replica: ReplicaId, incarnation: Incarnation) {
-        if let Some(task) = self.with(|state| state.running.remove(&(replica, incarnation))) {
+    fn end(&self, instance: InstanceId) {
+        if let Some(task) = self.with(|state| state.running.remove(&instance)) {
             task.abort();
         }
-        self.report(Event::stopped(replica, incarnation));
+        self.report(Event::stopped(instance));
     }
 }
 
@@ -57,34 +57,34 @@ impl Backend for Tasks {
     type Workload = Lifetime;
 
     async fn start(&self, request: StartRequest<'_, Lifetime>) -> Result<(), BackendError> {
-        let (replica, incarnation) = (request.key.replica, request.key.incarnation);
-        let lifetime = (request.workload.0)(replica);
+        let instance = request.key.instance();
+        let lifetime = (request.workload.0)(instance.replica);
         let tasks = self.clone();
         let task = tokio::spawn(async move {
             match lifetime {
                 Some(lifetime) => tokio::time::sleep(lifetime).await,
                 None => std::future::pending().await,
             }
-            tasks.with(|state| state.running.remove(&(replica, incarnation)));
-            tasks.report(Event::exited(replica, incarnation, 1));
+            tasks.with(|state| state.running.remove(&instance));
+            tasks.report(Event::exited(instance, 1));
         });
-        self.with(|state| state.running.insert((replica, incarnation), task.abort_handle()));
-        self.report(Event::ready(replica, incarnation));
+        self.with(|state| state.running.insert(instance, task.abort_handle()));
+        self.report(Event::ready(instance));
         Ok(())
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
-        self.end(request.key.replica, request.key.incarnation);
+        self.end(request.key.instance());
         Ok(())
     }
 
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
-        self.end(request.key.replica, request.key.incarnation);
+        self.end(request.key.instance());
         Ok(())
     }
 
     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
-        let ready = |&(replica, incarnation): &_| Instance::new(replica, incarnation, InstanceState::Ready);
+        let ready = |&instance: &InstanceId| Instance::new(instance, InstanceState::Ready);
         Ok(self.with(|state| state.running.keys().map(ready).collect()))
     }
 

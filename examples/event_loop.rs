@@ -50,10 +50,10 @@ fn main() -> Result<(), uphold::PolicyError> {
 fn run(start: Start, sender: Sender<Event>) {
     thread::spawn(move || {
         // An error means that the loop has ended.
-        let _ = sender.send(Event::ready(start.replica, start.incarnation));
+        let _ = sender.send(Event::ready(start.instance()));
         if start.replica == 1.into() {
             thread::sleep(Duration::from_millis(300));
-            let _ = sender.send(Event::exited(start.replica, start.incarnation, 137));
+            let _ = sender.send(Event::exited(start.instance(), 137));
         }
     });
 }

@@ -32,9 +32,9 @@ impl Fleet {
         loop {
             self.events += 1;
             set.for_each_output(|output| match output {
-                Output::Command(Command::Start(start)) => replies.push(Event::ready(start.replica, start.incarnation)),
-                Output::Command(Command::Stop(stop)) => replies.push(Event::stopped(stop.replica, stop.incarnation)),
-                Output::Command(Command::Kill(kill)) => replies.push(Event::stopped(kill.replica, kill.incarnation)),
+                Output::Command(Command::Start(start)) => replies.push(Event::ready(start.instance())),
+                Output::Command(Command::Stop(stop)) => replies.push(Event::stopped(stop.instance())),
+                Output::Command(Command::Kill(kill)) => replies.push(Event::stopped(kill.instance())),
                 Output::Command(Command::Probe(_)) | Output::Notice(_) => {}
             });
             let Some(event) = replies.pop() else { break };
@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (index, id) = (below(&mut random, count), ReplicaId(below(&mut random, 3) as u32));
         let running = fleet.sets[index].get(id).filter(|replica| replica.phase == Phase::Ready);
         if let Some(replica) = running {
-            fleet.drive(now, index, Some(Event::exited(id, replica.incarnation, 137)));
+            fleet.drive(now, index, Some(Event::exited((id, replica.incarnation), 137)));
         }
     }
     println!("{crashes} crashes: {}", speed(fleet.events - before, began.elapsed()));

@@ -37,7 +37,7 @@
 //! set.handle_timeout(Timestamp::ZERO);
 //! let commands: Vec<String> = std::iter::from_fn(|| set.poll_output()).map(|output| output.to_string()).collect();
 //! assert_eq!(commands[0], "start replica 0 incarnation 1");
-//! set.handle(Timestamp::from_secs(1), Event::ready(0, 1));
+//! set.handle(Timestamp::from_secs(1), Event::ready((0, 1)));
 //! # while set.poll_output().is_some() {}
 //! assert_eq!(set.status(), Status::Healthy);
 //! # Ok::<(), uphold::PolicyError>(())
@@ -105,7 +105,7 @@ pub mod trace {
 
 #[cfg(feature = "supervisor")]
 pub use backend::Backend;
-pub use decide::{Decision, Incarnation, Outcome, ReplicaId, Status, Verdict};
+pub use decide::{Decision, Incarnation, InstanceId, Outcome, ReplicaId, Status, Verdict};
 pub use engine::{Command, Event, Notice, Output, Phase, ReplicaSet};
 pub use policy::{
     Backoff, Cause, Exit, FailurePolicy, HealthPolicy, Jitter, Policy, PolicyBuilder, PolicyError, Quantity,

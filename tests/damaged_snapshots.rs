@@ -118,7 +118,7 @@ fn a_stop_for_a_restart_behind_a_gate_nobody_opens_is_refused() {
 #[test]
 fn an_unknown_replica_that_is_not_out_of_contact_is_refused() {
     let mut test = one_waits();
-    test.one(61, Event::lost(0, 1));
+    test.one(61, Event::lost((0, 1)));
     test.tick(125);
     is_refused(&test, "replica 0", "contact", |text| text["lost"] = json!([]));
 }

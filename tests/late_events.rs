@@ -35,7 +35,7 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
             outcome: uphold::Outcome::exited(1, ran(15)),
         });
         // Its start and its end are told together, after both.
-        test.set.handle_all(ran(20), [Event::started(0, incarnation), ended]);
+        test.set.handle_all(ran(20), [Event::started((0, incarnation)), ended]);
         let lines = test.drain();
         assert!(!is_incident(&lines), "{lines:?}");
     }
@@ -45,11 +45,11 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
 #[test]
 fn one_that_somebody_stopped_some_time_ago_is_one_replica() {
     let mut test = TestSet::ready(correlated(4));
-    test.one(50, Event::not_ready(0, 1));
-    test.one(51, Event::ready(0, 1));
+    test.one(50, Event::not_ready((0, 1)));
+    test.one(51, Event::ready((0, 1)));
     test.one(60, Event::Stopped(news(0, 45)));
     test.until(70);
-    test.one(72, Event::ready(0, 2));
+    test.one(72, Event::ready((0, 2)));
     assert!(!is_incident(&test.one(73, exited(0, 2, 73))));
 }
 
@@ -59,7 +59,7 @@ fn a_slot_that_went_and_came_back_is_one_replica() {
     test.one(60, exited(3, 1, 60));
     test.one(60, Event::Scale(3));
     test.one(61, Event::Scale(4));
-    test.one(61, Event::ready(3, 2));
+    test.one(61, Event::ready((3, 2)));
     assert!(!is_incident(&test.one(62, exited(3, 2, 62))));
 }
 
@@ -69,12 +69,12 @@ fn members_that_a_group_stopped_before_they_were_judged_are_counted_once() {
         "replicas": 6, "start_timeout": "60s", "retry": {"interval": "1s"},
         "failure": {"scope": "all", "correlated": {"share": "50%", "within": "10m"}},
     })));
-    test.all(0, (2..6).map(|replica| Event::ready(replica, 1)));
+    test.all(0, (2..6).map(|replica| Event::ready((replica, 1))));
     // 0 and 1 time out together; the group of the first stops the second.
     test.until(60);
-    test.all(60, (0..6).map(|replica| Event::stopped(replica, 1)));
+    test.all(60, (0..6).map(|replica| Event::stopped((replica, 1))));
     test.until(62);
-    test.all(62, (0..6).map(|replica| Event::ready(replica, 2)));
+    test.all(62, (0..6).map(|replica| Event::ready((replica, 2))));
     assert!(!is_incident(&test.one(70, exited(1, 2, 70))), "two of six are no incident");
 }
 
@@ -83,10 +83,10 @@ fn what_failed_an_hour_ago_is_no_incident_of_today() {
     let mut test = TestSet::ready(correlated(6));
     test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
     test.until(70);
-    test.all(70, [Event::ready(0, 2), Event::ready(1, 2)]);
+    test.all(70, [Event::ready((0, 2)), Event::ready((1, 2))]);
     test.one(100, Event::Scale(4));
-    test.all(100, (4..6).map(|replica| Event::stopped(replica, 1)));
-    assert!(!is_incident(&test.one(3600, Event::exited(2, 1, 0))), "exit 0 is not even a failure");
+    test.all(100, (4..6).map(|replica| Event::stopped((replica, 1))));
+    assert!(!is_incident(&test.one(3600, Event::exited((2, 1), 0))), "exit 0 is not even a failure");
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn an_incident_does_not_bring_back_what_was_scaled_away() {
         "replicas": 4, "start_timeout": "60s", "retry": {"interval": "10s", "max_attempts": 0},
         "failure": {"correlated": {"share": "50%", "within": "30s"}},
     })));
-    test.all(0, (0..3).map(|replica| Event::ready(replica, 1)));
+    test.all(0, (0..3).map(|replica| Event::ready((replica, 1))));
     test.until(60);
     test.one(61, Event::Scale(3));
     assert!(is_incident(&test.one(62, exited(0, 1, 62))));
-    test.one(63, Event::stopped(3, 1));
+    test.one(63, Event::stopped((3, 1)));
     test.until(1000);
     assert_eq!(test.set.get(3.into()).unwrap().phase, Phase::Removed);
 }
@@ -139,7 +139,7 @@ fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
     assert_eq!(due(&test), at(80));
     // Out of sight since 105, unknown since 165, and dead since 104.
     let mut test = TestSet::ready(policy(json!({"replicas": 4, "retry": {"interval": "300s"}})));
-    test.one(105, Event::lost(0, 1));
+    test.one(105, Event::lost((0, 1)));
     test.until(165);
     test.one(200, exited(0, 1, 104));
     assert_eq!(due(&test), at(404));
@@ -151,7 +151,7 @@ fn a_late_call_knows_that_the_set_was_up() {
         let mut test = TestSet::new(policy(json!({
             "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1},
         })));
-        test.one(0, Event::ready(0, 1));
+        test.one(0, Event::ready((0, 1)));
         tick.map(|now| test.tick(now));
         test.one(1000, exited(0, 1, 1000));
         test.set.status()
@@ -163,7 +163,7 @@ fn a_late_call_knows_that_the_set_was_up() {
 fn what_was_ready_and_ended_at_one_instant_was_ready() {
     let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1}});
     let mut test = TestSet::new(policy(never));
-    test.all(1, [Event::ready(0, 1), Event::exited(0, 1, 1)]);
+    test.all(1, [Event::ready((0, 1)), Event::exited((0, 1), 1)]);
     assert_eq!(test.set.status(), Status::Outage);
 }
 
@@ -174,10 +174,10 @@ fn a_charged_failure_that_joins_a_queued_group_late_is_not_the_end_of_it() {
     let mut test = TestSet::ready(policy(json!({
         "replicas": 3, "retry": {"interval": "10s"}, "failure": {"scope": "all", "rules": [spot]},
     })));
-    test.one(10, Event::failed(0, 1, Cause::Interruption));
-    test.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    test.one(10, Event::failed((0, 1), Cause::Interruption));
+    test.all(10, [Event::stopped((1, 1)), Event::stopped((2, 1))]);
     test.one(12, Event::Restart(1.into()));
-    test.one(12, Event::ready(1, 2));
+    test.one(12, Event::ready((1, 2)));
     test.set.limit_starts(at(39), Some(0));
     test.drain();
     test.tick(40);
@@ -198,16 +198,16 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
         "health": {"liveness": {"tcp": {"port": 1}, "interval": "10s", "failures": 1}},
     })));
     test.one(5, exited(0, 1, 5));
-    test.all(5, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+    test.all(5, [Event::stopped((1, 1)), Event::stopped((2, 1))]);
     test.one(20, Event::Restart(1.into()));
-    test.one(20, Event::ready(1, 2));
+    test.one(20, Event::ready((1, 2)));
     test.until(64);
     let (probe, result) = (ProbeKind::Liveness, ProbeResult::Failure);
     test.one(
         65,
         Event::Probed(ProbeReport { replica: 1.into(), incarnation: 2.into(), probe, result, at: None, message: None }),
     );
-    test.one(66, Event::stopped(1, 2));
+    test.one(66, Event::stopped((1, 2)));
     test.until(1000);
     for replica in 0..3 {
         let view = test.set.get(replica.into()).unwrap();
@@ -220,9 +220,9 @@ fn what_is_charged_does_not_depend_on_what_else_is_watched() {
     let verdict = |failure: serde_json::Value| {
         let mut test = TestSet::ready(policy(json!({"replicas": 3, "retry": {"interval": "60s"}, "failure": failure})));
         test.one(10, exited(0, 1, 10));
-        test.all(10, [Event::stopped(1, 1), Event::stopped(2, 1)]);
+        test.all(10, [Event::stopped((1, 1)), Event::stopped((2, 1))]);
         test.one(20, Event::Restart(1.into()));
-        test.one(20, Event::ready(1, 2));
+        test.one(20, Event::ready((1, 2)));
         test.one(60, exited(1, 2, 60))[0].clone()
     };
     assert_eq!(verdict(json!({"scope": "all"})), verdict(json!({"scope": "all", "max_failures_before_ready": 1000})));
@@ -246,14 +246,14 @@ fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
 fn a_group_does_not_count_the_end_of_one_that_was_scaled_away() {
     let rest = json!({"interval": "1s", "scope": "rest"});
     let mut test = TestSet::ready(policy(json!({"replicas": 6, "retry": rest})));
-    test.one(10, Event::exited(4, 1, 0));
+    test.one(10, Event::exited((4, 1), 0));
     test.one(10, Event::Drain(3.into()));
     test.one(10, exited(2, 1, 10));
     test.one(10, Event::Scale(2));
     test.one(10, exited(0, 1, 10));
-    test.one(10, Event::stopped(3, 1));
+    test.one(10, Event::stopped((3, 1)));
     test.tick(11);
     assert!(test.tick(12).is_empty(), "replica 1 has not stopped yet");
-    let starts = test.one(13, Event::stopped(1, 1));
+    let starts = test.one(13, Event::stopped((1, 1)));
     assert_eq!(starts.iter().filter(|line| line.starts_with("start ")).count(), 2);
 }

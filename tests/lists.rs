@@ -46,8 +46,7 @@ impl Backend for Handed {
         let mut state = self.0.state.lock().unwrap();
         state.running = Some(request.key.incarnation);
         let instance = (0, request.key.incarnation);
-        let event =
-            if state.reports { Event::ready(instance.0, instance.1) } else { Event::started(instance.0, instance.1) };
+        let event = if state.reports { Event::ready(instance) } else { Event::started(instance) };
         let reporter = state.reporter.as_ref().unwrap();
         reporter.report(event);
         Ok(())
@@ -56,7 +55,7 @@ impl Backend for Handed {
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
         let mut state = self.0.state.lock().unwrap();
         state.running = None;
-        state.reporter.as_ref().unwrap().report(Event::stopped(0, request.key.incarnation));
+        state.reporter.as_ref().unwrap().report(Event::stopped((0, request.key.incarnation)));
         Ok(())
     }
 
@@ -78,7 +77,7 @@ impl Backend for Handed {
             self.0.answered.notified().await;
         }
         let running = self.0.state.lock().unwrap().running;
-        Ok(running.map(|incarnation| Instance::new(0.into(), incarnation, InstanceState::Ready)).into_iter().collect())
+        Ok(running.map(|incarnation| Instance::new((0, incarnation), InstanceState::Ready)).into_iter().collect())
     }
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
@@ -142,7 +141,7 @@ impl Backend for Late {
             state.running.insert(incarnation);
             state.most = state.most.max(state.running.len());
             if prompt {
-                state.reporter.as_ref().unwrap().report(Event::ready(0, incarnation));
+                state.reporter.as_ref().unwrap().report(Event::ready((0, incarnation)));
             }
         });
         if !prompt {
@@ -159,14 +158,14 @@ impl Backend for Late {
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
         let mut state = self.0.lock().unwrap();
         if state.running.remove(&request.key.incarnation) {
-            state.reporter.as_ref().unwrap().report(Event::stopped(0, request.key.incarnation));
+            state.reporter.as_ref().unwrap().report(Event::stopped((0, request.key.incarnation)));
         }
         Ok(())
     }
 
     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
         let state = self.0.lock().unwrap();
-        let instance = |incarnation: &Incarnation| Instance::new(0.into(), *incarnation, InstanceState::Ready);
+        let instance = |incarnation: &Incarnation| Instance::new((0, *incarnation), InstanceState::Ready);
         Ok(state.running.iter().map(instance).collect())
     }
 

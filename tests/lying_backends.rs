@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use support::millis;
 use tokio::time::sleep;
 use uphold::backend::{
-    Backend, BackendError, Instance, InstanceKey, KillRequest, ListRequest, Reporter, StartRequest, StopRequest,
-    WatchRequest,
+    Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
 use uphold::engine::{Ended, InstanceEvent, InstanceState};
-use uphold::{Event, Incarnation, Outcome, Phase, Policy, ReplicaId, Status, Supervisor, SupervisorHandle, Timestamp};
+use uphold::{
+    Event, Incarnation, InstanceId, Outcome, Phase, Policy, ReplicaId, Status, Supervisor, SupervisorHandle, Timestamp,
+};
 
 const REPLICAS: u32 = 3;
 /// A slot that the set does not have.
@@ -119,17 +120,18 @@ impl Liar {
         if self.lies(Lie::EveryCallErrs) { Err(BackendError::start_error("out of order")) } else { Ok(()) }
     }
 
-    fn runs(&self, replica: ReplicaId, incarnation: Incarnation) {
+    fn runs(&self, instance: InstanceId) {
         let mut truth = self.truth.lock().unwrap();
-        let slot = truth.live.entry(replica).or_default();
-        slot.insert(incarnation);
+        let slot = truth.live.entry(instance.replica).or_default();
+        slot.insert(instance.incarnation);
         let together = slot.len();
         truth.together = truth.together.max(together);
         drop(truth);
-        self.tell(Event::ready(replica, incarnation));
+        self.tell(Event::ready(instance));
     }
 
-    fn ends(&self, replica: ReplicaId, incarnation: Incarnation, news: Event) {
+    fn ends(&self, instance: InstanceId, news: Event) {
+        let InstanceId { replica, incarnation } = instance;
         let mut truth = self.truth.lock().unwrap();
         if truth.live.entry(replica).or_default().remove(&incarnation) {
             truth.ended.insert(replica, incarnation);
@@ -142,13 +144,17 @@ impl Liar {
     fn crash(&self, replica: ReplicaId) {
         let first = self.truth.lock().unwrap().live.get(&replica).and_then(|slot| slot.first().copied());
         if let Some(incarnation) = first {
-            self.ends(replica, incarnation, Event::exited(replica, incarnation, 1));
+            let instance = InstanceId { replica, incarnation };
+            self.ends(instance, Event::exited(instance, 1));
         }
     }
 
-    fn alive(&self) -> Vec<(ReplicaId, Incarnation)> {
+    fn alive(&self) -> Vec<InstanceId> {
         let truth = self.truth.lock().unwrap();
-        truth.live.iter().flat_map(|(&replica, slot)| slot.iter().map(move |&number| (replica, number))).collect()
+        let of_replica = |(&replica, slot): (&ReplicaId, &BTreeSet<Incarnation>)| -> Vec<_> {
+            slot.iter().map(|&incarnation| InstanceId { replica, incarnation }).collect()
+        };
+        truth.live.iter().flat_map(of_replica).collect()
     }
 
     /// Tells what has happened, the way it lies.
@@ -159,35 +165,36 @@ impl Liar {
         let before: Vec<Event> = truth.told.iter().rev().take(20).cloned().collect();
         let honest = truth.honest;
         drop(truth);
-        let Some((replica, incarnation)) = event.instance() else { return };
+        let Some(instance) = event.instance() else { return };
+        let InstanceId { replica, incarnation } = instance;
         let mut events = vec![event.clone()];
         match self.lie {
             // What a stop of a stranger comes to is no occasion for more news of strangers: that would never end.
             _ if honest || matches!(event, Event::Stopped(_)) && self.lie.is_of_others() => {}
             Lie::WatchIsSilent => events.clear(),
             Lie::EndsAreForgotten if !matches!(event, Event::Ready(_)) => events.clear(),
-            Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(replica, incarnation), 2000)),
+            Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(instance), 2000)),
             Lie::WatchRepeatsItself => events.extend(before),
             Lie::NewsOfStrangers => {
-                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::exited(other, incarnation, 1)));
-                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::ready(other, incarnation)));
+                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::exited((other, incarnation), 1)));
+                events.extend([7, 1_000_000, u32::MAX].map(|other| Event::ready((other, incarnation))));
             }
             Lie::NewsOfOtherIncarnations => {
                 for other in [0, incarnation.0.saturating_sub(1), incarnation.0 + 1, u64::MAX] {
-                    events.push(Event::exited(replica, other, 1));
-                    events.push(Event::ready(replica, other));
+                    events.push(Event::exited((replica, other), 1));
+                    events.push(Event::ready((replica, other)));
                 }
             }
             Lie::ReadinessFlaps => {
                 for _ in 0..50 {
-                    events.push(Event::not_ready(replica, incarnation));
-                    events.push(Event::ready(replica, incarnation));
+                    events.push(Event::not_ready(instance));
+                    events.push(Event::ready(instance));
                 }
             }
             Lie::EndsAreToldTwice => events.push(event.clone()),
             Lie::ReportsComeFromTheFuture => events = vec![dated(event, Timestamp::MAX)],
             Lie::ReportsComeFromThePast => {
-                let lost = InstanceEvent { replica, incarnation, at: Some(Timestamp::ZERO) };
+                let lost = InstanceEvent::new(instance, Some(Timestamp::ZERO));
                 events = vec![dated(event, Timestamp::ZERO), Event::Lost(lost)];
             }
             _ => {}
@@ -208,10 +215,6 @@ fn dated(event: Event, at: Timestamp) -> Event {
     }
 }
 
-fn of(key: InstanceKey<'_>) -> (ReplicaId, Incarnation) {
-    (key.replica, key.incarnation)
-}
-
 struct Connection(Arc<Liar>);
 
 #[async_trait]
@@ -221,7 +224,7 @@ impl Backend for Connection {
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
         let liar = self.0.clone();
         liar.is_down()?;
-        let (replica, incarnation) = of(request.key);
+        let instance = request.key.instance();
         if liar.lies(Lie::StartDoesNothing) {
             return Ok(());
         }
@@ -232,11 +235,11 @@ impl Backend for Connection {
             // The request is on its way, whoever waits for its answer.
             let late = tokio::spawn(async move {
                 sleep(millis(2500)).await;
-                liar.runs(replica, incarnation);
+                liar.runs(instance);
             });
             return late.await.map_err(|error| BackendError::start_error(error.to_string()));
         }
-        liar.runs(replica, incarnation);
+        liar.runs(instance);
         match liar.lie {
             Lie::StartErrsAndRuns if liar.lies(liar.lie) => Err(BackendError::start_error("it did not work")),
             Lie::StartLosesItsAnswer if liar.lies(liar.lie) => Err(BackendError::lost_answer("who knows")),
@@ -247,7 +250,7 @@ impl Backend for Connection {
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
         let liar = &self.0;
         liar.is_down()?;
-        let (replica, incarnation) = of(request.key);
+        let instance = request.key.instance();
         liar.truth.lock().unwrap().stops += 1;
         if liar.lies(Lie::StopHangs) {
             std::future::pending::<()>().await;
@@ -258,12 +261,12 @@ impl Backend for Connection {
         if liar.lies(Lie::StopBringsAStranger) {
             // A call takes some time, or none would ever pass.
             sleep(millis(10)).await;
-            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
-            liar.runs(STRANGER, Incarnation(incarnation.0 + 1));
+            liar.ends(instance, Event::stopped(instance));
+            liar.runs(InstanceId::new(STRANGER, instance.incarnation.0 + 1));
         } else if liar.lies(Lie::StopTellsAnEndThatIsNone) {
-            liar.tell(Event::stopped(replica, incarnation));
+            liar.tell(Event::stopped(instance));
         } else if !liar.lies(Lie::StopDoesNothing) && !liar.lies(Lie::KillDoesNothing) {
-            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
+            liar.ends(instance, Event::stopped(instance));
         }
         Ok(())
     }
@@ -271,10 +274,10 @@ impl Backend for Connection {
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
         let liar = &self.0;
         liar.is_down()?;
-        let (replica, incarnation) = of(request.key);
+        let instance = request.key.instance();
         liar.truth.lock().unwrap().stops += 1;
         if !liar.lies(Lie::KillDoesNothing) {
-            liar.ends(replica, incarnation, Event::stopped(replica, incarnation));
+            liar.ends(instance, Event::stopped(instance));
         }
         Ok(())
     }
@@ -283,7 +286,7 @@ impl Backend for Connection {
         let liar = &self.0;
         liar.is_down()?;
         let alive = liar.alive();
-        let ready = |(replica, incarnation)| Instance::new(replica, incarnation, InstanceState::Ready);
+        let ready = |instance| Instance::new(instance, InstanceState::Ready);
         let mut list: Vec<Instance> = alive.into_iter().map(ready).collect();
         if list.len() == REPLICAS as usize {
             liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
@@ -293,7 +296,7 @@ impl Backend for Connection {
         for (replica, incarnation) in ended {
             if list.iter().all(|seen| seen.replica != replica) {
                 let outcome = Outcome::exited(1, Timestamp::MAX);
-                list.push(Instance::new(replica, incarnation, InstanceState::Ended(outcome)));
+                list.push(Instance::new((replica, incarnation), InstanceState::Ended(outcome)));
             }
         }
         if !liar.lies(liar.lie) {
@@ -306,11 +309,11 @@ impl Backend for Connection {
             Lie::ListRepeatsItself => list = list.iter().rev().chain(&list).cloned().collect(),
             Lie::ListShowsStrangers => {
                 for other in [5, 1_000_000, u32::MAX].map(ReplicaId) {
-                    list.extend([0, 1, u64::MAX].map(|number| ready((other, Incarnation(number)))));
+                    list.extend([0, 1, u64::MAX].map(|number| ready(InstanceId::new(other, number))));
                 }
             }
             Lie::ListShowsTheFuture => {
-                list.extend([1000, u64::MAX].map(|number| ready((ReplicaId(0), Incarnation(number)))));
+                list.extend([1000, u64::MAX].map(|number| ready(InstanceId::new(0, number))));
             }
             Lie::ListShowsTheLiveAsEnded => {
                 for seen in &mut list {
@@ -372,7 +375,7 @@ async fn the_set_heals_from(lie: Lie) {
     liar.truth.lock().unwrap().honest = true;
     // Kills are repeated after 5 minutes at the latest, and a watch and a list after 30 seconds.
     sleep(Duration::from_secs(900)).await;
-    let alive: Vec<u32> = liar.alive().iter().map(|(replica, _)| replica.0).collect();
+    let alive: Vec<u32> = liar.alive().iter().map(|instance| instance.replica.0).collect();
     let status = handle.status();
     assert_eq!((status.status, alive), (Status::Healthy, vec![0, 1, 2]), "{:?}", handle.replicas().await);
     assert_eq!(handle.shutdown().await.status, Status::Terminated);
@@ -385,7 +388,7 @@ async fn strangers_that_every_stop_brings_are_stopped_one_by_one() {
     let liar = Liar::new(Lie::StopBringsAStranger);
     let mut handle = lied_to(&liar);
     sleep(Duration::from_secs(1)).await;
-    liar.runs(STRANGER, Incarnation(1));
+    liar.runs(InstanceId::new(STRANGER, 1));
     sleep(Duration::from_secs(20)).await;
     let stops = liar.truth.lock().unwrap().stops;
     assert!((1000..=2001).contains(&stops), "{stops} stops in 20 s, each of which takes 10 ms");
@@ -407,7 +410,7 @@ async fn an_end_that_is_forgotten_everywhere_is_lost_contact() {
     liar.crash(ReplicaId(1));
     // The next list, `unknown_after`, `lost_after`, the interval.
     sleep(millis(200 + 1000 + 2000 + 200 + 300)).await;
-    let alive = || liar.alive().iter().map(|(replica, number)| (replica.0, number.0)).collect::<Vec<_>>();
+    let alive = || liar.alive().iter().map(|alive| (alive.replica.0, alive.incarnation.0)).collect::<Vec<_>>();
     assert_eq!(alive(), [(0, 1), (1, 2), (2, 1)]);
     (0..REPLICAS).map(ReplicaId).for_each(|replica| liar.crash(replica));
     sleep(Duration::from_secs(60)).await;

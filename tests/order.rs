@@ -54,7 +54,7 @@ impl Call {
     fn answer_list(self, instances: &[(u32, u64, InstanceState)]) {
         assert_eq!(self.kind, CallKind::List);
         let instance = |(replica, incarnation, state): &(u32, u64, InstanceState)| {
-            Instance::new(ReplicaId(*replica), Incarnation(*incarnation), state.clone())
+            Instance::new((ReplicaId(*replica), Incarnation(*incarnation)), state.clone())
         };
         let _ = self.answer.send(Ok(instances.iter().map(instance).collect()));
     }
@@ -216,7 +216,7 @@ impl Harness {
             let call = self.next_call(CallKind::Start).await;
             let (replica, incarnation) = (call.replica, call.incarnation);
             call.succeed();
-            self.backend.report(Event::ready(replica, incarnation));
+            self.backend.report(Event::ready((replica, incarnation)));
         }
         self.wait_until_available(replicas).await;
     }
@@ -234,7 +234,7 @@ async fn a_stop_waits_for_the_start_that_is_under_way() {
     harness.expect_no_call(Duration::from_secs(1)).await;
     start.succeed();
     assert!(harness.next_call(CallKind::Stop).await.is(CallKind::Stop, 0, 1));
-    harness.backend.report(Event::stopped(0, 1));
+    harness.backend.report(Event::stopped((0, 1)));
     assert_eq!(harness.handle.wait().await.status, Status::Terminated);
 }
 
@@ -246,7 +246,7 @@ async fn a_start_that_hangs_is_not_repeated_once_it_is_to_be_stopped() {
     harness.handle.terminate().await.unwrap();
     harness.expect_no_call(CALL_TIMEOUT / 2).await;
     harness.next_call(CallKind::Stop).await.succeed();
-    harness.backend.report(Event::stopped(0, 1));
+    harness.backend.report(Event::stopped((0, 1)));
     assert_eq!(harness.handle.wait().await.status, Status::Terminated);
     harness.expect_no_call(CALL_TIMEOUT).await;
 }
@@ -262,7 +262,7 @@ async fn a_kill_does_not_wait_for_a_start_that_hangs() {
     let mut kinds = [first.kind, second.kind].map(|kind| format!("{kind:?}"));
     kinds.sort();
     assert_eq!(kinds, ["Kill", "Stop"]);
-    harness.backend.report(Event::stopped(0, 1));
+    harness.backend.report(Event::stopped((0, 1)));
     assert_eq!(harness.handle.wait().await.status, Status::Terminated);
 }
 
@@ -275,8 +275,8 @@ async fn a_start_without_an_answer_is_a_failed_start_whatever_its_kill_reports()
     let kill = harness.next_call(CallKind::Kill).await;
     assert!(kill.is(CallKind::Kill, 0, 1));
     // The start succeeds late, and the instance is killed.
-    harness.backend.report(Event::started(0, 1));
-    harness.backend.report(Event::stopped(0, 1));
+    harness.backend.report(Event::started((0, 1)));
+    harness.backend.report(Event::stopped((0, 1)));
     harness.expect_no_call(CALL_TIMEOUT / 2).await;
     kill.succeed();
     let judged = harness.wait_for(|what| matches!(what, NotificationKind::Notice(Notice::Verdict(_)))).await;
@@ -290,10 +290,10 @@ async fn a_list_that_is_older_than_reports_changes_nothing() {
     let mut harness = Harness::with_empty_list(retrying(2)).await;
     harness.start_all(2).await;
     let list = harness.next_call(CallKind::List).await;
-    harness.backend.report(Event::exited(0, 1, 1));
+    harness.backend.report(Event::exited((0, 1), 1));
     let start = harness.next_call(CallKind::Start).await;
     start.succeed();
-    harness.backend.report(Event::ready(0, 2));
+    harness.backend.report(Event::ready((0, 2)));
     harness.wait_until_available(2).await;
     // The state when the list was asked for.
     list.answer_list(&[(0, 1, InstanceState::Ready), (1, 1, InstanceState::Ready)]);
@@ -341,7 +341,7 @@ async fn a_watch_that_is_established_late_triggers_a_list() {
 async fn events_before_the_first_list_are_applied_after_it() {
     let mut harness = Harness::new(retrying(1));
     let list = harness.next_call(CallKind::List).await;
-    harness.backend.report(Event::exited(0, 5, 1));
+    harness.backend.report(Event::exited((0, 5), 1));
     harness.expect_no_call(Duration::from_secs(1)).await;
     list.answer_list(&[(0, 5, InstanceState::Ready)]);
     assert!(harness.next_call(CallKind::Start).await.is(CallKind::Start, 0, 6));
@@ -359,7 +359,7 @@ async fn a_termination_before_the_first_list_stops_the_listed_instances() {
     list.answer_list(&[(1, 7, InstanceState::Ready)]);
     assert!(harness.next_call(CallKind::Stop).await.is(CallKind::Stop, 1, 7));
     assert_eq!(asked.await.unwrap(), Ok(()));
-    harness.backend.report(Event::stopped(1, 7));
+    harness.backend.report(Event::stopped((1, 7)));
     assert_eq!(harness.handle.wait().await.status, Status::Terminated);
 }
 
@@ -401,7 +401,7 @@ async fn a_backend_can_report_states() {
     let probe = Probe::new(ProbeCheck::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
     let mut harness = Harness::with_empty_list(retrying(1).health(HealthPolicy::new().liveness(probe))).await;
     harness.next_call(CallKind::Start).await.succeed();
-    let saw = |incarnation, state| Instance::new(ReplicaId(0), Incarnation(incarnation), state);
+    let saw = |incarnation, state| Instance::new((ReplicaId(0), Incarnation(incarnation)), state);
     harness.backend.report_state(saw(1, InstanceState::Starting));
     harness.backend.report_state(saw(1, InstanceState::Running).node("a").address("10.0.0.1"));
     assert_eq!(harness.probed.recv().await.unwrap().as_deref(), Some("10.0.0.1"));

@@ -155,7 +155,7 @@ fn listed(incarnation: u64, state: InstanceState) -> Input {
 
 #[test]
 fn a_batch_of_events_is_traced_in_the_order_in_which_it_is_handled() {
-    let batch = vec![Event::Scale(2), Event::ready(2, 1), Event::ready(0, 1), Event::ready(1, 1)];
+    let batch = vec![Event::Scale(2), Event::ready((2, 1)), Event::ready((0, 1)), Event::ready((1, 1))];
     let run = recorded(vec![(0, Input::Timeout), (5, Input::Events(batch))]).replay().unwrap();
     let lines = run.trace().lines().iter().filter(|line| line.get("event").is_some());
     let shown: Vec<_> = lines.map(|line| line.get("replica").cloned()).collect();
@@ -164,7 +164,7 @@ fn a_batch_of_events_is_traced_in_the_order_in_which_it_is_handled() {
 
 #[test]
 fn a_rejected_request_is_rejected_again() {
-    let ready = Input::Events((0..3).map(|replica| Event::ready(replica, 1)).collect());
+    let ready = Input::Events((0..3).map(|replica| Event::ready((replica, 1))).collect());
     let restart = Input::Events(vec![Event::Restart(7.into())]);
     let recording = recorded(vec![(0, Input::Timeout), (0, ready), (10, restart), (60, Input::Timeout)]);
     assert_eq!(recording.replay_under(policy(5)).unwrap().run.set().status(), Status::Healthy);
@@ -173,13 +173,13 @@ fn a_rejected_request_is_rejected_again() {
 #[test]
 fn operator_stops_and_starts_are_repeated_under_another_policy() {
     let ready = |incarnation: u64, replicas: std::ops::Range<u32>| {
-        Input::Events(replicas.map(|replica| Event::ready(replica, incarnation)).collect())
+        Input::Events(replicas.map(|replica| Event::ready((replica, incarnation))).collect())
     };
     let recording = recorded(vec![
         (0, Input::Timeout),
         (0, ready(1, 0..3)),
         (10, Input::Events(vec![Event::Stop(1.into())])),
-        (10, Input::Events(vec![Event::stopped(1, 1)])),
+        (10, Input::Events(vec![Event::stopped((1, 1))])),
         (60, Input::Events(vec![Event::Start(1.into())])),
         (60, ready(2, 1..2)),
         (90, Input::Timeout),

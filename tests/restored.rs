@@ -127,7 +127,7 @@ fn what_can_be_counted_anew_is() {
     let grouped = one_failed(json!({"scope": "all"}));
     let mut test = restored(&grouped, |value| value["group"]["stopping"] = 5.into()).unwrap();
     test.tick(100);
-    test.one(100, Event::stopped(1, 1));
+    test.one(100, Event::stopped((1, 1)));
     test.until(1000);
     assert_ne!(test.set.get(0.into()).unwrap().phase, Phase::Waiting);
 }

@@ -104,9 +104,9 @@ mod tests {
         let mut set = ReplicaSet::new(policy, 0, Timestamp::ZERO);
         set.handle_timeout(Timestamp::ZERO);
         while set.poll_output().is_some() {}
-        set.handle_all(Timestamp::ZERO, (0..replicas).map(|replica| Event::ready(replica, 1)));
+        set.handle_all(Timestamp::ZERO, (0..replicas).map(|replica| Event::ready((replica, 1))));
         while set.poll_output().is_some() {}
-        set.handle(Timestamp::from_secs(60), Event::exited(1, 1, 137));
+        set.handle(Timestamp::from_secs(60), Event::exited((1, 1), 137));
         while set.poll_output().is_some() {}
         set
     }

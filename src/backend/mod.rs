@@ -49,19 +49,17 @@ pub use set_name::{SetName, SetNameError};
 ///     type Workload = ();
 ///
 ///     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
-///         let (replica, incarnation) = (request.key.replica, request.key.incarnation);
-///         self.running.lock().unwrap().push(Instance::new(replica, incarnation, InstanceState::Ready));
+///         self.running.lock().unwrap().push(Instance::new(request.key.instance(), InstanceState::Ready));
 ///         if let Some(reporter) = &*self.reporter.lock().unwrap() {
-///             reporter.report(Event::ready(replica, incarnation));
+///             reporter.report(Event::ready(request.key.instance()));
 ///         }
 ///         Ok(())
 ///     }
 ///
 ///     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
-///         let (replica, incarnation) = (request.key.replica, request.key.incarnation);
-///         self.running.lock().unwrap().retain(|instance| instance.replica != replica);
+///         self.running.lock().unwrap().retain(|running| running.instance() != request.key.instance());
 ///         if let Some(reporter) = &*self.reporter.lock().unwrap() {
-///             reporter.report(Event::stopped(replica, incarnation));
+///             reporter.report(Event::stopped(request.key.instance()));
 ///         }
 ///         Ok(())
 ///     }

@@ -46,8 +46,8 @@ impl Reporter {
     ///     sink.lock().unwrap().push(report);
     ///     true
     /// });
-    /// reporter.report(Event::ready(0, 1));
-    /// assert_eq!(*reports.lock().unwrap(), [BackendReport::Event(Event::ready(0, 1))]);
+    /// reporter.report(Event::ready((0, 1)));
+    /// assert_eq!(*reports.lock().unwrap(), [BackendReport::Event(Event::ready((0, 1)))]);
     /// ```
     pub fn new(report: impl Fn(BackendReport) -> bool + Send + Sync + 'static) -> Self {
         Self { report: Arc::new(report) }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, ReplicaId, impl_instance};
 use crate::engine::{InstanceState, ProbeKind};
 use crate::policy::{Placement, ProbeCheck};
 
@@ -20,10 +20,13 @@ pub struct InstanceKey<'a> {
 
 impl<'a> InstanceKey<'a> {
     /// Returns the key of an instance.
-    pub fn new(set: &'a str, replica: ReplicaId, incarnation: Incarnation) -> Self {
+    pub fn new(set: &'a str, instance: impl Into<InstanceId>) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
         Self { set, replica, incarnation }
     }
 }
+
+impl_instance!(InstanceKey<'_>, Instance);
 
 /// The parameters of [`Backend::start`](super::Backend::start).
 #[derive(Debug)]
@@ -144,7 +147,7 @@ impl<'a> ProbeRequest<'a> {
 /// use uphold::engine::InstanceState;
 /// use uphold::backend::Instance;
 ///
-/// let instance = Instance::new(0.into(), 3.into(), InstanceState::Ready).node("node-7").address("10.0.0.7");
+/// let instance = Instance::new((0, 3), InstanceState::Ready).node("node-7").address("10.0.0.7");
 /// assert_eq!(instance.node.as_deref(), Some("node-7"));
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -164,7 +167,8 @@ pub struct Instance {
 
 impl Instance {
     /// Returns an instance without node and address.
-    pub fn new(replica: ReplicaId, incarnation: Incarnation, state: InstanceState) -> Self {
+    pub fn new(instance: impl Into<InstanceId>, state: InstanceState) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
         Self { replica, incarnation, state, node: None, address: None }
     }
 

@@ -1,6 +1,7 @@
-//! Identifiers of a slot and of one start of it.
+//! Identifiers of a replica, of its starts, and of the instance that one start of it made.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,3 +68,69 @@ impl fmt::Debug for Incarnation {
         write!(f, "#{}", self.0)
     }
 }
+
+/// One instance: a replica and the number of the start that made it. Events and commands about an instance carry both.
+///
+/// A pair converts into it, so that `Event::ready((2, 7))` works as well. Ordered by replica, then by incarnation.
+///
+/// ```
+/// use uphold::{Event, InstanceId};
+///
+/// let instance = InstanceId::new(2, 7);
+/// assert_eq!(instance.to_string(), "replica 2 incarnation 7");
+/// assert_eq!(Event::ready(instance), Event::ready((2, 7)));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a pair of identifiers")]
+pub struct InstanceId {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// The number of the start.
+    pub incarnation: Incarnation,
+}
+
+impl InstanceId {
+    /// Returns the id of one start of a replica.
+    pub fn new(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
+        Self { replica: replica.into(), incarnation: incarnation.into() }
+    }
+
+    /// Every instance that a replica can have.
+    pub(crate) const fn all_of(replica: ReplicaId) -> RangeInclusive<Self> {
+        Self { replica, incarnation: Incarnation(0) }..=Self { replica, incarnation: Incarnation(u64::MAX) }
+    }
+}
+
+impl<R: Into<ReplicaId>, I: Into<Incarnation>> From<(R, I)> for InstanceId {
+    fn from((replica, incarnation): (R, I)) -> Self {
+        Self::new(replica, incarnation)
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "replica {} incarnation {}", self.replica, self.incarnation)
+    }
+}
+
+impl fmt::Debug for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}{:?}", self.replica, self.incarnation)
+    }
+}
+
+/// Gives a struct with the fields `replica` and `incarnation` its `instance`. The fields stay apart because serialised forms
+/// are flat, and binary formats do not support `#[serde(flatten)]`.
+macro_rules! impl_instance {
+    ($($type:ident $(<$lifetime:lifetime>)?),+) => {$(
+        impl $type $(<$lifetime>)? {
+            /// Returns the instance that this is about.
+            #[inline]
+            pub const fn instance(&self) -> $crate::decide::InstanceId {
+                $crate::decide::InstanceId { replica: self.replica, incarnation: self.incarnation }
+            }
+        }
+    )+};
+}
+
+pub(crate) use impl_instance;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Incarnation, Message, Outcome, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, Message, Outcome, ReplicaId, impl_instance};
 use crate::policy::{Cause, Signal};
 use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
@@ -82,6 +82,26 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
+impl_instance!(InstanceEvent, Ended, ProbeReport);
+
+impl InstanceEvent {
+    /// Returns an event of an instance; `at: None` means now.
+    #[inline]
+    pub fn new(instance: impl Into<InstanceId>, at: Option<Timestamp>) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
+        Self { replica, incarnation, at }
+    }
+}
+
+impl Ended {
+    /// Returns the end of an instance.
+    #[inline]
+    pub fn new(instance: impl Into<InstanceId>, outcome: Outcome) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
+        Self { replica, incarnation, outcome }
+    }
+}
+
 /// An answer to a probe.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
@@ -113,13 +133,9 @@ serialize_sparse!(ProbeReport, |this| {
 
 impl ProbeReport {
     /// An answer as of now, without a message.
-    pub fn new(
-        replica: impl Into<ReplicaId>,
-        incarnation: impl Into<Incarnation>,
-        probe: ProbeKind,
-        result: ProbeResult,
-    ) -> Self {
-        Self { replica: replica.into(), incarnation: incarnation.into(), probe, result, at: None, message: None }
+    pub fn new(instance: impl Into<InstanceId>, probe: ProbeKind, result: ProbeResult) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
+        Self { replica, incarnation, probe, result, at: None, message: None }
     }
 
     /// Says what the probe got.
@@ -193,62 +209,54 @@ impl Event {
         }
     }
 
-    fn news(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> InstanceEvent {
-        InstanceEvent { replica: replica.into(), incarnation: incarnation.into(), at: None }
-    }
-
-    fn ended(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, outcome: Outcome) -> Ended {
-        Ended { replica: replica.into(), incarnation: incarnation.into(), outcome }
-    }
-
     /// The instance runs, as of now.
-    pub fn started(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::Started(Self::news(replica, incarnation))
+    pub fn started(instance: impl Into<InstanceId>) -> Self {
+        Self::Started(InstanceEvent::new(instance, None))
     }
 
     /// The instance can serve, as of now.
-    pub fn ready(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::Ready(Self::news(replica, incarnation))
+    pub fn ready(instance: impl Into<InstanceId>) -> Self {
+        Self::Ready(InstanceEvent::new(instance, None))
     }
 
     /// The instance cannot serve, as of now.
-    pub fn not_ready(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::NotReady(Self::news(replica, incarnation))
+    pub fn not_ready(instance: impl Into<InstanceId>) -> Self {
+        Self::NotReady(InstanceEvent::new(instance, None))
     }
 
     /// The instance ended with this exit code, now.
-    pub fn exited(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, code: i32) -> Self {
-        Self::Exited(Self::ended(replica, incarnation, Outcome::exited(code, Timestamp::MAX)))
+    pub fn exited(instance: impl Into<InstanceId>, code: i32) -> Self {
+        Self::Exited(Ended::new(instance, Outcome::exited(code, Timestamp::MAX)))
     }
 
     /// A signal ended the instance, now.
-    pub fn signalled(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, signal: Signal) -> Self {
-        Self::Exited(Self::ended(replica, incarnation, Outcome::signalled(signal, Timestamp::MAX)))
+    pub fn signalled(instance: impl Into<InstanceId>, signal: Signal) -> Self {
+        Self::Exited(Ended::new(instance, Outcome::signalled(signal, Timestamp::MAX)))
     }
 
     /// The instance ended for this cause, now.
-    pub fn failed(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, cause: Cause) -> Self {
-        Self::Exited(Self::ended(replica, incarnation, Outcome::failed(cause, Timestamp::MAX)))
+    pub fn failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
+        Self::Exited(Ended::new(instance, Outcome::failed(cause, Timestamp::MAX)))
     }
 
     /// The start did not come about, as of now.
-    pub fn start_failed(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>, cause: Cause) -> Self {
-        Self::StartFailed(Self::ended(replica, incarnation, Outcome::start_failed(cause, Timestamp::MAX)))
+    pub fn start_failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
+        Self::StartFailed(Ended::new(instance, Outcome::start_failed(cause, Timestamp::MAX)))
     }
 
     /// The instance is gone as asked, as of now.
-    pub fn stopped(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::Stopped(Self::news(replica, incarnation))
+    pub fn stopped(instance: impl Into<InstanceId>) -> Self {
+        Self::Stopped(InstanceEvent::new(instance, None))
     }
 
     /// Contact is lost, as of now.
-    pub fn lost(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::Lost(Self::news(replica, incarnation))
+    pub fn lost(instance: impl Into<InstanceId>) -> Self {
+        Self::Lost(InstanceEvent::new(instance, None))
     }
 
     /// Contact is there again, as of now.
-    pub fn found(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
-        Self::Found(Self::news(replica, incarnation))
+    pub fn found(instance: impl Into<InstanceId>) -> Self {
+        Self::Found(InstanceEvent::new(instance, None))
     }
 
     /// The word that traces use.
@@ -277,20 +285,20 @@ impl Event {
     /// Its place among the events of one instant: news by replica, then what an operator asks for, in the order in which it
     /// was asked.
     pub(crate) fn batch_order(&self) -> u64 {
-        self.instance().map_or(u64::MAX, |(replica, _)| replica.0.into())
+        self.instance().map_or(u64::MAX, |instance| instance.replica.0.into())
     }
 
     /// The instance it is news of.
-    pub fn instance(&self) -> Option<(ReplicaId, Incarnation)> {
+    pub fn instance(&self) -> Option<InstanceId> {
         match self {
             Self::Started(news)
             | Self::Ready(news)
             | Self::NotReady(news)
             | Self::Lost(news)
             | Self::Found(news)
-            | Self::Stopped(news) => Some((news.replica, news.incarnation)),
-            Self::Probed(news) => Some((news.replica, news.incarnation)),
-            Self::Exited(ended) | Self::StartFailed(ended) => Some((ended.replica, ended.incarnation)),
+            | Self::Stopped(news) => Some(news.instance()),
+            Self::Probed(news) => Some(news.instance()),
+            Self::Exited(ended) | Self::StartFailed(ended) => Some(ended.instance()),
             Self::Scale(_)
             | Self::Restart(_)
             | Self::Stop(_)
@@ -374,8 +382,8 @@ pub(super) const STOPPED_BY_SOMEBODY_ELSE: &str = "stopped by somebody else";
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())?;
-        if let Some((replica, incarnation)) = self.instance() {
-            write!(f, " replica {replica} incarnation {incarnation}")?;
+        if let Some(instance) = self.instance() {
+            write!(f, " {instance}")?;
         }
         match self {
             Self::Exited(ended) | Self::StartFailed(ended) => {

@@ -58,9 +58,8 @@ impl ReplicaSet {
         context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
         let replica = &mut self.replicas[id.index()];
         replica.flags.clear(ReplicaFlags::ENDING);
-        let incarnation = replica.history.incarnation();
         if !replica.history.is_live() {
-            self.ignore(id, incarnation, IgnoreReason::Duplicate);
+            self.ignore(self.current_instance(id), IgnoreReason::Duplicate);
             return;
         }
         let alive;
@@ -71,6 +70,7 @@ impl ReplicaSet {
             outcome
         };
         let decision = self.policy.decide_in_full(&mut replica.history, outcome, context);
+        let incarnation = self.incarnation(id);
         self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group, still_live);
     }
 

@@ -197,7 +197,7 @@ impl ReplicaSet {
     fn may_start_group(&self) -> bool {
         let Some(group) = self.group() else { return false };
         let blocks = |id: ReplicaId| id >= group.from && id.0 < self.desired && self.replica(id).waits_for_group();
-        group.stopping == 0 && !self.stray_instances().any(|(id, _)| blocks(id))
+        group.stopping == 0 && !self.stray_instances().any(|stray| blocks(stray.replica))
     }
 
     /// Queues the start of a group that is due, once nothing holds it back.

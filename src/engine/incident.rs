@@ -25,7 +25,7 @@ impl ReplicaSet {
                 // Stopped by somebody else.
                 Event::Stopped(news) => {
                     let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
-                    stopped = Ended { replica: news.replica, incarnation: news.incarnation, outcome };
+                    stopped = Ended::new(news.instance(), outcome);
                     &stopped
                 }
                 _ => continue,
@@ -44,7 +44,7 @@ impl ReplicaSet {
         }
         if let [alone] = events {
             // It has no company at this instant.
-            if let Some(replica) = alone.instance().and_then(|(id, _)| self.replicas.get_mut(id.index())) {
+            if let Some(replica) = alone.instance().and_then(|id| self.replicas.get_mut(id.replica.index())) {
                 replica.flags.clear(ReplicaFlags::ENDING);
             }
         }

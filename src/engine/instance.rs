@@ -6,7 +6,7 @@ use super::output::IgnoreReason;
 use super::probes::{ProbeState, probe_of};
 use super::replica::{Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
-use crate::decide::{Incarnation, Outcome, ReplicaId, StartOutcome};
+use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
@@ -14,11 +14,12 @@ impl ReplicaSet {
     /// Handles what is told of an instance.
     #[inline(never)]
     pub(super) fn handle_instance_event(&mut self, event: &mut Event) {
-        let Some((id, incarnation)) = event.instance() else { return };
-        if let Some(why) = self.ignore_reason(id, incarnation) {
-            self.reject(event, id, incarnation, why);
+        let Some(instance) = event.instance() else { return };
+        if let Some(why) = self.ignore_reason(instance) {
+            self.reject(event, instance, why);
             return;
         }
+        let id = instance.replica;
         if self.replicas[id.index()].flags.has(ReplicaFlags::LOST) && event.shows_alive() {
             self.contact_regained(id);
         }
@@ -50,15 +51,15 @@ impl ReplicaSet {
 
     /// News of an instance that is not current, or not alive any more, changes nothing, except that it may be of a stray.
     #[cold]
-    fn reject(&mut self, event: &Event, id: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
+    fn reject(&mut self, event: &Event, instance: InstanceId, why: IgnoreReason) {
         let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
-        if ends && self.stray_gone(id, incarnation) {
+        if ends && self.stray_gone(instance) {
             return;
         }
-        if self.shows_stray(event, id, why) {
-            self.report_stray(id, incarnation, why);
+        if self.shows_stray(event, instance.replica, why) {
+            self.report_stray(instance, why);
         } else {
-            self.ignore(id, incarnation, why);
+            self.ignore(instance, why);
         }
     }
 
@@ -79,7 +80,7 @@ impl ReplicaSet {
 
     /// Why news of this instance changes nothing, if so.
     #[inline]
-    fn ignore_reason(&self, id: ReplicaId, incarnation: Incarnation) -> Option<IgnoreReason> {
+    fn ignore_reason(&self, InstanceId { replica: id, incarnation }: InstanceId) -> Option<IgnoreReason> {
         let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoreReason::of_unstarted(incarnation)) };
         let current = replica.history.incarnation();
         if incarnation > current || current == Incarnation(0) {
@@ -114,7 +115,7 @@ impl ReplicaSet {
     fn started_again(&mut self, news: InstanceEvent, at: Timestamp) {
         self.note_alive(news.replica, at);
         if self.replica(news.replica).phase != Phase::Stopping {
-            self.ignore(news.replica, news.incarnation, IgnoreReason::Duplicate);
+            self.ignore(news.instance(), IgnoreReason::Duplicate);
         }
     }
 

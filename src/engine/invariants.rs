@@ -7,7 +7,7 @@ use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::strays::Strays;
-use crate::decide::{Census, Gate, Incarnation, ReplicaId, StartKind, Status};
+use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, StartKind, Status};
 use crate::policy::MAX_REPLICAS;
 use crate::time::Timestamp;
 
@@ -288,7 +288,7 @@ impl ReplicaSet {
     }
 
     fn check_strays(&self) -> Checked {
-        for (id, incarnation, stray) in self.strays().into_iter().flat_map(Strays::iter) {
+        for (InstanceId { replica: id, incarnation }, stray) in self.strays().into_iter().flat_map(Strays::iter) {
             let own = |replica: &Replica| replica.phase.is_live() && replica.history.incarnation() == incarnation;
             let starts = |replica: &Replica| replica.flags.has(ReplicaFlags::QUEUED);
             let slot = self.replicas.get(id.index());

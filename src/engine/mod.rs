@@ -47,7 +47,7 @@ pub use event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeResult
 pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
-    Command, DecisionMade, IgnoreReason, IgnoredEvent, IncidentNotice, Kill, Notice, Output, ProbeRequest, Rejection,
+    Command, DecisionMade, IgnoreReason, IgnoredEvent, IncidentNotice, Kill, Notice, Output, ProbeCommand, Rejection,
     ReplicaChange, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;

@@ -8,7 +8,7 @@ use super::event::{Ended, Event, InstanceEvent};
 use super::output::IgnoreReason;
 use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
-use crate::decide::{Gate, Incarnation, Outcome, ReplicaId};
+use crate::decide::{Gate, Incarnation, InstanceId, Outcome, ReplicaId, impl_instance};
 use crate::time::Timestamp;
 
 /// One instance that a backend lists.
@@ -21,6 +21,16 @@ pub struct Observed {
     pub incarnation: Incarnation,
     /// What it is.
     pub state: InstanceState,
+}
+
+impl_instance!(Observed);
+
+impl Observed {
+    /// Returns a listed instance.
+    pub fn new(instance: impl Into<InstanceId>, state: InstanceState) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
+        Self { replica, incarnation, state }
+    }
 }
 
 /// What an instance is, as its backend sees it.
@@ -82,15 +92,15 @@ impl ReplicaSet {
                 self.contact_lost(id, self.now);
             }
         }
-        for (id, incarnation) in displaced.into_iter().filter(|&instance| !shows_alive(&listed, instance)) {
-            self.stray_gone(id, incarnation);
+        for instance in displaced.into_iter().filter(|&instance| !shows_alive(&listed, instance)) {
+            self.stray_gone(instance);
         }
         self.note_list();
         self.settle();
     }
 
     /// Brings the set up to date with one listed instance. The instance whose place it takes, if it takes one's.
-    fn compare(&mut self, seen: &Observed, newest: bool) -> Option<(ReplicaId, Incarnation)> {
+    fn compare(&mut self, seen: &Observed, newest: bool) -> Option<InstanceId> {
         let id = seen.replica;
         let Some(replica) = self.replicas.get(id.index()) else {
             self.listed_stray(seen, IgnoreReason::of_unstarted(seen.incarnation));
@@ -119,14 +129,14 @@ impl ReplicaSet {
 
     /// A list shows an instance that is not current: if it is alive, it is stopped, and in the end killed.
     fn listed_stray(&mut self, seen: &Observed, why: IgnoreReason) {
-        let (id, incarnation) = (seen.replica, seen.incarnation);
+        let instance = seen.instance();
         if seen.state.is_alive() {
-            if why == IgnoreReason::OutOfRange && !self.is_stray(id, incarnation) {
-                self.ignore(id, incarnation, why);
+            if why == IgnoreReason::OutOfRange && !self.is_stray(instance) {
+                self.ignore(instance, why);
             }
-            self.note_stray(id, incarnation, seen.state == InstanceState::Stopping);
+            self.note_stray(instance, seen.state == InstanceState::Stopping);
         } else {
-            self.stray_gone(id, incarnation);
+            self.stray_gone(instance);
         }
     }
 
@@ -142,7 +152,7 @@ impl ReplicaSet {
             Phase::Stopping => InstanceState::Stopping,
             _ => return None,
         };
-        Some(Observed { replica: id, incarnation: replica.history.incarnation(), state })
+        Some(Observed::new(self.current_instance(id), state))
     }
 
     /// What a listed instance says that the set has not been told.
@@ -151,7 +161,7 @@ impl ReplicaSet {
         if replica.history.incarnation() != seen.incarnation || !replica.phase.is_live() {
             return Vec::new();
         }
-        let news = InstanceEvent { replica: seen.replica, incarnation: seen.incarnation, at: None };
+        let news = InstanceEvent::new(seen.instance(), None);
         let mut events = Vec::new();
         if seen.state.is_alive() && replica.flags.has(ReplicaFlags::LOST) {
             events.push(Event::Found(news));
@@ -172,24 +182,22 @@ impl ReplicaSet {
                     events.push(Event::Ready(news));
                 }
             }
-            InstanceState::Ended(outcome) => events.push(Event::Exited(Ended {
-                replica: seen.replica,
-                incarnation: seen.incarnation,
-                outcome: outcome.clone(),
-            })),
+            InstanceState::Ended(outcome) => {
+                events.push(Event::Exited(Ended::new(seen.instance(), outcome.clone())));
+            }
         }
         events
     }
 
     /// An instance of a later incarnation than any that was started from here: from before a restart of ours.
     /// Which of ours it displaces.
-    fn adopt(&mut self, id: ReplicaId, seen: &Observed) -> Option<(ReplicaId, Incarnation)> {
-        let before = self.incarnation(id);
+    fn adopt(&mut self, id: ReplicaId, seen: &Observed) -> Option<InstanceId> {
+        let before = self.current_instance(id);
         let was_live = self.replica(id).phase.is_live();
         // One that was a stray of a set that has gone on may have been asked to stop already.
-        let stopped = self.is_stray(id, seen.incarnation);
+        let stopped = self.is_stray(seen.instance());
         if stopped {
-            self.stray_gone(id, seen.incarnation);
+            self.stray_gone(seen.instance());
         }
         if was_live {
             self.conclude_start(id, crate::decide::StartOutcome::Gone);
@@ -248,9 +256,9 @@ impl ReplicaSet {
         }
         if was_live {
             // Ours is the earlier one. If the list shows it too, it stays a stray.
-            self.note_stray(id, before, false);
+            self.note_stray(before, false);
         }
-        was_live.then_some((id, before))
+        was_live.then_some(before)
     }
 
     /// Nothing that is known of the instance before concerns the one that is adopted.
@@ -267,15 +275,15 @@ impl ReplicaSet {
     /// Strays that a list does not show are gone.
     fn drop_unlisted_strays(&mut self, listed: &[&Observed]) {
         let gone: Vec<_> = self.stray_instances().filter(|&instance| !shows_alive(listed, instance)).collect();
-        for (id, incarnation) in gone {
-            self.stray_gone(id, incarnation);
+        for instance in gone {
+            self.stray_gone(instance);
         }
     }
 }
 
 /// Whether a list, in the order in which it is compared, shows this instance alive.
-fn shows_alive(listed: &[&Observed], (replica, incarnation): (ReplicaId, Incarnation)) -> bool {
-    let key = (replica, Reverse(incarnation));
+fn shows_alive(listed: &[&Observed], instance: InstanceId) -> bool {
+    let key = (instance.replica, Reverse(instance.incarnation));
     let found = listed.binary_search_by_key(&key, |seen| (seen.replica, Reverse(seen.incarnation)));
     found.is_ok_and(|place| listed[place].state.is_alive())
 }

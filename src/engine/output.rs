@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cause_counts::CauseCode;
 use super::event::ProbeKind;
 use super::replica::Phase;
-use crate::decide::{Decision, Gate, Incarnation, ReplicaId, Status, StatusReason};
+use crate::decide::{Decision, Gate, Incarnation, InstanceId, ReplicaId, Status, StatusReason, impl_instance};
 use crate::policy::{Cause, MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
@@ -57,7 +57,7 @@ pub enum Command {
     /// End the instance whatever it does. Repeated with growing gaps until `Stopped` or `Exited` follows.
     Kill(Kill),
     /// Ask the instance how it is; answered by `Probed`.
-    Probe(ProbeRequest),
+    Probe(ProbeCommand),
 }
 
 /// Start an instance.
@@ -97,7 +97,7 @@ pub struct Kill {
 /// Ask an instance how it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct ProbeRequest {
+pub struct ProbeCommand {
     /// Whose.
     pub replica: ReplicaId,
     /// Which start.
@@ -108,14 +108,16 @@ pub struct ProbeRequest {
     pub timeout: Duration,
 }
 
+impl_instance!(Start, Stop, Kill, ProbeCommand, DecisionMade, ReplicaChange, IgnoredEvent);
+
 impl Command {
-    /// The instance it is about.
-    pub const fn instance(&self) -> (ReplicaId, Incarnation) {
+    /// Returns the instance that the command is about.
+    pub const fn instance(&self) -> InstanceId {
         match self {
-            Self::Start(start) => (start.replica, start.incarnation),
-            Self::Stop(stop) => (stop.replica, stop.incarnation),
-            Self::Kill(kill) => (kill.replica, kill.incarnation),
-            Self::Probe(probe) => (probe.replica, probe.incarnation),
+            Self::Start(start) => start.instance(),
+            Self::Stop(stop) => stop.instance(),
+            Self::Kill(kill) => kill.instance(),
+            Self::Probe(probe) => probe.instance(),
         }
     }
 
@@ -132,8 +134,7 @@ impl Command {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (replica, incarnation) = self.instance();
-        write!(f, "{} replica {replica} incarnation {incarnation}", self.as_str())?;
+        write!(f, "{} {}", self.as_str(), self.instance())?;
         match self {
             Self::Start(start) if start.placement != Placement::Same => write!(f, " {}", start.placement.as_str()),
             Self::Probe(probe) => write!(f, " {}", probe.probe.as_str()),
@@ -347,22 +348,10 @@ impl fmt::Display for Notice {
                 "status {} ({}), {} of {} available",
                 change.status, change.reason, change.available, change.desired
             ),
-            Self::Verdict(judged) => {
-                write!(f, "replica {} incarnation {} {}", judged.replica, judged.incarnation, judged.decision)
-            }
-            Self::Replica(change) => {
-                write!(f, "replica {} incarnation {} is {}", change.replica, change.incarnation, change.phase)
-            }
+            Self::Verdict(judged) => write!(f, "{} {}", judged.instance(), judged.decision),
+            Self::Replica(change) => write!(f, "{} is {}", change.instance(), change.phase),
             Self::Waiting(waiting) => write!(f, "replica {} waits: {}", waiting.replica, waiting.gate),
-            Self::Ignored(news) => {
-                write!(
-                    f,
-                    "ignored: {} news of replica {} incarnation {}",
-                    news.why.as_str(),
-                    news.replica,
-                    news.incarnation
-                )
-            }
+            Self::Ignored(event) => write!(f, "ignored: {} news of {}", event.why.as_str(), event.instance()),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
             Self::Incident(IncidentNotice::Recognised(replicas)) => {
                 write!(f, "incident: {replicas} replicas failed together")

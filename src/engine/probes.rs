@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::ProbeKind;
-use super::output::{Command, ProbeRequest};
+use super::output::{Command, ProbeCommand};
 use super::replica::Phase;
 use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
@@ -167,7 +167,7 @@ impl ReplicaSet {
             silent_since = silent_since.or(unanswered.known());
             let incarnation = self.incarnation(id);
             let timeout = std::time::Duration::from_nanos(probe.timeout);
-            self.command(Command::Probe(ProbeRequest { replica: id, incarnation, probe: kind, timeout }));
+            self.command(Command::Probe(ProbeCommand { replica: id, incarnation, probe: kind, timeout }));
         }
         silent_since
     }

@@ -14,7 +14,7 @@ use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::strays::{Stray, Strays};
 use super::tally::Tally;
-use crate::decide::{Gate, Incarnation, ReplicaId, SetHistory, StartKind};
+use crate::decide::{Gate, Incarnation, InstanceId, ReplicaId, SetHistory, StartKind};
 use crate::policy::{BudgetEmpty, Cause, CompiledBudget, Layout, Policy};
 use crate::time::Timestamp;
 
@@ -81,6 +81,7 @@ impl ReplicaSet {
     pub fn snapshot(&self) -> Snapshot {
         debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
         let contact = self.cold.get().map(|cold| &cold.contact);
+        let strays = self.strays().into_iter().flat_map(Strays::iter);
         Snapshot {
             version: VERSION,
             taken_at: self.now,
@@ -96,7 +97,7 @@ impl ReplicaSet {
             lost: contact.map(|contact| contact.lost.clone().into_iter().collect()).unwrap_or_default(),
             listed_at: contact.map_or(Timestamp::ZERO, |contact| contact.listed_at),
             last_seen: contact.map(|contact| contact.last_seen.clone()).unwrap_or_default(),
-            strays: self.strays().into_iter().flat_map(Strays::iter).collect(),
+            strays: strays.map(|(id, stray)| (id.replica, id.incarnation, stray)).collect(),
             health: self.health().cloned().unwrap_or_default(),
             delays: self.cold.get().map(|cold| cold.delays.clone().into_iter().collect()).unwrap_or_default(),
             withheld: self.cold.get().map(|cold| cold.withheld_stops().collect()).unwrap_or_default(),
@@ -142,7 +143,7 @@ impl ReplicaSet {
             contact.last_seen = snapshot.last_seen;
         }
         for (replica, incarnation, stray) in snapshot.strays {
-            set.cold.get_or_init().strays.insert(replica, incarnation, stray);
+            set.cold.get_or_init().strays.insert(InstanceId { replica, incarnation }, stray);
         }
         if snapshot.health != Health::default() {
             set.cold.get_or_init().health = snapshot.health;
@@ -166,7 +167,7 @@ impl ReplicaSet {
         }
         set.check_kept(taken_at.min(now))?;
         for stop in snapshot.withheld {
-            if set.waits_for_end_of(stop.replica, stop.incarnation) {
+            if set.waits_for_end_of(stop.instance()) {
                 set.cold.get_or_init().withheld.push(Command::Stop(stop));
             }
         }
@@ -193,10 +194,11 @@ impl ReplicaSet {
     }
 
     /// Whether this instance has been asked to stop, and its end is not confirmed.
-    fn waits_for_end_of(&self, id: ReplicaId, incarnation: Incarnation) -> bool {
-        let stops =
-            |replica: &Replica| replica.phase == Phase::Stopping && replica.history.incarnation() == incarnation;
-        self.is_stray(id, incarnation) || self.replicas.get(id.index()).is_some_and(stops)
+    fn waits_for_end_of(&self, instance: InstanceId) -> bool {
+        let stops = |replica: &Replica| {
+            replica.phase == Phase::Stopping && replica.history.incarnation() == instance.incarnation
+        };
+        self.is_stray(instance) || self.replicas.get(instance.replica.index()).is_some_and(stops)
     }
 
     fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::strays::Strays;
 use super::tally::Tally;
-use crate::decide::{Census, Gate, Incarnation, ReplicaId, SetHistory, Status, StatusReason};
+use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, SetHistory, Status, StatusReason};
 use crate::lazy_box::LazyBox;
 use crate::places::Places;
 use crate::policy::{Cause, Policy};
@@ -44,13 +44,13 @@ use crate::time::Timestamp;
 ///     }
 /// }
 /// for replica in 0..3 {
-///     set.handle(now, Event::ready(replica, 1));
+///     set.handle(now, Event::ready((replica, 1)));
 ///     while set.poll_output().is_some() {}
 /// }
 /// assert_eq!(set.status(), Status::Healthy);
 ///
 /// now = Timestamp::from_secs(60);
-/// set.handle(now, Event::exited(1, 1, 137));
+/// set.handle(now, Event::exited((1, 1), 137));
 /// while set.poll_output().is_some() {}
 /// assert_eq!(set.status(), Status::Degraded);
 /// assert_eq!(set.next_deadline().map(|next| next.at), Some(Timestamp::from_secs(90)));
@@ -179,6 +179,12 @@ impl ReplicaSet {
         self.replica(id).history.incarnation()
     }
 
+    /// The current instance of a replica; incarnation 0 before the first start.
+    #[inline]
+    pub(super) fn current_instance(&self, replica: ReplicaId) -> InstanceId {
+        InstanceId { replica, incarnation: self.incarnation(replica) }
+    }
+
     #[inline(always)]
     pub(super) fn command(&mut self, command: Command) {
         if self.begun {
@@ -196,7 +202,8 @@ impl ReplicaSet {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn ignore(&mut self, replica: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
+    pub(super) fn ignore(&mut self, instance: InstanceId, why: IgnoreReason) {
+        let InstanceId { replica, incarnation } = instance;
         self.tally.ignored(why);
         self.notice(Notice::Ignored(IgnoredEvent { replica, incarnation, why }));
     }
@@ -258,8 +265,8 @@ impl ReplicaSet {
     }
 
     /// The instances that are strays.
-    pub(crate) fn stray_instances(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> + '_ {
-        self.strays().into_iter().flat_map(Strays::iter).map(|(replica, incarnation, _)| (replica, incarnation))
+    pub(crate) fn stray_instances(&self) -> impl Iterator<Item = InstanceId> + '_ {
+        self.strays().into_iter().flat_map(Strays::iter).map(|(instance, _)| instance)
     }
 
     /// The cause of that code.

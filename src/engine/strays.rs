@@ -13,7 +13,7 @@ use super::output::{Command, IgnoreReason, Kill, Notice, Stop, Waiting};
 use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::wakeup::kill_gap;
-use crate::decide::{Gate, Incarnation, ReplicaId};
+use crate::decide::{Gate, Incarnation, InstanceId, ReplicaId};
 use crate::time::Timestamp;
 
 /// At least so many strays are kept at a time; the rest of a longer list is taken up by later lists.
@@ -31,9 +31,9 @@ pub(super) struct Stray {
 /// The strays of a set.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strays {
-    all: BTreeMap<(ReplicaId, Incarnation), Stray>,
+    all: BTreeMap<InstanceId, Stray>,
     /// The same by time.
-    by_due: BTreeSet<(Timestamp, ReplicaId, Incarnation)>,
+    by_due: BTreeSet<(Timestamp, InstanceId)>,
 }
 
 impl Strays {
@@ -50,39 +50,38 @@ impl Strays {
         self.all.is_empty()
     }
 
-    pub(super) fn contains(&self, replica: ReplicaId, incarnation: Incarnation) -> bool {
-        self.all.contains_key(&(replica, incarnation))
+    pub(super) fn contains(&self, instance: InstanceId) -> bool {
+        self.all.contains_key(&instance)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (ReplicaId, Incarnation, Stray)> + '_ {
-        self.all.iter().map(|(&(replica, incarnation), &stray)| (replica, incarnation, stray))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (InstanceId, Stray)> + '_ {
+        self.all.iter().map(|(&instance, &stray)| (instance, stray))
     }
 
     /// The latest stray of a slot.
     pub(super) fn latest_of(&self, replica: ReplicaId) -> Option<Incarnation> {
-        let of_slot = (replica, Incarnation(0))..=(replica, Incarnation(u64::MAX));
-        self.all.range(of_slot).next_back().map(|(&(_, incarnation), _)| incarnation)
+        self.all.range(InstanceId::all_of(replica)).next_back().map(|(instance, _)| instance.incarnation)
     }
 
     /// The slot of the one that is killed next.
     pub(super) fn next(&self) -> Option<ReplicaId> {
-        self.by_due.first().map(|&(_, replica, _)| replica)
+        self.by_due.first().map(|(_, instance)| instance.replica)
     }
 
     fn first_due(&self) -> Timestamp {
-        self.by_due.first().map_or(Timestamp::MAX, |&(at, ..)| at)
+        self.by_due.first().map_or(Timestamp::MAX, |&(at, _)| at)
     }
 
-    pub(super) fn insert(&mut self, replica: ReplicaId, incarnation: Incarnation, stray: Stray) {
-        if let Some(before) = self.all.insert((replica, incarnation), stray) {
-            self.by_due.remove(&(before.due, replica, incarnation));
+    pub(super) fn insert(&mut self, instance: InstanceId, stray: Stray) {
+        if let Some(before) = self.all.insert(instance, stray) {
+            self.by_due.remove(&(before.due, instance));
         }
-        self.by_due.insert((stray.due, replica, incarnation));
+        self.by_due.insert((stray.due, instance));
     }
 
-    fn remove(&mut self, replica: ReplicaId, incarnation: Incarnation) -> bool {
-        let Some(stray) = self.all.remove(&(replica, incarnation)) else { return false };
-        self.by_due.remove(&(stray.due, replica, incarnation));
+    fn remove(&mut self, instance: InstanceId) -> bool {
+        let Some(stray) = self.all.remove(&instance) else { return false };
+        self.by_due.remove(&(stray.due, instance));
         true
     }
 
@@ -92,16 +91,16 @@ impl Strays {
             return true;
         }
         let last = self.all.last_key_value().map(|(&key, _)| key);
-        match last.filter(|(last, _)| last.index() >= slots && replica.index() < slots) {
-            Some((last, incarnation)) => self.remove(last, incarnation),
+        match last.filter(|last| last.replica.index() >= slots && replica.index() < slots) {
+            Some(last) => self.remove(last),
             None => false,
         }
     }
 
     pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
         let all = std::mem::take(self).all;
-        for ((replica, incarnation), stray) in all {
-            self.insert(replica, incarnation, Stray { due: by(stray.due), ..stray });
+        for (instance, stray) in all {
+            self.insert(instance, Stray { due: by(stray.due), ..stray });
         }
     }
 }
@@ -113,8 +112,8 @@ pub(super) fn most(slots: usize) -> usize {
 
 impl ReplicaSet {
     /// Whether this instance is a stray that is being stopped already.
-    pub(crate) fn is_stray(&self, replica: ReplicaId, incarnation: Incarnation) -> bool {
-        self.strays().is_some_and(|strays| strays.contains(replica, incarnation))
+    pub(crate) fn is_stray(&self, instance: InstanceId) -> bool {
+        self.strays().is_some_and(|strays| strays.contains(instance))
     }
 
     /// Whether a start of this slot must wait for a stray.
@@ -125,17 +124,18 @@ impl ReplicaSet {
 
     /// An instance that is not the current incarnation is known to be alive. `asked`: it is on its way to its end.
     #[cold]
-    pub(super) fn note_stray(&mut self, id: ReplicaId, incarnation: Incarnation, asked: bool) {
-        if self.is_stray(id, incarnation) {
+    pub(super) fn note_stray(&mut self, instance: InstanceId, asked: bool) {
+        if self.is_stray(instance) {
             return;
         }
+        let InstanceId { replica: id, incarnation } = instance;
         let slots = self.replicas.len();
         if !self.cold.get_or_init().strays.make_room(id, slots) {
             return;
         }
         let grace = self.policy.compiled().stop_grace;
         let due = self.now.plus_nanos(grace);
-        self.cold.get_or_init().strays.insert(id, incarnation, Stray { due, kills: 0 });
+        self.cold.get_or_init().strays.insert(instance, Stray { due, kills: 0 });
         self.rearm_strays();
         if !asked {
             let grace = std::time::Duration::from_nanos(grace);
@@ -146,23 +146,23 @@ impl ReplicaSet {
 
     /// News that shows a stray alive: told once, counted every time.
     #[cold]
-    pub(super) fn report_stray(&mut self, id: ReplicaId, incarnation: Incarnation, why: IgnoreReason) {
-        if self.is_stray(id, incarnation) {
+    pub(super) fn report_stray(&mut self, instance: InstanceId, why: IgnoreReason) {
+        if self.is_stray(instance) {
             self.tally.ignored(why);
         } else {
-            self.ignore(id, incarnation, why);
-            self.note_stray(id, incarnation, false);
+            self.ignore(instance, why);
+            self.note_stray(instance, false);
         }
     }
 
     /// The end of a stray is reported, or a list no longer shows it. Whether it was one.
     #[cold]
-    pub(super) fn stray_gone(&mut self, id: ReplicaId, incarnation: Incarnation) -> bool {
-        let gone = self.cold.get_mut().is_some_and(|cold| cold.strays.remove(id, incarnation));
+    pub(super) fn stray_gone(&mut self, instance: InstanceId) -> bool {
+        let gone = self.cold.get_mut().is_some_and(|cold| cold.strays.remove(instance));
         if gone {
             self.rearm_strays();
-            if !self.waits_for_stray(id) {
-                self.resume_start(id);
+            if !self.waits_for_stray(instance.replica) {
+                self.resume_start(instance.replica);
             }
         }
         gone
@@ -174,14 +174,15 @@ impl ReplicaSet {
         let now = self.now;
         let grace = self.policy.compiled().stop_grace;
         let strays = &mut self.cold.get_or_init().strays;
-        let Some(&(due, replica, incarnation)) = strays.by_due.first() else {
+        let Some(&(due, instance)) = strays.by_due.first() else {
             self.strays_due = Timestamp::MAX;
             return;
         };
-        let kills = strays.all.get(&(replica, incarnation)).map_or(0, |stray| stray.kills).saturating_add(1);
+        let kills = strays.all.get(&instance).map_or(0, |stray| stray.kills).saturating_add(1);
         debug_assert!(due <= now, "a stray is killed in time");
-        strays.insert(replica, incarnation, Stray { due: now.plus_nanos(kill_gap(kills, grace)), kills });
+        strays.insert(instance, Stray { due: now.plus_nanos(kill_gap(kills, grace)), kills });
         self.rearm_strays();
+        let InstanceId { replica, incarnation } = instance;
         self.command(Command::Kill(Kill { replica, incarnation }));
     }
 

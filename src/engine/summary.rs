@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::replica::{Phase, Replica};
 use super::state::ReplicaSet;
 use super::tally::CauseCounts;
-use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason};
+use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason, impl_instance};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
@@ -37,6 +37,8 @@ pub struct ReplicaView {
     /// What a probe of its that fails at present got last, with the name of the probe.
     pub probe_message: Option<Message>,
 }
+
+impl_instance!(ReplicaView);
 
 /// The set at a glance, as of one instant.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

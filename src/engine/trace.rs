@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::event::{Ended, Event, ProbeResult, Selection};
 use super::output::{Command, DecisionMade, IncidentNotice, Notice, Output, StatusChange};
-use crate::decide::{Incarnation, ReplicaId, Verdict};
+use crate::decide::{Incarnation, InstanceId, ReplicaId, Verdict};
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
 
@@ -187,7 +187,7 @@ impl TraceLine {
     pub fn of_event(event: &Event, at: Timestamp, start: Timestamp) -> Self {
         let line = Self::new(TraceKind::Event, at, start).with("event", event.as_str());
         let line = match event.instance() {
-            Some((replica, incarnation)) => line.with("replica", replica).with("incarnation", incarnation),
+            Some(instance) => line.with_instance(instance),
             None => line,
         };
         match event {
@@ -220,6 +220,10 @@ impl TraceLine {
         }
     }
 
+    fn with_instance(self, instance: InstanceId) -> Self {
+        self.with("replica", instance.replica).with("incarnation", instance.incarnation)
+    }
+
     fn ended(self, ended: &Ended) -> Self {
         let outcome = &ended.outcome;
         let line = match outcome.exit_status() {
@@ -242,11 +246,8 @@ impl TraceLine {
 
     /// The line of a command.
     pub fn of_command(command: &Command, at: Timestamp, start: Timestamp) -> Self {
-        let (replica, incarnation) = command.instance();
-        let line = Self::new(TraceKind::Command, at, start)
-            .with("command", command.as_str())
-            .with("replica", replica)
-            .with("incarnation", incarnation);
+        let line = Self::new(TraceKind::Command, at, start).with("command", command.as_str());
+        let line = line.with_instance(command.instance());
         match command {
             Command::Start(start) => line.with("placement", start.placement.as_str()),
             Command::Probe(probe) => line.with("probe", probe.probe.as_str()),
@@ -263,10 +264,9 @@ impl TraceLine {
             Notice::Waiting(waiting) => {
                 line(TraceKind::Wait).with("replica", waiting.replica).with("gate", waiting.gate.as_str())
             }
-            Notice::Ignored(news) => line(TraceKind::Ignored)
-                .with("replica", news.replica)
-                .with("incarnation", news.incarnation)
-                .with("reason", news.why.as_str()),
+            Notice::Ignored(event) => {
+                line(TraceKind::Ignored).with_instance(event.instance()).with("reason", event.why.as_str())
+            }
             Notice::Refused(refused) => {
                 line(TraceKind::Refused).with("reason", refused.as_str()).with("message", refused.to_string())
             }
@@ -309,8 +309,7 @@ impl TraceLine {
         };
         let due = decision.verdict.due().map_or(TraceValue::Null, |due| millis(due, start).into());
         let line = Self::new(TraceKind::Verdict, at, start)
-            .with("replica", judged.replica)
-            .with("incarnation", judged.incarnation)
+            .with_instance(judged.instance())
             .with("verdict", decision.verdict.as_str())
             .with("due_ms", due)
             .with("attempt", decision.attempt)
@@ -337,7 +336,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_json_object() {
-        let line = TraceLine::of_event(&Event::exited(1, 1, 137), Timestamp::from_secs(60), Timestamp::ZERO);
+        let line = TraceLine::of_event(&Event::exited((1, 1), 137), Timestamp::from_secs(60), Timestamp::ZERO);
         assert_eq!(
             serde_json::to_string(&line).unwrap(),
             r#"{"at_ms":60000,"kind":"event","event":"exited","replica":1,"incarnation":1,"exit_code":137}"#

@@ -14,7 +14,7 @@ use super::instance_plan::InstancePlan;
 use super::replay::{Recording, RecordingError};
 use super::run::Run;
 use super::simulation::Simulation;
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{InstanceId, Outcome, ReplicaId};
 use crate::engine::{Command, Event, Input, InstanceState, Observed, Output, Phase, RecordedStep, ReplicaSet, Start};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -118,7 +118,7 @@ impl Recording {
         let mut running_since: BTreeMap<(ReplicaId, u64), Timestamp> = BTreeMap::new();
         let mut set = self.initial_set()?;
         for step in self.steps() {
-            for ((replica, incarnation), report) in reports_in(&step.input) {
+            for (InstanceId { replica, incarnation }, report) in reports_in(&step.input) {
                 let key = (replica, incarnation.0);
                 let Some(&start) = commanded.get(&key) else {
                     let adopted = set.get(replica).is_some_and(|view| view.incarnation < incarnation);
@@ -161,7 +161,7 @@ enum InstanceReport<'s> {
     Ended(&'s Outcome),
 }
 
-type ReportOf<'s> = ((ReplicaId, Incarnation), InstanceReport<'s>);
+type ReportOf<'s> = (InstanceId, InstanceReport<'s>);
 
 fn report_of_event(event: &Event) -> Option<ReportOf<'_>> {
     let report = match event {
@@ -180,7 +180,7 @@ fn report_of_listed(listed: &Observed) -> Option<ReportOf<'_>> {
         InstanceState::Ended(outcome) => InstanceReport::Ended(outcome),
         InstanceState::Starting | InstanceState::Stopping => return None,
     };
-    Some(((listed.replica, listed.incarnation), report))
+    Some((listed.instance(), report))
 }
 
 fn reports_in(input: &Input) -> Vec<ReportOf<'_>> {

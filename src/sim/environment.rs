@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::Action;
 use super::instance_plan::InstancePlan;
-use crate::engine::{Kill, Output, ProbeRequest, ProbeResult, Start, Stop};
+use crate::engine::{Kill, Output, ProbeCommand, ProbeResult, Start, Stop};
 use crate::time::Timestamp;
 
 /// The environment of a simulated set: plans the outcome of each start, and injects faults such as the failure of a node.
@@ -62,7 +62,7 @@ pub trait Environment {
     }
 
     /// Returns the result of probing an instance that can be reached. Default: success.
-    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeCommand, at: Timestamp) -> ProbeResult {
         let _ = (probe, at);
         ProbeResult::Success
     }

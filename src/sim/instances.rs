@@ -3,7 +3,7 @@
 use super::instance_plan::InstancePlan;
 use super::monotonic_queue::MonotonicQueue;
 use super::outcomes::end_event;
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
 use crate::engine::Event;
 use crate::engine::deadline_tree::Deadlines;
 use crate::places::Places;
@@ -111,6 +111,11 @@ impl Instances {
         &mut self.by_replica[replica.index()]
     }
 
+    #[inline]
+    pub(super) fn is_lost(&mut self, id: InstanceId) -> bool {
+        self.get(id.replica).is_lost(id.incarnation)
+    }
+
     #[cold]
     #[inline(never)]
     fn grow(&mut self, count: usize) {
@@ -137,7 +142,8 @@ impl Instances {
     }
 
     #[inline]
-    pub(super) fn start(&mut self, replica: ReplicaId, incarnation: Incarnation, plan: InstancePlan, now: Timestamp) {
+    pub(super) fn start(&mut self, id: InstanceId, plan: InstancePlan, now: Timestamp) {
+        let InstanceId { replica, incarnation } = id;
         self.get(replica);
         let instance = &mut self.by_replica[replica.index()];
         let after = |from: Timestamp, passed| from.plus_nanos(nanos(passed));
@@ -171,11 +177,11 @@ impl Instances {
     }
 
     /// Marks an instance as dead. Does nothing for any but the newest incarnation.
-    pub(super) fn remove(&mut self, replica: ReplicaId, incarnation: Incarnation) {
-        let instance = self.get(replica);
-        if instance.incarnation == incarnation && instance.alive {
+    pub(super) fn remove(&mut self, id: InstanceId) {
+        let instance = self.get(id.replica);
+        if instance.incarnation == id.incarnation && instance.alive {
             instance.alive = false;
-            self.deadlines.set(replica, Timestamp::MAX);
+            self.deadlines.set(id.replica, Timestamp::MAX);
         }
     }
 
@@ -205,7 +211,7 @@ impl Instances {
                 instance.unreported = Some(Progress::Running);
             } else {
                 let place = events.place();
-                *place = Some(Event::started(replica, incarnation));
+                *place = Some(Event::started((replica, incarnation)));
             }
         }
         if instance.ready_at <= now {
@@ -214,7 +220,7 @@ impl Instances {
                 instance.unreported = Some(Progress::Ready);
             } else {
                 let place = events.place();
-                *place = Some(Event::ready(replica, incarnation));
+                *place = Some(Event::ready((replica, incarnation)));
             }
         }
     }
@@ -229,7 +235,7 @@ impl Instances {
             let lost = instance.is_lost(incarnation);
             if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| !lost) {
                 let place = events.place();
-                *place = Some(end_event(replica, incarnation, Outcome { at: now, ..outcome }));
+                *place = Some(end_event(InstanceId { replica, incarnation }, Outcome { at: now, ..outcome }));
             }
         }
         self.deadlines.set(replica, self.by_replica[replica.index()].next_at());

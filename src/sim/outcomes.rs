@@ -1,6 +1,6 @@
 //! Outcomes of simulated instances, and the events that report them.
 
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{InstanceId, Outcome};
 use crate::engine::{Ended, Event};
 use crate::policy::Exit;
 use crate::time::Timestamp;
@@ -13,7 +13,7 @@ pub(super) fn exit_outcome(exit: Exit, at: Timestamp) -> Outcome {
 }
 
 /// Returns the event that reports an end: `StartFailed` or `Exited`.
-pub(super) fn end_event(replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
-    let ended = Ended { replica, incarnation, outcome };
+pub(super) fn end_event(instance: InstanceId, outcome: Outcome) -> Event {
+    let ended = Ended::new(instance, outcome);
     if ended.outcome.is_failed_start() { Event::StartFailed(ended) } else { Event::Exited(ended) }
 }

@@ -44,10 +44,10 @@ pub enum RecordingError {
 /// let recording = Recording::from_lines([
 ///     RecordedLine::Begin(header),
 ///     at(0, Input::Timeout),
-///     at(1, Input::Events(vec![Event::ready(0, 1)])),
-///     at(60, Input::Events(vec![Event::exited(0, 1, 137)])),
+///     at(1, Input::Events(vec![Event::ready((0, 1))])),
+///     at(60, Input::Events(vec![Event::exited((0, 1), 137)])),
 ///     at(90, Input::Timeout),
-///     at(91, Input::Events(vec![Event::ready(0, 2)])),
+///     at(91, Input::Events(vec![Event::ready((0, 2))])),
 ///     at(300, Input::Timeout),
 /// ])?;
 /// assert_eq!(recording.replay()?.status_at("75s")?, Status::Outage);

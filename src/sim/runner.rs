@@ -8,7 +8,7 @@ use super::instances::{Progress, Regained};
 use super::outcomes::{end_event, exit_outcome};
 use super::run::Run;
 use super::simulated_backend::SimulatedBackend;
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
 use crate::engine::{Event, InstanceEvent, Output, Phase, ReplicaSet};
 use crate::places::Places;
 use crate::policy::{MAX_REPLICAS, Policy};
@@ -215,14 +215,15 @@ impl<'e, E: Environment> Runner<'e, E> {
             },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),
         };
-        let event = InstanceEvent { replica: id, incarnation, at: None };
+        let instance = InstanceId { replica: id, incarnation };
+        let event = InstanceEvent::new(instance, None);
         Some(match action {
             ActionKind::Exit { exit, details, .. } => {
-                self.end_instance(id, incarnation, details.add_to(exit_outcome(exit, self.now)))
+                self.end_instance(instance, details.add_to(exit_outcome(exit, self.now)))
             }
             ActionKind::Fail { cause, details, .. } => {
                 let failed = if phase == Phase::Starting { Outcome::start_failed } else { Outcome::failed };
-                self.end_instance(id, incarnation, details.add_to(failed(cause, self.now)))
+                self.end_instance(instance, details.add_to(failed(cause, self.now)))
             }
             ActionKind::Ready { ready: true, .. } => Event::Ready(event),
             ActionKind::Ready { ready: false, .. } => Event::NotReady(event),
@@ -249,21 +250,22 @@ impl<'e, E: Environment> Runner<'e, E> {
         let Some(Regained { incarnation, ended, progress }) = self.backend.instances.regain_contact(replica) else {
             return Event::Found(event);
         };
+        let instance = InstanceId { replica, incarnation };
         if let Some(outcome) = ended {
-            return end_event(replica, incarnation, Outcome { at: self.now, ..outcome });
+            return end_event(instance, Outcome { at: self.now, ..outcome });
         }
-        let found = Event::Found(InstanceEvent { incarnation, ..event });
+        let found = Event::Found(InstanceEvent::new(instance, None));
         let Some(progress) = progress else { return found };
         self.events.push(found);
         match progress {
-            Progress::Ready => Event::ready(replica, incarnation),
-            Progress::Running => Event::started(replica, incarnation),
+            Progress::Ready => Event::ready(instance),
+            Progress::Running => Event::started(instance),
         }
     }
 
-    fn end_instance(&mut self, replica: ReplicaId, incarnation: Incarnation, outcome: Outcome) -> Event {
-        self.backend.instances.remove(replica, incarnation);
-        end_event(replica, incarnation, outcome)
+    fn end_instance(&mut self, instance: InstanceId, outcome: Outcome) -> Event {
+        self.backend.instances.remove(instance);
+        end_event(instance, outcome)
     }
 
     /// Takes the set's outputs; the backend executes the commands.

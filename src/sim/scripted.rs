@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::instance_plan::InstancePlan;
 use super::outcomes::exit_outcome;
 use super::world::World;
-use crate::engine::{Kill, ProbeRequest, ProbeResult, Start, Stop};
+use crate::engine::{Kill, ProbeCommand, ProbeResult, Start, Stop};
 use crate::time::Timestamp;
 
 /// An environment in which a [`World`] and [`Behaviour`]s determine what instances do.
@@ -88,7 +88,7 @@ impl Environment for ScriptedEnvironment {
         ignored.unwrap_or_default()
     }
 
-    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeCommand, at: Timestamp) -> ProbeResult {
         let failed = self.apply_first((probe.replica.0, probe.incarnation.0), at, |kind| {
             (*kind == BehaviourKind::ProbeFails(probe.probe)).then_some(ProbeResult::Failure)
         });

@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::environment::Environment;
 use super::instances::Instances;
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 use crate::engine::{Command, Event, ProbeKind, ProbeReport, ProbeResult, Start};
 use crate::places::Places;
 use crate::time::{Timestamp, nanos};
@@ -26,8 +26,7 @@ pub(super) struct SimulatedBackend<'e, E> {
 struct Reply {
     at: Timestamp,
     sequence: u64,
-    replica: ReplicaId,
-    incarnation: Incarnation,
+    instance: InstanceId,
     kind: ReplyKind,
 }
 
@@ -92,16 +91,16 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
     }
 
     fn event_for_reply(&mut self, reply: Reply) -> Option<Event> {
-        let Reply { replica, incarnation, kind, .. } = reply;
+        let Reply { instance, kind, .. } = reply;
         match kind {
             ReplyKind::Stopped => {
-                self.instances.remove(replica, incarnation);
-                Some(Event::stopped(replica, incarnation))
+                self.instances.remove(instance);
+                Some(Event::stopped(instance))
             }
-            ReplyKind::LateStart => Some(Event::started(replica, incarnation)),
+            ReplyKind::LateStart => Some(Event::started(instance)),
             ReplyKind::Probe(probe, result) => {
-                let report = ProbeReport { replica, incarnation, probe, result, at: None, message: None };
-                self.instances.get(replica).may_be_alive(incarnation).then_some(Event::Probed(report))
+                let may_be_alive = self.instances.get(instance.replica).may_be_alive(instance.incarnation);
+                may_be_alive.then(|| Event::Probed(ProbeReport::new(instance, probe, result)))
             }
         }
     }
@@ -109,22 +108,22 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
     /// Executes a command. `starts_in_flight` includes all starts that are commanded at this instant.
     #[inline]
     pub(super) fn execute(&mut self, command: &Command, now: Timestamp, starts_in_flight: u32) {
-        let (replica, incarnation) = command.instance();
+        let instance = command.instance();
         match command {
             Command::Start(start) => self.start(start, now, starts_in_flight),
-            Command::Stop(_) | Command::Kill(_) if self.instances.get(replica).is_lost(incarnation) => {}
+            Command::Stop(_) | Command::Kill(_) if self.instances.is_lost(instance) => {}
             Command::Stop(stop) => {
                 let duration = nanos(self.environment.stop_duration(stop, now));
-                self.schedule_reply(now, duration, replica, incarnation, ReplyKind::Stopped);
+                self.schedule_reply(now, duration, instance, ReplyKind::Stopped);
             }
             Command::Kill(kill) => {
                 let duration = nanos(self.environment.kill_duration(kill, now));
-                self.schedule_reply(now, duration, replica, incarnation, ReplyKind::Stopped);
+                self.schedule_reply(now, duration, instance, ReplyKind::Stopped);
             }
             Command::Probe(probe) => {
-                let lost = self.instances.get(replica).is_lost(incarnation);
+                let lost = self.instances.is_lost(instance);
                 let result = if lost { ProbeResult::Unanswered } else { self.environment.probe_result(probe, now) };
-                self.schedule_reply(now, 0, replica, incarnation, ReplyKind::Probe(probe.probe, result));
+                self.schedule_reply(now, 0, instance, ReplyKind::Probe(probe.probe, result));
             }
         }
     }
@@ -133,26 +132,19 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
     #[inline(never)]
     fn start(&mut self, start: &Start, now: Timestamp, starts_in_flight: u32) {
         let plan = self.environment.plan(start, now, starts_in_flight);
-        self.instances.start(start.replica, start.incarnation, plan, now);
+        self.instances.start(start.instance(), plan, now);
         if let Some(after) = self.environment.late_start(start, now) {
-            self.schedule_reply(now, nanos(after), start.replica, start.incarnation, ReplyKind::LateStart);
+            self.schedule_reply(now, nanos(after), start.instance(), ReplyKind::LateStart);
         }
     }
 
     /// Schedules a reply `after` nanoseconds; `u64::MAX`: never.
-    fn schedule_reply(
-        &mut self,
-        now: Timestamp,
-        after: u64,
-        replica: ReplicaId,
-        incarnation: Incarnation,
-        kind: ReplyKind,
-    ) {
+    fn schedule_reply(&mut self, now: Timestamp, after: u64, instance: InstanceId, kind: ReplyKind) {
         if after == u64::MAX {
             return;
         }
         self.sequence += 1;
-        let reply = Reply { at: now.plus_nanos(after), sequence: self.sequence, replica, incarnation, kind };
+        let reply = Reply { at: now.plus_nanos(after), sequence: self.sequence, instance, kind };
         self.next_reply = self.next_reply.min(reply.at);
         if reply.at <= now {
             self.immediate.push_back(reply);

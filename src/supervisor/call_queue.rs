@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 
 /// Identifies a call: its instance, and its kind where one queue has several.
-pub(super) type CallKey = (ReplicaId, Incarnation, u8);
+pub(super) type CallKey = (InstanceId, u8);
 
 /// A FIFO queue that counts running calls. A call that is already queued is not queued again.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn key(replica: u32) -> CallKey {
-        (replica.into(), 1.into(), 0)
+        (InstanceId::new(replica, 1), 0)
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::workload_source::WorkloadSource;
 use crate::backend::{
     Backend, BackendError, InstanceKey, KillRequest, ProbeAnswer, ProbeRequest, StartRequest, StopRequest,
 };
-use crate::decide::{Incarnation, Outcome, ReplicaId};
-use crate::engine::{self, Ended, Event, ProbeKind, ProbeReport, ProbeResult, Start, Stop};
+use crate::decide::{InstanceId, Outcome, ReplicaId};
+use crate::engine::{Ended, Event, ProbeCommand, ProbeKind, ProbeReport, ProbeResult, Start, Stop};
 use crate::policy::{Policy, ProbeCheck};
 
 /// Calls of each class that run at once.
@@ -82,8 +82,8 @@ impl CallQueues {
 enum Job {
     Start(Start, Option<String>, StartGuard),
     Stop(Stop),
-    Kill(ReplicaId, Incarnation),
-    Probe(engine::ProbeRequest, Option<ProbeCheck>, Option<String>),
+    Kill(InstanceId),
+    Probe(ProbeCommand, Option<ProbeCheck>, Option<String>),
 }
 
 impl<B: Backend> Clone for Calls<B> {
@@ -131,14 +131,14 @@ impl<B: Backend> Calls<B> {
     async fn call<T: Send + 'static>(
         &self,
         what: &'static str,
-        (replica, incarnation): (ReplicaId, Incarnation),
+        instance: InstanceId,
         within: Duration,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, CallFailure> {
         #[cfg(feature = "tracing")]
         let call = tracing::Instrument::instrument(
             call,
-            super::catch_panic::catch_panic(|| super::tracing::call_span(&self.name, what, replica, incarnation))
+            super::catch_panic::catch_panic(|| super::tracing::call_span(&self.name, what, instance))
                 .unwrap_or_else(|_| tracing::Span::none()),
         );
         bounded_call(within, call).await
@@ -168,9 +168,9 @@ impl<B: Backend> Calls<B> {
                 match job {
                     Job::Start(start, last_node, guard) => permit.calls.run_start(start, last_node, guard).await,
                     Job::Stop(stop) => permit.calls.run_stop(stop).await,
-                    Job::Kill(replica, incarnation) => {
-                        let answer = permit.calls.call_kill(replica, incarnation).await;
-                        permit.calls.report_failure("kill", replica, answer);
+                    Job::Kill(instance) => {
+                        let answer = permit.calls.call_kill(instance).await;
+                        permit.calls.report_failure("kill", instance.replica, answer);
                     }
                     Job::Probe(probe, check, address) => permit.calls.run_probe(probe, check, address).await,
                 }
@@ -187,12 +187,12 @@ impl<B: Backend> Calls<B> {
     /// Queues a start; later stops and kills of the instance are ordered by the token.
     pub(super) fn start(&self, start: Start, last_node: Option<String>) -> StartToken {
         let (token, guard) = StartToken::new();
-        self.submit(CallClass::Starts, (start.replica, start.incarnation, 0), Job::Start(start, last_node, guard));
+        self.submit(CallClass::Starts, (start.instance(), 0), Job::Start(start, last_node, guard));
         token
     }
 
     async fn run_start(&self, start: Start, last_node: Option<String>, mut guard: StartGuard) {
-        let (replica, incarnation) = (start.replica, start.incarnation);
+        let instance = start.instance();
         let mut pause = RetryPause::new();
         for attempt in 0..=MAX_START_RETRIES {
             let answer = tokio::select! {
@@ -217,11 +217,11 @@ impl<B: Backend> Calls<B> {
             }
             if attempt == MAX_START_RETRIES || !lost.is_lost_answer() {
                 // The instance may exist, or may still come into existence, and must not outlive its failure.
-                self.send(DriverMessage::AbandoningStart(replica, incarnation));
-                let _ = self.call_kill(replica, incarnation).await;
+                self.send(DriverMessage::AbandoningStart(instance));
+                let _ = self.call_kill(instance).await;
                 return self.send(DriverMessage::StartAbandoned(self.start_failure(start, &lost)));
             }
-            self.send(DriverMessage::BackendError(format!("start of replica {replica}: {lost}; retrying")));
+            self.send(DriverMessage::BackendError(format!("start of replica {}: {lost}; retrying", start.replica)));
             tokio::select! {
                 () = pause.sleep() => {}
                 () = guard.retries_cancelled() => return,
@@ -235,9 +235,9 @@ impl<B: Backend> Calls<B> {
         last_node: Option<String>,
     ) -> Result<Result<(), BackendError>, CallFailure> {
         let calls = self.clone();
-        self.call("start", (start.replica, start.incarnation), self.call_timeout, async move {
+        self.call("start", start.instance(), self.call_timeout, async move {
             let workload = calls.workloads.of(start.replica);
-            let key = InstanceKey::new(&calls.name, start.replica, start.incarnation);
+            let key = InstanceKey::new(&calls.name, start.instance());
             let mut request = StartRequest::new(key, &*workload).placement(start.placement);
             request.last_node = last_node.as_deref();
             calls.backend.start(request).await
@@ -250,12 +250,12 @@ impl<B: Backend> Calls<B> {
         if let Some(delay) = error.retry_delay() {
             outcome = outcome.retry_after(delay);
         }
-        Ended { replica: start.replica, incarnation: start.incarnation, outcome }
+        Ended::new(start.instance(), outcome)
     }
 
     /// Stops an instance, once its start has returned.
     pub(super) fn stop(&self, stop: Stop, start: Option<StartToken>) {
-        let key = (stop.replica, stop.incarnation, STOP);
+        let key = (stop.instance(), STOP);
         let Some(start) = self.running_start(key, start) else {
             return self.submit(CallClass::Stops, key, Job::Stop(stop));
         };
@@ -267,9 +267,9 @@ impl<B: Backend> Calls<B> {
     }
 
     /// Kills an instance and aborts its start.
-    pub(super) fn kill(&self, replica: ReplicaId, incarnation: Incarnation, start: Option<StartToken>) {
-        let key = (replica, incarnation, KILL);
-        let job = Job::Kill(replica, incarnation);
+    pub(super) fn kill(&self, instance: InstanceId, start: Option<StartToken>) {
+        let key = (instance, KILL);
+        let job = Job::Kill(instance);
         let Some(start) = self.running_start(key, start) else { return self.submit(CallClass::Stops, key, job) };
         let calls = self.clone();
         tokio::spawn(async move {
@@ -279,15 +279,15 @@ impl<B: Backend> Calls<B> {
     }
 
     /// Cancels the instance's start if it is still queued; returns it if it is running.
-    fn running_start(&self, (replica, incarnation, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
+    fn running_start(&self, (instance, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
         // Dropped without the lock, since dropping its guard completes the token.
-        let queued = self.queues().starts.cancel(&(replica, incarnation, 0));
+        let queued = self.queues().starts.cancel(&(instance, 0));
         drop(queued);
         start.filter(|start| !start.is_done())
     }
 
     /// Probes an instance after a delay.
-    pub(super) fn probe(&self, probe: engine::ProbeRequest, policy: &Policy, address: Option<String>, delay: Duration) {
+    pub(super) fn probe(&self, probe: ProbeCommand, policy: &Policy, address: Option<String>, delay: Duration) {
         let health = policy.health();
         let settings = match probe.probe {
             ProbeKind::Startup => &health.startup,
@@ -295,7 +295,7 @@ impl<B: Backend> Calls<B> {
             ProbeKind::Liveness => &health.liveness,
         };
         let check = settings.as_ref().map(|settings| settings.check.clone());
-        let key = (probe.replica, probe.incarnation, probe.probe as u8);
+        let key = (probe.instance(), probe.probe as u8);
         let job = Job::Probe(probe, check, address);
         if delay.is_zero() {
             return self.submit(CallClass::Probes, key, job);
@@ -310,22 +310,18 @@ impl<B: Backend> Calls<B> {
     async fn run_stop(&self, stop: Stop) {
         let calls = self.clone();
         let answer = self
-            .call("stop", (stop.replica, stop.incarnation), self.call_timeout, async move {
-                let key = InstanceKey::new(&calls.name, stop.replica, stop.incarnation);
+            .call("stop", stop.instance(), self.call_timeout, async move {
+                let key = InstanceKey::new(&calls.name, stop.instance());
                 calls.backend.stop(StopRequest::new(key, stop.grace)).await
             })
             .await;
         self.report_failure("stop", stop.replica, answer);
     }
 
-    async fn call_kill(
-        &self,
-        replica: ReplicaId,
-        incarnation: Incarnation,
-    ) -> Result<Result<(), BackendError>, CallFailure> {
+    async fn call_kill(&self, instance: InstanceId) -> Result<Result<(), BackendError>, CallFailure> {
         let calls = self.clone();
-        self.call("kill", (replica, incarnation), self.call_timeout, async move {
-            let key = InstanceKey::new(&calls.name, replica, incarnation);
+        self.call("kill", instance, self.call_timeout, async move {
+            let key = InstanceKey::new(&calls.name, instance);
             calls.backend.kill(KillRequest::new(key)).await
         })
         .await
@@ -341,16 +337,16 @@ impl<B: Backend> Calls<B> {
         self.send(DriverMessage::BackendError(format!("{what} of replica {replica}: {why}")));
     }
 
-    async fn run_probe(&self, probe: engine::ProbeRequest, check: Option<ProbeCheck>, address: Option<String>) {
-        let (replica, incarnation, kind) = (probe.replica, probe.incarnation, probe.probe);
+    async fn run_probe(&self, probe: ProbeCommand, check: Option<ProbeCheck>, address: Option<String>) {
+        let (instance, kind) = (probe.instance(), probe.probe);
         let answer = match check {
             None => ProbeResult::Unanswered.into(),
             Some(check) => {
                 let calls = self.clone();
                 // The backend applies the timeout of the probe. If it does not, the prober is at fault, not the replica.
                 let within = probe.timeout.saturating_mul(2).saturating_add(Duration::from_secs(1));
-                self.call("probe", (replica, incarnation), within, async move {
-                    let key = InstanceKey::new(&calls.name, replica, incarnation);
+                self.call("probe", instance, within, async move {
+                    let key = InstanceKey::new(&calls.name, instance);
                     let mut request = ProbeRequest::new(key, kind, &check, probe.timeout);
                     request.address = address.as_deref();
                     calls.backend.probe(request).await
@@ -361,13 +357,7 @@ impl<B: Backend> Calls<B> {
         };
         let at = Some(self.clock.now());
         let ProbeAnswer { result, message } = answer;
-        self.send(DriverMessage::Event(Event::Probed(ProbeReport {
-            replica,
-            incarnation,
-            probe: kind,
-            result,
-            at,
-            message,
-        })));
+        let report = ProbeReport { at, message, ..ProbeReport::new(instance, kind, result) };
+        self.send(DriverMessage::Event(Event::Probed(report)));
     }
 }

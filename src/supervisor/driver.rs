@@ -20,7 +20,7 @@ use super::readiness_monitor::{self, ReadinessMonitor};
 use super::seen_since_list::SeenSinceList;
 use super::start_token::StartToken;
 use crate::backend::{Backend, Instance};
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, ReplicaId};
 use crate::engine::{
     Command, Ended, Event, Input, InstanceEvent, InstanceState, Observed, Output, Phase, ProbeResult, RecordedStep,
     Rejection, ReplicaSet,
@@ -44,7 +44,7 @@ pub(super) struct Driver<B: Backend> {
     /// The latest start of each replica; a stop or kill of its instance is ordered after it.
     starts: BTreeMap<ReplicaId, (Incarnation, StartToken)>,
     /// Starts without an answer, whose instances are being killed; events about these are ignored.
-    abandoned_starts: BTreeSet<(ReplicaId, Incarnation)>,
+    abandoned_starts: BTreeSet<InstanceId>,
     seen_since_list: SeenSinceList,
     is_shutting_down: bool,
     /// When to end without confirmed stops, after a second request to shut down.
@@ -191,11 +191,11 @@ impl<B: Backend> Driver<B> {
             DriverMessage::Event(event) => self.handle_events(vec![event]),
             DriverMessage::OperatorRequest(request) => self.handle_request(request),
             DriverMessage::StateReport(instance) => self.handle_state_report(instance),
-            DriverMessage::AbandoningStart(replica, incarnation) => {
-                self.abandoned_starts.insert((replica, incarnation));
+            DriverMessage::AbandoningStart(instance) => {
+                self.abandoned_starts.insert(instance);
             }
             DriverMessage::StartAbandoned(ended) => {
-                self.abandoned_starts.remove(&(ended.replica, ended.incarnation));
+                self.abandoned_starts.remove(&ended.instance());
                 self.handle_events(vec![Event::StartFailed(ended)]);
             }
             DriverMessage::ListStarted => self.seen_since_list.clear(),
@@ -275,18 +275,18 @@ impl<B: Backend> Driver<B> {
     /// Turns a state that the watch reports into the event that it implies, if it differs from what the set knows.
     fn handle_state_report(&mut self, mut instance: Instance) {
         self.locations.take_from(&mut instance);
-        let Instance { replica, incarnation, state, .. } = instance;
-        self.seen_since_list.note_state(replica, incarnation);
-        let view = self.set.get(replica).filter(|view| view.incarnation == incarnation);
+        let id = instance.instance();
+        self.seen_since_list.note_state(id);
+        let view = self.set.get(id.replica).filter(|view| view.incarnation == id.incarnation);
         let phase = view.map(|view| view.phase);
-        let news = InstanceEvent { replica, incarnation, at: None };
-        let event = match state {
+        let news = InstanceEvent::new(id, None);
+        let event = match instance.state {
             // While lists fail, a repeated report is evidence that the instance is in contact.
             InstanceState::Ready if phase == Some(Phase::Ready) && self.lists_failing_since.is_none() => return,
             InstanceState::Ready => Event::Ready(news),
             InstanceState::Running if phase.is_none_or(|phase| phase == Phase::Starting) => Event::Started(news),
             InstanceState::Running => Event::NotReady(news),
-            InstanceState::Ended(outcome) => Event::Exited(Ended { replica, incarnation, outcome }),
+            InstanceState::Ended(outcome) => Event::Exited(Ended::new(id, outcome)),
             _ if phase == Some(Phase::Unknown) => Event::Found(news),
             _ => return,
         };
@@ -298,11 +298,11 @@ impl<B: Backend> Driver<B> {
         let mut observed = Vec::with_capacity(instances.len());
         for mut instance in instances {
             self.locations.take_from(&mut instance);
-            let Instance { replica, incarnation, state, .. } = instance;
-            self.note_listed_readiness(replica, incarnation, &state);
-            let overruled = self.seen_since_list.overrules_list(replica, incarnation);
-            if !overruled && !self.abandoned_starts.contains(&(replica, incarnation)) {
-                observed.push(Observed { replica, incarnation, state });
+            let id = instance.instance();
+            self.note_listed_readiness(id, &instance.state);
+            let overruled = self.seen_since_list.overrules_list(id);
+            if !overruled && !self.abandoned_starts.contains(&id) {
+                observed.push(Observed::new(id, instance.state));
             }
         }
         // The list may lack instances that were reported while it was made, so they are added as the set knows them.
@@ -337,9 +337,7 @@ impl<B: Backend> Driver<B> {
             .set
             .replicas()
             .filter(|view| live(view.phase))
-            .map(|view| {
-                Event::Lost(InstanceEvent { replica: view.replica, incarnation: view.incarnation, at: Some(since) })
-            })
+            .map(|view| Event::Lost(InstanceEvent::new(view.instance(), Some(since))))
             .collect();
         if !lost.is_empty() {
             self.handle_events(lost);
@@ -349,37 +347,34 @@ impl<B: Backend> Driver<B> {
     /// Kills every instance at once and bounds how long the driver waits for their ends.
     fn kill_all(&mut self, now: Timestamp) {
         let live = self.set.replicas().filter(|view| view.phase.is_live());
-        let live = live.map(|view| (view.replica, view.incarnation));
-        for (replica, incarnation) in live.chain(self.set.stray_instances()).collect::<Vec<_>>() {
-            self.calls.kill(replica, incarnation, self.start_of(replica, incarnation));
+        let live = live.map(|view| view.instance());
+        for instance in live.chain(self.set.stray_instances()).collect::<Vec<_>>() {
+            self.calls.kill(instance, self.start_of(instance));
         }
         let force_exit_at = if self.has_listed { now + self.calls.call_timeout } else { now };
         self.force_exit_at.get_or_insert(force_exit_at);
     }
 
     fn note_readiness(&mut self, event: &Event) {
-        let Some((replica, incarnation)) = event.instance().filter(|(replica, _)| self.set.get(*replica).is_some())
-        else {
-            return;
-        };
+        let Some(instance) = event.instance().filter(|id| self.set.get(id.replica).is_some()) else { return };
         match event {
-            Event::Started(_) => self.readiness.note_running(self.now(), replica, incarnation),
-            Event::Ready(_) => self.readiness.note_ready(replica, incarnation),
+            Event::Started(_) => self.readiness.note_running(self.now(), instance),
+            Event::Ready(_) => self.readiness.note_ready(instance),
             Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_) => {
-                self.readiness.note_ended(replica, incarnation);
+                self.readiness.note_ended(instance);
             }
             _ => {}
         }
     }
 
-    fn note_listed_readiness(&mut self, replica: ReplicaId, incarnation: Incarnation, state: &InstanceState) {
-        if self.set.get(replica).is_none() {
+    fn note_listed_readiness(&mut self, instance: InstanceId, state: &InstanceState) {
+        if self.set.get(instance.replica).is_none() {
             return;
         }
         match state {
-            InstanceState::Running => self.readiness.note_running(self.now(), replica, incarnation),
-            InstanceState::Ready => self.readiness.note_ready(replica, incarnation),
-            InstanceState::Ended(_) => self.readiness.note_ended(replica, incarnation),
+            InstanceState::Running => self.readiness.note_running(self.now(), instance),
+            InstanceState::Ready => self.readiness.note_ready(instance),
+            InstanceState::Ended(_) => self.readiness.note_ended(instance),
             _ => {}
         }
     }
@@ -430,26 +425,27 @@ impl<B: Backend> Driver<B> {
     }
 
     fn execute(&mut self, command: Command, probes: &mut u32) {
-        let (replica, incarnation) = command.instance();
+        let instance = command.instance();
         match command {
             Command::Start(start) => {
-                let token = self.calls.start(start, self.locations.last_node(replica));
-                self.starts.insert(replica, (incarnation, token));
-                self.seen_since_list.note_state(replica, incarnation);
+                let token = self.calls.start(start, self.locations.last_node(start.replica));
+                self.starts.insert(start.replica, (start.incarnation, token));
+                self.seen_since_list.note_state(instance);
             }
-            Command::Stop(stop) => self.calls.stop(stop, self.start_of(replica, incarnation)),
-            Command::Kill(_) => self.calls.kill(replica, incarnation, self.start_of(replica, incarnation)),
+            Command::Stop(stop) => self.calls.stop(stop, self.start_of(instance)),
+            Command::Kill(_) => self.calls.kill(instance, self.start_of(instance)),
             Command::Probe(probe) => {
                 let delay = Duration::from_millis((*probes / PROBES_PER_MILLISECOND).into());
                 *probes += 1;
-                let address = self.locations.address(replica, incarnation);
+                let address = self.locations.address(instance);
                 self.calls.probe(probe, self.set.policy(), address, delay);
             }
         }
     }
 
     /// The token of this instance's start, which may still be running.
-    fn start_of(&self, replica: ReplicaId, incarnation: Incarnation) -> Option<StartToken> {
-        self.starts.get(&replica).filter(|(latest, _)| *latest == incarnation).map(|(_, token)| token.clone())
+    fn start_of(&self, instance: InstanceId) -> Option<StartToken> {
+        let (_, token) = self.starts.get(&instance.replica).filter(|(latest, _)| *latest == instance.incarnation)?;
+        Some(token.clone())
     }
 }

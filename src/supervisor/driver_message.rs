@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::early_input::PendingRequest;
 use crate::backend::{BackendError, Instance};
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 use crate::engine::{Ended, Event, ReplicaView, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ pub(crate) enum DriverMessage {
     /// The state of an instance, from the backend's watch.
     StateReport(Instance),
     /// A start has had no answer after its last retry and its instance is being killed: events about it are ignored.
-    AbandoningStart(ReplicaId, Incarnation),
+    AbandoningStart(InstanceId),
     /// The kill has returned, so the start has failed.
     StartAbandoned(Ended),
     /// `Backend::list` has been called.

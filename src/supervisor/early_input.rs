@@ -60,9 +60,9 @@ mod tests {
         let mut input = EarlyInput::default();
         let newest = MAX_INSTANCE_EVENTS as u64;
         input.push_events(&mut vec![Event::Terminate]);
-        input.push_events(&mut (0..=newest).map(|incarnation| Event::ready(0, incarnation)).collect());
+        input.push_events(&mut (0..=newest).map(|incarnation| Event::ready((0, incarnation))).collect());
         let (events, _) = input.take();
         assert_eq!(events.len(), 1 + MAX_INSTANCE_EVENTS / 2);
-        assert_eq!((&events[0], events.last()), (&Event::Terminate, Some(&Event::ready(0, newest))));
+        assert_eq!((&events[0], events.last()), (&Event::Terminate, Some(&Event::ready((0, newest)))));
     }
 }

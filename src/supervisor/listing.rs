@@ -2,40 +2,39 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 use crate::engine::{InstanceState, Observed, Phase, ReplicaSet};
 
 /// Returns what an up-to-date list would say of an instance that the set believes to be alive.
-pub(super) fn known_state(set: &ReplicaSet, (replica, incarnation): (ReplicaId, Incarnation)) -> Option<Observed> {
-    if set.is_stray(replica, incarnation) {
-        return Some(Observed { replica, incarnation, state: InstanceState::Stopping });
+pub(super) fn known_state(set: &ReplicaSet, instance: InstanceId) -> Option<Observed> {
+    if set.is_stray(instance) {
+        return Some(Observed::new(instance, InstanceState::Stopping));
     }
-    set.as_listed(replica).filter(|known| known.incarnation == incarnation)
+    set.as_listed(instance.replica).filter(|known| known.incarnation == instance.incarnation)
 }
 
 /// Whether the list contains every instance that the set believes to be running.
 pub(super) fn covers_live(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let ended = |seen: &Observed| matches!(seen.state, InstanceState::Ended(_));
-    let alive: BTreeSet<_> =
-        listed.iter().filter(|seen| !ended(seen)).map(|seen| (seen.replica, seen.incarnation)).collect();
+    let alive: BTreeSet<_> = listed.iter().filter(|seen| !ended(seen)).map(Observed::instance).collect();
     let is_listed = |instance| alive.contains(&instance);
     set.replicas()
         .filter(|view| view.phase.is_live() && view.phase != Phase::Starting)
-        .all(|view| is_listed((view.replica, view.incarnation)))
+        .all(|view| is_listed(view.instance()))
         && set.stray_instances().all(is_listed)
 }
 
 /// Whether the list contains nothing that the set does not know, so that it need not be applied nor recorded.
 pub(super) fn matches_set(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let known = |seen: &Observed| {
-        let stray = set.is_stray(seen.replica, seen.incarnation);
+        let stray = set.is_stray(seen.instance());
         match seen.state {
             InstanceState::Ended(_) => {
                 let Some(view) = set.get(seen.replica) else { return false };
                 let current = seen.incarnation == view.incarnation;
                 !stray && (seen.incarnation < view.incarnation || (current && !view.phase.is_live()))
             }
-            _ => stray || known_state(set, (seen.replica, seen.incarnation)).as_ref() == Some(seen),
+            _ => stray || known_state(set, seen.instance()).as_ref() == Some(seen),
         }
     };
     listed.iter().all(known) && covers_live(set, listed)
@@ -55,13 +54,9 @@ mod tests {
         let mut set = ReplicaSet::new(Policy::builder().replicas(2).build().unwrap(), 0, now);
         set.handle_timeout(now);
         while set.poll_output().is_some() {}
-        set.handle(now, Event::ready(0, 1));
+        set.handle(now, Event::ready((0, 1)));
         while set.poll_output().is_some() {}
-        let seen = |replica, incarnation, state| Observed {
-            replica: ReplicaId(replica),
-            incarnation: Incarnation(incarnation),
-            state,
-        };
+        let seen = |replica: u32, incarnation: u64, state| Observed::new((replica, incarnation), state);
         let ready = seen(0, 1, InstanceState::Ready);
         let ended = || InstanceState::Ended(Outcome::exited(0, now));
         // The second is starting: it need not be listed yet.

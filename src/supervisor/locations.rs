@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::backend::Instance;
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, ReplicaId};
 
 #[derive(Debug)]
 struct Location {
@@ -36,8 +36,8 @@ impl Locations {
     }
 
     /// The address of this incarnation; an earlier one's address may belong to something else by now.
-    pub(super) fn address(&self, replica: ReplicaId, incarnation: Incarnation) -> Option<String> {
-        self.0.get(&replica).filter(|location| location.incarnation == incarnation)?.address.clone()
+    pub(super) fn address(&self, instance: InstanceId) -> Option<String> {
+        self.0.get(&instance.replica).filter(|location| location.incarnation == instance.incarnation)?.address.clone()
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(ReplicaId) -> bool) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, ReplicaId};
 use crate::time::Timestamp;
 
 /// The readiness of running instances, as the backend has reported it.
@@ -12,7 +12,7 @@ pub(super) struct ReadinessMonitor {
     /// The running instance of each replica, and whether it was ever reported ready.
     running: BTreeMap<ReplicaId, (Incarnation, bool)>,
     /// When instances began to run, oldest first. Entries of instances that became ready or ended are stale.
-    since: VecDeque<(Timestamp, ReplicaId, Incarnation)>,
+    since: VecDeque<(Timestamp, InstanceId)>,
 }
 
 impl ReadinessMonitor {
@@ -21,21 +21,22 @@ impl ReadinessMonitor {
         self.running.len() + self.since.len()
     }
 
-    pub(super) fn note_running(&mut self, now: Timestamp, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_running(&mut self, now: Timestamp, instance: InstanceId) {
+        let InstanceId { replica, incarnation } = instance;
         if self.running.get(&replica).is_none_or(|(known, _)| *known < incarnation) {
             self.running.insert(replica, (incarnation, false));
-            self.since.push_back((now, replica, incarnation));
+            self.since.push_back((now, instance));
         }
     }
 
-    pub(super) fn note_ready(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_ready(&mut self, InstanceId { replica, incarnation }: InstanceId) {
         if self.running.get(&replica).is_none_or(|(known, _)| *known <= incarnation) {
             self.running.insert(replica, (incarnation, true));
         }
         self.remove_stale();
     }
 
-    pub(super) fn note_ended(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    pub(super) fn note_ended(&mut self, InstanceId { replica, incarnation }: InstanceId) {
         if self.running.get(&replica).is_some_and(|(known, _)| *known <= incarnation) {
             self.running.remove(&replica);
         }
@@ -47,13 +48,13 @@ impl ReadinessMonitor {
         self.remove_stale();
         if self.since.len() > 2 * self.running.len() + 64 {
             let running = &self.running;
-            self.since.retain(|(_, replica, incarnation)| running.get(replica) == Some(&(*incarnation, false)));
+            self.since.retain(|(_, instance)| is_unready(running, *instance));
         }
     }
 
     fn remove_stale(&mut self) {
-        while let Some((_, replica, incarnation)) = self.since.front() {
-            if self.running.get(replica) == Some(&(*incarnation, false)) {
+        while let Some((_, instance)) = self.since.front() {
+            if is_unready(&self.running, *instance) {
                 return;
             }
             self.since.pop_front();
@@ -62,21 +63,26 @@ impl ReadinessMonitor {
 
     /// Returns when the oldest instance will have run for `after` without being ready.
     pub(super) fn next_deadline(&self, after: Duration) -> Option<Timestamp> {
-        self.since.front().map(|(since, ..)| *since + after)
+        self.since.front().map(|(since, _)| *since + after)
     }
 
     /// Returns the replicas that have run for `after` and were never ready, each of them once.
     pub(super) fn take_overdue(&mut self, now: Timestamp, after: Duration) -> Vec<ReplicaId> {
         let mut overdue = Vec::new();
         while self.next_deadline(after).is_some_and(|at| at <= now) {
-            let Some((_, replica, incarnation)) = self.since.pop_front() else { break };
-            if self.running.get(&replica) == Some(&(incarnation, false)) {
-                overdue.push(replica);
+            let Some((_, instance)) = self.since.pop_front() else { break };
+            if is_unready(&self.running, instance) {
+                overdue.push(instance.replica);
             }
         }
         self.remove_stale();
         overdue
     }
+}
+
+/// Whether the instance is running and was never reported ready.
+fn is_unready(running: &BTreeMap<ReplicaId, (Incarnation, bool)>, instance: InstanceId) -> bool {
+    running.get(&instance.replica) == Some(&(instance.incarnation, false))
 }
 
 /// Returns the warning for operators. `replicas` must not be empty.
@@ -104,28 +110,28 @@ mod tests {
     fn an_instance_that_runs_and_is_never_ready_is_returned_once() {
         let mut monitor = ReadinessMonitor::default();
         for (replica, time) in [(0, 0), (1, 1), (2, 2)] {
-            monitor.note_running(at(time), replica.into(), 1.into());
+            monitor.note_running(at(time), (replica, 1).into());
         }
-        monitor.note_ready(0.into(), 1.into());
-        monitor.note_running(at(3), 0.into(), 1.into());
+        monitor.note_ready((0, 1).into());
+        monitor.note_running(at(3), (0, 1).into());
         assert_eq!(monitor.next_deadline(AFTER), Some(at(6)));
-        monitor.note_ended(2.into(), 1.into());
+        monitor.note_ended((2, 1).into());
         assert_eq!(monitor.take_overdue(at(100), AFTER), [1.into()]);
         assert_eq!(monitor.next_deadline(AFTER), None);
-        monitor.note_running(at(101), 1.into(), 1.into());
+        monitor.note_running(at(101), (1, 1).into());
         assert_eq!(monitor.next_deadline(AFTER), None, "it was returned before");
-        monitor.note_running(at(101), 1.into(), 2.into());
+        monitor.note_running(at(101), (1, 2).into());
         assert_eq!(monitor.take_overdue(at(106), AFTER), [1.into()]);
     }
 
     #[test]
     fn it_does_not_grow_with_restarts() {
         let mut monitor = ReadinessMonitor::default();
-        monitor.note_running(at(0), 0.into(), 1.into());
+        monitor.note_running(at(0), (0, 1).into());
         for incarnation in 1..10_000 {
-            monitor.note_running(at(0), 1.into(), incarnation.into());
-            monitor.note_ready(1.into(), incarnation.into());
-            monitor.note_ended(1.into(), incarnation.into());
+            monitor.note_running(at(0), (1, incarnation).into());
+            monitor.note_ready((1, incarnation).into());
+            monitor.note_ended((1, incarnation).into());
             monitor.retain(|_| true);
         }
         assert!(monitor.since.len() < 100, "{}", monitor.since.len());

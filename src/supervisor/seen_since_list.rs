@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 use crate::engine::{Event, ProbeResult, ReplicaSet};
 
 /// Instances of unknown replicas are no longer recorded beyond this number.
@@ -23,7 +23,7 @@ enum LatestReport {
 
 /// The instances that were reported since the current list was asked for.
 #[derive(Debug, Default)]
-pub(super) struct SeenSinceList(BTreeMap<(ReplicaId, Incarnation), LatestReport>);
+pub(super) struct SeenSinceList(BTreeMap<InstanceId, LatestReport>);
 
 impl SeenSinceList {
     /// The number of entries in its collections.
@@ -36,13 +36,13 @@ impl SeenSinceList {
         self.0.clear();
     }
 
-    pub(super) fn note_state(&mut self, replica: ReplicaId, incarnation: Incarnation) {
-        self.0.insert((replica, incarnation), LatestReport::State);
+    pub(super) fn note_state(&mut self, instance: InstanceId) {
+        self.0.insert(instance, LatestReport::State);
     }
 
     pub(super) fn note_event(&mut self, set: &ReplicaSet, event: &Event) {
-        let Some((replica, incarnation)) = event.instance() else { return };
-        if self.0.len() >= MAX_INSTANCES && set.get(replica).is_none() {
+        let Some(instance) = event.instance() else { return };
+        if self.0.len() >= MAX_INSTANCES && set.get(instance.replica).is_none() {
             return;
         }
         let report = match event {
@@ -51,7 +51,7 @@ impl SeenSinceList {
             Event::Probed(_) => LatestReport::ProbeAnswered,
             _ => LatestReport::State,
         };
-        let latest = self.0.entry((replica, incarnation)).or_insert(report);
+        let latest = self.0.entry(instance).or_insert(report);
         let replaces = match report {
             LatestReport::ProbeUnanswered => false,
             LatestReport::ProbeAnswered => *latest != LatestReport::State,
@@ -64,11 +64,11 @@ impl SeenSinceList {
 
     /// Whether the list's entry about this instance is to be ignored. An entry that is used replaces the answer to a
     /// probe, which is then no longer [`reported_alive`](Self::reported_alive).
-    pub(super) fn overrules_list(&mut self, replica: ReplicaId, incarnation: Incarnation) -> bool {
-        match self.0.get(&(replica, incarnation)) {
+    pub(super) fn overrules_list(&mut self, instance: InstanceId) -> bool {
+        match self.0.get(&instance) {
             Some(LatestReport::State | LatestReport::Lost) => true,
             Some(LatestReport::ProbeAnswered) => {
-                self.0.remove(&(replica, incarnation));
+                self.0.remove(&instance);
                 false
             }
             Some(LatestReport::ProbeUnanswered) | None => false,
@@ -76,7 +76,7 @@ impl SeenSinceList {
     }
 
     /// The instances whose latest report is that they exist, though the list may lack them.
-    pub(super) fn reported_alive(&self) -> impl Iterator<Item = (ReplicaId, Incarnation)> {
+    pub(super) fn reported_alive(&self) -> impl Iterator<Item = InstanceId> {
         let alive = |report: &LatestReport| matches!(report, LatestReport::State | LatestReport::ProbeAnswered);
         self.0.iter().filter(move |(_, report)| alive(report)).map(|(&instance, _)| instance)
     }

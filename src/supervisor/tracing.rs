@@ -3,11 +3,12 @@
 use tracing::{Span, debug, info, info_span, warn};
 
 use super::notifications::NotificationKind;
-use crate::decide::{Incarnation, ReplicaId};
+use crate::decide::InstanceId;
 use crate::engine::Notice;
 
 /// Returns the span of a backend call (`start`, `stop`, `kill` or `probe`), which also contains what the backend emits.
-pub(super) fn call_span(set: &str, call: &'static str, replica: ReplicaId, incarnation: Incarnation) -> Span {
+pub(super) fn call_span(set: &str, call: &'static str, instance: InstanceId) -> Span {
+    let InstanceId { replica, incarnation } = instance;
     info_span!(target: "uphold", "call", set, call, replica = replica.0, incarnation = incarnation.0)
 }
 
@@ -16,7 +17,7 @@ pub(super) fn emit(set: &str, kind: &NotificationKind) {
     match kind {
         NotificationKind::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),
         NotificationKind::Command(command) => {
-            let (replica, incarnation) = command.instance();
+            let InstanceId { replica, incarnation } = command.instance();
             debug!(
                 target: "uphold",
                 set,

@@ -51,7 +51,7 @@ async fn children_die_with_their_backend() {
     std::fs::create_dir_all(&folder).unwrap();
     let spec = spec.env("FOLDER", folder.to_string_lossy());
     let backend = ProcessBackend::new();
-    let key = InstanceKey::new("alone", 0.into(), 1.into());
+    let key = InstanceKey::new("alone", (0, 1));
     backend.start(StartRequest::new(key, &spec)).await.unwrap();
     backend.start(StartRequest::new(key, &spec)).await.unwrap();
     assert_eq!(backend.list(ListRequest::new("alone")).await.unwrap().len(), 1, "a repeated start starts nothing");
@@ -99,7 +99,7 @@ fn children_die_with_their_runtime() {
 #[test]
 fn the_end_of_a_child_is_known_after_its_runtime_is_shut_down() {
     let backend = ProcessBackend::new();
-    let key = InstanceKey::new("left", 0.into(), 1.into());
+    let key = InstanceKey::new("left", (0, 1));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(backend.start(StartRequest::new(key, &shell("exec sleep 1000")))).unwrap();
     runtime.shutdown_timeout(TEST_TIMEOUT);

@@ -102,7 +102,7 @@ fn a_list_makes_no_stray_of_an_instance_that_a_completed_set_still_stops() {
     let drain = |set: &mut ReplicaSet| std::iter::from_fn(|| set.poll_output()).collect::<Vec<_>>();
     set.handle_timeout(now);
     drain(&mut set);
-    set.handle(now, Event::exited(0, 1, 0));
+    set.handle(now, Event::exited((0, 1), 0));
     drain(&mut set);
     set.handle(now, Event::Scale(1));
     assert_eq!(set.status(), Status::Completed);

@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use uphold::engine::{InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection, Snapshot};
-use uphold::{Cause, Command, Event, Incarnation, Notice, Output, ReplicaId, ReplicaSet, Status, Timestamp};
+use uphold::engine::{
+    InstanceEvent, InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection, Snapshot,
+};
+use uphold::{
+    Cause, Command, Event, Incarnation, InstanceId, Notice, Output, ReplicaId, ReplicaSet, Status, Timestamp,
+};
 
 use crate::policies::{self, Document};
-use crate::truth::{Instance, Obedience, Truth, nth};
+use crate::truth::{Obedience, Truth, nth};
 
 /// One thing that happens. Numbers choose among what there is, modulo how many there are.
 #[derive(Clone, Debug)]
@@ -170,11 +174,11 @@ pub(crate) struct Hostile {
     /// The instance of each slot that the set believes to be alive.
     believed: BTreeMap<ReplicaId, Incarnation>,
     /// Instances that the last list or a later report showed alive, and whose end was not reported since.
-    shown: BTreeSet<Instance>,
+    shown: BTreeSet<InstanceId>,
     /// Instances of which the last list or any later report said that they are alive.
-    rumoured: BTreeSet<Instance>,
+    rumoured: BTreeSet<InstanceId>,
     /// Instances whose end was reported, though it may not have happened.
-    reported_ended: BTreeSet<Instance>,
+    reported_ended: BTreeSet<InstanceId>,
     last_started: BTreeMap<ReplicaId, Incarnation>,
     ended: bool,
 }
@@ -209,8 +213,8 @@ impl Hostile {
         self.now = (self.now + time).min(Timestamp::LATEST);
     }
 
-    fn replica(&self, pick: u32) -> Option<Instance> {
-        let views: Vec<_> = self.set.replicas().map(|view| (view.replica, view.incarnation)).collect();
+    fn replica(&self, pick: u32) -> Option<InstanceId> {
+        let views: Vec<_> = self.set.replicas().map(|view| view.instance()).collect();
         nth(views.into_iter(), pick as usize)
     }
 
@@ -263,8 +267,8 @@ impl Hostile {
                 }
             }
             Step::Stranger { replica, ahead, obedience } => {
-                let next = self.replica(replica).map_or(0, |(_, incarnation)| incarnation.0);
-                let instance = (ReplicaId(replica), Incarnation(next.saturating_add(ahead)));
+                let next = self.replica(replica).map_or(0, |instance| instance.incarnation.0);
+                let instance = InstanceId::new(replica, next.saturating_add(ahead));
                 self.truth.bring_about(instance, false, obedience);
             }
             Step::Operator { replica, request } => self.request(replica, request),
@@ -302,26 +306,24 @@ impl Hostile {
     }
 
     fn lose(&mut self, replica: u32, ago: Ago) {
-        let Some((replica, incarnation)) = self.replica(replica) else { return };
+        let Some(instance) = self.replica(replica) else { return };
         let at = match ago {
             Ago::Millis(millis) => Some(self.now - Duration::from_millis(millis.into())),
             Ago::AtZero => Some(Timestamp::ZERO),
             Ago::InTheFuture => Some(Timestamp::MAX),
             Ago::Unsaid => None,
         };
-        let Event::Lost(report) = Event::lost(replica, incarnation) else { unreachable!("it is a loss of contact") };
-        let mut report = report;
-        report.at = at;
-        self.truth.remember(Event::Lost(report));
-        self.tell(vec![Event::Lost(report)]);
+        let report = Event::Lost(InstanceEvent::new(instance, at));
+        self.truth.remember(report.clone());
+        self.tell(vec![report]);
     }
 
     fn probe(&mut self, replica: u32, result: u8) {
-        let Some((replica, incarnation)) = self.replica(replica) else { return };
+        let Some(instance) = self.replica(replica) else { return };
         let kinds = [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness];
         let results = [ProbeResult::Success, ProbeResult::Failure, ProbeResult::Unanswered];
         let (kind, result) = (kinds[usize::from(result) / 3 % 3], results[usize::from(result) % 3]);
-        self.tell(vec![Event::Probed(ProbeReport::new(replica, incarnation, kind, result).because("it answered"))]);
+        self.tell(vec![Event::Probed(ProbeReport::new(instance, kind, result).because("it answered"))]);
     }
 
     fn request(&mut self, replica: u32, request: u8) {
@@ -350,7 +352,7 @@ impl Hostile {
                     self.shown.remove(&instance);
                     self.rumoured.remove(&instance);
                     self.reported_ended.insert(instance);
-                    self.believed.retain(|&replica, &mut incarnation| (replica, incarnation) != instance);
+                    self.believed.retain(|&replica, &mut incarnation| InstanceId { replica, incarnation } != instance);
                 }
                 Event::Started(_) | Event::Ready(_) | Event::NotReady(_) if self.is_superseded(instance) => {
                     self.shown.insert(instance);
@@ -365,19 +367,19 @@ impl Hostile {
     }
 
     /// Whether an instance is alive, no end of it was ever reported, and its slot has gone on to a later incarnation.
-    fn is_superseded(&self, (replica, incarnation): Instance) -> bool {
-        self.truth.is_alive((replica, incarnation))
-            && !self.reported_ended.contains(&(replica, incarnation))
-            && self.set.get(replica).is_some_and(|view| incarnation < view.incarnation)
+    fn is_superseded(&self, instance: InstanceId) -> bool {
+        self.truth.is_alive(instance)
+            && !self.reported_ended.contains(&instance)
+            && self.set.get(instance.replica).is_some_and(|view| instance.incarnation < view.incarnation)
     }
 
     pub(crate) fn show(&mut self, list: Vec<Observed>) {
         self.wake();
         let alive = list.iter().filter(|seen| !matches!(seen.state, InstanceState::Ended(_)));
-        self.shown = alive.map(|seen| (seen.replica, seen.incarnation)).collect();
+        self.shown = alive.map(Observed::instance).collect();
         self.rumoured.clone_from(&self.shown);
         for seen in list.iter().filter(|seen| matches!(seen.state, InstanceState::Ended(_))) {
-            self.believed.retain(|id, incarnation| (*id, *incarnation) != (seen.replica, seen.incarnation));
+            self.believed.retain(|&replica, &mut incarnation| InstanceId { replica, incarnation } != seen.instance());
         }
         self.set.observe(self.now, &list);
         self.drain();
@@ -387,9 +389,9 @@ impl Hostile {
         while let Some(output) = self.set.poll_output() {
             self.log.push(output.to_string());
             match output {
-                Output::Command(Command::Start(start)) => self.check_start(start.replica, start.incarnation),
-                Output::Command(Command::Stop(stop)) => self.truth.ask_to_stop((stop.replica, stop.incarnation)),
-                Output::Command(Command::Kill(kill)) => self.truth.kill((kill.replica, kill.incarnation)),
+                Output::Command(Command::Start(start)) => self.check_start(start.instance()),
+                Output::Command(Command::Stop(stop)) => self.truth.ask_to_stop(stop.instance()),
+                Output::Command(Command::Kill(kill)) => self.truth.kill(kill.instance()),
                 Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Some(Cause::NodeLost) => {
                     self.forget(judged.replica);
                 }
@@ -411,16 +413,17 @@ impl Hostile {
     /// The set no longer believes the instance of this slot to be alive.
     fn forget(&mut self, replica: ReplicaId) {
         if let Some(incarnation) = self.believed.remove(&replica) {
-            self.shown.remove(&(replica, incarnation));
+            self.shown.remove(&InstanceId { replica, incarnation });
         }
     }
 
-    fn check_start(&mut self, replica: ReplicaId, incarnation: Incarnation) {
+    fn check_start(&mut self, instance: InstanceId) {
+        let InstanceId { replica, incarnation } = instance;
         if let Some(live) = self.believed.insert(replica, incarnation) {
             self.violations.push(format!("replica {replica} starts {incarnation} while {live} is believed alive"));
         }
-        let of_slot = (replica, Incarnation(0))..=(replica, Incarnation(u64::MAX));
-        if let Some((_, stray)) = self.shown.range(of_slot).find(|(_, shown)| *shown != incarnation) {
+        let of_replica = self.shown.range(InstanceId::new(replica, 0)..=InstanceId::new(replica, u64::MAX));
+        if let Some(InstanceId { incarnation: stray, .. }) = of_replica.clone().find(|shown| **shown != instance) {
             self.violations.push(format!("replica {replica} starts {incarnation} while {stray} was shown alive"));
         }
         if let Some(last) = self.last_started.insert(replica, incarnation).filter(|last| *last >= incarnation) {
@@ -429,7 +432,7 @@ impl Hostile {
         if self.ended {
             self.violations.push(format!("replica {replica} starts {incarnation} after the end"));
         }
-        self.truth.accept_start((replica, incarnation));
+        self.truth.accept_start(instance);
     }
 
     /// What must hold after every step.
@@ -453,12 +456,8 @@ impl Hostile {
 
     /// The backend tells the truth from now on, and everybody does what they are asked.
     pub(crate) fn heal(&mut self) {
-        let current: BTreeSet<Instance> = self
-            .set
-            .replicas()
-            .filter(|view| view.phase.is_live())
-            .map(|view| (view.replica, view.incarnation))
-            .collect();
+        let current: BTreeSet<InstanceId> =
+            self.set.replicas().filter(|view| view.phase.is_live()).map(|view| view.instance()).collect();
         self.truth.make_honest(|instance| current.contains(&instance));
         self.set.limit_starts(self.now, None);
         self.drain();
@@ -485,7 +484,7 @@ impl Hostile {
     fn probe_all(&mut self) {
         for view in self.set.replicas().filter(|view| view.phase.is_live()).collect::<Vec<_>>() {
             for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                let answer = ProbeReport::new(view.replica, view.incarnation, probe, ProbeResult::Success);
+                let answer = ProbeReport::new(view.instance(), probe, ProbeResult::Success);
                 self.tell(vec![Event::Probed(answer)]);
             }
         }

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use uphold::engine::{InstanceState, Observed};
-use uphold::{Cause, Event, Incarnation, Outcome, ReplicaId, Timestamp};
-
-pub(crate) type Instance = (ReplicaId, Incarnation);
+use uphold::{Cause, Event, InstanceId, Outcome, Timestamp};
 
 /// How many old reports, lists and ended instances are kept to be repeated.
 const KEPT: usize = 12;
@@ -33,11 +31,11 @@ struct Life {
 
 #[derive(Clone, Default)]
 pub(crate) struct Truth {
-    alive: BTreeMap<Instance, Life>,
+    alive: BTreeMap<InstanceId, Life>,
     /// Accepted starts that may still come about, however late.
-    accepted: BTreeSet<Instance>,
-    asked: BTreeMap<Instance, Asked>,
-    ended: VecDeque<(Instance, Outcome)>,
+    accepted: BTreeSet<InstanceId>,
+    asked: BTreeMap<InstanceId, Asked>,
+    ended: VecDeque<(InstanceId, Outcome)>,
     /// Reports that were not delivered, in the order in which they were made.
     in_transit: Vec<Event>,
     delivered: VecDeque<Event>,
@@ -59,30 +57,29 @@ fn keep<T>(kept: &mut VecDeque<T>, item: T) {
 }
 
 impl Truth {
-    pub(crate) fn accept_start(&mut self, instance: Instance) {
+    pub(crate) fn accept_start(&mut self, instance: InstanceId) {
         self.accepted.insert(instance);
     }
 
-    pub(crate) fn ask_to_stop(&mut self, instance: Instance) {
+    pub(crate) fn ask_to_stop(&mut self, instance: InstanceId) {
         self.asked.entry(instance).or_insert(Asked::Stop);
     }
 
-    pub(crate) fn kill(&mut self, instance: Instance) {
+    pub(crate) fn kill(&mut self, instance: InstanceId) {
         self.asked.insert(instance, Asked::Kill);
     }
 
-    pub(crate) fn is_alive(&self, instance: Instance) -> bool {
+    pub(crate) fn is_alive(&self, instance: InstanceId) -> bool {
         self.alive.contains_key(&instance)
     }
 
     /// An instance runs, whether anybody started it or not.
-    pub(crate) fn bring_about(&mut self, instance: Instance, ready: bool, obedience: Obedience) {
+    pub(crate) fn bring_about(&mut self, instance: InstanceId, ready: bool, obedience: Obedience) {
         self.accepted.remove(&instance);
         self.alive.insert(instance, Life { ready, obedience });
-        let (replica, incarnation) = instance;
-        self.in_transit.push(Event::started(replica, incarnation));
+        self.in_transit.push(Event::started(instance));
         if ready {
-            self.in_transit.push(Event::ready(replica, incarnation));
+            self.in_transit.push(Event::ready(instance));
         }
     }
 
@@ -95,31 +92,31 @@ impl Truth {
 
     /// A start is reported as failed; `yet`: it comes about all the same.
     pub(crate) fn fail_start(&mut self, pick: usize, yet: bool) {
-        if let Some((replica, incarnation)) = nth(self.accepted.iter().copied(), pick) {
+        if let Some(instance) = nth(self.accepted.iter().copied(), pick) {
             if !yet {
-                self.accepted.remove(&(replica, incarnation));
+                self.accepted.remove(&instance);
             }
-            self.in_transit.push(Event::start_failed(replica, incarnation, Cause::NoCapacity));
+            self.in_transit.push(Event::start_failed(instance, Cause::NoCapacity));
         }
     }
 
     pub(crate) fn turn_readiness(&mut self, pick: usize) {
-        if let Some((&(replica, incarnation), life)) = nth(self.alive.iter_mut(), pick) {
+        if let Some((&instance, life)) = nth(self.alive.iter_mut(), pick) {
             life.ready = !life.ready;
             self.in_transit.push(match life.ready {
-                true => Event::ready(replica, incarnation),
-                false => Event::not_ready(replica, incarnation),
+                true => Event::ready(instance),
+                false => Event::not_ready(instance),
             });
         }
     }
 
     pub(crate) fn crash(&mut self, pick: usize, code: i32, now: Timestamp) {
         if let Some(instance) = nth(self.alive.keys().copied(), pick) {
-            self.end(instance, Event::exited(instance.0, instance.1, code), Outcome::exited(code, now));
+            self.end(instance, Event::exited(instance, code), Outcome::exited(code, now));
         }
     }
 
-    fn end(&mut self, instance: Instance, report: Event, outcome: Outcome) {
+    fn end(&mut self, instance: InstanceId, report: Event, outcome: Outcome) {
         self.alive.remove(&instance);
         self.accepted.remove(&instance);
         self.asked.remove(&instance);
@@ -136,13 +133,13 @@ impl Truth {
                 Obedience::IgnoresKills => true,
             });
             if !ignores {
-                self.end(instance, Event::stopped(instance.0, instance.1), Outcome::exited(0, now));
+                self.end(instance, Event::stopped(instance), Outcome::exited(0, now));
             }
         }
     }
 
     /// From now on every instance does what it is asked to, and no start that was given up comes about.
-    pub(crate) fn make_honest(&mut self, is_current: impl Fn(Instance) -> bool) {
+    pub(crate) fn make_honest(&mut self, is_current: impl Fn(InstanceId) -> bool) {
         self.lists.clear();
         self.accepted.retain(|&instance| is_current(instance));
         self.alive.values_mut().for_each(|life| life.obedience = Obedience::Stops);
@@ -153,9 +150,9 @@ impl Truth {
         for instance in std::mem::take(&mut self.accepted) {
             self.bring_about(instance, true, Obedience::Stops);
         }
-        for (&(replica, incarnation), life) in &mut self.alive {
+        for (&instance, life) in &mut self.alive {
             if !std::mem::replace(&mut life.ready, true) {
-                self.in_transit.push(Event::ready(replica, incarnation));
+                self.in_transit.push(Event::ready(instance));
             }
         }
     }
@@ -195,7 +192,6 @@ impl Truth {
 
     /// A complete list, with some instances that have ended.
     pub(crate) fn list(&self) -> Vec<Observed> {
-        let observed = |(replica, incarnation): Instance, state| Observed { replica, incarnation, state };
         let alive = self.alive.iter().map(|(&instance, life)| {
             let asked = self.asked.contains_key(&instance) && life.obedience == Obedience::Stops;
             let state = match life.ready {
@@ -203,12 +199,12 @@ impl Truth {
                 true => InstanceState::Ready,
                 false => InstanceState::Running,
             };
-            observed(instance, state)
+            Observed::new(instance, state)
         });
-        let is_alive = |instance: &Instance| self.alive.contains_key(instance);
+        let is_alive = |instance: &InstanceId| self.alive.contains_key(instance);
         let ended = self.ended.iter().filter(|(instance, _)| !is_alive(instance));
         alive
-            .chain(ended.map(|(instance, outcome)| observed(*instance, InstanceState::Ended(outcome.clone()))))
+            .chain(ended.map(|(instance, outcome)| Observed::new(*instance, InstanceState::Ended(outcome.clone()))))
             .collect()
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use uphold::engine::{Ended, InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection};
 use uphold::recording::{Input, RecordedStep};
 use uphold::{
-    Cause, Command, Event, Incarnation, Notice, Outcome, Output, Phase, Policy, ReplicaId, ReplicaSet, Signal, Status,
-    Timestamp,
+    Cause, Command, Event, Incarnation, InstanceId, Notice, Outcome, Output, Phase, Policy, ReplicaId, ReplicaSet,
+    Signal, Status, Timestamp,
 };
 
 /// One thing that happens. Replicas are taken modulo what there is.
@@ -121,7 +121,7 @@ pub(crate) struct World {
     /// Believed live: every incarnation that was started and whose end was not told.
     pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
     /// Asked to stop or killed, and not known to be gone: a stray among them is waited for.
-    pub(crate) asked: BTreeSet<(ReplicaId, Incarnation)>,
+    pub(crate) asked: BTreeSet<InstanceId>,
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
     pub(crate) limited: Option<u32>,
@@ -159,10 +159,10 @@ impl World {
     pub(crate) fn tell_all(&mut self, events: Vec<Event>) {
         for event in &events {
             let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
-            if let Some((replica, incarnation)) = event.instance().filter(|_| ends)
-                && self.live.get(&replica) == Some(&incarnation)
+            if let Some(instance) = event.instance().filter(|_| ends)
+                && self.live.get(&instance.replica) == Some(&instance.incarnation)
             {
-                self.live.remove(&replica);
+                self.live.remove(&instance.replica);
             }
         }
         let step = crate::stored::reread(&RecordedStep::new(self.now, Input::Events(events)));
@@ -222,7 +222,7 @@ impl World {
     /// The end of one replica, if it lives.
     pub(crate) fn crash(&self, replica: u32, code: i32) -> Option<Event> {
         let (id, incarnation, phase) = self.pick(replica)?;
-        (phase.is_live() && id.0 == replica).then(|| Event::exited(id, incarnation, code))
+        (phase.is_live() && id.0 == replica).then(|| Event::exited((id, incarnation), code))
     }
 
     pub(crate) fn take(&mut self, step: &Step) {
@@ -285,32 +285,34 @@ impl World {
 
     fn take_one(&mut self, step: &Step, id: ReplicaId, incarnation: Incarnation, phase: Phase) {
         let event = match *step {
-            Step::Start(_) => Event::started(id, incarnation),
-            Step::Ready(_) => Event::ready(id, incarnation),
-            Step::NotReady(_) => Event::not_ready(id, incarnation),
-            Step::Crash { code: 0, .. } => Event::exited(id, incarnation, 0),
-            Step::Crash { code, .. } => Event::exited(id, incarnation, code),
-            Step::Fail { cause: 0, .. } => Event::signalled(id, incarnation, Signal::KILL),
+            Step::Start(_) => Event::started((id, incarnation)),
+            Step::Ready(_) => Event::ready((id, incarnation)),
+            Step::NotReady(_) => Event::not_ready((id, incarnation)),
+            Step::Crash { code: 0, .. } => Event::exited((id, incarnation), 0),
+            Step::Crash { code, .. } => Event::exited((id, incarnation), code),
+            Step::Fail { cause: 0, .. } => Event::signalled((id, incarnation), Signal::KILL),
             Step::Fail { cause, .. } => {
-                Event::failed(id, incarnation, Cause::BUILT_IN[usize::from(cause) % Cause::BUILT_IN.len()].clone())
+                Event::failed((id, incarnation), Cause::BUILT_IN[usize::from(cause) % Cause::BUILT_IN.len()].clone())
             }
             Step::Late { code, ago, flash, .. } => {
                 let at = self.now - Duration::from_millis(ago.into());
                 let outcome = Outcome::exited(code, at);
                 let ended = Event::Exited(Ended { replica: id, incarnation, outcome });
-                let started = flash.then(|| Event::started(id, incarnation));
+                let started = flash.then(|| Event::started((id, incarnation)));
                 return self.tell_all(started.into_iter().chain([ended]).collect());
             }
             Step::Together { ready, .. } => {
                 let other = self.pick(ready).filter(|(other, ..)| *other != id);
-                let ready = other.map(|(other, incarnation, _)| Event::ready(other, incarnation));
-                return self.tell_all(ready.into_iter().chain([Event::exited(id, incarnation, 1)]).collect());
+                let ready = other.map(|(other, incarnation, _)| Event::ready((other, incarnation)));
+                return self.tell_all(ready.into_iter().chain([Event::exited((id, incarnation), 1)]).collect());
             }
             Step::ObserveNext { ended, .. } => return self.observe_next(id, incarnation, ended),
-            Step::StartFails(_) if phase == Phase::Starting => Event::start_failed(id, incarnation, Cause::NoCapacity),
-            Step::Stop(_) => Event::stopped(id, incarnation),
-            Step::Lost(_) => Event::lost(id, incarnation),
-            Step::Found(_) => Event::found(id, incarnation),
+            Step::StartFails(_) if phase == Phase::Starting => {
+                Event::start_failed((id, incarnation), Cause::NoCapacity)
+            }
+            Step::Stop(_) => Event::stopped((id, incarnation)),
+            Step::Lost(_) => Event::lost((id, incarnation)),
+            Step::Found(_) => Event::found((id, incarnation)),
             Step::Probe { good, .. } => {
                 let result = if good { ProbeResult::Success } else { ProbeResult::Failure };
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
@@ -325,7 +327,7 @@ impl World {
                 }
                 return;
             }
-            Step::Stale(_) => Event::exited(id, Incarnation(incarnation.0.saturating_sub(1)), 1),
+            Step::Stale(_) => Event::exited((id, Incarnation(incarnation.0.saturating_sub(1))), 1),
             Step::Restart(_) => Event::Restart(id),
             Step::Drain(_) => Event::Drain(id),
             Step::OperatorStop(_) => Event::Stop(id),
@@ -366,31 +368,22 @@ impl World {
 
     /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
     pub(crate) fn obey(&mut self) {
-        for (replica, incarnation) in std::mem::take(&mut self.asked) {
-            let current = self.set.get(replica).filter(|view| view.incarnation == incarnation);
+        for instance in std::mem::take(&mut self.asked) {
+            let current = self.set.get(instance.replica).filter(|view| view.instance() == instance);
             if current.is_none_or(|view| !view.phase.is_live()) {
-                self.tell(Event::stopped(replica, incarnation));
+                self.tell(Event::stopped(instance));
             }
         }
         for view in self.set.replicas().collect::<Vec<_>>() {
             match view.phase {
-                Phase::Starting | Phase::Running => self.tell(Event::ready(view.replica, view.incarnation)),
-                Phase::Stopping => self.tell(Event::stopped(view.replica, view.incarnation)),
-                Phase::Unknown => self.tell(Event::found(view.replica, view.incarnation)),
+                Phase::Starting | Phase::Running => self.tell(Event::ready(view.instance())),
+                Phase::Stopping => self.tell(Event::stopped(view.instance())),
+                Phase::Unknown => self.tell(Event::found(view.instance())),
                 _ => {}
             }
             if view.phase.is_live() && view.phase != Phase::Stopping {
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                    let (replica, incarnation) = (view.replica, view.incarnation);
-                    let result = ProbeResult::Success;
-                    self.tell(Event::Probed(ProbeReport {
-                        replica,
-                        incarnation,
-                        probe,
-                        result,
-                        at: None,
-                        message: None,
-                    }));
+                    self.tell(Event::Probed(ProbeReport::new(view.instance(), probe, ProbeResult::Success)));
                 }
             }
         }

@@ -9,7 +9,7 @@ use uphold::backend::{
     Backend, BackendError, Instance, KillRequest, ListRequest, Reporter, StartRequest, StopRequest, WatchRequest,
 };
 use uphold::engine::InstanceState;
-use uphold::{Cause, Event, Incarnation, ReplicaId};
+use uphold::{Cause, Event, InstanceId};
 
 /// How a backend treats one start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,9 +28,9 @@ pub(crate) struct State {
     /// The outcomes of the calls that start a replica; later calls succeed.
     pub(crate) script: BTreeMap<u32, Vec<Start>>,
     pub(crate) calls: BTreeMap<u32, usize>,
-    pub(crate) running: BTreeSet<(ReplicaId, Incarnation)>,
+    pub(crate) running: BTreeSet<InstanceId>,
     /// Instances that were started while another of their replica ran.
-    pub(crate) duplicates: Vec<(ReplicaId, Incarnation)>,
+    pub(crate) duplicates: Vec<InstanceId>,
     pub(crate) reporter: Option<Reporter>,
     pub(crate) lists: u32,
     pub(crate) watches: u32,
@@ -56,9 +56,9 @@ impl FakeBackend {
         self.with(|state| state.reporter.as_ref().map(|reporter| reporter.report(event)));
     }
 
-    pub(crate) fn end(&self, replica: ReplicaId, incarnation: Incarnation) {
-        self.with(|state| state.running.remove(&(replica, incarnation)));
-        self.report(Event::stopped(replica, incarnation));
+    pub(crate) fn end(&self, instance: InstanceId) {
+        self.with(|state| state.running.remove(&instance));
+        self.report(Event::stopped(instance));
     }
 }
 
@@ -67,7 +67,8 @@ impl Backend for FakeBackend {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
-        let (replica, incarnation) = (request.key.replica, request.key.incarnation);
+        let instance = request.key.instance();
+        let replica = instance.replica;
         let start = self.with(|state| {
             let call = state.calls.entry(replica.0).or_insert(0);
             *call += 1;
@@ -80,13 +81,13 @@ impl Backend for FakeBackend {
             Start::Panics => panic!("on purpose"),
             Start::Succeeds | Start::LosesAnswer => {}
         }
-        let first = self.with(|state| state.running.insert((replica, incarnation)));
+        let first = self.with(|state| state.running.insert(instance));
         if first {
-            let others = self.with(|state| state.running.iter().filter(|(other, _)| *other == replica).count());
+            let others = self.with(|state| state.running.iter().filter(|other| other.replica == replica).count());
             if others > 1 {
-                self.with(|state| state.duplicates.push((replica, incarnation)));
+                self.with(|state| state.duplicates.push(instance));
             }
-            self.report(Event::ready(replica, incarnation));
+            self.report(Event::ready(instance));
         }
         if start == Start::LosesAnswer {
             return Err(BackendError::lost_answer("the connection broke"));
@@ -98,12 +99,12 @@ impl Backend for FakeBackend {
         if self.with(|state| state.stop_hangs) {
             std::future::pending::<()>().await;
         }
-        self.end(request.key.replica, request.key.incarnation);
+        self.end(request.key.instance());
         Ok(())
     }
 
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
-        self.end(request.key.replica, request.key.incarnation);
+        self.end(request.key.instance());
         Ok(())
     }
 
@@ -113,7 +114,7 @@ impl Backend for FakeBackend {
             if state.list_fails {
                 return Err(BackendError::caused_by(Cause::Error, "cannot list"));
             }
-            Ok(state.running.iter().map(|&(r, i)| Instance::new(r, i, InstanceState::Ready)).collect())
+            Ok(state.running.iter().map(|&instance| Instance::new(instance, InstanceState::Ready)).collect())
         })
     }
 

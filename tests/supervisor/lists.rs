@@ -8,7 +8,7 @@ use super::fake_backend::FakeBackend;
 use super::{TEST_TIMEOUT, policy, supervise, wait_for, wait_until_healthy};
 use tokio::time::timeout;
 use uphold::supervisor::NotificationKind;
-use uphold::{HealthPolicy, Incarnation, ReplicaId, Status};
+use uphold::{HealthPolicy, InstanceId, Status};
 
 #[tokio::test]
 async fn a_broken_watch_is_repeated_and_followed_by_a_list() {
@@ -33,7 +33,7 @@ async fn a_broken_watch_is_repeated_and_followed_by_a_list() {
 #[tokio::test]
 async fn running_instances_are_adopted_and_not_started_again() {
     let backend = FakeBackend::default();
-    backend.with(|state| state.running.extend([(ReplicaId(0), Incarnation(5)), (ReplicaId(2), Incarnation(9))]));
+    backend.with(|state| state.running.extend([InstanceId::new(0, 5), InstanceId::new(2, 9)]));
     let (mut handle, _notices) = supervise(&backend, policy(3));
     wait_until_healthy(&mut handle).await;
     let incarnations: Vec<_> = handle.replicas().await.unwrap().iter().map(|view| view.incarnation.0).collect();

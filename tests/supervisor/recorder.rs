@@ -5,7 +5,7 @@ use super::{TEST_TIMEOUT, policy, wait_for, wait_until_healthy};
 use tokio::time::timeout;
 use uphold::recording::{RecordedStep, RecordingHeader};
 use uphold::supervisor::{NotificationKind, Recorder};
-use uphold::{Event, Supervisor};
+use uphold::{Event, InstanceId, Supervisor};
 
 /// Panics at its third step.
 struct PanickingRecorder(u32);
@@ -35,8 +35,8 @@ async fn a_recorder_that_panics_ends_the_recording_and_nothing_else() {
         |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.contains("recording ends"));
     wait_for(&mut notifications, told).await;
     wait_until_healthy(&mut handle).await;
-    backend.report(Event::exited(1, 1, 1));
-    backend.with(|state| state.running.remove(&(1.into(), 1.into())));
+    backend.report(Event::exited((1, 1), 1));
+    backend.with(|state| state.running.remove(&InstanceId::new(1, 1)));
     let again = |what: &NotificationKind| matches!(what, NotificationKind::Event(Event::Ready(news)) if news.incarnation.0 == 2);
     wait_for(&mut notifications, again).await;
     timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it shuts down");

@@ -30,7 +30,7 @@ impl Backend for StrayBackend {
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
         let reporter = self.reporter.lock().unwrap().clone();
         if let Some(reporter) = reporter {
-            reporter.report(Event::started(request.key.replica, request.key.incarnation));
+            reporter.report(Event::started(request.key.instance()));
         }
         Ok(())
     }
@@ -45,7 +45,7 @@ impl Backend for StrayBackend {
         self.strays.lock().unwrap().remove(&request.key.replica.0);
         let reporter = self.reporter.lock().unwrap().clone();
         if let Some(reporter) = reporter {
-            reporter.report(Event::stopped(request.key.replica, request.key.incarnation));
+            reporter.report(Event::stopped(request.key.instance()));
         }
         self.stopping.fetch_sub(1, SeqCst);
         Ok(())
@@ -57,7 +57,7 @@ impl Backend for StrayBackend {
 
     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
         let strays = self.strays.lock().unwrap();
-        Ok(strays.iter().map(|&id| Instance::new(id.into(), 1.into(), InstanceState::Ready)).collect())
+        Ok(strays.iter().map(|&id| Instance::new((id, 1), InstanceState::Ready)).collect())
     }
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {

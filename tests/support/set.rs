@@ -37,7 +37,7 @@ impl TestSet {
     pub(crate) fn ready(policy: Policy) -> Self {
         let replicas = policy.replicas();
         let mut test = Self::new(policy);
-        test.all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
+        test.all(0, (0..replicas).map(|replica| Event::ready((replica, 1))));
         test
     }
 

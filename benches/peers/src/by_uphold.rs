@@ -42,7 +42,7 @@ impl Backend for AtOnce {
         let mut state = self.state();
         state.latest = Some(incarnation);
         let reporter = state.reporter.as_ref().ok_or_else(|| BackendError::start_error("nobody watches"))?;
-        reporter.report(Event::ready(request.key.replica, incarnation));
+        reporter.report(Event::ready((request.key.replica, incarnation)));
         (self.run)(reporter.clone(), incarnation);
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Backend for AtOnce {
 
     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
         let latest = self.state().latest;
-        Ok(latest.map(|latest| Instance::new(0.into(), latest, InstanceState::Ready)).into_iter().collect())
+        Ok(latest.map(|latest| Instance::new((0, latest), InstanceState::Ready)).into_iter().collect())
     }
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
@@ -80,7 +80,7 @@ pub async fn supervise(laps: Arc<Laps>) -> SupervisorHandle {
         let laps = laps.clone();
         tokio::spawn(async move {
             laps.run().await;
-            reporter.report(Event::exited(0, incarnation, 1));
+            reporter.report(Event::exited((0, incarnation), 1));
         });
     }))
 }
@@ -91,7 +91,7 @@ pub async fn supervise_nothing(laps: Arc<Laps>) -> SupervisorHandle {
     tokio::spawn(async move {
         while let Some((reporter, incarnation)) = started.recv().await {
             laps.run().await;
-            reporter.report(Event::exited(0, incarnation, 1));
+            reporter.report(Event::exited((0, incarnation), 1));
         }
     });
     spawn(Box::new(move |reporter, incarnation| drop(tell.send((reporter, incarnation)))))

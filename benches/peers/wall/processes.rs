@@ -109,7 +109,7 @@ impl Ours {
 
     async fn run(&mut self) {
         self.incarnation += 1;
-        let key = InstanceKey::new("set", 0.into(), self.incarnation.into());
+        let key = InstanceKey::new("set", (0, self.incarnation));
         self.backend.start(StartRequest::new(key, &self.spec)).await.expect("it starts");
         self.ended.recv().await.expect("its end is reported");
     }

@@ -60,7 +60,7 @@ impl Fleet {
                 }
                 // It has moved on since.
                 Next::Deadline => continue,
-                Next::Crash(replica, incarnation) => machine.handle(now, Event::exited(replica, incarnation, 137)),
+                Next::Crash(replica, incarnation) => machine.handle(now, Event::exited((replica, incarnation), 137)),
             }
             mutations += 1 + self.obey(set, now);
         }
@@ -79,7 +79,7 @@ impl Fleet {
                 }
             });
             let Some((replica, incarnation)) = started.pop() else { break };
-            machine.handle(now, Event::ready(replica, incarnation));
+            machine.handle(now, Event::ready((replica, incarnation)));
             mutations += 1;
             let life = self.random.below(2 * self.mean_life.as_nanos() as u64);
             let crash = now + Duration::from_nanos(life);

@@ -27,7 +27,7 @@ impl Probed {
     pub fn answers(&mut self, count: usize) -> usize {
         let count = count.min(self.set.desired() as usize);
         for replica in 0..count as u32 {
-            let news = ProbeReport::new(replica, 1, ProbeKind::Liveness, ProbeResult::Success);
+            let news = ProbeReport::new((replica, 1), ProbeKind::Liveness, ProbeResult::Success);
             self.set.handle(self.now, Event::Probed(news));
             drain(&mut self.set);
         }

@@ -84,7 +84,7 @@ impl Ready {
             let replica = slot.replica ^ twist;
             now = now + step;
             let set = &mut self.sets[slot.set as usize];
-            set.handle(now, Event::exited(replica, slot.incarnation, 137));
+            set.handle(now, Event::exited((replica, slot.incarnation), 137));
             twist = drains(set) ^ slot.replica;
         }
         self.now = now;
@@ -180,7 +180,7 @@ fn judged_of_polled(set: &mut ReplicaSet) -> u32 {
 /// One failure and the way back to ready; whose failure was judged.
 #[inline]
 pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incarnation: u64) -> u32 {
-    set.handle(*now, Event::exited(replica, incarnation, 137));
+    set.handle(*now, Event::exited((replica, incarnation), 137));
     let mut whose = u32::MAX;
     let mut start = None;
     set.for_each_output(|output| match output {
@@ -202,9 +202,9 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
         });
     }
     let start = start.expect("it is started when it is due");
-    set.handle(*now, Event::started(start.replica, start.incarnation));
+    set.handle(*now, Event::started(start.instance()));
     drain(set);
-    set.handle(*now, Event::ready(start.replica, start.incarnation));
+    set.handle(*now, Event::ready(start.instance()));
     drain(set);
     whose
 }
@@ -224,7 +224,7 @@ pub fn bring_up(set: &mut ReplicaSet, now: &mut Timestamp) {
         set.handle_timeout(*now);
         collect(set, &mut starts);
         while let Some((replica, incarnation)) = starts.pop() {
-            set.handle(*now, Event::ready(replica, incarnation));
+            set.handle(*now, Event::ready((replica, incarnation)));
             collect(set, &mut starts);
         }
         if set.census().available == set.desired() {
@@ -237,10 +237,10 @@ pub fn bring_up(set: &mut ReplicaSet, now: &mut Timestamp) {
 
 /// One failure under `scope: all`: the others stop, and all start together.
 pub fn restart_all(set: &mut ReplicaSet, now: &mut Timestamp, failed: u32) {
-    set.handle(*now, Event::exited(failed, 1, 137));
+    set.handle(*now, Event::exited((failed, 1), 137));
     drain(set);
     for replica in (0..set.desired()).rev().filter(|&replica| replica != failed) {
-        set.handle(*now, Event::stopped(replica, 1));
+        set.handle(*now, Event::stopped((replica, 1)));
         drain(set);
     }
     *now = set.next_deadline().expect("all are due").at;

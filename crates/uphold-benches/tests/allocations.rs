@@ -73,7 +73,7 @@ fn a_cause_of_the_users_own_is_given_back() {
     let mut kept = 0;
     for incarnation in 1..6u64 {
         let cause: Cause = "gpu-fell-off".parse().expect("a cause");
-        set.handle(now, Event::failed(1, incarnation, cause));
+        set.handle(now, Event::failed((1, incarnation), cause));
         drain(&mut set);
         bring_up(&mut set, &mut now);
         // The history holds the cause of the last failure, and no other.

@@ -53,10 +53,10 @@ fn recording() -> String {
     let lines = [
         RecordedLine::Begin(RecordingHeader::new("web", policy.build().unwrap(), 7, began, None)),
         timeout(0),
-        told(1, vec![Event::ready(0, 1), Event::ready(1, 1)]),
-        told(60, vec![Event::exited(1, 1, 137)]),
+        told(1, vec![Event::ready((0, 1)), Event::ready((1, 1))]),
+        told(60, vec![Event::exited((1, 1), 137)]),
         timeout(90),
-        told(95, vec![Event::ready(1, 2)]),
+        told(95, vec![Event::ready((1, 2))]),
         timeout(120),
     ];
     lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect()

@@ -199,12 +199,12 @@ fn a_continued_recording_starts_with_the_state_of_the_set() {
     let drain = |set: &mut ReplicaSet| while set.poll_output().is_some() {};
     set.handle_timeout(at(0));
     drain(&mut set);
-    set.handle_all(at(1), (0..3).map(|replica| Event::ready(replica, 1)));
+    set.handle_all(at(1), (0..3).map(|replica| Event::ready((replica, 1))));
     drain(&mut set);
-    set.handle(at(100), Event::exited(2, 1, 1));
+    set.handle(at(100), Event::exited((2, 1), 1));
     drain(&mut set);
     set.handle_timeout(at(110));
-    let steps = [(130, Input::Timeout), (140, Input::Events(vec![Event::ready(2, 2)])), (160, Input::Timeout)];
+    let steps = [(130, Input::Timeout), (140, Input::Events(vec![Event::ready((2, 2))])), (160, Input::Timeout)];
     let steps = steps.into_iter().map(|(second, told)| RecordedLine::Step(RecordedStep::new(at(second), told)));
     let lines = [RecordedLine::Begin(set.beginning("web"))].into_iter().chain(steps);
     let run = Recording::from_lines(lines).unwrap().replay().unwrap();

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::child::Child;
-use super::children::{ChildId, Reservation};
+use super::children::Reservation;
 use super::command::PreparedSpec;
 use super::output::Forwarding;
 use super::sets::Sets;
@@ -79,7 +79,7 @@ impl Backend for ProcessBackend {
 
     async fn start(&self, request: StartRequest<'_, ProcessSpec>) -> Result<(), BackendError> {
         let set = self.sets.of(request.key.set);
-        let Some(reservation) = set.reserve(ChildId::new(request.key)) else { return Ok(()) };
+        let Some(reservation) = set.reserve(request.key.instance()) else { return Ok(()) };
         let spec = request.workload.clone();
         let (target, port) = (spec.target(request.key)?, spec.port_of(request.key)?);
         // Opening files and spawning may block. If this future is dropped meanwhile, the child is dropped, which kills it,
@@ -105,7 +105,7 @@ impl Backend for ProcessBackend {
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
-        let (set, id) = (self.sets.of(request.key.set), ChildId::new(request.key));
+        let (set, id) = (self.sets.of(request.key.set), request.key.instance());
         let Some(running) = set.running(id) else { return set.signal(id, Signal::TERM) };
         let signal = running.spec.stop_signal();
         if running.spec.spec.stop_command.is_empty() {
@@ -122,7 +122,7 @@ impl Backend for ProcessBackend {
     }
 
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
-        self.sets.of(request.key.set).signal(ChildId::new(request.key), Signal::KILL)
+        self.sets.of(request.key.set).signal(request.key.instance(), Signal::KILL)
     }
 
     async fn list(&self, request: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
@@ -162,7 +162,7 @@ impl Backend for ProcessBackend {
     }
 
     async fn probe(&self, request: ProbeRequest<'_>) -> ProbeAnswer {
-        let Some(running) = self.sets.of(request.key.set).running(ChildId::new(request.key)) else {
+        let Some(running) = self.sets.of(request.key.set).running(request.key.instance()) else {
             return ProbeAnswer::unanswered("the process is not running");
         };
         match request.check {

@@ -9,26 +9,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::command::PreparedSpec;
 use super::signal::signal_group;
 use super::stopped::is_stopped;
-use crate::backend::{BackendError, Instance, InstanceKey};
-use crate::decide::{Incarnation, Outcome, ReplicaId};
+use crate::backend::{BackendError, Instance};
+use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
 use crate::engine::{Ended, Event, InstanceState};
 use crate::policy::Cause;
 
 /// Ended replicas that are remembered per set, beside the live ones. The oldest are forgotten first.
 const MAX_ENDED: usize = 10_000;
-
-/// Identifies a process in its set.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct ChildId {
-    pub(super) replica: ReplicaId,
-    pub(super) incarnation: Incarnation,
-}
-
-impl ChildId {
-    pub(super) fn new(key: InstanceKey<'_>) -> Self {
-        Self { replica: key.replica, incarnation: key.incarnation }
-    }
-}
 
 #[derive(Debug)]
 enum ChildState {
@@ -65,7 +52,7 @@ struct EndedChild {
 
 #[derive(Debug, Default)]
 struct State {
-    children: BTreeMap<ChildId, ChildState>,
+    children: BTreeMap<InstanceId, ChildState>,
     /// Kept so that a repeated start does not run them again, and so that a later supervisor continues their numbers.
     ended: BTreeMap<ReplicaId, EndedChild>,
     /// The keys of `ended`, oldest first.
@@ -80,8 +67,8 @@ impl State {
         self.watchers.retain(|watcher| watcher.send(event.clone()).is_ok());
     }
 
-    fn remember_end(&mut self, id: ChildId, outcome: Outcome, group: Option<Pid>) {
-        let ChildId { replica, incarnation } = id;
+    fn remember_end(&mut self, id: InstanceId, outcome: Outcome, group: Option<Pid>) {
+        let InstanceId { replica, incarnation } = id;
         // The end of an earlier incarnation may be reported later.
         if self.ended.get(&replica).is_some_and(|ended| ended.incarnation >= incarnation) {
             return;
@@ -118,7 +105,7 @@ impl SetChildren {
     }
 
     /// Reserves the id of a process that is to be spawned. Returns `None` if it was started before.
-    pub(super) fn reserve(self: &Arc<Self>, id: ChildId) -> Option<Reservation> {
+    pub(super) fn reserve(self: &Arc<Self>, id: InstanceId) -> Option<Reservation> {
         let mut state = self.state();
         let ended = state.ended.get(&id.replica);
         if state.children.contains_key(&id) || ended.is_some_and(|ended| ended.incarnation >= id.incarnation) {
@@ -128,7 +115,7 @@ impl SetChildren {
         Some(Reservation { set: self.clone(), id })
     }
 
-    pub(super) fn running(&self, id: ChildId) -> Option<Running> {
+    pub(super) fn running(&self, id: InstanceId) -> Option<Running> {
         match self.state().children.get(&id) {
             Some(ChildState::Running(running)) => Some(running.clone()),
             _ => None,
@@ -138,9 +125,7 @@ impl SetChildren {
     /// Returns the process groups of the replica's earlier incarnations, whose last processes may still be exiting.
     pub(super) fn earlier_groups(&self, replica: ReplicaId) -> Vec<Pid> {
         let state = self.state();
-        let first = ChildId { replica, incarnation: Incarnation(0) };
-        let last = ChildId { replica, incarnation: Incarnation(u64::MAX) };
-        let ending = state.children.range(first..=last).filter_map(|(_, child)| match child {
+        let ending = state.children.range(InstanceId::all_of(replica)).filter_map(|(_, child)| match child {
             ChildState::Ending(leader) => Some(*leader),
             _ => None,
         });
@@ -157,7 +142,7 @@ impl SetChildren {
     }
 
     /// Signals a process and its group. For a process that is not known, its end is reported again.
-    pub(super) fn signal(&self, id: ChildId, signal: Signal) -> Result<(), BackendError> {
+    pub(super) fn signal(&self, id: InstanceId, signal: Signal) -> Result<(), BackendError> {
         let mut state = self.state();
         match state.children.get(&id) {
             Some(ChildState::Running(running)) => {
@@ -173,14 +158,14 @@ impl SetChildren {
             }
             Some(ChildState::Ending(_)) => Ok(()),
             None => {
-                state.notify_watchers(&Event::stopped(id.replica, id.incarnation));
+                state.notify_watchers(&Event::stopped(id));
                 Ok(())
             }
         }
     }
 
     /// Marks the stop command as started. Returns `None` if it was before, or if the process does not run.
-    pub(super) fn claim_stop_command(&self, id: ChildId) -> Option<Running> {
+    pub(super) fn claim_stop_command(&self, id: InstanceId) -> Option<Running> {
         match self.state().children.get_mut(&id) {
             Some(ChildState::Running(running)) if !running.stop_command_claimed => {
                 running.stop_command_claimed = true;
@@ -191,7 +176,7 @@ impl SetChildren {
     }
 
     pub(super) fn list(&self) -> Vec<Instance> {
-        let seen = |id: &ChildId, child: &ChildState| {
+        let seen = |id: &InstanceId, child: &ChildState| {
             let state = match child {
                 ChildState::Starting => InstanceState::Starting,
                 // A process stopped by SIGSTOP is out of contact and therefore not listed.
@@ -199,17 +184,17 @@ impl SetChildren {
                 ChildState::Running(_) => InstanceState::Ready,
                 ChildState::Ending(_) => InstanceState::Stopping,
             };
-            Some(Instance::new(id.replica, id.incarnation, state).address("127.0.0.1"))
+            Some(Instance::new(*id, state).address("127.0.0.1"))
         };
         let state = self.state();
         let children = state.children.iter().filter_map(|(id, child)| seen(id, child));
         let ended = state.ended.iter().map(|(replica, ended)| {
-            Instance::new(*replica, ended.incarnation, InstanceState::Ended(ended.outcome.clone()))
+            Instance::new((*replica, ended.incarnation), InstanceState::Ended(ended.outcome.clone()))
         });
         children.chain(ended).collect()
     }
 
-    fn leaders(&self) -> Vec<(ChildId, Pid)> {
+    fn leaders(&self) -> Vec<(InstanceId, Pid)> {
         let state = self.state();
         let running = state.children.iter().filter_map(|(id, child)| match child {
             ChildState::Running(running) => Some((*id, running.leader)),
@@ -228,11 +213,7 @@ impl SetChildren {
             // A leader that is still running was not reaped meanwhile, so its id was not reused.
             let Some(ChildState::Running(running)) = state.children.get_mut(&id) else { continue };
             if running.leader == leader && std::mem::replace(&mut running.stopped, stopped) != stopped {
-                changed.push(if stopped {
-                    Event::lost(id.replica, id.incarnation)
-                } else {
-                    Event::found(id.replica, id.incarnation)
-                });
+                changed.push(if stopped { Event::lost(id) } else { Event::found(id) });
             }
         }
         for event in changed {
@@ -250,17 +231,17 @@ impl SetChildren {
     }
 
     /// Marks a process as running and reports it ready, since processes have no notion of readiness.
-    pub(super) fn set_running(&self, id: ChildId, leader: Pid, spec: Arc<PreparedSpec>) {
+    pub(super) fn set_running(&self, id: InstanceId, leader: Pid, spec: Arc<PreparedSpec>) {
         let mut state = self.state();
         state
             .children
             .insert(id, ChildState::Running(Running { leader, spec, stopped: false, stop_command_claimed: false }));
-        state.notify_watchers(&Event::started(id.replica, id.incarnation));
-        state.notify_watchers(&Event::ready(id.replica, id.incarnation));
+        state.notify_watchers(&Event::started(id));
+        state.notify_watchers(&Event::ready(id));
     }
 
     /// Marks a process as ending: its group is not signalled again.
-    pub(super) fn set_ending(&self, id: ChildId) {
+    pub(super) fn set_ending(&self, id: InstanceId) {
         if let Some(child) = self.state().children.get_mut(&id) {
             if let ChildState::Running(running) = child {
                 *child = ChildState::Ending(running.leader);
@@ -269,14 +250,13 @@ impl SetChildren {
     }
 
     /// Removes a process and reports its end.
-    pub(super) fn set_ended(&self, id: ChildId, outcome: Outcome) {
+    pub(super) fn set_ended(&self, id: InstanceId, outcome: Outcome) {
         let mut state = self.state();
         let group = match state.children.remove(&id) {
             Some(ChildState::Ending(leader)) => Some(leader),
             _ => None,
         };
-        let ChildId { replica, incarnation } = id;
-        state.notify_watchers(&Event::Exited(Ended { replica, incarnation, outcome: outcome.clone() }));
+        state.notify_watchers(&Event::Exited(Ended::new(id, outcome.clone())));
         state.remember_end(id, outcome, group);
     }
 
@@ -291,7 +271,7 @@ impl SetChildren {
 #[derive(Debug)]
 pub(super) struct Reservation {
     pub(super) set: Arc<SetChildren>,
-    pub(super) id: ChildId,
+    pub(super) id: InstanceId,
 }
 
 impl Drop for Reservation {
@@ -308,8 +288,8 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    fn id(replica: u32, incarnation: u64) -> ChildId {
-        ChildId { replica: replica.into(), incarnation: incarnation.into() }
+    fn id(replica: u32, incarnation: u64) -> InstanceId {
+        InstanceId::new(replica, incarnation)
     }
 
     #[test]

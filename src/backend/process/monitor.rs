@@ -8,10 +8,10 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::child::Child;
-use super::children::{ChildId, Reservation, SetChildren};
+use super::children::{Reservation, SetChildren};
 use super::command::PreparedSpec;
 use super::output::Forwarding;
-use crate::decide::Outcome;
+use crate::decide::{InstanceId, Outcome};
 use crate::policy::{Cause, Signal as ExitSignal};
 use crate::time::Timestamp;
 
@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// kills the child. Keeps the set's state alive after the backend is dropped.
 struct ChildMonitor {
     set: Arc<SetChildren>,
-    id: ChildId,
+    id: InstanceId,
     child: Child,
     /// The outcome, once the child is reaped.
     outcome: Option<Outcome>,

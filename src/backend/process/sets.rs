@@ -72,18 +72,17 @@ impl Drop for Sets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::InstanceKey;
-    use crate::backend::process::children::ChildId;
+    use crate::decide::InstanceId;
 
     #[test]
     fn idle_sets_of_ever_new_names_are_forgotten_and_the_others_are_not() {
         let sets = Sets::default();
-        let kept = sets.of("kept").reserve(ChildId::new(InstanceKey::new("kept", 0.into(), 1.into())));
+        let kept = sets.of("kept").reserve(InstanceId::new(0, 1));
         for number in 0..10 * MAX_IDLE {
             sets.of(&format!("set-{number}"));
             assert!(sets.lock().entries.len() <= MAX_IDLE + 1);
         }
-        assert!(sets.of("kept").reserve(ChildId::new(InstanceKey::new("kept", 0.into(), 1.into()))).is_none());
+        assert!(sets.of("kept").reserve(InstanceId::new(0, 1)).is_none());
         drop(kept);
     }
 }

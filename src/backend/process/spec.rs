@@ -239,7 +239,7 @@ mod tests {
     use super::*;
 
     fn key(set: &str) -> InstanceKey<'_> {
-        InstanceKey::new(set, 0.into(), 1.into())
+        InstanceKey::new(set, (0, 1))
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn policy() -> Policy {
 /// Three of four fail at 60 s; replica 0 is started as the canary at 70 s.
 fn with_canary() -> Bench {
     let mut bench = Bench::ready(policy());
-    let lines = bench.tell_all(60, (0..3).map(|replica| Event::exited(replica, 1, 1)));
+    let lines = bench.tell_all(60, (0..3).map(|replica| Event::exited((replica, 1), 1)));
     assert_eq!(lines[0], "incident: 3 replicas failed together");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
     bench
@@ -40,12 +40,13 @@ fn the_canary_of_one_is_no_canary_of_the_next() {
     let mut bench = with_canary();
     bench.tell(71, Event::RetryNow(Selection::All));
     for replica in 1..3 {
-        bench.tell(72, Event::ready(replica, 2));
+        bench.tell(72, Event::ready((replica, 2)));
     }
     // Replica 0 still starts when the next incident is recognised, in which it has no part.
-    let lines = bench.tell_all(200, (1..4).map(|replica| Event::exited(replica, if replica == 3 { 1 } else { 2 }, 1)));
+    let lines =
+        bench.tell_all(200, (1..4).map(|replica| Event::exited((replica, if replica == 3 { 1 } else { 2 }), 1)));
     assert_eq!(lines[0], "incident: 3 replicas failed together");
-    let lines = bench.tell(201, Event::ready(0, 2));
+    let lines = bench.tell(201, Event::ready((0, 2)));
     assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(210)), ["start replica 1 incarnation 3"], "the next canary goes alone");
 }
@@ -82,12 +83,12 @@ fn a_policy_without_correlated_ends_it_with_its_notice() {
 #[test]
 fn a_policy_that_never_knew_of_incidents_leaves_the_slow_start_after_downtime() {
     let mut bench = Bench::ready(retrying(4, 10).build().unwrap());
-    bench.tell_all(60, (0..4).map(|replica| Event::exited(replica, 1, 1)));
+    bench.tell_all(60, (0..4).map(|replica| Event::exited((replica, 1), 1)));
     let snapshot = bench.set.snapshot();
     let policy = retrying(4, 10).build().unwrap();
     let mut restored = Bench { set: ReplicaSet::restore(policy.clone(), snapshot, at(600)).unwrap() };
     assert_eq!(Bench::commands(restored.tick(600)).len(), 1);
     restored.set.replace_policy(at(601), policy);
     assert_eq!(Bench::commands(restored.drain()), [""; 0]);
-    assert_eq!(Bench::commands(restored.tell(602, Event::ready(0, 2))).len(), 2);
+    assert_eq!(Bench::commands(restored.tell(602, Event::ready((0, 2)))).len(), 2);
 }

@@ -39,7 +39,7 @@ impl Bench {
         let mut bench = Self::new(policy);
         bench.tick(0);
         for replica in 0..bench.set.desired() {
-            bench.tell(0, Event::ready(replica, 1));
+            bench.tell(0, Event::ready((replica, 1)));
         }
         bench
     }
@@ -90,7 +90,7 @@ pub(super) fn retrying(replicas: u32, interval: u64) -> PolicyBuilder {
 #[test]
 fn what_is_looked_at_is_what_would_be_polled() {
     let mut bench = Bench::every(3, 30);
-    bench.set.handle(at(60), Event::exited(1, 1, 137));
+    bench.set.handle(at(60), Event::exited((1, 1), 137));
     let mut other = Bench { set: bench.set.clone() };
     let mut looked_at = Vec::new();
     bench.set.for_each_output(|output| looked_at.push(output.to_string()));

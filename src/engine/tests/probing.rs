@@ -9,12 +9,12 @@ fn probe() -> Probe {
 fn with(replicas: u32, health: HealthPolicy) -> Bench {
     let mut bench = Bench::new(retrying(replicas, 30).health(health).build().unwrap());
     bench.tick(0);
-    bench.tell_all(0, (0..replicas).map(|replica| Event::ready(replica, 1)));
+    bench.tell_all(0, (0..replicas).map(|replica| Event::ready((replica, 1))));
     bench
 }
 
 pub(super) fn answer(replica: u32, incarnation: u64, probe: ProbeKind, result: ProbeResult) -> Event {
-    Event::Probed(ProbeReport::new(replica, incarnation, probe, result))
+    Event::Probed(ProbeReport::new((replica, incarnation), probe, result))
 }
 
 use ProbeKind::{Liveness, Readiness, Startup};
@@ -57,7 +57,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
             "stop replica 1 incarnation 1"
         ]
     );
-    bench.tell(11, Event::stopped(1, 1));
+    bench.tell(11, Event::stopped((1, 1)));
     bench.tell(10, answer(0, 1, Liveness, Success));
     assert_eq!(bench.tell(12, answer(1, 1, Liveness, Success)), ["ignored: duplicate news of replica 1 incarnation 1"]);
     bench.tick(20);
@@ -103,11 +103,11 @@ fn probe_evidence_restarts_no_more_than_max_probe_restarts_at_a_time() {
     let lines = bench.tell_all(10, (0..4).map(|replica| answer(replica, 1, Liveness, Failure)));
     assert_eq!(Bench::commands(lines), ["stop replica 0 incarnation 1", "stop replica 1 incarnation 1"]);
     // A crash is acted on at once.
-    assert!(bench.tell(11, Event::exited(3, 1, 1))[0].contains("restart in 30s"));
-    bench.tell_all(12, [Event::stopped(0, 1), Event::stopped(1, 1)]);
+    assert!(bench.tell(11, Event::exited((3, 1), 1))[0].contains("restart in 30s"));
+    bench.tell_all(12, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
     bench.tick(42);
     // A place is free when a restarted replica is ready.
-    let commands = Bench::commands(bench.tell(43, Event::ready(0, 2)));
+    let commands = Bench::commands(bench.tell(43, Event::ready((0, 2))));
     assert!(commands.contains(&"stop replica 2 incarnation 1".to_owned()), "{commands:?}");
 }
 
@@ -119,9 +119,9 @@ fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
     bench.tell_all(10, (0..2).map(|replica| answer(replica, 1, Liveness, Failure)));
     bench.tick(20);
     bench.tell(20, answer(1, 1, Liveness, Success));
-    bench.tell(21, Event::stopped(0, 1));
+    bench.tell(21, Event::stopped((0, 1)));
     bench.tick(51);
-    let commands = Bench::commands(bench.tell(52, Event::ready(0, 2)));
+    let commands = Bench::commands(bench.tell(52, Event::ready((0, 2))));
     assert!(!commands.iter().any(|command| command.starts_with("stop")), "{commands:?}");
 }
 
@@ -146,7 +146,7 @@ fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
 
 #[test]
 fn a_verdict_says_which_probe_failed_and_what_it_got() {
-    let got = |probe, text: &str| Event::Probed(ProbeReport::new(1, 1, probe, Failure).because(text));
+    let got = |probe, text: &str| Event::Probed(ProbeReport::new((1, 1), probe, Failure).because(text));
     let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(2)).readiness(probe()));
     bench.tell_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);
     bench.tick(10);
@@ -162,7 +162,7 @@ fn a_verdict_says_which_probe_failed_and_what_it_got() {
         "replica 1 incarnation 1 is unhealthy: liveness: GET /nope\\u{1b}[2J answered 404 (2 times); \
          restart 30s after its end (attempt 1)"
     );
-    bench.tell(21, Event::stopped(1, 1));
+    bench.tell(21, Event::stopped((1, 1)));
     let restored = ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(22)).unwrap();
     for set in [&bench.set, &restored] {
         let view = set.get(1.into()).unwrap();
@@ -171,7 +171,7 @@ fn a_verdict_says_which_probe_failed_and_what_it_got() {
         assert_eq!(set.summary(at(22)).failure_messages.len(), 1);
     }
     bench.tick(60);
-    bench.tell(60, Event::ready(1, 2));
-    bench.tell(61, Event::exited(1, 2, 1));
+    bench.tell(60, Event::ready((1, 2)));
+    bench.tell(61, Event::exited((1, 2), 1));
     assert_eq!(bench.set.get(1.into()).unwrap().failure_message, None, "the last failure came without a text");
 }

@@ -14,7 +14,7 @@ fn restored(bench: &Bench, policy: Policy, now: u64) -> Bench {
 }
 
 fn crash(replicas: impl IntoIterator<Item = u32>) -> Vec<Event> {
-    replicas.into_iter().map(|replica| Event::exited(replica, 1, 1)).collect()
+    replicas.into_iter().map(|replica| Event::exited((replica, 1), 1)).collect()
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn restarts_that_fell_due_during_downtime_are_released_slowly() {
     bench.tell_all(60, crash(0..4));
     let mut bench = restored(&bench, bench.set.policy().clone(), 100);
     assert_eq!(Bench::commands(bench.tick(100)), ["start replica 0 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.tell(101, Event::ready(0, 2))).len(), 2);
+    assert_eq!(Bench::commands(bench.tell(101, Event::ready((0, 2)))).len(), 2);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_was_spent_of_one_budget_is_spent_of_the_next() {
 #[test]
 fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(1000, Event::exited(0, 1, 1));
+    bench.tell(1000, Event::exited((0, 1), 1));
     let mut bench = restored(&bench, bench.set.policy().clone(), 500);
     bench.tick(500);
     assert_eq!(bench.next(), Some((530, "start-due")));
@@ -79,9 +79,9 @@ fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
 fn mean_times_count_from_where_replicas_stand_through_every_restore() {
     let steps = |bench: &mut Bench, second: u64| {
         match second {
-            60 => drop(bench.tell(60, Event::exited(1, 1, 1))),
+            60 => drop(bench.tell(60, Event::exited((1, 1), 1))),
             70 => drop(bench.tick(70)),
-            80 => drop(bench.tell(80, Event::ready(1, 2))),
+            80 => drop(bench.tell(80, Event::ready((1, 2)))),
             _ => {}
         }
         let summary = bench.set.summary(at(second));
@@ -115,7 +115,7 @@ fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_p
 fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
     let failure = FailurePolicy::new().outage_deadline(secs(120));
     let mut bench = Bench::ready(retrying(1, 300).failure(failure).build().unwrap());
-    bench.tell(60, Event::exited(0, 1, 1));
+    bench.tell(60, Event::exited((0, 1), 1));
     let mut other = restored(&bench, bench.set.policy().clone(), 60);
     let (straight, through) = (bench.tick(400), other.tick(400));
     assert_eq!(Bench::commands(straight.clone()), [""; 0]);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use uphold::engine::{Kill, ProbeRequest, ProbeResult, Start, Stop};
+use uphold::engine::{Kill, ProbeCommand, ProbeResult, Start, Stop};
 use uphold::sim::{Action, Environment, InstancePlan, terminate};
 use uphold::{Notice, Output, Timestamp};
 
@@ -61,7 +61,7 @@ impl<E: Environment, O: Observer> Environment for ObservedEnvironment<'_, E, O> 
         self.inner.kill_duration(kill, at)
     }
 
-    fn probe_result(&mut self, probe: &ProbeRequest, at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeCommand, at: Timestamp) -> ProbeResult {
         self.inner.probe_result(probe, at)
     }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use uphold::engine::{ProbeKind, ProbeRequest, ProbeResult, Start, Stop};
+use uphold::engine::{ProbeCommand, ProbeKind, ProbeResult, Start, Stop};
 use uphold::policy::Placement;
 use uphold::sim::{Action, Environment, InstancePlan, exit, fail, found, lost, not_ready, ready, signal};
 use uphold::{Cause, Exit, Outcome, Timestamp};
@@ -357,7 +357,7 @@ impl Environment for FaultEnvironment<'_> {
         time.map_or(Duration::MAX, Duration::from_nanos)
     }
 
-    fn probe_result(&mut self, probe: &ProbeRequest, _at: Timestamp) -> ProbeResult {
+    fn probe_result(&mut self, probe: &ProbeCommand, _at: Timestamp) -> ProbeResult {
         let blocked = self.instance(probe.replica.0).is_blocked();
         if blocked && probe.probe == ProbeKind::Readiness { ProbeResult::Failure } else { ProbeResult::Success }
     }
