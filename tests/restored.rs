@@ -108,8 +108,8 @@ fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
     refuses(&one_failed(json!({})), "end-told", |value| value["set"]["end"] = json!(["requested", 1]));
     let queued = 1 << 8;
     refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, queued));
-    let holds_slot = 1 << 5;
-    refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, holds_slot));
+    let holds_place = 1 << 5;
+    refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, holds_place));
     let lost = 1 << 13;
     refuses(&one_failed(json!({})), "contact", |value| mark(value, 1, lost));
     refuses(&one_failed(json!({})), "cause-names", |value| value["replicas"][1]["failed_by"] = 9.into());

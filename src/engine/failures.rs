@@ -8,22 +8,23 @@ use crate::decide::{Decision, DecisionReason, Outcome, ReplicaId, Restart, Verdi
 use crate::policy::{Cause, Scope};
 
 impl ReplicaSet {
-    /// Judges the end of an incarnation. `still_live`: the instance must be stopped first.
+    /// Decides about the end or the failure of the current instance, and carries the decision out. `still_live`: the
+    /// instance has not ended and is stopped first.
     #[inline(never)]
-    pub(super) fn fail(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        self.judge(id, outcome, still_live);
+    pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        self.judge_imp(id, outcome, still_live);
     }
 
-    /// [`fail`](Self::fail), in line for what every failure comes through.
+    /// [`judge`](Self::judge), inlined into the path of a common failure.
     #[inline(always)]
-    pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+    pub(super) fn judge_imp(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let replica = &mut self.replicas[id.index()];
         let incarnation = replica.history.incarnation();
         let silent = outcome.reason.is_none() && self.cold.get().is_none_or(|cold| cold.messages.is_empty());
         let calm = silent && !still_live && !replica.flags.any(ReplicaFlags::LOST.and(ReplicaFlags::START_PENDS));
         let alone = !replica.flags.has(ReplicaFlags::ENDING) && !self.set.has_incident();
         if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
-            self.judge_in_full(id, outcome, still_live);
+            self.judge_slow(id, outcome, still_live);
             return;
         }
         // Everything that can panic happens above, so `decision` need not be spilled for unwinding.
@@ -38,7 +39,7 @@ impl ReplicaSet {
                 }
                 replica.will_restart(restart, decision.charged, decision.reason);
                 *place = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
-                self.enter_next(id, NextPhase::Start);
+                self.enter_imp(id, NextPhase::Start);
             }
             decided => {
                 let decision = match decided {
@@ -52,7 +53,7 @@ impl ReplicaSet {
     }
 
     #[inline(never)]
-    fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+    fn judge_slow(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
         context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
@@ -74,7 +75,7 @@ impl ReplicaSet {
         self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group, still_live);
     }
 
-    /// Releases its start slot and clears its lost-contact record.
+    /// Concludes the start that has failed, and clears the replica's lost-contact record.
     #[inline(never)]
     fn conclude_failed_start(&mut self, id: ReplicaId, decision: &Decision, still_live: bool) {
         if !still_live {
@@ -145,7 +146,7 @@ impl ReplicaSet {
         if still_live {
             self.stop(id, after)
         } else {
-            self.enter_next(id, after)
+            self.enter_imp(id, after)
         }
         if let Some(reason) = ends {
             self.end(reason);

@@ -104,7 +104,7 @@ impl ReplicaSet {
             if self.policy.compiled().probes.startup.is_none() {
                 self.unready_from(news.replica, at);
             }
-            self.retime_in(news.replica, Phase::Running);
+            self.retime_imp(news.replica, Phase::Running);
         } else {
             self.started_again(news, at);
         }
@@ -155,7 +155,7 @@ impl ReplicaSet {
                     self.note_standing();
                 }
                 self.conclude_start(id, StartOutcome::Up);
-                self.retime_in(id, Phase::Ready);
+                self.retime_imp(id, Phase::Ready);
             }
             Phase::Ready if !ready => {
                 self.policy.record_not_ready(&mut self.replicas[id.index()].history, at);
@@ -168,9 +168,9 @@ impl ReplicaSet {
         }
     }
 
-    /// The commonest news, in line: a replica that is up has ended. Whether it was that.
+    /// Handles the most common event, the exit of a replica that is up, inlined. Returns whether the event was that.
     #[inline(always)]
-    pub(super) fn exited(&mut self, event: &mut Event) -> bool {
+    pub(super) fn handle_common_exit(&mut self, event: &mut Event) -> bool {
         let Event::Exited(Ended { replica: id, incarnation, outcome }) = event else { return false };
         let up = |replica: &Replica| replica.phase.is_up() && replica.history.incarnation() == *incarnation;
         if *incarnation == Incarnation(0) || self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
@@ -179,7 +179,7 @@ impl ReplicaSet {
         self.deadlines.fetch(*id);
         outcome.at = self.happened(*id, outcome.at);
         outcome.still_alive = false;
-        self.judge(*id, outcome, false);
+        self.judge_imp(*id, outcome, false);
         true
     }
 
@@ -191,7 +191,7 @@ impl ReplicaSet {
         } else {
             outcome.at = self.happened(id, outcome.at);
             outcome.still_alive = false;
-            self.fail(id, outcome, false);
+            self.judge(id, outcome, false);
         }
     }
 
@@ -202,7 +202,7 @@ impl ReplicaSet {
             // Somebody else stopped it: the platform took it away.
             let at = self.happened(news.replica, self.when(news.at));
             let outcome = Outcome::failed(Cause::Interruption, at);
-            self.fail(news.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);
+            self.judge(news.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);
         }
     }
 

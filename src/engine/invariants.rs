@@ -260,7 +260,7 @@ impl ReplicaSet {
     fn check_marks(&self, id: ReplicaId, replica: &Replica) -> Checked {
         let (flags, phase) = (replica.flags, replica.phase);
         let under_way = flags.has(ReplicaFlags::IN_FLIGHT);
-        let places = (!flags.any(ReplicaFlags::HOLDS_SLOT.and(ReplicaFlags::IN_GROUP)) || under_way)
+        let places = (!flags.any(ReplicaFlags::HOLDS_PLACE.and(ReplicaFlags::IN_GROUP)) || under_way)
             && (!under_way || matches!(phase, Phase::Starting | Phase::Running | Phase::Unknown))
             && (!flags.has(ReplicaFlags::QUEUED) || phase == Phase::Waiting);
         of_replica(id, Invariant::StartPlaces, places)?;
@@ -358,7 +358,7 @@ impl ReplicaSet {
             }
             census.live += u32::from(replica.phase.is_live());
             census.in_flight += u32::from(flags.has(ReplicaFlags::IN_FLIGHT));
-            census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_SLOT));
+            census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_PLACE));
             census.joining += u32::from(flags.has(ReplicaFlags::JOINING));
             members += u32::from(flags.has(ReplicaFlags::IN_GROUP));
             awaiting += u32::from(flags.has(ReplicaFlags::AWAITING));

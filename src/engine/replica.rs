@@ -173,7 +173,7 @@ impl ReplicaFlags {
     /// Its start is under way.
     pub(crate) const IN_FLIGHT: Self = Self(1 << 4);
     /// Its start holds a place among the concurrent starts.
-    pub(crate) const HOLDS_SLOT: Self = Self(1 << 5);
+    pub(crate) const HOLDS_PLACE: Self = Self(1 << 5);
     /// Its start was released while an incident was open: what becomes of it matters.
     pub(crate) const ON_TRIAL: Self = Self(1 << 6);
     /// Its start is part of the restart of a group.

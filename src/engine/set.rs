@@ -56,11 +56,11 @@ impl ReplicaSet {
         if self.policy.compiled().watches_failures {
             self.note_failures(std::slice::from_ref(event));
         }
-        if !self.exited(event) {
+        if !self.handle_common_exit(event) {
             // Who wants an answer calls `request`.
             let _ = self.apply(event);
         }
-        self.settle_in_line();
+        self.settle_imp();
     }
 
     /// Tells the set all that is known at one instant. Incidents are recognised first, then replicas are judged
@@ -94,7 +94,7 @@ impl ReplicaSet {
         } else {
             self.begin_mutation(now);
         }
-        self.settle_in_line();
+        self.settle_imp();
     }
 
     /// Handles one event. An error is the answer to an operator: it is counted and noticed already.

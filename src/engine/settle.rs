@@ -69,11 +69,12 @@ impl ReplicaSet {
     /// Brings everything that follows from the mutation about.
     #[inline(never)]
     pub(super) fn settle(&mut self) {
-        self.settle_in_line();
+        self.settle_imp();
     }
 
+    /// [`settle`](Self::settle), inlined into the path of a common failure.
     #[inline(always)]
-    pub(super) fn settle_in_line(&mut self) {
+    pub(super) fn settle_imp(&mut self) {
         if self.begun {
             self.gate_opens = Timestamp::MAX;
             if self.is_due() || self.something_waits() {
@@ -114,7 +115,7 @@ impl ReplicaSet {
     }
 
     /// Runs what is due and admits starts until nothing more follows: a stop of an unknown replica can end an assumed
-    /// partition, an end frees a start slot, and either may make something due.
+    /// partition, an end frees a start's place, and either may make something due.
     #[inline(never)]
     fn run_pending(&mut self) {
         loop {

@@ -244,7 +244,7 @@ impl ReplicaSet {
             overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
             self.counts.census.live += u32::from(self.replicas[id.index()].phase.is_live());
             self.counts.census.in_flight += u32::from(flags.has(ReplicaFlags::IN_FLIGHT));
-            self.counts.census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_SLOT));
+            self.counts.census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_PLACE));
             let stops = replica_stops_for_group(&self.replicas[id.index()]);
             if let Some(group) = self.group_mut().filter(|group| stops && id >= group.from) {
                 group.stopping += 1;

@@ -108,8 +108,8 @@ impl ReplicaSet {
         if self.leads_group(id) {
             self.start_group();
         } else {
-            let holds_slot = matches!(self.replica(id).kind, StartKind::Restart { .. });
-            self.start(id, holds_slot.then_some(ReplicaFlags::HOLDS_SLOT));
+            let holds_place = matches!(self.replica(id).kind, StartKind::Restart { .. });
+            self.start(id, holds_place.then_some(ReplicaFlags::HOLDS_PLACE));
         }
     }
 
@@ -139,7 +139,7 @@ impl ReplicaSet {
                 member.kind = StartKind::Restart { charged: false };
                 member.due = now;
                 if id == first {
-                    self.start(id, Some(ReplicaFlags::HOLDS_SLOT));
+                    self.start(id, Some(ReplicaFlags::HOLDS_PLACE));
                 } else {
                     self.wait_for_order(id);
                 }
@@ -185,6 +185,6 @@ impl ReplicaSet {
         bump(&mut self.tally.starts);
         self.command(Command::Start(Start { replica: id, incarnation, placement }));
         self.change_phase(id, Phase::Starting);
-        self.retime_in(id, Phase::Starting);
+        self.retime_imp(id, Phase::Starting);
     }
 }

@@ -19,7 +19,7 @@ impl ReplicaSet {
                 let outcome = Outcome::start_failed(Cause::StartTimeout, at);
                 self.note_timeouts(id, at);
                 self.correlate_one(id, &outcome);
-                self.fail(id, &outcome, true);
+                self.judge(id, &outcome, true);
             }
             DeadlineReason::MinReady => {
                 self.make_available(id);
@@ -27,7 +27,7 @@ impl ReplicaSet {
                 self.retime(id);
             }
             DeadlineReason::SlotTimeout => {
-                self.release_slots(id);
+                self.release_start_place(id);
                 self.retime(id);
             }
             DeadlineReason::Trial => {
@@ -111,7 +111,7 @@ impl ReplicaSet {
         self.replica_mut(id).flags.set(ReplicaFlags::UNCONFIRMED);
         let outcome = Outcome::failed(Cause::NodeLost, at);
         self.correlate_one(id, &outcome);
-        self.fail(id, &outcome, false);
+        self.judge(id, &outcome, false);
     }
 
     /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
@@ -154,7 +154,7 @@ impl ReplicaSet {
             }
             self.drop_evidence(id);
             self.correlate_one(id, &outcome);
-            self.fail(id, &outcome, true);
+            self.judge(id, &outcome, true);
             let replica = self.replica_mut(id);
             if !matches!(replica.after, NextPhase::Complete | NextPhase::Remove)
                 && !replica.flags.has(ReplicaFlags::ACTED)

@@ -53,12 +53,12 @@ impl ReplicaSet {
     /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
     #[inline(never)]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        self.retime_in(id, self.replica(id).phase);
+        self.retime_imp(id, self.replica(id).phase);
     }
 
-    /// [`retime`](Self::retime), in line for a phase that is known.
+    /// [`retime`](Self::retime), inlined where the phase is known.
     #[inline(always)]
-    pub(super) fn retime_in(&mut self, id: ReplicaId, phase: Phase) {
+    pub(super) fn retime_imp(&mut self, id: ReplicaId, phase: Phase) {
         debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
         let (at, why) = self.next_wakeup(id, &self.replicas[id.index()], phase);
         self.replica_mut(id).wakes_for = why;
@@ -114,12 +114,12 @@ impl ReplicaSet {
     /// A replica without an instance goes on to what comes next.
     #[inline(never)]
     pub(super) fn enter(&mut self, id: ReplicaId, after: NextPhase) {
-        self.enter_next(id, after);
+        self.enter_imp(id, after);
     }
 
-    /// [`enter`](Self::enter), in line for what every failure comes through.
+    /// [`enter`](Self::enter), inlined into the path of a common failure.
     #[inline(always)]
-    pub(super) fn enter_next(&mut self, id: ReplicaId, after: NextPhase) {
+    pub(super) fn enter_imp(&mut self, id: ReplicaId, after: NextPhase) {
         let after = if self.ending && after != NextPhase::Complete { NextPhase::Remove } else { after };
         if self.cold.is_some() {
             self.end_probes(id);

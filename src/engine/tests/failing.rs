@@ -19,7 +19,7 @@ fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
     bench.set.for_each_output(|output| verdicts += u32::from(output.to_string().contains("restart in")));
     assert_eq!(verdicts, 1);
     let ended = Ended { replica: 2.into(), incarnation: 1.into(), outcome };
-    assert_eq!(bench.tell(65, Event::Exited(ended)).len(), 3);
+    assert_eq!(bench.handle(65, Event::Exited(ended)).len(), 3);
     assert_eq!(std::sync::Arc::strong_count(&reason), 1);
     assert_eq!(std::sync::Arc::strong_count(&shown), before);
 }
@@ -29,7 +29,7 @@ fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_
     // dstack/S12 restated: only replica 1 is touched.
     let mut bench = Bench::every(3, 30);
     assert_eq!(
-        bench.tell(60, Event::exited((1, 1), 137)),
+        bench.handle(60, Event::exited((1, 1), 137)),
         [
             "replica 1 incarnation 1 ended with exit code 137; restart in 30s (attempt 1)",
             "replica 1 incarnation 1 is waiting",
@@ -40,7 +40,7 @@ fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_
     assert_eq!(bench.tick(89), [""; 0]);
     assert_eq!(bench.tick(90), ["start replica 1 incarnation 2", "replica 1 incarnation 2 is starting"]);
     assert_eq!(
-        bench.tell(90, Event::ready((1, 2))),
+        bench.handle(90, Event::ready((1, 2))),
         [
             "replica 1 incarnation 2 is running",
             "replica 1 incarnation 2 is ready",
@@ -53,7 +53,7 @@ fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_
 fn without_retry_the_first_failure_terminates_the_set_in_reverse_order() {
     let mut bench = Bench::ready(Policy::builder().replicas(3).build().unwrap());
     assert_eq!(
-        bench.tell(60, Event::exited((1, 1), 1)),
+        bench.handle(60, Event::exited((1, 1), 1)),
         [
             "replica 1 incarnation 1 ended with exit code 1; the set is terminated (attempt 1, no retry for it: fail-fast)",
             "replica 1 incarnation 1 is removed",
@@ -64,19 +64,19 @@ fn without_retry_the_first_failure_terminates_the_set_in_reverse_order() {
             "status terminating (fail-fast), 0 of 3 available"
         ]
     );
-    bench.tell(61, Event::exited((0, 1), 143));
+    bench.handle(61, Event::exited((0, 1), 143));
     assert_eq!(
-        bench.tell(62, Event::stopped((2, 1))),
+        bench.handle(62, Event::stopped((2, 1))),
         ["replica 2 incarnation 1 is removed", "status terminated (fail-fast), 0 of 3 available"]
     );
     assert_eq!(bench.next(), None);
-    assert_eq!(bench.tell(63, Event::Scale(5)), ["refused: the set has ended"]);
+    assert_eq!(bench.handle(63, Event::Scale(5)), ["refused: the set has ended"]);
 }
 
 #[test]
 fn terminating_is_shown_even_where_everything_is_gone_at_once() {
     let mut bench = Bench::ready(Policy::builder().replicas(1).build().unwrap());
-    let lines = bench.tell(60, Event::exited((0, 1), 1));
+    let lines = bench.handle(60, Event::exited((0, 1), 1));
     assert_eq!(
         lines[2..],
         ["status terminating (fail-fast), 0 of 1 available", "status terminated (fail-fast), 0 of 1 available"]
@@ -86,21 +86,21 @@ fn terminating_is_shown_even_where_everything_is_gone_at_once() {
 #[test]
 fn stale_and_duplicate_news_changes_nothing() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::exited((1, 1), 1));
-    assert_eq!(bench.tell(61, Event::exited((1, 1), 1)), ["ignored: duplicate news of replica 1 incarnation 1"]);
+    bench.handle(60, Event::exited((1, 1), 1));
+    assert_eq!(bench.handle(61, Event::exited((1, 1), 1)), ["ignored: duplicate news of replica 1 incarnation 1"]);
     bench.tick(90);
-    assert_eq!(bench.tell(91, Event::exited((1, 1), 1)), ["ignored: stale news of replica 1 incarnation 1"]);
-    assert_eq!(bench.tell(91, Event::exited((9, 1), 1)), ["ignored: unheard news of replica 9 incarnation 1"]);
-    assert_eq!(bench.tell(91, Event::exited((1, 7), 1)), ["ignored: unheard news of replica 1 incarnation 7"]);
+    assert_eq!(bench.handle(91, Event::exited((1, 1), 1)), ["ignored: stale news of replica 1 incarnation 1"]);
+    assert_eq!(bench.handle(91, Event::exited((9, 1), 1)), ["ignored: unheard news of replica 9 incarnation 1"]);
+    assert_eq!(bench.handle(91, Event::exited((1, 7), 1)), ["ignored: unheard news of replica 1 incarnation 7"]);
 }
 
 #[test]
 fn an_earlier_incarnation_that_shows_itself_alive_is_told_to_stop() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     bench.tick(90);
     assert_eq!(
-        bench.tell(91, Event::ready((1, 1))),
+        bench.handle(91, Event::ready((1, 1))),
         ["ignored: stale news of replica 1 incarnation 1", "stop replica 1 incarnation 1"]
     );
 }
@@ -111,12 +111,12 @@ fn the_eleventh_failure_finds_ten_attempts_used_up() {
     let mut bench = Bench::ready(policy.build().unwrap());
     for attempt in 1..=10 {
         let time = attempt * 10;
-        bench.tell(time, Event::exited((1, attempt), 1));
+        bench.handle(time, Event::exited((1, attempt), 1));
         bench.tick(time + 1);
-        bench.tell(time + 2, Event::ready((1, attempt + 1)));
+        bench.handle(time + 2, Event::ready((1, attempt + 1)));
     }
     assert_eq!(
-        bench.tell(110, Event::exited((1, 11), 1)),
+        bench.handle(110, Event::exited((1, 11), 1)),
         [
             "replica 1 incarnation 11 ended with exit code 1; given up, not started again by itself (attempt 11, max_attempts: 10 used up)",
             "replica 1 incarnation 11 is quarantined",
@@ -131,10 +131,10 @@ fn a_failure_strictly_later_than_max_duration_is_too_late() {
     let policy = || Policy::builder().replicas(2).retry(RetryPolicy::every(secs(10)).max_duration(secs(100)));
     for (second, given_up) in [(160, false), (161, true)] {
         let mut bench = Bench::ready(policy().build().unwrap());
-        bench.tell(60, Event::exited((1, 1), 1));
+        bench.handle(60, Event::exited((1, 1), 1));
         bench.tick(70);
-        bench.tell(75, Event::started((1, 2)));
-        bench.tell(second, Event::exited((1, 2), 1));
+        bench.handle(75, Event::started((1, 2)));
+        bench.handle(second, Event::exited((1, 2), 1));
         assert_eq!(bench.set.census().given_up == 1, given_up, "at {second}");
     }
 }
@@ -148,13 +148,13 @@ fn a_give_up_that_puts_min_available_out_of_reach_terminates_the_set() {
             .failure(FailurePolicy::new().min_available(Quantity::Count(2)))
     };
     let mut bench = Bench::ready(policy().build().unwrap());
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(bench.status(), "terminating (unrecoverable)");
 
     // With a deadline for outages, it has until then.
     let failure = FailurePolicy::new().min_available(Quantity::Count(2)).outage_deadline(secs(100));
     let mut bench = Bench::ready(policy().failure(failure).build().unwrap());
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(bench.status(), "outage (replica-given-up)");
     assert_eq!(bench.next(), Some((160, "status")));
     bench.tick(160);
@@ -166,10 +166,10 @@ fn exit_zero_is_paced_and_never_charged() {
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(5)).max_attempts(1));
     let mut bench = Bench::ready(policy.build().unwrap());
     for run in 1..=4 {
-        let lines = bench.tell(run * 100, Event::exited((1, run), 0));
+        let lines = bench.handle(run * 100, Event::exited((1, run), 0));
         assert_eq!(lines[0], format!("replica 1 incarnation {run} completed its run with exit code 0; restart in 5s"));
         bench.tick(run * 100 + 5);
-        bench.tell(run * 100 + 6, Event::ready((1, run + 1)));
+        bench.handle(run * 100 + 6, Event::ready((1, run + 1)));
     }
 }
 
@@ -177,22 +177,22 @@ fn exit_zero_is_paced_and_never_charged() {
 fn a_completed_replica_is_not_missing_and_all_completed_complete_the_set() {
     let policy = retrying(2, 30).success(OnSuccess::Complete).build().unwrap();
     let mut bench = Bench::ready(policy);
-    bench.tell(60, Event::exited((1, 1), 0));
+    bench.handle(60, Event::exited((1, 1), 0));
     assert_eq!(bench.status(), "healthy (all-available)");
-    bench.tell(70, Event::exited((0, 1), 0));
+    bench.handle(70, Event::exited((0, 1), 0));
     assert_eq!(bench.status(), "completed (completed)");
-    assert_eq!(bench.tell(80, Event::Scale(3)), ["refused: the set has ended"]);
+    assert_eq!(bench.handle(80, Event::Scale(3)), ["refused: the set has ended"]);
 }
 
 #[test]
 fn delays_count_from_when_it_happened() {
     let mut bench = Bench::every(2, 30);
     let outcome = Outcome::exited(1, at(40));
-    bench.tell(60, Event::Exited(Ended { replica: 1.into(), incarnation: 1.into(), outcome }));
+    bench.handle(60, Event::Exited(Ended { replica: 1.into(), incarnation: 1.into(), outcome }));
     assert_eq!(bench.next(), Some((70, "start-due")));
     // What is told from the future happened now.
     let outcome = Outcome::exited(1, at(4000));
-    bench.tell(61, Event::Exited(Ended { replica: 0.into(), incarnation: 1.into(), outcome }));
+    bench.handle(61, Event::Exited(Ended { replica: 0.into(), incarnation: 1.into(), outcome }));
     bench.tick(70);
     assert_eq!(bench.next(), Some((91, "start-due")));
 }
@@ -205,9 +205,9 @@ fn a_failed_start_is_judged_by_the_rule_of_the_failure_it_repairs() {
         .retry(RetryPolicy::every(secs(5)).max_attempts(3));
     let policy = Policy::builder().replicas(2).failure(FailurePolicy::new().rule(interruption));
     let mut bench = Bench::ready(policy.build().unwrap());
-    bench.tell(60, Event::failed((1, 1), Cause::Interruption));
+    bench.handle(60, Event::failed((1, 1), Cause::Interruption));
     bench.tick(65);
-    let lines = bench.tell(66, Event::start_failed((1, 2), Cause::NoCapacity));
+    let lines = bench.handle(66, Event::start_failed((1, 2), Cause::NoCapacity));
     assert_eq!(
         lines[0],
         "replica 1 incarnation 2 found no capacity to start; restart in 5s (attempt 2, rule 0, not charged, 1 attempt left)"
@@ -221,56 +221,56 @@ fn an_exhausted_quarantine_makes_one_trial_start() {
         .retry(RetryPolicy::every(secs(1)).max_attempts(1))
         .failure(FailurePolicy::new().exhausted(Exhausted::Quarantine(secs(3600).into())));
     let mut bench = Bench::ready(policy.build().unwrap());
-    bench.tell(10, Event::exited((1, 1), 1));
+    bench.handle(10, Event::exited((1, 1), 1));
     bench.tick(11);
-    bench.tell(11, Event::started((1, 2)));
-    bench.tell(20, Event::exited((1, 2), 1));
+    bench.handle(11, Event::started((1, 2)));
+    bench.handle(20, Event::exited((1, 2), 1));
     assert_eq!(bench.next(), Some((3620, "hold-ends")));
     assert_eq!(Bench::commands(bench.tick(3620)), ["start replica 1 incarnation 3"]);
-    bench.tell(3621, Event::started((1, 3)));
-    bench.tell(3630, Event::exited((1, 3), 1));
+    bench.handle(3621, Event::started((1, 3)));
+    bench.handle(3630, Event::exited((1, 3), 1));
     assert_eq!(bench.next(), Some((7230, "hold-ends")));
 }
 
 #[test]
 fn lost_contact_is_unknown_first_and_failed_much_later() {
     let mut bench = Bench::every(3, 30);
-    assert_eq!(bench.tell(60, Event::lost((1, 1))), [""; 0]);
+    assert_eq!(bench.handle(60, Event::lost((1, 1))), [""; 0]);
     assert_eq!(
         bench.tick(120),
         ["replica 1 incarnation 1 is unknown", "status degraded (replica-unknown), 2 of 3 available"]
     );
     assert_eq!(bench.next(), Some((420, "node-lost")));
-    bench.tell(200, Event::found((1, 1)));
+    bench.handle(200, Event::found((1, 1)));
     assert_eq!(bench.status(), "healthy (recovered)");
 
-    bench.tell(300, Event::lost((1, 1)));
+    bench.handle(300, Event::lost((1, 1)));
     bench.tick(360);
     let lines = bench.tick(660);
     assert_eq!(lines[0], "replica 1 incarnation 1 was lost with its node; restart in 30s (attempt 1)");
     // It is replaced without waiting for its end, and told to stop when it returns.
     assert_eq!(Bench::commands(bench.tick(690)), ["start replica 1 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.tell(700, Event::found((1, 1)))), ["stop replica 1 incarnation 1"]);
+    assert_eq!(Bench::commands(bench.handle(700, Event::found((1, 1)))), ["stop replica 1 incarnation 1"]);
 }
 
 #[test]
 fn while_half_of_the_set_is_out_of_sight_nobody_is_declared_lost() {
     let mut bench = Bench::every(4, 30);
     for replica in [0, 1] {
-        bench.tell(60, Event::lost((replica, 1)));
+        bench.handle(60, Event::lost((replica, 1)));
     }
     bench.tick(120);
     assert_eq!(Bench::commands(bench.tick(10_000)), [""; 0]);
     assert_eq!(bench.set.census().unknown, 2);
     // Sight is back on one of them: the other's time was up long ago.
-    let lines = bench.tell(10_001, Event::found((0, 1)));
+    let lines = bench.handle(10_001, Event::found((0, 1)));
     assert!(lines.iter().any(|line| line.contains("replica 1 incarnation 1 was lost with its node")), "{lines:?}");
 }
 
 #[test]
 fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::Restart(1.into()));
+    bench.handle(60, Event::Restart(1.into()));
     let mut kills = Vec::new();
     while kills.len() < 7 {
         let (at, why) = bench.next().unwrap();
@@ -279,7 +279,7 @@ fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
         kills.push(at);
     }
     assert_eq!(kills, [70, 80, 100, 140, 220, 380, 680]);
-    assert_eq!(Bench::commands(bench.tell(700, Event::exited((1, 1), 137))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(700, Event::exited((1, 1), 137))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]
@@ -289,13 +289,13 @@ fn what_was_stopped_by_somebody_else_and_has_exited_is_told_once() {
     for turned in [false, true] {
         let mut bench = Bench::every(3, 30);
         for id in 0..3 {
-            bench.tell(0, Event::ready((id, 1)));
+            bench.handle(0, Event::ready((id, 1)));
         }
         let mut told = [Event::stopped((1, 1)), Event::exited((1, 1), 143)];
         if turned {
             told.reverse();
         }
-        let lines = bench.tell_all(60, told);
+        let lines = bench.handle_all(60, told);
         assert_eq!(lines[0], sentence);
         assert!(!lines.iter().any(|line| line.contains("ignored")), "{lines:?}");
     }
@@ -305,7 +305,7 @@ fn what_was_stopped_by_somebody_else_and_has_exited_is_told_once() {
 fn no_sentence_of_a_clean_exit_speaks_of_a_failure() {
     let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(secs(5)).max_attempts(1));
     let mut bench = Bench::ready(policy.build().unwrap());
-    let lines = bench.tell(60, Event::exited((0, 1), 0)).join("\n");
+    let lines = bench.handle(60, Event::exited((0, 1), 0)).join("\n");
     assert_eq!(lines.lines().next(), Some("replica 0 incarnation 1 completed its run with exit code 0; restart in 5s"));
     assert!(lines.contains("(completed-run)"), "{lines}");
     assert!(!["fail", "error", "attempt", "charge"].iter().any(|word| lines.contains(word)), "{lines}");

@@ -11,7 +11,7 @@ fn scoped(replicas: u32, scope: Scope) -> Bench {
 fn scope_all_stops_the_others_in_reverse_order_and_starts_all_in_order_when_due() {
     let mut bench = scoped(3, Scope::All);
     assert_eq!(
-        bench.tell(60, Event::exited((1, 1), 1)),
+        bench.handle(60, Event::exited((1, 1), 1)),
         [
             "replica 1 incarnation 1 ended with exit code 1; restart in 30s with the whole set (attempt 1)",
             "replica 1 incarnation 1 is waiting",
@@ -22,8 +22,8 @@ fn scope_all_stops_the_others_in_reverse_order_and_starts_all_in_order_when_due(
             "status outage (replica-failed), 0 of 3 available"
         ]
     );
-    bench.tell(61, Event::stopped((0, 1)));
-    bench.tell(62, Event::stopped((2, 1)));
+    bench.handle(61, Event::stopped((0, 1)));
+    bench.handle(62, Event::stopped((2, 1)));
     assert_eq!(
         Bench::commands(bench.tick(90)),
         ["start replica 0 incarnation 2", "start replica 1 incarnation 2", "start replica 2 incarnation 2"]
@@ -33,10 +33,10 @@ fn scope_all_stops_the_others_in_reverse_order_and_starts_all_in_order_when_due(
 #[test]
 fn a_group_waits_until_every_member_has_stopped() {
     let mut bench = scoped(2, Scope::All);
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(Bench::commands(bench.tick(90)), ["kill replica 0 incarnation 1"]);
     assert_eq!(
-        Bench::commands(bench.tell(95, Event::exited((0, 1), 137))),
+        Bench::commands(bench.handle(95, Event::exited((0, 1), 137))),
         ["start replica 0 incarnation 2", "start replica 1 incarnation 2"]
     );
 }
@@ -45,10 +45,10 @@ fn a_group_waits_until_every_member_has_stopped() {
 fn scope_rest_leaves_those_before_it_alone() {
     // supervisors/O5: m3 of m1..m5 fails: stop m5, m4; start m3, m4, m5.
     let mut bench = scoped(5, Scope::Rest);
-    let lines = Bench::commands(bench.tell(60, Event::exited((2, 1), 1)));
+    let lines = Bench::commands(bench.handle(60, Event::exited((2, 1), 1)));
     assert_eq!(lines, ["stop replica 4 incarnation 1", "stop replica 3 incarnation 1"]);
-    bench.tell(61, Event::stopped((3, 1)));
-    bench.tell(61, Event::stopped((4, 1)));
+    bench.handle(61, Event::stopped((3, 1)));
+    bench.handle(61, Event::stopped((4, 1)));
     let starts = Bench::commands(bench.tick(90));
     assert_eq!(
         starts,
@@ -59,7 +59,7 @@ fn scope_rest_leaves_those_before_it_alone() {
 #[test]
 fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
     let mut bench = scoped(3, Scope::All);
-    let lines = bench.tell_all(60, [Event::exited((2, 1), 1), Event::exited((0, 1), 1)]);
+    let lines = bench.handle_all(60, [Event::exited((2, 1), 1), Event::exited((0, 1), 1)]);
     assert_eq!(Bench::commands(lines.clone()), ["stop replica 1 incarnation 1"], "the dead are not told to stop");
     assert_eq!(
         lines[0],
@@ -67,7 +67,7 @@ fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
     );
     let joins = "(attempt 1, joins the restart of its group, not charged)";
     assert!(lines.iter().any(|line| line.starts_with("replica 2") && line.ends_with(joins)), "{lines:?}");
-    bench.tell(61, Event::stopped((1, 1)));
+    bench.handle(61, Event::stopped((1, 1)));
     assert_eq!(Bench::commands(bench.tick(90)).len(), 3);
 }
 
@@ -80,7 +80,7 @@ fn each_failure_of_an_instant_is_judged_whichever_of_them_has_the_lower_number()
     for (interrupted, crashed) in [(0, 2), (2, 0)] {
         let mut bench = Bench::ready(policy.clone());
         let interruption = Event::failed((interrupted, 1), crate::Cause::Interruption);
-        bench.tell_all(60, [interruption, Event::exited((crashed, 1), 1)]);
+        bench.handle_all(60, [interruption, Event::exited((crashed, 1), 1)]);
         assert_eq!(bench.status(), "terminating (fail-fast)");
     }
 }
@@ -91,8 +91,8 @@ fn one_that_is_given_up_at_the_instant_of_its_group_stays_down() {
     let failure = FailurePolicy::new().scope(Scope::All).rule(Rule::new(RuleAction::Degrade).exit_code(2));
     for (crashed, given_up) in [(0, 2), (2, 0)] {
         let mut bench = Bench::ready(retrying(3, 30).failure(failure.clone()).build().unwrap());
-        bench.tell_all(60, [Event::exited((crashed, 1), 1), Event::exited((given_up, 1), 2)]);
-        bench.tell(61, Event::stopped((1, 1)));
+        bench.handle_all(60, [Event::exited((crashed, 1), 1), Event::exited((given_up, 1), 2)]);
+        bench.handle(61, Event::stopped((1, 1)));
         assert_eq!(bench.set.census().given_up, 1);
         assert_eq!(Bench::commands(bench.tick(90)).len(), 2);
     }
@@ -105,8 +105,8 @@ fn a_group_restarts_at_the_latest_time_of_those_that_failed_at_one_instant() {
     let failure = FailurePolicy::new().scope(Scope::All).rule(later);
     for (soon, late) in [(0, 2), (2, 0)] {
         let mut bench = Bench::ready(retrying(3, 30).failure(failure.clone()).build().unwrap());
-        bench.tell_all(60, [Event::exited((soon, 1), 1), Event::exited((late, 1), 2)]);
-        bench.tell(61, Event::stopped((1, 1)));
+        bench.handle_all(60, [Event::exited((soon, 1), 1), Event::exited((late, 1), 2)]);
+        bench.handle(61, Event::stopped((1, 1)));
         assert_eq!(Bench::commands(bench.tick(109)), [""; 0]);
         assert_eq!(Bench::commands(bench.tick(110)).len(), 3);
     }
@@ -115,9 +115,9 @@ fn a_group_restarts_at_the_latest_time_of_those_that_failed_at_one_instant() {
 #[test]
 fn a_failure_outside_the_group_joins_it_at_the_later_time() {
     let mut bench = scoped(3, Scope::Rest);
-    bench.tell(60, Event::exited((1, 1), 1));
-    bench.tell(61, Event::stopped((2, 1)));
-    bench.tell(70, Event::exited((0, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
+    bench.handle(61, Event::stopped((2, 1)));
+    bench.handle(70, Event::exited((0, 1), 1));
     assert_eq!(Bench::commands(bench.tick(90)), [""; 0]);
     assert_eq!(Bench::commands(bench.tick(100)).len(), 3);
 }
@@ -125,23 +125,23 @@ fn a_failure_outside_the_group_joins_it_at_the_later_time() {
 #[test]
 fn a_replica_whose_start_fails_within_the_group_restarts_the_group() {
     let mut bench = scoped(2, Scope::All);
-    bench.tell(60, Event::exited((1, 1), 1));
-    bench.tell(61, Event::stopped((0, 1)));
+    bench.handle(60, Event::exited((1, 1), 1));
+    bench.handle(61, Event::stopped((0, 1)));
     bench.tick(90);
-    bench.tell(91, Event::started((0, 2)));
-    let lines = Bench::commands(bench.tell(92, Event::start_failed((1, 2), crate::Cause::NoCapacity)));
+    bench.handle(91, Event::started((0, 2)));
+    let lines = Bench::commands(bench.handle(92, Event::start_failed((1, 2), crate::Cause::NoCapacity)));
     assert_eq!(lines, ["stop replica 0 incarnation 2"]);
-    bench.tell(93, Event::stopped((0, 2)));
+    bench.handle(93, Event::stopped((0, 2)));
     assert_eq!(Bench::commands(bench.tick(122)), ["start replica 0 incarnation 3", "start replica 1 incarnation 3"]);
 }
 
 #[test]
 fn a_group_goes_on_when_the_replica_that_failed_is_scaled_away() {
     let mut bench = scoped(3, Scope::All);
-    bench.tell(60, Event::exited((2, 1), 1));
-    bench.tell(61, Event::stopped((0, 1)));
-    bench.tell(61, Event::stopped((1, 1)));
-    bench.tell(62, Event::Scale(2));
+    bench.handle(60, Event::exited((2, 1), 1));
+    bench.handle(61, Event::stopped((0, 1)));
+    bench.handle(61, Event::stopped((1, 1)));
+    bench.handle(62, Event::Scale(2));
     assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2", "start replica 1 incarnation 2"]);
 }
 
@@ -150,28 +150,28 @@ fn quarantined_members_are_left_out() {
     let failure = FailurePolicy::new().scope(Scope::All);
     let policy = Policy::builder().replicas(3).retry(RetryPolicy::every(secs(10)).max_attempts(1)).failure(failure);
     let mut bench = Bench::ready(policy.build().unwrap());
-    bench.tell(100, Event::exited((2, 1), 1));
-    bench.tell_all(101, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
+    bench.handle(100, Event::exited((2, 1), 1));
+    bench.handle_all(101, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
     bench.tick(110);
-    bench.tell_all(111, (0..3).map(|replica| Event::started((replica, 2))));
-    bench.tell(120, Event::exited((2, 2), 1));
+    bench.handle_all(111, (0..3).map(|replica| Event::started((replica, 2))));
+    bench.handle(120, Event::exited((2, 2), 1));
     assert_eq!(bench.set.census().given_up, 1);
-    bench.tell(300, Event::exited((0, 2), 1));
-    bench.tell(301, Event::stopped((1, 2)));
+    bench.handle(300, Event::exited((0, 2), 1));
+    bench.handle(301, Event::stopped((1, 2)));
     assert_eq!(Bench::commands(bench.tick(310)), ["start replica 0 incarnation 3", "start replica 1 incarnation 3"]);
 }
 
 #[test]
 fn an_unknown_member_is_stopped_and_waited_for() {
     let mut bench = scoped(3, Scope::All);
-    bench.tell(10, Event::lost((2, 1)));
+    bench.handle(10, Event::lost((2, 1)));
     bench.tick(70);
     assert_eq!(bench.set.census().unknown, 1);
-    let lines = Bench::commands(bench.tell(80, Event::exited((0, 1), 1)));
+    let lines = Bench::commands(bench.handle(80, Event::exited((0, 1), 1)));
     assert_eq!(lines, ["stop replica 2 incarnation 1", "stop replica 1 incarnation 1"]);
-    bench.tell(81, Event::stopped((1, 1)));
+    bench.handle(81, Event::stopped((1, 1)));
     assert_eq!(Bench::commands(bench.tick(110)), ["kill replica 2 incarnation 1"], "due, and one is not confirmed");
-    assert_eq!(Bench::commands(bench.tell(111, Event::stopped((2, 1)))).len(), 3);
+    assert_eq!(Bench::commands(bench.handle(111, Event::stopped((2, 1)))).len(), 3);
 }
 
 #[test]
@@ -180,10 +180,10 @@ fn held_and_completed_members_are_left_out() {
     let failure = FailurePolicy::new().scope(Scope::All).rule(Rule::new(RuleAction::Hold(None)).exit_code(2));
     let policy = retrying(4, 30).success(OnSuccess::Complete).failure(failure).build().unwrap();
     let mut bench = Bench::ready(policy);
-    bench.tell(50, Event::exited((1, 1), 2));
-    bench.tell(51, Event::exited((2, 1), 0));
-    bench.tell(60, Event::exited((0, 1), 1));
-    bench.tell(61, Event::stopped((3, 1)));
+    bench.handle(50, Event::exited((1, 1), 2));
+    bench.handle(51, Event::exited((2, 1), 0));
+    bench.handle(60, Event::exited((0, 1), 1));
+    bench.handle(61, Event::stopped((3, 1)));
     assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2", "start replica 3 incarnation 2"]);
 }
 
@@ -193,19 +193,19 @@ fn in_order_a_group_holds_one_place_among_the_starts() {
     let failure = FailurePolicy::new().scope(Scope::All).max_concurrent_starts(Quantity::Count(1));
     let policy = retrying(3, 30).failure(failure).start_order(StartOrder::Ordered).build().unwrap();
     let mut bench = Bench::ready(policy);
-    bench.tell(60, Event::exited((2, 1), 1));
-    bench.tell_all(61, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
+    bench.handle(60, Event::exited((2, 1), 1));
+    bench.handle_all(61, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
     let lines = bench.tick(90);
     assert_eq!(Bench::commands(lines.clone()), ["start replica 0 incarnation 2"]);
     assert!(lines.contains(&"replica 1 waits: order".to_owned()), "{lines:?}");
     assert_eq!(bench.set.census().starting, 1);
-    assert_eq!(Bench::commands(bench.tell(91, Event::ready((0, 2)))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(91, Event::ready((0, 2)))), ["start replica 1 incarnation 2"]);
     assert_eq!(bench.set.census().starting, 1);
     // Asked for all at once, they keep their order.
-    assert_eq!(Bench::commands(bench.tell(92, Event::RetryNow(crate::engine::Selection::All))), [""; 0]);
+    assert_eq!(Bench::commands(bench.handle(92, Event::RetryNow(crate::engine::Selection::All))), [""; 0]);
     // Asked for by name, one goes ahead.
     let one = Event::RetryNow(crate::engine::Selection::Replica(2.into()));
-    assert_eq!(Bench::commands(bench.tell(93, one)), ["start replica 2 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(93, one)), ["start replica 2 incarnation 2"]);
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn a_group_in_order_goes_on_when_another_instance_of_its_leader_is_adopted() {
     let seen = Observed { replica: 0.into(), incarnation: 2.into(), state: InstanceState::Running };
     bench.set.observe(at(1200), &[seen]);
     let mut lines = bench.drain();
-    lines.extend(bench.tell(1200, Event::stopped((0, 1))));
-    lines.extend(bench.tell(1200, Event::ready((0, 2))));
+    lines.extend(bench.handle(1200, Event::stopped((0, 1))));
+    lines.extend(bench.handle(1200, Event::ready((0, 2))));
     lines.extend(bench.tick(1300));
     assert!(lines.contains(&"start replica 1 incarnation 1".to_owned()), "{lines:#?} {:#?}", bench.set.get(1.into()));
 }

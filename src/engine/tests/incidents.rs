@@ -15,7 +15,7 @@ fn policy() -> Policy {
 /// Three of four fail at 60 s; replica 0 is started as the canary at 70 s.
 fn with_canary() -> Bench {
     let mut bench = Bench::ready(policy());
-    let lines = bench.tell_all(60, (0..3).map(|replica| Event::exited((replica, 1), 1)));
+    let lines = bench.handle_all(60, (0..3).map(|replica| Event::exited((replica, 1), 1)));
     assert_eq!(lines[0], "incident: 3 replicas failed together");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
     bench
@@ -28,25 +28,25 @@ fn over(lines: &[String]) -> usize {
 #[test]
 fn an_operator_who_retries_all_ends_it_with_its_notice() {
     let mut bench = with_canary();
-    let lines = bench.tell(71, Event::RetryNow(Selection::All));
+    let lines = bench.handle(71, Event::RetryNow(Selection::All));
     assert_eq!(over(&lines), 1, "{lines:?}");
     assert_eq!(Bench::commands(lines).len(), 2, "the others start at once");
     // Asked again, there is none.
-    assert_eq!(over(&bench.tell(72, Event::RetryNow(Selection::All))), 0);
+    assert_eq!(over(&bench.handle(72, Event::RetryNow(Selection::All))), 0);
 }
 
 #[test]
 fn the_canary_of_one_is_no_canary_of_the_next() {
     let mut bench = with_canary();
-    bench.tell(71, Event::RetryNow(Selection::All));
+    bench.handle(71, Event::RetryNow(Selection::All));
     for replica in 1..3 {
-        bench.tell(72, Event::ready((replica, 2)));
+        bench.handle(72, Event::ready((replica, 2)));
     }
     // Replica 0 still starts when the next incident is recognised, in which it has no part.
     let lines =
-        bench.tell_all(200, (1..4).map(|replica| Event::exited((replica, if replica == 3 { 1 } else { 2 }), 1)));
+        bench.handle_all(200, (1..4).map(|replica| Event::exited((replica, if replica == 3 { 1 } else { 2 }), 1)));
     assert_eq!(lines[0], "incident: 3 replicas failed together");
-    let lines = bench.tell(201, Event::ready((0, 2)));
+    let lines = bench.handle(201, Event::ready((0, 2)));
     assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(210)), ["start replica 1 incarnation 3"], "the next canary goes alone");
 }
@@ -54,14 +54,14 @@ fn the_canary_of_one_is_no_canary_of_the_next() {
 #[test]
 fn the_end_of_the_set_ends_it_with_its_notice() {
     let mut bench = with_canary();
-    assert_eq!(over(&bench.tell(71, Event::Terminate)), 1);
+    assert_eq!(over(&bench.handle(71, Event::Terminate)), 1);
     assert!(!bench.set.set.has_incident());
 }
 
 #[test]
 fn scaling_its_members_away_ends_it_with_its_notice() {
     let mut bench = with_canary();
-    assert_eq!(over(&bench.tell(71, Event::Scale(0))), 1);
+    assert_eq!(over(&bench.handle(71, Event::Scale(0))), 1);
     assert!(!bench.set.set.has_incident());
 }
 
@@ -83,12 +83,12 @@ fn a_policy_without_correlated_ends_it_with_its_notice() {
 #[test]
 fn a_policy_that_never_knew_of_incidents_leaves_the_slow_start_after_downtime() {
     let mut bench = Bench::ready(retrying(4, 10).build().unwrap());
-    bench.tell_all(60, (0..4).map(|replica| Event::exited((replica, 1), 1)));
+    bench.handle_all(60, (0..4).map(|replica| Event::exited((replica, 1), 1)));
     let snapshot = bench.set.snapshot();
     let policy = retrying(4, 10).build().unwrap();
     let mut restored = Bench { set: ReplicaSet::restore(policy.clone(), snapshot, at(600)).unwrap() };
     assert_eq!(Bench::commands(restored.tick(600)).len(), 1);
     restored.set.replace_policy(at(601), policy);
     assert_eq!(Bench::commands(restored.drain()), [""; 0]);
-    assert_eq!(Bench::commands(restored.tell(602, Event::ready((0, 2)))).len(), 2);
+    assert_eq!(Bench::commands(restored.handle(602, Event::ready((0, 2)))).len(), 2);
 }

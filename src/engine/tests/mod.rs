@@ -39,7 +39,7 @@ impl Bench {
         let mut bench = Self::new(policy);
         bench.tick(0);
         for replica in 0..bench.set.desired() {
-            bench.tell(0, Event::ready((replica, 1)));
+            bench.handle(0, Event::ready((replica, 1)));
         }
         bench
     }
@@ -52,12 +52,12 @@ impl Bench {
         std::iter::from_fn(|| self.set.poll_output()).map(|output| output.to_string()).collect()
     }
 
-    pub(super) fn tell(&mut self, secs: u64, event: Event) -> Vec<String> {
+    pub(super) fn handle(&mut self, secs: u64, event: Event) -> Vec<String> {
         self.set.handle(at(secs), event);
         self.drain()
     }
 
-    pub(super) fn tell_all(&mut self, secs: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
+    pub(super) fn handle_all(&mut self, secs: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
         self.set.handle_all(at(secs), events);
         self.drain()
     }

@@ -60,15 +60,15 @@ fn a_set_that_ends_while_blind_waits_no_longer_for_those_it_has_lost() {
     let contact = HealthPolicy::new().unknown_after(secs(15)).lost_after(LostAfter::After(secs(30)));
     let mut bench = Bench::ready(retrying(4, 30).failure(gives_up).health(contact).build().unwrap());
     for replica in [1, 2] {
-        bench.tell(0, Event::lost((replica, 1)));
+        bench.handle(0, Event::lost((replica, 1)));
     }
     bench.tick(15);
     assert_eq!(bench.tick(45), [""; 0], "half of the set is unknown");
-    let ends = bench.tell(46, Event::exited((0, 1), 2));
+    let ends = bench.handle(46, Event::exited((0, 1), 2));
     for gone in ["replica 1 incarnation 1 is removed", "replica 2 incarnation 1 is removed"] {
         assert!(ends.contains(&gone.to_owned()), "{ends:#?}");
     }
     assert_eq!(bench.tick(46), [""; 0]);
-    bench.tell(47, Event::stopped((3, 1)));
+    bench.handle(47, Event::stopped((3, 1)));
     assert_eq!(bench.set.status(), Status::Terminated);
 }

@@ -7,30 +7,30 @@ fn a_restart_stops_the_replica_first_and_is_never_charged() {
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(30)).max_attempts(1));
     let mut bench = Bench::ready(policy.build().unwrap());
     assert_eq!(
-        bench.tell(60, Event::Restart(1.into())),
+        bench.handle(60, Event::Restart(1.into())),
         [
             "stop replica 1 incarnation 1",
             "replica 1 incarnation 1 is stopping",
             "status degraded (replica-restarting), 1 of 2 available"
         ]
     );
-    assert_eq!(Bench::commands(bench.tell(62, Event::exited((1, 1), 143))), ["start replica 1 incarnation 2"]);
-    let lines = bench.tell(63, Event::exited((1, 2), 1));
+    assert_eq!(Bench::commands(bench.handle(62, Event::exited((1, 1), 143))), ["start replica 1 incarnation 2"]);
+    let lines = bench.handle(63, Event::exited((1, 2), 1));
     assert!(lines[0].contains("attempt 1"), "{lines:?}");
 }
 
 #[test]
 fn a_restart_of_one_that_waits_starts_it_at_once() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::exited((1, 1), 1));
-    assert_eq!(Bench::commands(bench.tell(61, Event::Restart(1.into()))), ["start replica 1 incarnation 2"]);
-    assert_eq!(bench.tell(62, Event::Restart(7.into())), ["refused: there is no replica 7"]);
+    bench.handle(60, Event::exited((1, 1), 1));
+    assert_eq!(Bench::commands(bench.handle(61, Event::Restart(1.into()))), ["start replica 1 incarnation 2"]);
+    assert_eq!(bench.handle(62, Event::Restart(7.into())), ["refused: there is no replica 7"]);
 }
 
 #[test]
 fn a_set_of_one_that_an_operator_restarts_is_an_outage() {
     let mut bench = Bench::every(1, 30);
-    bench.tell(60, Event::Restart(0.into()));
+    bench.handle(60, Event::Restart(0.into()));
     assert_eq!(bench.status(), "outage (replica-restarting)");
 }
 
@@ -58,57 +58,57 @@ fn a_request_is_answered_and_what_is_refused_is_noticed_and_counted() {
 fn a_stopped_replica_has_a_phase_of_its_own_and_comes_through_a_snapshot() {
     let mut bench = Bench::every(2, 30);
     assert_eq!(
-        bench.tell(60, Event::Stop(1.into())),
+        bench.handle(60, Event::Stop(1.into())),
         [
             "stop replica 1 incarnation 1",
             "replica 1 incarnation 1 is stopping",
             "status degraded (replica-stopped), 1 of 2 available"
         ]
     );
-    assert_eq!(bench.tell(61, Event::exited((1, 1), 143)), ["replica 1 incarnation 1 is stopped"]);
+    assert_eq!(bench.handle(61, Event::exited((1, 1), 143)), ["replica 1 incarnation 1 is stopped"]);
     assert_eq!((bench.set.census().stopped, bench.next()), (1, None));
     let mut restored =
         Bench { set: ReplicaSet::restore(bench.set.policy().clone(), bench.set.snapshot(), at(62)).unwrap() };
     assert_eq!(restored.tick(62), [""; 0]);
     assert_eq!(restored.set.get(1.into()).unwrap().phase, Phase::Stopped);
-    assert_eq!(Bench::commands(restored.tell(63, Event::Start(1.into()))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(restored.handle(63, Event::Start(1.into()))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]
 fn scaling_down_removes_the_highest_and_up_again_numbers_on() {
     let mut bench = Bench::every(3, 30);
     assert_eq!(
-        Bench::commands(bench.tell(60, Event::Scale(1))),
+        Bench::commands(bench.handle(60, Event::Scale(1))),
         ["stop replica 2 incarnation 1", "stop replica 1 incarnation 1"]
     );
     assert_eq!(bench.status(), "healthy (all-available)");
     // The end of what is scaled away is no failure.
-    let lines = bench.tell(61, Event::exited((2, 1), 1));
+    let lines = bench.handle(61, Event::exited((2, 1), 1));
     assert_eq!(lines, ["replica 2 incarnation 1 is removed"]);
-    assert_eq!(Bench::commands(bench.tell(62, Event::Scale(3))), ["start replica 2 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.tell(63, Event::stopped((1, 1)))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(62, Event::Scale(3))), ["start replica 2 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(63, Event::stopped((1, 1)))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]
 fn after_a_scale_up_need_rises_only_as_the_new_ones_become_available() {
     let failure = FailurePolicy::new().min_available(Quantity::Percent(100));
     let mut bench = Bench::ready(retrying(2, 30).failure(failure).build().unwrap());
-    bench.tell(60, Event::Scale(4));
+    bench.handle(60, Event::Scale(4));
     assert_eq!(bench.status(), "healthy (starting)");
-    bench.tell(61, Event::ready((2, 1)));
+    bench.handle(61, Event::ready((2, 1)));
     assert_eq!(bench.status(), "healthy (starting)");
-    bench.tell(62, Event::exited((2, 1), 1));
+    bench.handle(62, Event::exited((2, 1), 1));
     assert_eq!(bench.status(), "outage (replica-failed)");
 }
 
 #[test]
 fn scaling_to_zero_and_back_begins_anew() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::Scale(0));
+    bench.handle(60, Event::Scale(0));
     assert_eq!(bench.status(), "healthy (scaled-to-zero)");
-    bench.tell(61, Event::stopped((0, 1)));
-    bench.tell(61, Event::stopped((1, 1)));
-    bench.tell(62, Event::Scale(2));
+    bench.handle(61, Event::stopped((0, 1)));
+    bench.handle(61, Event::stopped((1, 1)));
+    bench.handle(62, Event::Scale(2));
     assert_eq!(bench.status(), "pending (starting)");
 }
 
@@ -116,7 +116,7 @@ fn scaling_to_zero_and_back_begins_anew() {
 fn too_many_replicas_are_refused() {
     let mut bench = Bench::every(1, 30);
     assert_eq!(
-        bench.tell(60, Event::Scale(1_000_001)),
+        bench.handle(60, Event::Scale(1_000_001)),
         ["refused: 1000001 replicas are asked for; a set has at most 1000000"]
     );
 }
@@ -125,9 +125,9 @@ fn too_many_replicas_are_refused() {
 fn a_reset_starts_what_is_quarantined_with_a_clean_record() {
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(30)).max_attempts(0));
     let mut bench = Bench::ready(policy.build().unwrap());
-    bench.tell(60, Event::exited((1, 1), 1));
-    assert_eq!(Bench::commands(bench.tell(100, Event::RetryNow(Selection::All))), [""; 0]);
-    let lines = bench.tell(101, Event::Reset(Selection::Replica(1.into())));
+    bench.handle(60, Event::exited((1, 1), 1));
+    assert_eq!(Bench::commands(bench.handle(100, Event::RetryNow(Selection::All))), [""; 0]);
+    let lines = bench.handle(101, Event::Reset(Selection::Replica(1.into())));
     assert_eq!(Bench::commands(lines), ["start replica 1 incarnation 2"]);
 }
 
@@ -137,13 +137,13 @@ fn a_hold_ends_by_retry_now_or_by_its_time_out() {
         .rule(Rule::new(RuleAction::Hold(None)).exit_code(2))
         .rule(Rule::new(RuleAction::Hold(Some(secs(1800)))).exit_code(3));
     let mut bench = Bench::ready(retrying(3, 30).failure(rules).build().unwrap());
-    bench.tell(60, Event::exited((0, 1), 2));
-    bench.tell(60, Event::exited((1, 1), 3));
+    bench.handle(60, Event::exited((0, 1), 2));
+    bench.handle(60, Event::exited((1, 1), 3));
     assert_eq!(bench.next(), Some((1860, "hold-ends")));
     assert_eq!(Bench::commands(bench.tick(1860)), ["start replica 1 incarnation 2"]);
-    bench.tell(1861, Event::ready((1, 2)));
+    bench.handle(1861, Event::ready((1, 2)));
     assert_eq!(bench.next(), None);
-    assert_eq!(Bench::commands(bench.tell(2000, Event::RetryNow(Selection::All))), ["start replica 0 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(2000, Event::RetryNow(Selection::All))), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
@@ -151,42 +151,42 @@ fn a_hold_by_the_window_waits_for_room_and_counts_when_it_is_released() {
     let failure = FailurePolicy::new().exhausted(Exhausted::Hold);
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(10)).limit(1, secs(100)));
     let mut bench = Bench::ready(policy.failure(failure).build().unwrap());
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     bench.tick(70);
-    bench.tell(70, Event::started((1, 2)));
-    let lines = bench.tell(80, Event::exited((1, 2), 1));
+    bench.handle(70, Event::started((1, 2)));
+    let lines = bench.handle(80, Event::exited((1, 2), 1));
     assert!(lines[0].contains("restart in 80s (attempt 2, waits for room in the window"), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(160)), ["start replica 1 incarnation 3"]);
-    bench.tell(161, Event::started((1, 3)));
-    bench.tell(170, Event::exited((1, 3), 1));
+    bench.handle(161, Event::started((1, 3)));
+    bench.handle(170, Event::exited((1, 3), 1));
     assert_eq!(bench.next(), Some((260, "start-due")), "the restart at 160 counts from 160");
 }
 
 #[test]
 fn retry_now_of_one_cause_starts_only_those_that_failed_by_it() {
     let mut bench = Bench::every(3, 30);
-    bench.tell(60, Event::failed((0, 1), Cause::Interruption));
-    bench.tell(60, Event::exited((1, 1), 1));
-    let lines = bench.tell(61, Event::RetryNow(Selection::Cause(Cause::Interruption)));
+    bench.handle(60, Event::failed((0, 1), Cause::Interruption));
+    bench.handle(60, Event::exited((1, 1), 1));
+    let lines = bench.handle(61, Event::RetryNow(Selection::Cause(Cause::Interruption)));
     assert_eq!(Bench::commands(lines), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
 fn a_drain_moves_the_replica_elsewhere() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::Drain(1.into()));
-    let lines = Bench::commands(bench.tell(61, Event::stopped((1, 1))));
+    bench.handle(60, Event::Drain(1.into()));
+    let lines = Bench::commands(bench.handle(61, Event::stopped((1, 1))));
     assert_eq!(lines, ["start replica 1 incarnation 2 elsewhere"]);
 }
 
 #[test]
 fn a_set_that_is_asked_to_terminate_stops_everything_and_starts_nothing_more() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::exited((1, 1), 1));
-    assert_eq!(Bench::commands(bench.tell(61, Event::Terminate)), ["stop replica 0 incarnation 1"]);
+    bench.handle(60, Event::exited((1, 1), 1));
+    assert_eq!(Bench::commands(bench.handle(61, Event::Terminate)), ["stop replica 0 incarnation 1"]);
     assert_eq!(bench.status(), "terminating (requested)");
     assert_eq!(bench.next(), Some((71, "kill")));
-    bench.tell(65, Event::stopped((0, 1)));
+    bench.handle(65, Event::stopped((0, 1)));
     assert_eq!(bench.status(), "terminated (requested)");
     assert_eq!(bench.tick(1000), [""; 0]);
 }

@@ -20,10 +20,10 @@ fn crash(replicas: impl IntoIterator<Item = u32>) -> Vec<Event> {
 #[test]
 fn restarts_that_fell_due_during_downtime_are_released_slowly() {
     let mut bench = Bench::every(8, 10);
-    bench.tell_all(60, crash(0..4));
+    bench.handle_all(60, crash(0..4));
     let mut bench = restored(&bench, bench.set.policy().clone(), 100);
     assert_eq!(Bench::commands(bench.tick(100)), ["start replica 0 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.tell(101, Event::ready((0, 2)))).len(), 2);
+    assert_eq!(Bench::commands(bench.handle(101, Event::ready((0, 2)))).len(), 2);
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn trials_and_holds_that_ended_during_downtime_are_released_slowly() {
         let failure = if exhausted == Exhausted::Degrade { failure.rule(hold) } else { failure };
         let policy = Policy::builder().replicas(8).retry(retry).failure(failure).build().unwrap();
         let mut bench = Bench::ready(policy.clone());
-        bench.tell_all(60, crash(0..4));
+        bench.handle_all(60, crash(0..4));
         let mut bench = restored(&bench, policy, 100);
         assert_eq!(Bench::commands(bench.tick(100)), ["start replica 0 incarnation 2"], "{exhausted:?}");
     }
@@ -49,7 +49,7 @@ fn another_number_of_replicas_in_the_document_is_applied() {
     let mut fewer = restored(&bench, retrying(2, 10).build().unwrap(), 100);
     assert_eq!(Bench::commands(fewer.tick(100)), ["stop replica 2 incarnation 1"]);
     // What an operator asked for since stays, where the document is the same.
-    bench.tell(60, Event::Scale(4));
+    bench.handle(60, Event::Scale(4));
     let mut same = restored(&bench, retrying(3, 10).build().unwrap(), 100);
     same.tick(100);
     assert_eq!(same.set.desired(), 4);
@@ -59,7 +59,7 @@ fn another_number_of_replicas_in_the_document_is_applied() {
 fn what_was_spent_of_one_budget_is_spent_of_the_next() {
     let budget = |restarts| FailurePolicy::new().budget(Budget::new(restarts, secs(3600)));
     let mut bench = Bench::ready(retrying(8, 10).failure(budget(4)).build().unwrap());
-    bench.tell_all(60, crash(0..3));
+    bench.handle_all(60, crash(0..3));
     bench.tick(70);
     let policy = retrying(8, 10).failure(budget(10)).build().unwrap();
     let bench = restored(&bench, policy, 70);
@@ -69,7 +69,7 @@ fn what_was_spent_of_one_budget_is_spent_of_the_next() {
 #[test]
 fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(1000, Event::exited((0, 1), 1));
+    bench.handle(1000, Event::exited((0, 1), 1));
     let mut bench = restored(&bench, bench.set.policy().clone(), 500);
     bench.tick(500);
     assert_eq!(bench.next(), Some((530, "start-due")));
@@ -79,9 +79,9 @@ fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
 fn mean_times_count_from_where_replicas_stand_through_every_restore() {
     let steps = |bench: &mut Bench, second: u64| {
         match second {
-            60 => drop(bench.tell(60, Event::exited((1, 1), 1))),
+            60 => drop(bench.handle(60, Event::exited((1, 1), 1))),
             70 => drop(bench.tick(70)),
-            80 => drop(bench.tell(80, Event::ready((1, 2)))),
+            80 => drop(bench.handle(80, Event::ready((1, 2)))),
             _ => {}
         }
         let summary = bench.set.summary(at(second));
@@ -115,7 +115,7 @@ fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_p
 fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
     let failure = FailurePolicy::new().outage_deadline(secs(120));
     let mut bench = Bench::ready(retrying(1, 300).failure(failure).build().unwrap());
-    bench.tell(60, Event::exited((0, 1), 1));
+    bench.handle(60, Event::exited((0, 1), 1));
     let mut other = restored(&bench, bench.set.policy().clone(), 60);
     let (straight, through) = (bench.tick(400), other.tick(400));
     assert_eq!(Bench::commands(straight.clone()), [""; 0]);
@@ -130,7 +130,7 @@ fn what_was_to_be_stopped_before_the_first_timeout_is_stopped_by_a_restored_copy
         5,
         &[seen(0, 3, ready.clone()), seen(0, 2, ready.clone()), seen(1, 4, ready.clone()), seen(7, 1, ready)],
     );
-    bench.tell(5, Event::Stop(1.into()));
+    bench.handle(5, Event::Stop(1.into()));
     let mut other = restored(&bench, bench.set.policy().clone(), 5);
     let (straight, through) = (Bench::commands(bench.tick(5)), Bench::commands(other.tick(5)));
     assert_eq!(straight, through);

@@ -7,7 +7,7 @@ use crate::policy::{Cause, Policy};
 fn nothing_is_commanded_before_the_first_timeout() {
     let mut bench = Bench::new(retrying(2, 30).build().unwrap());
     assert_eq!(bench.next(), Some((0, "begin")));
-    assert_eq!(Bench::commands(bench.tell(5, Event::Scale(3))), [""; 0]);
+    assert_eq!(Bench::commands(bench.handle(5, Event::Scale(3))), [""; 0]);
     let begun = bench.tick(10);
     assert_eq!(
         Bench::commands(begun),
@@ -27,9 +27,9 @@ fn a_first_start_goes_through_its_phases_and_the_set_is_healthy() {
         ]
     );
     assert_eq!(bench.next(), Some((1200, "start-timeout")));
-    assert_eq!(bench.tell(2, Event::started((0, 1))), ["replica 0 incarnation 1 is running"]);
+    assert_eq!(bench.handle(2, Event::started((0, 1))), ["replica 0 incarnation 1 is running"]);
     assert_eq!(
-        bench.tell(3, Event::ready((0, 1))),
+        bench.handle(3, Event::ready((0, 1))),
         ["replica 0 incarnation 1 is ready", "status healthy (all-available), 1 of 1 available"]
     );
     assert_eq!(bench.next(), None);
@@ -40,12 +40,12 @@ fn a_replica_counts_once_it_has_been_ready_for_min_ready() {
     let mut bench = Bench::new(retrying(1, 30).min_ready(secs(10)).build().unwrap());
     bench.tick(0);
     assert_eq!(
-        bench.tell(3, Event::ready((0, 1))),
+        bench.handle(3, Event::ready((0, 1))),
         ["replica 0 incarnation 1 is running", "replica 0 incarnation 1 is ready"]
     );
     assert_eq!(bench.next(), Some((13, "min-ready")));
-    assert_eq!(bench.tell(9, Event::not_ready((0, 1))), ["replica 0 incarnation 1 is running"]);
-    bench.tell(10, Event::ready((0, 1)));
+    assert_eq!(bench.handle(9, Event::not_ready((0, 1))), ["replica 0 incarnation 1 is running"]);
+    bench.handle(10, Event::ready((0, 1)));
     assert_eq!(bench.tick(19), [""; 0]);
     assert_eq!(bench.tick(20), ["status healthy (all-available), 1 of 1 available"]);
 }
@@ -64,7 +64,7 @@ fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() 
         ]
     );
     assert_eq!(bench.next(), Some((70, "kill")));
-    assert_eq!(bench.tell(65, Event::stopped((0, 1))), ["replica 0 incarnation 1 is waiting"]);
+    assert_eq!(bench.handle(65, Event::stopped((0, 1))), ["replica 0 incarnation 1 is waiting"]);
     assert_eq!(bench.next(), Some((95, "start-due")));
     assert_eq!(Bench::commands(bench.tick(95)), ["start replica 0 incarnation 2"]);
 }
@@ -83,7 +83,7 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
     for bench in [&mut bench, &mut restored] {
         // Told late: it had stopped at 70.
         let stopped = InstanceEvent { replica: 0.into(), incarnation: 1.into(), at: Some(at(70)) };
-        bench.tell(72, Event::Stopped(stopped));
+        bench.handle(72, Event::Stopped(stopped));
         assert_eq!(bench.next(), Some((75, "start-due")));
         assert_eq!(Bench::commands(bench.tick(75)), ["start replica 0 incarnation 2"]);
     }
@@ -92,21 +92,21 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
 #[test]
 fn a_restart_that_an_operator_asks_for_waits_for_its_stop_and_says_so_once() {
     let mut bench = Bench::every(1, 30);
-    bench.tell(60, Event::Restart(0.into()));
-    assert_eq!(Bench::commands(bench.tell(65, Event::stopped((0, 1)))), ["start replica 0 incarnation 2"]);
+    bench.handle(60, Event::Restart(0.into()));
+    assert_eq!(Bench::commands(bench.handle(65, Event::stopped((0, 1)))), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
 fn a_failed_start_is_never_repeated_at_once() {
     let mut bench = Bench::new(retrying(1, 0).build().unwrap());
     bench.tick(0);
-    bench.tell(0, Event::start_failed((0, 1), Cause::NoCapacity));
+    bench.handle(0, Event::start_failed((0, 1), Cause::NoCapacity));
     assert_eq!(bench.set.next_deadline().unwrap().at.as_millis(), 100);
     // A run of 0 s is no better.
     bench.set.handle_timeout(crate::Timestamp::from_millis(100));
     bench.drain();
-    bench.tell(1, Event::started((0, 2)));
-    bench.tell(1, Event::exited((0, 2), 1));
+    bench.handle(1, Event::started((0, 2)));
+    bench.handle(1, Event::exited((0, 2), 1));
     assert_eq!(bench.set.next_deadline().unwrap().at.as_millis(), 1100);
 }
 
@@ -120,8 +120,8 @@ fn a_set_of_no_replicas_is_healthy_and_wants_nothing() {
 #[test]
 fn time_that_goes_backwards_stands_still() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(100, Event::exited((0, 1), 1));
-    bench.tell(50, Event::exited((1, 1), 1));
+    bench.handle(100, Event::exited((0, 1), 1));
+    bench.handle(50, Event::exited((1, 1), 1));
     assert_eq!(bench.next(), Some((130, "start-due")));
     assert_eq!(bench.tick(10), [""; 0]);
     let commands = Bench::commands(bench.tick(130));
@@ -131,7 +131,7 @@ fn time_that_goes_backwards_stands_still() {
 #[test]
 fn a_call_that_comes_an_hour_late_does_what_was_due_and_starts_its_clocks_now() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(60, Event::exited((1, 1), 1));
+    bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(Bench::commands(bench.tick(3660)), ["start replica 1 incarnation 2"]);
     assert_eq!(bench.next(), Some((3660 + 1200, "start-timeout")));
 }
@@ -140,11 +140,11 @@ fn a_call_that_comes_an_hour_late_does_what_was_due_and_starts_its_clocks_now() 
 fn the_status_is_pending_until_the_set_has_been_up() {
     let mut bench = Bench::new(retrying(2, 30).build().unwrap());
     bench.tick(0);
-    bench.tell(1, Event::start_failed((0, 1), Cause::NoCapacity));
+    bench.handle(1, Event::start_failed((0, 1), Cause::NoCapacity));
     assert_eq!(bench.status(), "pending (replica-failed)");
-    bench.tell(2, Event::ready((1, 1)));
+    bench.handle(2, Event::ready((1, 1)));
     assert_eq!(bench.status(), "degraded (replica-failed)");
-    bench.tell(3, Event::exited((1, 1), 1));
+    bench.handle(3, Event::exited((1, 1), 1));
     assert_eq!(bench.set.status(), Status::Outage);
     assert_eq!(bench.set.status_since(), at(3));
 }

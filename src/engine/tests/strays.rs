@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// Replica 0 was declared `node-lost` at 360 s, and is due again at 390 s.
 fn lost() -> Bench {
     let mut bench = Bench::every(1, 30);
-    bench.tell(0, Event::lost((0, 1)));
+    bench.handle(0, Event::lost((0, 1)));
     bench.tick(60);
     bench.tick(360);
     assert_eq!(bench.next(), Some((390, "start-due")));
@@ -40,10 +40,10 @@ fn one_that_is_back_before_its_successor_is_stopped_killed_and_waited_for() {
 fn the_end_of_a_stray_lets_its_slot_start() {
     for end in [Event::stopped((0, 1)), Event::exited((0, 1), 137)] {
         let mut bench = lost();
-        assert_eq!(Bench::commands(bench.tell(365, Event::found((0, 1)))), ["stop replica 0 incarnation 1"]);
+        assert_eq!(Bench::commands(bench.handle(365, Event::found((0, 1)))), ["stop replica 0 incarnation 1"]);
         bench.tick(375);
         bench.tick(390);
-        assert_eq!(Bench::commands(bench.tell(391, end)), ["start replica 0 incarnation 2"]);
+        assert_eq!(Bench::commands(bench.handle(391, end)), ["start replica 0 incarnation 2"]);
     }
 }
 
@@ -51,10 +51,10 @@ fn the_end_of_a_stray_lets_its_slot_start() {
 fn a_stray_beside_its_successor_is_killed_too_and_repeated_news_of_it_is_quiet() {
     let mut bench = lost();
     bench.tick(390);
-    bench.tell(390, Event::ready((0, 2)));
-    let heard = bench.tell(400, Event::ready((0, 1)));
+    bench.handle(390, Event::ready((0, 2)));
+    let heard = bench.handle(400, Event::ready((0, 1)));
     assert_eq!(heard, ["ignored: stale news of replica 0 incarnation 1", "stop replica 0 incarnation 1"]);
-    assert_eq!(bench.tell(401, Event::ready((0, 1))), [""; 0]);
+    assert_eq!(bench.handle(401, Event::ready((0, 1))), [""; 0]);
     assert_eq!(bench.set.summary(at(401)).ignored, 2);
     assert_eq!(bench.tick(410), ["kill replica 0 incarnation 1"]);
     let both = [seen(0, 1, InstanceState::Ready), seen(0, 2, InstanceState::Ready)];
@@ -73,18 +73,18 @@ fn a_stray_beside_its_successor_is_killed_too_and_repeated_news_of_it_is_quiet()
 fn a_start_that_comes_about_after_it_was_given_up_is_a_stray() {
     let mut bench = Bench::new(retrying(1, 30).build().unwrap());
     bench.tick(0);
-    bench.tell(5, Event::start_failed((0, 1), crate::policy::Cause::StartError));
-    assert_eq!(Bench::commands(bench.tell(20, Event::started((0, 1)))), ["stop replica 0 incarnation 1"]);
+    bench.handle(5, Event::start_failed((0, 1), crate::policy::Cause::StartError));
+    assert_eq!(Bench::commands(bench.handle(20, Event::started((0, 1)))), ["stop replica 0 incarnation 1"]);
     bench.tick(30);
     assert_eq!(bench.tick(35), ["replica 0 waits: stop"]);
-    assert_eq!(Bench::commands(bench.tell(36, Event::stopped((0, 1)))), ["start replica 0 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(36, Event::stopped((0, 1)))), ["start replica 0 incarnation 2"]);
 }
 
 #[test]
 fn news_that_is_older_than_the_end_shows_no_stray() {
     let mut bench = Bench::every(1, 30);
-    bench.tell(60, Event::exited((0, 1), 1));
-    assert_eq!(bench.tell(61, Event::ready((0, 1))), ["ignored: duplicate news of replica 0 incarnation 1"]);
+    bench.handle(60, Event::exited((0, 1), 1));
+    assert_eq!(bench.handle(61, Event::ready((0, 1))), ["ignored: duplicate news of replica 0 incarnation 1"]);
     assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2"]);
 }
 
@@ -103,8 +103,8 @@ fn a_queued_start_that_has_not_gone_out_waits_too() {
 fn a_group_waits_for_the_strays_of_all_its_slots() {
     let failure = FailurePolicy::new().scope(Scope::All);
     let mut bench = Bench::ready(retrying(2, 10).failure(failure).build().unwrap());
-    bench.tell(60, Event::exited((0, 1), 1));
-    bench.tell(61, Event::stopped((1, 1)));
+    bench.handle(60, Event::exited((0, 1), 1));
+    bench.handle(61, Event::stopped((1, 1)));
     bench.observe(65, &[seen(1, 1, InstanceState::Ready)]);
     assert_eq!(bench.tick(70), [""; 0]);
     let started = Bench::commands(bench.observe(73, &[]));
@@ -115,10 +115,10 @@ fn a_group_waits_for_the_strays_of_all_its_slots() {
 fn a_set_is_not_terminated_while_a_stray_is_alive() {
     let mut bench = lost();
     bench.observe(365, &[seen(0, 1, InstanceState::Ready)]);
-    bench.tell(370, Event::Terminate);
+    bench.handle(370, Event::Terminate);
     assert_eq!(bench.set.status(), Status::Terminating);
     assert_eq!(bench.tick(375), ["kill replica 0 incarnation 1"]);
-    bench.tell(376, Event::stopped((0, 1)));
+    bench.handle(376, Event::stopped((0, 1)));
     assert_eq!(bench.set.status(), Status::Terminated);
     // It stays so, whatever is found after it.
     assert_eq!(bench.observe(380, &[seen(0, 1, InstanceState::Ready)]), ["stop replica 0 incarnation 1"]);
@@ -134,7 +134,7 @@ fn strangers_are_stopped_in_bounded_numbers() {
     assert_eq!(bench.observe(2, &listed).len(), 0);
     assert_eq!(strays(&bench), 4096);
     // A stray of the set's own goes before a stranger.
-    bench.tell(3, Event::exited((0, 1), 1));
+    bench.handle(3, Event::exited((0, 1), 1));
     assert_eq!(bench.observe(4, &listed), ["stop replica 0 incarnation 1"]);
     // The rest follows as those before it go.
     listed.drain(..4096);
@@ -146,20 +146,20 @@ fn strangers_are_stopped_in_bounded_numbers() {
 fn a_slot_that_is_added_numbers_on_from_its_stray_and_waits_for_it() {
     let mut bench = Bench::every(1, 30);
     bench.observe(1, &[seen(0, 1, InstanceState::Ready), seen(1, 4, InstanceState::Ready)]);
-    let scaled = bench.tell(2, Event::Scale(2));
+    let scaled = bench.handle(2, Event::Scale(2));
     assert!(scaled.contains(&"replica 1 waits: stop".to_owned()), "{scaled:?}");
-    assert_eq!(Bench::commands(bench.tell(3, Event::stopped((1, 4)))), ["start replica 1 incarnation 5"]);
+    assert_eq!(Bench::commands(bench.handle(3, Event::stopped((1, 4)))), ["start replica 1 incarnation 5"]);
 }
 
 #[test]
 fn a_stray_of_a_removed_slot_is_still_stopped_when_the_slot_comes_back() {
     let mut bench = Bench::every(2, 30);
-    bench.tell(1, Event::Scale(1));
-    bench.tell(2, Event::stopped((1, 1)));
+    bench.handle(1, Event::Scale(1));
+    bench.handle(2, Event::stopped((1, 1)));
     assert_eq!(bench.observe(3, &[seen(0, 1, InstanceState::Ready), seen(1, 1, InstanceState::Ready)]).len(), 1);
-    bench.tell(4, Event::Scale(2));
+    bench.handle(4, Event::Scale(2));
     assert_eq!(bench.tick(13), ["kill replica 1 incarnation 1"]);
-    assert_eq!(Bench::commands(bench.tell(14, Event::exited((1, 1), 137))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(14, Event::exited((1, 1), 137))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_restored_copy_treats_its_strays_alike() {
 #[test]
 fn nothing_of_the_earlier_incarnation_concerns_one_that_is_adopted() {
     let mut bench = Bench::every(1, 10);
-    bench.tell(0, Event::lost((0, 1)));
+    bench.handle(0, Event::lost((0, 1)));
     bench.observe(30, &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(20))))]);
     assert_eq!(bench.next(), Some((30 + 1200, "start-timeout")), "incarnation 3 is starting, and not lost");
     bench.tick(1230);
@@ -212,7 +212,7 @@ fn nothing_of_the_earlier_incarnation_concerns_one_that_is_adopted() {
 fn one_that_is_overdue_is_not_when_a_later_incarnation_is_adopted() {
     let contact = HealthPolicy::new().unknown_after(secs(10)).lost_after(LostAfter::After(secs(30)));
     let mut bench = Bench::ready(retrying(2, 30).health(contact).build().unwrap());
-    bench.tell_all(0, [Event::lost((0, 1)), Event::lost((1, 1))]);
+    bench.handle_all(0, [Event::lost((0, 1)), Event::lost((1, 1))]);
     bench.tick(10);
     assert_eq!(bench.tick(40), [""; 0], "we are cut off");
     let both = [seen(0, 2, InstanceState::Ready), seen(1, 1, InstanceState::Ready)];
@@ -226,11 +226,11 @@ fn what_ends_blindness_is_followed_in_the_same_call() {
     let doc = r#"{"replicas": 3, "retry": {"interval": "100s", "scope": "all"}, "stop_grace": "1000s",
         "health": {"liveness": {"exec": ["true"], "failures": 1, "interval": "30s"}}}"#;
     let mut bench = Bench::ready(serde_json::from_str(doc).unwrap());
-    bench.tell_all(0, (0..3).map(|replica| Event::lost((replica, 1))));
+    bench.handle_all(0, (0..3).map(|replica| Event::lost((replica, 1))));
     while let Some((now, _)) = bench.next().filter(|(now, _)| *now <= 390) {
         bench.tick(now);
     }
-    bench.tell(395, probe_failed(0));
+    bench.handle(395, probe_failed(0));
     let mut other = Bench { set: bench.set.clone() };
     for now in [396, 450] {
         assert_eq!(bench.tick(now), [""; 0]);
@@ -250,9 +250,9 @@ fn probe_failed(replica: u32) -> Event {
 #[test]
 fn a_stop_of_one_that_has_just_become_unknown_in_a_late_call_waits() {
     let mut bench = Bench::every(3, 10);
-    bench.tell(0, Event::lost((0, 1)));
+    bench.handle(0, Event::lost((0, 1)));
     bench.tick(600);
-    assert_eq!(Bench::commands(bench.tell(601, Event::Restart(0.into()))), ["stop replica 0 incarnation 1"]);
+    assert_eq!(Bench::commands(bench.handle(601, Event::Restart(0.into()))), ["stop replica 0 incarnation 1"]);
     assert_eq!(Bench::commands(bench.tick(611)), ["kill replica 0 incarnation 1"]);
     let mut started = Vec::new();
     while let Some((now, _)) = bench.next().filter(|(now, _)| *now <= 900) {
@@ -268,7 +268,7 @@ fn a_time_after_the_latest_is_refused_and_the_set_goes_on() {
     bench.set.handle(Timestamp::MAX, Event::not_ready((0, 1)));
     bench.drain();
     assert_eq!(bench.set.summary(at(1)).clock_out_of_range, 2);
-    bench.tell(10, Event::exited((0, 1), 1));
+    bench.handle(10, Event::exited((0, 1), 1));
     assert_eq!(bench.next(), Some((20, "start-due")));
     let latest = Timestamp::LATEST;
     let mut bench = Bench { set: ReplicaSet::new(retrying(1, 10).build().unwrap(), 7, Timestamp::MAX) };
@@ -288,14 +288,14 @@ fn an_incarnation_out_of_range_is_not_adopted() {
     assert_eq!(Bench::commands(bench.tick(0)), [format!("stop replica 0 incarnation {}", u64::MAX)]);
     assert_eq!(Bench::commands(bench.observe(1, &[])), ["start replica 0 incarnation 1"]);
     assert_eq!(bench.set.get(0.into()).unwrap().incarnation, Incarnation(1));
-    bench.tell(2, Event::exited((0, u64::MAX), 1));
+    bench.handle(2, Event::exited((0, u64::MAX), 1));
     assert_eq!(bench.set.summary(at(2)).ignored, 2);
     // The last that is adopted is numbered on from.
     let last = Incarnation::LAST_ADOPTED.0;
     bench.observe(3, &[seen(0, last, InstanceState::Ready)]);
-    bench.tell(4, Event::exited((0, last), 1));
+    bench.handle(4, Event::exited((0, last), 1));
     assert_eq!(Bench::commands(bench.tick(14)), [format!("start replica 0 incarnation {}", last + 1)]);
-    bench.tell(15, Event::ready((0, last + 1)));
+    bench.handle(15, Event::ready((0, last + 1)));
     assert_eq!(bench.set.census().available, 1);
 }
 
@@ -305,26 +305,26 @@ fn an_old_report_of_lost_contact_says_nothing_after_a_sign_of_life() {
         "readiness": {"exec": ["x"], "interval": "1s"}}}"#;
     let mut bench = Bench::ready(serde_json::from_str(doc).unwrap());
     let answer = |result| super::probing::answer(0, 1, crate::engine::ProbeKind::Readiness, result);
-    bench.tell(0, answer(crate::engine::ProbeResult::Success));
+    bench.handle(0, answer(crate::engine::ProbeResult::Success));
     let lost = crate::engine::InstanceEvent { replica: 0.into(), incarnation: 1.into(), at: Some(at(5)) };
     for now in 1..40 {
         bench.tick(now);
-        bench.tell(now, answer(crate::engine::ProbeResult::Success));
-        bench.tell(now, Event::Lost(lost));
+        bench.handle(now, answer(crate::engine::ProbeResult::Success));
+        bench.handle(now, Event::Lost(lost));
         assert_eq!(bench.set.status(), Status::Healthy, "at {now} s");
     }
     // A bad answer is a sign of life, and so are a list and what the backend says once more.
-    bench.tell(40, answer(crate::engine::ProbeResult::Failure));
-    bench.tell(41, Event::Lost(lost));
+    bench.handle(40, answer(crate::engine::ProbeResult::Failure));
+    bench.handle(41, Event::Lost(lost));
     assert_eq!(unknown_at(&bench), 50);
     bench.observe(43, &[seen(0, 1, InstanceState::Ready)]);
-    bench.tell(44, Event::Lost(lost));
+    bench.handle(44, Event::Lost(lost));
     assert_eq!(unknown_at(&bench), 53);
-    bench.tell(45, Event::ready((0, 1)));
-    bench.tell(46, Event::Lost(lost));
+    bench.handle(45, Event::ready((0, 1)));
+    bench.handle(46, Event::Lost(lost));
     assert_eq!(unknown_at(&bench), 55);
     // Repeated, it is not moved.
-    bench.tell(47, Event::lost((0, 1)));
+    bench.handle(47, Event::lost((0, 1)));
     assert_eq!(unknown_at(&bench), 55);
 }
 
@@ -345,15 +345,15 @@ fn unknown_at(bench: &Bench) -> u64 {
 fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
     for stopped_before in [false, true] {
         let mut bench = Bench::every(2, 30);
-        bench.tell(60, Event::Stop(0.into()));
+        bench.handle(60, Event::Stop(0.into()));
         if stopped_before {
-            bench.tell(61, Event::stopped((0, 1)));
+            bench.handle(61, Event::stopped((0, 1)));
         }
         let other = seen(1, 1, InstanceState::Ready);
         let lines = bench.observe(70, &[seen(0, 2, InstanceState::Ready), other.clone()]);
         assert!(lines.contains(&"stop replica 0 incarnation 2".to_owned()), "{lines:?}");
         assert_eq!(bench.set.census().stopped, 1);
-        bench.tell(71, Event::stopped((0, 2)));
+        bench.handle(71, Event::stopped((0, 2)));
         bench.observe(80, &[other]);
         bench.tick(1000);
         assert_eq!(bench.set.get(0.into()).unwrap().phase, Phase::Stopped);
@@ -378,8 +378,8 @@ fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops()
 fn what_a_completed_set_still_stops_is_no_stray() {
     let policy = retrying(2, 30).success(crate::policy::OnSuccess::Complete).build().unwrap();
     let mut bench = Bench::ready(policy);
-    bench.tell(10, Event::Scale(1));
-    bench.tell(20, Event::exited((0, 1), 0));
+    bench.handle(10, Event::Scale(1));
+    bench.handle(20, Event::exited((0, 1), 0));
     assert_eq!(bench.set.status(), Status::Completed);
     assert_eq!(bench.observe(25, &[seen(1, 1, InstanceState::Stopping)]), [""; 0]);
     assert_eq!(bench.set.check_invariants(), Ok(()));
@@ -391,7 +391,7 @@ fn what_a_completed_set_still_stops_is_no_stray() {
 fn the_stop_of_a_start_that_is_out_of_contact_does_not_count_as_done_when_it_is_asked_for() {
     let mut bench = Bench::new(retrying(1, 10).build().unwrap());
     bench.tick(0);
-    bench.tell(0, Event::lost((0, 1)));
+    bench.handle(0, Event::lost((0, 1)));
     assert_eq!(Bench::commands(bench.tick(1200)), ["stop replica 0 incarnation 1"]);
     assert_eq!(bench.set.get(0.into()).unwrap().phase, Phase::Stopping);
     assert_eq!(Bench::commands(bench.tick(1210)), ["kill replica 0 incarnation 1"]);

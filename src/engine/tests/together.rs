@@ -16,18 +16,18 @@ fn crash(replicas: impl IntoIterator<Item = u32>) -> Vec<Event> {
 #[test]
 fn concurrent_starts_stay_within_their_cap_and_the_rest_queue_by_due_time() {
     let mut bench = with(8, 10, FailurePolicy::new().max_concurrent_starts(Quantity::Percent(25)));
-    bench.tell(58, Event::exited((7, 1), 1));
-    bench.tell_all(60, crash([2, 5, 3]));
+    bench.handle(58, Event::exited((7, 1), 1));
+    bench.handle_all(60, crash([2, 5, 3]));
     bench.tick(68);
     let lines = bench.tick(70);
     assert_eq!(Bench::commands(lines.clone()), ["start replica 2 incarnation 2"]);
     assert!(lines.contains(&"replica 3 waits: concurrency".to_owned()), "{lines:?}");
     // A start gives its place away when it is ready, or when it fails.
-    assert_eq!(Bench::commands(bench.tell(71, Event::ready((7, 2)))), ["start replica 3 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.tell(72, Event::exited((2, 2), 1))), ["start replica 5 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(71, Event::ready((7, 2)))), ["start replica 3 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(72, Event::exited((2, 2), 1))), ["start replica 5 incarnation 2"]);
     // One that runs and is never ready holds it for start_timeout.
-    bench.tell(73, Event::started((3, 2)));
-    bench.tell(73, Event::started((5, 2)));
+    bench.handle(73, Event::started((3, 2)));
+    bench.handle(73, Event::started((5, 2)));
     bench.tick(82);
     assert_eq!(bench.next(), Some((1271, "slot-timeout")));
     assert_eq!(Bench::commands(bench.tick(1271)), ["start replica 2 incarnation 3"]);
@@ -36,7 +36,7 @@ fn concurrent_starts_stay_within_their_cap_and_the_rest_queue_by_due_time() {
 #[test]
 fn a_restart_that_finds_the_budget_empty_waits_for_the_next_token() {
     let mut bench = with(4, 10, FailurePolicy::new().budget(Budget::new(2, secs(120))));
-    bench.tell_all(60, crash([0, 1, 2]));
+    bench.handle_all(60, crash([0, 1, 2]));
     let lines = bench.tick(70);
     assert_eq!(Bench::commands(lines.clone()), ["start replica 0 incarnation 2", "start replica 1 incarnation 2"]);
     assert!(lines.contains(&"replica 2 waits: budget".to_owned()), "{lines:?}");
@@ -48,7 +48,7 @@ fn a_restart_that_finds_the_budget_empty_waits_for_the_next_token() {
 fn an_empty_budget_terminates_where_the_policy_says_so() {
     let budget = Budget::new(1, secs(120)).when_empty(BudgetEmpty::Terminate);
     let mut bench = with(3, 10, FailurePolicy::new().budget(budget));
-    bench.tell_all(60, crash([0, 1]));
+    bench.handle_all(60, crash([0, 1]));
     bench.tick(70);
     assert_eq!(bench.status(), "terminating (exhausted)");
 }
@@ -62,20 +62,20 @@ fn correlated(replicas: u32) -> PolicyBuilder {
 #[test]
 fn half_of_the_set_failing_together_is_one_incident_with_a_canary() {
     let mut bench = Bench::ready(correlated(4).build().unwrap());
-    let lines = bench.tell_all(60, crash([0, 1, 2]));
+    let lines = bench.handle_all(60, crash([0, 1, 2]));
     assert_eq!(lines[0], "incident: 3 replicas failed together");
     assert!(lines[1].ends_with("restart in 10s (attempt 1, one of an incident, not charged)"), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
     // It fails: the delay grows, the next is tried.
-    let lines = bench.tell(71, Event::exited((0, 2), 1));
+    let lines = bench.handle(71, Event::exited((0, 2), 1));
     assert!(lines[0].contains("restart in 20s"), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(90)), [""; 0]);
     assert_eq!(Bench::commands(bench.tick(91)), ["start replica 1 incarnation 2"]);
     // It is ready: the rest follow 1, 2, 4, ...
-    let lines = bench.tell(92, Event::ready((1, 2)));
+    let lines = bench.handle(92, Event::ready((1, 2)));
     assert_eq!(Bench::commands(lines.clone()), ["start replica 2 incarnation 2"]);
     assert!(lines.contains(&"incident: the canary is up, the rest follow".to_owned()));
-    let lines = bench.tell(93, Event::ready((2, 2)));
+    let lines = bench.handle(93, Event::ready((2, 2)));
     assert_eq!(Bench::commands(lines.clone()), ["start replica 0 incarnation 3"]);
     assert!(lines.contains(&"incident: over".to_owned()), "{lines:?}");
 }
@@ -84,28 +84,28 @@ fn half_of_the_set_failing_together_is_one_incident_with_a_canary() {
 fn an_incident_recognised_late_gives_back_charges_and_give_ups() {
     let policy = correlated(4).retry(RetryPolicy::every(secs(5)).max_attempts(1)).build().unwrap();
     let mut bench = Bench::ready(policy);
-    bench.tell(60, Event::exited((0, 1), 1));
+    bench.handle(60, Event::exited((0, 1), 1));
     bench.tick(65);
-    bench.tell(65, Event::started((0, 2)));
-    bench.tell(70, Event::exited((0, 2), 1));
+    bench.handle(65, Event::started((0, 2)));
+    bench.handle(70, Event::exited((0, 2), 1));
     assert_eq!(bench.set.census().given_up, 1);
-    let lines = bench.tell(80, Event::exited((1, 1), 1));
+    let lines = bench.handle(80, Event::exited((1, 1), 1));
     assert!(lines.contains(&"replica 0 incarnation 2 is waiting".to_owned()), "{lines:?}");
     assert_eq!(bench.set.census().given_up, 0);
     assert_eq!(Bench::commands(bench.tick(85)), ["start replica 0 incarnation 3"]);
-    bench.tell(86, Event::ready((0, 3)));
-    bench.tell(87, Event::ready((1, 2)));
+    bench.handle(86, Event::ready((0, 3)));
+    bench.handle(87, Event::ready((1, 2)));
     // The attempt was given back: the next failure is the first again.
-    let lines = bench.tell(500, Event::exited((0, 3), 1));
+    let lines = bench.handle(500, Event::exited((0, 3), 1));
     assert!(lines[0].contains("attempt 1, no attempt left"), "{lines:?}");
 }
 
 #[test]
 fn a_canary_that_has_run_for_long_enough_counts_as_up() {
     let mut bench = Bench::ready(correlated(4).build().unwrap());
-    bench.tell_all(60, crash([0, 1, 2]));
+    bench.handle_all(60, crash([0, 1, 2]));
     bench.tick(70);
-    bench.tell(72, Event::started((0, 2)));
+    bench.handle(72, Event::started((0, 2)));
     assert_eq!(bench.next(), Some((102, "trial")));
     assert_eq!(Bench::commands(bench.tick(102)), ["start replica 1 incarnation 2"]);
 }
@@ -113,22 +113,22 @@ fn a_canary_that_has_run_for_long_enough_counts_as_up() {
 #[test]
 fn first_starts_wait_for_the_canary_too() {
     let mut bench = Bench::ready(correlated(4).build().unwrap());
-    bench.tell_all(60, crash([0, 1, 2]));
-    let lines = bench.tell(61, Event::Scale(5));
+    bench.handle_all(60, crash([0, 1, 2]));
+    let lines = bench.handle(61, Event::Scale(5));
     assert!(lines.contains(&"replica 4 waits: incident".to_owned()), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
     // The canary is up: by due time, the first start goes first.
-    assert_eq!(Bench::commands(bench.tell(71, Event::ready((0, 2)))), ["start replica 4 incarnation 1"]);
+    assert_eq!(Bench::commands(bench.handle(71, Event::ready((0, 2)))), ["start replica 4 incarnation 1"]);
 }
 
 #[test]
 fn the_first_restart_of_an_isolated_failure_comes_at_once_and_of_a_common_one_does_not() {
     let policy = || Policy::builder().replicas(4).retry(RetryPolicy::recommended()).build().unwrap();
     let mut bench = Bench::ready(policy());
-    assert_eq!(Bench::commands(bench.tell(60, Event::exited((1, 1), 1))), ["start replica 1 incarnation 2"]);
+    assert_eq!(Bench::commands(bench.handle(60, Event::exited((1, 1), 1))), ["start replica 1 incarnation 2"]);
 
     let mut bench = Bench::ready(policy());
-    let lines = bench.tell_all(60, crash([1, 2]));
+    let lines = bench.handle_all(60, crash([1, 2]));
     assert_eq!(Bench::commands(lines), [""; 0]);
 }
 
@@ -140,27 +140,27 @@ fn the_owners_cap_holds_every_start_back() {
     let lines = bench.tick(0);
     assert_eq!(Bench::commands(lines.clone()).len(), 2);
     assert!(lines.contains(&"replica 2 waits: owner".to_owned()), "{lines:?}");
-    assert_eq!(Bench::commands(bench.tell(1, Event::ready((0, 1)))), ["start replica 2 incarnation 1"]);
+    assert_eq!(Bench::commands(bench.handle(1, Event::ready((0, 1)))), ["start replica 2 incarnation 1"]);
 }
 
 #[test]
 fn an_outage_that_returns_soon_keeps_its_clock() {
     let failure = || FailurePolicy::new().outage_deadline(secs(600));
     let mut bench = with(1, 10, failure());
-    bench.tell(100, Event::exited((0, 1), 1));
+    bench.handle(100, Event::exited((0, 1), 1));
     assert_eq!(bench.status(), "outage (replica-failed)");
     bench.tick(110);
-    bench.tell(110, Event::ready((0, 2)));
+    bench.handle(110, Event::ready((0, 2)));
     // recover.after is 60 s here: 59 s up do not stop the clock, 60 s do.
-    bench.tell(169, Event::exited((0, 2), 1));
+    bench.handle(169, Event::exited((0, 2), 1));
     bench.tick(179);
     assert_eq!(bench.next(), Some((700, "status")));
 
     let mut bench = with(1, 10, failure());
-    bench.tell(100, Event::exited((0, 1), 1));
+    bench.handle(100, Event::exited((0, 1), 1));
     bench.tick(110);
-    bench.tell(110, Event::ready((0, 2)));
-    bench.tell(170, Event::exited((0, 2), 1));
+    bench.handle(110, Event::ready((0, 2)));
+    bench.handle(170, Event::exited((0, 2), 1));
     bench.tick(180);
     assert_eq!(bench.next(), Some((770, "status")));
 }
@@ -174,7 +174,7 @@ fn a_deadline_that_another_policy_brings_counts_from_then_on() {
         bench.set.replace_policy(at(now), policy);
         bench.drain();
     };
-    bench.tell(100, Event::exited((0, 1), 1));
+    bench.handle(100, Event::exited((0, 1), 1));
     bench.tick(110);
     replace(&mut bench, 300, lasting(600));
     assert_eq!(bench.status(), "outage (replica-failed)");
@@ -194,12 +194,12 @@ fn a_deadline_that_another_policy_brings_counts_from_then_on() {
 #[test]
 fn an_alarm_is_cleared_after_its_time_without_a_break() {
     let mut bench = with(2, 10, FailurePolicy::new().clear_after(secs(60)));
-    bench.tell(100, Event::exited((0, 1), 1));
+    bench.handle(100, Event::exited((0, 1), 1));
     bench.tick(110);
-    bench.tell(110, Event::ready((0, 2)));
+    bench.handle(110, Event::ready((0, 2)));
     assert_eq!(bench.status(), "degraded (clearing)");
-    bench.tell(160, Event::not_ready((0, 2)));
-    bench.tell(165, Event::ready((0, 2)));
+    bench.handle(160, Event::not_ready((0, 2)));
+    bench.handle(165, Event::ready((0, 2)));
     bench.tick(170);
     assert_eq!(bench.status(), "degraded (clearing)");
     assert_eq!(bench.next(), Some((225, "status")));
@@ -216,10 +216,10 @@ fn late_events_are_one_incident_only_if_it_happened_together() {
         Event::Exited(Ended { replica: replica.into(), incarnation: 1.into(), outcome })
     };
     let mut bench = Bench::ready(policy());
-    let lines = bench.tell_all(200, [ended(0, 100), ended(1, 131)]);
+    let lines = bench.handle_all(200, [ended(0, 100), ended(1, 131)]);
     assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
     let mut bench = Bench::ready(policy());
-    let lines = bench.tell_all(200, [ended(0, 100), ended(1, 129)]);
+    let lines = bench.handle_all(200, [ended(0, 100), ended(1, 129)]);
     assert_eq!(lines[0], "incident: 2 replicas failed together");
 }
 
@@ -227,10 +227,10 @@ fn late_events_are_one_incident_only_if_it_happened_together() {
 fn a_reset_does_not_make_two_replicas_of_one() {
     let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
     let mut bench = Bench::ready(retrying(4, 1).failure(failure).build().unwrap());
-    bench.tell(60, Event::exited((0, 1), 1));
-    bench.tell(61, Event::Reset(Selection::All));
+    bench.handle(60, Event::exited((0, 1), 1));
+    bench.handle(61, Event::Reset(Selection::All));
     bench.tick(61);
-    bench.tell(61, Event::ready((0, 2)));
-    let lines = bench.tell(62, Event::exited((0, 2), 1));
+    bench.handle(61, Event::ready((0, 2)));
+    let lines = bench.handle(62, Event::exited((0, 2), 1));
     assert!(!lines.iter().any(|line| line.starts_with("incident")), "{lines:?}");
 }

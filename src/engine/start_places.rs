@@ -9,20 +9,20 @@ impl ReplicaSet {
     /// What a start that was under way has become: its places are free again.
     #[inline(always)]
     pub(super) fn conclude_start(&mut self, id: ReplicaId, outcome: StartOutcome) {
-        self.release_slots(id);
+        self.release_start_place(id);
         self.conclude_trial(id, outcome);
     }
 
     #[inline(always)]
-    pub(super) fn release_slots(&mut self, id: ReplicaId) {
+    pub(super) fn release_start_place(&mut self, id: ReplicaId) {
         let flags = &mut self.replicas[id.index()].flags;
         if !flags.has(ReplicaFlags::IN_FLIGHT) {
             return;
         }
         flags.clear(ReplicaFlags::IN_FLIGHT);
         self.counts.census.in_flight -= 1;
-        if flags.has(ReplicaFlags::HOLDS_SLOT) {
-            flags.clear(ReplicaFlags::HOLDS_SLOT);
+        if flags.has(ReplicaFlags::HOLDS_PLACE) {
+            flags.clear(ReplicaFlags::HOLDS_PLACE);
             self.counts.census.starting -= 1;
         }
         if flags.has(ReplicaFlags::IN_GROUP) {
