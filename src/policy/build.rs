@@ -6,6 +6,8 @@ use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::policy::Policy;
 use super::retry::RetryPolicy;
+use super::rollout::RolloutPolicy;
+use super::scaling::ScalingPolicy;
 use super::settings::{OnSuccess, Settings, StartOrder};
 use super::validate;
 use crate::document::{PolicyError, Reader};
@@ -25,7 +27,8 @@ pub struct PolicyBuilder {
 }
 
 impl Policy {
-    /// Returns a builder with the defaults of the policy document: one replica, no `retry`, no probes.
+    /// Returns a builder with the defaults of the policy document: one replica, or the nearest number that `scaling` allows, no
+    /// `retry`, no probes.
     pub fn builder() -> PolicyBuilder {
         PolicyBuilder::new()
     }
@@ -33,13 +36,15 @@ impl Policy {
 
 impl PolicyBuilder {
     pub(super) fn new() -> Self {
-        Self { settings: Settings { replicas: 1, ..Settings::default() } }
+        Self { settings: Settings { replicas: 1, replicas_left_out: true, ..Settings::default() } }
     }
 
-    /// Sets the number of replicas, 0 to 1 000 000. Default 1.
+    /// Sets the number of replicas, 0 to 1 000 000, within the bounds of `scaling`. Default 1, or the nearest number within
+    /// these bounds.
     #[must_use]
     pub fn replicas(mut self, replicas: u32) -> Self {
         self.settings.replicas = replicas;
+        self.settings.replicas_left_out = false;
         self
     }
 
@@ -97,6 +102,20 @@ impl PolicyBuilder {
     #[must_use]
     pub fn health(mut self, health: HealthPolicy) -> Self {
         self.settings.health = health;
+        self
+    }
+
+    /// Sets the bounds of scaling, and the extra replicas that stand in for missing ones. Default none.
+    #[must_use]
+    pub fn scaling(mut self, scaling: ScalingPolicy) -> Self {
+        self.settings.scaling = scaling;
+        self
+    }
+
+    /// Sets how a new revision replaces the old one, and what a drain may take down.
+    #[must_use]
+    pub fn rollout(mut self, rollout: RolloutPolicy) -> Self {
+        self.settings.rollout = rollout;
         self
     }
 

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use super::budget::BudgetEmpty;
 use super::cause::Cause;
+use super::disruption::DisruptionLimits;
 use super::exhausted::Exhausted;
 use super::health::{LostAfter, Probe};
 use super::layout::Layout;
 use super::quantity::Quantity;
 use super::retry::{ImmediateFirst, OnEvents, RetryPolicy};
 use super::retry_schedule::{FOREVER, LEAST_RECOVERY, RetrySchedule, UNLIMITED};
+use super::rollout::{OnRolloutFailure, Promote, RolloutPolicy};
 use super::rule_index::RuleIndex;
-use super::settings::{OnSuccess, Settings, StartOrder};
+use super::scaling::ScalingPolicy;
+use super::settings::{MAX_REPLICAS, OnSuccess, Settings, StartOrder};
 use crate::time::nanos;
 
 /// A compiled policy. Durations are nanoseconds.
@@ -58,6 +61,9 @@ pub(crate) struct Compiled {
     pub(crate) unready_timeout: u64,
     pub(crate) max_probe_restarts: Option<Quantity>,
     pub(crate) probes: CompiledProbes,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the engine does not scale by it yet"))]
+    pub(crate) scaling: CompiledScaling,
+    pub(crate) rollout: CompiledRollout,
 }
 
 /// The causes after which the policy's own `retry` restarts: none without `retry`, all unless `on_events` selects some.
@@ -135,6 +141,66 @@ impl CompiledProbe {
             successes: probe.successes.unwrap_or(1),
             failures: probe.failures.unwrap_or(super::defaults::PROBE_FAILURES),
             initial_delay: probe.initial_delay.map_or(0, nanos),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not scale by it yet"))]
+pub(crate) struct CompiledScaling {
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    /// Extra replicas that are kept started.
+    pub(crate) standby: u32,
+    /// Stand-ins at a time.
+    pub(crate) stand_ins: u32,
+    /// How long a slot is not available before a stand-in or a standby takes its place.
+    pub(crate) stand_in_after: u64,
+}
+
+impl CompiledScaling {
+    fn new(scaling: &ScalingPolicy) -> Self {
+        let stand_ins = scaling.stand_ins;
+        Self {
+            min: scaling.min.unwrap_or(0),
+            max: scaling.max.unwrap_or(MAX_REPLICAS),
+            standby: scaling.standby.unwrap_or(0),
+            stand_ins: stand_ins.map_or(0, |stand_ins| stand_ins.max),
+            stand_in_after: stand_ins
+                .and_then(|stand_ins| stand_ins.after)
+                .map_or(super::defaults::STAND_IN_AFTER, nanos),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine has no rollouts yet"))]
+pub(crate) struct CompiledRollout {
+    pub(crate) limits: DisruptionLimits,
+    pub(crate) canaries: u32,
+    pub(crate) bake: u64,
+    pub(crate) promote: Promote,
+    /// `FOREVER`: none.
+    pub(crate) progress_deadline: u64,
+    /// Failures of the new revision at which the rollout has failed.
+    pub(crate) max_failures: u32,
+    pub(crate) on_failure: OnRolloutFailure,
+}
+
+impl CompiledRollout {
+    fn new(rollout: &RolloutPolicy, retries: bool) -> Self {
+        let max_failures = match retries {
+            true => super::defaults::ROLLOUT_FAILURES,
+            false => super::defaults::ROLLOUT_FAILURES_WITHOUT_RETRY,
+        };
+        Self {
+            limits: DisruptionLimits::new(rollout),
+            canaries: rollout.canaries.unwrap_or(0),
+            bake: rollout.bake.map_or(0, nanos),
+            promote: rollout.promote.unwrap_or_default(),
+            progress_deadline: rollout.progress_deadline.map_or(FOREVER, nanos),
+            max_failures: rollout.max_failures.unwrap_or(max_failures),
+            on_failure: rollout.on_failure.unwrap_or_default(),
         }
     }
 }
@@ -222,11 +288,47 @@ impl Compiled {
                 readiness: health.readiness.as_ref().map(CompiledProbe::new),
                 liveness: health.liveness.as_ref().map(CompiledProbe::new),
             },
+            scaling: CompiledScaling::new(&settings.scaling),
+            rollout: CompiledRollout::new(&settings.rollout, settings.retry.is_some()),
         }
     }
 
     /// Returns how many of `settled` replicas the service needs.
     pub(crate) fn need(&self, settled: u32) -> u32 {
         self.min_available.of_rounded_up(settled).min(settled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::{Policy, StandIns};
+
+    const SEC: u64 = 1_000_000_000;
+
+    #[test]
+    fn scaling_that_is_left_out_has_no_bounds_and_no_extra_replicas() {
+        let of = |scaling| Policy::builder().scaling(scaling).build().unwrap().compiled().scaling;
+        let scaling = of(ScalingPolicy::new());
+        assert_eq!((scaling.min, scaling.max, scaling.standby, scaling.stand_ins), (0, MAX_REPLICAS, 0, 0));
+        assert_eq!(scaling.stand_in_after, 60 * SEC);
+        // Standbys take over after the same time, without any stand-in too.
+        let standby = of(ScalingPolicy::new().standby(1).stand_ins(StandIns::new(0).after(Duration::ZERO)));
+        assert_eq!((standby.standby, standby.stand_ins, standby.stand_in_after), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_rollout_that_is_left_out_has_the_documented_defaults() {
+        let policy = Policy::builder().retry(RetryPolicy::recommended()).build().unwrap();
+        let rollout = policy.compiled().rollout;
+        assert_eq!((rollout.canaries, rollout.bake, rollout.progress_deadline), (0, 0, FOREVER));
+        assert_eq!((rollout.promote, rollout.on_failure), (Promote::Auto, OnRolloutFailure::Rollback));
+        assert_eq!((rollout.limits.max_surge(3), rollout.limits.max_unavailable(3)), (0, 1));
+        assert_eq!(rollout.max_failures, 3);
+        assert_eq!(Policy::builder().build().unwrap().compiled().rollout.max_failures, 1);
+        let own = Policy::builder().rollout(RolloutPolicy::new().max_failures(7)).build().unwrap();
+        assert_eq!(own.compiled().rollout.max_failures, 7);
     }
 }

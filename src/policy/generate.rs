@@ -65,7 +65,46 @@ impl Draw {
         };
         builder = self.maybe(builder, |to, draw| to.failure(draw.failure()));
         builder = self.maybe(builder, |to, draw| to.health(draw.health()));
-        builder.build().unwrap()
+        builder = self.maybe(builder, |to, draw| to.rollout(draw.rollout()));
+        if self.coin() {
+            return builder.build().unwrap();
+        }
+        let replicas = builder.clone().build().unwrap().replicas();
+        let bounds = self.bounds(replicas);
+        let extras = self.extras(bounds);
+        match builder.clone().scaling(extras).build() {
+            Ok(policy) => policy,
+            // Refused beside groups and jobs.
+            Err(error) => {
+                assert!(error.problems().iter().all(|problem| problem.path().starts_with("scaling.stand")), "{error}");
+                builder.scaling(bounds).build().unwrap()
+            }
+        }
+    }
+
+    fn bounds(&mut self, replicas: u32) -> ScalingPolicy {
+        let mut scaling = ScalingPolicy::new();
+        scaling = self.maybe(scaling, |to, draw| to.min(draw.below(u64::from(replicas) + 1) as u32));
+        self.maybe(scaling, |to, draw| to.max(replicas + draw.number()))
+    }
+
+    fn extras(&mut self, mut scaling: ScalingPolicy) -> ScalingPolicy {
+        scaling = self.maybe(scaling, |to, draw| to.standby(draw.number() - 1));
+        self.maybe(scaling, |to, draw| {
+            let stand_ins = StandIns::new(draw.number() - 1);
+            to.stand_ins(draw.maybe(stand_ins, |to, draw| to.after(draw.time())))
+        })
+    }
+
+    fn rollout(&mut self) -> RolloutPolicy {
+        let mut rollout = RolloutPolicy::new();
+        rollout = self.maybe(rollout, |to, draw| to.max_surge(draw.quantity()));
+        rollout = self.maybe(rollout, |to, draw| to.max_unavailable(draw.quantity()));
+        rollout = self.maybe(rollout, |to, draw| to.canaries(draw.number() - 1).bake(draw.time()));
+        rollout = self.maybe(rollout, |to, draw| to.promote(draw.of(&Promote::ALL)));
+        rollout = self.maybe(rollout, |to, draw| to.progress_deadline(draw.time()));
+        rollout = self.maybe(rollout, |to, draw| to.max_failures(draw.number()));
+        self.maybe(rollout, |to, draw| to.on_failure(draw.of(&OnRolloutFailure::ALL)))
     }
 
     fn backoff(&mut self) -> Backoff {

@@ -7,6 +7,7 @@ mod compile;
 pub(crate) mod compiled_rule;
 mod correlated;
 mod defaults;
+mod disruption;
 mod exhausted;
 mod exit;
 mod failure;
@@ -25,8 +26,10 @@ pub(crate) mod read;
 mod redact;
 mod retry;
 pub(crate) mod retry_schedule;
+mod rollout;
 mod rule;
 pub(crate) mod rule_index;
+mod scaling;
 mod schema;
 mod settings;
 mod text;
@@ -49,7 +52,9 @@ pub use quantity::Quantity;
 pub use retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
 };
+pub use rollout::{OnRolloutFailure, Promote, RolloutPolicy};
 pub use rule::{Rule, RuleAction};
+pub use scaling::{ScalingPolicy, StandIns};
 pub use settings::{OnSuccess, StartOrder};
 
 pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};

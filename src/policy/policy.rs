@@ -9,6 +9,8 @@ use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::layout::Layout;
 use super::retry::RetryPolicy;
+use super::rollout::RolloutPolicy;
+use super::scaling::ScalingPolicy;
 use super::settings::{OnSuccess, Settings, StartOrder};
 
 /// A policy: what happens to a replicated service when replicas fail.
@@ -79,6 +81,16 @@ impl Policy {
         &self.0.settings.health
     }
 
+    /// Returns the bounds of scaling and the extra replicas that stand in for missing ones. `replicas: 2..10` is written out.
+    pub fn scaling(&self) -> &ScalingPolicy {
+        &self.0.settings.scaling
+    }
+
+    /// Returns how a new revision replaces the old one, and what a drain may take down.
+    pub fn rollout(&self) -> &RolloutPolicy {
+        &self.0.settings.rollout
+    }
+
     /// Returns how long a start may take before it is a failure.
     pub fn start_timeout(&self) -> Duration {
         Duration::from_nanos(self.compiled().start_timeout)
@@ -117,6 +129,25 @@ impl Policy {
     /// Returns how many restarts may be under way at once in a set of `desired` replicas; `None` means unlimited.
     pub fn max_concurrent_starts(&self, desired: u32) -> Option<u32> {
         self.compiled().max_concurrent_starts.map(|cap| cap.of_rounded_down(desired).max(1))
+    }
+
+    /// Returns how many extra replicas a drain or a rollout may start in a set of `desired` replicas.
+    ///
+    /// ```
+    /// use uphold::Policy;
+    ///
+    /// let policy: Policy = serde_json::from_str(r#"{"rollout": {"max_surge": "25%", "max_unavailable": "25%"}}"#)?;
+    /// assert_eq!((policy.max_surge(10), policy.max_unavailable(10)), (3, 2));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn max_surge(&self, desired: u32) -> u32 {
+        self.compiled().rollout.limits.max_surge(desired)
+    }
+
+    /// Returns how many of `desired` replicas a drain or a rollout may take down at a time, as far as `min_available` allows; at
+    /// least 1 if no extra replica may be started.
+    pub fn max_unavailable(&self, desired: u32) -> u32 {
+        self.compiled().rollout.limits.max_unavailable(desired)
     }
 
     /// Returns whether both share one compiled form, which is cheaper than comparing settings.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::correlated::Correlated;
 use super::quantity::Quantity;
 use super::retry::{Backoff, ImmediateFirst, Jitter, Recover, RetryPolicy};
-use super::settings::Settings;
+use super::settings::{MAX_REPLICAS, Settings};
 
 /// Short enough that one crash is hardly noticed, long enough not to be a hot loop.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
@@ -65,9 +65,13 @@ impl RetryPolicy {
 }
 
 impl Settings {
-    /// Writes out what `retry: true` and dstack's `on_events` imply, so that the settings mean the same without these
-    /// marks.
+    /// Writes out what `retry: true`, dstack's `on_events` and a missing `replicas` imply, so that the settings mean the same
+    /// without these marks.
     pub(super) fn resolve(&mut self) {
+        if std::mem::take(&mut self.replicas_left_out) {
+            let (min, max) = (self.scaling.min.unwrap_or(0), self.scaling.max.unwrap_or(MAX_REPLICAS));
+            self.replicas = self.replicas.max(min).min(max);
+        }
         let (failure, health) = (&mut self.failure, &mut self.health);
         if let Some(retry) = self.retry.as_mut().filter(|retry| retry.recommended) {
             retry.recommended = false;

@@ -15,6 +15,7 @@ pub(crate) const ATTEMPTS: RangeInclusive<u32> = 0..=u32::MAX - 1;
 pub(crate) const WINDOW_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const BUDGET_RESTARTS: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const MAX_FAILURES_BEFORE_READY: RangeInclusive<u32> = 1..=1_000_000;
+pub(crate) const ROLLOUT_FAILURES: RangeInclusive<u32> = 1..=1_000_000;
 pub(crate) const SPREAD: RangeInclusive<u32> = 1..=100;
 pub(crate) const PROBE_RUN: RangeInclusive<u32> = 1..=1_000_000;
 /// Startup and liveness probes pass at their first success.

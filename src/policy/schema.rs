@@ -23,6 +23,7 @@ impl Policy {
     ///   nanoseconds, such as `0.001h`
     /// - a whole number that is written with decimals, such as `3.0`, and a `factor` with more than two decimals
     /// - a range whose ends are not in order, such as `"78..=64"`, or beyond 32 bits
+    /// - `scaling.max` below `min`, and `replicas` outside of them
     /// - two rules with the same name
     /// - totals of stages, window limits and conditions beyond their bounds
     /// - a key that is given twice
@@ -102,7 +103,33 @@ fn requirement(requirement: &Requirement) -> Value {
             let rules = property("failure", property("rules", map(vec![("items", own)])));
             any_of(vec![retries, rules])
         }
+        Requirement::RangeOrBounds => {
+            let range = has("replicas", map(vec![("type", text("string"))]));
+            none_of(vec![all_of(vec![
+                range,
+                has("scaling", any_of(vec![has("min", map(Vec::new())), has("max", map(Vec::new()))])),
+            ])])
+        }
+        Requirement::ExtrasOrGroups => {
+            let some = || map(vec![("minimum", Value::Int(1))]);
+            let extras = has("scaling", any_of(vec![has("standby", some()), has("stand_ins", has("max", some()))]));
+            let group = || has("scope", map(vec![("enum", Value::Seq(vec![text("all"), text("rest")]))]));
+            let any_item = |item: Value| map(vec![("type", text("array")), ("contains", item)]);
+            let retry = || has("retry", any_of(vec![group(), has("stages", any_item(group()))]));
+            let failure = has("failure", any_of(vec![group(), has("rules", any_item(retry()))]));
+            let job = has("success", constant(text("complete")));
+            none_of(vec![all_of(vec![extras, any_of(vec![retry(), failure, job])])])
+        }
     }
+}
+
+/// A block with this key, whose value fits.
+fn has(key: &str, schema: Value) -> Value {
+    map(vec![
+        ("type", text("object")),
+        ("required", Value::Seq(vec![text(key)])),
+        ("properties", map(vec![(key, schema)])),
+    ])
 }
 
 fn described(key: &Key) -> Value {
@@ -174,6 +201,7 @@ fn kind(what: &Kind) -> Value {
         Kind::Port => any_of(vec![range_of(&range::PORT), limited(form::PORT, 1, range::MAX_HOST)]),
         Kind::ExitCode => any_of(vec![integer(i32::MIN.into(), i32::MAX.into()), pattern(form::CODE_RANGE)]),
         Kind::Replica => any_of(vec![range_of(&range::REPLICA), pattern(form::REPLICA_RANGE)]),
+        Kind::SetSize => any_of(vec![range_of(&range::REPLICAS), pattern(form::REPLICAS_RANGE)]),
         Kind::Status => any_of(vec![range_of(&range::STATUS), pattern(form::STATUS_RANGE)]),
         Kind::Signal => any_of(vec![integer(1, 64), pattern(&form::signal_pattern())]),
         Kind::Words(words) => map(vec![("enum", Value::Seq(words.iter().map(|word| text(word)).collect()))]),
@@ -218,6 +246,10 @@ fn limited(pattern: &str, least: usize, most: usize) -> Value {
 
 fn constant(value: Value) -> Value {
     map(vec![("const", value)])
+}
+
+fn all_of(schemas: Vec<Value>) -> Value {
+    map(vec![("allOf", Value::Seq(schemas))])
 }
 
 fn any_of(schemas: Vec<Value>) -> Value {

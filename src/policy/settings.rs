@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::failure::FailurePolicy;
 use super::health::HealthPolicy;
 use super::retry::RetryPolicy;
+use super::rollout::RolloutPolicy;
+use super::scaling::ScalingPolicy;
 
 /// The most replicas of a set: enough for a fleet that one program supervises, few enough to fit in memory.
 pub(crate) const MAX_REPLICAS: u32 = 1_000_000;
@@ -58,6 +60,8 @@ pub enum StartOrder {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) replicas: u32,
+    /// `replicas` was left out, and becomes what `scaling` allows. Cleared by `resolve`.
+    pub(crate) replicas_left_out: bool,
     pub(crate) success: Option<OnSuccess>,
     pub(crate) min_ready: Option<Duration>,
     pub(crate) start_timeout: Option<Duration>,
@@ -66,4 +70,13 @@ pub(crate) struct Settings {
     pub(crate) retry: Option<RetryPolicy>,
     pub(crate) failure: FailurePolicy,
     pub(crate) health: HealthPolicy,
+    pub(crate) scaling: ScalingPolicy,
+    pub(crate) rollout: RolloutPolicy,
+}
+
+impl Settings {
+    /// `scaling.max` if it is given, else `replicas`.
+    pub(crate) fn most_replicas(&self) -> u32 {
+        self.scaling.max.unwrap_or(self.replicas)
+    }
 }

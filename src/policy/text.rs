@@ -142,6 +142,9 @@ pub(crate) const STATUS_RANGE: &str = r"^ *[1-5][0-9]{2} *\.\.= *[1-5][0-9]{2} *
 /// The pattern of a range of replicas such as `1..=3`.
 pub(crate) const REPLICA_RANGE: &str = r"^ *[0-9]{1,6} *\.\.= *[0-9]{1,6} *$";
 
+/// The pattern of a range of numbers of replicas such as `2..10`; `2..=10` is the same.
+pub(crate) const REPLICAS_RANGE: &str = r"^ *0*(1000000|[0-9]{1,6}) *\.\.=? *0*(1000000|[0-9]{1,6}) *$";
+
 /// Splits a range such as `64..=78` into its ends.
 pub(crate) fn ends(text: &str) -> Option<(&str, &str)> {
     text.split_once("..=").map(|(first, last)| (first.trim_matches(' '), last.trim_matches(' ')))
@@ -158,6 +161,12 @@ pub(crate) fn number(text: &str) -> Option<i32> {
 pub(crate) fn replica(text: &str) -> Option<u32> {
     let fine = (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if fine { text.parse().ok() } else { None }
+}
+
+/// Reads a number of replicas, digits only.
+pub(crate) fn replicas(text: &str) -> Option<u32> {
+    let fine = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if fine { text.parse().ok().filter(|number| range::REPLICAS.contains(number)) } else { None }
 }
 
 /// Reads an HTTP status of three digits.

@@ -14,7 +14,9 @@ use super::quantity::Quantity;
 use super::retry::{
     Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, RetryStage, StageSettings,
 };
+use super::rollout::RolloutPolicy;
 use super::rule::{CodeRange, ReplicaRange, Rule, RuleAction};
+use super::scaling::ScalingPolicy;
 use super::settings::{OnSuccess, Settings, StartOrder};
 use crate::document::{Value, format_duration, tokens};
 
@@ -131,6 +133,8 @@ fn document(settings: &Settings) -> Value {
         .put("retry", settings.retry.as_ref().map(retry))
         .put("failure", failure(&settings.failure))
         .put("health", health(&settings.health))
+        .put("scaling", scaling(&settings.scaling))
+        .put("rollout", rollout(&settings.rollout))
         .into()
 }
 
@@ -355,6 +359,33 @@ fn port(port: &str) -> Value {
     }
 }
 
+fn scaling(scaling: &ScalingPolicy) -> Option<Value> {
+    Block::default()
+        .put("min", scaling.min)
+        .put("max", scaling.max)
+        .put("standby", scaling.standby)
+        .put(
+            "stand_ins",
+            scaling
+                .stand_ins
+                .map(|stand_ins| Block::default().put("max", Some(stand_ins.max)).put("after", stand_ins.after)),
+        )
+        .unless_empty()
+}
+
+fn rollout(rollout: &RolloutPolicy) -> Option<Value> {
+    Block::default()
+        .put("max_surge", rollout.max_surge)
+        .put("max_unavailable", rollout.max_unavailable)
+        .put("canaries", rollout.canaries)
+        .put("bake", rollout.bake)
+        .put("promote", rollout.promote.map(|promote| promote.as_str()))
+        .put("progress_deadline", rollout.progress_deadline)
+        .put("max_failures", rollout.max_failures)
+        .put("on_failure", rollout.on_failure.map(|then| then.as_str()))
+        .unless_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,6 +409,12 @@ mod tests {
         assert_eq!(serde_json::to_value(&policy).unwrap(), seed);
         let bare = Policy::builder().build().unwrap();
         assert_eq!(serde_json::to_value(&bare).unwrap(), json!({"replicas": 1}));
+    }
+
+    #[test]
+    fn a_range_of_replicas_is_written_as_its_bounds() {
+        let policy: Policy = serde_json::from_value(json!({"replicas": "2..10"})).unwrap();
+        assert_eq!(serde_json::to_value(&policy).unwrap(), json!({"replicas": 2, "scaling": {"min": 2, "max": 10}}));
     }
 
     #[test]

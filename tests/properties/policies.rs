@@ -90,13 +90,33 @@ pub(crate) fn any() -> impl Strategy<Value = Document> {
         r#""start_order": "ordered","#,
         r#""min_ready": "3s", "start_timeout": "30s", "stop_grace": "2s","#,
     ]);
-    (0..8u32, retry, rules, scope, exhausted, gates, status, success, health, timing).prop_map(
-        |(replicas, mut retry, rules, scope, exhausted, gates, status, success, health, timing)| {
+    let scaling = one_of(&[
+        "",
+        "",
+        r#""scaling": {"max": 12},"#,
+        r#""scaling": {"standby": 1},"#,
+        r#""scaling": {"max": 9, "stand_ins": {"max": 2, "after": "20s"}},"#,
+        r#""scaling": {"standby": 2, "stand_ins": {"max": 1, "after": "0s"}},"#,
+    ]);
+    let rollout = one_of(&[
+        "",
+        r#""rollout": {"max_surge": 1},"#,
+        r#""rollout": {"max_unavailable": "50%", "progress_deadline": "2m", "on_failure": "pause"},"#,
+        r#""rollout": {"max_surge": "50%", "max_unavailable": 1, "canaries": 1, "bake": "30s", "max_failures": 1},"#,
+        r#""rollout": {"canaries": 2, "promote": "manual"},"#,
+    ]);
+    (0..8u32, retry, rules, scope, exhausted, gates, status, success, health, timing, scaling, rollout).prop_map(
+        |(replicas, mut retry, rules, scope, exhausted, gates, status, success, health, timing, mut scaling, rollout)| {
+            // Extra replicas are refused beside groups and jobs.
+            let groups = [retry, rules, scope].iter().any(|block| block.contains(r#""scope""#));
+            if (groups || success.contains("complete")) && scaling.contains("stand") {
+                scaling = "";
+            }
             if retry.is_empty() && rules.contains("retry") {
                 retry = r#""retry": {"interval": "1s"},"#;
             }
             Document(read(&format!(
-                r#"{{{timing} {success} {retry} {health} "failure": {{{rules} {scope} {exhausted} {gates} {status}}}, "replicas": {replicas}}}"#
+                r#"{{{timing} {success} {scaling} {rollout} {retry} {health} "failure": {{{rules} {scope} {exhausted} {gates} {status}}}, "replicas": {replicas}}}"#
             )))
         },
     )

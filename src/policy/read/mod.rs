@@ -5,7 +5,9 @@ mod health;
 mod hints;
 pub(crate) mod keys;
 mod retry;
+mod rollout;
 mod scalars;
+mod scaling;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,6 @@ pub(crate) use failure::{cause, signal};
 pub(crate) use hints::built_in_cause;
 
 use super::policy::Policy;
-use super::range;
 use super::settings::{OnSuccess, Settings, StartOrder};
 use super::validate;
 use crate::document::{Fields, PolicyError, ReadError, Reader, Value, tokens};
@@ -68,8 +69,19 @@ fn settings(reader: &mut Reader, value: &Value) -> Option<Settings> {
     let fields = reader.fields(value, &&keys::DOCUMENT)?;
     let success = [("restart", OnSuccess::Restart), ("complete", OnSuccess::Complete), ("failure", OnSuccess::Failure)];
     let orders = [("parallel", StartOrder::Parallel), ("ordered", StartOrder::Ordered)];
-    Some(Settings {
-        replicas: fields.read(reader, "replicas", |reader, value| reader.count(value, &range::REPLICAS)).unwrap_or(1),
+    let mut replicas = fields.read(reader, "replicas", scaling::replicas);
+    let has_range = replicas.as_ref().is_some_and(|replicas| replicas.bounds.is_some());
+    if has_range && fields.get("scaling").is_some_and(scaling::has_bounds) {
+        reader.field("replicas", |reader| {
+            reader.problem(
+                "a range sets the bounds that `scaling.min` and `scaling.max` set too; write a number here, or take them out",
+            );
+        });
+        replicas = None;
+    }
+    let mut settings = Settings {
+        replicas: replicas.as_ref().map_or(1, |replicas| replicas.start),
+        replicas_left_out: replicas.is_none(),
         success: fields.read(reader, "success", |reader, value| reader.word(value, &success, &[])),
         min_ready: fields.read(reader, "min_ready", Reader::duration),
         start_timeout: fields.read(reader, "start_timeout", Reader::duration),
@@ -78,7 +90,13 @@ fn settings(reader: &mut Reader, value: &Value) -> Option<Settings> {
         retry: fields.read(reader, "retry", retry::policy_retry),
         failure: fields.read(reader, "failure", failure::failure).unwrap_or_default(),
         health: fields.read(reader, "health", health::health).unwrap_or_default(),
-    })
+        scaling: fields.read(reader, "scaling", scaling::scaling).unwrap_or_default(),
+        rollout: fields.read(reader, "rollout", rollout::rollout).unwrap_or_default(),
+    };
+    if let Some((min, max)) = replicas.and_then(|replicas| replicas.bounds) {
+        (settings.scaling.min, settings.scaling.max) = (Some(min), Some(max));
+    }
+    Some(settings)
 }
 
 impl Fields<'_> {

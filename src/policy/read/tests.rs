@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::policy::retry::{Backoff, Jitter, Recover, RetryPolicy};
-use crate::policy::{Correlated, FailurePolicy, HealthPolicy, OnEvents, Probe, Quantity, Rule, RuleAction};
+use crate::policy::{
+    Correlated, FailurePolicy, HealthPolicy, OnEvents, OnRolloutFailure, Probe, Promote, Quantity, RolloutPolicy, Rule,
+    RuleAction, ScalingPolicy, StandIns,
+};
 use serde_json::{Value as Json, json};
 use std::time::Duration;
 
@@ -70,6 +73,9 @@ fn the_document_of_the_design_reads_in_full() {
                          "initial_delay": "5s"},
             "unready_timeout": "10m", "unknown_after": "60s", "lost_after": "5m", "max_probe_restarts": "25%",
         },
+        "scaling": {"min": 2, "max": 10, "standby": 0},
+        "rollout": {"max_surge": 1, "max_unavailable": 0, "canaries": 0, "bake": "5m", "promote": "auto",
+                    "progress_deadline": "10m", "max_failures": 3, "on_failure": "rollback"},
     }))
     .unwrap();
     let settings = policy.settings();
@@ -129,11 +135,96 @@ fn the_error_of_the_format_carries_the_same_text_one_mistake_a_line() {
 }
 
 #[test]
-fn keys_of_later_versions_are_named_as_such() {
-    for key in ["scaling", "rollout"] {
-        let expected = format!("{key}: `{key}` is not supported in this version; leave it out");
-        assert_eq!(mistake(&json!({key: {}})), expected);
+fn replicas_is_a_number_or_the_bounds_of_scaling() {
+    let long = read(&json!({"replicas": 2, "scaling": {"min": 2, "max": 10, "standby": 1}})).unwrap();
+    for range in ["2..10", " 2 .. 10 ", "2..=10", "02..0010"] {
+        assert_eq!(read(&json!({"replicas": range, "scaling": {"standby": 1}})).unwrap(), long, "{range}");
     }
+    for (replicas, said) in [
+        ("3", "replicas: is a text; write the number 3 without quotes"),
+        ("10..2", "replicas: the range is empty; did you mean \"2..10\"?"),
+        ("2-10", "replicas: a range is written \"2..10\""),
+        (
+            "2..",
+            "replicas: expected a number of replicas such as 3, or a range such as 2..10, of at most 1000000, found '2..'",
+        ),
+    ] {
+        assert_eq!(mistake(&json!({"replicas": replicas})), said);
+    }
+    for wrong in ["..10", "2..3..4", "2...4", "2..==4", "-1..3", "+1..3", "2..1000001", "a..b", "1.5..3", ""] {
+        let said = mistake(&json!({"replicas": wrong}));
+        assert!(said.starts_with("replicas: expected a number of replicas such as 3"), "{wrong}: {said}");
+    }
+}
+
+#[test]
+fn replicas_and_the_bounds_of_scaling_agree() {
+    let replicas = |document: Json| read(&document).map(|policy| policy.replicas());
+    let outside = ["replicas: 1 is outside of `scaling`: 2 to 10".to_owned()];
+    assert_eq!(replicas(json!({"replicas": 1, "scaling": {"min": 2, "max": 10}})).unwrap_err(), outside);
+    assert_eq!(
+        replicas(json!({"replicas": 11, "scaling": {"max": 10}})).unwrap_err(),
+        ["replicas: 11 is outside of `scaling`: 0 to 10"]
+    );
+    // Left out, or not readable, it is the nearest number within them.
+    assert_eq!(replicas(json!({"scaling": {"min": 2}})).unwrap(), 2);
+    assert_eq!(replicas(json!({"scaling": {"max": 10}})).unwrap(), 1);
+    assert_eq!(replicas(json!({"scaling": {"max": 0}})).unwrap(), 0);
+    assert_eq!(replicas(json!({"replicas": "x", "scaling": {"min": 2}})).unwrap_err().len(), 1);
+    assert_eq!(mistake(&json!({"scaling": {"min": 3, "max": 2}})), "scaling.max: 2 is below `min`, which is 3");
+    for bounds in [json!({"min": 2}), json!({"max": 20}), json!({"min": 2, "max": 10})] {
+        let twice = mistake(&json!({"replicas": "2..10", "scaling": bounds}));
+        assert!(twice.starts_with("replicas: a range sets the bounds that"), "{twice}");
+    }
+}
+
+#[test]
+fn scaling_and_rollout_are_read() {
+    let policy = read(&json!({
+        "replicas": 3, "retry": true,
+        "scaling": {"min": 2, "max": 10, "standby": 1, "stand_ins": {"max": 2, "after": "30s"}},
+        "rollout": {"max_surge": "25%", "max_unavailable": 0, "canaries": 1, "bake": "5m", "promote": "manual",
+            "progress_deadline": "10m", "max_failures": 5, "on_failure": "pause"},
+    }));
+    let scaling = ScalingPolicy::new().min(2).max(10).standby(1).stand_ins(StandIns::new(2).after(30 * SEC));
+    let rollout = RolloutPolicy::new()
+        .max_surge(Quantity::Percent(25))
+        .max_unavailable(Quantity::Count(0))
+        .canaries(1)
+        .bake(300 * SEC)
+        .promote(Promote::Manual)
+        .progress_deadline(600 * SEC)
+        .max_failures(5)
+        .on_failure(OnRolloutFailure::Pause);
+    let built =
+        Policy::builder().replicas(3).retry(RetryPolicy::recommended()).scaling(scaling).rollout(rollout).build();
+    assert_eq!(policy.unwrap(), built.unwrap());
+}
+
+#[test]
+fn every_mistake_of_scaling_and_rollout_is_found_in_one_reading() {
+    let problems = read(&json!({
+        "scaling": {"mim": 2, "max": -1, "standby": "50%", "stand_ins": {"after": 5}},
+        "rollout": {"max_surge": "half", "canaries": "50%", "promote": "never", "progress_deadline": "0s",
+            "max_failures": 0, "on_failure": "rolback"},
+    }))
+    .unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "scaling.mim: unknown field; did you mean 'min'? known: min, max, standby, stand_ins",
+            "scaling.max: -1 is out of range: 0 to 1000000",
+            "scaling.standby: expected a whole number from 0 to 1000000, found '50%'",
+            "scaling.stand_ins: 'max' is missing: how many at a time, such as 2",
+            "scaling.stand_ins.after: a duration needs a unit, such as 5s or 5m",
+            "rollout.max_surge: expected a number of replicas, or a whole percentage such as 50%, found 'half'",
+            "rollout.canaries: expected a whole number from 0 to 1000000, found '50%'",
+            "rollout.promote: unknown word 'never'; known: auto, manual",
+            "rollout.max_failures: 0 is out of range: 1 to 1000000",
+            "rollout.on_failure: unknown word 'rolback'; did you mean 'rollback'? known: rollback, pause",
+            "rollout.progress_deadline: must be longer than 0s",
+        ]
+    );
 }
 
 #[test]

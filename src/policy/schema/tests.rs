@@ -13,13 +13,15 @@ fn validator() -> Validator {
 
 /// What the reader says of the mistakes that a schema cannot express. The documentation of [`Policy::schema`] lists the
 /// same.
-const BEYOND_A_SCHEMA: [&str; 9] = [
+const BEYOND_A_SCHEMA: [&str; 11] = [
     "is longer than 584 years",
     "has decimals too fine",
     "with at most two decimals",
     "the range is empty",
     "is not a range of statuses",
     "is not an exit code",
+    "is below `min`",
+    "is outside of `scaling`",
     "names must be unique",
     "in all; at most",
     "written with decimals",
@@ -141,6 +143,9 @@ fn sample(kind: &Kind, draw: &mut Draw, odd: u64) -> Json {
             draw.of(&[json!(0), json!(-1), json!("64..=78"), json!(" -5 ..= 5 "), json!("3..=3"), json!(i32::MIN)])
         }
         Kind::Replica => draw.of(&[json!(0), json!(999_999), json!("1..=3"), json!(" 0 ..= 007 "), json!("5..=5")]),
+        Kind::SetSize => {
+            draw.of(&[json!(0), json!(3), json!(1_000_000), json!("2..10"), json!(" 0 ..= 0001000000 "), json!("3..3")])
+        }
         Kind::Status => draw.of(&[json!(100), json!(599), json!("200..=399"), json!(" 200 ..= 200 ")]),
         Kind::Signal => draw.of(&[json!(1), json!(64), json!("SIGKILL"), json!("term"), json!("sigUsr1")]),
         Kind::Words(words) => json!(draw.of(words)),
@@ -288,6 +293,10 @@ fn the_schema_and_the_reader_agree_where_they_once_differed() {
         json!({"retry": true, "failure": {"rules": null, "correlated": null, "max_concurrent_starts": null}}),
         json!({"failure": {"rules": [{"when": null, "then": "hold"}]}}),
         json!({"retry": {"duration": 90}}),
+        json!({"scaling": null, "rollout": null}),
+        json!({"replicas": "2..10", "scaling": null}),
+        json!({"retry": true, "failure": {"rules": null}, "scaling": {"standby": 1, "stand_ins": {"max": 1}}}),
+        json!({"failure": {"scope": "all"}, "scaling": {"min": 1, "standby": 0, "stand_ins": {"max": 0}}}),
     ];
     for document in right {
         assert!(same(&validator, &document) && Policy::read(&document).is_ok(), "{document}");
@@ -315,6 +324,14 @@ fn the_schema_and_the_reader_agree_where_they_once_differed() {
         json!({"retry": {"backoff": "quadratic"}}),
         json!({"failure": {"rules": [{"when": {}}]}}),
         json!({"retry": {"stages": [null]}}),
+        json!({"replicas": "2..10", "scaling": {"max": 10}}),
+        json!({"replicas": "2..1000001"}),
+        json!({"scaling": {"stand_ins": {}}}),
+        json!({"rollout": {"progress_deadline": "0s"}}),
+        json!({"success": "complete", "scaling": {"standby": 1}}),
+        json!({"failure": {"scope": "rest"}, "scaling": {"stand_ins": {"max": 1}}}),
+        json!({"retry": {"stages": [{}, {"scope": "all"}]}, "scaling": {"standby": 1}}),
+        json!({"failure": {"rules": [{"then": "retry", "retry": {"scope": "all"}}]}, "scaling": {"standby": 1}}),
     ];
     for document in wrong {
         assert!(!same(&validator, &document), "{document}");

@@ -3,6 +3,7 @@
 mod failure;
 mod health;
 mod retry;
+mod scaling;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ pub(super) use health::target;
 pub(super) use retry::backoff;
 
 pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
-    number(reader, "replicas", Some(settings.replicas), &range::REPLICAS);
+    scaling::replicas(reader, settings);
     duration(reader, "min_ready", settings.min_ready);
     positive(reader, "start_timeout", settings.start_timeout);
     duration(reader, "stop_grace", settings.stop_grace);
@@ -36,6 +37,8 @@ pub(crate) fn validate(reader: &mut Reader, settings: &Settings) {
     }
     reader.field("failure", |reader| failure::validate(reader, &settings.failure, settings.retry.is_some()));
     reader.field("health", |reader| health::validate(reader, &settings.health));
+    reader.field("scaling", |reader| scaling::scaling(reader, settings));
+    reader.field("rollout", |reader| scaling::rollout(reader, &settings.rollout));
     totals(reader, settings);
 }
 

@@ -131,3 +131,74 @@ fn totals_of_the_whole_policy_are_bounded() {
     let problems = mistakes(rules((0..1001).map(|_| Rule::new(RuleAction::Degrade))));
     assert_eq!(problems, ["failure.rules: has 1001 rules; at most 1000 are allowed"]);
 }
+
+#[test]
+fn extra_replicas_are_refused_beside_groups_and_jobs() {
+    let extras = ScalingPolicy::new().standby(1).stand_ins(StandIns::new(1));
+    let scaled = || Policy::builder().replicas(3).scaling(extras);
+    let place = |problems: Vec<String>, at: &str| {
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        for (problem, key) in problems.iter().zip(["standby", "stand_ins"]) {
+            assert!(problem.starts_with(&format!("scaling.{key}: is refused with `scope: all`")), "{problem}");
+            assert!(problem.ends_with(&format!("the scope at {at}")), "{problem}");
+        }
+    };
+    for scope in [Scope::All, Scope::Rest] {
+        let retry = || RetryPolicy::every(SEC).scope(scope);
+        place(mistakes(scaled().failure(FailurePolicy::new().scope(scope))), "failure.scope");
+        place(mistakes(scaled().retry(retry())), "retry.scope");
+        let staged = || RetryPolicy::every(SEC).stages([RetryStage::new(), RetryStage::new().scope(scope)]);
+        place(mistakes(scaled().retry(staged())), "retry.stages[1].scope");
+        let rule = FailurePolicy::new().rule(Rule::new(RuleAction::Retry).retry(staged())).scope(scope);
+        place(mistakes(scaled().failure(rule)), "failure.rules[0].retry.stages[1].scope, failure.scope");
+    }
+    let problems = mistakes(scaled().success(OnSuccess::Complete));
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].starts_with("scaling.standby: is refused with `success: complete`"), "{problems:?}");
+    // What starts no extra replica is no contradiction.
+    let none = ScalingPolicy::new().min(1).max(9).standby(0).stand_ins(StandIns::new(0));
+    let group = FailurePolicy::new().scope(Scope::All);
+    assert!(Policy::builder().failure(group).scaling(none).success(OnSuccess::Complete).build().is_ok());
+    assert!(scaled().failure(FailurePolicy::new().scope(Scope::Replica)).build().is_ok());
+}
+
+#[test]
+fn the_list_of_scopes_is_bounded() {
+    let stages = vec![RetryStage::new().scope(Scope::All); 100];
+    let problems = mistakes(retry(RetryPolicy::every(SEC).stages(stages)).scaling(ScalingPolicy::new().standby(1)));
+    assert!(problems[0].ends_with("retry.stages[4].scope and 95 more"), "{problems:?}");
+}
+
+#[test]
+fn bounds_of_scaling_and_rollouts_are_checked_in_the_builder_too() {
+    let scaling =
+        ScalingPolicy::new().max(1_000_001).standby(1_000_001).stand_ins(StandIns::new(1).after(Duration::MAX));
+    let rollout = RolloutPolicy::new()
+        .max_surge(Quantity::Percent(101))
+        .max_unavailable(Quantity::Percent(101))
+        .canaries(u32::MAX)
+        .bake(Duration::MAX)
+        .progress_deadline(Duration::ZERO)
+        .max_failures(0);
+    let problems = mistakes(Policy::builder().scaling(scaling).rollout(rollout));
+    let paths: Vec<&str> = problems.iter().map(|problem| problem.split_once(": ").unwrap().0).collect();
+    assert_eq!(
+        paths,
+        [
+            "scaling.max",
+            "scaling.standby",
+            "scaling.stand_ins.after",
+            "rollout.max_surge",
+            "rollout.max_unavailable",
+            "rollout.canaries",
+            "rollout.bake",
+            "rollout.progress_deadline",
+            "rollout.max_failures",
+        ]
+    );
+    // Left out, `replicas` is the nearest number that is allowed.
+    let of = |scaling: ScalingPolicy| Policy::builder().scaling(scaling).build().unwrap().replicas();
+    assert_eq!([of(ScalingPolicy::new().min(4)), of(ScalingPolicy::new().max(0)), of(ScalingPolicy::new())], [4, 0, 1]);
+    let below = Policy::builder().replicas(1).scaling(ScalingPolicy::new().min(4));
+    assert_eq!(mistakes(below), ["replicas: 1 is outside of `scaling`: 4 to 1000000"]);
+}

@@ -8,15 +8,18 @@ use std::ops::RangeInclusive;
 mod failure;
 mod health;
 mod retry;
+mod rollout;
+mod scaling;
 #[cfg(test)]
 mod tests;
 
 use crate::policy::text::Form;
 
-use crate::policy::range;
 pub(super) use failure::*;
 pub(super) use health::*;
 pub(super) use retry::*;
+pub(super) use rollout::*;
+pub(super) use scaling::*;
 
 /// A block of keys.
 pub(crate) struct Block {
@@ -40,6 +43,10 @@ pub(crate) enum Requirement {
     RecoverAfter,
     /// `then: retry` needs a `retry`, of the rule or of the policy.
     SomeRetry,
+    /// `replicas` as a range: not beside `scaling.min` and `scaling.max`.
+    RangeOrBounds,
+    /// Standbys and stand-ins: not beside a `scope` of several replicas, and not with `success: complete`.
+    ExtrasOrGroups,
 }
 
 /// One key.
@@ -77,6 +84,8 @@ pub(crate) enum Kind {
     Port,
     ExitCode,
     Replica,
+    /// A number of replicas, or a range of such numbers.
+    SetSize,
     Status,
     Signal,
     Words(&'static [&'static str]),
@@ -102,7 +111,13 @@ pub(crate) static DOCUMENT: Block = Block {
     title: "The document",
     about: "A policy. Without `retry` the set is fail-fast: the first failed replica terminates it.",
     keys: &[&[
-        key("replicas", Kind::Count(&range::REPLICAS), "1", "3", "How many replicas the set has."),
+        key(
+            "replicas",
+            Kind::SetSize,
+            "1, or the nearest that `scaling` allows",
+            "3",
+            "How many replicas the set has. `2..10` is `scaling: {min: 2, max: 10}`, starting at 2.",
+        ),
         key(
             "success",
             Kind::Words(&["restart", "complete", "failure"]),
@@ -147,12 +162,25 @@ pub(crate) static DOCUMENT: Block = Block {
             r#"{"unknown_after": "30s"}"#,
             "Probes, and when a replica out of contact is unknown and when it is lost.",
         ),
+        key(
+            "scaling",
+            Kind::Block(&SCALING),
+            "-",
+            r#"{"max": 10}"#,
+            "The bounds of scaling, and the extra replicas that stand in for missing ones.",
+        ),
+        key(
+            "rollout",
+            Kind::Block(&ROLLOUT),
+            "-",
+            r#"{"max_surge": 1}"#,
+            "How a new revision replaces the old one, and what a drain may take down.",
+        ),
     ]],
-    requires: &[Requirement::SomeRetry],
+    requires: &[Requirement::SomeRetry, Requirement::RangeOrBounds, Requirement::ExtrasOrGroups],
     remarks: &[
-        ("scaling", "`scaling` is not supported in this version; leave it out"),
-        ("rollout", "`rollout` is not supported in this version; leave it out"),
         ("rules", "unknown field; rules belong under `failure`"),
+        ("on_failure", "unknown field; rules under `failure` match failures, `rollout.on_failure` is about rollouts"),
         ("replica", "unknown field; did you mean 'replicas'?"),
         ("min_available", "unknown field; it belongs under `failure`"),
     ],

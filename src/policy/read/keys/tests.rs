@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::policy::Policy;
+use crate::policy::{Policy, range};
 
 /// Returns the kind of value in the words of the documentation.
 fn words(kind: &Kind) -> String {
@@ -25,6 +25,7 @@ fn words(kind: &Kind) -> String {
         Kind::Port => "1 to 65535, or text".into(),
         Kind::ExitCode => "exit code or range".into(),
         Kind::Replica => "replica or range".into(),
+        Kind::SetSize => format!("{} to {}, or a range", range::REPLICAS.start(), range::REPLICAS.end()),
         Kind::Status => "status or range".into(),
         Kind::Signal => "signal".into(),
         Kind::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
@@ -37,7 +38,7 @@ fn words(kind: &Kind) -> String {
 }
 
 /// All blocks, except those that differ from a listed one only in a range.
-const BLOCKS: [&Block; 18] = [
+const BLOCKS: [&Block; 22] = [
     &DOCUMENT,
     &RETRY,
     &STAGE,
@@ -56,6 +57,10 @@ const BLOCKS: [&Block; 18] = [
     &HEALTH,
     &PROBE,
     &HTTP,
+    &TCP,
+    &SCALING,
+    &STAND_INS,
+    &ROLLOUT,
 ];
 
 fn documentation() -> String {
@@ -63,7 +68,7 @@ fn documentation() -> String {
         "# Every key of the document\n\nDurations are texts such as `30s`, `5m` or `1h 30m`, at most 584 years; counts \
          of replicas are numbers or percentages such as `50%`.\n",
     );
-    for block in BLOCKS.into_iter().chain([&TCP]) {
+    for block in BLOCKS {
         text.push_str(&format!(
             "
 **{}**: {}
@@ -123,12 +128,15 @@ fn places() -> Vec<Place> {
         (&PROBE, |block| json!({"health": {"readiness": block}}), check()),
         (&HTTP, |block| json!({"health": {"readiness": {"http": block}}}), json!({"port": 1})),
         (&TCP, |block| json!({"health": {"readiness": {"tcp": block}}}), json!({"port": 1})),
+        (&SCALING, |block| json!({"scaling": block}), nothing()),
+        (&STAND_INS, |block| json!({"scaling": {"stand_ins": block}}), json!({"max": 1})),
+        (&ROLLOUT, |block| json!({"rollout": block}), nothing()),
     ]
 }
 
 #[test]
 fn every_key_of_the_table_is_read_and_makes_a_difference() {
-    assert_eq!(places().len(), BLOCKS.len() + 1);
+    assert_eq!(places().len(), BLOCKS.len());
     for (block, place, needed) in places() {
         for key in block.all() {
             let mut with = needed.clone();
