@@ -1,7 +1,9 @@
 //! Lints: settings that are valid and probably a mistake.
 
 mod pacing;
+mod rollout;
 mod rules;
+mod scaling;
 mod set;
 mod window;
 
@@ -86,6 +88,8 @@ impl Policy {
         }
         rules::lint(&mut lints, settings);
         set::lint(&mut lints, self);
+        scaling::lint(&mut lints, settings);
+        rollout::lint(&mut lints, self);
         lints.found
     }
 }

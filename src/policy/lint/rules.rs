@@ -29,14 +29,14 @@ pub(super) fn lint(lints: &mut Lints, settings: &Settings) {
                 "an incarnation that failed to start was never ready: the rule never matches",
                 "leave `was_ready` out",
             );
-        } else if let Some(first) = out_of_reach(rule, settings.replicas) {
+        } else if let Some(first) = out_of_reach(rule, settings.most_replicas()) {
             lints.add(
                 "unreachable-replica",
                 format!("{at}.when.replica"),
                 format!(
                     "replicas are numbered from 0, so a set of {} has no replica {first}: the rule matches nothing unless the \
                      set is scaled up",
-                    settings.replicas
+                    settings.most_replicas()
                 ),
                 "name replicas that the set has, or raise `replicas`",
             );

@@ -17,7 +17,8 @@ use crate::document::format_duration;
 use crate::time::nanos;
 
 pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
-    let (settings, compiled, replicas) = (policy.settings(), policy.compiled(), policy.replicas());
+    let (settings, compiled) = (policy.settings(), policy.compiled());
+    let replicas = settings.most_replicas();
     let failure = &settings.failure;
     let retries = settings.retry.is_some() || failure.rules.iter().any(|rule| rule.retry.is_some());
     let path = |key: &str| format!("failure.{key}");
@@ -109,14 +110,13 @@ pub(super) fn lint(lints: &mut Lints, policy: &Policy) {
 }
 
 fn uncapped_liveness(lints: &mut Lints, policy: &Policy, retries: bool) {
-    let health = &policy.settings().health;
-    if health.liveness.is_some() && health.max_probe_restarts.is_none() && policy.replicas() > 1 && retries {
+    let (health, replicas) = (&policy.settings().health, policy.settings().most_replicas());
+    if health.liveness.is_some() && health.max_probe_restarts.is_none() && replicas > 1 && retries {
         lints.add(
             "uncapped-liveness",
             "health.liveness".into(),
             format!(
-                "if a dependency that the probes of all {} replicas check is down, all of them are restarted at once",
-                policy.replicas()
+                "if a dependency that the probes of all {replicas} replicas check is down, all of them are restarted at once"
             ),
             "write `health: {max_probe_restarts: 25%}`",
         );
@@ -279,7 +279,7 @@ mod tests {
     fn a_need_above_the_number_of_replicas_is_reported() {
         let needs = |count: u32| json!({"replicas": 3, "retry": true, "failure": {"min_available": count}});
         warns(needs(4), "failure.min_available min-available-above-replicas");
-        is_quiet(needs(3));
+        is_quiet(needs(2));
         is_quiet(json!({"replicas": 0, "failure": {"min_available": 1}}));
     }
 
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_outage_deadline_without_possible_outages_is_reported() {
-        let needs = |need: &str| json!({"retry": true, "failure": {"outage_deadline": "10m", "min_available": need}});
+        let needs = |need: &str| json!({"replicas": 3, "retry": true, "failure": {"outage_deadline": "10m", "min_available": need}});
         warns(needs("0%"), "failure.outage_deadline unused-outage-deadline");
         is_quiet(needs("1%"));
     }
