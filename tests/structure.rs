@@ -1,7 +1,8 @@
-//! The layer rule inside the library: files call and import downward only.
+//! The layer rule: modules and files call and import downward only.
 //!
-//! Reads the sources as syntax trees. Two graphs are checked: which file of a folder imports from which, and, where one
-//! type's methods are spread over the files of a folder, which file's methods call which. Neither may have a cycle.
+//! Reads the sources as syntax trees. Three graphs are checked, and none may have a cycle: which module of a crate uses which,
+//! which file of a folder imports from which, and, where one type's methods are spread over the files of a folder, which
+//! file's methods call which.
 //! `cargo test --test structure -- --nocapture` prints the layers.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
-/// File name without `.rs` -> the files it depends on, each with the names it takes from there.
+/// Name of a file without `.rs`, or of a module -> what it depends on, each with the names it takes from there.
 type Graph = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 struct Source {
@@ -18,17 +19,46 @@ struct Source {
     tree: syn::File,
 }
 
-fn sources(folder: &str) -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut found: Vec<PathBuf> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
-    let read = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        let tree = syn::parse_file(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        Source { name, tree }
-    };
-    found.into_iter().map(read).filter(|source| source.name != "mod" && source.name != "tests").collect()
+    found
+}
+
+/// Reads the files of a folder, each under its name.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    for path in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+        if path.is_file() && stem(&path) != "mod" {
+            read(&path, &stem(&path), &mut found);
+        }
+    }
+    found
+}
+
+/// Reads the files of a crate, each under the name of its top-level module.
+fn modules(src: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    for path in entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join(src)) {
+        if !["lib", "main"].contains(&&*stem(&path)) {
+            read(&path, &stem(&path), &mut found);
+        }
+    }
+    found
+}
+
+/// Reads a file, or all files below a folder, without those that hold tests.
+fn read(path: &Path, name: &str, found: &mut Vec<Source>) {
+    if path.is_dir() {
+        entries(path).iter().for_each(|entry| read(entry, name, found));
+    } else if path.extension().is_some_and(|extension| extension == "rs") && stem(path) != "tests" {
+        let tree = syn::parse_file(&std::fs::read_to_string(path).unwrap()).unwrap();
+        found.push(Source { name: name.to_owned(), tree });
+    }
 }
 
 fn is_test(attributes: &[syn::Attribute]) -> bool {
@@ -58,7 +88,10 @@ fn methods_of(source: &Source, owner: &str) -> BTreeSet<String> {
 #[derive(Default)]
 struct Calls {
     names: BTreeSet<String>,
+    /// What is imported from `super`: the file and the name.
     imports: Vec<(String, String)>,
+    /// What is used of `crate`: the module and the name.
+    of_crate: Vec<(String, String)>,
 }
 
 impl<'ast> Visit<'ast> for Calls {
@@ -76,11 +109,23 @@ impl<'ast> Visit<'ast> for Calls {
     }
 
     fn visit_item_use(&mut self, import: &'ast syn::ItemUse) {
-        if let syn::UseTree::Path(path) = &import.tree
-            && path.ident == "super"
-        {
-            collect(&path.tree, &mut self.imports);
+        if let syn::UseTree::Path(path) = &import.tree {
+            match path.ident.to_string().as_str() {
+                "super" => collect(&path.tree, &mut self.imports),
+                "crate" => collect(&path.tree, &mut self.of_crate),
+                _ => {}
+            }
         }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let mut segments = path.segments.iter().map(|segment| segment.ident.to_string());
+        if segments.next().as_deref() == Some("crate")
+            && let (Some(module), Some(name)) = (segments.next(), segments.next())
+        {
+            self.of_crate.push((module, name));
+        }
+        syn::visit::visit_path(self, path);
     }
 }
 
@@ -116,6 +161,10 @@ fn calls(folder: &str, owner: &str) -> Graph {
     graph(&sources, |calls| {
         calls.names.iter().filter_map(|name| Some((home.get(name)?.clone(), name.clone()))).collect()
     })
+}
+
+fn uses(src: &str) -> Graph {
+    graph(&modules(src), |calls| calls.of_crate.clone())
 }
 
 fn imports(folder: &str, but: &[&str]) -> Graph {
@@ -188,13 +237,33 @@ fn methods_of_a_set_call_down_only() {
 }
 
 #[test]
+fn modules_use_lower_modules_only() {
+    for src in ["src", "crates/uphold-lab/src", "crates/uphold-cli/src"] {
+        no_cycle(&format!("modules of {src}"), uses(src));
+    }
+}
+
+#[test]
 fn imports_run_down_only() {
-    for folder in
-        ["src/document", "src/policy", "src/policy/read", "src/policy/validate", "src/policy/lint", "src/decide"]
-    {
+    for folder in [
+        "src/backend",
+        "src/backend/process",
+        "src/decide",
+        "src/document",
+        "src/policy",
+        "src/policy/lint",
+        "src/policy/read",
+        "src/policy/validate",
+        "src/sim",
+        "src/supervisor",
+        "crates/uphold-lab/src/experiment",
+        "crates/uphold-lab/src/fault",
+        "crates/uphold-lab/src/files",
+        "crates/uphold-lab/src/picture",
+        "crates/uphold-lab/src/report",
+    ] {
         no_cycle(&format!("imports in {folder}"), imports(folder, &[]));
     }
     // Every file of the engine extends the one type.
     no_cycle("imports in src/engine", imports("src/engine", &["ReplicaSet"]));
-    no_cycle("imports in src/sim", imports("src/sim", &[]));
 }
