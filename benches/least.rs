@@ -2,7 +2,8 @@
 //!
 //! Each row is timed in thousands of short batches, a few at a time in turn with the other rows, and told is the time
 //! than which one batch in fifty is shorter. What is and is not timed stands with the rows of the same names in `wall/`.
-#![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs, reason = "a benchmark reads the clock")]
+#![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![allow(clippy::float_arithmetic, clippy::print_stdout, reason = "and prints fractions")]
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@
 //! which file of a folder imports from which, and, where one type's methods are spread over the files of a folder, which
 //! file's methods call which.
 //! `cargo test --test structure -- --nocapture` prints the layers.
-#![allow(clippy::unwrap_used, reason = "a test may unwrap")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test may unwrap, and this one prints the layers")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! Wall time. What is and is not timed stands with each row, in the modules.
-#![allow(clippy::disallowed_methods, missing_docs, reason = "a benchmark reads the clock")]
+#![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![allow(clippy::float_arithmetic, clippy::print_stdout, reason = "and prints fractions")]
 
 mod decide;
 mod floor;

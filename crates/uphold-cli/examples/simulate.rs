@@ -10,7 +10,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use uphold_cli::{Kept, Simulate, Streams, replay, simulate};
+use uphold_cli::{SimulateOptions, StickyErrorWriter, Streams, replay, simulate};
 
 const HELP: &str = "\
 Tests a policy before production does.
@@ -28,7 +28,7 @@ exit code: 0 all expectations met, 1 a mismatch, 2 invalid input";
 
 fn main() -> ExitCode {
     let mut files = Vec::new();
-    let mut wanted = Simulate::default();
+    let mut options = SimulateOptions::default();
     let (mut recording, mut other) = (None, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -38,8 +38,8 @@ fn main() -> ExitCode {
                 let target = if arg == "--replay" { &mut recording } else { &mut other };
                 *target = Some(PathBuf::from(path));
             }
-            "--trace" => wanted.trace = true,
-            "--no-lint" => wanted.lint = false,
+            "--trace" => options.trace = true,
+            "--no-lint" => options.lint = false,
             "-h" | "--help" => {
                 println!("{HELP}");
                 return ExitCode::SUCCESS;
@@ -48,9 +48,10 @@ fn main() -> ExitCode {
             file => files.push(PathBuf::from(file)),
         }
     }
-    let (mut out, mut err) = (Kept::new(std::io::BufWriter::new(std::io::stdout().lock())), std::io::stderr());
+    let (mut out, mut err) =
+        (StickyErrorWriter::new(std::io::BufWriter::new(std::io::stdout().lock())), std::io::stderr());
     let mut streams = Streams { out: &mut out, err: &mut err };
-    let answer = match (recording, other) {
+    let status = match (recording, other) {
         (None, Some(_)) => {
             return misused("--policy needs a recording: give --replay as well");
         }
@@ -60,13 +61,13 @@ fn main() -> ExitCode {
             eprintln!("{HELP}");
             return ExitCode::from(2);
         }
-        (None, None) => simulate(&files, wanted, &mut streams),
+        (None, None) => simulate(&files, options, &mut streams),
     };
     if let Err(error) = out.finish() {
         eprintln!("the results cannot be written: {error}");
         return ExitCode::from(2);
     }
-    answer.into()
+    status.into()
 }
 
 fn misused(how: &str) -> ExitCode {

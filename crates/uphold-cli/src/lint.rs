@@ -1,19 +1,20 @@
-//! Warning of policies that are legal and surely not meant.
+//! `uphold lint`: prints mistakes in policies, and warns about what is legal but probably not intended.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 use uphold::policy::Lint;
 
-use crate::{Answer, Streams, json};
+use crate::status::CommandStatus;
+use crate::streams::{Streams, json};
 use uphold_lab::files::{Mistakes, Source};
 
-/// What is wanted of [`lint`].
+/// Options of [`lint`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Look {
-    /// Prints a JSON object for each mistake and each lint, in place of a line of text. Default: no.
+pub struct LintOptions {
+    /// Prints a JSON object per mistake and lint instead of a line of text. Default: false.
     pub json: bool,
-    /// Lints that are not told, by name. Default: none.
+    /// The names of lints that are not reported. Default: none.
     pub allow: Vec<String>,
 }
 
@@ -34,14 +35,14 @@ struct Finding<'f> {
     advice: Option<&'f str>,
 }
 
-/// Reads policies, alone or in scenarios, experiments and service files, and prints every mistake and every lint, one a
+/// Reads policies, alone or in scenarios, experiments and service files, and prints every mistake and every lint, one per
 /// line: what would happen, and what to write instead. Comments such as `# uphold: allow(endless-retry)` silence lints.
 ///
-/// [`Answer::No`]: there is a lint. [`Answer::BadInput`]: a file cannot be read.
-pub fn lint(files: &[PathBuf], wanted: &Look, streams: &mut Streams<'_>) -> Answer {
+/// Returns [`CommandStatus::Failure`] if there is a lint, and [`CommandStatus::BadInput`] if a file cannot be read.
+pub fn lint(files: &[PathBuf], options: &LintOptions, streams: &mut Streams<'_>) -> CommandStatus {
     let (mut found, mut bad) = (0, false);
-    for unknown in wanted.allow.iter().filter(|name| !is_lint(name)) {
-        streams.tell(format_args!(
+    for unknown in options.allow.iter().filter(|name| !is_lint(name)) {
+        streams.eprintln(format_args!(
             "--allow {unknown}: there is no such lint; known: {}",
             Lint::names().collect::<Vec<_>>().join(", ")
         ));
@@ -53,34 +54,34 @@ pub fn lint(files: &[PathBuf], wanted: &Look, streams: &mut Streams<'_>) -> Answ
             Ok(read) => read,
             Err(mistakes) => {
                 bad = true;
-                tell(&mistakes, &file.display().to_string(), wanted, streams);
+                print_mistakes(&mistakes, &file.display().to_string(), options, streams);
                 continue;
             }
         };
         let (name, mut allowed) = (source.name(), source.allowed());
         for unknown in allowed.iter().filter(|name| !is_lint(name)) {
-            streams.tell(format_args!("{name}: allow({unknown}): there is no such lint"));
+            streams.eprintln(format_args!("{name}: allow({unknown}): there is no such lint"));
         }
-        allowed.extend(wanted.allow.iter().cloned());
-        for (at, policy) in policies {
+        allowed.extend(options.allow.iter().cloned());
+        for (prefix, policy) in policies {
             for lint in policy.lint().iter().filter(|lint| !allowed.iter().any(|allowed| allowed == lint.name())) {
                 found += 1;
-                say(&name, &at, lint, wanted, streams);
+                print_lint(&name, &prefix, lint, options, streams);
             }
         }
     }
     match (bad, found) {
-        (true, _) => Answer::BadInput,
+        (true, _) => CommandStatus::BadInput,
         (false, 0) => {
-            if !wanted.json {
-                streams.say(match files.len() {
+            if !options.json {
+                streams.println(match files.len() {
                     1 => "no lints: the policy means what it says".to_owned(),
                     files => format!("no lints in {files} files"),
                 });
             }
-            Answer::Yes
+            CommandStatus::Success
         }
-        (false, _) => Answer::No,
+        (false, _) => CommandStatus::Failure,
     }
 }
 
@@ -88,26 +89,26 @@ fn is_lint(name: &str) -> bool {
     Lint::names().any(|known| known == name)
 }
 
-fn say(file: &str, at: &str, lint: &Lint, wanted: &Look, streams: &mut Streams<'_>) {
-    let path = format!("{at}{}", lint.path());
-    if !wanted.json {
+fn print_lint(file: &str, prefix: &str, lint: &Lint, options: &LintOptions, streams: &mut Streams<'_>) {
+    let path = format!("{prefix}{}", lint.path());
+    if !options.json {
         let (effect, advice, name) = (lint.effect(), lint.advice(), lint.name());
-        streams.say(format_args!("{file}: warning: {path}: {effect}; {advice} [{name}]"));
+        streams.println(format_args!("{file}: warning: {path}: {effect}; {advice} [{name}]"));
         return;
     }
     let (effect, advice) = (Some(lint.effect()), Some(lint.advice()));
     let finding = Finding { file, level: "lint", lint: Some(lint.name()), path: &path, message: None, effect, advice };
-    streams.say(json(&finding));
+    streams.println(json(&finding));
 }
 
-fn tell(mistakes: &Mistakes, file: &str, wanted: &Look, streams: &mut Streams<'_>) {
-    if !wanted.json {
-        streams.tell(mistakes);
+fn print_mistakes(mistakes: &Mistakes, file: &str, options: &LintOptions, streams: &mut Streams<'_>) {
+    if !options.json {
+        streams.eprintln(mistakes);
         return;
     }
     for mistake in mistakes.list() {
         let (path, message) = (&*mistake.path, Some(&*mistake.message));
         let finding = Finding { file, level: "error", lint: None, path, message, effect: None, advice: None };
-        streams.say(json(&finding));
+        streams.println(json(&finding));
     }
 }

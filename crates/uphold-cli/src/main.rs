@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser};
 use uphold_cli::{
-    Answer, Draw, Kept, Look, Simulate, Streams, Try, Watch, experiment, lint, replay, schema, simulate, timeline,
+    CommandStatus, ExperimentHooks, ExperimentOptions, LintOptions, SimulateOptions, StickyErrorWriter, Streams,
+    TimelineOptions, experiment, lint, replay, schema, simulate, timeline,
 };
 
 use arguments::{Arguments, Command, Experiment, Format, Timeline};
@@ -22,39 +23,39 @@ static HAS_RESULTS: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    let (mut out, mut err) = (Kept::new(BufWriter::new(stdout().lock())), stderr());
+    let (mut out, mut err) = (StickyErrorWriter::new(BufWriter::new(stdout().lock())), stderr());
     let mut streams = Streams { out: &mut out, err: &mut err };
-    let answer = match command {
+    let status = match command {
         Command::Simulate { files, trace, no_lint } => {
-            simulate(&files, Simulate { trace, lint: !no_lint }, &mut streams)
+            simulate(&files, SimulateOptions { trace, lint: !no_lint }, &mut streams)
         }
         Command::Replay { recording, policy } => replay(&recording, policy.as_deref(), &mut streams),
         Command::Lint { files, format, allow } => {
-            lint(&files, &Look { json: format == Format::Json, allow }, &mut streams)
+            lint(&files, &LintOptions { json: format == Format::Json, allow }, &mut streams)
         }
         Command::Schema => schema(&mut streams),
-        Command::Experiment(wanted) => run_experiment(wanted, &mut streams),
+        Command::Experiment(experiment) => run_experiment(experiment, &mut streams),
         Command::Timeline(Timeline { file, output, from, until, width, title }) => {
-            let wanted = Draw { output, from, until, width, title };
-            timeline(&file, &wanted, &mut streams)
+            let options = TimelineOptions { output, from, until, width, title };
+            timeline(&file, &options, &mut streams)
         }
         Command::Completions { shell } => {
             // Into memory first: the generator panics if the reader has closed the pipe.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "uphold", &mut script);
             let _ = streams.out.write_all(&script);
-            Answer::Yes
+            CommandStatus::Success
         }
     };
     if let Err(error) = out.finish() {
         let _ = writeln!(err, "the results cannot be written: {error}");
-        return Answer::BadInput.into();
+        return CommandStatus::BadInput.into();
     }
-    answer.into()
+    status.into()
 }
 
-fn run_experiment(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
-    let Experiment { file, json, report, seeds, threads } = wanted;
+fn run_experiment(arguments: Experiment, streams: &mut Streams<'_>) -> CommandStatus {
+    let Experiment { file, json, report, seeds, threads } = arguments;
     // The first Ctrl-C stops the experiment; the second, or the first without results, exits at once.
     let installed = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) || !HAS_RESULTS.load(Ordering::Relaxed) {
@@ -73,6 +74,6 @@ fn run_experiment(wanted: Experiment, streams: &mut Streams<'_>) -> Answer {
         HAS_RESULTS.store(false, Ordering::Relaxed);
         bar.clear();
     };
-    let watch = Watch { progress: Some(&progress), ended: Some(&ended), stop: Some(&STOP) };
-    experiment(&file, &Try { json, report, seeds, threads }, watch, streams)
+    let hooks = ExperimentHooks { progress: Some(&progress), ended: Some(&ended), stop: Some(&STOP) };
+    experiment(&file, &ExperimentOptions { json, report, seeds, threads }, hooks, streams)
 }

@@ -1,69 +1,70 @@
-//! Running scenarios and checking what they expect.
+//! `uphold simulate`: runs scenarios and checks their expectations.
 
 use std::path::{Path, PathBuf};
 
 use uphold::sim::{Mismatch, Run, Scenario};
 
-use crate::{Answer, Streams, json};
+use crate::status::CommandStatus;
+use crate::streams::{Streams, json};
 use uphold_lab::files::Source;
 use uphold_lab::sanitize::sanitize;
 
-/// What is wanted of [`simulate`].
+/// Options of [`simulate`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Simulate {
-    /// Prints what happened. A single file that expects nothing is printed anyway. Default: no.
+pub struct SimulateOptions {
+    /// Prints the trace. That of a single file without expectations is printed anyway. Default: false.
     pub trace: bool,
-    /// Warns of policies that are legal and surely not meant. Default: yes.
+    /// Warns about what is legal but probably not intended in a policy. Default: true.
     pub lint: bool,
 }
 
-impl Default for Simulate {
+impl Default for SimulateOptions {
     fn default() -> Self {
         Self { trace: false, lint: true }
     }
 }
 
-/// Runs each scenario, checks what it expects, and sums up.
+/// Runs each scenario, checks its expectations, and prints a summary.
 ///
-/// [`Answer::No`]: something differs from what is expected. [`Answer::BadInput`]: a file cannot be read.
-pub fn simulate(files: &[PathBuf], wanted: Simulate, streams: &mut Streams<'_>) -> Answer {
+/// Returns [`CommandStatus::Failure`] if an expectation is not met, and [`CommandStatus::BadInput`] if a file cannot be read.
+pub fn simulate(files: &[PathBuf], options: SimulateOptions, streams: &mut Streams<'_>) -> CommandStatus {
     let alone = files.len() == 1;
     let (mut expected, mut differ, mut bad) = (0, 0, 0);
     for file in files {
-        match run(file, wanted.lint, streams) {
+        match run(file, options.lint, streams) {
             Err(error) => {
                 bad += 1;
-                streams.tell(error);
+                streams.eprintln(error);
             }
             Ok((scenario, run)) => {
                 let nothing_expected = scenario.expectations().is_empty();
-                if wanted.trace || (alone && nothing_expected) {
-                    streams.trace(&run);
+                if options.trace || (alone && nothing_expected) {
+                    streams.print_trace(&run);
                 }
                 match scenario.check(&run) {
                     Ok(()) => expected += 1,
                     Err(mismatch) => {
                         differ += 1;
-                        show(file, &scenario, &mismatch, streams);
+                        print_mismatch(file, &scenario, &mismatch, streams);
                     }
                 }
-                if alone && !nothing_expected && differ == 0 && !wanted.trace {
+                if alone && !nothing_expected && differ == 0 && !options.trace {
                     let name = scenario.name().map_or_else(|| file.display().to_string(), sanitize);
-                    streams.say(format_args!("as expected: {name}"));
+                    streams.println(format_args!("as expected: {name}"));
                 }
             }
         }
     }
     if !alone {
-        streams.say(format_args!(
+        streams.println(format_args!(
             "{} scenarios: {expected} as expected, {differ} differ, {bad} cannot be read",
             files.len()
         ));
     }
     match (bad, differ) {
-        (0, 0) => Answer::Yes,
-        (0, _) => Answer::No,
-        _ => Answer::BadInput,
+        (0, 0) => CommandStatus::Success,
+        (0, _) => CommandStatus::Failure,
+        _ => CommandStatus::BadInput,
     }
 }
 
@@ -73,27 +74,27 @@ fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, 
     if lint {
         let allowed = source.allowed();
         for warning in scenario.policy().lint().iter().filter(|lint| !allowed.iter().any(|name| name == lint.name())) {
-            streams.tell(format_args!("{}: warning: {warning}", file.display()));
+            streams.eprintln(format_args!("{}: warning: {warning}", file.display()));
         }
     }
     let run = scenario.run().map_err(|error| format!("{}: {error}", file.display()))?;
     Ok((scenario, run))
 }
 
-/// The first mismatch: what was expected beside the line that comes nearest, and the lines around.
-fn show(file: &Path, scenario: &Scenario, mismatch: &Mismatch, streams: &mut Streams<'_>) {
+/// Prints what was expected, the nearest line of the trace, and the lines around it.
+fn print_mismatch(file: &Path, scenario: &Scenario, mismatch: &Mismatch, streams: &mut Streams<'_>) {
     let name = sanitize(scenario.name().unwrap_or(""));
-    streams.say(format_args!("{}: {name}: expect[{}] differs", file.display(), mismatch.index));
+    streams.println(format_args!("{}: {name}: expect[{}] differs", file.display(), mismatch.index));
     let happened = match (&mismatch.counted, &mismatch.nearest) {
         (Some(counted), _) => format!("{counted} such lines"),
         (None, Some(line)) => json(line),
         (None, None) => "nothing happened at that instant".to_owned(),
     };
-    streams.say(format_args!("  expected  {}", json(&mismatch.expected)));
-    streams.say(format_args!("  happened  {happened}"));
-    streams.say("  around it:");
+    streams.println(format_args!("  expected  {}", json(&mismatch.expected)));
+    streams.println(format_args!("  happened  {happened}"));
+    streams.println("  around it:");
     for line in &mismatch.around {
         let mark = if mismatch.nearest.as_ref() == Some(line) { '>' } else { ' ' };
-        streams.say(format_args!("  {mark} {}", json(line)));
+        streams.println(format_args!("  {mark} {}", json(line)));
     }
 }

@@ -1,4 +1,4 @@
-//! Drawing what happened.
+//! `uphold timeline`: draws a scenario or a recording.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -7,111 +7,110 @@ use uphold::sim::{Recording, Run};
 use uphold::{ReplicaSet, Timestamp};
 
 use crate::output_file::{check_distinct, write_file};
-use crate::{Answer, Streams};
+use crate::status::CommandStatus;
+use crate::streams::Streams;
 use uphold_lab::files::{is_recording, read_recording, read_scenario};
 use uphold_lab::picture::{PictureError, Timeline};
 
-/// What is wanted of [`timeline`].
+/// Options of [`timeline`].
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Draw {
-    /// Where the picture is written; `None`: to the results.
+pub struct TimelineOptions {
+    /// The file of the picture. Default: [`Streams::out`].
     pub output: Option<PathBuf>,
-    /// Shows only what is after this, counted from the start. Default: all.
+    /// The left end of the picture, as the time since the start. Default: the start.
     pub from: Option<Timestamp>,
-    /// Shows only what is before this, counted from the start. Default: all.
+    /// The right end of the picture, as the time since the start. Default: the end.
     pub until: Option<Timestamp>,
-    /// In pixels, from 480 to 10000. Default 960.
+    /// The width in pixels, 480 to 10000. Default: 960.
     pub width: u32,
-    /// What stands above it. Default: the name of the scenario or of the recorded set.
+    /// The title. Default: the name of the scenario or of the recorded set.
     pub title: Option<String>,
 }
 
-impl Default for Draw {
+impl Default for TimelineOptions {
     fn default() -> Self {
         Self { output: None, from: None, until: None, width: 960, title: None }
     }
 }
 
-/// Draws the timeline of a scenario or of a recording as SVG: which of them a file is shows in what it holds.
+/// Draws the timeline of a scenario or of a recording as SVG. The content of the file tells which of them it is.
 ///
-/// [`Answer::BadInput`]: the file cannot be read, what is wanted cannot be drawn, or the picture cannot be written.
-/// Never [`Answer::No`].
-pub fn timeline(file: &Path, wanted: &Draw, streams: &mut Streams<'_>) -> Answer {
-    match drawn(file, wanted, streams) {
-        Ok(()) => Answer::Yes,
+/// Returns [`CommandStatus::BadInput`] if the file cannot be read, the options do not fit it, or the picture cannot be written,
+/// otherwise [`CommandStatus::Success`].
+pub fn timeline(file: &Path, options: &TimelineOptions, streams: &mut Streams<'_>) -> CommandStatus {
+    match draw(file, options, streams) {
+        Ok(()) => CommandStatus::Success,
         Err(error) => {
-            streams.tell(error);
-            Answer::BadInput
+            streams.eprintln(error);
+            CommandStatus::BadInput
         }
     }
 }
 
-/// A run, and what there is to say of it.
-struct Shown {
+/// A run, and what the picture says about it.
+struct Subject {
     run: Run,
     title: String,
     note: Option<String>,
-    before: Option<ReplicaSet>,
+    initial_set: Option<ReplicaSet>,
 }
 
-fn drawn(file: &Path, wanted: &Draw, streams: &mut Streams<'_>) -> Result<(), String> {
-    if let Some(output) = &wanted.output {
+fn draw(file: &Path, options: &TimelineOptions, streams: &mut Streams<'_>) -> Result<(), String> {
+    if let Some(output) = &options.output {
         check_distinct(file, output)?;
     }
-    let shown = if is_recording(file)? { recorded(file, streams)? } else { simulated(file)? };
-    let svg = picture(&shown, wanted).map_err(|error| format!("{}: {error}", file.display()))?;
-    match &wanted.output {
+    let subject = if is_recording(file)? { read_recorded(file, streams)? } else { read_simulated(file)? };
+    let svg = picture(&subject, options).map_err(|error| format!("{}: {error}", file.display()))?;
+    match &options.output {
         Some(output) => write_file(output, &svg),
         None => {
-            // Whoever reads may have read enough.
             let _ = streams.out.write_all(svg.as_bytes());
             Ok(())
         }
     }
 }
 
-fn picture(shown: &Shown, wanted: &Draw) -> Result<String, PictureError> {
-    let title = wanted.title.as_deref().unwrap_or(&shown.title);
-    let mut timeline = Timeline::of(&shown.run).title(title).width(wanted.width);
-    if let Some(note) = &shown.note {
+fn picture(subject: &Subject, options: &TimelineOptions) -> Result<String, PictureError> {
+    let title = options.title.as_deref().unwrap_or(&subject.title);
+    let mut timeline = Timeline::of(&subject.run).title(title).width(options.width);
+    if let Some(note) = &subject.note {
         timeline = timeline.note(note);
     }
-    if let Some(before) = &shown.before {
-        timeline = timeline.initial_set(before);
+    if let Some(set) = &subject.initial_set {
+        timeline = timeline.initial_set(set);
     }
-    if let Some(from) = wanted.from {
+    if let Some(from) = options.from {
         timeline = timeline.from(from);
     }
-    if let Some(until) = wanted.until {
+    if let Some(until) = options.until {
         timeline = timeline.until(until);
     }
     timeline.svg()
 }
 
-fn simulated(file: &Path) -> Result<Shown, String> {
+fn read_simulated(file: &Path) -> Result<Subject, String> {
     let scenario = read_scenario(file)?;
     let run = scenario.run().map_err(|error| format!("{}: {error}", file.display()))?;
     let named = scenario.name().map(str::to_owned);
     let title = named.or_else(|| Some(file.file_stem()?.to_string_lossy().into_owned())).unwrap_or_default();
-    Ok(Shown { run, title, note: None, before: None })
+    Ok(Subject { run, title, note: None, initial_set: None })
 }
 
-fn recorded(file: &Path, streams: &mut Streams<'_>) -> Result<Shown, String> {
+fn read_recorded(file: &Path, streams: &mut Streams<'_>) -> Result<Subject, String> {
     let (recording, cut_off) = read_recording(file)?;
     if cut_off {
-        streams.tell(format_args!("{}: the last line is cut off and left out", file.display()));
+        streams.eprintln(format_args!("{}: the last line is cut off and left out", file.display()));
     }
-    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let run = recording.replay().map_err(|error| said(&error))?;
-    let before = before(&recording).map_err(|error| said(&error))?;
-    let began = recording.header().began.as_nanos();
-    let began = UNIX_EPOCH + Duration::from_nanos(began);
+    let with_path = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let run = recording.replay().map_err(|error| with_path(&error))?;
+    let initial_set = initial_set(&recording).map_err(|error| with_path(&error))?;
+    let began = UNIX_EPOCH + Duration::from_nanos(recording.header().began.as_nanos());
     let note = format!("recorded from {} on", humantime::format_rfc3339_seconds(began));
-    Ok(Shown { run, title: recording.header().name.clone(), note: Some(note), before })
+    Ok(Subject { run, title: recording.header().name.clone(), note: Some(note), initial_set })
 }
 
-/// The set as it was, where the recording goes on from an earlier one.
-fn before(recording: &Recording) -> Result<Option<ReplicaSet>, uphold::engine::RestoreError> {
+/// Returns the set from which the recording continues, if it does not begin with a new set.
+fn initial_set(recording: &Recording) -> Result<Option<ReplicaSet>, uphold::engine::RestoreError> {
     let header = recording.header();
     let Some(snapshot) = header.snapshot.clone() else { return Ok(None) };
     ReplicaSet::restore(header.policy.clone(), snapshot, header.began).map(Some)
