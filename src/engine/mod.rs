@@ -24,6 +24,7 @@ pub(crate) mod recording;
 mod replace;
 mod replica;
 mod scaling;
+mod serde_seconds;
 mod set;
 mod settle;
 mod snapshot;

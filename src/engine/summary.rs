@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::replica::{Phase, Replica};
+use super::serde_seconds;
 use super::state::ReplicaSet;
 use super::tally::CauseCounts;
 use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason, impl_instance};
@@ -61,7 +62,8 @@ pub struct Summary {
     pub available: u32,
     /// Replicas by phase; removed ones are left out.
     pub phases: BTreeMap<Phase, u32>,
-    /// Time spent in each status so far.
+    /// Time spent in each status so far. In JSON: `time_in_seconds`.
+    #[serde(rename = "time_in_seconds", with = "serde_seconds::map")]
     pub time_in: BTreeMap<Status, Duration>,
     /// Starts commanded.
     pub starts: u64,
@@ -80,9 +82,12 @@ pub struct Summary {
     pub incidents: u64,
     /// Since when an incident has been open.
     pub incident_since: Option<Timestamp>,
-    /// Time that replicas were available, for each failure; `None` before the first.
+    /// The time that replicas were available, for each failure; `None` before the first. In JSON: seconds.
+    #[serde(rename = "mean_time_between_failures_seconds", with = "serde_seconds::option")]
     pub mean_time_between_failures: Option<Duration>,
-    /// Time from a failure to being available again or given up, on average; `None` before the first.
+    /// The mean time from a failure until the replica is available again or given up; `None` before the first. In JSON:
+    /// seconds.
+    #[serde(rename = "mean_time_to_recovery_seconds", with = "serde_seconds::option")]
     pub mean_time_to_recovery: Option<Duration>,
     /// Whole tokens left in the budget; `None` without one.
     pub budget_left: Option<u32>,

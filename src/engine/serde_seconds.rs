@@ -1,0 +1,84 @@
+//! Serialises durations as numbers of seconds in formats for people, and in full in binary formats.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+struct Seconds(Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else if self.0.subsec_nanos() == 0 {
+            serializer.serialize_u64(self.0.as_secs())
+        } else {
+            serializer.serialize_f64(self.0.as_secs_f64())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let seconds = f64::deserialize(deserializer)?;
+            Duration::try_from_secs_f64(seconds).map(Self).map_err(D::Error::custom)
+        } else {
+            Duration::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// For a field that is an `Option<Duration>`.
+pub(super) mod option {
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        duration.map(Seconds).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<Seconds>::deserialize(deserializer)?.map(|seconds| seconds.0))
+    }
+}
+
+/// For a field that is a map with durations as its values.
+pub(super) mod map {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    pub(crate) fn serialize<S: Serializer, K: Serialize>(
+        durations: &BTreeMap<K, Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(durations.iter().map(|(key, duration)| (key, Seconds(*duration))))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>, K: Deserialize<'de> + Ord>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, Duration>, D::Error> {
+        let seconds = BTreeMap::<K, Seconds>::deserialize(deserializer)?;
+        Ok(seconds.into_iter().map(|(key, seconds)| (key, seconds.0)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Row(#[serde(with = "super::option")] Option<Duration>);
+
+    #[test]
+    fn durations_are_seconds_in_json_and_exact_in_postcard() {
+        for (millis, json) in [(90_000, "90"), (1500, "1.5"), (0, "0")] {
+            let row = Row(Some(Duration::from_millis(millis)));
+            assert_eq!(serde_json::to_string(&row).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Row>(json).unwrap(), row);
+            assert_eq!(postcard::from_bytes::<Row>(&postcard::to_stdvec(&row).unwrap()).unwrap(), row);
+        }
+        assert!(serde_json::from_str::<Row>("-1").is_err());
+        assert_eq!(serde_json::from_str::<Row>("null").unwrap(), Row(None));
+    }
+}
