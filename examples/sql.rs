@@ -104,12 +104,12 @@ fn decide_failure(policy: &Policy, database: &mut Database, id: u32, outcome: &O
             Verdict::Complete => "completed",
             Verdict::Terminate => "ended",
         };
-        Ok::<_, uphold::decide::DecideError>(decision.ends())
+        Ok::<_, uphold::decide::DecideError>(decision.ends().map(|reason| (reason, decision.ended_at)))
     })??;
-    if let Some(reason) = ends {
+    if let Some((reason, ended_at)) = ends {
         // UPDATE set ...; and stop every live replica.
         let mut set: SetHistory = serde_json::from_str(&database.set)?;
-        policy.terminate(&mut set, reason, outcome.at());
+        policy.terminate(&mut set, reason, ended_at);
         database.set = serde_json::to_string(&set)?;
     }
     Ok(())

@@ -26,12 +26,15 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// The epoch itself.
     pub const ZERO: Self = Self(0);
-    /// The last representable instant. As a deadline inside the library it means "never"; public functions return
-    /// `Option<Timestamp>` instead, and do not take it as a time of a call (see [`Timestamp::LATEST`]).
+    /// The last representable instant, at which arithmetic saturates. As the time of a call it is out of range: see
+    /// [`Timestamp::LATEST`].
     pub const MAX: Self = Self(u64::MAX);
-    /// The latest instant that a set takes as the time of a call: half of the range, the year 2262 in Unix time. Every due
-    /// time that counts from it by up to 292 years stays apart from "never".
+    /// The latest instant that a set takes as the time of a call: half of the range, the year 2262 in Unix time. A due time
+    /// up to 292 years after it is still a known time.
     pub const LATEST: Self = Self(u64::MAX / 2);
+    /// No time: the `None` of fields that hold an `Option<Timestamp>` in 8 bytes and compare as later than every time.
+    /// Public signatures and serialised forms have the `Option`.
+    pub(crate) const NEVER: Self = Self::MAX;
 
     /// A timestamp of so many nanoseconds since the epoch.
     pub const fn from_nanos(nanos: u64) -> Self {
@@ -71,7 +74,7 @@ impl Timestamp {
         Self(self.0.saturating_add(nanos))
     }
 
-    /// Adds nanoseconds, saturating one below [`Timestamp::MAX`], so that the result is never "never".
+    /// Adds nanoseconds, saturating one below [`Timestamp::NEVER`], so that the result is a known time.
     #[inline]
     pub(crate) const fn later_by(self, nanos: u64) -> Self {
         let later = self.0.saturating_add(nanos);
@@ -83,10 +86,10 @@ impl Timestamp {
     }
 
     pub(crate) const fn is_never(self) -> bool {
-        self.0 == u64::MAX
+        self.0 == Self::NEVER.0
     }
 
-    /// `None` for the instant that stands for "never".
+    /// `None` for [`Timestamp::NEVER`].
     pub(crate) const fn known(self) -> Option<Self> {
         if self.is_never() { None } else { Some(self) }
     }

@@ -295,7 +295,7 @@ impl Backend for Connection {
         let ended = if liar.lies(Lie::EndsAreForgotten) { BTreeMap::new() } else { ended };
         for (replica, incarnation) in ended {
             if list.iter().all(|seen| seen.replica != replica) {
-                let outcome = Outcome::exited(1, Timestamp::MAX);
+                let outcome = Outcome::exited(1, None);
                 list.push(Instance::new((replica, incarnation), InstanceState::Ended(outcome)));
             }
         }
@@ -317,7 +317,7 @@ impl Backend for Connection {
             }
             Lie::ListShowsTheLiveAsEnded => {
                 for seen in &mut list {
-                    seen.state = InstanceState::Ended(Outcome::exited(1, Timestamp::MAX));
+                    seen.state = InstanceState::Ended(Outcome::exited(1, None));
                 }
             }
             Lie::ListErrs => return Err(BackendError::start_error("no list")),

@@ -321,7 +321,7 @@ async fn an_instance_that_one_list_omits_is_found_by_the_next() {
 async fn a_list_finds_an_end_that_the_watch_has_missed() {
     let mut harness = Harness::with_empty_list(retrying(2)).await;
     harness.start_all(2).await;
-    let ended = InstanceState::Ended(Outcome::exited(3, Timestamp::MAX));
+    let ended = InstanceState::Ended(Outcome::exited(3, None));
     harness.next_call(CallKind::List).await.answer_list(&[(0, 1, InstanceState::Ready), (1, 1, ended)]);
     assert!(harness.next_call(CallKind::Start).await.is(CallKind::Start, 1, 2));
 }
@@ -414,7 +414,7 @@ async fn a_backend_can_report_states() {
     assert_eq!(summary.ignored, 0);
     harness.backend.report_state(saw(1, InstanceState::Running));
     harness.wait_until_available(0).await;
-    harness.backend.report_state(saw(1, InstanceState::Ended(Outcome::exited(1, Timestamp::MAX))));
+    harness.backend.report_state(saw(1, InstanceState::Ended(Outcome::exited(1, None))));
     let start = harness.next_call(CallKind::Start).await;
     assert!(start.is(CallKind::Start, 0, 2));
     assert_eq!(start.last_node.as_deref(), Some("a"));

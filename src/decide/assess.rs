@@ -65,14 +65,14 @@ impl Policy {
     pub(crate) fn assess_of(&self, set: &mut SetHistory, census: &Census, desired: u32, now: Timestamp) -> Timestamp {
         if set.end.is_some() {
             set.show_end(census, now);
-            return Timestamp::MAX;
+            return Timestamp::NEVER;
         }
         let compiled = self.compiled();
         let settled = census.settled_of(desired);
         let need = compiled.need(settled);
         note(set, census, desired, need);
         let (raw, reason) = unfiltered(set, census, desired, need);
-        let mut deadline = Timestamp::MAX;
+        let mut deadline = Timestamp::NEVER;
         if raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
@@ -89,7 +89,7 @@ impl Policy {
             }
             if set.end.is_some() {
                 set.show_end(census, now);
-                return Timestamp::MAX;
+                return Timestamp::NEVER;
             }
         }
         deadline.min(set.reported.update(raw, reason, (desired, census.available), compiled.clear_after, now))
@@ -117,16 +117,16 @@ fn outage(
 ) -> Timestamp {
     if compiled.outage_deadline == FOREVER {
         set.outage.take();
-        return Timestamp::MAX;
+        return Timestamp::NEVER;
     }
     let excused = census.available_but_for_excused() >= need;
     match set.outage.get_or_init().run(down, down && excused, compiled.outage_keeps_for, now) {
         Some(lasted) if lasted >= compiled.outage_deadline => {
             set.terminate(EndReason::OutageDeadline, now);
-            Timestamp::MAX
+            Timestamp::NEVER
         }
         Some(lasted) if !excused => now.later_by(compiled.outage_deadline - lasted),
-        _ => Timestamp::MAX,
+        _ => Timestamp::NEVER,
     }
 }
 
@@ -215,7 +215,7 @@ impl super::set_history::OutageClock {
     fn run(&mut self, down: bool, pause: bool, keeps_for: u64, now: Timestamp) -> Option<u64> {
         if let Some(paused_since) = self.paused_since.known().filter(|_| !pause) {
             self.paused = self.paused.saturating_add(now.nanos_since(paused_since));
-            self.paused_since = Timestamp::MAX;
+            self.paused_since = Timestamp::NEVER;
         }
         if !down {
             if !self.since.is_never() && self.over_since.is_never() {
@@ -227,7 +227,7 @@ impl super::set_history::OutageClock {
         if self.since.is_never() || forgotten {
             *self = Self { since: now, ..Self::default() };
         }
-        self.over_since = Timestamp::MAX;
+        self.over_since = Timestamp::NEVER;
         if pause && self.paused_since.is_never() {
             self.paused_since = now;
         }
@@ -256,12 +256,12 @@ impl super::set_history::ReportedStatus {
         now: Timestamp,
     ) -> Timestamp {
         if raw == Status::Outage {
-            self.no_outage_since = Timestamp::MAX;
+            self.no_outage_since = Timestamp::NEVER;
         } else if self.no_outage_since.is_never() {
             self.no_outage_since = now;
         }
         if matches!(raw, Status::Outage | Status::Degraded) {
-            self.calm_since = Timestamp::MAX;
+            self.calm_since = Timestamp::NEVER;
             self.last_alarm = (desired, available);
         } else if self.calm_since.is_never() {
             self.calm_since = now;
@@ -286,7 +286,7 @@ impl super::set_history::ReportedStatus {
             }
         }
         self.show(raw, reason, now);
-        Timestamp::MAX
+        Timestamp::NEVER
     }
 
     /// Holds an alarm whose cause is gone, and until when; `None`: there is none to hold.

@@ -20,7 +20,7 @@ pub(crate) struct Bucket {
 
 impl Default for Bucket {
     fn default() -> Self {
-        Self { spent: 0, as_of: Timestamp::MAX }
+        Self { spent: 0, as_of: Timestamp::NEVER }
     }
 }
 

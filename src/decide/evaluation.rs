@@ -141,7 +141,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
         // The sum stays below `MAX`: times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
-        let due = if self.outcome.still_alive { Timestamp::MAX } else { self.end.at.plus_nanos(delay) };
+        let due = if self.outcome.still_alive { Timestamp::NEVER } else { self.end.at.plus_nanos(delay) };
         Verdict::Restart(Restart { due, delay, placement: stage.placement, scope: stage.scope })
     }
 

@@ -342,7 +342,7 @@ impl History {
 
     /// When its last failure was noted, or never.
     pub(super) fn noted_at(&self) -> Timestamp {
-        self.detail.as_ref().and_then(|detail| detail.noted_at).unwrap_or(Timestamp::MAX)
+        self.detail.as_ref().and_then(|detail| detail.noted_at).unwrap_or(Timestamp::NEVER)
     }
 
     pub(super) fn set_noted_at(&mut self, now: Timestamp, policy: &Policy) {

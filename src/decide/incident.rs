@@ -282,7 +282,7 @@ mod tests {
 
     /// Notes a failure at the time it happened, or at `noted`; how many replicas of those noted failed together.
     fn note(recent_failures: &mut RecentFailures, replica: u32, at: u64, previous: Option<u64>, noted: u64) -> u32 {
-        let previous = previous.map_or(Timestamp::MAX, secs);
+        let previous = previous.map_or(Timestamp::NEVER, secs);
         recent_failures.note(ReplicaId(replica), secs(at), previous, WITHIN, secs(noted));
         (1..).take_while(|&replicas| recent_failures.clone().is_incident(replicas, WITHIN)).last().unwrap_or(0)
     }
@@ -316,7 +316,7 @@ mod tests {
         let mut recent_failures = RecentFailures::default();
         note(&mut recent_failures, 2, 0, None, 0);
         for milli in 0..10_000u64 {
-            let previous = milli.checked_sub(1).map_or(Timestamp::MAX, Timestamp::from_millis);
+            let previous = milli.checked_sub(1).map_or(Timestamp::NEVER, Timestamp::from_millis);
             let at = Timestamp::from_millis(milli);
             recent_failures.note(ReplicaId(1), at, previous, WITHIN, at);
         }

@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 
 /// How one incarnation ended, and when.
 ///
+/// A backend that does not know when passes `None` for the time. A set then takes the time of the report, and depth 1 the
+/// last time in the replica's row.
+///
 /// ```
 /// use std::time::Duration;
 /// use uphold::{Cause, Outcome, Timestamp};
@@ -23,6 +26,7 @@ use crate::time::Timestamp;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Outcome {
+    /// [`Timestamp::NEVER`] if it is not known.
     #[serde(
         deserialize_with = "super::serde_opt_timestamp::deserialize",
         default = "super::serde_opt_timestamp::value"
@@ -72,28 +76,36 @@ fn cut(reason: Arc<str>) -> Arc<str> {
 }
 
 impl Outcome {
-    fn new(at: Timestamp) -> Self {
-        Self { at, exit: None, cause: None, reason: None, retry_after: None, start_failed: false, still_alive: false }
+    fn new(at: Option<Timestamp>) -> Self {
+        Self {
+            at: at.unwrap_or(Timestamp::NEVER),
+            exit: None,
+            cause: None,
+            reason: None,
+            retry_after: None,
+            start_failed: false,
+            still_alive: false,
+        }
     }
 
     /// It ended with this exit code.
-    pub fn exited(code: i32, at: Timestamp) -> Self {
-        Self { exit: Some(Exit::Code(code)), ..Self::new(at) }
+    pub fn exited(code: i32, at: impl Into<Option<Timestamp>>) -> Self {
+        Self { exit: Some(Exit::Code(code)), ..Self::new(at.into()) }
     }
 
     /// A signal ended it.
-    pub fn signalled(signal: Signal, at: Timestamp) -> Self {
-        Self { exit: Some(Exit::Signal(signal)), ..Self::new(at) }
+    pub fn signalled(signal: Signal, at: impl Into<Option<Timestamp>>) -> Self {
+        Self { exit: Some(Exit::Signal(signal)), ..Self::new(at.into()) }
     }
 
     /// It ended for this cause, with no exit code to tell.
-    pub fn failed(cause: Cause, at: Timestamp) -> Self {
-        Self { cause: Some(cause), ..Self::new(at) }
+    pub fn failed(cause: Cause, at: impl Into<Option<Timestamp>>) -> Self {
+        Self { cause: Some(cause), ..Self::new(at.into()) }
     }
 
     /// It could not be started: [`Cause::NoCapacity`], [`Cause::StartError`] or a cause of the user's own.
-    pub fn start_failed(cause: Cause, at: Timestamp) -> Self {
-        Self { cause: Some(cause), start_failed: true, ..Self::new(at) }
+    pub fn start_failed(cause: Cause, at: impl Into<Option<Timestamp>>) -> Self {
+        Self { cause: Some(cause), start_failed: true, ..Self::new(at.into()) }
     }
 
     /// Names the cause of an exit.
@@ -174,9 +186,9 @@ impl Outcome {
         self
     }
 
-    /// When it happened.
-    pub fn at(&self) -> Timestamp {
-        self.at
+    /// Returns when it happened; `None`: when it was reported.
+    pub fn at(&self) -> Option<Timestamp> {
+        self.at.known()
     }
 
     /// The text that came with it.

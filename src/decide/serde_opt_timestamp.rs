@@ -1,11 +1,11 @@
-//! Serialises a [`Timestamp`] field as `Option<Timestamp>`: [`Timestamp::MAX`] in memory, which is "never", is `None`.
+//! Serialises a [`Timestamp`] field as an `Option<Timestamp>`: [`Timestamp::NEVER`] in memory is `None`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::time::Timestamp;
 
 pub(crate) const fn value() -> Timestamp {
-    Timestamp::MAX
+    Timestamp::NEVER
 }
 
 pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
@@ -13,5 +13,5 @@ pub(crate) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<
 }
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    Ok(Option::<Timestamp>::deserialize(deserializer)?.unwrap_or(Timestamp::MAX))
+    Ok(Option::<Timestamp>::deserialize(deserializer)?.unwrap_or(Timestamp::NEVER))
 }

@@ -92,7 +92,7 @@ pub(super) struct OutageClock {
 
 impl Default for OutageClock {
     fn default() -> Self {
-        Self { since: Timestamp::MAX, over_since: Timestamp::MAX, paused_since: Timestamp::MAX, paused: 0 }
+        Self { since: Timestamp::NEVER, over_since: Timestamp::NEVER, paused_since: Timestamp::NEVER, paused: 0 }
     }
 }
 
@@ -119,8 +119,8 @@ impl Default for ReportedStatus {
             status: Status::Pending,
             reason: StatusReason::Starting,
             since: Timestamp::ZERO,
-            no_outage_since: Timestamp::MAX,
-            calm_since: Timestamp::MAX,
+            no_outage_since: Timestamp::NEVER,
+            calm_since: Timestamp::NEVER,
             last_alarm: (0, 0),
         }
     }

@@ -39,8 +39,8 @@ impl Default for Streak {
             charged: 0,
             level: 0,
             stage_charged: 0,
-            first: Timestamp::MAX,
-            stage_first: Timestamp::MAX,
+            first: Timestamp::NEVER,
+            stage_first: Timestamp::NEVER,
             previous: 0,
             stage: 0,
             rounds: 0,
@@ -91,7 +91,7 @@ impl Streak {
         self.stage = next;
         self.level = 0;
         self.stage_charged = 0;
-        self.stage_first = Timestamp::MAX;
+        self.stage_first = Timestamp::NEVER;
         self.previous = 0;
         true
     }

@@ -62,7 +62,7 @@ struct Node {
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { next: Timestamp::MAX, first: 0, set: 0, order: Order::Few(Box::default()) }
+        Self { next: Timestamp::NEVER, first: 0, set: 0, order: Order::Few(Box::default()) }
     }
 }
 
@@ -72,7 +72,7 @@ impl Deadlines {
         match &mut self.order {
             Order::Few(slots) if count <= FEW => {
                 if slots.len() < count {
-                    let mut more = vec![Timestamp::MAX; count].into_boxed_slice();
+                    let mut more = vec![Timestamp::NEVER; count].into_boxed_slice();
                     more[..slots.len()].copy_from_slice(slots);
                     *slots = more;
                 }
@@ -162,7 +162,7 @@ fn first_of_few(slots: &[Timestamp]) -> First {
 }
 
 impl First {
-    const NONE: Self = Self { at: Timestamp::MAX, replica: 0 };
+    const NONE: Self = Self { at: Timestamp::NEVER, replica: 0 };
 
     #[inline(always)]
     fn precedes(self, other: Self) -> bool {
@@ -186,7 +186,7 @@ fn first_of_eight(one: impl Fn(usize) -> First) -> First {
 }
 
 impl Row {
-    const EMPTY: Self = Self([Timestamp::MAX; ROW]);
+    const EMPTY: Self = Self([Timestamp::NEVER; ROW]);
 
     /// The first of the replicas of this row, the first of which is `from`.
     #[inline(always)]
@@ -197,7 +197,7 @@ impl Row {
 }
 
 impl Node {
-    const EMPTY: Self = Self { at: [Timestamp::MAX; WIDTH], replica: [0; WIDTH] };
+    const EMPTY: Self = Self { at: [Timestamp::NEVER; WIDTH], replica: [0; WIDTH] };
 
     #[inline(always)]
     fn first_at(&self, place: usize) -> First {
@@ -340,17 +340,17 @@ mod tests {
     fn the_earliest_of(count: u64) {
         let mut deadlines = Deadlines::default();
         deadlines.grow(count as usize);
-        let mut model = vec![Timestamp::MAX; count as usize];
+        let mut model = vec![Timestamp::NEVER; count as usize];
         let mut state = 1u64;
         for _ in 0..20_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let replica = ((state >> 33) % count) as u32;
-            let at = if state >> 60 == 0 { Timestamp::MAX } else { Timestamp::from_nanos((state >> 40) % 100) };
+            let at = if state >> 60 == 0 { Timestamp::NEVER } else { Timestamp::from_nanos((state >> 40) % 100) };
             deadlines.set(ReplicaId(replica), at);
             model[replica as usize] = at;
             let expected = model.iter().copied().zip(0..).filter(|(at, _)| !at.is_never()).min();
             assert_eq!(deadlines.first(), expected.map(|(_, id)| ReplicaId(id)));
-            assert_eq!(deadlines.next(), expected.map_or(Timestamp::MAX, |(at, _)| at));
+            assert_eq!(deadlines.next(), expected.map_or(Timestamp::NEVER, |(at, _)| at));
             let mut together = Vec::new();
             deadlines.at_earliest(|id| together.push(id.0));
             let due = |at: &Timestamp| expected.is_some_and(|(earliest, _)| *at == earliest);
@@ -369,7 +369,7 @@ mod tests {
             assert_eq!((deadlines.first(), deadlines.next()), (Some(last), earlier));
         }
         for (gone, next) in [(5000, 301), (301, 300), (300, FEW + 1), (FEW + 1, FEW), (FEW, 3)] {
-            deadlines.set(ReplicaId(gone as u32 - 1), Timestamp::MAX);
+            deadlines.set(ReplicaId(gone as u32 - 1), Timestamp::NEVER);
             assert_eq!(deadlines.first(), Some(ReplicaId(next as u32 - 1)));
         }
     }

@@ -226,22 +226,22 @@ impl Event {
 
     /// The instance ended with this exit code, now.
     pub fn exited(instance: impl Into<InstanceId>, code: i32) -> Self {
-        Self::Exited(Ended::new(instance, Outcome::exited(code, Timestamp::MAX)))
+        Self::Exited(Ended::new(instance, Outcome::exited(code, None)))
     }
 
     /// A signal ended the instance, now.
     pub fn signalled(instance: impl Into<InstanceId>, signal: Signal) -> Self {
-        Self::Exited(Ended::new(instance, Outcome::signalled(signal, Timestamp::MAX)))
+        Self::Exited(Ended::new(instance, Outcome::signalled(signal, None)))
     }
 
     /// The instance ended for this cause, now.
     pub fn failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
-        Self::Exited(Ended::new(instance, Outcome::failed(cause, Timestamp::MAX)))
+        Self::Exited(Ended::new(instance, Outcome::failed(cause, None)))
     }
 
     /// The start did not come about, as of now.
     pub fn start_failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
-        Self::StartFailed(Ended::new(instance, Outcome::start_failed(cause, Timestamp::MAX)))
+        Self::StartFailed(Ended::new(instance, Outcome::start_failed(cause, None)))
     }
 
     /// The instance is gone as asked, as of now.

@@ -51,7 +51,7 @@ pub(super) struct Unready {
 
 impl Default for Unready {
     fn default() -> Self {
-        Self { since: Timestamp::MAX }
+        Self { since: Timestamp::NEVER }
     }
 }
 
@@ -78,7 +78,7 @@ enum Queued {
 }
 
 impl Evidence {
-    const NONE: Self = Self { probe: Timestamp::MAX, unready: Timestamp::MAX, queued: Queued::Nowhere };
+    const NONE: Self = Self { probe: Timestamp::NEVER, unready: Timestamp::NEVER, queued: Queued::Nowhere };
 
     pub(super) fn probe(&mut self) -> &mut Timestamp {
         &mut self.probe
@@ -162,7 +162,7 @@ impl ReplicaSet {
         let health = &mut self.cold.get_or_init().health;
         health.dequeue(id);
         let Some(evidence) = health.evidence.get_mut(&id) else { return false };
-        *kind(evidence) = Timestamp::MAX;
+        *kind(evidence) = Timestamp::NEVER;
         if evidence.since().is_never() {
             self.drop_evidence(id);
         } else {
@@ -320,14 +320,14 @@ impl ReplicaSet {
     #[inline]
     pub(super) fn unready_ends(&mut self, id: ReplicaId) {
         if self.policy.compiled().unready_timeout != FOREVER {
-            self.set_unready(id, Timestamp::MAX);
+            self.set_unready(id, Timestamp::NEVER);
             self.withdraw(id, Evidence::unready);
         }
     }
 
     pub(super) fn unready_since(&self, id: ReplicaId) -> Timestamp {
         let unready = self.health().and_then(|health| health.unready.get(id.index()));
-        unready.map_or(Timestamp::MAX, |unready| unready.since)
+        unready.map_or(Timestamp::NEVER, |unready| unready.since)
     }
 
     /// It has been unknown since `unknown_since`, and is found not ready: that time does not count.
@@ -349,7 +349,11 @@ impl ReplicaSet {
                 .and_then(|health| health.evidence.get(&id))
                 .is_some_and(|evidence| !evidence.unready.is_never());
         let since = self.unready_since(id);
-        if said || since.is_never() { Timestamp::MAX } else { since.plus_nanos(self.policy.compiled().unready_timeout) }
+        if said || since.is_never() {
+            Timestamp::NEVER
+        } else {
+            since.plus_nanos(self.policy.compiled().unready_timeout)
+        }
     }
 
     /// Other probes or another `unready_timeout`: what the former have said does not count, the clock goes on.
@@ -358,7 +362,7 @@ impl ReplicaSet {
         if self.policy.compiled().unready_timeout != FOREVER {
             let since = match self.replica(id).phase {
                 Phase::Running | Phase::Unknown if self.is_started(id) => self.unready_since(id).min(self.now),
-                _ => Timestamp::MAX,
+                _ => Timestamp::NEVER,
             };
             self.set_unready(id, since);
         }
@@ -388,10 +392,10 @@ impl ReplicaSet {
         let Some(evidence) = cold.health.evidence.get_mut(&id) else { return };
         let asked = if started { probes.liveness } else { probes.startup };
         if asked.is_none() {
-            evidence.probe = Timestamp::MAX;
+            evidence.probe = Timestamp::NEVER;
         }
         if !timed {
-            evidence.unready = Timestamp::MAX;
+            evidence.unready = Timestamp::NEVER;
         }
         if evidence.since().is_never() || !replica.phase.is_up() {
             cold.health.evidence.remove(&id);

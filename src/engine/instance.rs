@@ -246,7 +246,7 @@ impl ReplicaSet {
         if state.next.is_never() {
             return;
         }
-        let asked = std::mem::replace(&mut state.asked, Timestamp::MAX);
+        let asked = std::mem::replace(&mut state.asked, Timestamp::NEVER);
         let good = match news.result {
             ProbeResult::Success => true,
             ProbeResult::Failure => false,

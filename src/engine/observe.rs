@@ -242,7 +242,7 @@ impl ReplicaSet {
                 if !wanted {
                     self.stop(id, NextPhase::Remove);
                 } else if stopped_by_operator {
-                    self.replica_mut(id).due = Timestamp::MAX;
+                    self.replica_mut(id).due = Timestamp::NEVER;
                     self.stop(id, NextPhase::Stopped);
                 } else if stopping {
                     self.stop(id, NextPhase::Start);

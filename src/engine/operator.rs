@@ -64,7 +64,7 @@ impl ReplicaSet {
         replica.history.cancel_window_wait();
         replica.placement = Placement::Same;
         replica.gate = Gate::Backoff;
-        replica.due = Timestamp::MAX;
+        replica.due = Timestamp::NEVER;
         replica.flags.clear(
             ReplicaFlags::FAILED
                 .and(ReplicaFlags::GAVE_UP)

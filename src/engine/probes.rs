@@ -41,13 +41,13 @@ pub(super) struct ProbeState {
 
 impl Default for ProbeState {
     fn default() -> Self {
-        Self { next: Timestamp::MAX, asked: Timestamp::MAX, run: 0, good: false, passed: false }
+        Self { next: Timestamp::NEVER, asked: Timestamp::NEVER, run: 0, good: false, passed: false }
     }
 }
 
 impl ProbeState {
     pub(super) fn begin(probe: Option<CompiledProbe>, at: Timestamp) -> Self {
-        let next = probe.map_or(Timestamp::MAX, |probe| at.plus_nanos(probe.initial_delay));
+        let next = probe.map_or(Timestamp::NEVER, |probe| at.plus_nanos(probe.initial_delay));
         Self { next, ..Self::default() }
     }
 
@@ -125,7 +125,7 @@ impl ReplicaSet {
             match probe_of(&probes, kind).filter(|_| wanted) {
                 None => *state = ProbeState { passed: kind == ProbeKind::Startup && started, ..ProbeState::default() },
                 // Whoever was to answer is gone: that is no silence of the replica.
-                Some(_) if !state.next.is_never() && after_downtime => state.asked = Timestamp::MAX,
+                Some(_) if !state.next.is_never() && after_downtime => state.asked = Timestamp::NEVER,
                 Some(_) if !state.next.is_never() => {}
                 probe => *state = ProbeState { passed: was_ready, ..ProbeState::begin(probe, now) },
             }
@@ -142,7 +142,7 @@ impl ReplicaSet {
 
     #[inline]
     pub(super) fn next_probe(&self, id: ReplicaId) -> Timestamp {
-        self.health().and_then(|health| health.probes.get(id.index())).map_or(Timestamp::MAX, ReplicaProbes::next)
+        self.health().and_then(|health| health.probes.get(id.index())).map_or(Timestamp::NEVER, ReplicaProbes::next)
     }
 
     /// Asks what is due. Returns since when a probe has gone unanswered, if one has. A probe that has not answered the last time is not asked twice at once.
@@ -153,7 +153,7 @@ impl ReplicaSet {
         for kind in KINDS {
             let Some(state) = self.probes_mut(id).map(|states| states.get_mut(kind)) else { break };
             let Some(probe) = probe_of(&probes, kind) else {
-                state.next = Timestamp::MAX;
+                state.next = Timestamp::NEVER;
                 continue;
             };
             if state.next > now {

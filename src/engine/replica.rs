@@ -302,7 +302,7 @@ impl Replica {
     pub(crate) fn stays_down(&mut self, verdict: Verdict, gave_up: bool) {
         self.kind = StartKind::Restart { charged: false };
         self.placement = Placement::Same;
-        self.due = verdict.due().unwrap_or(Timestamp::MAX);
+        self.due = verdict.due().unwrap_or(Timestamp::NEVER);
         self.gate = Gate::Backoff;
         self.flags.clear(ReplicaFlags::REQUESTED.and(ReplicaFlags::GAVE_UP).and(ReplicaFlags::COMPLETED_RUN));
         if verdict != Verdict::Complete {

@@ -76,7 +76,7 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn settle_imp(&mut self) {
         if self.begun {
-            self.gate_opens = Timestamp::MAX;
+            self.gate_opens = Timestamp::NEVER;
             if self.is_due() || self.something_waits() {
                 self.run_pending();
             }
@@ -102,7 +102,7 @@ impl ReplicaSet {
     #[inline(never)]
     fn settle_again(&mut self) {
         loop {
-            self.gate_opens = Timestamp::MAX;
+            self.gate_opens = Timestamp::NEVER;
             self.run_pending();
             if self.counts.changed || self.ending {
                 self.assess_and_end(self.now);

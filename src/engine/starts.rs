@@ -26,7 +26,7 @@ impl ReplicaSet {
             }
             self.enqueue(id);
             // What is in the queue waits for gates, not for a time.
-            self.deadlines.set(id, Timestamp::MAX);
+            self.deadlines.set(id, Timestamp::NEVER);
             return;
         }
         self.retime(id);
@@ -41,7 +41,7 @@ impl ReplicaSet {
     /// Lets go what the gates admit, oldest due first.
     #[inline]
     pub(super) fn try_starts(&mut self) {
-        self.gate_opens = Timestamp::MAX;
+        self.gate_opens = Timestamp::NEVER;
         if !self.queue.is_empty() || self.set.has_incident() {
             self.try_what_waits();
         }
@@ -81,7 +81,7 @@ impl ReplicaSet {
                 }
                 Admission::Wait(wait) => {
                     self.queue.hold(class, wait.gate);
-                    self.gate_opens = self.gate_opens.min(wait.until.unwrap_or(Timestamp::MAX));
+                    self.gate_opens = self.gate_opens.min(wait.until.unwrap_or(Timestamp::NEVER));
                 }
                 Admission::Terminate(reason) => {
                     self.end(reason);
@@ -93,7 +93,7 @@ impl ReplicaSet {
 
     fn reopen_gates(&mut self) {
         self.queue.open();
-        self.gate_opens = Timestamp::MAX;
+        self.gate_opens = Timestamp::NEVER;
     }
 
     /// The start as `admit` sees it.

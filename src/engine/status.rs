@@ -65,7 +65,7 @@ impl ReplicaSet {
         self.set.terminate(reason, self.now);
         self.dissolve();
         self.queue.clear();
-        self.gate_opens = Timestamp::MAX;
+        self.gate_opens = Timestamp::NEVER;
         for index in (0..self.replicas.len() as u32).rev() {
             let id = ReplicaId(index);
             match self.replica(id).phase {

@@ -69,7 +69,7 @@ impl Strays {
     }
 
     fn first_due(&self) -> Timestamp {
-        self.by_due.first().map_or(Timestamp::MAX, |&(at, _)| at)
+        self.by_due.first().map_or(Timestamp::NEVER, |&(at, _)| at)
     }
 
     pub(super) fn insert(&mut self, instance: InstanceId, stray: Stray) {
@@ -175,7 +175,7 @@ impl ReplicaSet {
         let grace = self.policy.compiled().stop_grace;
         let strays = &mut self.cold.get_or_init().strays;
         let Some(&(due, instance)) = strays.by_due.first() else {
-            self.strays_due = Timestamp::MAX;
+            self.strays_due = Timestamp::NEVER;
             return;
         };
         let kills = strays.all.get(&instance).map_or(0, |stray| stray.kills).saturating_add(1);
@@ -188,7 +188,7 @@ impl ReplicaSet {
 
     /// Keeps the deadline of the strays up to date.
     pub(super) fn rearm_strays(&mut self) {
-        self.strays_due = self.cold.get().map_or(Timestamp::MAX, |cold| cold.strays.first_due());
+        self.strays_due = self.cold.get().map_or(Timestamp::NEVER, |cold| cold.strays.first_due());
     }
 
     /// A start that is queued and has not gone out waits for the stray instead.

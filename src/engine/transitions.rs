@@ -152,13 +152,13 @@ impl ReplicaSet {
             }
             NextPhase::Quarantine => Phase::Quarantined,
             NextPhase::Stopped => {
-                replica.due = Timestamp::MAX;
+                replica.due = Timestamp::NEVER;
                 replica.gate = Gate::Backoff;
                 Phase::Stopped
             }
             NextPhase::Complete => Phase::Completed,
             NextPhase::Remove => {
-                replica.due = Timestamp::MAX;
+                replica.due = Timestamp::NEVER;
                 Phase::Removed
             }
         };

@@ -25,7 +25,7 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
-        let mut next = (Timestamp::MAX, DeadlineReason::StartDue);
+        let mut next = (Timestamp::NEVER, DeadlineReason::StartDue);
         let mut offer = |at: Timestamp, why| {
             if at < next.0 {
                 next = (at, why);
@@ -51,11 +51,11 @@ impl ReplicaSet {
                     offer(replica.due.plus_nanos(compiled.start_timeout), DeadlineReason::SlotTimeout);
                 }
                 if replica.flags.has(ReplicaFlags::ON_TRIAL) {
-                    let started = replica.history.started_at().unwrap_or(Timestamp::MAX);
+                    let started = replica.history.started_at().unwrap_or(Timestamp::NEVER);
                     offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
                 }
                 if phase == Phase::Ready && !matches!(replica.bucket, CensusBucket::Available | CensusBucket::None) {
-                    let ready = replica.history.ready_since().unwrap_or(Timestamp::MAX);
+                    let ready = replica.history.ready_since().unwrap_or(Timestamp::NEVER);
                     offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
                 }
             }
@@ -90,7 +90,7 @@ impl ReplicaSet {
             }
             if replica.flags.has(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY)) && phase != Phase::Unknown {
                 let acts = replica.due.plus_nanos(compiled.start_timeout);
-                offer(if acts > self.now { acts } else { Timestamp::MAX }, DeadlineReason::Evidence);
+                offer(if acts > self.now { acts } else { Timestamp::NEVER }, DeadlineReason::Evidence);
             }
         }
         next

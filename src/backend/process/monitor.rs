@@ -13,7 +13,6 @@ use super::command::PreparedSpec;
 use super::output::Forwarding;
 use crate::decide::{InstanceId, Outcome};
 use crate::policy::{Cause, Signal as ExitSignal};
-use crate::time::Timestamp;
 
 /// Reports the end of a child on drop: at the end of the task, or when the shutdown of the runtime drops the task, which
 /// kills the child. Keeps the set's state alive after the backend is dropped.
@@ -71,7 +70,8 @@ async fn wait_until_group_is_empty(group: Pid) {
 }
 
 fn outcome_of(status: std::io::Result<ExitStatus>) -> Outcome {
-    let at = Timestamp::MAX;
+    // The set takes the time of the report.
+    let at = None;
     match status {
         Ok(status) => {
             match (status.code(), status.signal().and_then(|signal| ExitSignal::from_number(signal.into()))) {
