@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::event::{Ended, Event, ProbeResult, Selection};
 use super::output::{Command, DecisionMade, IncidentNotice, Notice, Output, StatusChange};
-use crate::decide::{Incarnation, InstanceId, ReplicaId, Verdict};
+use crate::decide::{ExhaustedLimit, Incarnation, InstanceId, ReplicaId, Verdict};
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
 
@@ -318,7 +318,7 @@ impl TraceLine {
             .with("charged", decision.charged)
             .with("reason", decision.reason.as_str())
             .with_some("cause", decision.cause.as_ref().map(ToString::to_string))
-            .with_some("used_up", decision.exhausted_limit.map(|used_up| used_up.as_str()))
+            .with_some("exhausted_limit", decision.exhausted_limit.map(ExhaustedLimit::as_str))
             .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {
             Verdict::Restart(restart) => line

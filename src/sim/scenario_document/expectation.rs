@@ -34,7 +34,7 @@ const KEYS: [&str; 40] = [
     "rule",
     "charged",
     "cause",
-    "used_up",
+    "exhausted_limit",
     "scope",
     "placement",
     "gate",
