@@ -77,7 +77,7 @@ impl BackendError {
     }
 
     /// Returns what [`retry_after`](Self::retry_after) has set.
-    pub fn retry_delay(&self) -> Option<Duration> {
+    pub fn get_retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 }

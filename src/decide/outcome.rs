@@ -197,12 +197,12 @@ impl Outcome {
     }
 
     /// The exit code or signal, where there is one.
-    pub fn exit_status(&self) -> Option<Exit> {
+    pub fn get_exit(&self) -> Option<Exit> {
         self.exit
     }
 
     /// The cause that was named; `None` is [`Cause::Error`] unless it is a success.
-    pub fn named_cause(&self) -> Option<&Cause> {
+    pub fn get_cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
 

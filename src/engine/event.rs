@@ -387,10 +387,10 @@ impl std::fmt::Display for Event {
         }
         match self {
             Self::Exited(ended) | Self::StartFailed(ended) => {
-                if let Some(cause) = ended.outcome.named_cause() {
+                if let Some(cause) = ended.outcome.get_cause() {
                     write!(f, " {cause}")?;
                 }
-                if let Some(exit) = ended.outcome.exit_status() {
+                if let Some(exit) = ended.outcome.get_exit() {
                     write!(f, " {exit}")?;
                 }
                 Ok(())

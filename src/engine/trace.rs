@@ -226,12 +226,12 @@ impl TraceLine {
 
     fn ended(self, ended: &Ended) -> Self {
         let outcome = &ended.outcome;
-        let line = match outcome.exit_status() {
+        let line = match outcome.get_exit() {
             Some(Exit::Code(code)) => self.with("exit_code", TraceValue::Int(code.into())),
             Some(Exit::Signal(signal)) => self.with("signal", signal.to_string()),
             None => self,
         };
-        line.with_some("cause", outcome.named_cause().map(ToString::to_string))
+        line.with_some("cause", outcome.get_cause().map(ToString::to_string))
             .with_some("reason", outcome.reason().map(str::to_owned))
     }
 

@@ -247,7 +247,7 @@ impl<B: Backend> Calls<B> {
 
     fn start_failure(&self, start: Start, error: &BackendError) -> Ended {
         let mut outcome = Outcome::start_failed(error.cause(), self.clock.now()).because(error.to_string());
-        if let Some(delay) = error.retry_delay() {
+        if let Some(delay) = error.get_retry_after() {
             outcome = outcome.retry_after(delay);
         }
         Ended::new(start.instance(), outcome)

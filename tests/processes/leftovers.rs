@@ -116,5 +116,5 @@ fn the_end_of_a_child_is_known_after_its_runtime_is_shut_down() {
         };
         timeout(TEST_TIMEOUT, ends).await.expect("it was killed, and that is known")
     });
-    assert_eq!(listed.exit_status(), Some(Exit::Signal(Signal::KILL)));
+    assert_eq!(listed.get_exit(), Some(Exit::Signal(Signal::KILL)));
 }

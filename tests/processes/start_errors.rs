@@ -17,7 +17,7 @@ async fn start_error(harness: &mut Harness) -> String {
         })
         .await;
     let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
-    assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
+    assert_eq!(ended.outcome.get_cause(), Some(&Cause::StartError));
     ended.outcome.reason().unwrap_or_default().to_owned()
 }
 
@@ -34,7 +34,7 @@ async fn a_command_that_does_not_exist_is_a_start_error_that_names_it() {
         })
         .await;
     let NotificationKind::Event(Event::StartFailed(ended)) = failed.kind else { unreachable!() };
-    assert_eq!(ended.outcome.named_cause(), Some(&Cause::StartError));
+    assert_eq!(ended.outcome.get_cause(), Some(&Cause::StartError));
     assert_eq!(ended.outcome.reason(), Some("the command 'no-such-command-anywhere' does not exist"));
     harness.wait_for_status(Status::Terminated).await;
     assert_eq!(harness.handle.status().reason, StatusReason::Exhausted);

@@ -20,7 +20,7 @@ async fn start_outcome(start: Start) -> (FakeBackend, Vec<NotificationKind>) {
 
 fn cause_of(received: &[NotificationKind]) -> (u32, Cause) {
     let Some(NotificationKind::Event(Event::StartFailed(ended))) = received.last() else { panic!("{received:?}") };
-    (ended.replica.0, ended.outcome.named_cause().cloned().unwrap())
+    (ended.replica.0, ended.outcome.get_cause().cloned().unwrap())
 }
 
 #[tokio::test]

@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn an_exit_status_is_a_code_or_a_signal() {
         let exited = outcome_of(Ok(ExitStatus::from_raw(3 << 8)));
-        assert_eq!(exited.exit_status(), Some(Exit::Code(3)));
+        assert_eq!(exited.get_exit(), Some(Exit::Code(3)));
         let killed = outcome_of(Ok(ExitStatus::from_raw(9)));
-        assert_eq!(killed.exit_status(), Some(Exit::Signal(ExitSignal::KILL)));
+        assert_eq!(killed.get_exit(), Some(Exit::Signal(ExitSignal::KILL)));
     }
 }

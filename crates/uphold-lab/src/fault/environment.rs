@@ -384,7 +384,7 @@ impl Environment for FaultEnvironment<'_> {
 
 /// Returns the action that ends a replica with this outcome.
 fn end_action(replica: u32, outcome: &Outcome) -> Action {
-    match (outcome.named_cause(), outcome.exit_status()) {
+    match (outcome.get_cause(), outcome.get_exit()) {
         (Some(cause), _) => fail(replica, cause.clone()),
         (None, Some(Exit::Signal(by))) => signal(replica, by),
         (None, Some(Exit::Code(code))) => exit(replica, code),

@@ -206,7 +206,7 @@ mod tests {
         let mut counts = [0; 4];
         for replica in 0..4000 {
             let outcome = failure.outcome(stream(), &context(replica, None));
-            match outcome.exit_status() {
+            match outcome.get_exit() {
                 Some(uphold::Exit::Code(code)) => counts[code as usize] += 1,
                 other => panic!("{other:?}"),
             }
