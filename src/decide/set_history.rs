@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::Bucket;
 use super::ids::ReplicaId;
-use super::incident::{Incident, IncidentStage, LastFailures, RecentFailures};
+use super::incident::{Incident, IncidentStage};
+use super::outage_clock::OutageClock;
+use super::recent_failures::{LastFailures, RecentFailures};
+use super::reported_status::ReportedStatus;
 use super::row::ROW_VERSION;
-use super::serde_opt_timestamp;
 use super::status::{EndReason, Status, StatusReason};
 use crate::lazy_box::LazyBox;
 use crate::policy::retry_schedule::UNLIMITED;
@@ -71,58 +73,6 @@ fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
         Ok(incident)
     } else {
         Err(serde::de::Error::custom("the incident of the row waits for a start that does not exist"))
-    }
-}
-
-/// For how long an outage has lasted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct OutageClock {
-    #[serde(with = "serde_opt_timestamp")]
-    pub(super) since: Timestamp,
-    /// When it last ended, if it has: a return soon after keeps the clock.
-    #[serde(with = "serde_opt_timestamp")]
-    pub(super) over_since: Timestamp,
-    /// Since when unknown replicas and operators' requests alone make the difference.
-    #[serde(with = "serde_opt_timestamp")]
-    pub(super) paused_since: Timestamp,
-    /// Time that does not count, in nanoseconds.
-    pub(super) paused: u64,
-}
-
-impl Default for OutageClock {
-    fn default() -> Self {
-        Self { since: Timestamp::NEVER, over_since: Timestamp::NEVER, paused_since: Timestamp::NEVER, paused: 0 }
-    }
-}
-
-/// The status that was assessed last.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct ReportedStatus {
-    pub(super) status: Status,
-    pub(super) reason: StatusReason,
-    pub(super) since: Timestamp,
-    /// Since when there is no outage any more, where one is still shown.
-    #[serde(with = "serde_opt_timestamp")]
-    pub(super) no_outage_since: Timestamp,
-    /// Since when nothing is missing any more, where something is still shown.
-    #[serde(with = "serde_opt_timestamp")]
-    pub(super) calm_since: Timestamp,
-    /// How many were asked for, and available, when something was missing last.
-    pub(super) last_alarm: (u32, u32),
-}
-
-impl Default for ReportedStatus {
-    fn default() -> Self {
-        Self {
-            status: Status::Pending,
-            reason: StatusReason::Starting,
-            since: Timestamp::ZERO,
-            no_outage_since: Timestamp::NEVER,
-            calm_since: Timestamp::NEVER,
-            last_alarm: (0, 0),
-        }
     }
 }
 
@@ -308,13 +258,9 @@ impl SetHistory {
             incident.shift(by);
         }
         if let Some(outage) = self.outage.get_mut() {
-            for at in [&mut outage.since, &mut outage.over_since, &mut outage.paused_since] {
-                *at = by(*at);
-            }
+            outage.shift(by);
         }
-        for at in [&mut self.reported.since, &mut self.reported.no_outage_since, &mut self.reported.calm_since] {
-            *at = by(*at);
-        }
+        self.reported.shift(by);
         if let Some((_, at)) = self.end.as_deref_mut() {
             *at = by(*at);
         }

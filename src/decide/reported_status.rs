@@ -1,0 +1,112 @@
+//! The status that is reported: alarms are cleared after `clear_after`.
+
+use serde::{Deserialize, Serialize};
+
+use super::serde_opt_timestamp;
+use super::status::{Status, StatusReason};
+use crate::time::Timestamp;
+
+/// The status that was assessed last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ReportedStatus {
+    pub(super) status: Status,
+    pub(super) reason: StatusReason,
+    pub(super) since: Timestamp,
+    /// Since when there is no outage any more, where one is still shown.
+    #[serde(with = "serde_opt_timestamp")]
+    pub(super) no_outage_since: Timestamp,
+    /// Since when nothing is missing any more, where something is still shown.
+    #[serde(with = "serde_opt_timestamp")]
+    pub(super) calm_since: Timestamp,
+    /// How many were asked for, and available, when something was missing last.
+    pub(super) last_alarm: (u32, u32),
+}
+
+impl Default for ReportedStatus {
+    fn default() -> Self {
+        Self {
+            status: Status::Pending,
+            reason: StatusReason::Starting,
+            since: Timestamp::ZERO,
+            no_outage_since: Timestamp::NEVER,
+            calm_since: Timestamp::NEVER,
+            last_alarm: (0, 0),
+        }
+    }
+}
+
+impl ReportedStatus {
+    pub(super) fn show(&mut self, status: Status, reason: StatusReason, now: Timestamp) {
+        if self.status != status {
+            self.status = status;
+            self.since = now;
+        }
+        self.reason = reason;
+    }
+
+    /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again, or never.
+    #[inline(always)]
+    pub(super) fn update(
+        &mut self,
+        raw: Status,
+        mut reason: StatusReason,
+        (desired, available): (u32, u32),
+        clear_after: u64,
+        now: Timestamp,
+    ) -> Timestamp {
+        if raw == Status::Outage {
+            self.no_outage_since = Timestamp::NEVER;
+        } else if self.no_outage_since.is_never() {
+            self.no_outage_since = now;
+        }
+        if matches!(raw, Status::Outage | Status::Degraded) {
+            self.calm_since = Timestamp::NEVER;
+            self.last_alarm = (desired, available);
+        } else if self.calm_since.is_never() {
+            self.calm_since = now;
+        }
+        if clear_after > 0 && raw != Status::Completed && reason != StatusReason::ScaledToZero {
+            if let Some(clears) = self.hold(raw, clear_after, now) {
+                return clears;
+            }
+        }
+        if raw == Status::Healthy && reason == StatusReason::AllAvailable {
+            let was_alarmed = matches!(self.status, Status::Outage | Status::Degraded);
+            let (asked_for, served) = self.last_alarm;
+            if was_alarmed && desired < asked_for && available <= served {
+                // No replica came back.
+                reason = StatusReason::ScaledDown;
+            } else if was_alarmed {
+                reason = StatusReason::Recovered;
+            } else if self.status == Status::Healthy
+                && matches!(self.reason, StatusReason::Recovered | StatusReason::ScaledDown)
+            {
+                reason = self.reason;
+            }
+        }
+        self.show(raw, reason, now);
+        Timestamp::NEVER
+    }
+
+    /// Holds an alarm whose cause is gone, and until when; `None`: there is none to hold.
+    fn hold(&mut self, raw: Status, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
+        let held = |since: Timestamp| now.nanos_since(since) < clear_after;
+        if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
+            self.reason = StatusReason::Clearing;
+            return Some(self.no_outage_since.plus_nanos(clear_after));
+        }
+        let alarmed = matches!(self.status, Status::Outage | Status::Degraded);
+        if alarmed && raw == Status::Healthy && held(self.calm_since) {
+            self.show(Status::Degraded, StatusReason::Clearing, now);
+            return Some(self.calm_since.plus_nanos(clear_after));
+        }
+        None
+    }
+
+    pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
+        for at in [&mut self.since, &mut self.no_outage_since, &mut self.calm_since] {
+            *at = by(*at);
+        }
+    }
+}
