@@ -1,15 +1,18 @@
 //! Decides what to do with a replicated service when replicas fail: **restart** the failed replicas, keep serving
 //! **degraded**, or **terminate** the set.
 //!
-//! A [`Policy`] is read from a document in any serde format, or built in code. It can be embedded at three depths, and
-//! tested in a simulator; every decision has one implementation. The guides are in [`_docs`].
+//! A [`Policy`] is read from a document in any serde format, or built in code. A program embeds it at one of three depths: as
+//! functions on database rows, as a state machine, or as a complete supervisor. A simulator tests it. Every decision has one
+//! implementation, which all of these share. The guides are in [`_docs`].
 //!
 //! # Depth 1: functions on rows
 //!
-//! For a scheduler that keeps its state in its own database: [`History`](decide::History) and
-//! [`SetHistory`](decide::SetHistory) are one row each, and a [`Census`](decide::Census) is counts. [`Policy::decide`] returns
-//! the verdict on one replica, [`Policy::admit`] whether a start that is due may go now, and [`Policy::assess`] the status of
-//! the set and whether it must end.
+//! For a scheduler that keeps its state in its own database. A [`History`](decide::History) is the row of one replica, a
+//! [`SetHistory`](decide::SetHistory) the row of the set, and a [`Census`](decide::Census) the number of replicas in each state.
+//!
+//! - [`Policy::decide`] returns the verdict on a replica that failed.
+//! - [`Policy::admit`] returns whether a start that is due may happen now.
+//! - [`Policy::assess`] returns the status of the set and whether the set must end.
 //!
 //! ```
 //! use uphold::decide::History;
@@ -26,7 +29,8 @@
 //!
 //! # Depth 2: a state machine for your own event loop
 //!
-//! [`ReplicaSet`]: takes events with the current time, and returns commands, notices and the next deadline with its reason.
+//! A [`ReplicaSet`] takes events with the current time, and returns commands, notices and the next deadline with its reason. It does
+//! no I/O and reads no clock.
 //!
 //! ```
 //! use uphold::{Event, Policy, ReplicaSet, RetryPolicy, Status, Timestamp};
@@ -68,7 +72,13 @@ println!(\"{}\", handle.wait().await.status);
 //!
 //! # The simulator
 //!
-//! The same state machine under a virtual clock: see [`sim`].
+//! [`sim`] runs the same state machine under a virtual clock, so that a test of a policy takes microseconds.
+//!
+//! # Conventions
+//!
+//! A builder method has the name of its setting, and the getter has the prefix `get_`: `RetryPolicy::max_attempts` sets what
+//! `RetryPolicy::get_max_attempts` returns. Types without builder methods have getters without a prefix. Where a method takes the
+//! current time, a time before that of the last call is replaced by the latter.
 //!
 //! # Features
 //!
