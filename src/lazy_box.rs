@@ -23,7 +23,7 @@ impl<T> LazyBox<T> {
         self.0.is_some()
     }
 
-    /// LayoutMapping the value out and frees the allocation.
+    /// Removes and returns the value, and frees the allocation.
     pub(crate) fn take(&mut self) -> Option<T> {
         self.0.take().map(|value| *value)
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What stands in place of a secret value.
+/// The text shown instead of a secret value.
 pub(crate) const REDACTED: &str = "<redacted>";
 
-/// Names without their values, for `Debug`.
+/// A map of names to secret values that shows only the names in `Debug`.
 pub(crate) struct Redacted<'a>(pub(crate) &'a BTreeMap<String, String>);
 
 impl fmt::Debug for Redacted<'_> {

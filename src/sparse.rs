@@ -1,6 +1,6 @@
-//! Serialises structs without their absent fields in formats for people, and in full in binary formats, which need every field.
+//! Serialises structs without absent fields in human-readable formats, and in full in binary formats, which need every field.
 
-/// Implements `Serialize` for a struct: fields marked `absent if` are left out of formats that people read.
+/// Implements `Serialize` for a struct: a field whose `absent if` condition holds is omitted from human-readable formats.
 macro_rules! serialize_sparse {
     ($type:ident, |$this:ident| { $($key:literal: $value:expr, absent if $absent:expr;)+ }) => {
         impl serde::Serialize for $type {

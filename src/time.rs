@@ -1,14 +1,14 @@
-//! Time is an argument: the caller says what time it is.
+//! Timestamps. The pure part reads no clock: the caller passes the time.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time: nanoseconds since an epoch that the caller keeps for as long as the state.
+/// A point in time: nanoseconds since an epoch of the caller's choice, which must stay the same for as long as the state is kept.
 ///
-/// A program that keeps its state in memory may count from its own start; one that keeps rows in a
-/// database uses Unix time. The range is 584 years; arithmetic saturates at its ends.
+/// A program that keeps its state in memory may count from its own start; one that stores it uses Unix time. The range is 584
+/// years, and arithmetic saturates at its ends.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,39 +29,39 @@ impl Timestamp {
     /// The last representable instant, at which arithmetic saturates. As the time of a call it is out of range: see
     /// [`Timestamp::LATEST`].
     pub const MAX: Self = Self(u64::MAX);
-    /// The latest instant that a set takes as the time of a call: half of the range, the year 2262 in Unix time. A due time
-    /// up to 292 years after it is still a known time.
+    /// The latest instant that is accepted as the time of a call: half of the range, the year 2262 in Unix time. A later one is
+    /// replaced by the time of the last call. A due time up to 292 years after it is still a known time.
     pub const LATEST: Self = Self(u64::MAX / 2);
     /// No time: the `None` of fields that hold an `Option<Timestamp>` in 8 bytes and compare as later than every time.
     /// Public signatures and serialised forms have the `Option`.
     pub(crate) const NEVER: Self = Self::MAX;
 
-    /// A timestamp of so many nanoseconds since the epoch.
+    /// Creates a timestamp from nanoseconds since the epoch.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// A timestamp of so many milliseconds since the epoch; saturates.
+    /// Creates a timestamp from milliseconds since the epoch. Saturates.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// A timestamp of so many seconds since the epoch; saturates.
+    /// Creates a timestamp from seconds since the epoch. Saturates.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000_000))
     }
 
-    /// Nanoseconds since the epoch.
+    /// Returns the nanoseconds since the epoch.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Whole milliseconds since the epoch, rounded down.
+    /// Returns the whole milliseconds since the epoch, rounded down.
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
 
-    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    /// Returns the time from `earlier` to `self`; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -89,7 +89,7 @@ impl Timestamp {
         self.0 == Self::NEVER.0
     }
 
-    /// `None` for [`Timestamp::NEVER`].
+    /// Returns `None` for [`Timestamp::NEVER`].
     pub(crate) const fn known(self) -> Option<Self> {
         if self.is_never() { None } else { Some(self) }
     }
@@ -123,7 +123,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A duration as nanoseconds, the longest 584 years.
+/// Converts a duration to nanoseconds. Saturates at 584 years.
 pub(crate) const fn nanos(duration: Duration) -> u64 {
     let nanos = duration.as_nanos();
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }

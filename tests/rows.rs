@@ -184,7 +184,7 @@ fn rows_that_no_history_can_be_are_refused() {
         ("last_cause", 77.into()),
         ("last_cause", "No Such Cause".into()),
         ("last_cause", serde_json::Value::Null),
-        ("judged_by", 9.into()),
+        ("matched_rule", 9.into()),
         ("started_at", 1.into()),
         ("ready_since", 1.into()),
         ("last_exit", "never".into()),

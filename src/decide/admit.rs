@@ -1,4 +1,5 @@
-//! `admit`: whether a start that is due may go now. The gates, in order: incident, budget, concurrency, owner.
+//! `admit`: decides whether a start that is due may happen now. Gates are checked in the order incident, budget,
+//! concurrency, owner.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,96 +26,98 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct DueStart {
-    /// Whose start.
+    /// The replica to start.
     pub replica: ReplicaId,
-    /// What kind of start.
+    /// The kind of start, which determines the gates that it must pass.
     pub kind: StartKind,
 }
 
 impl DueStart {
-    /// A first start: no gate but an incident and the owner's cap.
+    /// Creates a first start. Only an incident and the owner's cap can delay it.
     pub fn first(replica: ReplicaId) -> Self {
         Self { replica, kind: StartKind::First }
     }
 
-    /// A start that an operator asked for: no gate but the owner's cap.
+    /// Creates a start that an operator requested. Only the owner's cap can delay it.
     pub fn requested(replica: ReplicaId) -> Self {
         Self { replica, kind: StartKind::Requested }
     }
 
-    /// A restart after a failure; `charged` as its decision said.
+    /// Creates a restart after a failure or a clean exit; `charged` is [`Decision::charged`](crate::Decision::charged). Every
+    /// gate can delay it.
     pub fn restart(replica: ReplicaId, charged: bool) -> Self {
         Self { replica, kind: StartKind::Restart { charged } }
     }
 }
 
-/// What kind of start.
+/// The kind of a start, which determines the gates that it must pass.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StartKind {
     /// The replica starts for the first time.
     First,
-    /// A restart after a failure or exit 0.
+    /// A restart after a failure or a clean exit.
     Restart {
         /// Whether it takes a token of the budget.
         charged: bool,
     },
-    /// An operator asked for it: only the owner's cap holds it back.
+    /// A start that an operator requested.
     Requested,
 }
 
-/// Whether a start may go.
+/// The answer of [`Policy::admit`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "an ignored answer would lose a start in silence")]
+#[expect(clippy::exhaustive_enums, reason = "a caller that ignores an answer loses a start silently")]
 pub enum Admission {
-    /// It goes now. Its budget token, if any, is taken.
+    /// Start the replica now. Its budget token, if it needs one, has been taken.
     Start,
-    /// It waits behind this gate.
+    /// A gate is closed; ask again later.
     Wait(Wait),
-    /// The set is terminated instead.
+    /// Start nothing and pass the reason to [`Policy::terminate`]: the budget is empty and `empty: terminate` is set.
     Terminate(EndReason),
 }
 
-/// A wait behind a gate.
+/// The gate that a start waits for, and when to ask again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct Wait {
-    /// Behind which gate.
+    /// The closed gate.
     pub gate: Gate,
-    /// When to ask again even if nothing happens; `None`: only an event opens the gate.
+    /// When the gate opens without an event; `None` if only an event opens it. Ask again then, and after every event.
     pub until: Option<Timestamp>,
 }
 
-/// What a replica that is to start waits for.
+/// A condition that a start waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Gate {
-    /// Its delay; opens at its due time.
+    /// The delay after a failure; opens at the due time.
     Backoff,
-    /// Room in its window; opens at its due time.
+    /// Room in the window of `limit`; opens at the due time.
     Window,
-    /// A token of the set's budget; opens when one is refilled.
+    /// A token of the set's `budget`; opens when the next one is refilled.
     Budget,
-    /// A place among the concurrent starts; opens when a start is ready, failed, stopped or timed out.
+    /// A free slot of `max_concurrent_starts`; opens when a restart under way is ready, fails, is stopped or times out.
     Concurrency,
-    /// The canary of an incident; opens when it is ready, has run for long enough, or fails.
+    /// The canary of an incident, or the present batch after it; opens when the canary is up or has failed, or when every
+    /// start of the batch is up or has failed.
     Incident,
-    /// The end of its earlier incarnation; opens when that is confirmed.
+    /// The end of the previous incarnation; opens when that is confirmed.
     Stop,
-    /// The owner's cap; opens when the owner raises it or a start is decided.
+    /// The owner's cap on starts ([`Policy::limit_starts`]); opens when it is raised or a start under way is up or has failed.
     Owner,
-    /// A hold; opens by `retry_now`, `restart` or `reset`, or when it times out.
+    /// An operator, or the end of the hold; opens on `retry_now`, `restart` or `reset`, and when the hold times out.
     Hold,
-    /// The rest of a group that restarts together; opens when all of it has stopped and is due.
+    /// The other members of a group that restarts together; opens when all have stopped and are due.
     Group,
-    /// The start of the replica before it; opens when that is ready.
+    /// The previous replica under `start_order: ordered`; opens when that is ready.
     Order,
 }
 
 impl Gate {
-    /// The word that traces use.
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Backoff => "backoff",
@@ -138,10 +141,11 @@ impl std::fmt::Display for Gate {
 }
 
 impl Policy {
-    /// Decides whether a start that is due may go now.
+    /// Decides whether a start that is due may happen now.
     ///
-    /// Call it in the order of (due time, replica). Call it again for a start that waits when its gate may have opened.
-    /// Report what became of an admitted start with [`Policy::record_start_outcome`].
+    /// Ask in the order of due time, then replica. Ask again for a waiting start after every event and at [`Wait::until`].
+    /// A start that waits takes no token. Report the result of an admitted start to [`Policy::record_start_outcome`].
+    /// A `now` before an earlier one is replaced by the latter.
     ///
     /// ```
     /// use uphold::decide::{Admission, Census, DueStart, Gate, SetHistory};
@@ -175,7 +179,7 @@ impl Policy {
             if let Some(incident) = &set.incident {
                 match incident.stage {
                     IncidentStage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
-                    // The canary is one of those that failed.
+                    // The canary must be a replica that failed.
                     IncidentStage::Holding { .. } if !restart => return wait(Gate::Incident, None),
                     IncidentStage::Holding { not_before, .. } if now < not_before => {
                         return wait(Gate::Incident, Some(not_before));
@@ -186,7 +190,7 @@ impl Policy {
                 }
             }
         }
-        // All gates are checked before a token is taken: a start that waits takes none.
+        // Every gate is checked before a token is taken, because a start that waits takes none.
         let cap = self.max_concurrent_starts(census.desired()).filter(|_| restart);
         let no_room = cap.is_some_and(|cap| census.starting >= cap);
         let capped = set.start_limit.is_some_and(|limit| census.in_flight >= limit);

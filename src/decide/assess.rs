@@ -1,4 +1,4 @@
-//! `assess`: the status of the set, and whether it must end.
+//! `assess`: computes the status of the set, and whether the set must end.
 
 use super::census::Census;
 use super::set_history::SetHistory;
@@ -7,29 +7,29 @@ use crate::policy::retry_schedule::FOREVER;
 use crate::policy::{Compiled, Policy};
 use crate::time::Timestamp;
 
-/// What [`Policy::assess`] finds.
+/// The answer of [`Policy::assess`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Assessment {
-    /// What the set is.
+    /// The status of the set, after `clear_after` has been applied.
     pub status: Status,
-    /// Why.
+    /// The reason of the status.
     pub reason: StatusReason,
-    /// Since when the status has been this.
+    /// When the status last changed.
     pub since: Timestamp,
-    /// How many available replicas the service needs.
+    /// The number of replicas that must be available: `min_available` of those desired.
     pub need: u32,
-    /// Why the set must end: stop every replica.
+    /// Why the set must end; `None` if it continues. If it must end, stop every replica and start none.
     pub end: Option<EndReason>,
-    /// When to assess again even if nothing happens.
+    /// When the status changes without an event; `None` if it does not. Assess again then.
     pub deadline: Option<Timestamp>,
 }
 
 impl Policy {
-    /// The status of the set, and whether it must end.
+    /// Returns the status of the set, and whether the set must end.
     ///
-    /// Depth 1 of embedding: a pure function of one row and of counts. Call it after anything has changed the
-    /// counts, and at [`Assessment::deadline`].
+    /// A pure function of the row of the set and of counts. Call it after every change of the counts, and at
+    /// [`Assessment::deadline`]. A `now` before an earlier one is replaced by the latter.
     ///
     /// ```
     /// use uphold::decide::{Census, SetHistory};
@@ -59,8 +59,8 @@ impl Policy {
         }
     }
 
-    /// [`Policy::assess`] where the number of desired replicas is known: what it finds is in `set`, when to assess again is
-    /// returned. In line, for what every failure comes through.
+    /// Assesses like [`Policy::assess`], for callers that know the number of desired replicas. Stores the status in `set` and
+    /// returns when to assess again, or never. Inlined because every failure calls it.
     #[inline(always)]
     pub(crate) fn assess_of(&self, set: &mut SetHistory, census: &Census, desired: u32, now: Timestamp) -> Timestamp {
         if set.end.is_some() {
@@ -70,7 +70,7 @@ impl Policy {
         let compiled = self.compiled();
         let settled = census.settled_of(desired);
         let need = compiled.need(settled);
-        note(set, census, desired, need);
+        record_census(set, census, desired, need);
         let (raw, reason) = unfiltered(set, census, desired, need);
         let mut deadline = Timestamp::NEVER;
         if raw != Status::Completed {
@@ -78,7 +78,7 @@ impl Policy {
             let down = raw == Status::Outage || (raw == Status::Pending && set.failed && !set.up);
             let timed = compiled.outage_deadline != FOREVER;
             if (down && timed) || set.outage.get().is_some() {
-                deadline = outage(compiled, set, census, down, need, now);
+                deadline = advance_outage(compiled, set, census, down, need, now);
             }
             if set.max_failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
@@ -95,19 +95,18 @@ impl Policy {
         deadline.min(set.reported.update(raw, reason, (desired, census.available), compiled.clear_after, now))
     }
 
-    /// Takes down what the set has been by now: whether it was ever up, and whether anything failed.
-    pub(crate) fn note_standing(&self, set: &mut SetHistory, census: &Census, desired: u32) {
+    /// Records what [`Policy::assess`] remembers of a census: whether the set was ever up, and whether any replica failed.
+    pub(crate) fn record_census(&self, set: &mut SetHistory, census: &Census, desired: u32) {
         if set.end.is_none() {
-            note(set, census, desired, self.compiled().need(census.settled_of(desired)));
+            record_census(set, census, desired, self.compiled().need(census.settled_of(desired)));
         }
     }
 }
 
-/// Lets the clock of an outage run or stand, and ends the set if it has lasted too long. When to look again, or never.
-/// There is a clock only under a policy with a deadline: one that another policy brings counts from then on, since how
-/// much of the time before would have counted is not known.
+/// Advances the outage clock and ends the set if the outage has lasted for `outage_deadline`. Returns when to assess again,
+/// or never. Without a deadline there is no clock; a deadline that a new policy adds counts from then on.
 #[inline(never)]
-fn outage(
+fn advance_outage(
     compiled: &Compiled,
     set: &mut SetHistory,
     census: &Census,
@@ -130,11 +129,11 @@ fn outage(
     }
 }
 
-/// What the set has been by now, as long as it is not ended.
+/// Records whether the set, which has not ended, was ever up, and whether any replica failed.
 #[inline(always)]
-fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
+fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
     if desired == 0 {
-        // Scaling from zero begins anew.
+        // A set that is scaled to zero and back starts over.
         set.up = false;
         set.failed = false;
         set.max_failures_before_ready = Some(0);
@@ -149,11 +148,11 @@ fn note(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
 }
 
 impl SetHistory {
-    /// What an ended set is.
+    /// Sets the status of an ended set: `terminating` while replicas are live, then `terminated`.
     #[inline(never)]
     fn show_end(&mut self, census: &Census, now: Timestamp) {
         if let Some(end) = self.end_reason() {
-            // What is final stays so, whatever is found alive after it.
+            // `terminated` is final, even if a live stray is found later.
             let terminated = census.live == 0 || self.reported.status == Status::Terminated;
             let status = if terminated { Status::Terminated } else { Status::Terminating };
             self.reported.show(status, end.into(), now);
@@ -161,7 +160,7 @@ impl SetHistory {
     }
 }
 
-/// The status as a function of what is remembered and counted, before `clear_after`, as long as the set is not ended.
+/// Returns the status of a set that has not ended, before `clear_after` is applied.
 #[inline(always)]
 fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
     if desired > 0 && census.completed == desired {
@@ -191,7 +190,7 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
         if !set.up {
             return (Status::Pending, why);
         }
-        // What operators asked for explains an outage where there would be none without it.
+        // Operators' requests are the reason if there would be no outage without them.
         let restarted = census.available.saturating_add(census.requested);
         let why = if restarted >= need {
             StatusReason::ReplicaRestarting

@@ -1,4 +1,4 @@
-//! The token bucket of restarts that the set shares. Exact: no token is lost to rounding.
+//! The token bucket of restarts that a set shares, in whole numbers, so that rounding loses no token.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,10 @@ use super::serde_opt_timestamp;
 use crate::policy::CompiledBudget;
 use crate::time::Timestamp;
 
-/// What has been spent. A full bucket is a spent of zero, so that a new row needs no policy.
+/// A token bucket of depth `restarts`, refilled at the rate `restarts / per` (RFC 2215, 3.6).
 ///
-/// One token is `per` units and each nanosecond gives back `restarts` units: whole numbers throughout.
+/// It stores the tokens spent instead of those left, so that a new row is full under any policy. The unit is the token divided by
+/// `per`: a token is `per` units, and each nanosecond refills `restarts` units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Bucket {
@@ -27,10 +28,10 @@ impl Default for Bucket {
 impl Bucket {
     fn refill(&mut self, budget: CompiledBudget, now: Timestamp) {
         let refilled = u128::from(now.nanos_since(self.as_of)) * u128::from(budget.restarts);
-        // No more can be spent than there was, and nothing at no time, whatever a damaged row says.
+        // A damaged row may say that more is spent than fits, or that something is spent without a time.
         let most = if self.as_of.is_never() { 0 } else { Self::capacity(budget) };
         self.spent = self.spent.min(most).saturating_sub(refilled);
-        // Time that goes backwards stands still: what was refilled once is not refilled again.
+        // Time that goes backwards is ignored, so that no time is refilled twice.
         if self.as_of.is_never() || now > self.as_of {
             self.as_of = now;
         }
@@ -40,13 +41,16 @@ impl Bucket {
         u128::from(budget.per) * u128::from(budget.restarts)
     }
 
-    /// Whole tokens left at `now`.
+    /// Returns the whole tokens left at `now`.
     pub(crate) fn left(mut self, budget: CompiledBudget, now: Timestamp) -> u32 {
         self.refill(budget, now);
         ((Self::capacity(budget) - self.spent) / u128::from(budget.per.max(1))) as u32
     }
 
-    /// Takes a token, or says when there will be one.
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// The time at which there will be one.
     pub(crate) fn take(&mut self, budget: CompiledBudget, now: Timestamp) -> Result<(), Timestamp> {
         self.refill(budget, now);
         let after = self.spent + u128::from(budget.per);
@@ -59,12 +63,12 @@ impl Bucket {
         Err(self.as_of.later_by(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
-    /// Gives tokens back.
+    /// Returns tokens to the bucket.
     pub(crate) fn refund(&mut self, budget: CompiledBudget, tokens: u32) {
         self.spent = self.spent.saturating_sub(u128::from(tokens) * u128::from(budget.per));
     }
 
-    /// The same tokens spent of another budget.
+    /// Returns the bucket of another budget with as many whole tokens spent.
     pub(crate) fn rescaled(mut self, before: CompiledBudget, after: CompiledBudget, now: Timestamp) -> Self {
         if (before.restarts, before.per) != (after.restarts, after.per) {
             self.refill(before, now);
@@ -74,7 +78,7 @@ impl Bucket {
         self
     }
 
-    /// Up to when it has been refilled.
+    /// Returns the time of the last refill; zero if there was none.
     pub(crate) fn as_of(&self) -> Timestamp {
         self.as_of.known().unwrap_or(Timestamp::ZERO)
     }

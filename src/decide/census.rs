@@ -1,7 +1,9 @@
 //! The number of a set's replicas in each state, as a `SELECT count(*) ... GROUP BY` returns it.
 
-/// How the replicas of a set stand, counted. Each of the `desired` replicas is counted in one of the first
-/// ten fields; the others look at the same replicas from another side.
+/// The number of replicas in each state.
+///
+/// Each desired replica is counted in exactly one of the first ten fields. The other fields count instances and starts across these
+/// states.
 ///
 /// ```
 /// use uphold::decide::Census;
@@ -10,41 +12,41 @@
 /// assert_eq!(census.desired(), 3);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from counts of its own")]
+#[expect(clippy::exhaustive_structs, reason = "the caller fills it in from its own counts")]
 pub struct Census {
-    /// Ready, and for at least `min_ready`.
+    /// Ready for at least `min_ready`.
     pub available: u32,
-    /// Done with their work.
+    /// Completed: exit code 0 under `success: complete`.
     pub completed: u32,
-    /// Given up with no end.
+    /// Given up for good.
     pub given_up: u32,
-    /// Failed and not available again since: waiting, held, quarantined for a time, coming up again.
+    /// Failed and not available since: waiting, held, quarantined for a time, or starting again.
     pub failed: u32,
-    /// Were available, are up, are not ready.
+    /// Running and not ready, after having been available.
     pub not_ready: u32,
     /// Out of contact for longer than `unknown_after`.
     pub unknown: u32,
-    /// Were available and are down because an operator asked for it.
+    /// Down for a restart that an operator requested, after having been available.
     pub requested: u32,
     /// Between a clean exit (exit code 0 under `success: restart`) and the next start.
     pub completed_run: u32,
     /// Down because an operator stopped it.
     pub stopped: u32,
-    /// Coming up for the first time, without a failure so far.
+    /// Starting for the first time, without a failure so far.
     pub fresh: u32,
 
-    /// Of all the above: added by a scale-up and not available since. They do not count towards what is needed yet.
+    /// Added by a scale-up and not available since; also counted above. *Need* does not take them into account yet.
     pub joining: u32,
-    /// Believed live, those being stopped and those no longer desired included.
+    /// Live instances, including those being stopped and those no longer desired.
     pub live: u32,
-    /// Restarts under way: a start that holds its slot.
+    /// Restarts under way, which `max_concurrent_starts` bounds.
     pub starting: u32,
-    /// All starts under way, first starts and those an operator asked for included.
+    /// All starts under way, including first starts and those that an operator requested; the owner's cap bounds them.
     pub in_flight: u32,
 }
 
 impl Census {
-    /// How many replicas are asked for.
+    /// Returns the number of desired replicas: the sum of the first ten fields. Saturates.
     #[inline]
     pub const fn desired(&self) -> u32 {
         let Self {
@@ -65,27 +67,27 @@ impl Census {
         sum(counts)
     }
 
-    /// Replicas by which what is needed is measured: those that have completed and those that join are not among them.
+    /// Returns the replicas of which *need* is computed: the desired ones without those that have completed or are joining.
     #[inline]
     pub(crate) const fn settled(&self) -> u32 {
         self.settled_of(self.desired())
     }
 
-    /// The same, of a number of desired replicas that is known already.
+    /// Computes [`settled`](Self::settled) from a known number of desired replicas.
     #[inline]
     pub(crate) const fn settled_of(&self, desired: u32) -> u32 {
         desired.saturating_sub(self.completed).saturating_sub(self.joining)
     }
 
-    /// How many would be available but for what does not count towards `outage_deadline`: lost contact, operators'
-    /// requests, and the time between two runs.
+    /// Returns how many replicas would be available without the states that do not count towards `outage_deadline`: lost contact,
+    /// operators' requests, and the time between two runs.
     #[inline]
     pub(crate) const fn available_but_for_excused(&self) -> u32 {
         sum([self.available, self.unknown, self.requested, self.stopped, self.completed_run])
     }
 }
 
-/// Saturates.
+/// Saturating sum, usable in constants.
 const fn sum<const N: usize>(counts: [u32; N]) -> u32 {
     let (mut sum, mut next) = (0u64, 0);
     while next < N {

@@ -1,4 +1,4 @@
-//! The operations of depth 1 on incidents: record failures, detect an incident, record what became of its starts.
+//! The operations of depth 1 on incidents: record failures, detect an incident, record the results of starts.
 
 use super::census::Census;
 use super::failure_context::FailureContext;
@@ -12,26 +12,37 @@ use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
-/// What became of a start; the argument of [`Policy::record_start_outcome`].
+/// The result of a start; the argument of [`Policy::record_start_outcome`].
+///
+/// ```
+/// use uphold::decide::{SetHistory, StartOutcome};
+/// use uphold::{Policy, Timestamp};
+///
+/// let policy = Policy::builder().replicas(4).build()?;
+/// let mut set = SetHistory::new(Timestamp::ZERO);
+/// policy.resume_gradually(&mut set, Timestamp::from_secs(60)); // admits one start, then two, then four
+/// policy.record_start_outcome(&mut set, 0.into(), StartOutcome::Up);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a start comes up, fails or is given up by an operator")]
+#[expect(clippy::exhaustive_enums, reason = "a start comes up, fails, or is cancelled by an operator")]
 pub enum StartOutcome {
-    /// The replica is ready, or has run for `correlated.within` without failing.
+    /// The replica is ready, or has run for `correlated.within` without a failure.
     Up,
-    /// It failed; its decision says when to try again.
+    /// The replica failed.
     Failed {
-        /// When the next canary may be tried.
+        /// The earliest start of the next canary.
         retry: Timestamp,
     },
-    /// It was stopped or removed before it came up or failed.
+    /// The replica was stopped or removed before it came up or failed.
     Gone,
 }
 
 impl Policy {
-    /// Records that a replica failed, for incidents, isolated failures and `max_failures_before_ready`.
+    /// Records the failure of a replica, for incidents, `immediate_first: isolated` and `max_failures_before_ready`. Returns whether
+    /// the outcome is a failure, so that an incident may have begun.
     ///
-    /// Record every failure of one instant, then call [`Policy::detect_incident`], then decide on each of them.
-    /// Returns whether the outcome is a failure, so that there may be an incident.
+    /// Record every failure of one instant, then call [`Policy::detect_incident`], then decide on each failure.
     pub fn record_failure(
         &self,
         set: &mut SetHistory,
@@ -58,7 +69,7 @@ impl Policy {
             set.recent_failures.get_or_init().note(replica, at, history.noted_at(), correlated.within, now);
             history.set_noted_at(now, self);
         }
-        // Failures of the platform do not show that the workload cannot start.
+        // A failure of the platform does not show that the workload cannot start.
         let own = !matches!(outcome.cause, Some(Cause::Interruption | Cause::NoCapacity | Cause::NodeLost));
         if own {
             set.count_before_ready(compiled.max_failures_before_ready);
@@ -66,8 +77,37 @@ impl Policy {
         true
     }
 
-    /// Opens an incident if enough distinct replicas failed together, and returns whether it did. Restarts then wait for
-    /// a canary. The threshold is the share of `correlated` rounded up, at least 2, from 5 replicas on at least 3.
+    /// Opens an incident if enough distinct replicas failed within `correlated.within`, and returns whether it did. Restarts then
+    /// wait for a canary.
+    ///
+    /// The threshold is the share of `correlated`, rounded up: at least 2 replicas, and at least 3 in a set of 5 or more.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use uphold::decide::{Census, DecisionReason, History, SetHistory};
+    /// use uphold::policy::Correlated;
+    /// use uphold::{FailurePolicy, Outcome, Policy, Quantity, RetryPolicy, Timestamp};
+    ///
+    /// let policy = Policy::builder()
+    ///     .replicas(2)
+    ///     .retry(RetryPolicy::every(Duration::from_secs(30)))
+    ///     .failure(FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(100), Duration::from_secs(10))))
+    ///     .build()?;
+    /// let mut set = SetHistory::new(Timestamp::ZERO);
+    /// let mut rows = [History::new(7, 0.into()), History::new(7, 1.into())];
+    /// let now = Timestamp::from_secs(60);
+    /// let crash = Outcome::exited(1, now);
+    /// for (id, row) in (0..).zip(&mut rows) {
+    ///     policy.start(row, Timestamp::ZERO);
+    ///     policy.record_failure(&mut set, id.into(), row, &crash, now);
+    /// }
+    /// assert!(policy.detect_incident(&mut set, &Census { failed: 2, ..Census::default() }, now));
+    ///
+    /// let context = policy.failure_context(&set, 0.into(), now, false);
+    /// let decision = policy.decide_with(&mut rows[0], &crash, context)?;
+    /// assert_eq!((decision.reason, decision.charged), (DecisionReason::Incident, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn detect_incident(&self, set: &mut SetHistory, census: &Census, now: Timestamp) -> bool {
         let Some(correlated) = self.compiled().correlated else { return false };
         let threshold = correlated.threshold(census.desired());
@@ -83,8 +123,8 @@ impl Policy {
         recognised
     }
 
-    /// What the set knows at the moment a replica fails, for [`Policy::decide_with`]. `indispensable`: giving the
-    /// replica up would put `min_available` out of reach.
+    /// Returns the context of a failure at `at`, for [`Policy::decide_with`]. `indispensable` says that giving the replica up would
+    /// put `min_available` out of reach.
     #[inline(always)]
     pub fn failure_context(
         &self,
@@ -108,10 +148,10 @@ impl Policy {
         FailureContext { isolated, indispensable, incident, joins_group: false }
     }
 
-    /// What became of a start whose incarnation ended, and this was decided: for [`Policy::record_start_outcome`]. The next
-    /// canary may be tried when this one would be restarted; after one that is not restarted, when the next delay of
-    /// the policy's own `retry` is over. One that has done its work, or has
-    /// completed a run, is as good as one that is up.
+    /// Returns the result of a start whose incarnation ended with `decision`, for [`Policy::record_start_outcome`].
+    ///
+    /// A clean exit counts as up. After a failure, the next canary may start when this one would be restarted; if it is not
+    /// restarted, after the next delay of the policy's own `retry`.
     pub fn start_outcome(&self, set: &SetHistory, decision: &Decision) -> StartOutcome {
         self.start_outcome_of(set, decision.verdict, decision.ended_at, decision.reason)
     }
@@ -123,7 +163,7 @@ impl Policy {
         ended_at: Timestamp,
         reason: DecisionReason,
     ) -> StartOutcome {
-        let tried = match set.incident.as_deref() {
+        let failed_canaries = match set.incident.as_deref() {
             Some(Incident { stage: IncidentStage::Holding { level, .. }, .. }) => level.saturating_add(1),
             _ => 0,
         };
@@ -132,14 +172,15 @@ impl Policy {
             Verdict::Restart(_) if reason == DecisionReason::CompletedRun => StartOutcome::Up,
             Verdict::Restart(restart) => StartOutcome::Failed { retry: restart.due_after(ended_at) },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
-                let delay = self.compiled().schedules[0].stage(0).pacing.nominal(tried).max(FAILED_START_FLOOR);
+                let delay =
+                    self.compiled().schedules[0].stage(0).pacing.nominal(failed_canaries).max(FAILED_START_FLOOR);
                 StartOutcome::Failed { retry: ended_at.later_by(delay) }
             }
         }
     }
 
-    /// Records what became of a start that [`Policy::admit`] admitted. It has an effect only during an incident.
-    pub fn record_start_outcome(&self, set: &mut SetHistory, replica: ReplicaId, became: StartOutcome) {
+    /// Records the result of a start that [`Policy::admit`] admitted. It has an effect only during an incident.
+    pub fn record_start_outcome(&self, set: &mut SetHistory, replica: ReplicaId, outcome: StartOutcome) {
         let Some(incident) = &mut set.incident else { return };
         match &mut incident.stage {
             IncidentStage::Holding { level, not_before, canary } => {
@@ -147,8 +188,8 @@ impl Policy {
                 if was_canary {
                     *canary = None;
                 }
-                match became {
-                    // Any replica that comes up shows that the cause is gone.
+                match outcome {
+                    // Any replica that comes up shows that the common cause is gone.
                     StartOutcome::Up => incident.stage = IncidentStage::RESUMING,
                     StartOutcome::Failed { retry } if was_canary => {
                         *level = level.saturating_add(1);
@@ -161,14 +202,14 @@ impl Policy {
         }
     }
 
-    /// The run without a failure after which a canary counts as up, in nanoseconds.
+    /// Returns the nanoseconds without a failure after which a canary that is never ready counts as up.
     pub(crate) fn canary_trial(&self) -> u64 {
         self.compiled().isolation
     }
 }
 
 impl SetHistory {
-    /// Records a start that was admitted during an incident.
+    /// Records that a start was admitted during an incident.
     pub(super) fn release(&mut self, replica: ReplicaId, paid: bool) {
         let Some(incident) = &mut self.incident else { return };
         incident.charged |= paid;
@@ -184,21 +225,21 @@ impl SetHistory {
         }
     }
 
-    /// A member of the incident that was started before it was recognised serves as its canary.
+    /// Makes a member of the incident that was started before its detection the canary, unless there is one.
     pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
         if let Some(Incident { stage: IncidentStage::Holding { canary, .. }, .. }) = self.incident.as_deref_mut() {
             canary.get_or_insert(replica);
         }
     }
 
-    /// Refunds the tokens that members of the incident took before it was detected: an incident is charged once.
+    /// Refunds the tokens that members of the incident took before its detection, because an incident is charged once.
     pub(crate) fn refund(&mut self, policy: &Policy, tokens: u32) {
         if let Some(budget) = policy.compiled().budget {
             self.bucket.get_or_init().refund(budget, tokens);
         }
     }
 
-    /// Removes and returns the replicas that belong to the incident, with the time of the last failure.
+    /// Removes and returns the replicas of the incident, with the time of the last failure.
     pub(crate) fn take_members(&mut self) -> (Vec<ReplicaId>, Option<Timestamp>) {
         let recent_failures = self.recent_failures.get_or_init();
         let latest = recent_failures.latest();

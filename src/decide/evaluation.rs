@@ -16,7 +16,7 @@ use crate::policy::rule_index::Failure;
 use crate::policy::{Cause, ImmediateFirst, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
 
-/// A restart that was decided on, and what it uses up.
+/// A restart that was decided, and what it is charged.
 struct PlannedRestart {
     delay: u64,
     reason: DecisionReason,
@@ -24,7 +24,7 @@ struct PlannedRestart {
     remaining_limit: Option<RemainingLimit>,
 }
 
-/// Why a failure is not followed by a restart.
+/// Why no restart follows a failure.
 enum NoRestart {
     FailFast,
     Rule(RuleAction),
@@ -58,7 +58,7 @@ pub(super) struct Evaluation<'p, 'o, const PLAIN: bool> {
     pub(super) end: End,
 }
 
-/// How the incarnation ended. Times never go backwards.
+/// How the incarnation ended, with times that never go backwards.
 #[derive(Clone, Copy)]
 pub(super) struct End {
     pub(super) at: Timestamp,
@@ -84,7 +84,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
 
-    /// With `PLAIN` there is none: a failure with a reason is evaluated in full.
+    /// Returns the message of the failure. There is none with `PLAIN`, because a failure with a reason is evaluated in full.
     #[inline(always)]
     fn message(&self) -> Option<Message> {
         if PLAIN { None } else { self.outcome.reason().map(Message::new) }
@@ -155,7 +155,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         if !repaired {
             history.remember_failure(self.cause(), self.outcome.exit, self.policy);
         }
-        history.set_judged_by(rule, self.policy);
+        history.set_matched_rule(rule, self.policy);
         history.put(Flags::REPAIRING, true);
 
         let place = matched.map_or(0, |matched| matched.schedule);
@@ -259,7 +259,8 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         }
     }
 
-    /// `attempts_over` is a limit, and no limit applies within an incident: a rule that gives up by it retries instead.
+    /// Returns whether a rule restarts the replica. A rule with `attempts_over` is a limit, and no limit applies in an incident, so
+    /// that such a rule retries there instead of giving up.
     #[inline]
     fn is_retried_by(&self, rule: &CompiledRule) -> bool {
         let exempt = self.incident().is_some() && rule.attempts_over.is_some();
@@ -270,12 +271,13 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         }
     }
 
-    /// Whether the restart counts for this replica, rather than for its incident or group.
+    /// Returns whether the restart counts for this replica, not for its incident or group.
     fn counts(&self) -> bool {
         self.incident().is_none() && !self.joins_group()
     }
 
-    /// A failed start takes the rule of the failure it repairs, unless a rule names its own cause.
+    /// Returns the index of the rule that matches. A failed start keeps the rule of the failure that it follows, unless a rule
+    /// names the cause of the failed start.
     #[inline(never)]
     fn matching_rule(&self, history: &History) -> Option<u16> {
         let rules = &self.policy.compiled().rules;
@@ -295,7 +297,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         rules.first_naming(failure, attempt).or_else(|| {
             let (cause, exit) = history.last_failure()?;
             let earlier = Failure { cause: &cause, exit, reason: None, ..failure };
-            rules.first_again(earlier, history.judged_by(), attempt)
+            rules.first_again(earlier, history.matched_rule(), attempt)
         })
     }
 
@@ -350,8 +352,8 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         Ok(PlannedRestart { delay, reason, charged, remaining_limit })
     }
 
-    /// Returns the delay and its reason, and counts the failure in the streak, except in an incident, whose delay grows for
-    /// the whole set, and in a group, which counts only the first of its failures.
+    /// Returns the delay and its reason, and counts the failure in the streak. It does not count in an incident, whose delay grows
+    /// for the whole set, or when it joins a group, which counts only its first failure.
     #[inline(always)]
     fn next_delay(
         &self,

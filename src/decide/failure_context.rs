@@ -1,6 +1,6 @@
-//! What the set knows when a replica fails.
+//! What a decision on one replica needs to know about the set.
 
-/// What the set knows when one of its replicas fails. The default is a replica on its own.
+/// What a decision on one replica needs to know about the set. The default is a replica without a set.
 ///
 /// [`Policy::failure_context`](crate::Policy::failure_context) computes it for a set;
 /// [`Policy::decide_with`](crate::Policy::decide_with) takes it.
@@ -23,9 +23,10 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub struct FailureContext {
-    /// No other replica failed within `correlated.within`, at the same instant included.
+    /// No other replica failed within `correlated.within` before or after, or at the same instant. Read by
+    /// `immediate_first: isolated`.
     pub isolated: bool,
-    /// Giving this replica up would put `min_available` out of reach.
+    /// Giving this replica up would put `min_available` out of reach. Read with `keep_min_available`.
     pub indispensable: bool,
     /// The number of canaries that have failed in the incident that this failure belongs to. The restart is uncharged,
     /// and its delay grows by one step per failed canary. `None` outside an incident.

@@ -11,7 +11,7 @@ impl Flags {
     pub(super) const COUNTS_ON_START: Self = Self(1 << 1);
     /// No start has succeeded since the last failure.
     pub(super) const REPAIRING: Self = Self(1 << 2);
-    /// The latest incarnation has started: `mark` is when.
+    /// The latest incarnation has started: `instance_changed_at` is when.
     pub(super) const STARTED: Self = Self(1 << 3);
     /// The last failure had an exit code.
     pub(super) const EXIT_CODE: Self = Self(1 << 4);
@@ -19,7 +19,7 @@ impl Flags {
     pub(super) const EXIT_SIGNAL: Self = Self(1 << 5);
     /// The latest incarnation has been ready.
     pub(super) const WAS_READY: Self = Self(1 << 6);
-    /// The latest incarnation is ready, since `turned`.
+    /// The latest incarnation is ready, since `readiness_changed_at`.
     pub(super) const READY: Self = Self(1 << 7);
 
     pub(super) const fn and(self, other: Self) -> Self {

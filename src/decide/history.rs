@@ -1,4 +1,4 @@
-//! The state of one replica between decisions: one row in a database.
+//! The state of one replica between decisions: one row of a database.
 
 use std::sync::Arc;
 
@@ -13,14 +13,16 @@ use crate::policy::retry_schedule::WindowLimit;
 use crate::policy::{Cause, CauseName, Exit, LayoutMapping, Policy, Signal};
 use crate::time::Timestamp;
 
-/// The state of one replica: its incarnation, its streaks of failures, its windows.
+/// The state of one replica: its incarnation, its streaks of failures, and its windows.
 ///
 /// Serialise it into one row, and write the row back after every call of a [`Policy`] method that takes it by `&mut`.
 ///
-/// Streaks and windows of a rule with its own `retry` are stored under the **name** of the rule, those of the policy's own
-/// `retry` under the empty name. State of rules that the policy at hand does not have is dropped. An unnamed rule is
-/// identified by its index, so inserting a rule before it hands its state to another rule: name the rules whose state
-/// matters. A time earlier than the latest one in the row is replaced by the latter.
+/// Streaks and windows of a rule with a `retry` of its own are stored under the **name** of the rule, those of the policy's `retry`
+/// under the empty name. The state of a rule that the policy does not have is dropped. A rule without a name is identified by its
+/// index, so that inserting a rule before it moves its state to another rule: name the rules whose state matters.
+///
+/// A time before the latest one in the row is replaced by the latter. A row of another version, or one that no calls can have
+/// written, is refused when it is deserialised.
 ///
 /// ```
 /// use uphold::decide::History;
@@ -42,10 +44,10 @@ pub struct History {
     /// The seed of this replica's jitter.
     pub(super) stream: u64,
     pub(super) incarnation: Incarnation,
-    /// When the latest incarnation started (with `STARTED`), was released, or ended.
-    pub(super) mark: Timestamp,
-    /// When readiness last changed.
-    pub(super) turned: Timestamp,
+    /// When the latest incarnation started (with `STARTED`), was admitted, or ended.
+    pub(super) instance_changed_at: Timestamp,
+    /// When readiness last began or ended.
+    pub(super) readiness_changed_at: Timestamp,
     /// The streak under the policy's own `retry`.
     pub(super) streak: Streak,
     pub(super) detail: Option<Box<Detail>>,
@@ -54,9 +56,9 @@ pub struct History {
     pub(super) last_exit: i32,
     /// Clean exits in a row whose runs were shorter than the delay before the next.
     pub(super) clean_exits: u16,
-    /// The rule that judged the last failure, or `NO_RULE`.
-    pub(super) judged_by: u16,
-    /// The cause of the last failure: its place in `Cause::BUILT_IN` from 1, beyond it a name in the detail; 0: none.
+    /// The index of the rule that matched the last failure, or `NO_RULE`.
+    pub(super) matched_rule: u16,
+    /// The cause of the last failure: its index in `Cause::BUILT_IN` plus 1; a larger one: the name in the detail; 0: none.
     pub(super) last_cause: u8,
     pub(super) flags: Flags,
 }
@@ -64,20 +66,20 @@ pub struct History {
 const NO_RULE: u16 = u16::MAX;
 
 impl History {
-    /// Creates the row of a replica that was never started. Jitter is a hash of the set's `seed`, the replica and the
-    /// incarnation.
+    /// Creates the row of a replica that was never started. Jitter is a hash of the set's `seed` (see
+    /// [`seed_of`](crate::decide::seed_of)), the replica and the incarnation.
     pub fn new(seed: u64, replica: ReplicaId) -> Self {
         Self {
             stream: jitter::stream(seed, replica.0),
             incarnation: Incarnation(0),
-            mark: Timestamp::ZERO,
-            turned: Timestamp::ZERO,
+            instance_changed_at: Timestamp::ZERO,
+            readiness_changed_at: Timestamp::ZERO,
             streak: Streak::default(),
             detail: None,
             replica,
             last_exit: 0,
             clean_exits: 0,
-            judged_by: NO_RULE,
+            matched_rule: NO_RULE,
             last_cause: 0,
             flags: Flags::default(),
         }
@@ -93,56 +95,56 @@ impl History {
         self.flags.set(flag, value);
     }
 
-    /// The latest incarnation; 0 before the first start.
+    /// Returns the latest incarnation; 0 before the first start.
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
-    /// Whether the latest incarnation was started and its end was not reported.
+    /// Returns whether the latest incarnation was started and its end has not been reported.
     pub fn is_live(&self) -> bool {
         self.has(Flags::LIVE)
     }
 
-    /// The failures in the current streak of the policy's own `retry`, as of the last failure.
+    /// Returns the failures in the current streak of the policy's own `retry`, as of the last failure.
     pub fn failures(&self) -> u32 {
         self.streak.failures
     }
 
-    /// Since when it has been ready; `None` if it is not.
+    /// Returns since when it has been ready; `None` if it is not.
     pub fn ready_since(&self) -> Option<Timestamp> {
-        self.has(Flags::READY).then_some(self.turned)
+        self.has(Flags::READY).then_some(self.readiness_changed_at)
     }
 
-    /// When the latest incarnation started; `None` if it is not live or was not reported as started.
+    /// Returns when the latest incarnation started; `None` if it is not live or was not reported as started.
     pub fn started_at(&self) -> Option<Timestamp> {
-        self.has(Flags::STARTED).then_some(self.mark)
+        self.has(Flags::STARTED).then_some(self.instance_changed_at)
     }
 
-    /// The latest time in the row. Earlier times are replaced by it.
+    /// Returns the time of the last call. Earlier times are replaced by it.
     #[inline(always)]
     pub(crate) fn as_of(&self) -> Timestamp {
-        self.mark.max(self.turned)
+        self.instance_changed_at.max(self.readiness_changed_at)
     }
 
-    /// Replaces times before `as_of`, and times after [`Timestamp::LATEST`], which no later call could exceed.
+    /// Returns `as_of` for times before it, and for times after [`Timestamp::LATEST`], which no later call could exceed.
     #[inline(always)]
     pub(super) fn clamp_time(&self, at: Timestamp) -> Timestamp {
         let known = self.as_of();
         if at > known && at <= Timestamp::LATEST { at } else { known }
     }
 
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(crate) fn entries(&self) -> usize {
         self.detail.as_deref().map_or(0, Detail::entries)
     }
 
-    /// The latest of all times in it.
+    /// Returns the latest of all times in it.
     pub(crate) fn latest(&self) -> Timestamp {
         let detail = self.detail.as_deref().map_or(Timestamp::ZERO, Detail::latest);
         self.as_of().max(self.streak.latest()).max(detail)
     }
 
-    /// The cause and exit of the last failure; `None` if it never failed.
+    /// Returns the cause and the exit of the last failure; `None` if it never failed.
     pub fn last_failure(&self) -> Option<(Cause, Option<Exit>)> {
         let place = usize::from(self.last_cause).checked_sub(1)?;
         let cause = match Cause::BUILT_IN.get(place) {
@@ -154,7 +156,7 @@ impl History {
 
     pub(crate) fn record_started(&mut self, at: Timestamp) {
         if self.is_live() && !self.has(Flags::STARTED) {
-            self.mark = self.clamp_time(at);
+            self.instance_changed_at = self.clamp_time(at);
             self.put(Flags::STARTED, true);
             self.put(Flags::REPAIRING, false);
         }
@@ -164,23 +166,23 @@ impl History {
         if self.is_live() {
             self.record_started(at);
             if !self.has(Flags::READY) {
-                self.turned = self.clamp_time(at);
+                self.readiness_changed_at = self.clamp_time(at);
                 self.put(Flags::READY, true);
                 self.put(Flags::WAS_READY, true);
             }
         }
     }
 
-    /// Returns for how many nanoseconds it was ready; `None` if it was not.
+    /// Ends readiness. Returns for how many nanoseconds it was ready; `None` if it was not.
     #[inline(always)]
     pub(super) fn record_not_ready(&mut self, at: Timestamp) -> Option<u64> {
         if !self.has(Flags::READY) {
             return None;
         }
         self.put(Flags::READY, false);
-        let since = self.turned;
-        self.turned = self.clamp_time(at);
-        Some(self.turned.nanos_since(since))
+        let since = self.readiness_changed_at;
+        self.readiness_changed_at = self.clamp_time(at);
+        Some(self.readiness_changed_at.nanos_since(since))
     }
 
     /// Makes `incarnation` the latest: live, neither started nor ready.
@@ -199,19 +201,19 @@ impl History {
         }
         self.cancel_window_wait();
         self.put(Flags::REPAIRING, false);
-        self.judged_by = NO_RULE;
+        self.matched_rule = NO_RULE;
     }
 
-    /// The rule that judged the last failure.
+    /// Returns the index of the rule that matched the last failure.
     #[inline]
-    pub(super) fn judged_by(&self) -> Option<u16> {
-        (self.judged_by != NO_RULE).then_some(self.judged_by)
+    pub(super) fn matched_rule(&self) -> Option<u16> {
+        (self.matched_rule != NO_RULE).then_some(self.matched_rule)
     }
 
-    /// A rule's place is known by the detail's layout, which [`adapt`](Self::adapt) has made that of the policy.
+    /// Stores the index of the rule that matched. It refers to the detail's layout, which [`adapt`](Self::adapt) has updated.
     #[inline]
-    pub(super) fn set_judged_by(&mut self, rule: Option<u16>, policy: &Policy) {
-        self.judged_by = rule.unwrap_or(NO_RULE);
+    pub(super) fn set_matched_rule(&mut self, rule: Option<u16>, policy: &Policy) {
+        self.matched_rule = rule.unwrap_or(NO_RULE);
         if rule.is_some() && self.detail.is_none() {
             self.detail_mut(policy);
         }
@@ -219,38 +221,39 @@ impl History {
 
     /// Clears everything but the incarnation, for a slot that is used again after a scale-down.
     pub(crate) fn reset_keep_incarnation(&mut self) {
-        let Self { stream, incarnation, mark, turned, replica, .. } = *self;
+        let Self { stream, incarnation, instance_changed_at, readiness_changed_at, replica, .. } = *self;
         let mut detail = self.detail.take();
         if let Some(detail) = &mut detail {
             **detail = detail.without_failures();
         }
-        *self = Self { stream, incarnation, mark, turned, detail, ..Self::new(0, replica) };
+        *self =
+            Self { stream, incarnation, instance_changed_at, readiness_changed_at, detail, ..Self::new(0, replica) };
     }
 
-    /// Takes an incarnation that a list shows alive as the latest.
+    /// Makes an incarnation that a list shows alive the latest.
     pub(crate) fn adopt(&mut self, incarnation: Incarnation) {
         self.begin(incarnation);
     }
 
-    /// Continues the numbering after an incarnation that another set used.
+    /// Continues the numbering after an incarnation that was used elsewhere.
     pub(crate) fn raise_incarnation(&mut self, incarnation: Incarnation) {
         self.incarnation = self.incarnation.max(incarnation);
     }
 
-    /// The start no longer waits for room in a window, and will not count in it.
+    /// Cancels the wait for room in a window, so that the start will not count in it.
     pub(crate) fn cancel_window_wait(&mut self) {
         self.put(Flags::COUNTS_ON_START, false);
     }
 
-    /// The incarnation has ended for an unknown reason.
+    /// Marks the incarnation as ended for an unknown reason.
     pub(crate) fn mark_ended(&mut self) {
         self.put(Flags::LIVE, false);
     }
 
-    /// The incarnation ended because it was asked to stop, which is no failure.
+    /// Records the end of an incarnation that was asked to stop, which is no failure.
     pub(crate) fn record_stopped(&mut self, policy: &Policy, at: Timestamp) {
         policy.record_not_ready(self, at);
-        self.mark = self.clamp_time(at);
+        self.instance_changed_at = self.clamp_time(at);
         self.put(Flags::LIVE.and(Flags::STARTED), false);
     }
 
@@ -259,7 +262,7 @@ impl History {
         jitter::draw(self.stream, self.incarnation.0)
     }
 
-    /// The streak of a schedule, 0 being the policy's own.
+    /// Returns the streak of a schedule; 0 is the policy's own.
     #[inline]
     pub(super) fn streak_of(&self, schedule: u16) -> Streak {
         if schedule == 0 {
@@ -273,16 +276,15 @@ impl History {
         if schedule == 0 { self.streak = streak } else { self.set_streak_of_rule(schedule, streak, policy) }
     }
 
-    /// Puts the streak of a rule's schedule where the policy's own is, which is returned, until
-    /// [`swap_back`](Self::swap_back).
+    /// Moves the streak of a rule's schedule into `streak`, and returns the policy's own for [`swap_back`](Self::swap_back).
     pub(super) fn swap_streak(&mut self, schedule: u16) -> Streak {
-        let judged = self.streak_of(schedule);
-        std::mem::replace(&mut self.streak, judged)
+        let of_rule = self.streak_of(schedule);
+        std::mem::replace(&mut self.streak, of_rule)
     }
 
     pub(super) fn swap_back(&mut self, schedule: u16, own: Streak, policy: &Policy) {
-        let judged = std::mem::replace(&mut self.streak, own);
-        self.set_streak(schedule, judged, policy);
+        let of_rule = std::mem::replace(&mut self.streak, own);
+        self.set_streak(schedule, of_rule, policy);
     }
 
     fn set_streak_of_rule(&mut self, schedule: u16, streak: Streak, policy: &Policy) {
@@ -297,7 +299,7 @@ impl History {
         self.detail_mut(policy).window_mut(slot)
     }
 
-    /// How many more restarts fit into a window at `at`.
+    /// Returns how many more restarts fit into a window at `at`.
     #[inline(never)]
     pub(super) fn room(&self, limit: WindowLimit, at: Timestamp) -> u32 {
         self.window(limit.slot).map_or(limit.restarts, |window| window.room(limit, at))
@@ -307,14 +309,14 @@ impl History {
         self.detail.get_or_insert_with(|| Box::new(Detail::new(policy.compiled().layout.clone())))
     }
 
-    /// Whether it has more than its own streak: a detail, or clean exits.
+    /// Returns whether it has more state than its own streak: a detail, or clean exits.
     #[inline(always)]
     pub(super) fn has_more(&self) -> bool {
         self.detail.is_some() | (self.clean_exits > 0)
     }
 
-    /// Finds the places of its streaks, windows and rules in `policy`, if they are those of another. To be called before
-    /// any of them is used.
+    /// Maps the indices of its streaks, windows and rules to those of `policy`, if they are of another policy. Call it before any
+    /// of them is used.
     #[inline(always)]
     pub(super) fn adapt(&mut self, policy: &Policy) {
         if let Some(detail) = &self.detail {
@@ -324,7 +326,7 @@ impl History {
         }
     }
 
-    /// [`adapt`](Self::adapt), for many histories: most of them come from the same policy, whose `mapping` is kept.
+    /// Adapts many histories: most come from the same policy, so that the caller keeps the `mapping` between calls.
     #[cold]
     #[inline(never)]
     pub(crate) fn adapt_with(&mut self, policy: &Policy, mapping: &mut Option<LayoutMapping>) {
@@ -340,7 +342,7 @@ impl History {
         }
     }
 
-    /// When its last failure was noted, or never.
+    /// Returns when its last failure was recorded, or never.
     pub(super) fn noted_at(&self) -> Timestamp {
         self.detail.as_ref().and_then(|detail| detail.noted_at).unwrap_or(Timestamp::NEVER)
     }
@@ -401,7 +403,7 @@ impl History {
         }
     }
 
-    /// Keeps an undo entry for an incident that is detected within `within`.
+    /// Keeps an undo entry for `within` nanoseconds, in which an incident may be detected.
     pub(super) fn remember_undo(&mut self, undo: Undo, within: u64, policy: &Policy) {
         self.detail_mut(policy).undo.push(undo, within);
     }
@@ -429,22 +431,22 @@ impl History {
         charged
     }
 
-    /// Moves every time by the same amount, when the clock of the state turns out to be ahead.
+    /// Moves every time by the same amount, for a restore under a clock that is behind the state.
     pub(crate) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp + Copy) {
-        self.mark = by(self.mark);
-        self.turned = by(self.turned);
+        self.instance_changed_at = by(self.instance_changed_at);
+        self.readiness_changed_at = by(self.readiness_changed_at);
         self.streak.shift(by);
         if let Some(detail) = &mut self.detail {
             detail.shift(by);
         }
     }
 
-    /// Moves its state to the indices of another layout, and drops what has none there.
+    /// Moves its state to the indices of another layout, and drops state without one.
     fn carry_over(&mut self, mapping: &LayoutMapping) {
         let Some(detail) = &mut self.detail else { return };
         detail.carry_over(mapping);
-        if let Some(rule) = self.judged_by() {
-            self.judged_by = mapping.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
+        if let Some(rule) = self.matched_rule() {
+            self.matched_rule = mapping.rules.get(usize::from(rule)).copied().flatten().unwrap_or(NO_RULE);
         }
     }
 }

@@ -1,11 +1,15 @@
-//! Identifiers of a replica, of its starts, and of the instance that one start of it made.
+//! Identifiers of a slot, of its starts, and of the instance that one start made.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// One slot of a set, from 0.
+/// The number of a slot of a set, from 0.
+///
+/// ```
+/// assert_eq!(uphold::ReplicaId::from(2).to_string(), "2");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplicaId(pub u32);
@@ -34,18 +38,20 @@ impl fmt::Debug for ReplicaId {
     }
 }
 
-/// One start of a replica, from 1. It rises with each start and never repeats, so that news of an earlier
-/// start is told from news of the present one.
+/// The number of a start of a replica, from 1.
+///
+/// It increases with each start and never repeats, so that an event about an earlier start is recognised as stale. 0 is a replica
+/// that was never started.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Incarnation(pub u64);
 
 impl Incarnation {
-    /// The highest incarnation that is taken from a list or an event: numbering goes on from it, and never reaches the
-    /// end of its range. It fits into a signed 64-bit column, with room for as many starts again.
+    /// The highest incarnation that a set adopts from a list or an event: 2^62. Numbering continues after it, within a signed 64-bit
+    /// column.
     pub const LAST_ADOPTED: Self = Self(1 << 62);
 
-    /// The one after this.
+    /// Returns the next incarnation.
     pub(crate) const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -90,12 +96,12 @@ pub struct InstanceId {
 }
 
 impl InstanceId {
-    /// Returns the id of one start of a replica.
+    /// Creates the identifier of the instance that one start of a replica made.
     pub fn new(replica: impl Into<ReplicaId>, incarnation: impl Into<Incarnation>) -> Self {
         Self { replica: replica.into(), incarnation: incarnation.into() }
     }
 
-    /// Every instance that a replica can have.
+    /// Returns the range of all instances of a replica.
     pub(crate) const fn all_of(replica: ReplicaId) -> RangeInclusive<Self> {
         Self { replica, incarnation: Incarnation(0) }..=Self { replica, incarnation: Incarnation(u64::MAX) }
     }

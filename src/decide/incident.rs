@@ -1,8 +1,8 @@
-//! Incidents: correlated failures of so many replicas that they are treated as one, with one cause.
+//! Incidents: correlated failures of several replicas, treated as one failure with one cause.
 //!
-//! An incident has two phases. *Holding*: restarts wait and one canary is started; if it fails, the delay grows and the
-//! next canary is started. *Resuming*: the other replicas start in batches of 1, 2, 4, ... Restarts that are overdue after
-//! downtime begin with resuming.
+//! An incident has two stages. *Holding*: restarts wait and one replica is started, the canary; if it fails, the delay grows and
+//! the next canary is started. *Resuming*: the other replicas start in batches of 1, 2, 4, ... Restarts that are overdue after
+//! downtime are also admitted by resuming.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +10,12 @@ use super::ids::ReplicaId;
 use super::serde_opt_timestamp;
 use crate::time::Timestamp;
 
-/// An incident that is not over.
+/// An open incident.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Incident {
     pub(crate) since: Timestamp,
     pub(crate) stage: IncidentStage,
-    /// The one charge of the incident has been taken.
+    /// Whether the one restart of the incident that is charged has taken its token.
     pub(crate) charged: bool,
 }
 
@@ -23,19 +23,20 @@ pub(crate) struct Incident {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum IncidentStage {
     Holding {
-        /// How often a canary has failed: the rung of the schedule that the next delay stands on.
+        /// The number of canaries that have failed, which determines the next delay.
         level: u32,
-        /// No canary before this.
+        /// The earliest start of the next canary, or never.
         #[serde(with = "serde_opt_timestamp")]
         not_before: Timestamp,
+        /// The canary under way, if any.
         canary: Option<ReplicaId>,
     },
     Resuming {
-        /// The size of the present batch.
+        /// The size of the batch.
         batch: u32,
-        /// Starts of the batch that are still to be released.
+        /// Starts of the batch that have not been admitted yet.
         to_release: u32,
-        /// Starts of the batch that are released and not decided yet.
+        /// Starts of the batch that were admitted and are neither up nor failed yet.
         undecided: u32,
     },
 }
@@ -43,7 +44,7 @@ pub(crate) enum IncidentStage {
 impl IncidentStage {
     pub(crate) const RESUMING: Self = Self::Resuming { batch: 1, to_release: 1, undecided: 0 };
 
-    /// One start of the present batch is decided. When all are, the next batch is twice as large.
+    /// Records that one start of the batch is up, has failed or is gone. When all are, the next batch is twice as large.
     pub(crate) fn decided(&mut self) {
         if let Self::Resuming { batch, to_release, undecided } = self {
             *undecided = undecided.saturating_sub(1);
@@ -64,7 +65,7 @@ impl Incident {
         }
     }
 
-    /// Whether it waits for a known time, or for some of so many starts on trial.
+    /// Returns whether it waits for a known time, or for at most `trials` undecided starts.
     pub(crate) fn can_progress(&self, trials: usize) -> bool {
         match self.stage {
             IncidentStage::Holding { canary, not_before, .. } => canary.is_some() || !not_before.is_never(),

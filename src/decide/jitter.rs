@@ -1,7 +1,14 @@
 //! Jitter of delays: a hash of (seed, replica, incarnation), so that a replay gives the same delays.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). It is part of the API: a stream never changes between
-//! releases.
+//! The hash is SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). It never changes between releases. Full, equal and
+//! decorrelated jitter are those of "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015); spread is the `wait.Jitter` of
+//! Kubernetes. In terms of the nominal delay of an attempt, the `interval`, the cap `max_interval` and the delay before:
+//!
+//! - none: `nominal`
+//! - full: `random(0, nominal)`
+//! - equal: `random(nominal / 2, nominal)`
+//! - decorrelated: `random(interval, min(cap, 3 * previous))`; the blog caps the result, which accumulates delays at the cap
+//! - spread by p %: `random(nominal, nominal * (1 + p / 100))`, where nominal is lowered so that the result stays within the cap
 
 use crate::policy::Jitter;
 use crate::policy::retry_schedule::{Pacing, share, with_room_for};
@@ -15,8 +22,8 @@ const fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A seed made from a name, for who has nothing better: sets of different names do not restart in step, and each is paced
-/// the same wherever it runs. It is FNV-1a of the name's bytes, and the same in every release.
+/// Returns a seed for a set's name, so that sets with different names do not restart in step. It is the 64-bit FNV-1a hash of
+/// the name's bytes, and never changes between releases.
 ///
 /// ```
 /// assert_ne!(uphold::decide::seed_of("web"), uphold::decide::seed_of("db"));
@@ -31,24 +38,25 @@ pub const fn seed_of(name: &str) -> u64 {
     seed
 }
 
-/// The stream of one replica.
+/// Returns the stream of one replica: a hash of the seed and the replica.
 pub(crate) const fn stream(seed: u64, replica: u32) -> u64 {
     mix(mix(seed.wrapping_add(GOLDEN_GAMMA)) ^ (replica as u64).wrapping_mul(GOLDEN_GAMMA).wrapping_add(GOLDEN_GAMMA))
 }
 
-/// The draw of one incarnation.
+/// Returns the random number of one incarnation.
 pub(crate) const fn draw(stream: u64, incarnation: u64) -> u64 {
     mix(stream.wrapping_add(incarnation.wrapping_mul(GOLDEN_GAMMA)))
 }
 
-/// A number from `low` to `high`, both included.
+/// Maps `draw` to a number from `low` to `high`, both included, by multiplying and shifting (Lemire 2019) without rejection: the
+/// bias is below `span / 2^64`.
 pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
     let span = high.saturating_sub(low) as u128 + 1;
     low + ((draw as u128 * span) >> 64) as u64
 }
 
-/// The delay of this level under `pacing`, and `more` steps beyond it; `previous` is the delay before it in the streak,
-/// 0 if there is none.
+/// Returns the delay in nanoseconds of level `level + more` under `pacing`. `previous` is the delay before it in the streak; 0 if
+/// there is none.
 #[inline(always)]
 pub(crate) fn delay(pacing: &Pacing, level: u32, more: u32, previous: u64, draw: impl FnOnce() -> u64) -> u64 {
     let nominal = pacing.nominal(level.saturating_add(more));
@@ -63,7 +71,7 @@ fn jittered(pacing: &Pacing, nominal: u64, more: u32, previous: u64, draw: u64) 
         Jitter::Full => between(0, nominal, draw),
         Jitter::Decorrelated => {
             let base = pacing.interval.min(pacing.cap);
-            // A step has no delay before it to grow from but the longest that it could have had.
+            // The delays of the `more` levels were not drawn: take the longest that they could have been.
             let grown = previous.max(base).saturating_mul(3u64.saturating_pow(more.saturating_add(1)));
             between(base, grown.max(base).min(pacing.cap), draw)
         }
@@ -149,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn no_jitter_is_exactly_the_ladder() {
+    fn without_jitter_the_delay_is_the_nominal_one() {
         let pacing = jittered(Jitter::None);
         assert_eq!((0..4).map(|level| delay(&pacing, level, 0, 0, || 1) / SEC).collect::<Vec<_>>(), [10, 20, 40, 60]);
     }

@@ -1,6 +1,6 @@
 //! The limits of a `retry`: which one is exhausted, what follows from that, and which one is nearest.
 //!
-//! `PLAIN` is that of [`Evaluation`](super::evaluation::Evaluation): no stages and no windows.
+//! For `PLAIN`, see [`Evaluation`](super::evaluation::Evaluation): there are no stages and no windows.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ pub(super) fn nearest_limit<const PLAIN: bool>(
     nearest.map(|(.., limit)| limit)
 }
 
-/// `nearest` is what is left, of how much, and of which limit.
+/// Replaces `nearest` (what is left, of how much, of which limit) by a limit with a smaller remaining fraction.
 #[inline(always)]
 fn update_nearest<const PLAIN: bool>(
     nearest: &mut Option<(u64, u64, RemainingLimit)>,

@@ -1,4 +1,4 @@
-//! A short text from outside that explains a failure to people.
+//! A short text that explains a failure to people.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,21 +6,27 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A longer text is cut to this many bytes.
+/// The longest text in bytes.
 const LONGEST: usize = 256;
 
-/// A short text that came with a failure: why a start failed, what a probe got.
+/// A short text reported with a failure, such as why a start failed or what a probe received.
 ///
-/// Texts longer than 256 bytes are cut. Displayed, control characters are escaped: the text may come from anywhere, and
-/// goes to terminals.
+/// Texts longer than 256 bytes are cut and end in `...`. `Display` escapes control characters, because the text may come from an
+/// untrusted source and be shown in a terminal.
+///
+/// ```
+/// use uphold::decide::Message;
+///
+/// assert_eq!(Message::new("no such image\x07").to_string(), "no such image\\u{7}");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Message(
-    // One word wide: it lies in every decision, and most have none.
+    // One word wide, because every decision has the field and most have no message.
     Arc<Box<str>>,
 );
 
 impl Message {
-    /// The text, cut to 256 bytes.
+    /// Creates a message from a text, cut to 256 bytes.
     pub fn new(text: &str) -> Self {
         if text.len() <= LONGEST {
             return Self(Arc::new(text.into()));
@@ -29,7 +35,7 @@ impl Message {
         Self(Arc::new(format!("{}...", &text[..end]).into()))
     }
 
-    /// The text as it came.
+    /// Returns the text without escaping.
     pub fn as_str(&self) -> &str {
         &self.0
     }

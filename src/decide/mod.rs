@@ -1,4 +1,7 @@
-//! Depth 1: pure functions on rows. `decide` judges one replica, `admit` and `assess` the set.
+//! Depth 1 of embedding: pure functions on rows.
+//!
+//! Every operation that decides or changes a row is a method of [`Policy`](crate::Policy): `decide` for one replica, `admit`
+//! and `assess` for the set. The methods of [`History`] and [`SetHistory`] create rows and read them.
 
 mod admit;
 mod assess;

@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::serde_opt_timestamp;
 use crate::time::Timestamp;
 
-/// For how long an outage has lasted.
+/// Measures how long an outage has lasted, without the time that does not count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct OutageClock {
     #[serde(with = "serde_opt_timestamp")]
     pub(super) since: Timestamp,
-    /// When it last ended, if it has: a return soon after keeps the clock.
+    /// When the outage ended, or never. If it returns within `recover.after`, the clock continues.
     #[serde(with = "serde_opt_timestamp")]
     pub(super) over_since: Timestamp,
-    /// Since when unknown replicas and operators' requests alone make the difference.
+    /// Since when lost contact and operators' requests alone cause the outage, or never.
     #[serde(with = "serde_opt_timestamp")]
     pub(super) paused_since: Timestamp,
-    /// Time that does not count, in nanoseconds.
+    /// The time that does not count, in nanoseconds, without the present pause.
     pub(super) paused: u64,
 }
 
@@ -28,7 +28,7 @@ impl Default for OutageClock {
 }
 
 impl OutageClock {
-    /// Lets the clock run or stand; how long the outage has lasted, if there is one.
+    /// Advances the clock. Returns for how many nanoseconds the outage has lasted; `None` if there is none.
     pub(super) fn run(&mut self, down: bool, pause: bool, keeps_for: u64, now: Timestamp) -> Option<u64> {
         if let Some(paused_since) = self.paused_since.known().filter(|_| !pause) {
             self.paused = self.paused.saturating_add(now.nanos_since(paused_since));
@@ -40,16 +40,16 @@ impl OutageClock {
             }
             return None;
         }
-        let forgotten = self.over_since.known().is_some_and(|over| now.nanos_since(over) >= keeps_for);
-        if self.since.is_never() || forgotten {
+        let expired = self.over_since.known().is_some_and(|over| now.nanos_since(over) >= keeps_for);
+        if self.since.is_never() || expired {
             *self = Self { since: now, ..Self::default() };
         }
         self.over_since = Timestamp::NEVER;
         if pause && self.paused_since.is_never() {
             self.paused_since = now;
         }
-        let standing = self.paused_since.known().map_or(0, |since| now.nanos_since(since));
-        Some(now.nanos_since(self.since).saturating_sub(self.paused).saturating_sub(standing))
+        let present_pause = self.paused_since.known().map_or(0, |since| now.nanos_since(since));
+        Some(now.nanos_since(self.since).saturating_sub(self.paused).saturating_sub(present_pause))
     }
 
     pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {

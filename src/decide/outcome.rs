@@ -1,4 +1,4 @@
-//! How an incarnation ended: the input of a decision.
+//! How an incarnation ended: the input of [`Policy::decide`](crate::Policy::decide).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::time::Timestamp;
 
 /// How one incarnation ended, and when.
 ///
-/// A backend that does not know when passes `None` for the time. A set then takes the time of the report, and depth 1 the
-/// last time in the replica's row.
+/// Exit code 0 without a cause is a success; everything else is a failure, with the cause `error` if none is given.
+/// If the time is not known, pass `None`: a set then takes the time of the report, and depth 1 the last time in the row.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,7 +22,9 @@ use crate::time::Timestamp;
 /// let crash = Outcome::exited(137, now);
 /// let reclaimed = Outcome::failed(Cause::Interruption, now).because("spot reclaim");
 /// let full = Outcome::start_failed(Cause::NoCapacity, now).retry_after(Duration::from_secs(90));
-/// # let _ = (crash, reclaimed, full);
+/// assert!(Outcome::exited(0, now).is_success());
+/// assert_eq!(reclaimed.reason(), Some("spot reclaim"));
+/// assert!(full.is_failed_start() && !crash.is_failed_start());
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub struct Outcome {
@@ -38,7 +40,7 @@ pub struct Outcome {
     pub(crate) cause: Option<Cause>,
     #[serde(default, deserialize_with = "read_reason")]
     pub(crate) reason: Option<Arc<str>>,
-    /// Nanoseconds.
+    /// In nanoseconds.
     #[serde(default)]
     pub(crate) retry_after: Option<u64>,
     /// The start itself failed.
@@ -59,14 +61,14 @@ serialize_sparse!(Outcome, |this| {
     "still_alive": this.still_alive, absent if !this.still_alive;
 });
 
-/// A longer reason is cut to this many bytes: every rule for reasons looks through it.
+/// The longest reason in bytes. Every rule on reasons searches through it.
 const LONGEST_REASON: usize = 1024;
 
 fn read_reason<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<str>>, D::Error> {
     Ok(Option::<Arc<str>>::deserialize(deserializer)?.map(cut))
 }
 
-/// A reason, cut between characters.
+/// Cuts a reason between characters.
 fn cut(reason: Arc<str>) -> Arc<str> {
     if reason.len() <= LONGEST_REASON {
         return reason;
@@ -88,52 +90,52 @@ impl Outcome {
         }
     }
 
-    /// It ended with this exit code.
+    /// Creates the outcome of an instance that ended with an exit code.
     pub fn exited(code: i32, at: impl Into<Option<Timestamp>>) -> Self {
         Self { exit: Some(Exit::Code(code)), ..Self::new(at.into()) }
     }
 
-    /// A signal ended it.
+    /// Creates the outcome of an instance that a signal ended.
     pub fn signalled(signal: Signal, at: impl Into<Option<Timestamp>>) -> Self {
         Self { exit: Some(Exit::Signal(signal)), ..Self::new(at.into()) }
     }
 
-    /// It ended for this cause, with no exit code to tell.
+    /// Creates the outcome of an instance that failed for a cause, without an exit code.
     pub fn failed(cause: Cause, at: impl Into<Option<Timestamp>>) -> Self {
         Self { cause: Some(cause), ..Self::new(at.into()) }
     }
 
-    /// It could not be started: [`Cause::NoCapacity`], [`Cause::StartError`] or a cause of the user's own.
+    /// Creates the outcome of a start that failed: [`Cause::NoCapacity`], [`Cause::StartError`] or a cause of your own.
     pub fn start_failed(cause: Cause, at: impl Into<Option<Timestamp>>) -> Self {
         Self { cause: Some(cause), start_failed: true, ..Self::new(at.into()) }
     }
 
-    /// Names the cause of an exit.
+    /// Sets the cause.
     pub fn cause(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
     }
 
-    /// Adds the exit of a failure named by its cause.
+    /// Sets the exit code or signal.
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = Some(exit);
         self
     }
 
-    /// Adds a text, for rules that match reasons and for people; cut to 1024 bytes.
+    /// Sets the reason: a text for people, and for rules that match `reason`. It is cut to 1,024 bytes.
     pub fn because(mut self, reason: impl Into<Arc<str>>) -> Self {
         self.reason = Some(cut(reason.into()));
         self
     }
 
-    /// Asks that the restart waits this long: it replaces the delay, under the same cap, and 10 years at the most.
+    /// Replaces the delay before the restart, up to `max_interval` and at most 10 years.
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(crate::time::nanos(delay));
         self
     }
 
-    /// Two reports of one end as one, whatever their order: the named cause of one, the exit code or signal of the other.
-    /// Where both name one, a cause beats `error`, and a bad end beats exit code 0.
+    /// Merges two reports of one end, in either order. A named cause beats `error`, and a signal beats an exit code, which beats
+    /// exit code 0.
     pub(crate) fn merged(self, other: Self) -> Self {
         let rank = |outcome: &Self| match &outcome.cause {
             None => (2, None),
@@ -146,7 +148,7 @@ impl Outcome {
             Exit::Code(code) => (1, code),
         };
         let exit = [self.exit, other.exit].into_iter().flatten().min_by_key(|exit| exit_rank(*exit));
-        // Of causes that are the same, the texts decide: the order of the reports must not.
+        // With equal causes the reasons decide, so that the order of the reports does not.
         let before = (rank(&self), &self.reason.is_none(), &self.reason)
             <= (rank(&other), &other.reason.is_none(), &other.reason);
         let (named, second) = if before { (self, other) } else { (other, self) };
@@ -161,9 +163,9 @@ impl Outcome {
         }
     }
 
-    /// The instance has failed and is still alive (`unhealthy`, `start-timeout`): the caller stops it, and the delay counts
-    /// from its confirmed end, which [`Restart::due_after`](super::Restart::due_after) takes. What a
-    /// [`ReplicaSet`](crate::ReplicaSet) is told has ended, it takes for ended.
+    /// Marks the instance as failed but still alive (`unhealthy`, `start-timeout`). The caller stops it, and the delay counts from
+    /// its confirmed end: pass that to [`Restart::due_after`](super::Restart::due_after). For depth 1; a
+    /// [`ReplicaSet`](crate::ReplicaSet) treats every reported end as an end.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,32 +188,32 @@ impl Outcome {
         self
     }
 
-    /// Returns when it happened; `None`: when it was reported.
+    /// Returns when the incarnation ended or failed; `None` if that is not known.
     pub fn at(&self) -> Option<Timestamp> {
         self.at.known()
     }
 
-    /// The text that came with it.
+    /// Returns the reason that [`because`](Self::because) set.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
-    /// The exit code or signal, where there is one.
+    /// Returns the exit code or signal, if known.
     pub fn get_exit(&self) -> Option<Exit> {
         self.exit
     }
 
-    /// The cause that was named; `None` is [`Cause::Error`] unless it is a success.
+    /// Returns the cause that was set. `None` means [`Cause::Error`], unless the outcome is a success.
     pub fn get_cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
 
-    /// Whether the start itself failed, so that nothing ever ran.
+    /// Returns whether the start failed, so that nothing ever ran.
     pub fn is_failed_start(&self) -> bool {
         self.start_failed
     }
 
-    /// Whether it is exit code 0 with no cause that says otherwise.
+    /// Returns whether it is exit code 0 without a cause.
     pub fn is_success(&self) -> bool {
         self.cause.is_none() && self.exit.is_some_and(Exit::is_success)
     }

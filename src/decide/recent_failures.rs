@@ -7,19 +7,20 @@ use serde::{Deserialize, Serialize};
 use super::ids::ReplicaId;
 use crate::time::Timestamp;
 
-/// More failures than twice the replicas that have failed are kept up to so many.
+/// The number of failures that are kept beyond twice the number of distinct replicas.
 const SPARE: usize = 64;
 
-/// The failures that may still belong to one incident, in the order of (noted, replica).
+/// The failures that may belong to one incident, in the order of (noted, replica).
 ///
-/// They are kept by when they were noted, and belong together by when they happened: news may come late.
+/// They expire by the time at which they were recorded (`noted`), and are correlated by the time at which they happened (`at`),
+/// because reports may be late.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<RecentFailure>", into = "Vec<RecentFailure>")]
 pub(crate) struct RecentFailures {
     failures: VecDeque<RecentFailure>,
-    /// How many distinct replicas they are of.
+    /// The number of distinct replicas.
     distinct: u32,
-    /// How many of them were noted later than they happened.
+    /// The number of failures that were recorded later than they happened.
     late: u32,
 }
 
@@ -28,7 +29,7 @@ struct RecentFailure {
     noted: Timestamp,
     replica: ReplicaId,
     at: Timestamp,
-    /// The same replica has failed again since.
+    /// Whether the same replica has failed again since.
     #[serde(skip)]
     again: bool,
 }
@@ -63,7 +64,7 @@ impl RecentFailures {
         self.failures.len()
     }
 
-    /// Notes a failure now. `previous` is when the failure of the same replica before it was noted, or never.
+    /// Records a failure. `previous` is when the replica's failure before it was recorded, or never.
     pub(crate) fn note(&mut self, replica: ReplicaId, at: Timestamp, previous: Timestamp, within: u64, now: Timestamp) {
         self.forget(now, within);
         let after = |failures: &VecDeque<RecentFailure>, noted| {
@@ -81,14 +82,14 @@ impl RecentFailures {
         self.late = self.late.saturating_add(u32::from(failure.is_late()));
         let last = after(&self.failures, now);
         self.failures.insert(last, failure);
-        // Of a replica that fails again and again, the last failure is enough.
+        // Keep the last failure of each replica only, to bound a replica that fails very often.
         if self.failures.len() > 2 * self.distinct as usize + SPARE {
             let kept = self.failures.drain(..).filter(|failure| !failure.again).collect::<Vec<_>>();
             *self = kept.into();
         }
     }
 
-    /// Forgets what was noted `within` ago or longer.
+    /// Drops failures that were recorded `within` or more nanoseconds ago.
     fn forget(&mut self, now: Timestamp, within: u64) {
         while let Some(oldest) = self.failures.front().filter(|oldest| now.nanos_since(oldest.noted) >= within) {
             self.distinct = self.distinct.saturating_sub(u32::from(!oldest.again));
@@ -97,13 +98,14 @@ impl RecentFailures {
         }
     }
 
-    /// Whether so many distinct replicas failed within `within`. Then only those failures are left here.
+    /// Returns whether at least `threshold` distinct replicas failed within `within` nanoseconds, and if so keeps only their
+    /// failures.
     pub(crate) fn is_incident(&mut self, threshold: u32, within: u64) -> bool {
         if self.distinct < threshold {
             return false;
         }
         if self.late == 0 {
-            // What was noted within `within` has happened within it.
+            // Failures without delay that were recorded within `within` also happened within it.
             return true;
         }
         let mut failures: Vec<_> = self.failures.iter().copied().collect();
@@ -132,12 +134,12 @@ impl RecentFailures {
         found.is_some()
     }
 
-    /// When the last failure happened.
+    /// Returns when the last failure happened.
     pub(crate) fn latest(&self) -> Option<Timestamp> {
         self.failures.iter().map(|failure| failure.at).max()
     }
 
-    /// Every replica that has failed, in order, each once.
+    /// Removes all failures. Returns their distinct replicas in ascending order.
     pub(crate) fn take_members(&mut self) -> Vec<ReplicaId> {
         let mut members: Vec<_> = self.failures.drain(..).map(|failure| failure.replica).collect();
         self.distinct = 0;
@@ -155,7 +157,7 @@ impl RecentFailures {
     }
 }
 
-/// The last failure, and the last of another replica: enough to tell whether a failure is isolated.
+/// The last failure, and the last one of another replica. These two suffice to tell whether a failure is isolated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct LastFailures {
@@ -168,13 +170,13 @@ impl LastFailures {
         let other = self.other.filter(|(_, id)| *id != replica);
         match &mut self.last {
             Some((last, id)) if *id == replica => *last = at.max(*last),
-            // Late news of before the last failure.
+            // A late report of a failure before the last one.
             Some((last, _)) if at < *last => self.other = other.max(Some((at, replica))),
             last => self.other = last.replace((at, replica)),
         }
     }
 
-    /// Whether no other replica failed within `within` of `at`.
+    /// Returns whether no other replica failed less than `within` nanoseconds before or after `at`.
     pub(crate) fn isolated(&self, replica: ReplicaId, at: Timestamp, within: u64) -> bool {
         [self.last, self.other]
             .into_iter()
@@ -199,7 +201,7 @@ mod tests {
 
     const WITHIN: u64 = 30_000_000_000;
 
-    /// Notes a failure at the time it happened, or at `noted`; how many replicas of those noted failed together.
+    /// Records a failure at `noted`. Returns how many distinct replicas then failed together.
     fn note(recent_failures: &mut RecentFailures, replica: u32, at: u64, previous: Option<u64>, noted: u64) -> u32 {
         let previous = previous.map_or(Timestamp::NEVER, secs);
         recent_failures.note(ReplicaId(replica), secs(at), previous, WITHIN, secs(noted));
@@ -218,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_near_each_other_by_when_they_happened() {
+    fn failures_are_correlated_by_when_they_happened() {
         let mut recent_failures = RecentFailures::default();
         assert_eq!(note(&mut recent_failures, 1, 150, None, 150), 1);
-        // Late news of a minute ago: three failed together then, and the one at 150 is none of them.
+        // Late reports of a minute ago: three failed together then, without the one at 150.
         assert_eq!(note(&mut recent_failures, 2, 100, None, 160), 1);
         assert_eq!(note(&mut recent_failures, 3, 101, None, 160), 2);
         assert_eq!(note(&mut recent_failures, 4, 129, None, 161), 3);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_that_fails_ever_so_often_takes_little_room() {
+    fn a_replica_that_fails_very_often_takes_bounded_memory() {
         let mut recent_failures = RecentFailures::default();
         note(&mut recent_failures, 2, 0, None, 0);
         for milli in 0..10_000u64 {
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_counted_anew() {
+    fn counts_are_recomputed_when_deserialised() {
         let mut recent_failures = RecentFailures::default();
         note(&mut recent_failures, 1, 0, None, 0);
         note(&mut recent_failures, 1, 5, Some(0), 5);
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_isolated_when_no_other_replica_failed_lately() {
+    fn a_failure_is_isolated_if_no_other_replica_failed_around_it() {
         let within = WITHIN;
         let mut last_failures = LastFailures::default();
         last_failures.note(ReplicaId(1), secs(0));
@@ -264,7 +266,7 @@ mod tests {
         assert!(last_failures.isolated(ReplicaId(2), secs(31), within));
         last_failures.note(ReplicaId(2), secs(2));
         assert!(!last_failures.isolated(ReplicaId(1), secs(2), within));
-        // Late news of long before changes nothing, and is isolated from what came long after.
+        // A late report of a much earlier failure is isolated from later failures, and does not replace them.
         last_failures.note(ReplicaId(3), secs(500));
         last_failures.note(ReplicaId(4), secs(100));
         assert!(last_failures.isolated(ReplicaId(4), secs(100), within));

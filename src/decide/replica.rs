@@ -15,27 +15,27 @@ use crate::policy::retry_schedule::FAILED_START_FLOOR;
 use crate::policy::{OnSuccess, Policy};
 use crate::time::Timestamp;
 
-/// Depth 1, on the row of one replica. Every operation that changes a row is a method of [`Policy`].
+/// Depth 1: operations on the row of one replica.
 impl Policy {
-    /// Begins the next incarnation and returns it: the start is released now.
+    /// Begins the next incarnation and returns it. Call it when a start is made, that is, once [`Policy::admit`] admits it.
     ///
-    /// A restart that had to wait for room in a window counts in it from now.
+    /// A restart that waited for room in a window counts in it from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
         let now = history.clamp_time(now);
         if history.has(Flags::COUNTS_ON_START) {
             history.adapt(self);
             history.cancel_window_wait();
             let schedule =
-                history.judged_by().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.schedule);
+                history.matched_rule().and_then(|rule| self.compiled().rules.rule(rule)).map_or(0, |r| r.schedule);
             let stage = history.streak_of(schedule).stage.into();
             count_in_windows(history, self, schedule, stage, now);
         }
         history.begin(history.incarnation.next());
-        history.mark = now;
+        history.instance_changed_at = now;
         history.incarnation
     }
 
-    /// Records that the latest incarnation has started. Only the first call for an incarnation has an effect.
+    /// Records that the latest incarnation started at `at`. Only the first call for an incarnation has an effect.
     pub fn record_started(&self, history: &mut History, at: Timestamp) {
         history.record_started(at);
     }
@@ -46,7 +46,7 @@ impl Policy {
         history.record_ready(at);
     }
 
-    /// Records that the latest incarnation is no longer ready, and credits its streaks with the time it was.
+    /// Records that the latest incarnation is not ready from `at` on, and credits its streaks with the time for which it was.
     #[inline(always)]
     pub fn record_not_ready(&self, history: &mut History, at: Timestamp) {
         if let Some(ready_for) = history.record_not_ready(at) {
@@ -55,12 +55,12 @@ impl Policy {
         }
     }
 
-    /// Records that contact was lost at `at`: the incarnation no longer counts as ready. Contact says nothing about what
-    /// happened then, so a later report of an earlier end is still dated by that end.
+    /// Records that contact was lost at `at`: the incarnation no longer counts as ready. `readiness_changed_at` is kept, so that
+    /// an end before `at` that is reported later keeps its time.
     pub(crate) fn record_unknown(&self, history: &mut History, at: Timestamp) {
-        let turned = history.turned;
+        let readiness_changed_at = history.readiness_changed_at;
         self.record_not_ready(history, at);
-        history.turned = turned;
+        history.readiness_changed_at = readiness_changed_at;
     }
 
     /// Clears all streaks, windows and quarantine rounds, as an operator's `reset` does. The incarnation stays.
@@ -70,11 +70,12 @@ impl Policy {
 
     /// Decides what happens to a replica whose latest incarnation ended, from its own row alone.
     ///
-    /// The rules are matched first, then the limits are checked, then the delay is computed. For what a set knows
-    /// beyond the row, see [`Policy::decide_with`].
+    /// Rules are matched first, then limits are checked, then the delay is computed. Incidents, groups and the rest of the set are
+    /// taken into account by [`Policy::decide_with`].
     ///
     /// # Errors
-    /// [`DecideError::NotLive`] if the incarnation is not live, that is, its end was reported before. Nothing changes.
+    /// [`DecideError::NotLive`] if the incarnation is not live: it was never started, or its end was reported before. The row is not
+    /// changed.
     ///
     /// ```
     /// use uphold::decide::History;
@@ -91,10 +92,10 @@ impl Policy {
         self.decide_with(history, outcome, FailureContext::default())
     }
 
-    /// Decides as [`Policy::decide`] does, with what the set knows.
+    /// Decides like [`Policy::decide`], in the context of the set that [`Policy::failure_context`] returns.
     ///
     /// # Errors
-    /// [`DecideError::NotLive`] if the incarnation is not live. Nothing changes.
+    /// [`DecideError::NotLive`] if the incarnation is not live. The row is not changed.
     pub fn decide_with(
         &self,
         history: &mut History,
@@ -164,19 +165,19 @@ impl Policy {
     #[inline(always)]
     fn end_incarnation(&self, history: &mut History, outcome: &Outcome) -> End {
         let at = history.clamp_time(outcome.at);
-        let ran = if history.has(Flags::STARTED) { at.nanos_since(history.mark) } else { 0 };
+        let ran = if history.has(Flags::STARTED) { at.nanos_since(history.instance_changed_at) } else { 0 };
         if history.has_more() {
             self.end_uncommon(history, ran);
         }
         if history.has(Flags::READY) {
-            history.recover(self, at.nanos_since(history.turned));
+            history.recover(self, at.nanos_since(history.readiness_changed_at));
         }
         history.put(Flags::LIVE.and(Flags::STARTED).and(Flags::READY), false);
-        history.mark = at;
+        history.instance_changed_at = at;
         End { at, ran, floor: if outcome.start_failed || ran == 0 { FAILED_START_FLOOR } else { 0 } }
     }
 
-    /// The part of [`end_incarnation`](Self::end_incarnation) that most replicas do not need.
+    /// Handles the rare cases of [`end_incarnation`](Self::end_incarnation).
     #[inline(never)]
     fn end_uncommon(&self, history: &mut History, ran: u64) {
         history.adapt(self);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_policy_is_judged_as_every_other() {
+    fn a_plain_policy_decides_like_any_other() {
         let every = RetryPolicy::every(Duration::from_secs(10));
         let growing = every.clone().backoff(Backoff::exponential()).max_interval(Duration::from_secs(60));
         for retry in [

@@ -6,20 +6,20 @@ use super::serde_opt_timestamp;
 use super::status::{Status, StatusReason};
 use crate::time::Timestamp;
 
-/// The status that was assessed last.
+/// The status that was reported last, and since when its alarm has had no cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ReportedStatus {
     pub(super) status: Status,
     pub(super) reason: StatusReason,
     pub(super) since: Timestamp,
-    /// Since when there is no outage any more, where one is still shown.
+    /// Since when there has been no outage, or never during one.
     #[serde(with = "serde_opt_timestamp")]
     pub(super) no_outage_since: Timestamp,
-    /// Since when nothing is missing any more, where something is still shown.
+    /// Since when the set has been neither degraded nor in outage, or never.
     #[serde(with = "serde_opt_timestamp")]
     pub(super) calm_since: Timestamp,
-    /// How many were asked for, and available, when something was missing last.
+    /// The numbers of desired and of available replicas when the set was last degraded or in outage.
     pub(super) last_alarm: (u32, u32),
 }
 
@@ -45,7 +45,8 @@ impl ReportedStatus {
         self.reason = reason;
     }
 
-    /// Alarms are raised at once and cleared after `clear_after` without a break. When to look again, or never.
+    /// Raises alarms at once, and clears them after `clear_after` nanoseconds without a cause. Returns when to update again, or
+    /// never.
     #[inline(always)]
     pub(super) fn update(
         &mut self,
@@ -67,7 +68,7 @@ impl ReportedStatus {
             self.calm_since = now;
         }
         if clear_after > 0 && raw != Status::Completed && reason != StatusReason::ScaledToZero {
-            if let Some(clears) = self.hold(raw, clear_after, now) {
+            if let Some(clears) = self.keep_alarm(raw, clear_after, now) {
                 return clears;
             }
         }
@@ -89,15 +90,15 @@ impl ReportedStatus {
         Timestamp::NEVER
     }
 
-    /// Holds an alarm whose cause is gone, and until when; `None`: there is none to hold.
-    fn hold(&mut self, raw: Status, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
-        let held = |since: Timestamp| now.nanos_since(since) < clear_after;
-        if self.status == Status::Outage && raw != Status::Outage && held(self.no_outage_since) {
+    /// Keeps an alarm that has lost its cause within `clear_after`. Returns until when; `None` if it keeps none.
+    fn keep_alarm(&mut self, raw: Status, clear_after: u64, now: Timestamp) -> Option<Timestamp> {
+        let recent = |since: Timestamp| now.nanos_since(since) < clear_after;
+        if self.status == Status::Outage && raw != Status::Outage && recent(self.no_outage_since) {
             self.reason = StatusReason::Clearing;
             return Some(self.no_outage_since.plus_nanos(clear_after));
         }
         let alarmed = matches!(self.status, Status::Outage | Status::Degraded);
-        if alarmed && raw == Status::Healthy && held(self.calm_since) {
+        if alarmed && raw == Status::Healthy && recent(self.calm_since) {
             self.show(Status::Degraded, StatusReason::Clearing, now);
             return Some(self.calm_since.plus_nanos(clear_after));
         }

@@ -1,4 +1,4 @@
-//! The serialised form of a [`History`]: a row that people can read.
+//! The serialised form of a [`History`]. It refers to rules by name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
         Ok(version)
     } else {
         Err(serde::de::Error::custom(format_args!(
-            "version {version} of the row is not known to this release, which reads version {ROW_VERSION}"
+            "the row has version {version}; this release reads version {ROW_VERSION}"
         )))
     }
 }
@@ -44,13 +44,13 @@ pub(super) struct Row {
     repairing: bool,
     #[serde(default)]
     was_ready: bool,
-    #[serde(default)]
-    judged_by: Option<String>,
+    #[serde(default, alias = "judged_by")]
+    matched_rule: Option<String>,
     #[serde(default)]
     started_at: Option<Timestamp>,
     #[serde(default)]
     ready_since: Option<Timestamp>,
-    /// The latest time that the row knows of.
+    /// The time of the last call.
     #[serde(default)]
     as_of: Timestamp,
     #[serde(default)]
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for History {
 }
 
 impl PartialEq for History {
-    /// Compares rows, that is, state by rule name: the order of the rules in the policy does not matter.
+    /// Compares rows, so that the order of the rules in the policies does not matter.
     fn eq(&self, other: &Self) -> bool {
         Row::from(self) == Row::from(other)
     }
@@ -122,7 +122,7 @@ impl From<&History> for Row {
             before: undo.before,
             charged: undo.charged,
         });
-        let judged_by = history.judged_by().and_then(|rule| detail.layout.rules.get(usize::from(rule)));
+        let matched_rule = history.matched_rule().and_then(|rule| detail.layout.rules.get(usize::from(rule)));
         Self {
             version: ROW_VERSION,
             replica: history.replica,
@@ -132,7 +132,7 @@ impl From<&History> for Row {
             counts_on_start: history.has(Flags::COUNTS_ON_START),
             repairing: history.has(Flags::REPAIRING),
             was_ready: history.has(Flags::WAS_READY),
-            judged_by: judged_by.cloned(),
+            matched_rule: matched_rule.cloned(),
             started_at: history.started_at(),
             ready_since: history.ready_since(),
             as_of: history.as_of(),
@@ -180,12 +180,12 @@ impl TryFrom<Row> for History {
             layout.windows.push((rule, stage));
             detail.windows.push(restarts);
         }
-        layout.rules.extend(row.judged_by);
+        layout.rules.extend(row.matched_rule);
         let mut history = Self {
             stream: row.stream,
             incarnation: row.incarnation,
-            mark: row.started_at.unwrap_or(row.as_of),
-            turned: row.ready_since.unwrap_or(row.as_of),
+            instance_changed_at: row.started_at.unwrap_or(row.as_of),
+            readiness_changed_at: row.ready_since.unwrap_or(row.as_of),
             streak: row.streak,
             clean_exits: row.clean_exits,
             ..Self::new(0, row.replica)
@@ -204,7 +204,7 @@ impl TryFrom<Row> for History {
             }
         }
         if !layout.rules.is_empty() {
-            history.judged_by = 0;
+            history.matched_rule = 0;
         }
         let bare = detail.noted_at.is_none()
             && detail.cause.is_none()

@@ -1,4 +1,4 @@
-//! The state of the set as a whole between decisions: one row in a database.
+//! The state of a set between decisions: one row of a database.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,11 @@ use crate::policy::retry_schedule::UNLIMITED;
 use crate::policy::{CompiledBudget, Policy};
 use crate::time::Timestamp;
 
-/// The state of the set as a whole: budget, incident, outage clock, status, and whether the set was terminated.
+/// The state of a set: budget, incident, outage clock, status, and whether the set was terminated.
 ///
 /// Serialise it into one row beside the [`History`](crate::decide::History) rows of the replicas, and write it back after every
-/// call of a [`Policy`] method that takes it by `&mut`.
+/// call of a [`Policy`] method that takes it by `&mut`. A time before that of the last call is replaced by the latter. A row of
+/// another version is refused when it is deserialised.
 ///
 /// ```
 /// use uphold::decide::{Census, EndReason, SetHistory};
@@ -35,7 +36,7 @@ use crate::time::Timestamp;
 pub struct SetHistory {
     #[serde(deserialize_with = "super::row::known_version")]
     version: u8,
-    /// The latest time of a call. Earlier times are replaced by it.
+    /// The time of the last call. Earlier times are replaced by it.
     #[serde(default)]
     as_of: Timestamp,
     #[serde(default)]
@@ -46,16 +47,16 @@ pub struct SetHistory {
     pub(super) recent_failures: LazyBox<RecentFailures>,
     #[serde(default, deserialize_with = "incident")]
     pub(super) incident: Option<Box<Incident>>,
-    /// The owner's cap on starts under way; `None`: no cap.
+    /// The owner's cap on starts under way, if any.
     #[serde(default)]
     pub(super) start_limit: Option<u32>,
-    /// Whether all desired replicas, or *need* despite a failure, were available once.
+    /// Whether the set has been up: all desired replicas were available, or *need* after a failure.
     #[serde(default)]
     pub(super) up: bool,
     /// Whether any replica has failed since the set began.
     #[serde(default)]
     pub(super) failed: bool,
-    /// Runs that ended before any replica was available; `None`: one has been.
+    /// The runs that ended before any replica was available; `None` once one has been.
     #[serde(default)]
     pub(super) max_failures_before_ready: Option<u32>,
     #[serde(default)]
@@ -66,13 +67,13 @@ pub struct SetHistory {
     pub(super) end: Option<Box<(EndReason, Timestamp)>>,
 }
 
-/// Rejects an incident that would never release a start.
+/// Refuses an incident that would never admit a start.
 fn incident<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Incident>>, D::Error> {
     let incident = Option::<Box<Incident>>::deserialize(deserializer)?;
     if incident.as_deref().is_none_or(|incident| incident.can_progress(usize::MAX)) {
         Ok(incident)
     } else {
-        Err(serde::de::Error::custom("the incident of the row waits for a start that does not exist"))
+        Err(serde::de::Error::custom("the incident in the row waits for a start that does not exist"))
     }
 }
 
@@ -96,28 +97,28 @@ impl Default for SetHistory {
     }
 }
 
-/// Depth 1, on the row of the set, for what the owner or an operator asks.
+/// Depth 1: requests of the owner or an operator, on the row of the set.
 impl Policy {
-    /// Terminates the set. Final: only the first reason is kept.
+    /// Terminates the set. [`Policy::assess`] then reports `terminating` or `terminated`. Final; the first reason is kept.
     pub fn terminate(&self, set: &mut SetHistory, reason: EndReason, now: Timestamp) {
         set.terminate(reason, now);
     }
 
-    /// Caps the starts under way at once, first starts included; `None` removes the cap. For the owner of several sets
-    /// that share a capacity.
+    /// Caps the starts under way at once, including first starts; `None` removes the cap. For an owner of several sets that share a
+    /// capacity.
     pub fn limit_starts(&self, set: &mut SetHistory, at_most: Option<u32>) {
         set.limit_starts(at_most);
     }
 
-    /// Releases restarts in batches of 1, 2, 4, ..., as after an incident. Call it after downtime, when many restarts are
-    /// overdue. Has no effect during an incident.
+    /// Admits restarts in batches of 1, 2, 4, ..., as after an incident. Call it after downtime, when many restarts are overdue.
+    /// It has no effect during an incident.
     pub fn resume_gradually(&self, set: &mut SetHistory, now: Timestamp) {
         set.resume_gradually(now);
     }
 }
 
 impl SetHistory {
-    /// Creates the row of a set that begins now: pending, with a full budget.
+    /// Creates the row of a set that begins now: `pending`, with a full budget.
     pub fn new(now: Timestamp) -> Self {
         let mut history = Self::default();
         history.reported.since = now;
@@ -125,8 +126,8 @@ impl SetHistory {
         history
     }
 
-    /// `now`, or the latest time that it was told: time that goes backwards stands still, and so does one after
-    /// [`Timestamp::LATEST`], which would stand for ever.
+    /// Returns `now`, or the time of the last call for times before it and for times after [`Timestamp::LATEST`], which no later
+    /// call could exceed.
     pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
         if now <= Timestamp::LATEST {
             self.as_of = self.as_of.max(now);
@@ -141,12 +142,12 @@ impl SetHistory {
         }
     }
 
-    /// Why the set was terminated; `None` if it was not.
+    /// Returns why the set was terminated; `None` if it was not.
     pub fn end_reason(&self) -> Option<EndReason> {
         self.end.as_deref().map(|(reason, _)| *reason)
     }
 
-    /// The failures before any replica was available are forgotten, as an operator's `reset` of all does.
+    /// Resets the count of failures before any replica was available, as an operator's `reset` of all replicas does.
     pub(crate) fn forget_failures_before_ready(&mut self) {
         self.max_failures_before_ready = self.max_failures_before_ready.map(|_| 0);
     }
@@ -159,24 +160,24 @@ impl SetHistory {
         self.start_limit = at_most;
     }
 
-    /// Whether an incident delays restarts until a canary is up.
+    /// Returns whether an incident delays restarts until a canary is up.
     #[inline]
     pub fn is_holding(&self) -> bool {
         self.incident.as_ref().is_some_and(|incident| incident.is_holding())
     }
 
-    /// Since when an incident has been open.
+    /// Returns since when an incident has been open; `None` if none is.
     pub fn incident_since(&self) -> Option<Timestamp> {
         self.incident.as_ref().map(|incident| incident.since)
     }
 
-    /// Whole tokens left in the budget; `None` without a budget.
+    /// Returns the whole tokens left in the budget at `now`; `None` if `policy` has no budget.
     pub fn budget_left(&self, policy: &Policy, now: Timestamp) -> Option<u32> {
         let budget = policy.compiled().budget?;
         Some(self.bucket.get().copied().unwrap_or_default().left(budget, now))
     }
 
-    /// Carries the number of spent tokens over to another budget.
+    /// Carries the number of spent tokens over to the budget of another policy.
     pub(crate) fn rescale_budget(
         &mut self,
         before: Option<CompiledBudget>,
@@ -198,7 +199,7 @@ impl SetHistory {
         }
     }
 
-    /// Ends the incident at an operator's request; restarts are no longer delayed.
+    /// Ends the incident at an operator's request, so that it no longer delays restarts.
     pub(crate) fn close_incident(&mut self) {
         self.incident = None;
     }
@@ -208,17 +209,17 @@ impl SetHistory {
         self.incident.is_some()
     }
 
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(crate) fn entries(&self) -> usize {
         self.recent_failures.get().map_or(0, RecentFailures::len)
     }
 
-    /// Whether an incident that is open waits for a known time, or for some of so many starts on trial.
+    /// Returns whether no incident is open, or it waits for a known time or for at most `trials` undecided starts.
     pub(crate) fn can_progress(&self, trials: usize) -> bool {
         self.incident.as_deref().is_none_or(|incident| incident.can_progress(trials))
     }
 
-    /// The latest of all times at which something happened to it.
+    /// Returns the latest of all times in it.
     pub(crate) fn latest(&self) -> Timestamp {
         let bucket = self.bucket.get().map_or(Timestamp::ZERO, Bucket::as_of);
         let incident = self.incident_since().unwrap_or(Timestamp::ZERO);

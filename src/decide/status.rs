@@ -1,26 +1,28 @@
-//! The status of a set, its reason, and the reasons for which a set ends.
+//! The status of a set, the reason of the status, and the reason why a set ends.
 
 use serde::{Deserialize, Serialize};
 
-/// What the set as a whole is. Degraded and outage are two different alarms.
+/// The status of a set. `Degraded` and `Outage` are two separate alarms.
+///
+/// *Need* is `min_available` as a number of replicas.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// Fewer than needed are available, and the set has not been up yet.
+    /// Fewer replicas than *need* are available, and the set has never been up.
     #[default]
     Pending,
-    /// All that is asked for is available, or coming up for the first time while enough are.
+    /// Every desired replica is available, or at least *need* are and the others start for the first time.
     Healthy,
-    /// Some replica is missing; enough serve on.
+    /// A replica is missing, and at least *need* are available.
     Degraded,
-    /// Fewer than needed are available.
+    /// Fewer replicas than *need* are available, and the set has been up.
     Outage,
-    /// Everything is being stopped; nothing is started any more.
+    /// The set has ended and its replicas are being stopped. None is started again.
     Terminating,
-    /// Every replica has stopped. Final.
+    /// The set has ended and every replica has stopped. Final.
     Terminated,
-    /// Every replica has done its work. Final.
+    /// Every replica has completed with exit code 0 under `success: complete`. Final.
     Completed,
 }
 
@@ -35,13 +37,13 @@ impl Status {
         Self::Completed,
     ];
 
-    /// Its place in `ALL`.
+    /// Its index in `ALL`.
     #[inline]
     pub(crate) const fn place(self) -> usize {
         self as usize
     }
 
-    /// The word that traces and metrics use.
+    /// Returns the word that traces and metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -54,7 +56,7 @@ impl Status {
         }
     }
 
-    /// Whether nothing follows: terminated or completed.
+    /// Returns whether the status never changes again: `Terminated` and `Completed`.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Terminated | Self::Completed)
     }
@@ -66,56 +68,56 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// Why the status is what it is.
+/// The reason of a [`Status`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StatusReason {
-    /// Replicas are coming up for the first time.
+    /// Replicas start for the first time.
     #[default]
     Starting,
-    /// All that is asked for is available.
+    /// Every desired replica is available.
     AllAvailable,
-    /// All that is asked for is available again.
+    /// Every desired replica is available again.
     Recovered,
-    /// All that is asked for is available, since what was missing is no longer asked for.
+    /// Every desired replica is available, because the missing ones are no longer desired.
     ScaledDown,
-    /// Nothing is wrong any more; shown until `clear_after` has passed.
+    /// The cause of the alarm is gone; the alarm is cleared after `clear_after`.
     Clearing,
-    /// No replica is asked for.
+    /// No replica is desired.
     ScaledToZero,
-    /// A replica failed and is not back yet.
+    /// A replica failed and is not available again yet.
     ReplicaFailed,
     /// A replica was given up.
     ReplicaGivenUp,
     /// A replica is out of contact.
     ReplicaUnknown,
-    /// A replica has completed a run (exit code 0) and is started again.
+    /// A replica completed a run (exit code 0 under `success: restart`) and will be started again.
     CompletedRun,
     /// A replica is up but not ready.
     ReplicaNotReady,
-    /// A replica is being restarted because an operator asked for it.
+    /// An operator restarts a replica.
     ReplicaRestarting,
-    /// A replica is down because an operator stopped it.
+    /// An operator has stopped a replica.
     ReplicaStopped,
-    /// Every replica has done its work.
+    /// Every replica has completed.
     Completed,
-    /// The set was terminated: a failure, and no retry for it.
+    /// The set was terminated by a failure for which there is no `retry`.
     FailFast,
     /// The set was terminated by a rule.
     Rule,
-    /// The set was terminated because a retry or the budget is used up.
+    /// The set was terminated because a `retry` or the budget is exhausted.
     Exhausted,
-    /// The set was terminated because an outage lasted too long.
+    /// The set was terminated because an outage lasted for `outage_deadline`.
     OutageDeadline,
-    /// The set was terminated because it could no longer reach `min_available`.
+    /// The set was terminated because it can no longer reach `min_available`.
     Unrecoverable,
-    /// The set was terminated because somebody asked for it.
+    /// The set was terminated on request.
     Requested,
 }
 
 impl StatusReason {
-    /// The word that traces and metrics use.
+    /// Returns the word that traces and metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -148,22 +150,23 @@ impl std::fmt::Display for StatusReason {
     }
 }
 
-/// Why a set is terminated.
+/// Why a set is terminated; the argument of [`Policy::terminate`](crate::Policy::terminate).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum EndReason {
-    /// A failure, and no retry for it.
+    /// A failure for which there is no `retry`.
     FailFast,
-    /// A rule said so.
+    /// A rule with `then: terminate` matched a failure.
     Rule,
-    /// A retry or the budget is used up.
+    /// A `retry` is exhausted under `exhausted: terminate`, the budget under `empty: terminate`, or
+    /// `max_failures_before_ready` is reached.
     Exhausted,
-    /// An outage lasted longer than `outage_deadline`.
+    /// An outage lasted for `outage_deadline`.
     OutageDeadline,
     /// The set can no longer reach `min_available`.
     Unrecoverable,
-    /// Somebody asked for it.
+    /// The owner or an operator requested it.
     Requested,
 }
 

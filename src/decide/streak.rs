@@ -1,4 +1,4 @@
-//! A replica's consecutive failures since it was last healthy for long enough.
+//! A streak: a replica's consecutive failures since it was last ready for `recover.after`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,29 +6,30 @@ use super::serde_opt_timestamp;
 use crate::policy::retry_schedule::{Recovery, RetrySchedule};
 use crate::time::Timestamp;
 
-/// What is remembered of the failures under one `retry`. How long to wait (`level`) and whether to give up
-/// (`charged`) are two counters: an uncharged failure grows the delay and uses up nothing.
+/// The failures of a replica under one `retry`. `level` determines the delay and `charged` the limits: an uncharged failure
+/// increases only the delay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Streak {
     /// Failures, charged or not.
     pub(crate) failures: u32,
-    /// Failures that used up an attempt.
+    /// Failures that counted towards the limits.
     pub(crate) charged: u32,
-    /// The rung of the present stage's schedule that the next delay stands on; no schedule grows for longer.
+    /// The number of delays so far in the present stage, which determines the next delay. No delay grows for more than 2^16
+    /// steps.
     pub(crate) level: u16,
-    /// Failures that used up an attempt of the present stage.
+    /// Failures that counted towards the limits of the present stage.
     pub(crate) stage_charged: u32,
-    /// When the first charged failure happened.
+    /// When the first charged failure happened, or never.
     #[serde(with = "serde_opt_timestamp")]
     pub(crate) first: Timestamp,
-    /// When the first charged failure of the present stage happened.
+    /// When the first charged failure of the present stage happened, or never.
     #[serde(with = "serde_opt_timestamp")]
     pub(crate) stage_first: Timestamp,
-    /// The delay given last, in nanoseconds.
+    /// The previous delay in nanoseconds, from which decorrelated jitter grows.
     pub(crate) previous: u64,
     pub(crate) stage: u8,
-    /// Quarantines so far. While there is one, the next failure is quarantined at once.
+    /// Quarantines so far. After the first, every failure of the streak leads to the next quarantine.
     pub(crate) rounds: u8,
 }
 
@@ -49,7 +50,7 @@ impl Default for Streak {
 }
 
 impl Streak {
-    /// What `ready_for` nanoseconds ready without a break take back.
+    /// Resets the streak, or steps it back, after `ready_for` nanoseconds of readiness without a break.
     #[inline(always)]
     pub(crate) fn recover(&mut self, schedule: &RetrySchedule, ready_for: u64) {
         if !schedule.recovers_in(ready_for) {
@@ -78,12 +79,12 @@ impl Streak {
         }
     }
 
-    /// Whether its counts can be those of a streak.
+    /// Returns whether the counts are consistent.
     pub(crate) fn is_sound(&self) -> bool {
         self.charged <= self.failures && self.stage_charged <= self.charged
     }
 
-    /// Goes on to the next stage, whose schedule begins anew. Whether there is one.
+    /// Begins the next stage with its first delay and no charges. Returns whether there is one.
     pub(crate) fn next_stage(&mut self, schedule: &RetrySchedule) -> bool {
         let Some(next) = self.stage.checked_add(1).filter(|next| usize::from(*next) < schedule.stages.len()) else {
             return false;
@@ -96,7 +97,7 @@ impl Streak {
         true
     }
 
-    /// The latest of its times.
+    /// Returns the latest of its times; zero if there is none.
     pub(super) fn latest(&self) -> Timestamp {
         let times = [self.first, self.stage_first].into_iter().filter_map(Timestamp::known);
         times.max().unwrap_or(Timestamp::ZERO)

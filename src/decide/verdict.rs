@@ -1,4 +1,4 @@
-//! The decision on one failure, and its reason.
+//! The decision on one failure: the verdict, its reason, and the limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,74 +9,93 @@ use super::status::EndReason;
 use crate::policy::{Cause, Exit, MatchedRule, Placement, Scope};
 use crate::time::Timestamp;
 
-/// What becomes of a replica whose incarnation ended.
+/// What happens to a replica whose incarnation ended.
 ///
-/// Exhaustive on purpose: a match that overlooks a verdict would lose a replica in silence.
+/// The enum is exhaustive, because a match that ignores a verdict loses a replica silently.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::decide::History;
+/// use uphold::{Outcome, Policy, RetryPolicy, Timestamp, Verdict};
+///
+/// let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(Duration::from_secs(30))).build()?;
+/// let mut history = History::new(7, 0.into());
+/// policy.start(&mut history, Timestamp::ZERO);
+/// let next_step = match policy.decide(&mut history, &Outcome::exited(1, Timestamp::from_secs(60)))?.verdict {
+///     Verdict::Restart(restart) => format!("admit a start after {:?}", restart.delay()),
+///     Verdict::Hold(hold) => format!("wait for an operator or until {:?}", hold.until),
+///     Verdict::Degrade(degrade) => format!("serve with the rest; trial start at {:?}", degrade.until),
+///     Verdict::Terminate => "terminate the set".to_owned(),
+///     Verdict::Complete => "start nothing".to_owned(),
+/// };
+/// assert_eq!(next_step, "admit a start after 30s");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "an ignored verdict would lose a replica in silence")]
+#[expect(clippy::exhaustive_enums, reason = "a caller that ignores a verdict loses a replica silently")]
 pub enum Verdict {
-    /// Start it again. Followed by a start once it is due and the set admits it.
+    /// Start it again once it is due and [`Policy::admit`](crate::Policy::admit) admits the start.
     Restart(Restart),
-    /// Leave it down until an operator acts (`retry_now`, `restart`, `reset`) or the hold times out.
+    /// Leave it down until the hold times out or an operator requests a start (`retry_now`, `restart`, `reset`).
     Hold(Hold),
-    /// Give it up and serve on with the rest.
+    /// Give it up and keep serving with the others.
     Degrade(Degrade),
-    /// Terminate the set. Followed by a stop of every live replica.
+    /// Terminate the set: stop every live replica and start none. [`Decision::ends`] is the reason.
     Terminate,
-    /// It has done its work and is not started again.
+    /// It has completed (exit code 0 under `success: complete`) and is not started again.
     Complete,
 }
 
-/// A restart: when, where and with whom.
+/// When and where a replica is restarted, and which others are restarted with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Restart {
-    /// Not before this; "never" as long as that is not known.
+    /// The earliest start; "never" until the end of the instance is known.
     pub(crate) due: Timestamp,
-    /// Nanoseconds.
+    /// In nanoseconds.
     pub(crate) delay: u64,
-    /// Where.
+    /// Whether it is restarted in the same place or elsewhere.
     pub placement: Placement,
-    /// Who else is restarted.
+    /// Which other replicas are restarted with it.
     pub scope: Scope,
 }
 
 impl Restart {
-    /// When it is due; `None`: the failed instance is still alive, and the delay counts from its end.
+    /// Returns the earliest start; `None` if the failed instance is still alive, since the delay counts from its end.
     pub const fn due(&self) -> Option<Timestamp> {
         self.due.known()
     }
 
-    /// How long it waits, from the end of the failed instance on.
+    /// Returns the delay between the end of the failed instance and the start.
     pub const fn delay(&self) -> Duration {
         Duration::from_nanos(self.delay)
     }
 
-    /// When it is due, given when the failed instance was confirmed to have ended.
+    /// Returns the earliest start, given the confirmed end of the failed instance. `end` is ignored if the due time is known.
     #[must_use]
     pub fn due_after(&self, end: Timestamp) -> Timestamp {
         self.due().unwrap_or_else(|| end.later_by(self.delay))
     }
 }
 
-/// A wait that only an event or its own time-out ends.
+/// How long a replica is held.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Hold {
-    /// When it times out and the replica is started; `None`: never.
+    /// When the hold times out and the replica is started; `None`: it waits for an operator.
     pub until: Option<Timestamp>,
 }
 
-/// A replica given up.
+/// For how long a replica is given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Degrade {
-    /// When one trial start is made; `None`: not before an operator asks for a start (`restart`, `reset`).
+    /// When one trial start is made; `None`: it waits for an operator (`restart`, `reset`).
     pub until: Option<Timestamp>,
 }
 
 impl Verdict {
-    /// The word that traces use: `restart`, `hold`, `degrade`, `terminate` or `complete`.
+    /// Returns the word that traces use: `restart`, `hold`, `degrade`, `terminate` or `complete`.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Restart(_) => "restart",
@@ -87,7 +106,7 @@ impl Verdict {
         }
     }
 
-    /// When it has a known time at which the replica is started again.
+    /// Returns when the replica is started again; `None` if that is not known or never happens.
     pub const fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Restart(restart) => restart.due(),
@@ -98,40 +117,59 @@ impl Verdict {
     }
 }
 
-/// A verdict with what led to it.
+/// A verdict, and why it was reached. Its `Display` is one sentence for an operator.
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::decide::{DecisionReason, ExhaustedLimit, History};
+/// use uphold::{Outcome, Policy, RetryPolicy, Timestamp};
+///
+/// let retry = RetryPolicy::every(Duration::from_secs(30)).max_attempts(1);
+/// let policy = Policy::builder().replicas(2).retry(retry).build()?;
+/// let mut history = History::new(7, 0.into());
+/// policy.start(&mut history, Timestamp::ZERO);
+/// let first = policy.decide(&mut history, &Outcome::exited(1, Timestamp::from_secs(60)))?;
+/// assert_eq!(first.to_string(), "ended with exit code 1; restart in 30s (attempt 1, no attempt left)");
+///
+/// policy.start(&mut history, Timestamp::from_secs(90));
+/// let second = policy.decide(&mut history, &Outcome::exited(1, Timestamp::from_secs(95)))?;
+/// assert_eq!((second.reason, second.exhausted_limit), (DecisionReason::Exhausted, Some(ExhaustedLimit::Attempts)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Decision {
-    /// What is decided.
+    /// What happens to the replica.
     pub verdict: Verdict,
-    /// Why.
+    /// Why the verdict was reached.
     pub reason: DecisionReason,
-    /// The rule that matched; `None`: no rule, the policy's own `retry` or the lack of it.
+    /// The rule that matched; `None` if none did and the policy's own `retry` applied.
     pub rule: Option<Arc<MatchedRule>>,
-    /// Which failure of its streak this is, from 1; 0 for exit code 0, which belongs to no streak.
+    /// The number of this failure in its streak, from 1; 0 for a clean exit, which belongs to no streak.
     pub attempt: u32,
-    /// How many restarts the streak may have, where that is limited.
+    /// `max_attempts` of the `retry` that applied; `None` if it has none.
     pub max_attempts: Option<u32>,
-    /// The stage of a staged retry, from 0.
+    /// The stage of a staged `retry`, from 0.
     pub stage: u16,
-    /// Whether it uses up limits and budget.
+    /// Whether the restart counts towards limits and takes a budget token. Pass it to
+    /// [`DueStart::restart`](super::DueStart::restart).
     pub charged: bool,
-    /// Which limit the failure found used up.
+    /// The limit that was exhausted; `None` if the reason is not [`DecisionReason::Exhausted`].
     pub exhausted_limit: Option<ExhaustedLimit>,
-    /// The limit that is nearest to being used up after this decision.
+    /// Of the limits that are left after this decision, the one nearest to exhaustion; `None` without limits.
     pub remaining_limit: Option<RemainingLimit>,
-    /// When the incarnation ended, and delays count from then; of one that is still alive, when it failed.
+    /// When the incarnation ended, from which delays count; when it failed, if it is still alive.
     pub ended_at: Timestamp,
-    /// What was judged: the cause; `None` for a clean exit, which is no failure.
+    /// The cause of the failure; `None` for a clean exit.
     pub cause: Option<Cause>,
-    /// What was judged: exit code or signal.
+    /// The exit code or signal, if known.
     pub exit: Option<Exit>,
-    /// The text that came with the failure: why a start failed, what a probe got.
+    /// The text reported with the failure, such as why a start failed or what a probe received.
     pub message: Option<Message>,
 }
 
 impl Decision {
-    /// From the end of the incarnation to the next start, where one follows by itself; else zero.
+    /// Returns the time from the end of the incarnation to the next automatic start; zero if there is none.
     pub fn delay(&self) -> Duration {
         match self.verdict {
             Verdict::Restart(restart) => restart.delay(),
@@ -139,7 +177,8 @@ impl Decision {
         }
     }
 
-    /// Why the set is terminated, if that is the verdict: the argument of [`Policy::terminate`](crate::Policy::terminate).
+    /// Returns the reason to pass to [`Policy::terminate`](crate::Policy::terminate); `None` if the verdict is not
+    /// [`Verdict::Terminate`].
     pub fn ends(&self) -> Option<EndReason> {
         match (self.verdict, self.reason) {
             (Verdict::Terminate, DecisionReason::FailFast) => Some(EndReason::FailFast),
@@ -150,36 +189,36 @@ impl Decision {
     }
 }
 
-/// Why a decision was taken.
+/// Why a verdict was reached.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum DecisionReason {
-    /// Paced by `retry`.
+    /// `retry` allows a restart after its delay.
     Retry,
-    /// The first restart of a streak, at once.
+    /// The first restart of a streak happens at once (`immediate_first`).
     Immediate,
-    /// The failure itself said when to try again.
+    /// The failure was reported with a `retry_after`, which replaces the delay.
     RetryAfter,
     /// Exit code 0 under `success: complete`.
     Success,
-    /// A clean exit, which is exit code 0 under `success: restart`: a run that is over, not a failure.
+    /// Exit code 0 under `success: restart`.
     CompletedRun,
-    /// The window is used up; waits for room in it.
+    /// The window is full; the restart waits for room in it.
     Window,
-    /// One of many failures that are one incident: uncharged, waits for the canary.
+    /// The failure belongs to an incident; the restart is uncharged and waits for the canary.
     Incident,
-    /// Joins the restart of a group that is under way.
+    /// The restart joins that of a group, and is uncharged.
     Group,
-    /// A rule says so.
+    /// A rule decided.
     Rule,
-    /// The retry is used up.
+    /// A limit of `retry` is exhausted.
     Exhausted,
-    /// There is no `retry`, or none for this cause: the set is fail-fast.
+    /// There is no `retry` for this failure, so that it terminates the set.
     FailFast,
 }
 
 impl DecisionReason {
-    /// The word that traces use.
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -197,7 +236,7 @@ impl DecisionReason {
     }
 }
 
-/// Which limit a failure found used up.
+/// A limit of `retry` that a failure found exhausted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ExhaustedLimit {
@@ -207,12 +246,12 @@ pub enum ExhaustedLimit {
     Duration,
     /// `limit`.
     Window,
-    /// The one trial start after a quarantine.
+    /// The single trial start after a quarantine.
     Trial,
 }
 
 impl ExhaustedLimit {
-    /// The key of the policy document.
+    /// Returns the key of the policy document: `max_attempts`, `max_duration`, `limit` or `quarantine`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Attempts => "max_attempts",
@@ -223,15 +262,15 @@ impl ExhaustedLimit {
     }
 }
 
-/// How much of a limit is left.
+/// A limit of `retry`, and how much of it is left.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum RemainingLimit {
-    /// So many more restarts in this streak.
+    /// The number of further restarts in the streak (`max_attempts`).
     Attempts(u32),
-    /// The streak may go on for this long.
+    /// The time left for the streak (`max_duration`).
     Duration(Duration),
-    /// So many more restarts in the window.
+    /// The number of further restarts in the window (`limit`).
     Window(u32),
 }
 
@@ -250,7 +289,7 @@ impl fmt::Display for RemainingLimit {
 }
 
 impl Decision {
-    /// What happened to the incarnation.
+    /// Writes how the incarnation ended.
     fn write_end(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, &self.exit) {
             (None, Some(exit)) => return write!(f, "completed its run with {exit}"),
@@ -272,7 +311,7 @@ impl Decision {
         }
     }
 
-    /// What becomes of the replica.
+    /// Writes what happens to the replica.
     fn write_verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.verdict {
             Verdict::Restart(restart) => {
@@ -307,7 +346,6 @@ impl Decision {
     }
 }
 
-/// One sentence for an operator.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_end(f)?;
@@ -318,7 +356,7 @@ impl fmt::Display for Decision {
         if self.attempt == 0 {
             return Ok(());
         }
-        // The attempt counts failures, those that are charged nothing too: it is no share of `max_attempts`.
+        // Not "attempt 3 of 5": the attempt counts uncharged failures too, `max_attempts` does not.
         write!(f, " (attempt {}", self.attempt)?;
         if self.stage > 0 {
             write!(f, ", stage {}", self.stage)?;
@@ -355,7 +393,7 @@ impl fmt::Display for Decision {
     }
 }
 
-/// Why a failure is not decided on.
+/// The error of [`Policy::decide`](crate::Policy::decide).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecideError {

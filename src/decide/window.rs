@@ -1,4 +1,4 @@
-//! A sliding window of restarts. Exact to the nanosecond: it keeps the time of each restart.
+//! A sliding window log of restarts: it keeps the time of each restart, so that it is exact to the nanosecond.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::retry_schedule::WindowLimit;
 use crate::time::Timestamp;
 
-/// The restarts that may still count, oldest first.
+/// The restarts that may still be inside the window, oldest first.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Window {
@@ -15,18 +15,18 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Restarts younger than `within` at `at`; one exactly `within` old no longer counts.
+    /// Returns the number of restarts younger than `within` at `at`. One exactly `within` old no longer counts.
     fn younger(&self, limit: WindowLimit, at: Timestamp) -> usize {
         let first = self.counted.partition_point(|&restart| at.nanos_since(restart) >= limit.within);
         self.counted.len() - first
     }
 
-    /// How many more restarts fit at `at`.
+    /// Returns how many more restarts fit at `at`.
     pub(crate) fn room(&self, limit: WindowLimit, at: Timestamp) -> u32 {
         limit.restarts.saturating_sub(u32::try_from(self.younger(limit, at)).unwrap_or(u32::MAX))
     }
 
-    /// When there is room for one more, if nothing is counted in the meantime.
+    /// Returns when there is room for one more restart if none is counted until then; `at` if there is room now.
     pub(crate) fn room_from(&self, limit: WindowLimit, at: Timestamp) -> Timestamp {
         let younger = self.younger(limit, at);
         if younger < limit.restarts as usize {
@@ -36,7 +36,7 @@ impl Window {
         self.counted[must_age].later_by(limit.within).max(at)
     }
 
-    /// The latest restart that it counts.
+    /// Returns the latest restart; zero if there is none.
     pub(crate) fn latest(&self) -> Timestamp {
         self.counted.back().copied().unwrap_or(Timestamp::ZERO)
     }
@@ -49,7 +49,8 @@ impl Window {
         self.counted.is_empty()
     }
 
-    /// Counts a restart. Time that goes backwards stands still. What is too old to count at `at` is dropped, so that the window stays as small as its limit.
+    /// Counts a restart at `at`, or at the latest restart if that is later. Drops restarts that no longer count, so that the window
+    /// never has more entries than its limit.
     pub(crate) fn count(&mut self, limit: WindowLimit, at: Timestamp) {
         while self.counted.front().is_some_and(|&oldest| at.nanos_since(oldest) >= limit.within) {
             self.counted.pop_front();
@@ -63,7 +64,7 @@ impl Window {
         }
     }
 
-    /// Takes back what was counted at `since` or later.
+    /// Removes the restarts at `since` or later.
     pub(crate) fn uncount_since(&mut self, since: Timestamp) {
         self.counted.truncate(self.counted.partition_point(|&restart| restart < since));
     }
@@ -72,7 +73,7 @@ impl Window {
         self.counted.iter_mut().for_each(|restart| *restart = by(*restart));
     }
 
-    /// Puts what was read from a row into order; a row may have been written by hand.
+    /// Sorts the restarts, because a row may have been written by hand.
     pub(crate) fn sort(&mut self) {
         self.counted.make_contiguous().sort_unstable();
     }
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_goes_backwards_stands_still() {
+    fn time_that_goes_backwards_is_ignored() {
         let mut window = Window::default();
         window.count(LIMIT, at(50));
         window.count(LIMIT, at(10));

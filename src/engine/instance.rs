@@ -152,7 +152,7 @@ impl ReplicaSet {
                 self.unready_ends(id);
                 if self.now.nanos_since(at) >= min_ready {
                     self.make_available(id);
-                    self.note_standing();
+                    self.record_census();
                 }
                 self.conclude_start(id, StartOutcome::Up);
                 self.retime_imp(id, Phase::Ready);

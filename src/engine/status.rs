@@ -34,9 +34,9 @@ impl ReplicaSet {
         };
     }
 
-    /// A replica is available now, and may not be any more by the time the status is assessed: that it was counts.
-    pub(super) fn note_standing(&mut self) {
-        self.policy.note_standing(&mut self.set, &self.counts.census, self.desired);
+    /// Records that a replica is available now, because it may no longer be when the status is assessed.
+    pub(super) fn record_census(&mut self) {
+        self.policy.record_census(&mut self.set, &self.counts.census, self.desired);
         self.counts.changed = true;
     }
 

@@ -23,7 +23,7 @@ impl ReplicaSet {
             }
             DeadlineReason::MinReady => {
                 self.make_available(id);
-                self.note_standing();
+                self.record_census();
                 self.retime(id);
             }
             DeadlineReason::SlotTimeout => {
