@@ -80,7 +80,7 @@ impl Policy {
             if (down && timed) || set.outage.get().is_some() {
                 deadline = advance_outage(compiled, set, census, down, need, now);
             }
-            if set.max_failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
+            if set.failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
             let capable = settled.saturating_sub(census.given_up);
@@ -136,11 +136,11 @@ fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32)
         // A set that is scaled to zero and back starts over.
         set.up = false;
         set.failed = false;
-        set.max_failures_before_ready = Some(0);
+        set.failures_before_ready = Some(0);
         return;
     }
     if census.available > 0 || census.completed > 0 {
-        set.max_failures_before_ready = None;
+        set.failures_before_ready = None;
     }
     set.failed |= census.failed > 0 || census.given_up > 0;
     let all = census.available.saturating_add(census.completed) == desired;

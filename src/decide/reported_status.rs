@@ -74,8 +74,8 @@ impl ReportedStatus {
         }
         if raw == Status::Healthy && reason == StatusReason::AllAvailable {
             let was_alarmed = matches!(self.status, Status::Outage | Status::Degraded);
-            let (asked_for, served) = self.last_alarm;
-            if was_alarmed && desired < asked_for && available <= served {
+            let (desired_before, available_before) = self.last_alarm;
+            if was_alarmed && desired < desired_before && available <= available_before {
                 // No replica came back.
                 reason = StatusReason::ScaledDown;
             } else if was_alarmed {

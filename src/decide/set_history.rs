@@ -57,8 +57,8 @@ pub struct SetHistory {
     #[serde(default)]
     pub(super) failed: bool,
     /// The runs that ended before any replica was available; `None` once one has been.
-    #[serde(default)]
-    pub(super) max_failures_before_ready: Option<u32>,
+    #[serde(default, alias = "max_failures_before_ready")]
+    pub(super) failures_before_ready: Option<u32>,
     #[serde(default)]
     pub(super) outage: LazyBox<OutageClock>,
     #[serde(default, alias = "shown")]
@@ -89,7 +89,7 @@ impl Default for SetHistory {
             start_limit: None,
             up: false,
             failed: false,
-            max_failures_before_ready: Some(0),
+            failures_before_ready: Some(0),
             outage: LazyBox::default(),
             reported: ReportedStatus::default(),
             end: None,
@@ -137,7 +137,7 @@ impl SetHistory {
 
     /// Counts a run that ended before any replica was available.
     pub(super) fn count_before_ready(&mut self, most: u32) {
-        if let Some(ended) = self.max_failures_before_ready.as_mut().filter(|_| most != UNLIMITED) {
+        if let Some(ended) = self.failures_before_ready.as_mut().filter(|_| most != UNLIMITED) {
             *ended = ended.saturating_add(1);
         }
     }
@@ -149,7 +149,7 @@ impl SetHistory {
 
     /// Resets the count of failures before any replica was available, as an operator's `reset` of all replicas does.
     pub(crate) fn forget_failures_before_ready(&mut self) {
-        self.max_failures_before_ready = self.max_failures_before_ready.map(|_| 0);
+        self.failures_before_ready = self.failures_before_ready.map(|_| 0);
     }
 
     pub(crate) fn terminate(&mut self, reason: EndReason, now: Timestamp) {
