@@ -1,58 +1,58 @@
-//! What the code takes while nobody disturbs it, for a machine that others use too: there a median tells of them.
+//! Wall time on a machine with other load, where a median mostly measures that load.
 //!
-//! Each row is timed in thousands of short batches, a few at a time in turn with the other rows, and told is the time
-//! than which one batch in fifty is shorter. What is and is not timed stands with the rows of the same names in `wall/`.
+//! Each row is timed in thousands of short batches, interleaved with the other rows. The result is the 2nd percentile. The
+//! rows of the same names in `wall/` say what is timed.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![allow(clippy::float_arithmetic, clippy::print_stdout, reason = "and prints fractions")]
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use uphold_benches::crashing;
 use uphold_benches::floor::Floor;
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::Ready;
-use uphold_benches::restless;
 use uphold_benches::rows::{ROWS, Rows};
 
-/// So many things are timed together, where there are so many.
-const TOGETHER: usize = 64;
-/// Each row has its turn so often,
+/// Operations in one batch, if there are as many.
+const BATCH_SIZE: usize = 64;
+/// Turns of each row.
 const TURNS: usize = 100;
-/// and so many batches at each.
+/// Batches of a row in one turn.
 const BATCHES: usize = 200;
-/// A batch of the simulator is one run, of a millisecond or more.
+/// Simulator runs in one turn; each is a batch of at least a millisecond.
 const RUNS: usize = 4;
 const EVENTS_A_RUN: u32 = 20_000;
 
-/// How long something took, and how many of it were done.
+/// The duration of a batch, and the number of operations in it.
 type Batch = (Duration, usize);
 
 struct Row {
     name: String,
     batches: usize,
     batch: Box<dyn FnMut() -> Batch>,
-    /// Nanoseconds of one thing, in each batch.
-    each: Vec<f64>,
+    /// Nanoseconds per operation, for each batch.
+    samples: Vec<f64>,
 }
 
 impl Row {
     fn new(name: String, batches: usize, batch: impl FnMut() -> Batch + 'static) -> Self {
-        Self { name, batches, batch: Box::new(batch), each: Vec::new() }
+        Self { name, batches, batch: Box::new(batch), samples: Vec::new() }
     }
 
-    /// Times `does` with what it is done to, and not `after`.
+    /// Returns a row that times `timed`, and then runs `untimed` to restore the state.
     fn of<S: 'static>(
         name: String,
         mut state: S,
-        does: impl Fn(&mut S, usize) -> usize + 'static,
-        after: impl Fn(&mut S, usize) + 'static,
+        timed: impl Fn(&mut S, usize) -> usize + 'static,
+        untimed: impl Fn(&mut S, usize) + 'static,
     ) -> Self {
         Self::new(name, BATCHES, move || {
             let begin = Instant::now();
-            let done = does(&mut state, TOGETHER);
+            let done = timed(&mut state, BATCH_SIZE);
             let elapsed = begin.elapsed();
-            after(&mut state, done);
+            untimed(&mut state, done);
             (elapsed, done)
         })
     }
@@ -60,20 +60,21 @@ impl Row {
     fn turn(&mut self) {
         for _ in 0..self.batches {
             let (elapsed, done) = (self.batch)();
-            self.each.push(elapsed.as_nanos() as f64 / done as f64);
+            self.samples.push(elapsed.as_nanos() as f64 / done as f64);
         }
     }
 
+    /// Returns the 2nd percentile.
     fn least(&mut self) -> f64 {
-        self.each.sort_by(f64::total_cmp);
-        self.each[self.each.len() / 50]
+        self.samples.sort_by(f64::total_cmp);
+        self.samples[self.samples.len() / 50]
     }
 }
 
 fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, setup) in policies::features(ROWS).into_iter().chain([("recommended", policies::recommended(ROWS))]) {
-        rows.push(Row::of(format!("decide/{name}"), Rows::new(setup), Rows::fail, Rows::revive));
+        rows.push(Row::of(format!("decide/{name}"), Rows::new(setup), Rows::fail, Rows::restart));
     }
     for n in [1, 3, 16, 256, 1024, 100_000, 1_000_000] {
         let touch = |floor: &mut Floor, count| {
@@ -81,12 +82,12 @@ fn rows() -> Vec<Row> {
             count
         };
         rows.push(Row::of(format!("floor/dependent touch/{n}"), Floor::new(n as usize), touch, |_, _| {}));
-        rows.extend(fails_and_returns("set", n, &policies::flat(n)));
+        rows.extend(failure_and_round_trip("set", n, &policies::flat(n)));
         let ready = Ready::new(policies::flat(n));
-        rows.push(Row::of(format!("set/failure and deadline/{n}"), ready, Ready::fail_and_ask, Ready::recover));
+        rows.push(Row::of(format!("set/failure and deadline/{n}"), ready, Ready::fail_with_deadline, Ready::recover));
     }
     for (name, setup) in policies::features(16) {
-        rows.extend(fails_and_returns("set of 16", name, &setup));
+        rows.extend(failure_and_round_trip("set of 16", name, &setup));
     }
     let ready = Ready::new(policies::recommended(16));
     rows.push(Row::of("set of 16/round trip/recommended".to_owned(), ready, Ready::round_trips, Ready::rest));
@@ -94,23 +95,23 @@ fn rows() -> Vec<Row> {
         let mut probed = Probed::new(n);
         rows.push(Row::new(format!("probe/question and answer/{n}"), BATCHES, move || {
             let begin = Instant::now();
-            probed.ask();
-            let done = probed.answers(usize::MAX);
+            probed.request();
+            let done = probed.answer(usize::MAX);
             (begin.elapsed(), done)
         }));
     }
     for n in [3, 1000] {
-        let policy = restless::policy(n);
+        let policy = crashing::policy(n);
         rows.push(Row::new(format!("simulator/event/{n}"), RUNS, move || {
             let begin = Instant::now();
-            let run = restless::run(&policy, EVENTS_A_RUN.div_ceil(n));
+            let run = crashing::run(&policy, EVENTS_A_RUN.div_ceil(n));
             (begin.elapsed(), run.stats().events as usize)
         }));
     }
     rows
 }
 
-fn fails_and_returns(group: &str, name: impl Display, setup: &Setup) -> [Row; 2] {
+fn failure_and_round_trip(group: &str, name: impl Display, setup: &Setup) -> [Row; 2] {
     let ready = || Ready::new(setup.clone());
     [
         Row::of(format!("{group}/failure/{name}"), ready(), Ready::fail, Ready::recover),

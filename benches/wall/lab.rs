@@ -1,9 +1,9 @@
-//! Experiments: simulated time, fault model and all.
+//! Experiments of the lab, with their fault models.
 //!
 //! Timed: one history on one core, from the first start to the end. `a year of 1000` is a year of 1,000 replicas that
-//! fail once a day each (exponential), take 20 s to start and 2 min to be ready: 365,000 failures, each with its
-//! verdict, wait, start, and readiness. `a seed of an experiment` is what each seed of a small experiment costs: 30
-//! days of 3 replicas under two policies, figures and all.
+//! fail once a day on average (exponential), take 20 s to start and 2 min to become ready: 365,000 failures, each with a
+//! verdict, a delay, a start and readiness. `a seed of an experiment` is one seed of a small experiment, with its metrics:
+//! 30 days of 3 replicas under two policies.
 
 use std::hint::black_box;
 use std::num::NonZero;
@@ -18,7 +18,7 @@ use uphold_lab::fault::{Distribution, FailureMode, FaultModel};
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn model() -> FaultModel {
-    let to_failure = Distribution::exponential(DAY).expect("a day is some time");
+    let to_failure = Distribution::exponential(DAY).expect("a day is not zero");
     FaultModel::new()
         .starts_in(Duration::from_secs(20))
         .ready_in(Duration::from_secs(120))

@@ -1,4 +1,4 @@
-//! Wall time. What is and is not timed stands with each row, in the modules.
+//! Wall time. Each module says what it times.
 #![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![allow(clippy::float_arithmetic, clippy::print_stdout, reason = "and prints fractions")]
 
@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{Bencher, Criterion};
 
-/// What several rows are measured on, made when the first of them runs.
-struct Made<T, F>(Option<T>, F);
+/// A value that several rows share, created when the first of them runs.
+struct Lazy<T, F>(Option<T>, F);
 
-impl<T, F: Fn() -> T> Made<T, F> {
-    fn new(make: F) -> Self {
-        Self(None, make)
+impl<T, F: Fn() -> T> Lazy<T, F> {
+    fn new(create: F) -> Self {
+        Self(None, create)
     }
 
     fn get(&mut self) -> &mut T {
@@ -28,7 +28,7 @@ impl<T, F: Fn() -> T> Made<T, F> {
     }
 }
 
-/// Times `timed` until it has done `iters` things; `untimed` makes good for them in between.
+/// Times `timed` until it has done `iters` operations. `untimed` restores the state in between.
 fn batches<S>(
     bencher: &mut Bencher<'_>,
     state: &mut S,

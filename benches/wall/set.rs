@@ -1,8 +1,8 @@
 //! Failures and restarts through a `ReplicaSet`.
 //!
-//! Every replica of a ready set fails once, in shuffled order, the next when the outputs of the last have been read;
-//! then, untimed, all are brought up again and rest until their streaks are over. Of sets smaller than 64 there are
-//! so many that 64 replicas fail between two looks at the clock; of large sets 16384 fail at a time.
+//! Every replica of a ready set fails once, in shuffled order. The outputs of a failure are read before the next one. Then,
+//! untimed, all replicas are brought up again and run until their streaks end. A batch is at least 64 failures, of several
+//! sets if they are small, and at most 16384.
 
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use uphold::Timestamp;
@@ -10,7 +10,7 @@ use uphold_benches::policies;
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, ready_set, restart_all};
 
-use super::{Made, batches};
+use super::{Lazy, batches};
 
 pub(crate) const SIZES: [u32; 8] = [1, 3, 16, 64, 256, 1024, 100_000, 1_000_000];
 const FEATURES_AT: u32 = 16;
@@ -26,18 +26,18 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 fn sizes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("set");
     for n in SIZES {
-        let mut ready = Made::new(|| Ready::new(policies::flat(n)));
+        let mut ready = Lazy::new(|| Ready::new(policies::flat(n)));
         // Timed: `handle` of an exit, and the outputs drained.
         group.bench_function(BenchmarkId::new("failure", n), |bencher| {
             batches(bencher, ready.get(), Ready::fail, Ready::recover);
         });
-        // The same, with outputs that are polled.
+        // The same with `poll_output`.
         group.bench_function(BenchmarkId::new("failure, polled", n), |bencher| {
             batches(bencher, ready.get(), Ready::fail_and_poll, Ready::recover);
         });
-        // The first, and the next deadline asked for.
+        // The same, with a call of `next_deadline`.
         group.bench_function(BenchmarkId::new("failure and deadline", n), |bencher| {
-            batches(bencher, ready.get(), Ready::fail_and_ask, Ready::recover);
+            batches(bencher, ready.get(), Ready::fail_with_deadline, Ready::recover);
         });
         // Timed: exited, due, started, ready; four calls and all outputs.
         group.bench_function(BenchmarkId::new("round trip", n), |bencher| {
@@ -49,7 +49,7 @@ fn sizes(criterion: &mut Criterion) {
 fn features(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("set of 16");
     for (name, setup) in policies::features(FEATURES_AT) {
-        let mut ready = Made::new(|| Ready::new(setup.clone()));
+        let mut ready = Lazy::new(|| Ready::new(setup.clone()));
         group.bench_function(BenchmarkId::new("failure", name), |bencher| {
             batches(bencher, ready.get(), Ready::fail, Ready::recover);
         });
@@ -57,8 +57,8 @@ fn features(criterion: &mut Criterion) {
             batches(bencher, ready.get(), Ready::round_trips, Ready::rest);
         });
     }
-    // Its first restart is at once: the failure commands the start too.
-    let mut ready = Made::new(|| Ready::new(policies::recommended(FEATURES_AT)));
+    // The first restart is immediate, so the failure also commands the start.
+    let mut ready = Lazy::new(|| Ready::new(policies::recommended(FEATURES_AT)));
     group.bench_function(BenchmarkId::new("round trip", "recommended"), |bencher| {
         batches(bencher, ready.get(), Ready::round_trips, Ready::rest);
     });
@@ -80,27 +80,27 @@ fn probes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("probe");
     for n in [16, 1024] {
         let mut probed = Probed::new(n);
-        probed.ask();
-        // Timed: `handle` of one good answer. Not timed: asking for the next.
+        probed.request();
+        // Timed: `handle` of one successful answer. Not timed: requesting the next probes.
         group.bench_function(BenchmarkId::new("answer", n), |bencher| {
-            batches(bencher, &mut probed, Probed::answers, |probed, done| {
+            batches(bencher, &mut probed, Probed::answer, |probed, done| {
                 if done == n as usize {
-                    probed.ask();
+                    probed.request();
                 }
             });
         });
-        // Timed: one call that asks all n, and their n answers, per probe.
+        // Timed, per probe: one call that requests all n probes, and their n answers.
         group.bench_function(BenchmarkId::new("question and answer", n), |bencher| {
             let timed = |probed: &mut Probed, _: usize| {
-                probed.ask();
-                probed.answers(usize::MAX)
+                probed.request();
+                probed.answer(usize::MAX)
             };
             batches_of(bencher, &mut probed, n as usize, timed);
         });
     }
 }
 
-/// For what is done for n things at a time.
+/// Like `batches`, for operations that come n at a time.
 fn batches_of<S>(
     bencher: &mut criterion::Bencher<'_>,
     state: &mut S,
@@ -117,7 +117,7 @@ fn batches_of<S>(
     });
 }
 
-/// Timed: one exit, the stops of the others confirmed, all due, started and ready. Per set, not per replica.
+/// Timed, per set: one exit, the confirmed stops of the others, and all replicas due, started and ready.
 fn whole_set(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("whole set");
     for n in [3, 16, 256, 1024] {

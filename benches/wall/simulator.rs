@@ -7,19 +7,19 @@
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use uphold_benches::restless;
+use uphold_benches::crashing;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("simulator");
     group.throughput(Throughput::Elements(1));
     for n in [3, 1000] {
-        let policy = restless::policy(n);
+        let policy = crashing::policy(n);
         group.bench_function(BenchmarkId::new("event", n), |bencher| {
             bencher.iter_custom(|iters| {
-                let cycles = iters / restless::EVENTS_A_CYCLE / u64::from(n);
+                let cycles = iters / crashing::EVENTS_PER_CYCLE / u64::from(n);
                 let cycles = cycles.clamp(10, u64::from(u32::MAX)) as u32;
                 let begin = Instant::now();
-                let run = restless::run(&policy, cycles);
+                let run = crashing::run(&policy, cycles);
                 begin.elapsed().mul_f64(iters as f64 / run.stats().events as f64)
             });
         });

@@ -1,4 +1,4 @@
-//! Keeping a set and restoring it. Half of the replicas have failed and wait.
+//! Snapshots: taking, writing, reading and restoring them. Half of the replicas have failed and wait.
 
 use criterion::{BenchmarkId, Criterion};
 use uphold::ReplicaSet;

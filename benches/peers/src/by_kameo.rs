@@ -1,4 +1,4 @@
-//! `kameo`: an actor that fails is restarted by its parent, which knows no delay.
+//! `kameo`: a parent restarts an actor that fails, without delay.
 
 use std::sync::Arc;
 use std::time::Duration;

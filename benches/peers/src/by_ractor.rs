@@ -1,4 +1,4 @@
-//! `ractor` with `ractor-supervisor`: any number of restarts, no delay asked for.
+//! `ractor` with `ractor-supervisor`: unlimited restarts without delay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use ractor_supervisor::{
 
 use crate::laps::Laps;
 
-/// Names of actors are global.
+/// Returns a unique name, because names of actors are global.
 fn name(of: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{of} {}", COUNT.fetch_add(1, Ordering::Relaxed))

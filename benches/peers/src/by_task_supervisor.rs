@@ -1,4 +1,4 @@
-//! `task-supervisor`: any number of restarts, each after 0 s without jitter.
+//! `task-supervisor`: unlimited restarts after 0 s, without jitter.
 
 use std::sync::Arc;
 use std::time::Duration;

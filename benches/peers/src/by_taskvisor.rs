@@ -1,4 +1,4 @@
-//! `taskvisor`: any number of retries, each after 0 s without jitter.
+//! `taskvisor`: unlimited retries after 0 s, without jitter.
 
 use std::sync::Arc;
 use std::time::Duration;

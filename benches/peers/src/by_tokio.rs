@@ -1,4 +1,4 @@
-//! The floor: a task is spawned, and spawned again when it has been joined.
+//! The floor: a loop that spawns a task and joins it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Ours: the driver with a backend that does next to nothing, under `interval: 0s`.
+//! `uphold`: the driver with a minimal backend, under `interval: 0s`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::laps::Laps;
 
 type Run = Box<dyn Fn(Reporter, Incarnation) + Send + Sync>;
 
-/// One replica that is ready when it is started.
-struct AtOnce {
+/// A backend whose instances are ready as soon as they are started.
+struct Immediate {
     state: Mutex<State>,
     run: Run,
 }
@@ -27,21 +27,21 @@ struct State {
     latest: Option<Incarnation>,
 }
 
-impl AtOnce {
+impl Immediate {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
-impl Backend for AtOnce {
+impl Backend for Immediate {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
         let incarnation = request.key.incarnation;
         let mut state = self.state();
         state.latest = Some(incarnation);
-        let reporter = state.reporter.as_ref().ok_or_else(|| BackendError::start_error("nobody watches"))?;
+        let reporter = state.reporter.as_ref().ok_or_else(|| BackendError::start_error("there is no watch yet"))?;
         reporter.report(Event::ready((request.key.replica, incarnation)));
         (self.run)(reporter.clone(), incarnation);
         Ok(())
@@ -61,7 +61,7 @@ impl Backend for AtOnce {
     }
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
-        reporter.watching();
+        reporter.watch_established();
         self.state().reporter = Some(reporter);
         std::future::pending().await
     }
@@ -70,11 +70,11 @@ impl Backend for AtOnce {
 fn spawn(run: Run) -> SupervisorHandle {
     let retry = RetryPolicy::every(Duration::ZERO);
     let policy = Policy::builder().replicas(1).retry(retry).build().expect("a valid policy");
-    let backend = AtOnce { state: Mutex::default(), run };
+    let backend = Immediate { state: Mutex::default(), run };
     Supervisor::builder(policy, backend, ()).resync(Duration::from_secs(3600)).spawn()
 }
 
-/// Restarts of a task of its own for each run, as the peers have it.
+/// Restarts with a task for each run, as with the other crates.
 pub async fn supervise(laps: Arc<Laps>) -> SupervisorHandle {
     spawn(Box::new(move |reporter, incarnation| {
         let laps = laps.clone();
@@ -85,14 +85,14 @@ pub async fn supervise(laps: Arc<Laps>) -> SupervisorHandle {
     }))
 }
 
-/// Restarts by a backend that does nothing: what is there from a failure reported to the next start is ours alone.
-pub async fn supervise_nothing(laps: Arc<Laps>) -> SupervisorHandle {
-    let (tell, mut started): (UnboundedSender<(Reporter, Incarnation)>, _) = unbounded_channel();
+/// Restarts with a backend that does nothing, so that only the supervisor is timed.
+pub async fn supervise_no_op(laps: Arc<Laps>) -> SupervisorHandle {
+    let (sender, mut started): (UnboundedSender<(Reporter, Incarnation)>, _) = unbounded_channel();
     tokio::spawn(async move {
         while let Some((reporter, incarnation)) = started.recv().await {
             laps.run().await;
             reporter.report(Event::exited((0, incarnation), 1));
         }
     });
-    spawn(Box::new(move |reporter, incarnation| drop(tell.send((reporter, incarnation)))))
+    spawn(Box::new(move |reporter, incarnation| drop(sender.send((reporter, incarnation)))))
 }

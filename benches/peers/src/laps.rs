@@ -1,4 +1,4 @@
-//! What is supervised: a run that fails until it has been restarted often enough.
+//! The supervised work: a run that fails until it has been restarted a given number of times.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Counts the runs. The first waits until it may begin, the last never ends; each in between fails at once.
+/// Counts runs. The first waits for a signal, the last never ends, and all others fail at once.
 #[derive(Debug)]
 pub struct Laps {
     restarts: u64,
@@ -22,7 +22,7 @@ impl Laps {
         Self { restarts, runs: AtomicU64::new(0), waits: Notify::new(), begin: Notify::new(), done: Notify::new() }
     }
 
-    /// One run: returns when it is to fail.
+    /// Runs once; returns when the run should fail.
     pub async fn run(&self) {
         let before = self.runs.fetch_add(1, Ordering::Relaxed);
         if before == 0 {
@@ -35,11 +35,11 @@ impl Laps {
     }
 }
 
-/// How long it takes to restart a run that often, one restart after the other, on a current-thread runtime. Not timed:
-/// what `supervise` does, and all up to the first run.
+/// Returns the time of this many restarts, one after the other, on a current-thread runtime. `supervise` and everything
+/// before the first run are not timed.
 ///
 /// # Panics
-/// When there is no runtime to be had.
+/// The runtime cannot be created.
 pub fn restarts<F, Supervised>(restarts: u64, supervise: impl FnOnce(Arc<Laps>) -> F) -> Duration
 where
     F: Future<Output = Supervised>,

@@ -1,4 +1,4 @@
-//! The same restarts by us and by our peers: a run that fails, again and again, with every delay set to zero.
+//! The same restarts by uphold and by other crates: a run that fails repeatedly, with every delay set to zero.
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 pub mod by_kameo;

@@ -1,7 +1,7 @@
-//! One withdrawal from a budget: 500,000,000 a second, which is never empty; and one that is.
+//! One withdrawal from a budget: one of 500,000,000 a second, which is never empty, and an empty one.
 //!
-//! Timed: the one call. Peers read the clock in it; ours is given the time, and has a second row with the clock read.
-//! Ours also asks the other gates: incident, concurrency, owner.
+//! Timed: one call. The other crates read the clock in it; uphold takes the time as an argument, and has a second row that
+//! reads the clock. uphold also checks the other gates: incident, concurrency, owner.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use uphold::decide::{Admission, Census, DueStart, SetHistory};
 use uphold::policy::Budget;
 use uphold::{FailurePolicy, Policy, RetryPolicy, Timestamp};
 
-/// Tokens of the budget that is never empty: they are back after 2 ms.
+/// The tokens of the budget that is never empty, refilled within 2 ms.
 const PLENTY: u32 = 1_000_000;
 const REFILL: Duration = Duration::from_millis(2);
 const PER_SECOND: u32 = 500 * PLENTY;
@@ -36,7 +36,7 @@ fn row(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, empty: bool, mut wi
     });
 }
 
-/// A budget over one second, the shortest there is, with no share of successes; its reserve is what is withdrawn from.
+/// A budget over one second, the shortest possible, that retries only from its reserve.
 fn tower(group: &mut BenchmarkGroup<'_, WallTime>, empty: bool) {
     let budget = TpsBudget::new(Duration::from_secs(1), if empty { 0 } else { PER_SECOND }, 0.0);
     row(group, "tower", empty, || black_box(&budget).withdraw());

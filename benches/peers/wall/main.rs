@@ -1,4 +1,4 @@
-//! The same work through peers and through us. What is and is not timed stands with each row, in the modules.
+//! The same work through other crates and through uphold. Each module says what it times.
 #![allow(clippy::disallowed_methods, missing_docs, reason = "a benchmark reads the clock")]
 
 mod budgets;

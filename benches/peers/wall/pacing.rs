@@ -1,7 +1,7 @@
-//! The next delay of an exponential backoff: 1 s, times 2, at most 60 s. Ten of a streak, then a new streak; per delay.
+//! The next delay of an exponential backoff: 1 s, times 2, at most 60 s; ten delays of a streak, then a new streak.
 //!
-//! Timed in every row: beginning the streak, and ten delays. Ours does more: `decide` matches rules, counts limits,
-//! keeps the streak and says why, and `start` begins the next incarnation.
+//! Timed in every row, per delay: the beginning of the streak and ten delays. uphold does more: `decide` matches rules,
+//! counts limits, keeps the streak and gives a reason, and `start` begins the next incarnation.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ fn row(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, jitter: bool, mut s
     });
 }
 
-/// Its jitter adds up to the whole delay on top, the cap included.
+/// Its jitter adds up to the whole delay, even beyond the cap.
 fn backon(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     let settings =
         ExponentialBuilder::new().with_min_delay(FIRST).with_factor(2.0).with_max_delay(CAP).without_max_times();
@@ -55,7 +55,7 @@ fn backon(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     });
 }
 
-/// Its jitter is a share up and down; 0.5 here.
+/// Its jitter adds or subtracts up to a share of the delay, here 0.5.
 fn exponential_backoff(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     let mut settings = exponential_backoff::Backoff::new(u32::MAX, FIRST, CAP);
     settings.set_factor(2);
@@ -68,7 +68,7 @@ fn exponential_backoff(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     });
 }
 
-/// It keeps no state: the caller counts.
+/// It keeps no state: the caller counts the retries.
 fn taskvisor(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     let jittered = if jitter { JitterPolicy::Equal } else { JitterPolicy::None };
     let settings = BackoffPolicy::exponential(FIRST).with_max(CAP).with_jitter(jittered);
@@ -79,7 +79,7 @@ fn taskvisor(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     });
 }
 
-/// A new `History`, then ten times `start`, `ready` and `decide`.
+/// A new `History`, then ten times `start`, `record_ready` and `decide`.
 fn ours(group: &mut BenchmarkGroup<'_, WallTime>, jitter: bool) {
     let jittered = if jitter { Jitter::Equal } else { Jitter::None };
     let retry = RetryPolicy::every(FIRST).backoff(Backoff::exponential()).max_interval(CAP).jitter(jittered);

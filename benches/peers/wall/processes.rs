@@ -1,9 +1,9 @@
-//! `/bin/true`, from before it is started until its end is known, on a current-thread runtime.
+//! `/bin/true`, from before the spawn until its end is known, on a current-thread runtime.
 //!
-//! The contenders take turns, so that noise hits all alike; that is why this is not a criterion row. Timed: spawning,
-//! waiting and reaping; standard streams are `/dev/null` in every row. Ours is the backend alone: `start` until `Exited`
-//! is reported. That makes a process group, waits for the end before it reaps, kills what is left of the group, and
-//! makes sure that nobody is.
+//! The rows take turns, so that noise affects all of them alike; therefore this is not a criterion bench. Timed: spawning,
+//! waiting and reaping, with `/dev/null` as the standard streams. The row of uphold is the backend alone, from `start` until
+//! `Exited` is reported: it creates a process group, waits for the exit before it reaps, kills the rest of the group, and
+//! checks that the group is empty.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use uphold::Event;
 use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
-use uphold::backend::{Backend, InstanceKey, Report, Reporter, StartRequest, WatchRequest};
+use uphold::backend::{Backend, BackendReport, InstanceKey, Reporter, StartRequest, WatchRequest};
 
 const PROGRAM: &str = "/bin/true";
 const WARM_UP: usize = 50;
 const ROUNDS: usize = 1500;
 
-/// Runs when no filter is given, or one that `processes` matches.
+/// Runs unless the command line has a filter that does not match `processes`.
 pub(crate) fn compare_if_asked() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let filter = args.iter().find(|arg| !arg.starts_with("--"));
@@ -95,9 +95,9 @@ struct Ours {
 
 impl Ours {
     fn new(runtime: &Runtime) -> Self {
-        let (tell, ended) = unbounded_channel();
+        let (sender, ended) = unbounded_channel();
         let reporter = Reporter::new(move |report| match report {
-            Report::Event(event @ Event::Exited(_)) => tell.send(event).is_ok(),
+            BackendReport::Event(event @ Event::Exited(_)) => sender.send(event).is_ok(),
             _ => true,
         });
         let backend = std::sync::Arc::new(ProcessBackend::new());

@@ -17,17 +17,17 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     }
     // The floor: no supervisor at all.
     row!("tokio spawn and join", by_tokio::supervise);
-    // The run is awaited in the supervisor's own task: nothing is spawned.
+    // The supervisor awaits the run in its own task and spawns nothing.
     row!("taskvisor", by_taskvisor::supervise);
     // The actor's task ends and another is spawned.
     row!("kameo", by_kameo::supervise);
-    // Its timer is asked for 0 s, and tokio's timers round up to the next millisecond.
+    // It sets a timer for 0 s, and tokio rounds timers up to the next millisecond.
     row!("task-supervisor", by_task_supervisor::supervise);
     row!("ractor-supervisor, actor", by_ractor::supervise);
-    // It sleeps for 10 ms before each restart, whatever is asked for.
+    // It sleeps for 10 ms before each restart in every configuration.
     row!("ractor-supervisor, task", by_ractor::supervise_task);
-    // A task for each run, as with the peers: reported ready, then ended.
-    row!("uphold, a task a run", by_uphold::supervise);
+    // A task for each run, as with the other crates: reported ready, then ended.
+    row!("uphold, one task per run", by_uphold::supervise);
     // The same without a task: from the failure reported to the next start.
-    row!("uphold, no-op backend", by_uphold::supervise_nothing);
+    row!("uphold, no-op backend", by_uphold::supervise_no_op);
 }

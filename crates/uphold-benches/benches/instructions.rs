@@ -1,9 +1,9 @@
-//! Instructions, counted by callgrind. They are the same on a busy machine as on an idle one, and see no caches: what
-//! is gated is small sets only.
+//! Instruction counts, measured by callgrind. They do not depend on the load of the machine and do not show cache misses,
+//! so only small sets are counted.
 //!
-//! What is and is not counted is as in the wall benches: setting up, and dropping what was set up, is not.
+//! As in the wall benches, set-up and the drop of what was set up are not counted.
 #![allow(missing_docs, reason = "a benchmark")]
-#![allow(unused_qualifications, reason = "what the macros make of it")]
+#![allow(unused_qualifications, reason = "in the expansion of the macros")]
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use std::hint::black_box;
@@ -38,7 +38,7 @@ fn ready(setup: fn(u32) -> Setup, n: u32) -> Ready {
     Ready::new(setup(n))
 }
 
-// Failures of all replicas, 64 at least, of all sets.
+// At least 64 failures: every replica of every set fails once.
 #[library_benchmark(setup = ready)]
 #[bench::n_1(policies::flat, 1)]
 #[bench::n_3(policies::flat, 3)]
@@ -57,7 +57,7 @@ fn failure(mut ready: Ready) -> Ready {
     ready
 }
 
-// 64 round trips.
+// 64 round trips: exited, due, started, ready.
 #[library_benchmark(setup = ready)]
 #[bench::n_1(policies::flat, 1)]
 #[bench::n_3(policies::flat, 3)]
@@ -75,16 +75,16 @@ fn round_trip(mut ready: Ready) -> Ready {
     ready
 }
 
-// 64 probes asked in one call, and their answers.
+// One call that requests 64 probes, and their answers.
 #[library_benchmark(setup = Probed::new)]
 #[bench::n_64(64)]
 fn probe(mut probed: Probed) -> Probed {
-    probed.ask();
-    probed.answers(64);
+    probed.request();
+    probed.answer(64);
     probed
 }
 
-// One failure restarts all.
+// One failure that restarts all replicas.
 #[library_benchmark(setup = whole)]
 #[bench::n_64(64)]
 fn whole_set((mut set, mut now): (ReplicaSet, Timestamp)) -> ReplicaSet {

@@ -1,5 +1,5 @@
-//! An allocator that counts what this thread asks of it.
-#![allow(unsafe_code, reason = "an allocator cannot be written without; it hands everything on to the system's")]
+//! An allocator that counts the allocations of each thread.
+#![allow(unsafe_code, reason = "an allocator needs it; every call is forwarded to the system allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,10 +7,10 @@ use std::cell::Cell;
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static BYTES: Cell<i64> = const { Cell::new(0) };
-    static MOST: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
 }
 
-/// The system's allocator, counted. Put it in place with `#[global_allocator]`.
+/// The system allocator with counters. Install it with `#[global_allocator]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Counting;
 
@@ -21,39 +21,39 @@ fn count(allocations: u64, bytes: i64) {
         count.set(count.get() + bytes);
         count.get()
     });
-    let _ = held.map(|held| MOST.try_with(|most| most.set(most.get().max(held))));
+    let _ = held.map(|held| PEAK.try_with(|peak| peak.set(peak.get().max(held))));
 }
 
-// SAFETY: every call is handed on to `System` unchanged.
+// SAFETY: every call is forwarded to `System` unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, layout.size() as i64);
-        // SAFETY: as our caller promised.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(0, -(layout.size() as i64));
-        // SAFETY: as our caller promised.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count(1, size as i64 - layout.size() as i64);
-        // SAFETY: as our caller promised.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 }
 
-/// What this thread has allocated so far: how many times, and how many bytes are not freed yet.
+/// Returns how often this thread has allocated, and how many bytes it has not freed yet.
 pub fn allocated() -> (u64, i64) {
     (ALLOCATIONS.get(), BYTES.get())
 }
 
-/// The most bytes that this thread held at a time while it did this, beyond those it held before.
-pub fn most_held(does: impl FnOnce()) -> i64 {
+/// Runs `work` and returns the peak of this thread's allocated bytes, less those allocated before.
+pub fn peak_bytes(work: impl FnOnce()) -> i64 {
     let before = BYTES.get();
-    MOST.set(before);
-    does();
-    MOST.get() - before
+    PEAK.set(before);
+    work();
+    PEAK.get() - before
 }

@@ -8,21 +8,21 @@ use uphold::{Command, Event, Incarnation, Output, Policy, ReplicaId, ReplicaSet,
 
 use crate::shuffle::Random;
 
-/// What happens next, and in which set.
+/// An entry of the queue.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Next {
-    /// A set wants to be woken.
+    /// The deadline of a set.
     Deadline,
     /// A replica crashes.
     Crash(ReplicaId, Incarnation),
 }
 
-/// A fleet of sets and a world in which their replicas are ready at once and crash after a random time.
+/// Sets whose replicas are ready at once and crash after a random time.
 #[derive(Debug)]
 pub struct Fleet {
     sets: Vec<ReplicaSet>,
     queue: BinaryHeap<Reverse<(Timestamp, u32, Next)>>,
-    /// The deadline of each set that is in the queue.
+    /// For each set, its deadline in the queue, or `MAX`.
     queued: Vec<Timestamp>,
     started: Vec<(ReplicaId, Incarnation)>,
     random: Random,
@@ -30,7 +30,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many sets under one policy, all begun.
+    /// Creates `sets` sets under one policy and starts their replicas, which live for `mean_life` on average.
     pub fn new(policy: &Policy, sets: u32, mean_life: Duration) -> Self {
         let mut fleet = Self {
             sets: (0..sets).map(|set| ReplicaSet::new(policy.clone(), set.into(), Timestamp::ZERO)).collect(),
@@ -42,12 +42,12 @@ impl Fleet {
         };
         for set in 0..sets {
             fleet.sets[set as usize].handle_timeout(Timestamp::ZERO);
-            fleet.obey(set, Timestamp::ZERO);
+            fleet.execute(set, Timestamp::ZERO);
         }
         fleet
     }
 
-    /// Handles `count` deadlines and crashes. How many mutations that were, what follows at once included.
+    /// Handles `count` entries of the queue. Returns the number of calls of `handle` and `handle_timeout`.
     pub fn run(&mut self, count: u64) -> u64 {
         let mut mutations = 0;
         for _ in 0..count {
@@ -58,17 +58,17 @@ impl Fleet {
                     self.queued[set as usize] = Timestamp::MAX;
                     machine.handle_timeout(now);
                 }
-                // It has moved on since.
+                // A stale deadline.
                 Next::Deadline => continue,
                 Next::Crash(replica, incarnation) => machine.handle(now, Event::exited((replica, incarnation), 137)),
             }
-            mutations += 1 + self.obey(set, now);
+            mutations += 1 + self.execute(set, now);
         }
         mutations
     }
 
-    /// Obeys what a set commands, and queues when it wants to be woken.
-    fn obey(&mut self, set: u32, now: Timestamp) -> u64 {
+    /// Executes the commands of a set and queues its next deadline.
+    fn execute(&mut self, set: u32, now: Timestamp) -> u64 {
         let machine = &mut self.sets[set as usize];
         let mut mutations = 0;
         let mut started = std::mem::take(&mut self.started);

@@ -1,4 +1,4 @@
-//! The floor: what it costs to touch one record of 64 bytes in an array of n, and nothing else.
+//! The floor: the time to touch one record of 64 bytes in an array of n.
 
 use crate::shuffle::{Random, shuffle};
 
@@ -10,7 +10,7 @@ pub struct Record {
     count: u64,
 }
 
-/// Records, and two ways through them in an order without a pattern.
+/// Records, and two ways to traverse them in random order.
 #[derive(Debug)]
 pub struct Floor {
     records: Vec<Record>,
@@ -20,7 +20,7 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// An array of n records.
+    /// Creates an array of n records.
     pub fn new(n: usize) -> Self {
         let mut order: Vec<u32> = (0..n as u32).collect();
         shuffle(&mut order, &mut Random::new(1));
@@ -31,7 +31,7 @@ impl Floor {
         Self { records, order, at: 0, cursor: 0 }
     }
 
-    /// Reads, modifies and writes `count` records; where the next one is stands in the one before.
+    /// Reads, changes and writes `count` records. The address of each is in the previous one.
     #[inline(never)]
     pub fn dependent(&mut self, count: usize) -> u64 {
         let mut at = self.at;
@@ -44,7 +44,8 @@ impl Floor {
         self.records[at].count
     }
 
-    /// The same with all addresses known beforehand. Returns how many were touched: no more than are left in the order.
+    /// The same with addresses that are known in advance. Returns how many records were touched: at most those left in the
+    /// order.
     #[inline(never)]
     pub fn independent(&mut self, count: usize) -> usize {
         let left = &self.order[self.cursor..];

@@ -1,4 +1,4 @@
-//! The policies that are measured, each with how far apart its failures must be to stay what it is.
+//! The policies that are measured, with the time between failures.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use uphold::{
     Backoff, FailurePolicy, HealthPolicy, Jitter, Policy, Quantity, RetryPolicy, Rule, RuleAction, Timestamp,
 };
 
-/// A policy and the time line it is measured on.
+/// A policy, and the times between failures in its benches.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The policy.
@@ -18,7 +18,7 @@ pub struct Setup {
     pub rest: Duration,
 }
 
-/// Whoever measures begins anew after so long, well before time ends.
+/// Benches start over at this time, long before the end of the range of `Timestamp`.
 pub const LATE: Timestamp = Timestamp::from_secs(100 * 365 * 86_400);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -49,15 +49,15 @@ pub fn jitter(replicas: u32) -> Setup {
     setup(replicas, retry.jitter(Jitter::Equal), FailurePolicy::new())
 }
 
-/// With a token bucket shared by the set, never empty.
+/// With a token bucket that is never empty.
 pub fn budget(replicas: u32) -> Setup {
     setup(replicas, retry(), FailurePolicy::new().budget(Budget::new(1_000_000, SECOND)))
 }
 
-/// Watching for incidents; failures are too far apart to be one.
+/// With detection of incidents; failures are too far apart to be one.
 pub fn correlated(replicas: u32) -> Setup {
     let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), 30 * SECOND));
-    // A restart is due when all have failed that fail in one batch.
+    // The interval is longer than a batch of failures, so that no restart falls into it.
     Setup { step: 31 * SECOND, ..setup(replicas, RetryPolicy::every(2100 * SECOND), failure) }
 }
 
@@ -78,7 +78,7 @@ pub fn rules(replicas: u32, count: usize) -> Setup {
     setup(replicas, retry(), failure)
 }
 
-/// One failure restarts all.
+/// With `scope: all`: one failure restarts all replicas.
 pub fn whole_set(replicas: u32) -> Setup {
     setup(replicas, retry(), FailurePolicy::new().scope(Scope::All))
 }
@@ -95,7 +95,7 @@ pub fn probed(replicas: u32) -> Setup {
     Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
 }
 
-/// What is measured at one size: the features, by name.
+/// Returns the policies that are measured at one size, by name.
 pub fn features(replicas: u32) -> Vec<(&'static str, Setup)> {
     vec![
         ("flat", flat(replicas)),

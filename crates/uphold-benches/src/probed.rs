@@ -14,28 +14,28 @@ pub struct Probed {
 }
 
 impl Probed {
-    /// A set of n replicas, all ready and asked for the first time.
+    /// Creates a set of n ready replicas, with their first probes requested.
     pub fn new(n: u32) -> Self {
         let mut now = Timestamp::ZERO;
         let set = ready_set(&policies::probed(n), 7, &mut now);
         let mut probed = Self { set, now };
-        probed.ask();
+        probed.request();
         probed
     }
 
-    /// The answers of the first `count` replicas, all good. How many there were.
-    pub fn answers(&mut self, count: usize) -> usize {
+    /// Reports a success for the first `count` replicas. Returns how many there were.
+    pub fn answer(&mut self, count: usize) -> usize {
         let count = count.min(self.set.desired() as usize);
         for replica in 0..count as u32 {
-            let news = ProbeReport::new((replica, 1), ProbeKind::Liveness, ProbeResult::Success);
-            self.set.handle(self.now, Event::Probed(news));
+            let report = ProbeReport::new((replica, 1), ProbeKind::Liveness, ProbeResult::Success);
+            self.set.handle(self.now, Event::Probed(report));
             drain(&mut self.set);
         }
         count
     }
 
-    /// The next question to all replicas.
-    pub fn ask(&mut self) {
+    /// Advances to the next probe of all replicas, which the set requests.
+    pub fn request(&mut self) {
         self.now = self.set.next_deadline().expect("a probe is due").at;
         self.set.handle_timeout(self.now);
         drain(&mut self.set);

@@ -1,7 +1,7 @@
-//! Sets whose replicas are all ready, and fail one after the other in an order without a pattern.
+//! Sets of ready replicas that fail one after the other, in random order.
 //!
-//! A replica that has failed twice without being restarted measures the path of stale news. So every replica fails
-//! exactly once; then, untimed, all are brought back and rest until their streaks and windows are forgotten.
+//! A second failure without a restart in between would be a stale event. So every replica fails exactly once; then, untimed,
+//! all are brought up again and run until their streaks and windows are over.
 
 use uphold::{Command, Event, Incarnation, Notice, Output, ReplicaId, ReplicaSet, Status, Timestamp, Verdict};
 
@@ -10,8 +10,8 @@ use crate::shuffle::{Random, shuffle};
 
 /// The most failures between two recoveries.
 const BATCH: usize = 16_384;
-/// The fewest: sets smaller than this come in numbers, so that reading the clock does not count.
-const LEAST: usize = 64;
+/// The fewest: there are several sets if they are smaller, so that reading the clock hardly counts.
+const MIN_BATCH: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -32,10 +32,10 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Sets of `n` replicas each, every replica ready and failed once before.
+    /// Creates the sets, in which every replica is ready and has failed once before.
     pub fn new(setup: Setup) -> Self {
         let n = setup.policy.replicas();
-        let count = LEAST.div_ceil(n as usize);
+        let count = MIN_BATCH.div_ceil(n as usize);
         let mut now = Timestamp::ZERO;
         let sets = (0..count as u64).map(|seed| ready_set(&setup, seed, &mut now)).collect();
         let mut slots: Vec<Slot> = (0..count as u32)
@@ -43,7 +43,7 @@ impl Ready {
             .collect();
         shuffle(&mut slots, &mut Random::new(7));
         let mut ready = Self { setup, sets, slots, cursor: 0, now };
-        // The first failure of a replica may allocate; it is not the one to measure.
+        // The first failure of a replica may allocate, so it is not measured.
         for _ in 0..ready.slots.len().div_ceil(BATCH) {
             let failed = ready.round_trips(usize::MAX);
             ready.rest(failed);
@@ -51,26 +51,25 @@ impl Ready {
         ready
     }
 
-    /// Lets the next `count` replicas fail, and drains the outputs: what is timed. Returns how many did. No set sees
-    /// the next failure before the outputs of the last are read.
+    /// Timed: makes the next `count` replicas fail, and drains the outputs after each failure. Returns how many did.
     #[inline(never)]
     pub fn fail(&mut self, count: usize) -> usize {
-        self.fail_each(count, judged)
+        self.fail_each(count, drain_verdict)
     }
 
-    /// [`fail`](Self::fail), with outputs that are polled rather than looked at.
+    /// [`fail`](Self::fail) with `poll_output` instead of `for_each_output`.
     #[inline(never)]
     pub fn fail_and_poll(&mut self, count: usize) -> usize {
-        self.fail_each(count, judged_of_polled)
+        self.fail_each(count, poll_verdict)
     }
 
-    /// [`fail`](Self::fail), asking for the next deadline after each.
+    /// [`fail`](Self::fail) with a call of `next_deadline` after each failure.
     #[inline(never)]
-    pub fn fail_and_ask(&mut self, count: usize) -> usize {
+    pub fn fail_with_deadline(&mut self, count: usize) -> usize {
         self.fail_each(count, |set| {
-            let whose = judged(set);
+            let replica = drain_verdict(set);
             std::hint::black_box(set.next_deadline());
-            whose
+            replica
         })
     }
 
@@ -79,6 +78,7 @@ impl Ready {
         let slots = &self.slots[self.cursor..];
         let slots = &slots[..count.min(slots.len()).min(BATCH)];
         let (step, mut now) = (self.setup.step, self.now);
+        // Always 0, but unknown to the processor before the outputs are read, so that failures do not overlap.
         let mut twist = 0;
         for slot in slots {
             let replica = slot.replica ^ twist;
@@ -88,11 +88,11 @@ impl Ready {
             twist = drains(set) ^ slot.replica;
         }
         self.now = now;
-        assert_eq!(twist, 0, "every failure is judged");
+        assert_eq!(twist, 0, "every failure has a verdict");
         slots.len()
     }
 
-    /// Brings the last `failed` replicas back and lets all rest: not timed.
+    /// Untimed: brings the last `failed` replicas up again and ends all streaks.
     pub fn recover(&mut self, failed: usize) {
         let mut latest = self.now;
         for set in &mut self.sets {
@@ -104,8 +104,8 @@ impl Ready {
         self.rest(failed);
     }
 
-    /// The whole way of the next `count` replicas, one after the other: exited, due, started, ready, the outputs
-    /// drained after each. What is timed. Ends with the set ready again.
+    /// Timed: a complete restart of the next `count` replicas, one after the other: exited, due, started, ready, with the
+    /// outputs drained after each step.
     #[inline(never)]
     pub fn round_trips(&mut self, count: usize) -> usize {
         let slots = &self.slots[self.cursor..];
@@ -117,44 +117,44 @@ impl Ready {
             twist = round_trip(set, &mut self.now, replica, slot.incarnation) ^ slot.replica;
             self.now = self.now + self.setup.step;
         }
-        assert_eq!(twist, 0, "every failure is judged");
+        assert_eq!(twist, 0, "every failure has a verdict");
         slots.len()
     }
 
-    /// Lets all rest after round trips: not timed.
+    /// Untimed: ends all streaks after round trips.
     pub fn rest(&mut self, failed: usize) {
         for slot in &mut self.slots[self.cursor..][..failed] {
             slot.incarnation += 1;
         }
         self.cursor = (self.cursor + failed) % self.slots.len();
         self.now = self.now + self.setup.rest;
-        // Time ends after 584 years, which a fast machine gets through.
+        // A fast machine would reach the end of the range of `Timestamp`, 584 years.
         if self.now > LATE {
             *self = Self::new(self.setup.clone());
         }
     }
 
-    /// The first of the sets.
+    /// Returns the first of the sets.
     pub fn set(&mut self) -> &mut ReplicaSet {
         &mut self.sets[0]
     }
 
-    /// What time it is.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 }
 
-/// A new set, brought up.
+/// Returns a new set with all replicas ready.
 pub fn ready_set(setup: &Setup, seed: u64, now: &mut Timestamp) -> ReplicaSet {
     let mut set = ReplicaSet::new(setup.policy.clone(), seed, *now);
     bring_up(&mut set, now);
     set
 }
 
-/// Drains the outputs; whose failure was judged.
+/// Drains the outputs. Returns the replica of the verdict among them.
 #[inline]
-pub fn judged(set: &mut ReplicaSet) -> u32 {
+pub fn drain_verdict(set: &mut ReplicaSet) -> u32 {
     let mut replica = u32::MAX;
     set.for_each_output(|output| {
         if let Output::Notice(Notice::Verdict(judged)) = output {
@@ -165,8 +165,8 @@ pub fn judged(set: &mut ReplicaSet) -> u32 {
     replica
 }
 
-/// [`judged`], of outputs that are polled.
-fn judged_of_polled(set: &mut ReplicaSet) -> u32 {
+/// [`drain_verdict`] with `poll_output`.
+fn poll_verdict(set: &mut ReplicaSet) -> u32 {
     let mut replica = u32::MAX;
     while let Some(output) = set.poll_output() {
         if let Output::Notice(Notice::Verdict(judged)) = &output {
@@ -177,20 +177,20 @@ fn judged_of_polled(set: &mut ReplicaSet) -> u32 {
     replica
 }
 
-/// One failure and the way back to ready; whose failure was judged.
+/// One failure and the complete restart. Returns the replica of the verdict.
 #[inline]
 pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incarnation: u64) -> u32 {
     set.handle(*now, Event::exited((replica, incarnation), 137));
-    let mut whose = u32::MAX;
+    let mut judged_replica = u32::MAX;
     let mut start = None;
     set.for_each_output(|output| match output {
         Output::Notice(Notice::Verdict(judged)) => {
-            whose = judged.replica.0;
+            judged_replica = judged.replica.0;
             if let Verdict::Restart(restart) = judged.decision.verdict {
                 *now = restart.due_after(*now);
             }
         }
-        // A restart at once.
+        // An immediate restart.
         Output::Command(Command::Start(command)) => start = Some(*command),
         output => _ = std::hint::black_box(output),
     });
@@ -206,7 +206,7 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
     drain(set);
     set.handle(*now, Event::ready(start.instance()));
     drain(set);
-    whose
+    judged_replica
 }
 
 /// Drains the outputs.
@@ -217,7 +217,7 @@ pub fn drain(set: &mut ReplicaSet) {
     });
 }
 
-/// Starts whatever is due until every replica is available.
+/// Executes starts until every replica is available.
 pub fn bring_up(set: &mut ReplicaSet, now: &mut Timestamp) {
     let mut starts: Vec<(ReplicaId, Incarnation)> = Vec::new();
     loop {
@@ -230,12 +230,12 @@ pub fn bring_up(set: &mut ReplicaSet, now: &mut Timestamp) {
         if set.census().available == set.desired() {
             break;
         }
-        *now = (*now).max(set.next_deadline().expect("what is not up waits for a known time").at);
+        *now = (*now).max(set.next_deadline().expect("a replica that is down has a due time").at);
     }
     assert_eq!(set.status(), Status::Healthy);
 }
 
-/// One failure under `scope: all`: the others stop, and all start together.
+/// One failure under `scope: all`: the others stop, and all replicas start together.
 pub fn restart_all(set: &mut ReplicaSet, now: &mut Timestamp, failed: u32) {
     set.handle(*now, Event::exited((failed, 1), 137));
     drain(set);

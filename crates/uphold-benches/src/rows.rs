@@ -1,14 +1,14 @@
-//! Histories of single replicas, judged by `decide()` alone.
+//! Histories of single replicas, for calls of `decide()` alone.
 
 use uphold::decide::History;
 use uphold::{Decision, Outcome, Timestamp, Verdict};
 
 use crate::policies::{LATE, Setup};
 
-/// How many histories there are.
+/// The number of histories.
 pub const ROWS: u32 = 64;
 
-/// Live histories, each failed before.
+/// Histories of live replicas that have failed before.
 #[derive(Debug)]
 pub struct Rows {
     setup: Setup,
@@ -18,20 +18,20 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// All live.
+    /// Creates the histories.
     pub fn new(setup: Setup) -> Self {
         let histories = (0..ROWS).map(|replica| History::new(7, replica.into())).collect();
         let mut rows = Self { setup, histories, cursor: 0, now: Timestamp::ZERO };
         rows.begin(0, ROWS as usize);
         for _ in 0..2 {
             let done = rows.fail(ROWS as usize);
-            rows.revive(done);
+            rows.restart(done);
         }
         rows
     }
 
-    /// Starts the next incarnation of those that failed last: not timed.
-    pub fn revive(&mut self, failed: usize) {
+    /// Untimed: starts the next incarnation of the replicas that failed last.
+    pub fn restart(&mut self, failed: usize) {
         self.begin(self.cursor, failed);
         self.cursor = (self.cursor + failed) % self.histories.len();
         if self.now > LATE {
@@ -47,11 +47,12 @@ impl Rows {
         self.now = self.now + self.setup.rest;
     }
 
-    /// Lets the next `count` fail: what is timed. How many did.
+    /// Timed: makes the next `count` replicas fail. Returns how many did.
     #[inline(never)]
     pub fn fail(&mut self, count: usize) -> usize {
         let rows = &mut self.histories[self.cursor..];
         let count = count.min(rows.len());
+        // Always 0, but unknown to the processor before the decision, so that calls do not overlap.
         let mut twist = 0;
         for place in 0..count {
             self.now = self.now + self.setup.step;

@@ -1,20 +1,20 @@
-//! What is allocated: nothing per event once every replica has failed once, and little per set.
-#![allow(clippy::print_stdout, missing_docs, reason = "a test that tells what it counted")]
+//! Allocations: none per event once every replica has failed once, and few bytes per set.
+#![allow(clippy::print_stdout, missing_docs, reason = "a test that prints its counts")]
 
 use uphold::decide::{History, SetHistory};
 use uphold::{Cause, Decision, Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
-use uphold_benches::counting::{Counting, allocated, most_held};
+use uphold_benches::counting::{Counting, allocated, peak_bytes};
+use uphold_benches::crashing;
 use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, bring_up, drain, ready_set};
-use uphold_benches::restless;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 fn assert_no_allocations(name: &str, setup: Setup) {
     let mut ready = Ready::new(setup);
-    // Warm: every replica has failed and come back once before.
+    // Afterwards every replica has failed and restarted once.
     let done = ready.round_trips(usize::MAX);
     ready.rest(done);
     let before = allocated();
@@ -36,16 +36,16 @@ fn a_restart_allocates_nothing_in_the_steady_state() {
 }
 
 #[test]
-fn a_probe_asked_and_answered_allocates_nothing() {
+fn a_probe_and_its_answer_allocate_nothing() {
     let mut probed = Probed::new(16);
     for _ in 0..2 {
-        probed.ask();
-        probed.answers(16);
+        probed.request();
+        probed.answer(16);
     }
     let before = allocated();
     for _ in 0..4 {
-        probed.ask();
-        probed.answers(16);
+        probed.request();
+        probed.answer(16);
     }
     assert_eq!(allocated(), before);
 }
@@ -66,7 +66,7 @@ fn failures_of_all_replicas_allocate_nothing_in_the_steady_state() {
 }
 
 #[test]
-fn a_cause_of_the_users_own_is_given_back() {
+fn a_custom_cause_is_freed() {
     let setup = policies::flat(3);
     let mut now = Timestamp::ZERO;
     let mut set = ready_set(&setup, 7, &mut now);
@@ -103,7 +103,7 @@ fn deciding_allocates_nothing_in_the_steady_state() {
     }
 }
 
-/// What one set under this policy keeps allocated, its own size included.
+/// Returns the bytes of one set under this policy, with its own size.
 fn bytes_of_one(policy: &Policy) -> i64 {
     const SETS: i64 = 100;
     let mut now = Timestamp::ZERO;
@@ -115,7 +115,7 @@ fn bytes_of_one(policy: &Policy) -> i64 {
 }
 
 #[test]
-fn a_set_whose_outputs_are_looked_at_gives_their_room_back_as_it_comes_up() {
+fn draining_the_outputs_of_the_first_starts_frees_their_memory() {
     let before = allocated().1;
     let mut set = ReplicaSet::new(policies::flat(100).policy, 7, Timestamp::ZERO);
     set.handle_timeout(Timestamp::ZERO);
@@ -142,15 +142,15 @@ fn a_set_of_three_that_never_failed_is_small() {
         size_of::<Decision>(),
         size_of::<Outcome>()
     );
-    // A ratchet; the aim is well under a kibibyte.
+    // The present size, rounded up; the aim is less than 1024.
     assert!(three <= 900, "{three}");
 }
 
 #[test]
-fn a_simulation_takes_no_more_memory_however_long_it_is() {
+fn the_memory_of_a_simulation_does_not_grow_with_its_length() {
     for n in [3, 100] {
-        let policy = restless::policy(n);
-        let held = |cycles| most_held(|| assert!(restless::run(&policy, cycles).stats().starts > u64::from(cycles)));
+        let policy = crashing::policy(n);
+        let held = |cycles| peak_bytes(|| assert!(crashing::run(&policy, cycles).stats().starts > u64::from(cycles)));
         println!("a simulation of {n}: {} bytes at most", held(20));
         assert_eq!(held(20), held(2000));
     }

@@ -1,8 +1,7 @@
-//! Compares the instruction counts with the committed figures.
+//! The instruction gate: compares instruction counts with the committed ones in `instructions.json`.
 //!
-//! `cargo run --release -p uphold-benches --bin gate` counts and compares; it fails where a count has grown by more
-//! than 5 %. With `-- --accept` the counts become the committed figures. What another compiler makes of the same source
-//! is not compared: the figures name the one they are of.
+//! `cargo run --release -p uphold-benches --bin gate` fails if a count has grown by more than 5 %. With `-- --accept` it
+//! writes the new counts. Counts of different compiler versions are not compared.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::{Value, json};
 
-/// A count may grow by so many hundredths.
+/// By how many percent a count may grow.
 const TOLERANCE: u64 = 5;
 
 type Figures = BTreeMap<String, u64>;
@@ -41,7 +40,7 @@ fn compiler() -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Runs the benches; the instructions of each.
+/// Runs the benches and returns the instruction count of each.
 fn count() -> Result<Figures, String> {
     let bench = ["bench", "--quiet", "-p", "uphold-benches", "--bench", "instructions", "--", "--output-format=json"];
     let output = Command::new("cargo")
@@ -50,17 +49,21 @@ fn count() -> Result<Figures, String> {
         .output()
         .map_err(|error| format!("cargo bench: {error}"))?;
     if !output.status.success() {
-        return Err("the benches did not run; they need valgrind, and gungraun-runner of the same version".to_owned());
+        return Err(
+            "the benches did not run; they need valgrind, and gungraun-runner in the version of gungraun in Cargo.lock"
+                .to_owned(),
+        );
     }
     let mut figures = Figures::new();
     for line in String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.starts_with('{')) {
-        let summary: Value = serde_json::from_str(line).map_err(|error| format!("a summary: {error}"))?;
+        let summary: Value =
+            serde_json::from_str(line).map_err(|error| format!("invalid output of the benches: {error}"))?;
         let name = [&summary["function_name"], &summary["id"]].map(|part| part.as_str().unwrap_or_default()).join("/");
         let counted = summary.pointer("/profiles/0/data/total/metrics/Ir/values/new");
         let counted = counted.and_then(Value::as_u64).ok_or_else(|| format!("{name}: no instructions were counted"))?;
         figures.insert(name, counted);
     }
-    if figures.is_empty() { Err("no benches were run".to_owned()) } else { Ok(figures) }
+    if figures.is_empty() { Err("the benches printed no counts".to_owned()) } else { Ok(figures) }
 }
 
 fn write(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
@@ -85,7 +88,7 @@ fn compare(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
     };
     let of = committed["compiler"].as_str().unwrap_or_default();
     if of != compiler {
-        println!("not compared: the figures are of {of}, and this is {compiler}");
+        println!("not compared: the committed counts are of {of}, and this is {compiler}");
         return ExitCode::SUCCESS;
     }
     let mut grown = 0;
@@ -99,9 +102,9 @@ fn compare(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
         let remark = match () {
             () if *now * 100 > before * (100 + TOLERANCE) => {
                 grown += 1;
-                "  has grown"
+                "  has grown too much"
             }
-            () if *now * (100 + TOLERANCE) < before * 100 => "  accept it: it is less",
+            () if *now * (100 + TOLERANCE) < before * 100 => "  has shrunk: accept it",
             () => "",
         };
         println!("{name:<28}{before:>12}{now:>12}{:>+7}.{}%{remark}", change / 10, (change % 10).abs());
@@ -109,6 +112,8 @@ fn compare(path: &Path, figures: &Figures, compiler: &str) -> ExitCode {
     if grown == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{grown} have grown by more than {TOLERANCE} %; where that is meant: add `-- --accept`");
+    eprintln!(
+        "{grown} counts have grown by more than {TOLERANCE} %; to accept them, add `-- --accept` and say why in the commit"
+    );
     ExitCode::FAILURE
 }

@@ -10,9 +10,9 @@ use crate::shuffle::Random;
 
 /// Each start takes 0.5 s, and 1 s more to become ready; each replica crashes after 20 to 40 s.
 #[derive(Debug)]
-struct Restless(Random);
+struct RandomCrashes(Random);
 
-impl Environment for Restless {
+impl Environment for RandomCrashes {
     fn plan(&mut self, _start: &Start, _at: Timestamp, _starts_in_flight: u32) -> InstancePlan {
         let runs = Duration::from_millis(20_000 + self.0.below(20_000));
         let plan = InstancePlan::new(Duration::from_millis(500)).ready_after(Duration::from_secs(1));
@@ -24,7 +24,7 @@ impl Environment for Restless {
 const CYCLE: Duration = Duration::from_millis(40_500);
 
 /// Events of a set between two starts of a replica: started, ready, exited.
-pub const EVENTS_A_CYCLE: u64 = 3;
+pub const EVENTS_PER_CYCLE: u64 = 3;
 
 /// Returns a policy that restarts replicas 10 s after a crash.
 pub fn policy(replicas: u32) -> Policy {
@@ -38,5 +38,5 @@ pub fn policy(replicas: u32) -> Policy {
 /// Simulates about `cycles` restarts of every replica, and keeps only statistics.
 pub fn run(policy: &Policy, cycles: u32) -> Run {
     let simulation = Simulation::new(policy.clone()).stats_only();
-    simulation.run_in(&mut Restless(Random::new(7)), CYCLE * cycles).expect("it runs")
+    simulation.run_in(&mut RandomCrashes(Random::new(7)), CYCLE * cycles).expect("it runs")
 }
