@@ -1,4 +1,4 @@
-//! Tests a policy before production does.
+//! Runs scenarios and replays recordings, as `uphold simulate` and `uphold replay` do.
 //!
 //! `cargo run --release --example simulate -- FILE...`
 //!
@@ -19,10 +19,10 @@ usage: simulate [--trace] [--no-lint] FILE...
        simulate --replay RECORDING [--policy POLICY]
 
   FILE        a scenario (YAML or JSON): policy, world, behaviour, timeline, until, expect
-  --trace     prints what happened, one JSON object per line
-  --no-lint   does not warn of a policy that is legal but probably not intended
+  --trace     prints the trace, one JSON object per line
+  --no-lint   does not warn about policies and behaviours that are probably mistakes
   --replay    replays a supervisor's recording under its own policy, and prints the trace
-  --policy    compares with what this policy would have done
+  --policy    also simulates the recorded events under this policy, and compares the two runs
 
 exit code: 0 all expectations met, 1 a mismatch, 2 invalid input";
 

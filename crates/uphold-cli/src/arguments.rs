@@ -59,19 +59,19 @@ pub(crate) enum Command {
         /// Prints the trace, one JSON object per line
         #[arg(long)]
         trace: bool,
-        /// Does not warn about what is legal but probably not intended
+        /// Does not warn about policies and behaviours that are probably mistakes
         #[arg(long)]
         no_lint: bool,
     },
     /// Replays a recording, under its own policy or another one
     #[command(
-        long_about = "Replays what a supervisor recorded. Without --policy, prints the trace. With it, compares what was \
-                      done with what that policy would have done, and says from when on the recording no longer determines \
-                      it.",
+        long_about = "Replays the recording of a supervisor. Without --policy, prints the trace. With it, simulates the \
+                      recorded events under that policy, compares the two runs, and says from when on the behaviour of a \
+                      replica is assumed because it was not recorded.",
         after_long_help = "Examples:\n  \
                            uphold replay web.ndjson | tail\n  \
                            uphold replay web.ndjson --policy patient.yaml\n\n\
-                           Exit code: 0, or 2 if a file cannot be used."
+                           Exit code: 0 success, 2 bad input."
     )]
     Replay {
         /// A recording: one JSON object per line
@@ -80,17 +80,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "POLICY")]
         policy: Option<PathBuf>,
     },
-    /// Prints mistakes in policies, and warns about what is probably not intended
+    /// Reports errors in policies, and settings that are probably mistakes
     #[command(
         long_about = "Reads policies, alone or in scenarios, experiments and service files, and prints every mistake and \
-                      every lint, one per line. A lint is a policy that is legal but probably not intended: what would \
-                      happen, what to write instead, and the name of the lint. A comment in the file silences lints: # uphold: allow(endless-retry)",
+                      every lint, one per line. A lint warns about a setting that is valid but probably a mistake: its \
+                      effect, what to write instead, and the name of the lint. A comment in the file silences lints: \
+                      # uphold: allow(endless-retry)",
         after_long_help = "Examples:\n  \
                            uphold lint policy.yaml\n  \
                            uphold lint deploy/*.yaml && echo fine\n  \
                            uphold lint --allow endless-retry,fatal-blip policy.toml\n  \
                            uphold lint --format json - < policy.yaml | jq .path\n\n\
-                           Exit code: 0 no lint, 1 some, 2 bad input."
+                           Exit code: 0 no lints, 1 lints, 2 bad input."
     )]
     Lint {
         /// Policies, scenarios, experiments or service files: JSON and TOML by file name extension, otherwise YAML; - is

@@ -1,4 +1,4 @@
-//! `uphold lint`: prints mistakes in policies, and warns about what is legal but probably not intended.
+//! `uphold lint`: reports errors in policies, and valid settings that are probably mistakes.
 
 use std::path::PathBuf;
 
@@ -75,7 +75,7 @@ pub fn lint(files: &[PathBuf], options: &LintOptions, streams: &mut Streams<'_>)
         (false, 0) => {
             if !options.json {
                 streams.println(match files.len() {
-                    1 => "no lints: the policy means what it says".to_owned(),
+                    1 => "no lints".to_owned(),
                     files => format!("no lints in {files} files"),
                 });
             }

@@ -14,7 +14,7 @@ use uphold_lab::sanitize::sanitize;
 pub struct SimulateOptions {
     /// Prints the trace. That of a single file without expectations is printed anyway. Default: false.
     pub trace: bool,
-    /// Warns about what is legal but probably not intended in a policy. Default: true.
+    /// Warns about settings of the policy that are probably mistakes, and about behaviours without effect. Default: true.
     pub lint: bool,
 }
 
@@ -78,6 +78,12 @@ fn run(file: &Path, lint: bool, streams: &mut Streams<'_>) -> Result<(Scenario, 
         }
     }
     let run = scenario.run().map_err(|error| format!("{}: {error}", file.display()))?;
+    if lint {
+        for index in run.unused_behaviours() {
+            streams
+                .eprintln(format_args!("{}: warning: behaviour[{index}]: has no effect in this run", file.display()));
+        }
+    }
     Ok((scenario, run))
 }
 

@@ -99,7 +99,7 @@ fn read_simulated(file: &Path) -> Result<Subject, String> {
 fn read_recorded(file: &Path, streams: &mut Streams<'_>) -> Result<Subject, String> {
     let (recording, cut_off) = read_recording(file)?;
     if cut_off {
-        streams.eprintln(format_args!("{}: the last line is cut off and left out", file.display()));
+        streams.eprintln(format_args!("{}: the last line is incomplete and was ignored", file.display()));
     }
     let with_path = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let run = recording.replay().map_err(|error| with_path(&error))?;
