@@ -1,8 +1,8 @@
-//! Supervises processes as a service file says.
+//! Supervises the processes of a service file.
 //!
 //! `cargo run --example supervise -- examples/services/web.yaml` (needs python3)
 //!
-//! Prints a live table on a terminal, otherwise plain lines, or with `--json` the trace as one JSON object a line. SIGINT
+//! Prints a live table on a terminal, otherwise plain lines, or with `--json` the trace as one JSON object per line. SIGINT
 //! (Ctrl-C), SIGTERM, SIGQUIT and SIGHUP stop gracefully; a second signal kills. Lines are dropped and counted if the output
 //! is not read. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
@@ -30,12 +30,12 @@ use uphold::trace::TraceLine;
 use uphold::{Command, Notice, Status, Supervisor, SupervisorHandle, Timestamp};
 
 const HELP: &str = "\
-Supervises processes as a service file says.
+Supervises the processes of a service file.
 
 usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT] FILE
 
   FILE        name, process and policy (YAML)
-  --json      prints events, commands and notices, one JSON object a line
+  --json      prints events, commands and notices, one JSON object per line
   --plain     prints lines instead of a table, even on a terminal
   --logs DIR  writes the output of replicas to DIR/NAME-REPLICA.log; by default it is printed with --plain, and
               otherwise written to a new temporary folder, which is kept
@@ -79,7 +79,7 @@ fn arguments() -> Result<Option<Arguments>, String> {
             "--record" => record = Some(PathBuf::from(args.next().ok_or("--record needs a file")?)),
             flag if flag.starts_with('-') => return Err(format!("unknown option '{flag}'")),
             path if file.is_none() => file = Some(PathBuf::from(path)),
-            more => return Err(format!("one service file at a time; '{more}' is one too many")),
+            more => return Err(format!("only one service file can be given; '{more}' is another")),
         }
     }
     let file = file.ok_or("a service file is missing")?;
@@ -122,7 +122,7 @@ async fn run() -> ExitCode {
     for warning in service.policy.lint() {
         eprintln!("warning: {warning}");
     }
-    // Replicas' output would destroy a table, and mix with JSON lines.
+    // The output of replicas would break the table and mix with JSON lines.
     let folder = match arguments.logs {
         Some(folder) => std::fs::create_dir_all(&folder)
             .map(|()| Some(folder.clone()))

@@ -116,7 +116,7 @@ mod tests {
         let mistakes = [
             "name: \"web/1\" is not a valid set name: expected 1 to 40 of a-z, 0-9 and '-'",
             "process.arguments: unknown field; known: command,",
-            "process.command: is one program, not a line: write command: python3 and args: [-m, http.server], or",
+            "process.command: must be a program without arguments: write command: python3 and args: [-m, http.server], or",
             "process.output: expected one of: prefix, inherit, null, {file: PATH}, found a list",
             "policy.min_redy: unknown field; did you mean 'min_ready'?",
             "policy.replicas: -3 is out of range",

@@ -27,7 +27,7 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP, which is bit 0 of the mask, was ignored at the start of the program.
+/// Returns whether SIGHUP, which is bit 0 of the mask, was ignored at the start of the program.
 fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -35,23 +35,24 @@ impl BackendError {
         Self { kind, message: message.into(), retry_after: None }
     }
 
-    /// The instance cannot be started: a missing command or image, an invalid spec. Cause `start-error`.
+    /// Returns the error of an instance that cannot be started, such as one with a missing image or an invalid spec. Its
+    /// cause is `start-error`.
     pub fn start_error(message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(Cause::StartError), message)
     }
 
-    /// There is no capacity for the instance. Cause `no-capacity`.
+    /// Returns the error of an instance for which there is no capacity. Its cause is `no-capacity`.
     pub fn no_capacity(message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(Cause::NoCapacity), message)
     }
 
-    /// Any other error, with the cause that a failed start has.
+    /// Returns an error with another cause, which a start that fails with it has.
     pub fn caused_by(cause: Cause, message: impl Into<String>) -> Self {
         Self::new(Kind::Cause(cause), message)
     }
 
-    /// The answer was lost, so whether the call succeeded is unknown. The supervisor retries a start, which must be
-    /// idempotent.
+    /// Returns the error of a call whose answer was lost, so that it is unknown whether it succeeded. The supervisor
+    /// retries a start, which must be idempotent.
     pub fn lost_answer(message: impl Into<String>) -> Self {
         Self::new(Kind::LostAnswer, message)
     }
@@ -63,7 +64,7 @@ impl BackendError {
         self
     }
 
-    /// Whether the answer was lost.
+    /// Returns whether the answer was lost.
     pub fn is_lost_answer(&self) -> bool {
         self.kind == Kind::LostAnswer
     }

@@ -22,7 +22,7 @@ pub use set_name::{SetName, SetNameError};
 
 /// Starts, stops, lists and watches instances: operating system processes, containers, pods.
 ///
-/// A backend carries out calls and reports what happens; all decisions are the set's. Calls for different replicas run
+/// A backend executes calls and reports what happens; the set makes all decisions. Calls for different replicas run
 /// concurrently. A start that fails, panics, or does not return within the supervisor's `call_timeout` is a failure of its
 /// replica; other calls that fail are repeated.
 ///
@@ -83,7 +83,7 @@ pub trait Backend: Send + Sync + 'static {
     /// What a replica runs: a command, a container, a pod template.
     type Workload: Send + Sync + 'static;
 
-    /// Starts an instance. Returns when the start is accepted, which may be long before the instance runs; later the watch
+    /// Starts an instance. Returns when the start is accepted, which may be long before the instance runs. The watch then
     /// reports `Started`, `Ready` and `Exited`. The instance is not stopped before this call has returned or timed out.
     ///
     /// A replica is available only once it is reported `Ready`. If it is only reported `Started`, the supervisor warns after

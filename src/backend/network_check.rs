@@ -182,7 +182,8 @@ fn parse_status(head: &[u8]) -> Option<u16> {
     (100..=599).contains(&status).then_some(status)
 }
 
-/// A refused connection is a failure of the replica; exhausted file descriptors or memory are the prober's.
+/// Returns the answer of a failed connection. A refused connection is a failure of the replica; exhausted file descriptors
+/// or memory are one of the prober.
 fn cannot_connect(what: &str, error: &std::io::Error) -> ProbeAnswer {
     use std::io::ErrorKind;
     let reason = match error.kind() {
@@ -204,7 +205,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(5);
 
-    /// A server that answers every request with these bytes, again and again if it is `endless`.
+    /// Starts a server that answers every request with these bytes, endlessly if `endless` is set.
     async fn server(answer: &'static [u8], endless: bool) -> u16 {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -21,17 +21,17 @@ pub struct ProbeAnswer {
 }
 
 impl ProbeAnswer {
-    /// The probe passed.
+    /// Returns the answer of a probe that passed.
     pub fn success() -> Self {
         ProbeResult::Success.into()
     }
 
-    /// The replica gave a wrong answer, or none in time.
+    /// Returns the answer of a probe that failed: the replica gave a wrong answer, or none in time.
     pub fn failure(message: impl Into<Message>) -> Self {
         Self { result: ProbeResult::Failure, message: Some(message.into()) }
     }
 
-    /// The prober could not carry out the probe, which says nothing about the replica.
+    /// Returns the answer of a probe that could not be carried out, which does not count against the replica.
     pub fn unanswered(message: impl Into<Message>) -> Self {
         Self { result: ProbeResult::Unanswered, message: Some(message.into()) }
     }

@@ -64,8 +64,8 @@ impl Reporter {
         (self.report)(BackendReport::State(instance))
     }
 
-    /// Reports that the watch is established, which makes the supervisor list again, so that nothing from before is missed.
-    /// For backends whose watch takes time to establish; without this call, the next regular list finds what was missed.
+    /// Reports that the watch is established. The supervisor then lists again, so that nothing from before is missed. For
+    /// backends whose watch takes time to establish; without this call, the next regular list finds what was missed.
     pub fn watch_established(&self) -> bool {
         (self.report)(BackendReport::WatchEstablished)
     }

@@ -29,6 +29,13 @@ impl<'a> InstanceKey<'a> {
 impl_instance!(InstanceKey<'_>, Instance);
 
 /// The parameters of [`Backend::start`](super::Backend::start).
+///
+/// ```
+/// use uphold::backend::{InstanceKey, StartRequest};
+///
+/// let request = StartRequest::new(InstanceKey::new("web", (0, 3)), &"nginx:1.27");
+/// assert_eq!(request.key.incarnation, uphold::Incarnation(3));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct StartRequest<'a, W> {

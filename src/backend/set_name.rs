@@ -35,7 +35,7 @@ impl SetName {
         if Self::is_valid(&name) { Ok(Self(name)) } else { Err(SetNameError(name.chars().take(2 * MAX_LEN).collect())) }
     }
 
-    /// Whether a text is a valid name.
+    /// Returns whether a text is a valid name.
     pub fn is_valid(name: &str) -> bool {
         let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let bytes = name.as_bytes();

@@ -20,7 +20,7 @@ use crate::decide::{ReplicaId, seed_of};
 use crate::engine::{RecordingHeader, ReplicaSet, RestoreError, Snapshot};
 use crate::policy::Policy;
 
-/// Runs a set of replicas on a backend: executes the set's commands there, and applies to the set what the backend reports.
+/// Runs a set of replicas on a backend: executes the set's commands on it, and applies its reports to the set.
 ///
 /// Nothing is started before the backend has listed its instances once, so that a restarted supervisor adopts instances
 /// that still run. Until then the set is [`Pending`](crate::Status::Pending).
@@ -84,7 +84,22 @@ pub enum SpawnError {
     Restore(#[from] RestoreError),
 }
 
-/// Configures a supervisor; returned by [`Supervisor::builder`].
+/// Configures a supervisor. Returned by [`Supervisor::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use uphold::backend::Backend;
+/// use uphold::supervisor::SpawnError;
+/// use uphold::{Policy, Supervisor, SupervisorHandle};
+///
+/// fn supervise<B: Backend>(policy: Policy, backend: B, workload: B::Workload) -> Result<SupervisorHandle, SpawnError> {
+///     Supervisor::builder(policy, backend, workload)
+///         .name("web")
+///         .call_timeout(Duration::from_secs(10))
+///         .resync(Duration::from_secs(60))
+///         .try_spawn()
+/// }
+/// ```
 #[must_use]
 pub struct SupervisorBuilder<B: Backend> {
     policy: Policy,

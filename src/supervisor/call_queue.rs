@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::decide::InstanceId;
 
-/// Identifies a call: its instance, and its kind where one queue has several.
+/// Identifies a call: its instance, and its kind if the queue holds several kinds.
 pub(super) type CallKey = (InstanceId, u8);
 
 /// A FIFO queue that counts running calls. A call that is already queued is not queued again.
@@ -45,7 +45,7 @@ impl<J> CallQueue<J> {
         None
     }
 
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         self.waiting.len() + self.order.len()
     }

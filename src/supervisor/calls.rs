@@ -1,4 +1,4 @@
-//! Turns commands into calls of the backend: queued by class, ordered per instance, each in a task of its own.
+//! Turns commands into calls of the backend. Calls are queued by class, ordered per instance, and run in their own tasks.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ use crate::decide::{InstanceId, Outcome, ReplicaId};
 use crate::engine::{Ended, Event, ProbeCommand, ProbeKind, ProbeReport, ProbeResult, Start, Stop};
 use crate::policy::{Policy, ProbeCheck};
 
-/// Calls of each class that run at once.
+/// The maximum number of concurrent calls of each class.
 const MAX_STOPS: usize = 512;
 const MAX_STARTS: usize = 512;
 const MAX_PROBES: usize = 1024;
@@ -104,7 +104,7 @@ impl<B: Backend> Clone for Calls<B> {
 struct Permit<B: Backend> {
     calls: Calls<B>,
     class: CallClass,
-    /// Its task has run to its end, rather than being dropped with the runtime.
+    /// Whether its task has finished, rather than being dropped with the runtime.
     is_done: bool,
 }
 
@@ -117,8 +117,8 @@ impl<B: Backend> Permit<B> {
 impl<B: Backend> Drop for Permit<B> {
     fn drop(&mut self) {
         self.calls.queues().of(self.class).finish_one();
-        // A runtime that is shut down drops each task as it is spawned: to spawn the next from here would recurse through all
-        // that wait.
+        // A runtime that is shutting down drops each task as it is spawned, so spawning the next one here would recurse
+        // through the whole queue.
         if self.is_done || std::thread::panicking() {
             self.calls.run_next(self.class);
         }
@@ -148,7 +148,7 @@ impl<B: Backend> Calls<B> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         let queues = self.queues();
         queues.stops.entries() + queues.starts.entries() + queues.probes.entries()
@@ -216,7 +216,7 @@ impl<B: Backend> Calls<B> {
                 return;
             }
             if attempt == MAX_START_RETRIES || !lost.is_lost_answer() {
-                // The instance may exist, or may still come into existence, and must not outlive its failure.
+                // The instance may exist or be created later, and must not outlive its failed start.
                 self.send(DriverMessage::AbandoningStart(instance));
                 let _ = self.call_kill(instance).await;
                 return self.send(DriverMessage::StartAbandoned(self.start_failure(start, &lost)));
@@ -280,7 +280,7 @@ impl<B: Backend> Calls<B> {
 
     /// Cancels the instance's start if it is still queued; returns it if it is running.
     fn running_start(&self, (instance, _): CallKey, start: Option<StartToken>) -> Option<StartToken> {
-        // Dropped without the lock, since dropping its guard completes the token.
+        // Dropped after the lock is released, because dropping its guard completes the token.
         let queued = self.queues().starts.cancel(&(instance, 0));
         drop(queued);
         start.filter(|start| !start.is_done())
@@ -327,7 +327,7 @@ impl<B: Backend> Calls<B> {
         .await
     }
 
-    /// Reports a failed stop or kill to operators only: the set itself escalates to kills and repeats these.
+    /// Reports a failed stop or kill to operators only: the set itself escalates to a kill, and repeats kills.
     fn report_failure(&self, what: &str, replica: ReplicaId, answer: Result<Result<(), BackendError>, CallFailure>) {
         let why = match answer {
             Ok(Ok(())) => return,
@@ -343,7 +343,7 @@ impl<B: Backend> Calls<B> {
             None => ProbeResult::Unanswered.into(),
             Some(check) => {
                 let calls = self.clone();
-                // The backend applies the timeout of the probe. If it does not, the prober is at fault, not the replica.
+                // The backend applies the probe's timeout. If it does not, the prober has failed and not the replica.
                 let within = probe.timeout.saturating_mul(2).saturating_add(Duration::from_secs(1));
                 self.call("probe", instance, within, async move {
                     let key = InstanceKey::new(&calls.name, instance);

@@ -1,4 +1,4 @@
-//! The driver's loop: takes messages, applies them to the set, executes the set's commands, sleeps until its deadline.
+//! The driver's loop: takes messages, applies them to the set, executes the set's commands, and sleeps until its deadline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -100,7 +100,7 @@ impl<B: Backend> Driver<B> {
                 }
                 self.warn_of_unready_instances();
                 self.handle_timeout();
-                // However many deadlines are due, the inbox and other tasks are served in between.
+                // Many deadlines may be due: the inbox and other tasks are served in between.
                 tokio::task::yield_now().await;
                 self.drain_inbox(&mut messages);
                 continue;
@@ -155,9 +155,9 @@ impl<B: Backend> Driver<B> {
 
     fn warn_of_forced_exit(&self) {
         let warning = if self.has_listed {
-            "the supervisor was asked twice to shut down and ends, although not every instance is known to have stopped"
+            "second request to shut down: the supervisor ends although not every instance is confirmed to have stopped"
         } else {
-            "the supervisor was asked twice to shut down and ends, although the backend has not listed its instances yet"
+            "second request to shut down: the supervisor ends although the backend has not listed its instances yet"
         };
         self.publisher.warn(self.now(), warning);
     }
@@ -226,7 +226,7 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// The number of entries in the collections of the driver and of its set.
+    /// Returns the number of entries in the collections of the driver and of its set.
     fn entries(&self) -> usize {
         let instances = self.starts.len() + self.abandoned_starts.len() + self.seen_since_list.entries();
         let reported = self.early_input.entries() + self.locations.entries() + self.readiness.entries();
@@ -246,7 +246,7 @@ impl<B: Backend> Driver<B> {
             self.seen_since_list.note_event(&self.set, event);
             self.all_reachable &= match event {
                 Event::Lost(_) => false,
-                Event::Probed(news) => news.result != ProbeResult::Unanswered,
+                Event::Probed(report) => report.result != ProbeResult::Unanswered,
                 _ => true,
             };
         }
@@ -272,22 +272,22 @@ impl<B: Backend> Driver<B> {
         let _ = answer.send(self.apply(Input::Events(vec![event])));
     }
 
-    /// Turns a state that the watch reports into the event that it implies, if it differs from what the set knows.
+    /// Applies the event that a state reported by the watch implies, unless the set knows the state already.
     fn handle_state_report(&mut self, mut instance: Instance) {
         self.locations.take_from(&mut instance);
         let id = instance.instance();
         self.seen_since_list.note_state(id);
         let view = self.set.get(id.replica).filter(|view| view.incarnation == id.incarnation);
         let phase = view.map(|view| view.phase);
-        let news = InstanceEvent::new(id, None);
+        let event = InstanceEvent::new(id, None);
         let event = match instance.state {
             // While lists fail, a repeated report is evidence that the instance is in contact.
             InstanceState::Ready if phase == Some(Phase::Ready) && self.lists_failing_since.is_none() => return,
-            InstanceState::Ready => Event::Ready(news),
-            InstanceState::Running if phase.is_none_or(|phase| phase == Phase::Starting) => Event::Started(news),
-            InstanceState::Running => Event::NotReady(news),
+            InstanceState::Ready => Event::Ready(event),
+            InstanceState::Running if phase.is_none_or(|phase| phase == Phase::Starting) => Event::Started(event),
+            InstanceState::Running => Event::NotReady(event),
             InstanceState::Ended(outcome) => Event::Exited(Ended::new(id, outcome)),
-            _ if phase == Some(Phase::Unknown) => Event::Found(news),
+            _ if phase == Some(Phase::Unknown) => Event::Found(event),
             _ => return,
         };
         self.handle_events(vec![event]);
@@ -319,7 +319,7 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Applies what came before the first list, and only then lets the set issue commands.
+    /// Applies the events and requests from before the first list. Only then may the set issue commands.
     fn apply_early_input(&mut self) {
         let (events, requests) = self.early_input.take();
         self.handle_events(events);
@@ -329,7 +329,7 @@ impl<B: Backend> Driver<B> {
         self.handle_timeout();
     }
 
-    /// Reports contact as lost with every live instance, since the first list of those that have failed in a row.
+    /// Reports every live instance as out of contact since the first of the consecutive lists that failed.
     fn handle_failed_list(&mut self, asked_at: Timestamp) {
         let since = *self.lists_failing_since.get_or_insert(asked_at);
         let live = |phase: Phase| phase.is_live() && phase != Phase::Starting;
@@ -344,7 +344,7 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Kills every instance at once and bounds how long the driver waits for their ends.
+    /// Kills every instance at once, and bounds the time that the driver waits for their ends.
     fn kill_all(&mut self, now: Timestamp) {
         let live = self.set.replicas().filter(|view| view.phase.is_live());
         let live = live.map(|view| view.instance());
@@ -379,7 +379,7 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Forgets replicas that the set does not have, which bounds memory however many a backend lists.
+    /// Forgets replicas that the set does not have, so that a backend that lists too many cannot exhaust memory.
     fn prune(&mut self) {
         let set = &self.set;
         self.locations.retain(|replica| set.get(replica).is_some());
@@ -443,7 +443,7 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// The token of this instance's start, which may still be running.
+    /// Returns the token of this instance's start, which may still be running.
     fn start_of(&self, instance: InstanceId) -> Option<StartToken> {
         let (_, token) = self.starts.get(&instance.replica).filter(|(latest, _)| *latest == instance.incarnation)?;
         Some(token.clone())

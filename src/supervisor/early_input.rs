@@ -18,7 +18,7 @@ pub(super) struct EarlyInput {
 }
 
 impl EarlyInput {
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         self.events.len() + self.requests.len()
     }

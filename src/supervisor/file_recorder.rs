@@ -50,7 +50,7 @@ impl FileRecorder {
         let (lines, written) = channel();
         let target = path.clone();
         std::thread::Builder::new().name("uphold-recorder".into()).spawn(move || {
-            // After an I/O error the file ends; there is no one to report the error to.
+            // An I/O error ends the file. It cannot be reported from here.
             let _ = write_lines(&target, file, &written);
         })?;
         Ok(Self { path, lines, size: 0, max_size, keeps_secrets: false })
@@ -130,7 +130,7 @@ fn write_lines(path: &Path, mut file: BufWriter<File>, lines: &Receiver<Line>) -
             Line::Step(text) => text,
         };
         writeln!(file, "{text}")?;
-        // The last lines before a crash of this program are the most useful.
+        // Flushed, because the last lines before a crash of this program are the most useful.
         file.flush()?;
     }
     Ok(())

@@ -59,6 +59,18 @@ pub enum RequestError {
 ///
 /// Dropping every handle does not stop the set, which runs until it ends or the runtime is shut down. Requests that arrive
 /// before the backend's first list are carried out and answered after it.
+///
+/// ```
+/// use uphold::SupervisorHandle;
+/// use uphold::supervisor::RequestError;
+///
+/// async fn scale_up(handle: &mut SupervisorHandle) -> Result<(), RequestError> {
+///     handle.scale(5).await?;
+///     let status = handle.wait_for(|status| status.available == 5).await?;
+///     println!("{} since {}", status.status, status.since);
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SupervisorHandle {
     pub(super) messages: mpsc::UnboundedSender<DriverMessage>,

@@ -1,4 +1,4 @@
-//! Keeps a watch on the backend, and lists its instances to find what the watch has missed.
+//! Keeps a watch on the backend, and lists its instances regularly to find what the watch has missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) async fn watch_and_list<B: Backend>(calls: Calls<B>, resync: Duration
     tokio::join!(watch(&calls, &list_now), list(&calls, &list_now, resync));
 }
 
-/// Watches; repeats a watch that ends after a growing pause.
+/// Watches, and watches again after a growing pause whenever the watch ends.
 async fn watch<B: Backend>(calls: &Calls<B>, list_now: &Arc<Notify>) {
     let mut pause = RetryPause::new();
     while !calls.messages.is_closed() {
@@ -31,7 +31,7 @@ async fn watch<B: Backend>(calls: &Calls<B>, list_now: &Arc<Notify>) {
         let watched = calls.clone();
         let mut watch =
             tokio::spawn(async move { watched.backend.watch(WatchRequest::new(&watched.name), reporter).await });
-        // The watch runs first, so that nothing is missed between the list and the watch.
+        // The watch starts first, so that nothing is missed between the list and the watch.
         tokio::task::yield_now().await;
         list_now.notify_one();
         let error = tokio::select! {
@@ -69,7 +69,7 @@ fn reporter<B: Backend>(calls: &Calls<B>, list_now: &Arc<Notify>) -> Reporter {
     })
 }
 
-/// Lists with every new watch and every `resync`; repeats a list that failed after a growing pause.
+/// Lists with every new watch and every `resync`, and repeats a failed list after a growing pause.
 async fn list<B: Backend>(calls: &Calls<B>, list_now: &Notify, resync: Duration) {
     let mut pause = RetryPause::new();
     // The first watch precedes the first list.

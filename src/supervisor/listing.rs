@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::decide::InstanceId;
 use crate::engine::{InstanceState, Observed, Phase, ReplicaSet};
 
-/// Returns what an up-to-date list would say of an instance that the set believes to be alive.
+/// Returns what an up-to-date list would contain for an instance that the set believes to be alive.
 pub(super) fn known_state(set: &ReplicaSet, instance: InstanceId) -> Option<Observed> {
     if set.is_stray(instance) {
         return Some(Observed::new(instance, InstanceState::Stopping));
@@ -13,7 +13,7 @@ pub(super) fn known_state(set: &ReplicaSet, instance: InstanceId) -> Option<Obse
     set.as_listed(instance.replica).filter(|known| known.incarnation == instance.incarnation)
 }
 
-/// Whether the list contains every instance that the set believes to be running.
+/// Returns whether the list contains every instance that the set believes to be running.
 pub(super) fn covers_live(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let ended = |seen: &Observed| matches!(seen.state, InstanceState::Ended(_));
     let alive: BTreeSet<_> = listed.iter().filter(|seen| !ended(seen)).map(Observed::instance).collect();
@@ -24,7 +24,7 @@ pub(super) fn covers_live(set: &ReplicaSet, listed: &[Observed]) -> bool {
         && set.stray_instances().all(is_listed)
 }
 
-/// Whether the list contains nothing that the set does not know, so that it need not be applied nor recorded.
+/// Returns whether the list contains nothing new to the set, so that it need not be applied or recorded.
 pub(super) fn matches_set(set: &ReplicaSet, listed: &[Observed]) -> bool {
     let known = |seen: &Observed| {
         let stray = set.is_stray(seen.instance());
@@ -49,7 +49,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn only_what_differs_is_news() {
+    fn a_list_matches_unless_it_differs_from_the_set() {
         let now = Timestamp::ZERO;
         let mut set = ReplicaSet::new(Policy::builder().replicas(2).build().unwrap(), 0, now);
         set.handle_timeout(now);
@@ -63,14 +63,14 @@ mod tests {
         assert!(matches_set(&set, std::slice::from_ref(&ready)));
         assert!(matches_set(&set, &[ready.clone(), seen(1, 1, InstanceState::Starting), seen(0, 0, ended())]));
         assert!(!matches_set(&set, &[]));
-        for news in [
+        for different in [
             seen(0, 1, InstanceState::Running),
             seen(0, 1, ended()),
             seen(0, 2, InstanceState::Ready),
             seen(1, 1, InstanceState::Running),
             seen(7, 1, InstanceState::Ready),
         ] {
-            assert!(!matches_set(&set, &[ready.clone(), news.clone()]), "{news:?}");
+            assert!(!matches_set(&set, &[ready.clone(), different.clone()]), "{different:?}");
         }
     }
 }

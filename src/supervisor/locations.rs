@@ -16,7 +16,7 @@ struct Location {
 pub(super) struct Locations(BTreeMap<ReplicaId, Location>);
 
 impl Locations {
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         self.0.len()
     }
@@ -30,12 +30,12 @@ impl Locations {
         }
     }
 
-    /// The node that the replica was last seen on, whatever its incarnation.
+    /// Returns the node that the replica was last seen on, whatever its incarnation.
     pub(super) fn last_node(&self, replica: ReplicaId) -> Option<String> {
         self.0.get(&replica)?.node.clone()
     }
 
-    /// The address of this incarnation; an earlier one's address may belong to something else by now.
+    /// Returns the address of this incarnation. The address of an earlier one may have been reused.
     pub(super) fn address(&self, instance: InstanceId) -> Option<String> {
         self.0.get(&instance.replica).filter(|location| location.incarnation == instance.incarnation)?.address.clone()
     }

@@ -62,8 +62,8 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
                 histogram!("uphold_restart_delay_seconds", "set" => label(set)).record(decision.delay().as_secs_f64());
             }
         }
-        Notice::Ignored(news) => {
-            counter!("uphold_ignored_total", "set" => label(set), "why" => news.why.as_str()).increment(1);
+        Notice::Ignored(ignored) => {
+            counter!("uphold_ignored_total", "set" => label(set), "why" => ignored.why.as_str()).increment(1);
         }
         Notice::Refused(_) => counter!("uphold_refused_total", "set" => label(set)).increment(1),
         Notice::Incident(IncidentNotice::Recognised(_)) => {

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::engine::{Command, Event, Notice};
 use crate::time::Timestamp;
 
-/// Something that happened, in the order in which it happened.
+/// An event, a command, a notice or an error, with its time. Notifications are in the order in which they happened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Notification {
@@ -27,15 +27,28 @@ pub enum NotificationKind {
     Command(Command),
     /// The set issued this notice.
     Notice(Notice),
-    /// A backend call failed or the watch broke: which, and why.
+    /// A backend call failed, or the watch broke: what failed, and why.
     BackendError(String),
     /// Something else that an operator should know: a recorder panicked, an instance never becomes ready, a shutdown was
     /// forced.
     Warning(String),
 }
 
-/// A stream of notifications. A slow receiver never delays the set; it misses the oldest notifications and is told how
-/// many.
+/// A stream of notifications. A slow receiver never delays the set: it misses the oldest notifications and receives their
+/// number.
+///
+/// ```
+/// use uphold::supervisor::{Notifications, Received};
+///
+/// async fn print(mut notifications: Notifications) {
+///     while let Some(received) = notifications.next().await {
+///         match received {
+///             Received::Notification(notification) => println!("{:?}", notification.kind),
+///             Received::Missed(count) => eprintln!("missed {count} notifications"),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Notifications {
     pub(super) receiver: broadcast::Receiver<Notification>,

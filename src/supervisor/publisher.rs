@@ -26,7 +26,7 @@ impl Publisher {
         Self { set_name, notifications, status, telemetry: Telemetry::default() }
     }
 
-    /// Whether anyone receives notifications, so that copying an event is worth its cost.
+    /// Returns whether there are receivers of notifications, so that copying an event is worth its cost.
     pub(super) fn has_listeners(&self) -> bool {
         cfg!(feature = "tracing") || self.notifications.receiver_count() > 0
     }

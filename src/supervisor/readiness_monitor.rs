@@ -1,4 +1,4 @@
-//! Finds instances that the backend reports running and never ready, so that operators can be warned.
+//! Finds instances that the backend reports as running but never as ready, so that operators can be warned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(super) struct ReadinessMonitor {
 }
 
 impl ReadinessMonitor {
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         self.running.len() + self.since.len()
     }
@@ -80,7 +80,7 @@ impl ReadinessMonitor {
     }
 }
 
-/// Whether the instance is running and was never reported ready.
+/// Returns whether the instance is running and was never reported ready.
 fn is_unready(running: &BTreeMap<ReplicaId, (Incarnation, bool)>, instance: InstanceId) -> bool {
     running.get(&instance.replica) == Some(&(instance.incarnation, false))
 }

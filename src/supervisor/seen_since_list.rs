@@ -26,12 +26,12 @@ enum LatestReport {
 pub(super) struct SeenSinceList(BTreeMap<InstanceId, LatestReport>);
 
 impl SeenSinceList {
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         self.0.len()
     }
 
-    /// A new list has been asked for.
+    /// Begins a new list: forgets all earlier reports.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
@@ -47,7 +47,7 @@ impl SeenSinceList {
         }
         let report = match event {
             Event::Lost(_) => LatestReport::Lost,
-            Event::Probed(news) if news.result == ProbeResult::Unanswered => LatestReport::ProbeUnanswered,
+            Event::Probed(report) if report.result == ProbeResult::Unanswered => LatestReport::ProbeUnanswered,
             Event::Probed(_) => LatestReport::ProbeAnswered,
             _ => LatestReport::State,
         };
@@ -62,7 +62,7 @@ impl SeenSinceList {
         }
     }
 
-    /// Whether the list's entry about this instance is to be ignored. An entry that is used replaces the answer to a
+    /// Returns whether to ignore the list's entry about this instance. An entry that is used replaces the answer to a
     /// probe, which is then no longer [`reported_alive`](Self::reported_alive).
     pub(super) fn overrules_list(&mut self, instance: InstanceId) -> bool {
         match self.0.get(&instance) {
@@ -75,7 +75,7 @@ impl SeenSinceList {
         }
     }
 
-    /// The instances whose latest report is that they exist, though the list may lack them.
+    /// Returns the instances that were last reported as existing, which the list may lack.
     pub(super) fn reported_alive(&self) -> impl Iterator<Item = InstanceId> {
         let alive = |report: &LatestReport| matches!(report, LatestReport::State | LatestReport::ProbeAnswered);
         self.0.iter().filter(move |(_, report)| alive(report)).map(|(&instance, _)| instance)

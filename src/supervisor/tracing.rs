@@ -12,7 +12,7 @@ pub(super) fn call_span(set: &str, call: &'static str, instance: InstanceId) -> 
     info_span!(target: "uphold", "call", set, call, replica = replica.0, incarnation = incarnation.0)
 }
 
-/// Emits a notification: verdicts and statuses at `info`, what went wrong at `warn`, the rest at `debug`.
+/// Emits a notification: verdicts and statuses at `info`, failures at `warn`, the rest at `debug`.
 pub(super) fn emit(set: &str, kind: &NotificationKind) {
     match kind {
         NotificationKind::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),

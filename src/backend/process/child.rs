@@ -34,7 +34,7 @@ impl Child {
         Ok(child)
     }
 
-    /// The id of the process and of its group.
+    /// Returns the id of the process, which is also that of its group.
     pub(super) fn leader(&self) -> Pid {
         self.leader
     }

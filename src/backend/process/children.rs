@@ -98,7 +98,7 @@ impl SetChildren {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the set has neither processes nor watchers.
+    /// Returns whether the set has neither processes nor watchers.
     pub(super) fn is_idle(&self) -> bool {
         let state = self.state();
         state.children.is_empty() && state.watchers.iter().all(UnboundedSender::is_closed)

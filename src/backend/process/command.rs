@@ -146,7 +146,7 @@ impl PreparedSpec {
     }
 }
 
-/// Whether processes, file descriptors, memory or disk space are exhausted, so that a retry may succeed.
+/// Returns whether processes, file descriptors, memory or disk space are exhausted, so that a retry may succeed.
 fn is_resource_exhaustion(error: &std::io::Error) -> bool {
     let room = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::NOSPC];
     room.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))

@@ -29,7 +29,7 @@ impl ExitWatcher {
     /// # Panics
     /// Outside a tokio runtime with I/O.
     #[cfg(target_os = "linux")]
-    #[allow(deprecated, reason = "its successor is younger than the oldest tokio that is supported")]
+    #[allow(deprecated, reason = "the oldest supported tokio does not have the replacement")]
     pub(super) fn register(&mut self) {
         use rustix::process::{PidfdFlags, pidfd_open};
         use tokio::io::Interest;
@@ -68,12 +68,12 @@ async fn wait_by_sigchld(pid: Pid) {
     }
 }
 
-/// Whether a child has exited. A process that is not our child any more has.
+/// Returns whether a child has exited, or is no longer our child.
 fn has_exited(pid: Pid) -> bool {
     !matches!(peek_exit(pid), Ok(false) | Err(Errno::INTR))
 }
 
-/// Whether the id is that of a child of ours, running or zombie.
+/// Returns whether the id is that of our child, running or zombie.
 pub(super) fn is_our_child(pid: Pid) -> bool {
     peek_exit(pid).is_ok()
 }

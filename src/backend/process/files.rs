@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 /// The maximum size of an environment file, in bytes.
 const MAX_ENV_FILE: u64 = 1024 * 1024;
 
-/// Without these flags, opening a FIFO without a reader blocks, and a terminal becomes the controlling one.
+/// Returns flags without which opening a FIFO would block, and a terminal would become the controlling one.
 fn flags() -> i32 {
     i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0)
 }

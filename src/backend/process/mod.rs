@@ -1,4 +1,4 @@
-//! A backend that runs replicas as operating system processes (unix).
+//! A backend that runs replicas as operating system processes (Unix).
 //!
 //! Each replica is a process group. A stop sends SIGTERM to the group, or does what the [`ProcessSpec`] says; a kill sends
 //! SIGKILL to the group. When the process itself exits, the rest of its group is killed, so that no grandchild outlives

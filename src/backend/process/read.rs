@@ -81,11 +81,11 @@ fn spec(reader: &mut Reader, value: &Value) -> Option<ProcessSpec> {
     Some(spec)
 }
 
-/// Reads a signal that asks a process to stop.
+/// Reads the stop signal.
 fn stop_signal(reader: &mut Reader, value: &Value) -> Option<Signal> {
     let signal = reader.signal(value)?;
     if !is_stop_signal(signal) {
-        reader.problem(format!("{signal} does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does"));
+        reader.problem(format!("{signal} cannot be the stop signal; use SIGTERM, SIGINT or SIGQUIT"));
     }
     Some(signal)
 }
@@ -103,7 +103,7 @@ fn command(reader: &mut Reader, fields: Fields<'_>, has_port: bool) -> Option<St
         let words: Vec<&str> = command.split_whitespace().collect();
         reader.field("command", |reader| {
             reader.problem(format!(
-                "is one program, not a line: write command: {} and args: [{}], or set shell: true",
+                "must be a program without arguments: write command: {} and args: [{}], or set shell: true",
                 words[0],
                 words[1..].join(", ")
             ));
@@ -119,11 +119,11 @@ fn text(reader: &mut Reader, value: &Value, has_port: bool) -> Option<String> {
         other => reader.text(other)?.to_owned(),
     };
     if text.contains('\0') {
-        reader.problem("holds a NUL character, which no program can be given");
+        reader.problem("contains a NUL character");
         return None;
     }
     if !has_port && text.contains("{port}") {
-        reader.problem("{port} stands for nothing: give the first port, such as port: 8000");
+        reader.problem("uses {port}, but no port is set; add port: 8000");
     }
     Some(text)
 }
@@ -139,7 +139,7 @@ fn env(reader: &mut Reader, value: &Value, has_port: bool) -> Option<BTreeMap<St
         // The path omits what follows a '=', which may be a secret value.
         reader.field(name.split('=').next().unwrap_or_default(), |reader| {
             if name.is_empty() || name.contains(['=', '\0']) {
-                reader.problem("is no name of a variable: it must not be empty or hold '='");
+                reader.problem("is not a valid name of a variable: it must not be empty or contain '='");
             }
             if env.contains_key(name) {
                 reader.problem("is given twice");
@@ -216,9 +216,9 @@ mod tests {
                  port_check, output, shell, stop_signal, stop_command",
                 "'command' is missing: the program to run, such as python3",
                 "args: expected a list of arguments, found 'x'",
-                "env.A: is no name of a variable: it must not be empty or hold '='",
+                "env.A: is not a valid name of a variable: it must not be empty or contain '='",
                 "env.D: expected a text, found a list",
-                "env.P: {port} stands for nothing: give the first port, such as port: 8000",
+                "env.P: uses {port}, but no port is set; add port: 8000",
                 "cwd: expected a text, found true",
                 "output: unknown word 'prefx'; did you mean 'prefix'? known: prefix, inherit, null, {file: PATH}",
                 "shell: expected true or false, found 'yes'",
@@ -229,14 +229,14 @@ mod tests {
                 .unwrap_err(),
             [
                 "env: expected names and values, such as {LEVEL: info}",
-                "stop_signal: SIGSTOP does not ask a process to stop: SIGTERM, SIGINT or SIGQUIT does",
+                "stop_signal: SIGSTOP cannot be the stop signal; use SIGTERM, SIGINT or SIGQUIT",
                 "stop_command: expected a command and its arguments, such as [nginx, -s, quit], found 'x'",
             ]
         );
         assert_eq!(
             read(r#"{"command": "sleep 10", "port": 0, "output": {}}"#).unwrap_err(),
             [
-                "command: is one program, not a line: write command: sleep and args: [10], or set shell: true",
+                "command: must be a program without arguments: write command: sleep and args: [10], or set shell: true",
                 "port: 0 is out of range: 1 to 65535",
                 "output: 'file' is missing: a path, such as logs/{set}-{replica}.log",
             ]

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use crate::backend::BackendError;
 use crate::policy::{self, Cause};
 
-/// Whether a signal is one that asks a process to stop.
+/// Returns whether a signal asks a process to stop.
 pub(super) fn is_stop_signal(signal: policy::Signal) -> bool {
     let named = Signal::from_named_raw(signal.number().into());
     named.is_some_and(|signal| ![Signal::STOP, Signal::CONT, Signal::CHILD].contains(&signal))

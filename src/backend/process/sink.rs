@@ -149,7 +149,7 @@ impl Sink {
         self.drained.notify_waiters();
     }
 
-    /// The writer thread's loop, which never ends.
+    /// Runs the writer thread's loop, which never ends.
     fn write_all<W: Write>(&self, open: impl Fn() -> io::Result<W>) {
         loop {
             let batch = {

@@ -10,7 +10,7 @@ use crate::backend::{BackendError, InstanceKey, SetName, Target};
 use crate::policy::Signal;
 use crate::redacted::Redacted;
 
-/// The command that each replica runs, with its environment, output and way to stop.
+/// The command that each replica runs, with its environment, output and stop signal.
 ///
 /// Placeholders in the command, its arguments, the values of environment variables, the working directory, the output
 /// file and the stop command are replaced: `{replica}` by the replica's number, `{incarnation}` by the number of its start,
@@ -23,6 +23,7 @@ use crate::redacted::Redacted;
 /// use uphold::backend::process::ProcessSpec;
 ///
 /// let server = ProcessSpec::new("python3").args(["-m", "http.server", "{port}"]).port(8000);
+/// // Replica 1 runs `python3 -m http.server 8001`.
 /// # let _ = server;
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use rustix::process::Pid;
 
-/// Whether the process is stopped; `None` if this is unknown.
+/// Returns whether the process is stopped; `None` if this is unknown.
 #[cfg(target_os = "linux")]
 pub(super) fn is_stopped(pid: Pid) -> Option<bool> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
@@ -11,7 +11,7 @@ pub(super) fn is_stopped(pid: Pid) -> Option<bool> {
     Some(matches!(state, 'T' | 't'))
 }
 
-/// Whether the process is stopped; `None` if this is unknown.
+/// Returns whether the process is stopped; `None` if this is unknown.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_stopped(_: Pid) -> Option<bool> {
     None
