@@ -225,7 +225,7 @@ fn files_that_are_not_documents_are_reported_in_one_line() {
         ),
         ("twice.yaml", "twice.yaml: replicas: is given twice"),
         ("twice.json", "twice.json: replicas: is given twice"),
-        ("several.yaml", "holds several documents (`---`); give each a file of its own at line 3"),
+        ("several.yaml", "contains several documents (`---`); use one file for each at line 3"),
         ("nan.yaml", "nan.yaml: replicas: expected a whole number from 0 to 1000000, found NaN"),
         ("tabs.yaml", "tabs.yaml: tabs "),
         ("bomb.yaml", "aliases (`*name`) expand to more than a document may contain"),

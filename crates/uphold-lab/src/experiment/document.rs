@@ -125,7 +125,7 @@ fn policies(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Vec<(St
             names.push(name);
             Some(name.to_owned())
         });
-        let policy = fields.policy_or_file(reader, "the policy to try", &mut *load);
+        let policy = fields.policy_or_file(reader, "the policy to simulate", &mut *load);
         policies.extend(name.zip(policy));
     });
     policies

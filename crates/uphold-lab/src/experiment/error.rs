@@ -7,16 +7,16 @@ use uphold::sim::SimError;
 #[non_exhaustive]
 pub enum ExperimentError {
     /// The experiment has no policies.
-    #[error("there is no policy to try; give at least one")]
+    #[error("the experiment has no policies; give at least one")]
     NoPolicy,
     /// The length of the histories is 0.
-    #[error("the histories have no length; give 'until', such as 30d")]
+    #[error("the length of the histories is 0; give 'until', such as 30d")]
     NoTime,
     /// A policy was asked for by an index that is out of range.
     #[error("there is no policy {0}: the experiment has {1}")]
     NoSuchPolicy(usize, usize),
     /// The experiment was stopped before one seed was complete.
-    #[error("stopped before the first seed was complete; there is nothing to report")]
+    #[error("stopped before the first seed was complete, so there is no report")]
     NothingDone,
     /// A simulation failed.
     #[error("policy '{policy}', seed {seed}: {error}")]

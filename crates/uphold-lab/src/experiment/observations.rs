@@ -52,7 +52,7 @@ pub(super) struct RunObserver {
 }
 
 impl RunObserver {
-    /// `min_ready`: how long a replica must be ready to count as available.
+    /// Creates an observer. `min_ready`: how long a replica must be ready to count as available.
     pub(super) fn new(replicas: u32, min_ready: Duration) -> Self {
         Self {
             min_ready,

@@ -9,12 +9,12 @@ use uphold::{Notice, Output, Timestamp};
 
 /// Measures a run from what the set commands and reports.
 pub(super) trait Observer {
-    /// Called with each start. `starts_in_flight`: the starts in progress, including this one.
+    /// Observes a start. `starts_in_flight`: the starts in progress, including this one.
     fn observe_start(&mut self, start: &Start, starts_in_flight: u32) {
         let _ = (start, starts_in_flight);
     }
 
-    /// Called with each output of the set.
+    /// Observes an output of the set.
     fn observe_output(&mut self, output: &Output, at: Timestamp);
 }
 

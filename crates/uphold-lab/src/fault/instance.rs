@@ -35,12 +35,12 @@ impl InstanceState {
         self.blocked_by > 0
     }
 
-    /// The instance is not ready until this dependency is back.
+    /// Marks the instance as not ready until this dependency is back.
     pub(super) fn block(&mut self, dependency: u32) {
         self.blocked_by |= dependency_bit(dependency);
     }
 
-    /// A dependency is back. Returns whether the instance is ready now and can report it.
+    /// Ends the outage of a dependency. Returns whether the instance is ready now and can report it.
     pub(super) fn unblock(&mut self, dependency: u32) -> bool {
         let bit = dependency_bit(dependency);
         if self.blocked_by & bit == 0 {
@@ -58,14 +58,14 @@ impl InstanceState {
         self.contact_losses += 1;
     }
 
-    /// One loss of contact has ended. Returns whether the instance reports that it became ready meanwhile.
+    /// Ends one loss of contact. Returns whether the instance now reports that it became ready in the meantime.
     pub(super) fn regain_contact(&mut self) -> bool {
         self.contact_losses = self.contact_losses.saturating_sub(1);
         std::mem::take(&mut self.ready_unreported)
     }
 }
 
-/// A model has at most 64 dependencies when it is read from a document.
+/// Returns the bit of a dependency. A document has at most 64 dependencies.
 fn dependency_bit(index: u32) -> u64 {
     1 << (index % u64::BITS)
 }

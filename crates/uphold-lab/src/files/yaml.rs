@@ -39,11 +39,11 @@ fn user_message(error: &str) -> String {
     let position = error.find(" at line ").map_or("", |start| &error[start..]);
     let position = position.find(" (").map_or(position, |end| &position[..end]);
     if error.contains("multiple YAML documents") {
-        return format!("holds several documents (`---`); give each a file of its own{position}");
+        return format!("contains several documents (`---`); use one file for each{position}");
     }
     if error.starts_with("budget breached") {
         let what = if error.contains("nchor") || error.contains("lias") {
-            "aliases (`*name`) expand to more than a document may contain"
+            "its aliases (`*name`) expand to more than a document may contain"
         } else {
             "exceeds the limits on size and nesting"
         };

@@ -65,7 +65,7 @@ pub(super) struct Span {
 }
 
 impl LaneColumns {
-    /// `until` must be later than `from`.
+    /// Creates empty columns for a time window. `until` must be later than `from`.
     pub(super) fn new(from: u64, until: u64, columns: usize) -> Self {
         // No column is shorter than a nanosecond.
         let max = usize::try_from(until - from).unwrap_or(usize::MAX).max(1);

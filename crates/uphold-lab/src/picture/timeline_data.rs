@@ -52,7 +52,7 @@ pub(super) struct IncidentRecord {
 }
 
 impl TimelineData {
-    /// `initial`: the set at the start of the run, if it had been running before.
+    /// Extracts the data of a run. `initial`: the set at the start, if it had been running before.
     pub(super) fn new(run: &Run, initial: Option<&ReplicaSet>) -> Self {
         let count = |at, available, desired| ReplicaCount { at, available, desired };
         let counts: Vec<ReplicaCount> = run
@@ -131,7 +131,7 @@ impl TimelineData {
         }
     }
 
-    /// An incident that is recognised again, with more replicas, is the same incident.
+    /// Adds an incident. One that is recognised again, with more replicas, is the same incident.
     fn add_incident(&mut self, at: u64, replicas: u32) {
         match self.incidents.last_mut() {
             Some(open) if open.over.is_none() => open.replicas = open.replicas.max(replicas),
@@ -140,8 +140,8 @@ impl TimelineData {
     }
 }
 
-/// Returns the phases of each replica. That a new replica waits for its first start is not in the run's phases; it
-/// follows from the number of desired replicas.
+/// Returns the phases of each replica. The wait of a new replica for its first start is not in the run's phases; it is
+/// derived from the number of desired replicas.
 fn replica_phases(run: &Run, initial: Option<&ReplicaSet>, counts: &[ReplicaCount]) -> Vec<StateChanges> {
     let mut by_replica: BTreeMap<u32, StateChanges> = BTreeMap::new();
     let waiting = phase_index(Phase::Waiting);
