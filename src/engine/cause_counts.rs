@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Cause;
 
-/// A cause in one byte: a built-in one by its place, or a name of the user's own by its place among the set's names.
+/// A cause in one byte: the index of a built-in cause, or of a named cause among the set's names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct CauseCode(pub(super) u8);
@@ -15,23 +15,23 @@ pub(super) const FIRST_NAME: usize = 1 + Cause::BUILT_IN.len();
 impl CauseCode {
     /// No cause.
     pub(crate) const NONE: Self = Self(0);
-    /// A name that came when there were codes for no more.
+    /// A named cause that came after all codes were in use.
     pub(super) const UNNAMED: Self = Self(u8::MAX);
 
-    /// For so many names there are codes.
+    /// The number of codes for named causes.
     pub(super) const MOST_NAMES: usize = u8::MAX as usize - FIRST_NAME;
 
     pub(super) fn of_built_in(place: usize) -> Self {
         Self(place as u8 + 1)
     }
 
-    /// Whether a set with so many names knows it.
+    /// Whether a set with `names` named causes knows it.
     pub(super) fn is_known(self, names: usize) -> bool {
         self == Self::UNNAMED || usize::from(self.0) < FIRST_NAME + names
     }
 }
 
-/// The causes of all replicas that count as failed or given up.
+/// Sums over the causes of all replicas that are failed or given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct CauseSums {
     codes: u64,
@@ -53,7 +53,7 @@ impl CauseSums {
         self.squares -= code * code;
     }
 
-    /// The cause that all of `count` replicas have. The codes are equal if and only if their variance is 0.
+    /// Returns the cause that all `count` replicas share, if any. All codes are equal if and only if their variance is 0.
     #[inline(always)]
     pub(super) fn common(self, count: u32) -> CauseCode {
         let count = u64::from(count);

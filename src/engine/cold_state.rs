@@ -20,26 +20,26 @@ pub(super) struct ColdState {
     pub(super) health: Health,
     pub(super) strays: Strays,
     pub(super) group: Option<Group>,
-    /// Members of a group whose starts are under way: together they hold one slot.
+    /// Members of a group whose starts are in progress. Together they occupy one place of `max_concurrent_starts`.
     pub(super) group_in_flight: u32,
-    /// Replicas that wait until the one before them is ready. One that has gone another way is dropped when it comes up.
+    /// Replicas that wait until the one before them is ready. Stale entries are dropped when they come up.
     pub(super) in_order: BTreeSet<ReplicaId>,
-    /// Replicas whose start an open incident waits for.
+    /// Replicas whose start is a trial of the open incident.
     pub(super) trials: BTreeSet<ReplicaId>,
-    /// Replicas whose failure at this instant is noted beside the others' and not judged yet.
+    /// Replicas whose failure at this instant was recorded and not judged yet.
     pub(super) noted: BTreeSet<ReplicaId>,
-    /// Texts that came with failures, for people.
+    /// Messages of failures, for people.
     pub(super) messages: Messages,
-    /// Of replicas that have failed and are being stopped: how long their restart waits from their end on, in nanoseconds.
+    /// Restart delays that count from the end of a failed replica that is being stopped, in nanoseconds.
     pub(super) delays: BTreeMap<ReplicaId, u64>,
-    /// The causes of the user's own by which replicas failed, in the order of their codes.
+    /// The named causes of failures, in the order of their codes.
     pub(super) cause_names: Vec<Cause>,
-    /// Commands from before the first `handle_timeout`.
+    /// Commands that are withheld until the first `handle_timeout`.
     pub(super) withheld: Vec<Command>,
 }
 
 impl ColdState {
-    /// Whether there is anything in it that waits for more than its time.
+    /// Whether anything in it waits for more than a due time.
     #[inline]
     pub(super) fn waits(&self) -> bool {
         !self.contact.overdue.is_empty() || self.health.waits() || !self.in_order.is_empty()
@@ -47,7 +47,7 @@ impl ColdState {
 }
 
 impl ColdState {
-    /// The stops among what waits for the first `handle_timeout`. Starts and probes follow from the rest of the state.
+    /// The withheld stops. Withheld starts and probes are derived from the rest of the state.
     pub(super) fn withheld_stops(&self) -> impl Iterator<Item = Stop> + '_ {
         self.withheld.iter().filter_map(|command| match command {
             Command::Stop(stop) => Some(*stop),
@@ -56,7 +56,7 @@ impl ColdState {
     }
 }
 
-/// The code of a cause; a new name gets the next.
+/// Returns the code of a cause. A new name gets the next code.
 #[inline(always)]
 pub(super) fn code_of(cause: &Cause, cold: &mut LazyBox<ColdState>) -> CauseCode {
     match cause {

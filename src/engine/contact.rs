@@ -12,16 +12,15 @@ use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
-/// With whom contact is lost, and what is known of the others.
+/// The replicas that contact is lost with, and the last signs of life of the others.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Contact {
     pub(super) lost: BTreeMap<ReplicaId, Lost>,
-    /// Of these, those whose `lost_after` passed while the set was assumed partitioned.
+    /// The replicas of `lost` whose `lost_after` passed while the set was assumed partitioned.
     pub(super) overdue: BTreeSet<ReplicaId>,
-    /// When the backend listed last. Whom that list did not show is out of contact since.
+    /// When the last list arrived. It was a sign of life for every live replica that is not in `lost`.
     pub(super) listed_at: Timestamp,
-    /// By replica, its last sign of life other than that it has started, or was ready for the first time, or was listed.
-    /// May be shorter than the set.
+    /// By replica: its last sign of life that neither its history nor `listed_at` records. May be shorter than the set.
     pub(super) last_seen: Vec<Timestamp>,
 }
 
@@ -29,12 +28,12 @@ pub(super) struct Contact {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Lost {
     pub(crate) since: Timestamp,
-    /// When it became unknown: later than it was due to, if the call came late.
+    /// When it became unknown. If the call was late, that is later than it was due.
     #[serde(default)]
     pub(crate) unknown_since: Option<Timestamp>,
-    /// What it was when it became unknown.
+    /// Its phase when it became unknown.
     pub(crate) was: Phase,
-    /// Would be `node-lost`, but the set is assumed partitioned.
+    /// Its `lost_after` has passed, but the set is assumed partitioned.
     pub(crate) overdue: bool,
 }
 
@@ -50,7 +49,7 @@ impl Contact {
 }
 
 impl ReplicaSet {
-    /// It shows itself alive at `at`, in a way that leaves no other trace.
+    /// Records a sign of life at `at` that leaves no other trace.
     pub(super) fn note_alive(&mut self, id: ReplicaId, at: Timestamp) {
         let count = self.replicas.len();
         let last_seen = &mut self.cold.get_or_init().contact.last_seen;
@@ -61,14 +60,14 @@ impl ReplicaSet {
         *heard = at.max(*heard);
     }
 
-    /// A list has come: whom it did not show is marked as out of contact.
+    /// Records the time of a list. Replicas that it lacks are marked as lost already.
     pub(super) fn note_list(&mut self) {
         if !self.replicas.is_empty() {
             self.cold.get_or_init().contact.listed_at = self.now;
         }
     }
 
-    /// When its current incarnation showed itself alive last.
+    /// The last sign of life of the current instance.
     fn last_alive(&self, id: ReplicaId) -> Timestamp {
         let known = self.replica(id).history.as_of();
         let Some(contact) = self.cold.get().map(|cold| &cold.contact) else { return known };
@@ -76,7 +75,7 @@ impl ReplicaSet {
         known.max(contact.listed_at).max(heard)
     }
 
-    /// Contact with it is lost, by evidence from `at`. Whether that is new.
+    /// Marks a live replica as out of contact, by evidence from `at`. Returns whether it was in contact before.
     pub(super) fn lose_contact(&mut self, id: ReplicaId, at: Timestamp) -> bool {
         let since = at.max(self.last_alive(id)).min(self.now);
         let replica = self.replica_mut(id);
@@ -104,7 +103,8 @@ impl ReplicaSet {
         self.cold.get()?.contact.lost.get(&id)
     }
 
-    /// While at least half of the set, and two, are unknown, we assume that we are partitioned, and declare no replica lost.
+    /// Whether at least half of the replicas, and at least two, are unknown. We then assume that we are partitioned, and
+    /// declare no replica lost.
     pub(super) fn is_partitioned(&self) -> bool {
         self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
     }
@@ -114,8 +114,8 @@ impl ReplicaSet {
         self.cold.get().is_some_and(|cold| !cold.contact.overdue.is_empty()) && !self.is_partitioned()
     }
 
-    /// It is asked to stop. A start out of contact never became unknown, however long that has been: its stop is waited
-    /// for as that of one that becomes unknown now.
+    /// Starts the wait for the end of a stopping replica that is out of contact. A start that was out of contact did not
+    /// become unknown, so its wait begins now.
     #[cold]
     pub(super) fn wait_for_end_of_lost(&mut self, id: ReplicaId) {
         let (now, unknown_after) = (self.now, self.policy.compiled().unknown_after);

@@ -6,20 +6,20 @@ use super::tally::Tally;
 use crate::decide::{Census, Gate, StartKind};
 use crate::time::Timestamp;
 
-/// How the replicas stand, counted.
+/// The census of the replicas, and further counts over them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CensusCounts {
     pub(super) census: Census,
-    /// Of those that failed or were given up.
+    /// The causes of the replicas that failed or were given up.
     pub(super) causes: CauseSums,
-    /// Replicas whose restart is only a matter of time or of a gate.
+    /// The number of replicas that wait for a restart.
     pub(super) awaiting: u32,
-    /// The status must be assessed again: of the same counts comes the same status.
+    /// Whether a count has changed, so that the status must be assessed again.
     pub(super) changed: bool,
 }
 
 impl CensusCounts {
-    /// Puts a replica into a phase that it is not in. In line where every failure comes through.
+    /// Changes the phase of a replica to another one.
     #[inline(always)]
     pub(super) fn change_phase(
         &mut self,
@@ -39,7 +39,7 @@ impl CensusCounts {
         self.recount(replica, wanted, tally, now);
     }
 
-    /// Brings the counts up to date with a replica that has changed. `wanted`: it is one of those asked for.
+    /// Updates the counts for a replica that has changed. `wanted`: it is desired.
     #[inline(always)]
     pub(super) fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
@@ -59,7 +59,7 @@ impl CensusCounts {
         let stands = if wanted { replica.census_bucket() } else { CensusBucket::None };
         if replica.bucket != stands {
             self.change_bucket(replica, stands, tally, now);
-            // One that is given up or has completed does not join any more.
+            // A replica that is given up or completed is no longer joining.
             if !wanted || matches!(stands, CensusBucket::GivenUp | CensusBucket::Completed) {
                 self.clear_joining(replica);
             }
@@ -76,7 +76,7 @@ impl CensusCounts {
     ) {
         let stood = std::mem::replace(&mut replica.bucket, stands);
         self.changed = true;
-        // The way of nearly every failure, and back, without a table of all the others.
+        // The most common changes, without the general match.
         let Census { available, failed, .. } = &mut self.census;
         match (stood, stands) {
             (CensusBucket::Available, CensusBucket::Failed) => {
@@ -114,7 +114,7 @@ impl CensusCounts {
         tally.bucket_changed(stood, stands, now);
     }
 
-    /// It is not one that joins any more.
+    /// Ends the joining of a replica that a scale-up added.
     pub(super) fn clear_joining(&mut self, replica: &mut Replica) {
         if replica.flags.has(ReplicaFlags::JOINING) {
             replica.flags.clear(ReplicaFlags::JOINING);
@@ -125,7 +125,7 @@ impl CensusCounts {
 }
 
 impl CensusCounts {
-    /// The cause by which all missing replicas failed, if all did by one.
+    /// The cause, if all missing replicas failed by the same one.
     #[inline(always)]
     pub(super) fn cause(&self) -> CauseCode {
         let census = &self.census;
@@ -133,7 +133,7 @@ impl CensusCounts {
         if others > 0 { CauseCode::NONE } else { self.causes.common(census.failed + census.given_up) }
     }
 
-    /// A replica has failed by this cause.
+    /// Sets the cause by which a replica has failed.
     #[inline(always)]
     pub(super) fn failed_by(&mut self, replica: &mut Replica, cause: CauseCode) {
         if replica.failed_by != cause {

@@ -3,37 +3,37 @@
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
-/// When [`ReplicaSet::handle_timeout`](crate::ReplicaSet::handle_timeout) would do something, and why.
+/// When [`ReplicaSet::handle_timeout`](crate::ReplicaSet::handle_timeout) must be called next, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Deadline {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Why.
+    /// The reason.
     pub why: DeadlineReason,
-    /// Whose it is; `None`: the set's.
+    /// The replica; `None`: the set.
     pub replica: Option<ReplicaId>,
 }
 
-/// Why a set wants to be woken.
+/// The reason of a deadline.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum DeadlineReason {
-    /// Nothing was commanded yet: the first `handle_timeout` begins.
+    /// The first `handle_timeout`, before which no command is issued, was not called yet.
     Begin,
     /// A start is due.
     StartDue,
-    /// A start has not come about in time.
+    /// A start has exceeded `start_timeout`.
     StartTimeout,
     /// A replica has been ready for `min_ready`.
     MinReady,
-    /// A replica that was asked to stop has not, and is killed.
+    /// A replica that has not stopped in time is killed.
     Kill,
     /// A stray, which is no replica's current instance, is killed.
     KillStray,
-    /// A start that runs but is not ready gives its place among the concurrent starts away.
+    /// A start that runs and is not ready gives up its place of `max_concurrent_starts`.
     SlotTimeout,
-    /// A start of an incident has run for long enough to count as up.
+    /// A trial start of an incident has run for long enough to count as up.
     Trial,
     /// A replica out of contact becomes unknown.
     Unknown,
@@ -43,7 +43,7 @@ pub enum DeadlineReason {
     Probe,
     /// A replica that is up has not been ready for `unready_timeout`.
     Unready,
-    /// A replica that probes have taken down before is taken down again, though others wait for their first turn.
+    /// A replica that probes have taken down before is taken down again, although others wait for a free place.
     Evidence,
     /// A quarantine or a hold ends.
     HoldEnds,
@@ -54,7 +54,7 @@ pub enum DeadlineReason {
 }
 
 impl DeadlineReason {
-    /// A word for logs.
+    /// Returns a name for logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Begin => "begin",

@@ -7,57 +7,74 @@ use crate::policy::{Cause, Signal};
 use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
 
-/// What a set is told: news of its instances from a backend, and what an operator asks for.
+/// The input of a set: a backend's report about an instance, or an operator's request.
 ///
-/// News carries the incarnation it is about, and may carry when it happened (`at`, clamped to now; `None`: now).
-/// News of an earlier incarnation changes nothing; one that shows an earlier incarnation alive has it stopped.
+/// A report names the incarnation that it is about. It may say when the event happened (`at`; `None` and times after now
+/// mean now). A report about an earlier incarnation is ignored; if it shows that the instance is alive, it is stopped.
+///
+/// ```
+/// use uphold::{Event, InstanceId, ReplicaId};
+///
+/// let crash = Event::exited((1, 3), 137);
+/// assert_eq!(crash.instance(), Some(InstanceId::new(1, 3)));
+/// assert_eq!(crash.to_string(), "exited replica 1 incarnation 3 exit code 137");
+/// assert_eq!(Event::Restart(ReplicaId(1)).instance(), None);
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event {
-    /// The backend: the instance runs. Follows a start; what may follow is `Ready`, or the replica's end.
+    /// The backend: the instance runs.
     Started(InstanceEvent),
-    /// The backend: the instance can serve.
+    /// The backend: the instance is ready to serve.
     Ready(InstanceEvent),
-    /// The backend: the instance runs and cannot serve. Not a failure.
+    /// The backend: the instance runs and is not ready. Not a failure.
     NotReady(InstanceEvent),
-    /// The backend or the driver: an answer to a probe command.
+    /// The backend or the driver: the answer to a probe command.
     Probed(ProbeReport),
-    /// The backend: the instance has ended. Followed by a verdict, unless its stop was asked for.
+    /// The backend: the instance has ended. A verdict follows, unless the set had asked it to stop.
     Exited(Ended),
-    /// The backend: the start did not come about; there is no instance. Followed by a verdict.
+    /// The backend: the start failed and there is no instance. A verdict follows.
     StartFailed(Ended),
     /// The backend: contact with the instance is lost. It is unknown after `unknown_after`, failed after `lost_after`.
     Lost(InstanceEvent),
-    /// The backend: contact is there again.
+    /// The backend: contact is restored.
     Found(InstanceEvent),
-    /// The backend: the instance is gone as asked by a stop or kill command.
+    /// The backend: the instance has ended after a stop or kill command.
     Stopped(InstanceEvent),
-    /// An operator: so many replicas from now on.
+    /// An operator: change the number of replicas.
     Scale(u32),
-    /// An operator: stop and start this replica at once; never charged.
+    /// An operator: stop this replica if it is up, and start it at once. Never charged.
     Restart(ReplicaId),
-    /// An operator: stop this replica and leave it down, not failed, until `Start`, `Restart` or `Reset`.
+    /// An operator: stop this replica and leave it down until `Start`, `Restart` or `Reset`. It does not count as failed.
     Stop(ReplicaId),
-    /// An operator: start this replica at once if it is not up; never charged.
+    /// An operator: start this replica at once if it is not up. Never charged.
     Start(ReplicaId),
-    /// An operator: forget streaks and windows, of one replica or all; starts what is quarantined, held or stopped.
+    /// An operator: clear streaks and windows, and start replicas that are quarantined, held or stopped.
     Reset(Selection),
-    /// An operator: the dependency is back; what waits is started now. Charges nothing.
+    /// An operator: start waiting replicas now, because what they depend on works again. Never charged.
     RetryNow(Selection),
-    /// An operator: move this replica elsewhere; never charged.
+    /// An operator: restart this replica on another node. Never charged.
     Drain(ReplicaId),
-    /// An operator: stop everything, for good.
+    /// An operator: stop all replicas and end the set.
     Terminate,
 }
 
-/// An event of one instance: which one, and when.
+/// An event about one instance.
+///
+/// ```
+/// use uphold::engine::InstanceEvent;
+/// use uphold::{Event, Timestamp};
+///
+/// let lost = Event::Lost(InstanceEvent::new((0, 1), Some(Timestamp::from_secs(60))));
+/// # let _ = lost;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, when")]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
 pub struct InstanceEvent {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of it.
+    /// The number of its start.
     pub incarnation: Incarnation,
     /// When it happened; `None`: now.
     #[serde(default)]
@@ -71,12 +88,21 @@ serialize_sparse!(InstanceEvent, |this| {
 });
 
 /// The end of one instance.
+///
+/// ```
+/// use uphold::engine::Ended;
+/// use uphold::{Event, Outcome, Timestamp};
+///
+/// let crash = Outcome::exited(1, Timestamp::from_secs(60)).because("cannot bind to port 80");
+/// let event = Event::Exited(Ended::new((0, 1), crash));
+/// # let _ = event;
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, how it ended")]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
 pub struct Ended {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of it.
+    /// The number of its start.
     pub incarnation: Incarnation,
     /// How and when it ended.
     pub outcome: Outcome,
@@ -102,22 +128,31 @@ impl Ended {
     }
 }
 
-/// An answer to a probe.
+/// The answer to a probe.
+///
+/// ```
+/// use uphold::Event;
+/// use uphold::engine::{ProbeKind, ProbeReport, ProbeResult};
+///
+/// let report = ProbeReport::new((0, 1), ProbeKind::Liveness, ProbeResult::Failure);
+/// let event = Event::Probed(report.because("GET /live answered 503"));
+/// # let _ = event;
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "made by whoever carries out probes")]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
 pub struct ProbeReport {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of it.
+    /// The number of its start.
     pub incarnation: Incarnation,
-    /// Which probe.
+    /// The kind of the probe.
     pub probe: ProbeKind,
-    /// What came of it.
+    /// The result.
     pub result: ProbeResult,
-    /// When it was answered; `None`: now.
+    /// When the answer arrived; `None`: now.
     #[serde(default)]
     pub at: Option<Timestamp>,
-    /// What a failed probe got, in a few words, such as `GET /ready answered 503`. Only the first 256 bytes are kept.
+    /// What a failed probe received, such as `GET /ready answered 503`. Cut to 256 bytes.
     #[serde(default)]
     pub message: Option<Message>,
 }
@@ -132,13 +167,13 @@ serialize_sparse!(ProbeReport, |this| {
 });
 
 impl ProbeReport {
-    /// An answer as of now, without a message.
+    /// Returns an answer as of now, without a message.
     pub fn new(instance: impl Into<InstanceId>, probe: ProbeKind, result: ProbeResult) -> Self {
         let InstanceId { replica, incarnation } = instance.into();
         Self { replica, incarnation, probe, result, at: None, message: None }
     }
 
-    /// Says what the probe got.
+    /// Sets what the probe received.
     #[must_use]
     pub fn because(mut self, message: impl Into<Message>) -> Self {
         self.message = Some(message.into());
@@ -146,7 +181,7 @@ impl ProbeReport {
     }
 }
 
-/// Which probe of `health`.
+/// A probe of the policy's `health`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -160,7 +195,7 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
-    /// The key of the policy document.
+    /// Returns the key in the policy document.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Startup => "startup",
@@ -170,34 +205,34 @@ impl ProbeKind {
     }
 }
 
-/// What came of a probe.
+/// The result of a probe.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProbeResult {
-    /// The replica answered well.
+    /// The check passed.
     Success,
-    /// The replica answered badly, or not within the timeout.
+    /// The check failed, or its timeout passed.
     Failure,
-    /// The prober itself could not ask: neither success nor failure.
+    /// The prober could not run the check. Counts as neither success nor failure; contact with the instance is lost.
     Unanswered,
 }
 
-/// Which replicas an operator means.
+/// The replicas that an operator's request applies to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Selection {
-    /// All of the set.
+    /// All replicas.
     All,
     /// One replica.
     Replica(ReplicaId),
-    /// Those whose last failure had this cause.
+    /// The replicas whose last failure had this cause.
     Cause(Cause),
 }
 
 impl Event {
-    /// Whether it holds nothing that must be given back, as most news does not.
+    /// Whether dropping it frees nothing, as with most events.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match self {
@@ -209,57 +244,57 @@ impl Event {
         }
     }
 
-    /// The instance runs, as of now.
+    /// Returns `Started`, as of now.
     pub fn started(instance: impl Into<InstanceId>) -> Self {
         Self::Started(InstanceEvent::new(instance, None))
     }
 
-    /// The instance can serve, as of now.
+    /// Returns `Ready`, as of now.
     pub fn ready(instance: impl Into<InstanceId>) -> Self {
         Self::Ready(InstanceEvent::new(instance, None))
     }
 
-    /// The instance cannot serve, as of now.
+    /// Returns `NotReady`, as of now.
     pub fn not_ready(instance: impl Into<InstanceId>) -> Self {
         Self::NotReady(InstanceEvent::new(instance, None))
     }
 
-    /// The instance ended with this exit code, now.
+    /// Returns `Exited` with an exit code, as of now.
     pub fn exited(instance: impl Into<InstanceId>, code: i32) -> Self {
         Self::Exited(Ended::new(instance, Outcome::exited(code, None)))
     }
 
-    /// A signal ended the instance, now.
+    /// Returns `Exited` by a signal, as of now.
     pub fn signalled(instance: impl Into<InstanceId>, signal: Signal) -> Self {
         Self::Exited(Ended::new(instance, Outcome::signalled(signal, None)))
     }
 
-    /// The instance ended for this cause, now.
+    /// Returns `Exited` with a named cause, as of now.
     pub fn failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
         Self::Exited(Ended::new(instance, Outcome::failed(cause, None)))
     }
 
-    /// The start did not come about, as of now.
+    /// Returns `StartFailed`, as of now.
     pub fn start_failed(instance: impl Into<InstanceId>, cause: Cause) -> Self {
         Self::StartFailed(Ended::new(instance, Outcome::start_failed(cause, None)))
     }
 
-    /// The instance is gone as asked, as of now.
+    /// Returns `Stopped`, as of now.
     pub fn stopped(instance: impl Into<InstanceId>) -> Self {
         Self::Stopped(InstanceEvent::new(instance, None))
     }
 
-    /// Contact is lost, as of now.
+    /// Returns `Lost`, as of now.
     pub fn lost(instance: impl Into<InstanceId>) -> Self {
         Self::Lost(InstanceEvent::new(instance, None))
     }
 
-    /// Contact is there again, as of now.
+    /// Returns `Found`, as of now.
     pub fn found(instance: impl Into<InstanceId>) -> Self {
         Self::Found(InstanceEvent::new(instance, None))
     }
 
-    /// The word that traces use.
+    /// Returns the name that traces use.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Started(_) => "started",
@@ -282,22 +317,21 @@ impl Event {
         }
     }
 
-    /// Its place among the events of one instant: news by replica, then what an operator asks for, in the order in which it
-    /// was asked.
+    /// The sort key within a batch: reports by replica, then requests. The sort is stable, so requests keep their order.
     pub(crate) fn batch_order(&self) -> u64 {
         self.instance().map_or(u64::MAX, |instance| instance.replica.0.into())
     }
 
-    /// The instance it is news of.
+    /// Returns the instance that the event is about; `None` for an operator's request.
     pub fn instance(&self) -> Option<InstanceId> {
         match self {
-            Self::Started(news)
-            | Self::Ready(news)
-            | Self::NotReady(news)
-            | Self::Lost(news)
-            | Self::Found(news)
-            | Self::Stopped(news) => Some(news.instance()),
-            Self::Probed(news) => Some(news.instance()),
+            Self::Started(event)
+            | Self::Ready(event)
+            | Self::NotReady(event)
+            | Self::Lost(event)
+            | Self::Found(event)
+            | Self::Stopped(event) => Some(event.instance()),
+            Self::Probed(event) => Some(event.instance()),
             Self::Exited(ended) | Self::StartFailed(ended) => Some(ended.instance()),
             Self::Scale(_)
             | Self::Restart(_)
@@ -310,29 +344,28 @@ impl Event {
         }
     }
 
-    /// Whether the instance it is news of is alive.
+    /// Whether the event shows that its instance is alive.
     pub(crate) fn shows_alive(&self) -> bool {
         match self {
             Self::Started(_) | Self::Ready(_) | Self::NotReady(_) | Self::Found(_) => true,
-            // A bad answer is an answer.
-            Self::Probed(news) => news.result != ProbeResult::Unanswered,
+            // A failed probe is an answer too.
+            Self::Probed(event) => event.result != ProbeResult::Unanswered,
             _ => false,
         }
     }
 }
 
-/// Two reports about the end of one incarnation in one batch, whose news of one replica stands together, are one: told as
-/// `Exited` (or `StartFailed`, where no report says that it ran), in the place of the first.
+/// Merges reports of one end within a sorted batch into the first of them: `StartFailed` if all say so, else `Exited`.
 pub(crate) fn merge_reports(batch: &mut Vec<Event>) {
     let mut first = 0;
     while first < batch.len() {
         let same = |other: &Event| {
             other.batch_order() == batch[first].batch_order() && other.instance() == batch[first].instance()
         };
-        let others: Vec<usize> = if batch[first].tells_end() {
+        let others: Vec<usize> = if batch[first].reports_end() {
             let beside =
                 (first + 1..batch.len()).take_while(|&other| batch[other].batch_order() == batch[first].batch_order());
-            beside.filter(|&other| batch[other].tells_end() && same(&batch[other])).collect()
+            beside.filter(|&other| batch[other].reports_end() && same(&batch[other])).collect()
         } else {
             Vec::new()
         };
@@ -346,12 +379,12 @@ pub(crate) fn merge_reports(batch: &mut Vec<Event>) {
 }
 
 impl Event {
-    /// Whether it says that an instance is gone.
-    fn tells_end(&self) -> bool {
+    /// Whether it reports the end of an instance.
+    fn reports_end(&self) -> bool {
         matches!(self, Self::Exited(_) | Self::StartFailed(_) | Self::Stopped(_))
     }
 
-    /// Two reports of one end as one.
+    /// Merges two reports of one end.
     fn merged(self, other: Self) -> Self {
         match (self, other) {
             (Self::StartFailed(one), Self::StartFailed(other)) => {
@@ -362,10 +395,10 @@ impl Event {
                 outcome.start_failed = false;
                 Self::Exited(Ended { outcome, ..one })
             }
-            // That it is gone as asked says nothing of how; unasked, somebody took it away.
-            (Self::Exited(ended) | Self::StartFailed(ended), Self::Stopped(news))
-            | (Self::Stopped(news), Self::Exited(ended) | Self::StartFailed(ended)) => {
-                let at = news.at.unwrap_or(ended.outcome.at);
+            // `Stopped` does not say how it ended. If the set had not asked for it, the platform took the instance away.
+            (Self::Exited(ended) | Self::StartFailed(ended), Self::Stopped(event))
+            | (Self::Stopped(event), Self::Exited(ended) | Self::StartFailed(ended)) => {
+                let at = event.at.unwrap_or(ended.outcome.at);
                 let stopped = Outcome::failed(Cause::Interruption, at).because(STOPPED_BY_SOMEBODY_ELSE);
                 let mut outcome = ended.outcome.merged(stopped);
                 outcome.start_failed = false;
@@ -376,7 +409,7 @@ impl Event {
     }
 }
 
-/// The reason of an end that nobody asked for.
+/// The reason of a stop that the set did not ask for.
 pub(super) const STOPPED_BY_SOMEBODY_ELSE: &str = "stopped by somebody else";
 
 impl std::fmt::Display for Event {
@@ -395,9 +428,9 @@ impl std::fmt::Display for Event {
                 }
                 Ok(())
             }
-            Self::Probed(news) => {
-                write!(f, " {} {:?}", news.probe.as_str(), news.result)?;
-                news.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
+            Self::Probed(event) => {
+                write!(f, " {} {:?}", event.probe.as_str(), event.result)?;
+                event.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
             Self::Scale(replicas) => write!(f, " {replicas}"),
             Self::Restart(replica) | Self::Stop(replica) | Self::Start(replica) | Self::Drain(replica) => {

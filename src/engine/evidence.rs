@@ -17,31 +17,31 @@ use crate::policy::Cause;
 use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
 
-/// What is known from probes.
+/// The state of all probes, and the evidence from them.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Health {
-    /// By replica; empty where the policy has no probes.
+    /// By replica; empty if the policy has no probes.
     #[serde(rename = "lines")]
     pub(super) probes: Vec<ReplicaProbes>,
-    /// Since when each replica has been up and not ready; empty without `unready_timeout`.
+    /// By replica; empty without `unready_timeout`.
     pub(super) unready: Vec<Unready>,
-    /// Replicas that probe evidence has taken down and that have not been available since.
+    /// The number of replicas that occupy a place of `max_probe_restarts`.
     pub(crate) acted: u32,
-    /// Evidence that has not been acted on.
+    /// Evidence that has not taken its replica down.
     pub(super) evidence: BTreeMap<ReplicaId, Evidence>,
-    /// Those of them that must be looked at: the evidence is new, or the replica has changed.
+    /// The replicas of `evidence` to be reviewed, because the evidence is new or the replica has changed.
     #[serde(skip)]
     pub(super) changed: BTreeSet<ReplicaId>,
-    /// Available replicas that wait for a place, oldest evidence first.
+    /// Available replicas that wait for a free place, oldest evidence first.
     #[serde(skip)]
     pub(super) in_line: BTreeSet<(Timestamp, ReplicaId)>,
-    /// Replicas that hold a place and let those in line go first, by when they do so no longer.
+    /// Replicas that occupy a place and yield to those in line, by the time until which they do.
     #[serde(skip)]
     pub(super) holders: BTreeSet<(Timestamp, ReplicaId)>,
 }
 
-/// Since when a replica has been up and not ready; never: it is not, or its startup probe has not passed.
+/// Since when a replica has been up and not ready; [`Timestamp::NEVER`] if it is not, or if its startup probe has not passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Unready {
@@ -55,7 +55,7 @@ impl Default for Unready {
     }
 }
 
-/// Evidence against one replica that has not been acted on: since when it stands.
+/// Evidence against one replica that has not taken it down, by kind: since when there is any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Evidence {
     /// Its liveness or startup probe has failed.
@@ -64,7 +64,7 @@ pub(super) struct Evidence {
     /// It has not been ready for `unready_timeout`.
     #[serde(with = "crate::decide::serde_opt_timestamp")]
     unready: Timestamp,
-    /// Where it is queued, to be found there again.
+    /// Its entry in `in_line` or `holders`.
     #[serde(skip)]
     queued: Queued,
 }
@@ -105,10 +105,9 @@ impl Health {
         self.probes.len() + self.unready.len() + self.evidence.len() + queued
     }
 
-    /// Whether any evidence may be acted on without further news.
+    /// Whether any evidence may take a replica down without a further event.
     #[inline]
     pub(super) fn waits(&self) -> bool {
-        // Mostly there is none at all.
         if self.evidence.is_empty() {
             return false;
         }
@@ -143,7 +142,7 @@ impl Health {
 }
 
 impl ReplicaSet {
-    /// Evidence of one kind stands against a replica, if not already.
+    /// Adds evidence of one kind against a replica, as of `at` or earlier evidence of that kind.
     #[cold]
     pub(super) fn add_evidence(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp, at: Timestamp) {
         let health = &mut self.cold.get_or_init().health;
@@ -154,7 +153,7 @@ impl ReplicaSet {
         self.replica_mut(id).flags.set(ReplicaFlags::UNHEALTHY);
     }
 
-    /// A success withdraws evidence of this kind. Whether there was any.
+    /// Withdraws evidence of one kind. Returns whether there was any evidence.
     pub(super) fn withdraw(&mut self, id: ReplicaId, kind: fn(&mut Evidence) -> &mut Timestamp) -> bool {
         if !self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
             return false;
@@ -171,7 +170,7 @@ impl ReplicaSet {
         true
     }
 
-    /// There is no evidence against a replica any more.
+    /// Drops all evidence against a replica.
     pub(super) fn drop_evidence(&mut self, id: ReplicaId) {
         if self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
             self.replica_mut(id).flags.clear(ReplicaFlags::UNHEALTHY);
@@ -197,7 +196,7 @@ impl ReplicaSet {
         self.drop_evidence(id);
     }
 
-    /// The replica counts otherwise than before: what its evidence may do must be looked at again.
+    /// Marks the evidence against a replica for review, because the replica has changed.
     #[inline]
     pub(super) fn review_evidence(&mut self, id: ReplicaId) {
         if self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
@@ -205,7 +204,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Another policy: all evidence is looked at again.
+    /// Marks all evidence for review, because the policy has changed.
     pub(super) fn review_all_evidence(&mut self) {
         if let Some(cold) = self.cold.get_mut() {
             let health = &mut cold.health;
@@ -213,7 +212,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Those that are taken down now, by number.
+    /// Chooses the replicas to take down now, in order.
     pub(super) fn choose(&mut self) -> Vec<ReplicaId> {
         let compiled = self.policy.compiled();
         let most = self.policy.max_probe_restarts(self.desired);
@@ -230,7 +229,7 @@ impl ReplicaSet {
             };
             let holds_place = replica.flags.has(ReplicaFlags::ACTED);
             if !matches!(replica.phase, Phase::Running | Phase::Ready) {
-                // Out of contact: it is looked at again when it is found.
+                // Out of contact. It is reviewed when contact is restored.
             } else if most.is_some() && holds_place {
                 let until = replica.due.plus_nanos(compiled.start_timeout);
                 evidence.queued = Queued::Holder(until);
@@ -259,7 +258,7 @@ impl ReplicaSet {
         chosen
     }
 
-    /// The failure that the evidence against a replica makes.
+    /// The outcome of a replica that evidence takes down.
     pub(super) fn unhealthy(&self, id: ReplicaId) -> Outcome {
         let compiled = self.policy.compiled();
         let health = self.health();
@@ -281,7 +280,7 @@ impl ReplicaSet {
         Outcome::failed(Cause::Unhealthy, self.now).because(reason)
     }
 
-    /// It is available again, or gone for good: it occupies no place of `max_probe_restarts` any more.
+    /// Frees the replica's place of `max_probe_restarts`.
     #[inline]
     pub(super) fn free_acted(&mut self, id: ReplicaId) {
         let flags = &mut self.replicas[id.index()].flags;
@@ -291,7 +290,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Makes room for the clocks of `unready_timeout`, where there is one.
+    /// Resizes `unready` for `count` replicas, or drops it without `unready_timeout`.
     pub(super) fn make_room_for_unready(&mut self, count: usize) {
         if self.policy.compiled().unready_timeout != FOREVER {
             let unready = &mut self.cold.get_or_init().health.unready;
@@ -301,7 +300,7 @@ impl ReplicaSet {
         }
     }
 
-    /// It is up and not ready from `at` on. Its startup probe, if it has one, has passed.
+    /// Starts the clock of `unready_timeout` at `at`.
     #[inline]
     pub(super) fn unready_from(&mut self, id: ReplicaId, at: Timestamp) {
         if self.policy.compiled().unready_timeout != FOREVER {
@@ -316,7 +315,7 @@ impl ReplicaSet {
         }
     }
 
-    /// It is ready.
+    /// Stops the clock of `unready_timeout`, because the replica is ready.
     #[inline]
     pub(super) fn unready_ends(&mut self, id: ReplicaId) {
         if self.policy.compiled().unready_timeout != FOREVER {
@@ -330,7 +329,7 @@ impl ReplicaSet {
         unready.map_or(Timestamp::NEVER, |unready| unready.since)
     }
 
-    /// It has been unknown since `unknown_since`, and is found not ready: that time does not count.
+    /// Resumes the clock of a replica that was unknown since `unknown_since`. That time does not count.
     pub(super) fn unready_resumes(&mut self, id: ReplicaId, was_ready: bool, unknown_since: Timestamp) {
         if self.policy.compiled().unready_timeout != FOREVER && self.is_started(id) {
             let since = match self.unready_since(id).known().filter(|_| !was_ready) {
@@ -341,7 +340,7 @@ impl ReplicaSet {
         }
     }
 
-    /// When a replica that is up has not been ready for too long; never, once that has been said.
+    /// When `unready_timeout` expires for a replica that is up; [`Timestamp::NEVER`] once it has.
     pub(super) fn unready_at(&self, id: ReplicaId) -> Timestamp {
         let said = self.replica(id).flags.has(ReplicaFlags::UNHEALTHY)
             && self
@@ -356,7 +355,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Other probes or another `unready_timeout`: what the former have said does not count, the clock goes on.
+    /// Drops evidence under the previous policy. The clock of `unready_timeout` keeps running.
     pub(super) fn replace_unready(&mut self, id: ReplicaId) {
         self.drop_evidence(id);
         if self.policy.compiled().unready_timeout != FOREVER {
@@ -368,7 +367,7 @@ impl ReplicaSet {
         }
     }
 
-    /// After a restore, perhaps under another policy. Time in which nobody looked does not count.
+    /// Restores evidence after `downtime`, perhaps under another policy. The downtime does not count.
     #[inline]
     pub(super) fn resume_evidence(&mut self, id: ReplicaId, downtime: u64) {
         if self.cold.is_some() {
@@ -405,7 +404,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether its startup probe, if there is one, has passed.
+    /// Whether its startup probe has passed, or there is none.
     fn is_started(&self, id: ReplicaId) -> bool {
         let states = self.health().and_then(|health| health.probes.get(id.index()));
         self.policy.compiled().probes.startup.is_none() || states.is_some_and(|states| states.startup.passed)

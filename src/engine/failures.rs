@@ -86,8 +86,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Carries out what is decided, whatever it is. `joins`: a restart joins the group that an earlier failure of this
-    /// instant has formed.
+    /// Carries out a decision. `joins`: a restart joins the group that an earlier failure of this instant has formed.
     #[inline(never)]
     fn carry_out(&mut self, mut judged: DecisionMade, joins: bool, still_live: bool) {
         let id = judged.replica;
@@ -107,7 +106,7 @@ impl ReplicaSet {
                 let failed = replica.flags.has(ReplicaFlags::FAILED);
                 replica.will_restart(restart, decision.charged, decision.reason);
                 if decision.reason == DecisionReason::CompletedRun {
-                    // A clean exit is no failure, and mends none.
+                    // A clean exit neither is a failure nor ends one.
                     replica.flags.set(ReplicaFlags::COMPLETED_RUN);
                     if !failed {
                         replica.flags.clear(ReplicaFlags::FAILED);
@@ -156,7 +155,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Giving this replica up would put `min_available` out of reach.
+    /// Whether giving this replica up would put `min_available` out of reach.
     #[inline(never)]
     fn is_indispensable(&self, id: ReplicaId) -> bool {
         let settled = self.counts.census.settled();
@@ -165,13 +164,13 @@ impl ReplicaSet {
             < self.policy.compiled().need(settled)
     }
 
-    /// Whether a limit, or a number of attempts, is what gives a replica up.
+    /// Whether a replica is given up by a limit or by a rule on the number of attempts.
     fn is_by_limit(&self, decision: &Decision) -> bool {
         let rule = decision.rule.as_ref().and_then(|rule| self.policy.compiled().rules.rule(rule.index));
         decision.exhausted_limit.is_some() || rule.is_some_and(|rule| rule.attempts_over.is_some())
     }
 
-    /// A replica has failed by this cause.
+    /// Sets the cause by which a replica has failed.
     fn note_cause(&mut self, id: ReplicaId, cause: &Cause) {
         let code = code_of(cause, &mut self.cold);
         self.counts.failed_by(&mut self.replicas[id.index()], code);

@@ -10,17 +10,17 @@ use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::time::Timestamp;
 
-/// A group that waits to restart together: `from` and those after it.
+/// A group that waits to restart together: the replicas from `from` on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Group {
-    /// Whose failure it is; it stands for the group among the due starts.
+    /// The member that failed. Its entry in the queue of due starts stands for the whole group.
     pub(crate) leader: ReplicaId,
     pub(crate) from: ReplicaId,
-    /// Members whose end is not confirmed yet.
+    /// The number of members whose end is not confirmed.
     pub(crate) stopping: u32,
-    /// Its time has come; it waits for its members to stop.
+    /// Its restart is due, and waits only for members to stop.
     pub(crate) is_due: bool,
-    /// Not before this; what is to come counts from the ends of members that are being stopped.
+    /// The latest known due time of a member. Delays that count from the end of a stopping member may add a later one.
     #[serde(default)]
     pub(crate) not_before: Timestamp,
 }
@@ -28,15 +28,14 @@ pub(crate) struct Group {
 /// When a group would restart.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GroupPlan {
-    /// "Never": not known before a member that failed has ended.
+    /// [`Timestamp::NEVER`] until a failed member has ended, from whose end the delay counts.
     pub(super) due: Timestamp,
-    /// The latest time that is known by now.
+    /// The latest known due time of a member.
     pub(super) not_before: Timestamp,
 }
 
 impl ReplicaSet {
-    /// When a group of this replica and those from `from` on would restart: a member that waits for a later time is
-    /// joined at that time.
+    /// Plans the restart of the replicas from `from` on, of which one is due at `due`. The latest due time of a member counts.
     pub(super) fn plan_group(&self, from: ReplicaId, due: Timestamp) -> GroupPlan {
         let before = self.group().map(|group| (self.replica(group.leader).due, group.not_before));
         let (pending, floor) = before.unwrap_or_default();
@@ -54,9 +53,8 @@ impl ReplicaSet {
         GroupPlan { due: latest, not_before }
     }
 
-    /// Takes a failed replica and, as its restart's scope says, those from `from` on into a group that restarts
-    /// together. The others are stopped in reverse order; those whose end was told in the same batch are judged in
-    /// their turn. A group that is there already is joined: its members have been stopped.
+    /// Adds a failed replica and those from `from` on to the group, or creates it. Members that are up are stopped in reverse
+    /// order, except those whose end is reported in the same batch: they are judged in their turn.
     pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, plan: GroupPlan) {
         let GroupPlan { due, not_before } = plan;
         let before = self.group();
@@ -72,7 +70,7 @@ impl ReplicaSet {
                 self.add_member(other, due);
             }
         }
-        // The one that stands for all of them among the due starts is charged for all, and waits for all.
+        // The leader's queue entry carries the charge of the whole group, and waits for all members.
         let pays = charged && self.replica(leader).kind != (StartKind::Restart { charged: true });
         let later = due > self.replica(leader).due || leader == id;
         let waits = self.group().is_some_and(|group| group.stopping > 0);
@@ -94,17 +92,17 @@ impl ReplicaSet {
         self.retime(leader);
     }
 
-    /// Those from `from` on that are not in the group yet.
+    /// The replicas from `from` on that are not in the group yet.
     fn outside_group(&self, from: ReplicaId) -> impl Iterator<Item = ReplicaId> + use<> {
         let upto = self.group().map_or(self.desired, |group| group.from.0);
         (from.0..upto).map(ReplicaId)
     }
 
-    /// Makes it a member, and stops it if it is up.
+    /// Makes a replica a member, and stops it if it is up.
     fn add_member(&mut self, id: ReplicaId, due: Timestamp) {
         let replica = self.replica_mut(id);
         replica.gate = Gate::Group;
-        // The delay of one that has failed and is being stopped counts from its end.
+        // The delay of a failed replica that is being stopped counts from its end.
         if !replica.counts_from_its_end() {
             replica.due = due;
         }
@@ -121,7 +119,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// Who takes part: not the quarantined, the completed, the removed, nor what an operator must release.
+    /// Whether a replica joins a group: it is up, or would be started without an operator.
     fn joins(&self, replica: &Replica) -> bool {
         match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
@@ -153,13 +151,13 @@ impl ReplicaSet {
         self.group().is_some_and(|group| group.leader == id)
     }
 
-    /// The member that starts first, where members start in order.
+    /// The member that starts first, under `start_order: ordered`.
     pub(super) fn first_of_group_in_order(&self) -> Option<ReplicaId> {
         let group = self.group().filter(|_| self.policy.compiled().starts_in_order)?;
         (group.from.0..self.desired).map(ReplicaId).find(|&id| self.replica(id).waits_for_group())
     }
 
-    /// Whether this replica may take its turn: a leader whose members have not all stopped waits for them.
+    /// Marks the group of a leader as due, and returns whether it may start. `true` for any other replica.
     pub(super) fn group_is_due(&mut self, id: ReplicaId) -> bool {
         match self.group_mut() {
             Some(group) if group.leader == id => {
@@ -170,7 +168,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The end of a replica is confirmed. If it is a member, the group goes on; `due`: not before its own due time.
+    /// Counts the confirmed end of a member. `due`: when its own restart is due, which delays the group.
     #[inline]
     pub(super) fn member_stopped(&mut self, id: ReplicaId, due: Option<Timestamp>) {
         if self.group().is_some() {
@@ -209,7 +207,7 @@ impl ReplicaSet {
         }
     }
 
-    /// A stray of a member's slot has shown itself before the group's start has gone out.
+    /// Takes the group out of the queue, because a stray of a member's slot has appeared.
     pub(super) fn hold_back_group(&mut self) {
         let Some(group) = self.group() else { return };
         if self.replica(group.leader).flags.has(ReplicaFlags::QUEUED) {
@@ -218,7 +216,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Gives the group its due time once that is known.
+    /// Sets the due time of the group, once every delay that counts from an end is known.
     fn settle_group_due(&mut self) {
         let Some(group) = self.group() else { return };
         let pending = |id: &ReplicaId| {
@@ -239,7 +237,7 @@ impl ReplicaSet {
         }
     }
 
-    /// A replica that goes its own way leaves the group; if it led it, the next member does.
+    /// Removes a replica from the group. If it was the leader, the next member becomes the leader.
     pub(super) fn leave_group(&mut self, id: ReplicaId) {
         let Some(group) = self.group() else { return };
         if id < group.from || self.replica(id).gate != Gate::Group {
@@ -251,7 +249,7 @@ impl ReplicaSet {
         let due = replica.due;
         replica.gate = Gate::Backoff;
         if due.is_never() && replica.phase == Phase::Waiting {
-            // Its group waited for the end of another member, which is not its own concern any more.
+            // Only the group waited for the end of another member.
             replica.due = now;
         }
         if let (Some(group), true) = (self.group_mut(), was_stopping) {
@@ -276,7 +274,7 @@ impl ReplicaSet {
         self.resume_group();
     }
 
-    /// There is no group any more.
+    /// Removes the group.
     #[inline]
     pub(super) fn dissolve(&mut self) {
         if let Some(cold) = self.cold.get_mut() {

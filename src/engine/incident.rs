@@ -9,11 +9,11 @@ use crate::decide::{Gate, Outcome, ReplicaId, StartKind};
 use crate::policy::Cause;
 
 impl ReplicaSet {
-    /// Incidents first: every failure that is known at this instant is noted before the first is judged.
+    /// Records every failure of a batch before the first one is judged, and detects an incident.
     #[inline(never)]
     pub(super) fn note_failures(&mut self, events: &[Event]) {
         let compiled = self.policy.compiled();
-        // One event alone is neither a batch nor, where nobody watches for them, part of an incident.
+        // A single event matters only to policies that watch failures.
         if events.len() == 1 && !compiled.watches_failures {
             return;
         }
@@ -22,10 +22,10 @@ impl ReplicaSet {
             let stopped;
             let ended = match event {
                 Event::Exited(ended) | Event::StartFailed(ended) => ended,
-                // Stopped by somebody else.
-                Event::Stopped(news) => {
-                    let outcome = Outcome::failed(Cause::Interruption, self.when(news.at));
-                    stopped = Ended::new(news.instance(), outcome);
+                // The set did not ask for the stop.
+                Event::Stopped(event) => {
+                    let outcome = Outcome::failed(Cause::Interruption, self.when(event.at));
+                    stopped = Ended::new(event.instance(), outcome);
                     &stopped
                 }
                 _ => continue,
@@ -43,14 +43,14 @@ impl ReplicaSet {
             self.incident_recognised();
         }
         if let [alone] = events {
-            // It has no company at this instant.
+            // The flag is only needed within a batch.
             if let Some(replica) = alone.instance().and_then(|id| self.replicas.get_mut(id.replica.index())) {
                 replica.flags.clear(ReplicaFlags::ENDING);
             }
         }
     }
 
-    /// Notes failures that are found out at one instant, by time-outs or probes, before the first is judged.
+    /// Records the failures that timeouts or probes cause at one instant, before the first one is judged.
     pub(super) fn note_together(&mut self, mut failing: Vec<(ReplicaId, Outcome)>) {
         if self.ending || !self.policy.compiled().watches_failures {
             return;
@@ -74,12 +74,12 @@ impl ReplicaSet {
         }
     }
 
-    /// Its failure is judged now: it may be noted again.
+    /// Forgets that the replica's failure was recorded, because it is judged now.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
         self.cold.get_mut().is_some_and(|cold| cold.noted.remove(&id))
     }
 
-    /// For a failure that comes on its own.
+    /// Records a failure that is not part of a batch.
     pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
         if !self.was_noted(id) {
             self.note_together(vec![(id, outcome.clone())]);
@@ -87,7 +87,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Notes a failure beside those of the other replicas. Whether that may make an incident.
+    /// Records a failure for the detection of incidents. Returns whether it may open one.
     fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
         if self.ending || !self.policy.compiled().watches_failures {
             return false;
@@ -98,7 +98,7 @@ impl ReplicaSet {
         self.policy.record_failure(&mut self.set, id, history, &outcome, self.now)
     }
 
-    /// The incident takes in all failures within `within`: charges and give-ups are undone, restarts wait.
+    /// Opens an incident: returns the charges and undoes the give-ups of its members within `within`. Restarts wait.
     fn incident_recognised(&mut self) {
         let (members, latest) = self.set.take_members();
         let latest = latest.unwrap_or(self.now);
@@ -111,13 +111,13 @@ impl ReplicaSet {
             let first_delay = self.policy.compiled().schedules[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
             let charged = replica.history.undo(latest, within);
-            // What is still waiting has taken no token yet.
+            // A restart that is still waiting has taken no token.
             let waits = replica.kind == (StartKind::Restart { charged: true }) && !replica.phase.is_up();
             self.set.refund(&self.policy, charged.saturating_sub(u32::from(waits)));
             if matches!(replica.kind, StartKind::Restart { .. }) {
                 replica.kind = StartKind::Restart { charged: false };
             }
-            // What waited for room in the window has room again.
+            // The window has room again, so a replica that waited for that is treated as given up.
             let gave_up = replica.flags.has(ReplicaFlags::GAVE_UP) || replica.gate == Gate::Window;
             replica.flags.clear(ReplicaFlags::GAVE_UP);
             match replica.phase {
@@ -135,7 +135,7 @@ impl ReplicaSet {
                     self.recount(id);
                     self.retime(id);
                 }
-                // Restarted before the incident was recognised, and not up yet: it serves as the canary.
+                // A start from before the incident that is not up yet serves as the canary.
                 Phase::Starting | Phase::Running if !replica.flags.has(ReplicaFlags::ENDING) => {
                     canary.get_or_insert(id);
                 }
@@ -149,7 +149,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Ends an incident that no restart waits for any more. Whether it did.
+    /// Ends the incident once no restart waits for it. Returns whether it did.
     pub(super) fn close_incident(&mut self) -> bool {
         let over = self.set.has_incident() && self.counts.awaiting == 0 && self.set.canary().is_none();
         if over {
@@ -158,8 +158,7 @@ impl ReplicaSet {
         over
     }
 
-    /// Ends the incident, if one is open, whoever asked for it: with its notice, and with no trial left that the next
-    /// incident would take for its own.
+    /// Ends the open incident, if any, and its trials, so that they do not count in the next one.
     pub(super) fn end_incident(&mut self) {
         if !self.set.has_incident() {
             return;

@@ -11,7 +11,7 @@ use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Handles what is told of an instance.
+    /// Handles an event about an instance.
     #[inline(never)]
     pub(super) fn handle_instance_event(&mut self, event: &mut Event) {
         let Some(instance) = event.instance() else { return };
@@ -26,18 +26,18 @@ impl ReplicaSet {
         match event {
             Event::Exited(ended) => self.ended(ended),
             Event::StartFailed(ended) => {
-                // It may come about yet.
+                // The instance may still come into existence.
                 self.replicas[ended.replica.index()].flags.set(ReplicaFlags::UNCONFIRMED);
                 ended.outcome.start_failed = true;
                 self.ended(ended);
             }
-            Event::Started(news) => self.started(*news),
-            Event::Ready(news) => self.backend_ready(*news, true),
-            Event::NotReady(news) => self.backend_ready(*news, false),
-            Event::Probed(news) => self.probed(news),
-            Event::Lost(news) => self.contact_lost(news.replica, self.when(news.at)),
-            Event::Found(news) => self.note_alive(news.replica, self.when(news.at)),
-            Event::Stopped(news) => self.stopped(*news),
+            Event::Started(event) => self.started(*event),
+            Event::Ready(event) => self.backend_ready(*event, true),
+            Event::NotReady(event) => self.backend_ready(*event, false),
+            Event::Probed(report) => self.probed(report),
+            Event::Lost(event) => self.contact_lost(event.replica, self.when(event.at)),
+            Event::Found(event) => self.note_alive(event.replica, self.when(event.at)),
+            Event::Stopped(event) => self.stopped(*event),
             Event::Scale(_)
             | Event::Restart(_)
             | Event::Stop(_)
@@ -49,7 +49,7 @@ impl ReplicaSet {
         }
     }
 
-    /// News of an instance that is not current, or not alive any more, changes nothing, except that it may be of a stray.
+    /// Ignores an event about an instance that is not current or has ended, unless it is about a stray.
     #[cold]
     fn reject(&mut self, event: &Event, instance: InstanceId, why: IgnoreReason) {
         let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
@@ -63,22 +63,22 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether news that changes nothing shows a stray.
+    /// Whether an ignored event shows a stray.
     fn shows_stray(&self, event: &Event, id: ReplicaId, why: IgnoreReason) -> bool {
-        // An answer to a probe may only be late.
+        // An answer to a probe may be late: it does not show that the instance is still alive.
         let alive = event.shows_alive() && !matches!(event, Event::Probed(_));
         alive
             && match (self.replicas.get(id.index()), why) {
-                // Its end has been told: this is older, and came later.
+                // After a confirmed end, the event is an old one that arrived late.
                 (Some(replica), IgnoreReason::Duplicate) => replica.flags.has(ReplicaFlags::UNCONFIRMED),
-                // A later incarnation may be a start that a restored state does not know of: a list tells.
+                // A later incarnation may be a start that the snapshot lacks. Only a list shows that.
                 (Some(_), IgnoreReason::Unheard) => false,
                 (None, _) => self.begun,
                 (Some(_), IgnoreReason::Stale | IgnoreReason::OutOfRange) => true,
             }
     }
 
-    /// Why news of this instance changes nothing, if so.
+    /// Returns why an event about this instance is ignored; `None` if it is not.
     #[inline]
     fn ignore_reason(&self, InstanceId { replica: id, incarnation }: InstanceId) -> Option<IgnoreReason> {
         let Some(replica) = self.replicas.get(id.index()) else { return Some(IgnoreReason::of_unstarted(incarnation)) };
@@ -94,53 +94,53 @@ impl ReplicaSet {
         }
     }
 
-    fn started(&mut self, news: InstanceEvent) {
-        let at = self.happened(news.replica, self.when(news.at));
-        let replica = self.replica_mut(news.replica);
+    fn started(&mut self, event: InstanceEvent) {
+        let at = self.happened(event.replica, self.when(event.at));
+        let replica = self.replica_mut(event.replica);
         if replica.phase == Phase::Starting {
             replica.history.record_started(at);
-            self.change_phase(news.replica, Phase::Running);
-            self.begin_probes(news.replica, at);
+            self.change_phase(event.replica, Phase::Running);
+            self.begin_probes(event.replica, at);
             if self.policy.compiled().probes.startup.is_none() {
-                self.unready_from(news.replica, at);
+                self.unready_from(event.replica, at);
             }
-            self.retime_imp(news.replica, Phase::Running);
+            self.retime_imp(event.replica, Phase::Running);
         } else {
-            self.started_again(news, at);
+            self.started_again(event, at);
         }
     }
 
-    /// Told before, or being stopped: a sign of life.
+    /// Handles `Started` for an instance that runs or is being stopped: only a sign of life.
     #[cold]
-    fn started_again(&mut self, news: InstanceEvent, at: Timestamp) {
-        self.note_alive(news.replica, at);
-        if self.replica(news.replica).phase != Phase::Stopping {
-            self.ignore(news.instance(), IgnoreReason::Duplicate);
+    fn started_again(&mut self, event: InstanceEvent, at: Timestamp) {
+        self.note_alive(event.replica, at);
+        if self.replica(event.replica).phase != Phase::Stopping {
+            self.ignore(event.instance(), IgnoreReason::Duplicate);
         }
     }
 
-    fn backend_ready(&mut self, news: InstanceEvent, ready: bool) {
-        let replica = self.replica_mut(news.replica);
+    fn backend_ready(&mut self, event: InstanceEvent, ready: bool) {
+        let replica = self.replica_mut(event.replica);
         let was_ready = replica.phase == Phase::Ready;
         if replica.phase.is_up() {
             if ready {
                 replica.flags.set(ReplicaFlags::BACKEND_READY);
                 if replica.phase == Phase::Starting {
-                    self.started(news);
+                    self.started(event);
                 }
             } else {
                 replica.flags.clear(ReplicaFlags::BACKEND_READY);
             }
-            let at = self.happened(news.replica, self.when(news.at));
-            self.update_readiness(news.replica, at);
+            let at = self.happened(event.replica, self.when(event.at));
+            self.update_readiness(event.replica, at);
         }
-        // One that becomes ready leaves its trace in its history.
-        if was_ready || self.replica(news.replica).phase != Phase::Ready {
-            self.note_alive(news.replica, self.when(news.at));
+        // Becoming ready is a sign of life that the history records.
+        if was_ready || self.replica(event.replica).phase != Phase::Ready {
+            self.note_alive(event.replica, self.when(event.at));
         }
     }
 
-    /// Ready is what both the backend and the probes call ready.
+    /// Updates whether a replica is ready: both the backend and the probes must say so.
     #[inline(always)]
     pub(super) fn update_readiness(&mut self, id: ReplicaId, at: Timestamp) {
         let ready = self.replica(id).flags.has(ReplicaFlags::BACKEND_READY) && self.probes_ready(id);
@@ -186,7 +186,7 @@ impl ReplicaSet {
     fn ended(&mut self, ended: &mut Ended) {
         let (id, outcome) = (ended.replica, &mut ended.outcome);
         if self.replica(id).phase == Phase::Stopping {
-            // The stop was asked for: its end is not a failure, whatever it looks like.
+            // The set asked for the stop, so the end is no failure, whatever its exit code.
             self.confirm_stop(id, self.happened(id, outcome.at));
         } else {
             outcome.at = self.happened(id, outcome.at);
@@ -195,25 +195,25 @@ impl ReplicaSet {
         }
     }
 
-    fn stopped(&mut self, news: InstanceEvent) {
-        if self.replica(news.replica).phase == Phase::Stopping {
-            self.confirm_stop(news.replica, self.happened(news.replica, self.when(news.at)));
+    fn stopped(&mut self, event: InstanceEvent) {
+        if self.replica(event.replica).phase == Phase::Stopping {
+            self.confirm_stop(event.replica, self.happened(event.replica, self.when(event.at)));
         } else {
-            // Somebody else stopped it: the platform took it away.
-            let at = self.happened(news.replica, self.when(news.at));
+            // The set did not ask for the stop, so the platform took the instance away.
+            let at = self.happened(event.replica, self.when(event.at));
             let outcome = Outcome::failed(Cause::Interruption, at);
-            self.judge(news.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);
+            self.judge(event.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);
         }
     }
 
-    /// Contact with it is lost, by evidence from `at`.
+    /// Records that contact was lost at `at`.
     pub(super) fn contact_lost(&mut self, id: ReplicaId, at: Timestamp) {
         if self.lose_contact(id, at) {
             self.retime(id);
         }
     }
 
-    /// It shows itself: contact is there, and what it was before it became unknown it is again.
+    /// Restores contact. An unknown replica returns to the phase that it had before.
     pub(super) fn contact_regained(&mut self, id: ReplicaId) {
         if !self.replica(id).flags.has(ReplicaFlags::LOST) {
             return;
@@ -222,8 +222,7 @@ impl ReplicaSet {
         self.forget_lost(id);
         if self.replica(id).phase == Phase::Unknown {
             let now = self.now;
-            // What was ready before may be ready still: the backend or a probe says so in its own time, and a
-            // backend that only ever said it once is believed.
+            // `update_readiness` makes it ready again at once if the last reports of backend and probes still say so.
             let phase = if was == Phase::Ready { Phase::Running } else { was };
             let unknown_since = self.replica(id).since;
             self.set_phase(id, phase);
@@ -234,31 +233,31 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    pub(super) fn probed(&mut self, news: &ProbeReport) {
-        let id = news.replica;
-        let at = self.when(news.at);
-        if news.result != ProbeResult::Unanswered {
+    pub(super) fn probed(&mut self, report: &ProbeReport) {
+        let id = report.replica;
+        let at = self.when(report.at);
+        if report.result != ProbeResult::Unanswered {
             self.note_alive(id, at);
         }
         let probes = self.policy.compiled().probes;
-        let Some(probe) = probe_of(&probes, news.probe) else { return };
-        let Some(state) = self.probes_mut(id).map(|states| states.get_mut(news.probe)) else { return };
+        let Some(probe) = probe_of(&probes, report.probe) else { return };
+        let Some(state) = self.probes_mut(id).map(|states| states.get_mut(report.probe)) else { return };
         if state.next.is_never() {
             return;
         }
         let asked = std::mem::replace(&mut state.asked, Timestamp::NEVER);
-        let good = match news.result {
+        let good = match report.result {
             ProbeResult::Success => true,
             ProbeResult::Failure => false,
             ProbeResult::Unanswered => {
-                self.keep_probe_message(id, news.probe, news.message.as_ref());
+                self.keep_probe_message(id, report.probe, report.message.as_ref());
                 self.contact_lost(id, asked.known().unwrap_or(at));
                 return;
             }
         };
         let verdict = state.answer(good, probe);
-        self.keep_probe_message(id, news.probe, news.message.as_ref().filter(|_| !good));
-        match (news.probe, verdict) {
+        self.keep_probe_message(id, report.probe, report.message.as_ref().filter(|_| !good));
+        match (report.probe, verdict) {
             (_, None) => {}
             (ProbeKind::Startup, Some(true)) => self.startup_passed(id, at),
             (ProbeKind::Readiness, Some(passed)) => {

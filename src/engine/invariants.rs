@@ -11,13 +11,13 @@ use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, StartKind,
 use crate::policy::MAX_REPLICAS;
 use crate::time::Timestamp;
 
-/// Debug builds check sets of up to so many replicas after each mutation.
+/// Debug builds check sets of up to this many replicas after each mutation.
 #[cfg(debug_assertions)]
 const CHECKED_IN_DEBUG: usize = 32;
 
 macro_rules! invariants {
     ($($(#[$attribute:meta])* $variant:ident = $name:literal, $says:literal;)*) => {
-        /// Something that holds of the state of every set between two mutations.
+        /// A property of every set's state between two mutations.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         #[non_exhaustive]
         pub enum Invariant {
@@ -25,12 +25,12 @@ macro_rules! invariants {
         }
 
         impl Invariant {
-            /// A word for it, for logs.
+            /// Returns a name for logs.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it demands.
+            /// Returns what the invariant requires.
             pub const fn statement(self) -> &'static str {
                 match self { $(Self::$variant => $says,)* }
             }
@@ -69,14 +69,14 @@ impl std::fmt::Display for Invariant {
     }
 }
 
-/// An invariant that does not hold, and where.
+/// A violated invariant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 #[error("{}: {invariant}: {}", Place(self.replica), self.invariant.statement())]
 pub struct Violation {
-    /// Which invariant.
+    /// The invariant.
     pub invariant: Invariant,
-    /// At which replica; `None`: of the set as a whole.
+    /// The replica that violates it; `None`: the set as a whole.
     pub replica: Option<ReplicaId>,
 }
 
@@ -102,7 +102,7 @@ fn of_replica(replica: ReplicaId, invariant: Invariant, holds: bool) -> Checked 
 }
 
 impl ReplicaSet {
-    /// Whether all that a snapshot keeps holds together, as of its last mutation `at`.
+    /// Checks the state that a snapshot keeps, as of its last mutation `at`.
     pub(super) fn check_kept(&self, at: Timestamp) -> Checked {
         self.check_references()?;
         for (id, replica) in self.numbered() {
@@ -117,14 +117,14 @@ impl ReplicaSet {
         self.check_incident(at)
     }
 
-    /// Whether every invariant holds that a state shows.
+    /// Checks every invariant.
     #[doc(hidden)]
     pub fn check_invariants(&self) -> Result<(), Violation> {
         self.check_state()?;
         of_set(Invariant::StatusFollows, !self.begun || self.status_follows())
     }
 
-    /// The number of entries in its collections, for tests that its memory is bounded. Strays are listed twice.
+    /// Returns the number of entries in all collections, for tests of bounded memory. Strays are in two.
     #[doc(hidden)]
     pub fn entries(&self) -> usize {
         let histories = self.replicas.iter().map(|replica| replica.history.entries()).sum::<usize>();
@@ -138,7 +138,7 @@ impl ReplicaSet {
         self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + cold
     }
 
-    /// Debug builds check a small set after each mutation.
+    /// Panics if a small set violates an invariant.
     #[cfg(debug_assertions)]
     pub(super) fn assert_invariants(&self) {
         if self.replicas.len() <= CHECKED_IN_DEBUG
@@ -157,7 +157,7 @@ impl ReplicaSet {
         of_set(Invariant::Bounded, self.queue.len() <= 2 * self.replicas.len() + 65)
     }
 
-    /// Whether all that was rebuilt from a snapshot agrees with what it keeps.
+    /// Checks the state that is derived from what a snapshot keeps.
     pub(super) fn check_rebuilt(&self) -> Checked {
         for (id, replica) in self.numbered() {
             self.check_derived(id, replica)?;
@@ -210,7 +210,7 @@ impl ReplicaSet {
     fn check_phase(&self, id: ReplicaId, replica: &Replica) -> Checked {
         let live = replica.phase.is_live();
         let agrees = match replica.phase {
-            // Its failure is judged, and its end not confirmed.
+            // A failed instance that is being stopped has a history that has ended.
             Phase::Stopping => true,
             _ => live == replica.history.is_live(),
         };
@@ -219,7 +219,7 @@ impl ReplicaSet {
         match replica.phase {
             Phase::Waiting => {
                 let opens = match replica.gate {
-                    // It opens when an operator says so, at the latest when it is due.
+                    // Opens at an operator's request, or when it is due.
                     Gate::Hold => true,
                     Gate::Stop => self.waits_for_stray(id),
                     Gate::Group => in_group,
@@ -269,7 +269,7 @@ impl ReplicaSet {
         of_replica(id, Invariant::Contact, contact && (!flags.has(ReplicaFlags::LOST) || phase.is_live()))?;
         let gone = matches!(phase, Phase::Stopped | Phase::Completed | Phase::Removed);
         of_replica(id, Invariant::ProbePlaces, !(flags.has(ReplicaFlags::ACTED) && gone))?;
-        // A trial that runs ends some time after its start.
+        // A running trial ends at a known time after its start.
         let started = phase == Phase::Starting || replica.history.started_at().is_some();
         let on_trial = self.set.has_incident() && phase.is_up() && started;
         of_replica(id, Invariant::Incident, !flags.has(ReplicaFlags::ON_TRIAL) || on_trial)
@@ -309,7 +309,7 @@ impl ReplicaSet {
         };
         let pending = || self.cold.get().is_some_and(|cold| cold.delays.keys().any(counts));
         let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || pending());
-        // Once it is due and all have stopped, nothing else is waited for.
+        // A group that is due and has stopped waits for nothing else.
         let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
         let goes = leader.flags.has(ReplicaFlags::QUEUED) || self.stopping_members() > 0 || held();
         let goes = !group.is_due || (leader.due <= at && goes);
@@ -333,7 +333,7 @@ impl ReplicaSet {
         of_replica(canary, Invariant::Incident, self.replica(canary).flags.has(ReplicaFlags::ON_TRIAL))
     }
 
-    /// What is kept beside each replica and follows from it.
+    /// Checks the indexes that are kept beside the replicas.
     fn check_derived(&self, id: ReplicaId, replica: &Replica) -> Checked {
         let stands = if id.0 < self.desired { replica.census_bucket() } else { CensusBucket::None };
         of_replica(id, Invariant::Counted, replica.bucket == stands)?;

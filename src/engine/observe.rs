@@ -11,15 +11,28 @@ use super::state::ReplicaSet;
 use crate::decide::{Gate, Incarnation, InstanceId, Outcome, ReplicaId, impl_instance};
 use crate::time::Timestamp;
 
-/// One instance that a backend lists.
+/// One instance in a backend's list.
+///
+/// ```
+/// use uphold::engine::{InstanceState, Observed};
+/// use uphold::{Policy, ReplicaSet, Status, Timestamp};
+///
+/// let now = Timestamp::ZERO;
+/// let mut set = ReplicaSet::new(Policy::builder().replicas(2).build()?, 7, now);
+/// set.observe(now, &[0, 1].map(|replica| Observed::new((replica, 5), InstanceState::Ready)));
+/// set.handle_timeout(now);
+/// set.for_each_output(|_| ());
+/// assert_eq!(set.status(), Status::Healthy);
+/// # Ok::<(), uphold::PolicyError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, what it is")]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
 pub struct Observed {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of it.
+    /// The number of its start.
     pub incarnation: Incarnation,
-    /// What it is.
+    /// Its state.
     pub state: InstanceState,
 }
 
@@ -33,19 +46,19 @@ impl Observed {
     }
 }
 
-/// What an instance is, as its backend sees it.
+/// The state of an instance, as its backend sees it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum InstanceState {
-    /// Its start is accepted; it does not run yet.
+    /// Its start was accepted; it does not run yet.
     Starting,
-    /// It runs, and is not known to be able to serve: it is not available, however its probes answer.
+    /// It runs and is not ready. It is not available, whatever its probes answer.
     Running,
-    /// It runs and can serve, as far as the backend knows: whether its probes say so too is another fact. A backend that
-    /// leaves readiness to probes reports this of all that runs.
+    /// It runs and is ready, as far as the backend knows. If there are probes, they must pass too. A backend that leaves
+    /// readiness to probes reports this for every running instance.
     Ready,
-    /// It is on its way to its end.
+    /// It is being stopped.
     Stopping,
     /// It has ended.
     Ended(Outcome),
@@ -58,16 +71,19 @@ impl InstanceState {
 }
 
 impl ReplicaSet {
-    /// Compares the set with **all** that a backend lists, and brings the set up to date: what it does not know of
-    /// is adopted, or stopped and in the end killed as a stray; what has moved on moves on, what is missing is lost from now
-    /// on (not failed: a list may be stale), and a stray that is missing is gone. Numbering goes on from the highest
-    /// incarnation that is found, up to [`Incarnation::LAST_ADOPTED`].
+    /// Reconciles the set with a **complete** list of the backend's instances.
+    ///
+    /// - A later incarnation than the set knows is adopted, up to [`Incarnation::LAST_ADOPTED`]; numbering continues from it.
+    /// - Any other unknown instance is a stray, which is stopped and at last killed.
+    /// - A known instance takes the listed state.
+    /// - Contact is lost with a known instance that is missing. It has not failed, because a list may be stale.
+    /// - A stray that is missing is gone.
     pub fn observe(&mut self, now: Timestamp, instances: &[Observed]) {
         self.begin_mutation(now);
         let mut listed: Vec<&Observed> = instances.iter().collect();
-        // The newest incarnation of a replica speaks for it.
+        // The latest incarnation of a replica comes first: it determines the replica's state.
         listed.sort_by_key(|seen| (seen.replica, Reverse(seen.incarnation)));
-        let events: Vec<Event> = listed.iter().flat_map(|seen| self.news_of(seen)).collect();
+        let events: Vec<Event> = listed.iter().flat_map(|seen| self.implied_events(seen)).collect();
         self.note_failures(&events);
         let mut seen = vec![false; self.replicas.len()];
         if self.strays().is_some() {
@@ -76,7 +92,7 @@ impl ReplicaSet {
         let mut displaced = Vec::new();
         let mut last = None;
         for instance in &listed {
-            // One that is out of range speaks for nobody.
+            // An incarnation that is out of range is never adopted.
             let counts = instance.incarnation <= Incarnation::LAST_ADOPTED;
             let newest = counts && last.replace(instance.replica) != Some(instance.replica);
             displaced.extend(self.compare(instance, newest));
@@ -87,7 +103,7 @@ impl ReplicaSet {
         }
         for (index, _) in seen.iter().enumerate().filter(|(_, seen)| !**seen) {
             let id = ReplicaId(index as u32);
-            // A start may not be listed yet, and is bounded by `start_timeout`.
+            // A start need not be listed yet; `start_timeout` bounds it.
             if self.replica(id).phase.is_live() && self.replica(id).phase != Phase::Starting {
                 self.contact_lost(id, self.now);
             }
@@ -99,7 +115,7 @@ impl ReplicaSet {
         self.settle();
     }
 
-    /// Brings the set up to date with one listed instance. The instance whose place it takes, if it takes one's.
+    /// Reconciles the set with one listed instance. Returns the instance that it displaces, if any.
     fn compare(&mut self, seen: &Observed, newest: bool) -> Option<InstanceId> {
         let id = seen.replica;
         let Some(replica) = self.replicas.get(id.index()) else {
@@ -107,7 +123,7 @@ impl ReplicaSet {
             return None;
         };
         let current = replica.history.incarnation();
-        // What is final stays so: what shows itself after it is told to stop, and adopted no more.
+        // A set with a final status adopts nothing; live instances are strays.
         let last = self.status().is_final();
         if newest && seen.incarnation > current && !last {
             return self.adopt(id, seen);
@@ -121,13 +137,13 @@ impl ReplicaSet {
             self.listed_stray(seen, why);
             return None;
         }
-        for event in &mut self.news_of(seen) {
+        for event in &mut self.implied_events(seen) {
             self.handle_instance_event(event);
         }
         None
     }
 
-    /// A list shows an instance that is not current: if it is alive, it is stopped, and in the end killed.
+    /// Handles a listed instance that is not current: a stray if it is alive.
     fn listed_stray(&mut self, seen: &Observed, why: IgnoreReason) {
         let instance = seen.instance();
         if seen.state.is_alive() {
@@ -140,8 +156,7 @@ impl ReplicaSet {
         }
     }
 
-    /// What a list would say of the current instance of a replica, as far as the set knows: what the backend says of its
-    /// readiness, whatever probes say.
+    /// Returns the current instance as an up-to-date list would show it: its readiness is the backend's, without probes.
     #[cfg(feature = "supervisor")]
     pub(crate) fn as_listed(&self, id: ReplicaId) -> Option<Observed> {
         let replica = self.replicas.get(id.index())?;
@@ -155,16 +170,16 @@ impl ReplicaSet {
         Some(Observed::new(self.current_instance(id), state))
     }
 
-    /// What a listed instance says that the set has not been told.
-    fn news_of(&self, seen: &Observed) -> Vec<Event> {
+    /// Returns the events that a listed state implies and that the set has not received.
+    fn implied_events(&self, seen: &Observed) -> Vec<Event> {
         let Some(replica) = self.replicas.get(seen.replica.index()) else { return Vec::new() };
         if replica.history.incarnation() != seen.incarnation || !replica.phase.is_live() {
             return Vec::new();
         }
-        let news = InstanceEvent::new(seen.instance(), None);
+        let event = InstanceEvent::new(seen.instance(), None);
         let mut events = Vec::new();
         if seen.state.is_alive() && replica.flags.has(ReplicaFlags::LOST) {
-            events.push(Event::Found(news));
+            events.push(Event::Found(event));
         }
         let starting = replica.phase == Phase::Starting;
         let ready = replica.flags.has(ReplicaFlags::BACKEND_READY);
@@ -172,14 +187,14 @@ impl ReplicaSet {
             InstanceState::Starting | InstanceState::Stopping => {}
             InstanceState::Running => {
                 if starting {
-                    events.push(Event::Started(news));
+                    events.push(Event::Started(event));
                 } else if ready {
-                    events.push(Event::NotReady(news));
+                    events.push(Event::NotReady(event));
                 }
             }
             InstanceState::Ready => {
                 if !ready {
-                    events.push(Event::Ready(news));
+                    events.push(Event::Ready(event));
                 }
             }
             InstanceState::Ended(outcome) => {
@@ -189,12 +204,12 @@ impl ReplicaSet {
         events
     }
 
-    /// An instance of a later incarnation than any that was started from here: from before a restart of ours.
-    /// Which of ours it displaces.
+    /// Adopts a later incarnation than the set has started, such as one from before a restart of the program. Returns the
+    /// live instance that it displaces, if any.
     fn adopt(&mut self, id: ReplicaId, seen: &Observed) -> Option<InstanceId> {
         let before = self.current_instance(id);
         let was_live = self.replica(id).phase.is_live();
-        // One that was a stray of a set that has gone on may have been asked to stop already.
+        // If it was a stray, it was asked to stop already.
         let stopped = self.is_stray(seen.instance());
         if stopped {
             self.stray_gone(seen.instance());
@@ -218,7 +233,7 @@ impl ReplicaSet {
                 replica.history.mark_ended();
                 let after = match replica.phase {
                     _ if !wanted => NextPhase::Remove,
-                    // What was to become of it once it has stopped becomes of it now.
+                    // What was to follow its stop follows now.
                     Phase::Stopping => replica.after,
                     _ => NextPhase::Start,
                 };
@@ -234,7 +249,7 @@ impl ReplicaSet {
             }
             state => {
                 replica.due = now;
-                // It waited for nothing that an instance has to wait for once it stops.
+                // The gate of its last wait does not apply to a live instance.
                 replica.gate = Gate::Backoff;
                 let stopping = stopped || *state == InstanceState::Stopping;
                 self.set_phase(id, Phase::Starting);
@@ -249,19 +264,19 @@ impl ReplicaSet {
                     self.replica_mut(id).due = now;
                 }
                 self.retime(id);
-                for event in &mut self.news_of(seen) {
+                for event in &mut self.implied_events(seen) {
                     self.handle_instance_event(event);
                 }
             }
         }
         if was_live {
-            // Ours is the earlier one. If the list shows it too, it stays a stray.
+            // The earlier instance is a stray, if the list shows it too.
             self.note_stray(before, false);
         }
         was_live.then_some(before)
     }
 
-    /// Nothing that is known of the instance before concerns the one that is adopted.
+    /// Clears what is known of the previous instance before another one is adopted.
     fn forget_instance(&mut self, id: ReplicaId) {
         self.forget_lost(id);
         self.end_probes(id);
@@ -272,7 +287,7 @@ impl ReplicaSet {
         replica.kills = 0;
     }
 
-    /// Strays that a list does not show are gone.
+    /// Drops the strays that a list does not show.
     fn drop_unlisted_strays(&mut self, listed: &[&Observed]) {
         let gone: Vec<_> = self.stray_instances().filter(|&instance| !shows_alive(listed, instance)).collect();
         for instance in gone {
@@ -281,7 +296,7 @@ impl ReplicaSet {
     }
 }
 
-/// Whether a list, in the order in which it is compared, shows this instance alive.
+/// Whether a sorted list shows this instance alive.
 fn shows_alive(listed: &[&Observed], instance: InstanceId) -> bool {
     let key = (instance.replica, Reverse(instance.incarnation));
     let found = listed.binary_search_by_key(&key, |seen| (seen.replica, Reverse(seen.incarnation)));

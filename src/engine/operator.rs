@@ -16,7 +16,7 @@ impl ReplicaSet {
         Err(refused)
     }
 
-    /// Refuses what cannot be met at all.
+    /// Refuses a request if the set has ended or does not have the replica.
     fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Rejection> {
         match replica {
             _ if self.has_ended() => self.refuse(Rejection::SetEnded),
@@ -44,7 +44,7 @@ impl ReplicaSet {
         self.check_request(Some(id))?;
         let replica = self.replica_mut(id);
         if replica.is_stopped() {
-            // Nothing runs there; its next start is elsewhere.
+            // It is down, so only its next start is affected.
             replica.placement = Placement::Elsewhere;
         } else {
             self.restart_at(id, Placement::Elsewhere);
@@ -52,7 +52,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// Leaves a replica down until it is asked for again. One that has completed stays so.
+    /// Stops a replica and leaves it down. A completed replica stays completed.
     pub(super) fn stop_requested(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         self.leave_group(id);
@@ -83,7 +83,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// Starts a replica that is not up, whatever it waits for.
+    /// Starts a replica that is not up, past all gates.
     pub(super) fn start_requested(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         if !self.replica(id).phase.is_up() {
@@ -159,7 +159,7 @@ impl ReplicaSet {
             }
         }
         if matches!(selection, Selection::All) {
-            // The dependency is back: nothing is held for a canary any more.
+            // The dependency works again, so no canary is needed.
             self.end_incident();
         } else if matches!(selection, Selection::Cause(_)) {
             self.set.expedite_canary(self.now);
@@ -181,7 +181,7 @@ impl ReplicaSet {
                 } else if one || gate != Gate::Order {
                     self.start_soon(id, now);
                     if one {
-                        // Asked for by name, it does not wait for a canary or a place.
+                        // An explicit request for one replica passes all gates.
                         self.replica_mut(id).kind = StartKind::Requested;
                         if self.replica(id).flags.has(ReplicaFlags::QUEUED) {
                             self.requeue(id);
@@ -193,7 +193,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// It is started as soon as the gates admit it, uncharged.
+    /// Makes an uncharged start due now. The gates still apply.
     fn start_soon(&mut self, id: ReplicaId, now: Timestamp) {
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Restart { charged: false };

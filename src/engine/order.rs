@@ -6,7 +6,7 @@ use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 
 impl ReplicaSet {
-    /// Whether the first start of this replica has to wait for those before it. What a scale-up adds has none.
+    /// Whether the first start of this replica must wait for the replicas before it. Replicas of a scale-up need not.
     #[inline]
     pub(super) fn waits_for_order(&self, id: ReplicaId) -> bool {
         self.policy.compiled().starts_in_order && self.is_out_of_order(id)
@@ -23,7 +23,7 @@ impl ReplicaSet {
         first && (others_wait() || !self.one_before_is_ready(id))
     }
 
-    /// It waits until the one before it is ready.
+    /// Holds a replica behind the gate `order`.
     pub(super) fn wait_for_order(&mut self, id: ReplicaId) {
         let replica = self.replica_mut(id);
         replica.gate = Gate::Order;
@@ -34,7 +34,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// Lets the next of those that wait in order take its turn among the due starts. Whether one could.
+    /// Queues the starts that no longer wait for an earlier replica. Returns whether there were any.
     #[inline]
     pub(super) fn release_in_order(&mut self) -> bool {
         self.cold.get().is_some_and(|cold| !cold.in_order.is_empty()) && self.release_next_in_order()
@@ -64,7 +64,7 @@ impl ReplicaSet {
         released
     }
 
-    /// After a restore.
+    /// Rebuilds the index of waiting replicas after a restore.
     #[inline]
     pub(super) fn resume_order(&mut self, id: ReplicaId) {
         let replica = self.replica(id);
@@ -73,7 +73,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether the one before is ready. Those that are given up, stopped by a person or completed are passed over.
+    /// Whether the replica before this one is ready. Replicas that are given up, stopped or completed are skipped.
     fn one_before_is_ready(&self, id: ReplicaId) -> bool {
         for before in (0..id.0).rev().map(ReplicaId) {
             let before = self.replica(before);

@@ -12,19 +12,19 @@ use crate::decide::{Decision, Gate, Incarnation, InstanceId, ReplicaId, Status, 
 use crate::policy::{Cause, MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
-/// What a set hands out, by [`poll_output`](crate::ReplicaSet::poll_output) or
+/// The output of a set, taken by [`poll_output`](crate::ReplicaSet::poll_output) or
 /// [`for_each_output`](crate::ReplicaSet::for_each_output).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "an ignored kind of output would lose a replica in silence")]
 pub enum Output {
-    /// Obey it.
+    /// Must be executed.
     Command(Command),
     /// May be ignored.
     Notice(Notice),
 }
 
 impl Output {
-    /// Whether it holds nothing that must be given back, as most outputs do not.
+    /// Whether dropping it frees nothing, as with most outputs.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         match self {
@@ -43,68 +43,67 @@ impl Output {
     }
 }
 
-/// What the set asks of its backend. All of it is about one instance, and may be carried out in any order with
-/// respect to other replicas.
+/// A request to the backend about one instance. Commands about different replicas may be executed in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "an ignored command would lose a replica in silence")]
 pub enum Command {
-    /// Start an instance. May be repeated by whoever lost the answer: it is identified by replica and incarnation.
-    /// What may follow is `Started`, `StartFailed` or `Exited`; nothing by `start_timeout` is a failure.
+    /// Start an instance. Idempotent: the same replica and incarnation are the same instance. Expects `Started`,
+    /// `StartFailed` or `Exited`; without any of these within `start_timeout`, the start has failed.
     Start(Start),
-    /// Ask the instance to stop. What should follow is `Stopped` or `Exited`; if nothing does, a kill.
+    /// Ask the instance to stop. Expects `Stopped` or `Exited`; without either within `grace`, a kill follows.
     Stop(Stop),
-    /// End the instance whatever it does. Repeated with growing gaps until `Stopped` or `Exited` follows.
+    /// Kill the instance. Repeated with growing gaps until `Stopped` or `Exited` is reported.
     Kill(Kill),
-    /// Ask the instance how it is; answered by `Probed`.
+    /// Probe the instance. Expects `Probed`.
     Probe(ProbeCommand),
 }
 
-/// Start an instance.
+/// The command to start an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Start {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start.
+    /// The number of the start.
     pub incarnation: Incarnation,
-    /// Where: in place, or anywhere but where it was.
+    /// Where to start it, relative to the replica's last instance.
     pub placement: Placement,
 }
 
-/// Ask an instance to stop.
+/// The command to stop an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stop {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start.
+    /// The number of the start.
     pub incarnation: Incarnation,
-    /// How long it may take before it is killed.
+    /// How long the stop may take before the set kills the instance.
     pub grace: Duration,
 }
 
-/// End an instance.
+/// The command to kill an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Kill {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start.
+    /// The number of the start.
     pub incarnation: Incarnation,
 }
 
-/// Ask an instance how it is.
+/// The command to probe an instance.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ProbeCommand {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start.
+    /// The number of the start.
     pub incarnation: Incarnation,
-    /// Which probe of `health`.
+    /// The probe of the policy's `health`.
     pub probe: ProbeKind,
-    /// When no answer counts as a failure.
+    /// How long the answer may take before the probe has failed.
     pub timeout: Duration,
 }
 
@@ -121,7 +120,7 @@ impl Command {
         }
     }
 
-    /// The word that traces use.
+    /// Returns the name that traces use.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Start(_) => "start",
@@ -143,48 +142,48 @@ impl fmt::Display for Command {
     }
 }
 
-/// What happened, for logs, dashboards and tests. May be ignored.
+/// What happened in the set, for logs, dashboards and tests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Notice {
     /// The status, its reason, or the number of available or desired replicas changed.
     Status(StatusChange),
-    /// A failure, or an exit 0, was judged.
+    /// It was decided what follows the end of an instance.
     Verdict(DecisionMade),
     /// A replica changed its phase.
     Replica(ReplicaChange),
     /// A start that is due waits behind a gate.
     Waiting(Waiting),
-    /// News was ignored: it is counted, and changes nothing.
+    /// An event was ignored.
     Ignored(IgnoredEvent),
-    /// What an operator asked for cannot be done, and why.
+    /// An operator's request was refused.
     Refused(Rejection),
-    /// So many replicas failed together that it is one incident.
+    /// An incident began, is resuming, or is over.
     Incident(IncidentNotice),
-    /// State that a new policy has no place for was dropped: the streaks and windows of these rules.
+    /// A new policy lacks these rules, so their streaks and windows were dropped.
     Dropped(Vec<String>),
 }
 
-/// The set's status, as of now.
+/// The status of a set and the counts that are reported with it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StatusChange {
-    /// What the set is.
+    /// The status.
     pub status: Status,
-    /// Why.
+    /// The reason of the status.
     pub reason: StatusReason,
-    /// The cause by which every replica that is missing failed, if all failed by one.
+    /// The cause, if all missing replicas failed by the same one.
     #[serde(default)]
     pub cause: Option<Cause>,
-    /// Replicas that are available.
+    /// The number of available replicas.
     pub available: u32,
-    /// Replicas that are asked for.
+    /// The number of desired replicas.
     pub desired: u32,
-    /// Since when the status has been this.
+    /// When the status began.
     pub since: Timestamp,
 }
 
-/// What the last notice of the status said, but for its time.
+/// The last status that was reported, without its time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct StatusShown {
     pub(crate) status: Status,
@@ -203,15 +202,15 @@ impl StatusShown {
     }
 }
 
-/// A decision about a replica.
+/// The decision about a replica whose instance has ended or failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct DecisionMade {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start ended.
+    /// The number of the start that ended.
     pub incarnation: Incarnation,
-    /// What was decided, and why.
+    /// The verdict and its reasons.
     pub decision: Decision,
 }
 
@@ -219,11 +218,11 @@ pub struct DecisionMade {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReplicaChange {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Its latest start.
+    /// The number of its latest start.
     pub incarnation: Incarnation,
-    /// What it is now.
+    /// The new phase.
     pub phase: Phase,
 }
 
@@ -231,46 +230,46 @@ pub struct ReplicaChange {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Waiting {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Behind which gate.
+    /// The gate.
     pub gate: Gate,
 }
 
-/// An event that changed nothing.
+/// An event that was ignored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IgnoredEvent {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start it was about.
+    /// The number of the start that the event is about.
     pub incarnation: Incarnation,
-    /// Why it changed nothing.
+    /// Why it was ignored.
     pub why: IgnoreReason,
 }
 
-/// Why news changed nothing.
+/// Why an event was ignored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IgnoreReason {
     /// It is about an earlier incarnation.
     Stale,
-    /// It has been told before.
+    /// It was reported before.
     Duplicate,
-    /// It is about a replica or an incarnation that was never started.
+    /// It is about a replica or an incarnation that the set never started.
     Unheard,
-    /// Its incarnation is above [`Incarnation::LAST_ADOPTED`]: no start has such a number.
+    /// Its incarnation is above [`Incarnation::LAST_ADOPTED`], which no start reaches.
     OutOfRange,
 }
 
 impl IgnoreReason {
-    /// Why news of an instance that the set has not started changes nothing.
+    /// Why an event about an instance that the set never started is ignored.
     pub(crate) fn of_unstarted(incarnation: Incarnation) -> Self {
         if incarnation > Incarnation::LAST_ADOPTED { Self::OutOfRange } else { Self::Unheard }
     }
 
-    /// The word that traces use.
+    /// Returns the name that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stale => "stale",
@@ -281,7 +280,7 @@ impl IgnoreReason {
     }
 }
 
-/// Why a request was refused.
+/// Why an operator's request was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -295,16 +294,16 @@ pub enum Rejection {
     /// A set has at most 1 000 000 replicas.
     #[error("{0} replicas are asked for; a set has at most {MAX_REPLICAS}")]
     TooManyReplicas(u32),
-    /// The replica does not wait for a retry: it was stopped.
+    /// The replica was stopped by an operator, so it waits for no retry.
     #[error("replica {0} is stopped: start, restart or reset it")]
     Stopped(ReplicaId),
-    /// The replica does not wait for a retry: it was given up.
+    /// The replica was given up, so it waits for no retry.
     #[error("replica {0} is given up: reset or restart it")]
     GivenUp(ReplicaId),
 }
 
 impl Rejection {
-    /// The word that traces use.
+    /// Returns the name that traces use.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::SetEnded => "set-ended",
@@ -316,20 +315,20 @@ impl Rejection {
     }
 }
 
-/// What happened to an incident.
+/// A step in the course of an incident.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IncidentNotice {
-    /// It was recognised; so many replicas are part of it.
+    /// It began with this many failed replicas.
     Recognised(u32),
-    /// Its canary is up: the rest follow.
+    /// Its canary is up, and the other restarts follow.
     Resuming,
     /// It is over.
     Over,
 }
 
-/// One stable line, for logs and tests.
+/// One line in a stable format, for logs and tests.
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -339,7 +338,7 @@ impl fmt::Display for Output {
     }
 }
 
-/// One stable line, for logs and tests.
+/// One line in a stable format, for logs and tests.
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -351,7 +350,7 @@ impl fmt::Display for Notice {
             Self::Verdict(judged) => write!(f, "{} {}", judged.instance(), judged.decision),
             Self::Replica(change) => write!(f, "{} is {}", change.instance(), change.phase),
             Self::Waiting(waiting) => write!(f, "replica {} waits: {}", waiting.replica, waiting.gate),
-            Self::Ignored(event) => write!(f, "ignored: {} news of {}", event.why.as_str(), event.instance()),
+            Self::Ignored(event) => write!(f, "ignored: {} event about {}", event.why.as_str(), event.instance()),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
             Self::Incident(IncidentNotice::Recognised(replicas)) => {
                 write!(f, "incident: {replicas} replicas failed together")

@@ -14,7 +14,7 @@ use crate::decide::ReplicaId;
 use crate::policy::{CompiledProbe, CompiledProbes};
 use crate::time::Timestamp;
 
-/// What is known from the probes of one replica.
+/// The state of the probes of one replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ReplicaProbes {
     pub(super) startup: ProbeState,
@@ -22,20 +22,20 @@ pub(super) struct ReplicaProbes {
     pub(super) liveness: ProbeState,
 }
 
-/// What is known from one probe of one replica.
+/// The state of one probe of one replica.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct ProbeState {
-    /// When to ask next; never: it is not asked.
+    /// When to probe next; [`Timestamp::NEVER`] if the probe does not run.
     #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) next: Timestamp,
-    /// When it was asked and has not answered yet.
+    /// When the unanswered probe was sent; [`Timestamp::NEVER`] if there is none.
     #[serde(with = "crate::decide::serde_opt_timestamp")]
     pub(super) asked: Timestamp,
-    /// How many answers in a row were the same.
+    /// The number of equal answers in a row.
     pub(super) run: u32,
-    /// What they were.
+    /// Whether these were successes.
     pub(super) good: bool,
-    /// What it counts as: changed only by enough equal answers in a row.
+    /// Whether the probe counts as passed. Only enough equal answers in a row change it.
     pub(super) passed: bool,
 }
 
@@ -51,7 +51,7 @@ impl ProbeState {
         Self { next, ..Self::default() }
     }
 
-    /// Takes an answer. Whether it counts as passed or failed, once there are enough equal ones in a row.
+    /// Counts an answer. Returns whether the probe has passed or failed, once there are enough equal answers in a row.
     pub(super) fn answer(&mut self, good: bool, probe: CompiledProbe) -> Option<bool> {
         self.run = if self.good == good { self.run.saturating_add(1) } else { 1 };
         self.good = good;
@@ -85,7 +85,7 @@ pub(super) fn probe_of(probes: &CompiledProbes, kind: ProbeKind) -> Option<Compi
 }
 
 impl ReplicaSet {
-    /// Makes room for what is known from the probes of replicas up to `count`, where there are probes.
+    /// Resizes the probe states for `count` replicas, if the policy has probes.
     pub(super) fn make_room_for_probes(&mut self, count: usize) {
         let probes = &self.policy.compiled().probes;
         if KINDS.iter().any(|&kind| probe_of(probes, kind).is_some()) {
@@ -94,13 +94,13 @@ impl ReplicaSet {
         }
     }
 
-    /// What is known from the probes of a replica, where there are any.
+    /// The probe states of a replica; `None` without probes.
     #[inline]
     pub(super) fn probes_mut(&mut self, id: ReplicaId) -> Option<&mut ReplicaProbes> {
         self.cold.get_mut()?.health.probes.get_mut(id.index())
     }
 
-    /// It runs: the startup probe is asked until it has passed, then the others; without one, these at once.
+    /// Starts the probes of an instance that runs: the startup probe until it passes, then the others.
     pub(super) fn begin_probes(&mut self, id: ReplicaId, at: Timestamp) {
         let probes = self.policy.compiled().probes;
         let Some(states) = self.probes_mut(id) else { return };
@@ -111,8 +111,8 @@ impl ReplicaSet {
         }
     }
 
-    /// After a restore, perhaps under other probes: what the policy does not ask ends, what is missing begins. A probe
-    /// in flight that nobody answers any more is asked again when it is due.
+    /// Adapts the probes of a replica to the policy, after a restore or a change of policy. A probe in flight from before a
+    /// downtime is not awaited.
     pub(super) fn resume_probes(&mut self, id: ReplicaId, after_downtime: bool) {
         let (probes, now) = (self.policy.compiled().probes, self.now);
         let (phase, was_ready) = (self.replica(id).phase, self.replica(id).phase == Phase::Ready);
@@ -124,7 +124,7 @@ impl ReplicaSet {
             let wanted = up && (kind == ProbeKind::Startup) != started;
             match probe_of(&probes, kind).filter(|_| wanted) {
                 None => *state = ProbeState { passed: kind == ProbeKind::Startup && started, ..ProbeState::default() },
-                // Whoever was to answer is gone: that is no silence of the replica.
+                // The prober is gone, so the missing answer is no evidence of lost contact.
                 Some(_) if !state.next.is_never() && after_downtime => state.asked = Timestamp::NEVER,
                 Some(_) if !state.next.is_never() => {}
                 probe => *state = ProbeState { passed: was_ready, ..ProbeState::begin(probe, now) },
@@ -132,7 +132,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether the probes, where there are any, call it ready.
+    /// Whether the startup and readiness probes, if any, have passed.
     pub(super) fn probes_ready(&self, id: ReplicaId) -> bool {
         let probes = &self.policy.compiled().probes;
         let states = self.health().and_then(|health| health.probes.get(id.index()));
@@ -145,7 +145,7 @@ impl ReplicaSet {
         self.health().and_then(|health| health.probes.get(id.index())).map_or(Timestamp::NEVER, ReplicaProbes::next)
     }
 
-    /// Asks what is due. Returns since when a probe has gone unanswered, if one has. A probe that has not answered the last time is not asked twice at once.
+    /// Sends the probes that are due. Returns since when a probe has been unanswered, if one has.
     pub(super) fn probe_due(&mut self, id: ReplicaId) -> Option<Timestamp> {
         let probes = self.policy.compiled().probes;
         let now = self.now;
@@ -159,10 +159,10 @@ impl ReplicaSet {
             if state.next > now {
                 continue;
             }
-            // What was missed while nobody called is not made up for.
+            // A late call does not catch up on missed probes.
             let late = now.nanos_since(state.next);
             state.next = state.next.plus_nanos(late - late % probe.interval).plus_nanos(probe.interval);
-            // No answer to the last one by now is no answer: contact is lost from then on, and it is asked again.
+            // If the last probe is still unanswered, contact is lost since it was sent.
             let unanswered = std::mem::replace(&mut state.asked, now);
             silent_since = silent_since.or(unanswered.known());
             let incarnation = self.incarnation(id);

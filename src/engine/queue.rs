@@ -7,16 +7,16 @@ use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::lazy_box::LazyBox;
 use crate::time::Timestamp;
 
-/// Starts that the same gates hold back.
+/// A class of starts that the same gates hold back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum QueueClass {
     /// Restarts that take a token of the budget.
     Charged,
-    /// Restarts that take none.
+    /// Restarts that take no token.
     Uncharged,
     /// First starts.
     First,
-    /// What an operator asked for.
+    /// Starts that an operator asked for.
     Requested,
 }
 
@@ -33,10 +33,10 @@ impl QueueClass {
     }
 }
 
-/// The queue of due starts. An entry whose replica has moved on since is dropped when it comes up.
+/// The queue of due starts, by class. Stale entries are dropped when they come up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    /// One that came while nobody waited, and that is to be tried before another comes: as nearly every restart is.
+    /// The only entry, if there is just one that was not tried yet, as with nearly every restart.
     single: Option<Entry>,
     classes: LazyBox<QueueClasses>,
 }
@@ -46,11 +46,11 @@ type Entry = (QueueClass, Timestamp, ReplicaId);
 #[derive(Clone, Debug, Default)]
 struct QueueClasses {
     heaps: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 4],
-    /// What holds each lane back, as of the last try.
+    /// The gate that held each class back at the last try.
     held: [Option<Gate>; 4],
-    /// Those queued since the queue was last tried.
+    /// The replicas queued since the last try.
     new: Vec<ReplicaId>,
-    /// How many stand in the heaps.
+    /// The number of entries in the heaps.
     entries: usize,
 }
 
@@ -60,17 +60,17 @@ impl Queue {
         self.single.is_none() && self.classes.get().is_none_or(|classes| classes.entries == 0)
     }
 
-    /// How many entries it has, those that do not stand any more included.
+    /// The number of entries, including stale ones.
     pub(crate) fn len(&self) -> usize {
         usize::from(self.single.is_some()) + self.classes.get().map_or(0, |classes| classes.entries)
     }
 
-    /// How many were queued since the queue was last tried.
+    /// The number of replicas queued since the last try.
     pub(crate) fn new_len(&self) -> usize {
         self.classes.get().map_or(0, |classes| classes.new.len())
     }
 
-    /// Whether it has this entry.
+    /// Whether the queue contains this entry.
     pub(crate) fn contains(&self, class: QueueClass, due: Timestamp, replica: ReplicaId) -> bool {
         let heap = |classes: &QueueClasses| {
             classes.heaps[class as usize].iter().any(|entry| *entry == Reverse((due, replica)))
@@ -99,18 +99,18 @@ impl Queue {
         }
     }
 
-    /// Queues one that is in the queue already, for it has changed how it starts.
+    /// Queues a start again, because its class or due time has changed.
     pub(crate) fn push(&mut self, class: QueueClass, due: Timestamp, replica: ReplicaId) {
         self.spill();
         self.classes.get_or_init().push(class, due, replica);
     }
 
-    /// The next of those queued since the queue was last tried.
+    /// Takes a replica that was queued since the last try.
     pub(crate) fn pop_new(&mut self) -> Option<ReplicaId> {
         self.classes.get_mut()?.new.pop()
     }
 
-    /// Nobody wants to know who was queued.
+    /// Clears the list of replicas queued since the last try.
     pub(crate) fn forget_new(&mut self) {
         self.spill();
         if let Some(classes) = self.classes.get_mut() {
@@ -126,7 +126,7 @@ impl Queue {
         }
     }
 
-    /// Lets every lane be tried again.
+    /// Releases all classes, to be tried again.
     #[inline]
     pub(crate) fn open(&mut self) {
         if let Some(classes) = self.classes.get_mut() {
@@ -134,7 +134,7 @@ impl Queue {
         }
     }
 
-    /// The first start of the lanes that nothing holds back; `current` tells whether an entry still stands.
+    /// Returns the earliest start of the classes that are not held back. `current` tells whether an entry is not stale.
     #[inline]
     pub(crate) fn first(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
         if let Some((class, due, replica)) = self.single {
@@ -168,7 +168,7 @@ impl Queue {
         first
     }
 
-    /// Takes the first start of a lane.
+    /// Removes the first start of a class.
     pub(crate) fn pop(&mut self, class: QueueClass) {
         if self.single.take().is_none() {
             if let Some(classes) = self.classes.get_mut() {
@@ -177,11 +177,11 @@ impl Queue {
         }
     }
 
-    /// Holds back what this gate holds back, until [`Queue::open`].
+    /// Holds back the classes that `gate` applies to, until [`Queue::open`].
     pub(crate) fn hold(&mut self, class: QueueClass, gate: Gate) {
         self.spill();
         let classes: &[QueueClass] = match gate {
-            // First starts wait for a canary, and are none themselves.
+            // First starts wait for the canary, but are no canaries.
             Gate::Incident if class == QueueClass::First => &[QueueClass::First],
             Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First],
             Gate::Concurrency => &[QueueClass::Charged, QueueClass::Uncharged],
@@ -194,12 +194,12 @@ impl Queue {
         }
     }
 
-    /// What holds back starts of this kind.
+    /// The gate that holds back starts of this kind.
     pub(crate) fn gate(&self, kind: StartKind) -> Option<Gate> {
         self.classes.get()?.held[QueueClass::of(kind) as usize]
     }
 
-    /// Gives back the room that nothing takes.
+    /// Frees the memory of an empty queue.
     pub(crate) fn shrink(&mut self) {
         if self.is_empty() {
             self.classes.take();

@@ -14,19 +14,19 @@ use crate::time::Timestamp;
 /// The version of the recordings that this release writes.
 pub(crate) const RECORDING_VERSION: u8 = 1;
 
-/// One line of a recording; NDJSON is one such line after the other.
+/// One line of a recording. A recording in NDJSON is a sequence of these.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::large_enum_variant, reason = "the large variant comes once")]
 #[non_exhaustive]
 pub enum RecordedLine {
-    /// The first line: how it began.
+    /// The first line.
     Begin(RecordingHeader),
-    /// One call of the set.
+    /// A call of the set.
     Step(RecordedStep),
 }
 
-/// How a recording began.
+/// The first line of a recording: the policy and state of the set at its beginning.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct RecordingHeader {
@@ -34,13 +34,13 @@ pub struct RecordingHeader {
     pub version: u8,
     /// The name of the set.
     pub name: String,
-    /// The policy it ran under.
+    /// The policy.
     pub policy: Policy,
-    /// The seed of its jitter.
+    /// The seed of the jitter.
     pub seed: u64,
-    /// When it began.
+    /// When the recording began.
     pub began: Timestamp,
-    /// The state it went on from; `None`: it began anew.
+    /// The state at the beginning; `None`: the set was new.
     #[serde(default)]
     pub snapshot: Option<Snapshot>,
 }
@@ -54,36 +54,36 @@ serialize_sparse!(RecordingHeader, |this| {
     "snapshot": this.snapshot, absent if this.snapshot.is_none();
 });
 
-/// One call of the set, and when.
+/// A call of the set, with its time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordedStep {
-    /// When.
+    /// The time of the call.
     pub at: Timestamp,
-    /// What the set was told.
+    /// The input.
     #[serde(rename = "told")]
     pub input: Input,
 }
 
-/// What a set was told.
+/// The input of a call of the set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Input {
-    /// Events, known at one instant.
+    /// A batch of events.
     Events(Vec<Event>),
-    /// That time has passed.
+    /// A timeout.
     Timeout,
-    /// All that the backend lists.
+    /// A list of the backend.
     Observed(Vec<Observed>),
-    /// Another policy.
+    /// A replacement of the policy.
     Policy(Policy),
-    /// The owner's cap on starts.
+    /// A limit on concurrent starts, by the owner of several sets.
     LimitStarts(Option<u32>),
 }
 
 impl RecordingHeader {
-    /// The header of a set that begins or goes on now.
+    /// Returns the header of a set that begins now, or continues from `snapshot`.
     pub fn new(
         name: impl Into<String>,
         policy: Policy,
@@ -96,12 +96,12 @@ impl RecordingHeader {
 }
 
 impl RecordedStep {
-    /// What the set was told at `at`.
+    /// Returns a call at `at`.
     pub fn new(at: Timestamp, input: Input) -> Self {
         Self { at, input }
     }
 
-    /// Tells it to a set. If it is one request of an operator, the answer is returned.
+    /// Applies the call to a set. Returns the answer if the input is a single request of an operator.
     pub(crate) fn apply(&self, set: &mut ReplicaSet) -> Result<(), Rejection> {
         match &self.input {
             Input::Events(events) if events.len() == 1 => return set.request(self.at, events[0].clone()),
@@ -116,7 +116,7 @@ impl RecordedStep {
 }
 
 impl ReplicaSet {
-    /// The header of a recording that begins now, in the middle of the set's life: with its state as it is.
+    /// Returns the header of a recording that begins now, with the state of the set.
     pub fn beginning(&self, name: &str) -> RecordingHeader {
         RecordingHeader::new(name, self.policy().clone(), self.seed(), self.now(), Some(self.snapshot()))
     }

@@ -9,10 +9,13 @@ use crate::policy::{Layout, Policy};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Goes on under another policy. Streaks and windows are kept under the names of their rules; what the new
-    /// policy has no place for is dropped and reported. Waits that are under way keep their due time. The clock of an
-    /// outage goes on from one `outage_deadline` to the next; it begins now where there was none before. The number of
-    /// replicas changes only where the documents differ in it: a set that was scaled since stays as it is.
+    /// Replaces the policy.
+    ///
+    /// - Streaks and windows are kept by the names of their rules. Those of rules that the new policy lacks are dropped, with
+    ///   [`Notice::Dropped`](crate::Notice::Dropped).
+    /// - Waits keep their due times.
+    /// - The clock of `outage_deadline` keeps running. If the old policy had no deadline, it starts now.
+    /// - The number of replicas changes only if the two documents differ in it, so that a scaled set keeps its size.
     pub fn replace_policy(&mut self, now: Timestamp, policy: Policy) {
         self.begin_mutation(now);
         let layout = self.policy.layout().clone();
@@ -40,7 +43,7 @@ impl ReplicaSet {
         self.settle();
     }
 
-    /// Moves streaks and windows to their places under the present policy.
+    /// Moves streaks and windows to their places under the current policy.
     pub(super) fn carry_over(&mut self, from: &Layout) {
         let mut moves = None;
         for replica in &mut self.replicas {
@@ -54,7 +57,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Other probes for what runs already: what is ready stays ready until the new probes have answered.
+    /// Changes the probes of running replicas. A ready replica stays ready until the new probes have answered.
     pub(super) fn replace_probes(&mut self, id: ReplicaId) {
         let phase = self.replica(id).phase;
         if !matches!(phase, Phase::Running | Phase::Ready | Phase::Unknown) {

@@ -8,7 +8,7 @@ use crate::decide::{DecisionReason, Gate, History, ReplicaId, Restart, StartKind
 use crate::policy::Placement;
 use crate::time::Timestamp;
 
-/// What a replica is.
+/// The phase of a replica.
 ///
 /// ```text
 ///            due, admitted         started            ready
@@ -23,30 +23,30 @@ use crate::time::Timestamp;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Phase {
-    /// Due at a time, or behind a named gate.
+    /// Waits for its next start: for its due time or for a gate.
     Waiting,
-    /// Its start is commanded; it does not run yet.
+    /// Its start was commanded; it does not run yet.
     Starting,
-    /// Up, not ready.
+    /// Runs, and is not ready.
     Running,
-    /// Up, and can serve.
+    /// Runs, and is ready to serve.
     Ready,
-    /// Out of contact for longer than `unknown_after`: not available, not failed.
+    /// Out of contact for longer than `unknown_after`. Neither available nor failed.
     Unknown,
-    /// Asked to stop; its end is not confirmed yet.
+    /// Was asked to stop, and its end is not confirmed.
     Stopping,
-    /// Given up: not started until an operator asks for it (`restart`, `reset`) or the quarantine ends.
+    /// Given up, until its quarantine ends or an operator asks for `restart` or `reset`.
     Quarantined,
-    /// Stopped by an operator: down, not failed, until `start`, `restart` or `reset`.
+    /// Stopped by an operator, until `start`, `restart` or `reset`. Does not count as failed.
     Stopped,
-    /// Has done its work.
+    /// Exited with code 0 under `success: complete`.
     Completed,
     /// No longer part of the set.
     Removed,
 }
 
 impl Phase {
-    /// The word that traces use.
+    /// Returns the name that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -62,12 +62,12 @@ impl Phase {
         }
     }
 
-    /// Whether an instance is believed live.
+    /// Whether the set believes that an instance exists.
     pub const fn is_live(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Ready | Self::Unknown | Self::Stopping)
     }
 
-    /// Live, and not asked to stop.
+    /// Whether an instance is believed to exist and was not asked to stop.
     pub(crate) const fn is_up(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Ready | Self::Unknown)
     }
@@ -79,14 +79,14 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// What becomes of a replica once its instance is gone.
+/// What follows for a replica once its instance has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum NextPhase {
     /// It waits for its next start.
     Start,
-    /// It waits for an operator, or until it is due.
+    /// It waits for an operator, or for the end of its hold.
     Hold,
-    /// It is given up, for ever or until it is due.
+    /// It is given up, for good or until its quarantine ends.
     Quarantine,
     /// An operator stopped it.
     Stopped,
@@ -113,41 +113,41 @@ pub(crate) enum CensusBucket {
 }
 
 impl CensusBucket {
-    /// Whether a replica that stands so is missing because it failed.
+    /// Whether a replica in this bucket is missing because it failed.
     #[inline(always)]
     pub(super) fn is_failed(self) -> bool {
         matches!(self, Self::Failed | Self::GivenUp)
     }
 }
 
-/// One replica: its history, and where it stands now. In two cache lines: without `align` it would lie across three.
+/// The state of one replica. Aligned, so that it occupies two cache lines and not parts of three.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[repr(align(64))]
 pub(crate) struct Replica {
     pub(crate) history: History,
-    /// Waiting, quarantined: when it is due, or never. Live: when its start was released. Stopping: when what
-    /// comes after is due.
+    /// Waiting or quarantined: when its next start is due. Live: when its start was commanded. Stopping: when the start
+    /// that follows is due. [`Timestamp::NEVER`] if that is not known or no start is due.
     #[serde(with = "crate::decide::serde_opt_timestamp", default = "crate::decide::serde_opt_timestamp::value")]
     pub(crate) due: Timestamp,
-    /// Since when it has been in its phase.
+    /// When its phase began.
     pub(crate) since: Timestamp,
     pub(crate) phase: Phase,
     pub(crate) after: NextPhase,
     #[serde(rename = "standing")]
     pub(crate) bucket: CensusBucket,
-    /// What it waits for, if it waits.
+    /// The gate that it waits for, if it waits.
     pub(crate) gate: Gate,
-    /// How and why it will be started.
+    /// The kind of its next start.
     pub(crate) kind: StartKind,
     pub(crate) placement: Placement,
-    /// Kills that were not confirmed.
+    /// The number of kills without a confirmed end.
     pub(crate) kills: u8,
-    /// By what it failed last. While it counts as failed it is changed only by [`CensusCounts`](super::counting::CensusCounts).
+    /// The cause of its last failure. While it counts as failed, only [`CensusCounts`](super::counting::CensusCounts) changes it.
     #[serde(default)]
     pub(crate) failed_by: CauseCode,
     #[serde(rename = "marks")]
     pub(crate) flags: ReplicaFlags,
-    /// Why its deadline is when it is. Follows from the rest.
+    /// The reason of its deadline. Derived from the other fields.
     #[serde(skip, default = "no_deadline")]
     pub(crate) wakes_for: DeadlineReason,
 }
@@ -166,43 +166,43 @@ impl ReplicaFlags {
     pub(crate) const WAS_AVAILABLE: Self = Self(1);
     /// It failed and has not been available since.
     pub(crate) const FAILED: Self = Self(1 << 1);
-    /// It is down because an operator asked for it.
+    /// It is down for a restart that an operator asked for.
     pub(crate) const REQUESTED: Self = Self(1 << 2);
     /// Added by a scale-up and not available since.
     pub(crate) const JOINING: Self = Self(1 << 3);
-    /// Its start is under way.
+    /// Its start is in progress.
     pub(crate) const IN_FLIGHT: Self = Self(1 << 4);
-    /// Its start holds a place among the concurrent starts.
+    /// Its start occupies a place of `max_concurrent_starts`.
     pub(crate) const HOLDS_PLACE: Self = Self(1 << 5);
-    /// Its start was released while an incident was open: what becomes of it matters.
+    /// Its start was commanded during an incident, which waits for the outcome.
     pub(crate) const ON_TRIAL: Self = Self(1 << 6);
     /// Its start is part of the restart of a group.
     pub(crate) const IN_GROUP: Self = Self(1 << 7);
     /// It is in the queue of due starts.
     pub(crate) const QUEUED: Self = Self(1 << 8);
-    /// The backend says that it can serve.
+    /// The backend reports it ready.
     pub(crate) const BACKEND_READY: Self = Self(1 << 9);
     /// Probe evidence took it down, and it occupies a place of `max_probe_restarts` until it is available again.
     pub(crate) const ACTED: Self = Self(1 << 10);
-    /// Its end has been told in the batch that is being judged.
+    /// Its end is reported in the current batch and was not judged yet.
     pub(crate) const ENDING: Self = Self(1 << 11);
-    /// There is probe evidence against it that was not acted on.
+    /// There is probe evidence against it that has not taken it down.
     pub(crate) const UNHEALTHY: Self = Self(1 << 12);
-    /// It is believed to be out of contact.
+    /// It is out of contact.
     pub(crate) const LOST: Self = Self(1 << 13);
 
     /// It has completed a run (a clean exit) and has not failed or been available since.
     pub(crate) const COMPLETED_RUN: Self = Self(1 << 16);
 
-    /// Its restart is only a matter of time or of a gate.
+    /// It waits for a restart, whether for its due time or for a gate.
     pub(crate) const AWAITING: Self = Self(1 << 14);
-    /// It was given up because a limit is used up: an incident gives that back.
+    /// It was given up because a limit was reached. An incident undoes that.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
-    /// Its latest incarnation was given up without a confirmed end: shown alive again, it is a stray.
+    /// Its latest incarnation ended without confirmation. If it shows itself alive again, it is a stray.
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
 
-    /// It matters to the others what becomes of its start.
+    /// Other replicas wait for the outcome of its start.
     pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
 
     pub(crate) const fn only(self, mark: Self) -> Self {
@@ -239,7 +239,7 @@ impl ReplicaFlags {
 }
 
 impl Replica {
-    /// A replica that waits for its first start, due now.
+    /// Returns a replica whose first start is due now.
     pub(crate) fn new(seed: u64, id: ReplicaId, now: Timestamp) -> Self {
         Self {
             history: History::new(seed, id),
@@ -258,7 +258,7 @@ impl Replica {
         }
     }
 
-    /// How it counts, if it is desired.
+    /// The bucket that a desired replica is counted in.
     #[inline(always)]
     pub(crate) fn census_bucket(&self) -> CensusBucket {
         match self.phase {
@@ -287,7 +287,7 @@ impl Replica {
         }
     }
 
-    /// It failed, and is restarted.
+    /// Prepares the restart of a replica that has failed.
     #[inline(always)]
     pub(crate) fn will_restart(&mut self, restart: Restart, charged: bool, reason: DecisionReason) {
         self.kind = StartKind::Restart { charged };
@@ -298,7 +298,7 @@ impl Replica {
         self.flags.set(ReplicaFlags::FAILED);
     }
 
-    /// It ended, and is not restarted. `gave_up`: because a limit is used up.
+    /// Records that a replica is not restarted. `gave_up`: because a limit was reached.
     pub(crate) fn stays_down(&mut self, verdict: Verdict, gave_up: bool) {
         self.kind = StartKind::Restart { charged: false };
         self.placement = Placement::Same;
@@ -313,22 +313,22 @@ impl Replica {
         }
     }
 
-    /// Whether an operator has stopped it, or has asked for that.
+    /// Whether an operator has stopped it or asked for that.
     pub(crate) fn is_stopped(&self) -> bool {
         self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == NextPhase::Stopped)
     }
 
-    /// Whether it is given up, for ever or for a time, or will be once its instance is gone.
+    /// Whether it is given up, or will be once its instance has ended.
     pub(crate) fn is_given_up(&self) -> bool {
         self.phase == Phase::Quarantined || (self.phase == Phase::Stopping && self.after == NextPhase::Quarantine)
     }
 
-    /// Whether it has failed and is being stopped, so that the delay of its restart counts from its end.
+    /// Whether it failed and is being stopped, so that the delay of its restart counts from its end.
     pub(crate) fn counts_from_its_end(&self) -> bool {
         self.phase == Phase::Stopping && self.after == NextPhase::Start && self.due.is_never()
     }
 
-    /// Whether it waits for its turn in a group rather than for a time of its own.
+    /// Whether it waits for its group rather than for a due time of its own.
     pub(crate) fn waits_for_group(&self) -> bool {
         self.phase == Phase::Waiting && self.gate == Gate::Group
     }

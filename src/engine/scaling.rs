@@ -7,13 +7,13 @@ use crate::decide::{Gate, Incarnation, ReplicaId, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
 impl ReplicaSet {
-    /// Sets how many replicas are asked for: new slots wait for their first start, surplus ones are removed.
+    /// Changes the number of desired replicas. New slots wait for their first start; surplus replicas are removed.
     pub(super) fn rescale(&mut self, desired: u32) {
         let desired = desired.min(MAX_REPLICAS);
         let before = std::mem::replace(&mut self.desired, desired);
         let joins = before > 0 && self.set.has_been_up();
         if self.replicas.is_empty() {
-            // Most sets keep the size they begin with.
+            // Most sets are never scaled.
             self.replicas.reserve_exact(desired as usize);
         }
         self.deadlines.grow(desired as usize);
@@ -43,7 +43,7 @@ impl ReplicaSet {
         }
     }
 
-    /// A slot that was removed is wanted again: all is new but the number of its next incarnation.
+    /// Revives a removed slot as a new replica. Its incarnations continue.
     fn revive(&mut self, id: ReplicaId) {
         self.free_acted(id);
         let now = self.now;
@@ -81,7 +81,7 @@ impl ReplicaSet {
         self.free_acted(id);
         let replica = self.replica_mut(id);
         if replica.gate == Gate::Group {
-            // Its group went before it did.
+            // Its group was dissolved before.
             replica.gate = Gate::Backoff;
         }
         self.recount(id);

@@ -7,7 +7,7 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// A set that begins now, every replica due for its first start. `seed` decides all jitter.
+    /// Returns a new set in which every replica is due for its first start. `seed` determines the jitter.
     pub fn new(policy: Policy, seed: u64, now: Timestamp) -> Self {
         let mut set = Self::empty(policy, seed, now);
         set.tally.begin(set.now);
@@ -15,7 +15,7 @@ impl ReplicaSet {
         set
     }
 
-    /// Tells the set one thing that happened. For the answer to an operator's request, see [`request`](Self::request).
+    /// Applies one event. To get the answer to an operator's request, use [`request`](Self::request).
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.handle_in_place(now, &mut event);
         if event.is_plain() {
@@ -24,8 +24,8 @@ impl ReplicaSet {
         }
     }
 
-    /// Handles an operator's request, and answers it. `Ok`: it is done, or nothing had to be done for it. To
-    /// [`handle`](Self::handle) it as an event does the same without an answer.
+    /// Applies an operator's request and returns the answer. `Ok` if it was carried out or nothing had to be done.
+    /// [`handle`](Self::handle) does the same without the answer.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -39,8 +39,8 @@ impl ReplicaSet {
     /// ```
     ///
     /// # Errors
-    /// The reason why the request is refused. It is also a [`Notice::Refused`](crate::Notice::Refused), and counted;
-    /// nothing else changes. News of instances is never refused.
+    /// The request is refused and changes nothing. The reason is also reported as [`Notice::Refused`](crate::Notice::Refused).
+    /// Events about instances are never refused.
     pub fn request(&mut self, now: Timestamp, mut event: Event) -> Result<(), Rejection> {
         self.begin_mutation(now);
         self.note_failures(std::slice::from_ref(&event));
@@ -49,7 +49,7 @@ impl ReplicaSet {
         answer
     }
 
-    /// Handles an event in place. It may be left changed.
+    /// Applies an event, which may be left changed.
     #[inline(never)]
     pub(crate) fn handle_in_place(&mut self, now: Timestamp, event: &mut Event) {
         self.begin_mutation(now);
@@ -57,14 +57,14 @@ impl ReplicaSet {
             self.note_failures(std::slice::from_ref(event));
         }
         if !self.handle_common_exit(event) {
-            // Who wants an answer calls `request`.
+            // The answer is returned by `request` only.
             let _ = self.apply(event);
         }
         self.settle_imp();
     }
 
-    /// Tells the set all that is known at one instant. Incidents are recognised first, then replicas are judged
-    /// by id: the order of the events of different replicas makes no difference.
+    /// Applies all events of one instant. Incidents are detected first; then events are applied in the order of replicas, so
+    /// the order of events about different replicas makes no difference.
     pub fn handle_all(&mut self, now: Timestamp, events: impl IntoIterator<Item = Event>) {
         self.begin_mutation(now);
         let mut batch = std::mem::take(self.batch.get_or_init());
@@ -82,8 +82,7 @@ impl ReplicaSet {
         self.settle();
     }
 
-    /// Does what is due by now. The first call begins: from then on commands go out. A call with nothing due
-    /// changes nothing.
+    /// Does everything that is due by now. No command is issued before the first call. If nothing is due, nothing changes.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         if !self.begun {
             self.begun = true;
@@ -97,7 +96,7 @@ impl ReplicaSet {
         self.settle_imp();
     }
 
-    /// Handles one event. An error is the answer to an operator: it is counted and noticed already.
+    /// Applies one event. An error is the answer to an operator's request; it was counted and reported already.
     fn apply(&mut self, event: &mut Event) -> Result<(), Rejection> {
         match event {
             Event::Scale(replicas) => self.scale(*replicas),
@@ -123,15 +122,14 @@ impl ReplicaSet {
         }
     }
 
-    /// The next output; `None` when all are drained. Once the set has been up, the queue keeps its capacity.
+    /// Takes the next output; `None` if all are drained.
     #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop(!self.in_startup)
     }
 
-    /// Hands out every output that waits, in order, and takes it away: what [`poll_output`](Self::poll_output) does
-    /// until `None`, with each output where it lies rather than moved. Of an output at which `each` panics no more is
-    /// heard; those after it wait on.
+    /// Drains all outputs in order, as [`poll_output`](Self::poll_output) until `None` does, without moving them. If `each`
+    /// panics, its output is lost and the later ones remain.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -154,7 +152,7 @@ impl ReplicaSet {
         self.outputs.look_at_all(!self.in_startup, Output::is_plain, each);
     }
 
-    /// The owner's cap: at most so many starts under way at once, first starts included; `None`: no cap.
+    /// Limits the number of concurrent starts, including first starts, for an owner of several sets; `None`: no limit.
     pub fn limit_starts(&mut self, now: Timestamp, at_most: Option<u32>) {
         self.begin_mutation(now);
         self.set.limit_starts(at_most);

@@ -21,7 +21,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Time goes on to `now`. One that is earlier, or that no clock can show, counts as standing still.
+    /// Advances the time to `now`; ignores and counts a `now` that is earlier or after [`Timestamp::LATEST`].
     #[inline(always)]
     pub(super) fn advance(&mut self, now: Timestamp) {
         if now >= self.now && now <= Timestamp::LATEST {
@@ -38,14 +38,14 @@ impl ReplicaSet {
         bump(if now > Timestamp::LATEST { &mut counts.clock_out_of_range } else { &mut counts.clock_went_back });
     }
 
-    /// Until it is up or something fails, every burst is larger than what follows: the room is given back.
+    /// Gives room back, because until the set is up each burst is smaller than the last.
     #[cold]
     fn leave_startup(&mut self) {
         self.queue.shrink();
         self.in_startup = !self.set.has_been_up() && self.counts.census.failed == 0;
     }
 
-    /// What is due precedes what arrives at the same instant.
+    /// Handles everything that is due by now, in order. It precedes what arrives at the same instant.
     #[inline(never)]
     pub(super) fn run_due(&mut self) {
         while self.is_due() {
@@ -56,7 +56,7 @@ impl ReplicaSet {
             }
             match self.deadlines.first() {
                 Some(replica) if at <= self.assess_at => self.timeout(replica, at),
-                // The status may end the set, and then nothing that is due later happens.
+                // The assessment may end the set, so it precedes what is due later.
                 _ if !self.assess_at.is_never() => {
                     let at = self.assess_at;
                     self.assess_and_end(at);
@@ -66,7 +66,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Brings everything that follows from the mutation about.
+    /// Applies all consequences of a mutation.
     #[inline(never)]
     pub(super) fn settle(&mut self) {
         self.settle_imp();
@@ -89,7 +89,7 @@ impl ReplicaSet {
             self.settle_again();
         }
         if let Some(cold) = self.cold.get_mut().filter(|cold| !cold.noted.is_empty()) {
-            // What was noted and not judged went another way, such as into a group.
+            // Failures that were noted and not judged, for example because their replica joined a group.
             cold.noted.clear();
         }
         self.show_status();
@@ -97,7 +97,7 @@ impl ReplicaSet {
         self.assert_invariants();
     }
 
-    /// What follows from an assessment or from the end of an incident follows in the same mutation.
+    /// Applies what an assessment or the end of an incident has made due, in the same mutation.
     #[cold]
     #[inline(never)]
     fn settle_again(&mut self) {
@@ -122,19 +122,19 @@ impl ReplicaSet {
             if self.is_due() {
                 self.run_due();
             }
-            // Once all the news of this instant is in.
+            // After all events of this instant.
             self.declare_overdue();
             let acted = self.act_on_evidence();
             self.release_in_order();
             self.try_starts();
-            // A group that was let go may find that its next member need not wait.
+            // After a group has started, its next member may be startable too.
             if !self.is_due() && !acted && !self.has_declarable() && !self.release_in_order() {
                 break;
             }
         }
     }
 
-    /// Whether there is anything that waits for more than its time.
+    /// Whether anything waits for more than a due time.
     #[inline(always)]
     fn something_waits(&self) -> bool {
         !self.queue.is_empty() || self.set.has_incident() || self.cold.get().is_some_and(ColdState::waits)

@@ -21,9 +21,21 @@ use crate::time::Timestamp;
 /// The version of the snapshots that this release writes.
 const VERSION: u8 = 1;
 
-/// The whole state of a set: serialise it, and [`ReplicaSet::restore`] gives a set with the same future.
+/// The whole state of a set, to be stored in any serde format and restored by [`ReplicaSet::restore`].
 ///
-/// Its fields are private and may change; the format carries a version of its own.
+/// The fields are private. The format carries a version.
+///
+/// ```
+/// use uphold::{Policy, ReplicaSet, Timestamp};
+///
+/// let policy = Policy::builder().replicas(3).build()?;
+/// let set = ReplicaSet::new(policy.clone(), 7, Timestamp::ZERO);
+/// let stored = serde_json::to_string(&set.snapshot())?;
+///
+/// let restored = ReplicaSet::restore(policy, serde_json::from_str(&stored)?, Timestamp::from_secs(60))?;
+/// assert_eq!(restored.desired(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     version: u8,
@@ -31,11 +43,11 @@ pub struct Snapshot {
     seed: u64,
     desired: u32,
     ending: bool,
-    /// What streaks and windows are kept under.
+    /// The rules whose streaks and windows are kept.
     layout: Layout,
-    /// Of the policy that it was taken under: how many replicas its document asked for, and its budget.
+    /// The `replicas` of its policy, which `scale` may have overridden.
     replicas_asked: u32,
-    /// Restarts, and nanoseconds.
+    /// The budget of its policy: restarts, and nanoseconds.
     budget: Option<(u32, u64)>,
     set: SetHistory,
     replicas: Vec<Replica>,
@@ -49,15 +61,15 @@ pub struct Snapshot {
     #[serde(default)]
     strays: Vec<(ReplicaId, Incarnation, Stray)>,
     health: Health,
-    /// How long the restarts of failed replicas that are being stopped wait from their ends on, in nanoseconds.
+    /// Restart delays that count from the end of a failed replica that is being stopped, in nanoseconds.
     #[serde(default)]
     delays: Vec<(ReplicaId, u64)>,
-    /// Stops that wait for the first `handle_timeout`.
+    /// Stops that are withheld until the first `handle_timeout`.
     #[serde(default)]
     withheld: Vec<Stop>,
     #[serde(default)]
     messages: Messages,
-    /// The causes of the user's own by which replicas failed.
+    /// The named causes of failures, in the order of their codes.
     #[serde(default)]
     cause_names: Vec<Cause>,
     shown: Option<StatusShown>,
@@ -68,16 +80,16 @@ pub struct Snapshot {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// It was written by a release that writes them otherwise.
+    /// It has a version that this release cannot read.
     #[error("version {0} of the snapshot is not known to this release, which reads version {VERSION}")]
     Version(u8),
-    /// An invariant does not hold of it.
+    /// It violates an invariant.
     #[error("the snapshot is damaged: {0}")]
     Damaged(#[from] Violation),
 }
 
 impl ReplicaSet {
-    /// The state as it is, with every output drained.
+    /// Returns the state of the set. All outputs must have been drained; debug builds check this.
     pub fn snapshot(&self) -> Snapshot {
         debug_assert!(self.outputs.is_empty(), "outputs that were not drained are not part of a snapshot");
         let contact = self.cold.get().map(|cold| &cold.contact);
@@ -108,16 +120,15 @@ impl ReplicaSet {
         }
     }
 
-    /// A set with the state of `snapshot`, under a policy that may have changed since.
+    /// Restores a set from a snapshot, under the same policy or another one.
     ///
-    /// As in a new set, nothing is commanded before the first [`handle_timeout`](Self::handle_timeout), so that
-    /// [`observe`](Self::observe) can come first. A `now` before the snapshot was taken shifts it: ages are kept.
-    /// Starts that fell due in the meantime (restarts, trials after a quarantine, holds that ended) are released
-    /// slowly, as after an incident. A policy that has changed since is taken as by
-    /// [`replace_policy`](Self::replace_policy).
+    /// No command is issued before the first [`handle_timeout`](Self::handle_timeout), so that
+    /// [`observe`](Self::observe) can come first. If several restarts, trials or holds fell due in the meantime, they are
+    /// released gradually, as after an incident. A `now` before the snapshot was taken shifts all its times, so that ages
+    /// are kept. A changed policy applies as by [`replace_policy`](Self::replace_policy).
     ///
     /// # Errors
-    /// The snapshot is of an unknown version or does not hold together.
+    /// The snapshot has an unknown version, or violates an invariant.
     pub fn restore(policy: Policy, snapshot: Snapshot, now: Timestamp) -> Result<Self, RestoreError> {
         if snapshot.version != VERSION {
             return Err(RestoreError::Version(snapshot.version));
@@ -174,26 +185,26 @@ impl ReplicaSet {
         set.rearm_strays();
         set.rebuild(taken_at.min(now));
         set.check_rebuilt()?;
-        // Whoever stands somewhere has stood there since the snapshot was taken.
+        // Replicas were counted in their buckets throughout the downtime.
         tally.repair(now);
         set.tally = tally;
         set.carry_over(&layout);
         let budget = budget.map(|(restarts, per)| CompiledBudget { restarts, per, empty: BudgetEmpty::Wait });
         set.set.rescale_budget(budget, set.policy.compiled().budget, taken_at.min(now));
-        // One that holds back has come of `correlated`, not of downtime.
+        // An incident that holds restarts back came from `correlated`; one that came from downtime does not.
         if set.set.is_holding() && set.policy.compiled().correlated.is_none() {
             set.end_incident();
         }
         if replicas_asked != set.policy.replicas() && !set.has_ended() {
             set.rescale(set.policy.replicas());
         }
-        // What the status was to become meanwhile is due before what is started now.
+        // A status deadline that passed in the meantime precedes the starts that are due now.
         let mut shown = set.set.clone();
         set.assess_at = set.policy.assess_of(&mut shown, &set.counts.census, set.desired, taken_at.min(now));
         Ok(set)
     }
 
-    /// Whether this instance has been asked to stop, and its end is not confirmed.
+    /// Whether this instance was asked to stop and its end is not confirmed.
     fn waits_for_end_of(&self, instance: InstanceId) -> bool {
         let stops = |replica: &Replica| {
             replica.phase == Phase::Stopping && replica.history.incarnation() == instance.incarnation
@@ -216,7 +227,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Counts, deadlines and queue follow from the replicas.
+    /// Rebuilds counts, deadlines and the queue, which are derived from the replicas.
     fn rebuild(&mut self, taken_at: Timestamp) {
         let count = self.replicas.len();
         self.deadlines.grow(count);
@@ -282,13 +293,13 @@ impl ReplicaSet {
 }
 
 impl Snapshot {
-    /// When it was taken, in the time of the set.
+    /// Returns when the snapshot was taken, in the time of the set.
     pub fn taken_at(&self) -> Timestamp {
         self.taken_at
     }
 }
 
-/// Whether the group that it is to restart with waits for its end.
+/// Whether its group waits for its end.
 fn replica_stops_for_group(replica: &Replica) -> bool {
     replica.phase == Phase::Stopping && replica.after == NextPhase::Start && replica.gate == Gate::Group
 }

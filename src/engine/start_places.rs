@@ -6,7 +6,7 @@ use super::state::ReplicaSet;
 use crate::decide::{ReplicaId, StartOutcome};
 
 impl ReplicaSet {
-    /// What a start that was under way has become: its places are free again.
+    /// Concludes a start in progress: frees its place and reports its outcome to the incident, if it is a trial.
     #[inline(always)]
     pub(super) fn conclude_start(&mut self, id: ReplicaId, outcome: StartOutcome) {
         self.release_start_place(id);
@@ -35,7 +35,7 @@ impl ReplicaSet {
         }
     }
 
-    /// What becomes of its start matters to the incident that is open.
+    /// Makes the start a trial, whose outcome the open incident waits for.
     #[cold]
     pub(super) fn put_on_trial(&mut self, id: ReplicaId) {
         self.replica_mut(id).flags.set(ReplicaFlags::ON_TRIAL);

@@ -10,10 +10,10 @@ use crate::policy::Placement;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Its time has come: it takes its turn among the starts that are due.
+    /// Queues a start that is due, unless a stop, the start order or a stray holds it back.
     pub(super) fn start_due(&mut self, id: ReplicaId) {
         if self.replica(id).phase == Phase::Stopping {
-            // It is told once, and goes on when its end is confirmed.
+            // One notice; the start follows when the end is confirmed.
             self.replica_mut(id).gate = Gate::Stop;
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
         } else if self.waits_for_order(id) {
@@ -25,7 +25,7 @@ impl ReplicaSet {
                 return;
             }
             self.enqueue(id);
-            // What is in the queue waits for gates, not for a time.
+            // A queued start waits for gates and needs no deadline.
             self.deadlines.set(id, Timestamp::NEVER);
             return;
         }
@@ -38,7 +38,7 @@ impl ReplicaSet {
         self.enter(id, NextPhase::Start);
     }
 
-    /// Lets go what the gates admit, oldest due first.
+    /// Starts what the gates admit, in order of due time.
     #[inline]
     pub(super) fn try_starts(&mut self) {
         self.gate_opens = Timestamp::NEVER;
@@ -52,7 +52,7 @@ impl ReplicaSet {
             if !self.queue.is_empty() && !self.ending && !self.status().is_final() {
                 self.admit_what_is_due();
             }
-            // What the end of an incident lets go is tried at once.
+            // The end of an incident opens its gate.
             if !self.close_incident() || self.queue.is_empty() {
                 break;
             }
@@ -76,7 +76,7 @@ impl ReplicaSet {
                 Admission::Start => {
                     self.queue.pop(class);
                     self.release(id);
-                    // Every start may have changed what the gates say.
+                    // A start may open or close any gate.
                     self.reopen_gates();
                 }
                 Admission::Wait(wait) => {
@@ -96,9 +96,9 @@ impl ReplicaSet {
         self.gate_opens = Timestamp::NEVER;
     }
 
-    /// The start as `admit` sees it.
+    /// The start as `Policy::admit` takes it.
     pub(super) fn due_start(&self, id: ReplicaId) -> DueStart {
-        // Of a group that starts in order, the first member is the one that an incident tries.
+        // If a group starts in order, its first member is the canary.
         let first = if self.leads_group(id) { self.first_of_group_in_order() } else { None };
         DueStart { replica: first.unwrap_or(id), kind: self.replica(id).kind }
     }
@@ -113,7 +113,7 @@ impl ReplicaSet {
         }
     }
 
-    /// All have stopped and it is their turn: all are started in order, as one start.
+    /// Starts an admitted group, in order. It counts as one start.
     pub(super) fn start_group(&mut self) {
         let Some(group) = self.group() else { return };
         if let Some(first) = self.first_of_group_in_order() {
@@ -129,7 +129,7 @@ impl ReplicaSet {
         self.dissolve();
     }
 
-    /// The first is started now, for which the group was admitted; each of the others when the one before it is ready.
+    /// Starts the first member of an admitted group. Each of the others waits until the one before it is ready.
     fn start_group_in_order(&mut self, first: ReplicaId) {
         for id in (first.0..self.desired).map(ReplicaId) {
             if self.replica(id).waits_for_group() {
@@ -148,9 +148,9 @@ impl ReplicaSet {
         self.dissolve();
     }
 
-    /// Commands a start. `place`: how it counts among the concurrent starts.
+    /// Commands a start. `place`: the flag by which it counts towards `max_concurrent_starts`.
     pub(super) fn start(&mut self, id: ReplicaId, place: Option<ReplicaFlags>) {
-        // What an operator starts is no part of a batch, but shows as well as a canary that the cause is gone.
+        // A requested start is not a trial of the batch that follows the canary, but may show that the cause is gone.
         let requested = self.replica(id).kind == StartKind::Requested;
         let on_trial = self.set.is_holding() || (self.set.has_incident() && !requested);
         let now = self.now;

@@ -20,15 +20,14 @@ use crate::time::Timestamp;
 
 /// A set of replicas under one policy.
 ///
-/// The contract: **one mutation, then drain**. Call one of the methods that take `now`, hand every output to
-/// whoever carries it out until [`poll_output`](Self::poll_output) gives `None` (or with
-/// [`for_each_output`](Self::for_each_output)), then sleep until
-/// [`next_deadline`](Self::next_deadline) and call [`handle_timeout`](Self::handle_timeout). Debug builds check
-/// that the outputs were drained. Nothing is commanded before the first `handle_timeout`, so that a set can
-/// [`observe`](Self::observe) first what runs already.
+/// The contract is **one mutation, then drain**: call a method that takes `now`; take all outputs with
+/// [`poll_output`](Self::poll_output) or [`for_each_output`](Self::for_each_output); sleep until
+/// [`next_deadline`](Self::next_deadline) and call [`handle_timeout`](Self::handle_timeout). Debug builds check that the
+/// outputs were drained. No command is issued before the first `handle_timeout`, so that a set can first
+/// [`observe`](Self::observe) what runs already.
 ///
-/// Time that goes backwards stands still, and so does one after [`Timestamp::LATEST`]; a call that comes late is as good as
-/// one in time.
+/// A `now` before that of the last call, or after [`Timestamp::LATEST`], counts as that of the last call. A late call does
+/// everything that was due.
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,11 +60,11 @@ pub struct ReplicaSet {
     pub(super) policy: Policy,
     pub(super) seed: u64,
     pub(super) now: Timestamp,
-    /// The first `handle_timeout` has come: commands may go out.
+    /// The first `handle_timeout` was called, so commands are issued.
     pub(super) begun: bool,
-    /// It comes up for the first time: what that takes is given back.
+    /// Until the set is up or a replica fails. Meanwhile each burst is smaller than the last, so queues give room back.
     pub(super) in_startup: bool,
-    /// The set was ended, and every replica told to stop.
+    /// The set was ended, and every replica was asked to stop.
     pub(super) ending: bool,
     pub(super) desired: u32,
     pub(super) replicas: Vec<Replica>,
@@ -73,16 +72,16 @@ pub struct ReplicaSet {
     pub(super) set: SetHistory,
     pub(super) counts: CensusCounts,
     pub(super) queue: Queue,
-    /// When a gate opens by itself.
+    /// When a gate opens next without an event.
     pub(super) gate_opens: Timestamp,
-    /// When the status must be assessed again.
+    /// When the status changes next without an event.
     pub(super) assess_at: Timestamp,
     /// When a stray is killed next.
     pub(super) strays_due: Timestamp,
     pub(super) outputs: Places<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
-    /// Room for the events of one instant. Not among the extras: `handle_all` is no reason to have these.
+    /// The buffer of `handle_all`, kept for its capacity. Not in `cold`, which such a set need not have.
     pub(super) batch: LazyBox<Vec<Event>>,
     pub(super) cold: LazyBox<ColdState>,
 }
@@ -114,53 +113,53 @@ impl ReplicaSet {
         }
     }
 
-    /// The policy it runs under.
+    /// Returns the policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The seed of its jitter.
+    /// Returns the seed of the jitter.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The time of its last mutation.
+    /// Returns the time of the last mutation.
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// What the set is.
+    /// Returns the status.
     pub fn status(&self) -> Status {
         self.set.reported().0
     }
 
-    /// Why the status is what it is.
+    /// Returns the reason of the status.
     pub fn status_reason(&self) -> StatusReason {
         self.set.reported().1
     }
 
-    /// Since when the status has been what it is.
+    /// Returns when the status began.
     pub fn status_since(&self) -> Timestamp {
         self.set.reported().2
     }
 
-    /// How its replicas stand, counted.
+    /// Returns the number of replicas in each state.
     pub fn census(&self) -> Census {
         self.counts.census
     }
 
-    /// Starts under way.
+    /// The number of starts in progress.
     #[inline]
     pub(crate) fn in_flight(&self) -> u32 {
         self.counts.census.in_flight
     }
 
-    /// How many replicas are asked for.
+    /// Returns the number of desired replicas.
     pub fn desired(&self) -> u32 {
         self.desired
     }
 
-    /// Whether it is terminating, terminated or completed: nothing is started any more.
+    /// Whether the set is terminating, terminated or completed, so that it starts nothing.
     pub(super) fn has_ended(&self) -> bool {
         self.set.end_reason().is_some() || self.status().is_final()
     }
@@ -208,13 +207,13 @@ impl ReplicaSet {
         self.notice(Notice::Ignored(IgnoredEvent { replica, incarnation, why }));
     }
 
-    /// When something happened: never in the future.
+    /// The time of an event: not after now.
     #[inline]
     pub(super) fn when(&self, at: Option<Timestamp>) -> Timestamp {
         at.unwrap_or(self.now).min(self.now)
     }
 
-    /// When something happened to a replica: not in the future, nor before what happened to it before.
+    /// The time of an event about a replica: neither after now nor before the last event about it.
     #[inline(always)]
     pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
         let replica = self.replica(id);
@@ -225,7 +224,7 @@ impl ReplicaSet {
         at.max(before).min(self.now)
     }
 
-    /// What a waiting replica waits for.
+    /// The gate that a replica waits for.
     pub(super) fn gate_of(&self, replica: &Replica) -> Option<Gate> {
         match replica.phase {
             Phase::Stopping if replica.after == NextPhase::Start => Some(Gate::Stop),
@@ -237,7 +236,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The group that waits to restart together, if one does.
+    /// The group that waits to restart together, if there is one.
     #[inline]
     pub(super) fn group(&self) -> Option<Group> {
         self.cold.get()?.group
@@ -248,7 +247,7 @@ impl ReplicaSet {
         self.cold.get_mut()?.group.as_mut()
     }
 
-    /// What is known from probes, if anything ever was.
+    /// The state of probes; `None` if there never was any.
     #[inline]
     pub(super) fn health(&self) -> Option<&Health> {
         self.cold.get().map(|cold| &cold.health)
@@ -259,7 +258,7 @@ impl ReplicaSet {
         self.cold.get().map(|cold| &cold.strays).filter(|strays| !strays.is_empty())
     }
 
-    /// How many strays there are.
+    /// The number of strays.
     pub(crate) fn stray_count(&self) -> usize {
         self.strays().map_or(0, Strays::len)
     }
@@ -269,7 +268,7 @@ impl ReplicaSet {
         self.strays().into_iter().flat_map(Strays::iter).map(|(instance, _)| instance)
     }
 
-    /// The cause of that code.
+    /// The cause of a code.
     pub(super) fn cause_of(&self, code: CauseCode) -> Option<Cause> {
         let place = usize::from(code.0).checked_sub(1)?;
         match Cause::BUILT_IN.get(place) {

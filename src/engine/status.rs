@@ -25,7 +25,7 @@ impl ReplicaSet {
         let at = at.max(self.set.reported().2);
         self.counts.changed = false;
         self.assess_at = if self.ending && self.strays().is_some() {
-            // A stray is alive as well: the set is not terminated before it is gone.
+            // The set is not terminated while a stray is alive.
             let mut census = self.counts.census;
             census.live += self.stray_count() as u32;
             self.policy.assess_of(&mut self.set, &census, self.desired, at)
@@ -54,7 +54,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Ends the set: everything is stopped in reverse order, nothing is started any more.
+    /// Ends the set: stops all replicas in reverse order, and starts nothing more.
     #[cold]
     #[inline(never)]
     pub(super) fn end(&mut self, reason: EndReason) {
@@ -79,10 +79,10 @@ impl ReplicaSet {
                 _ => {}
             }
         }
-        // No replica is unknown any more, so the partition is over.
+        // No replica is unknown now, so no partition is assumed.
         self.give_up_overdue_stops();
         self.assess(self.now);
-        // Terminating is shown even where everything is gone at once.
+        // Report `terminating` even if everything is gone at once.
         if self.status() == Status::Terminated {
             let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.available);
             let shows = StatusShown { status, reason: reason.into(), cause, available, desired: self.desired };

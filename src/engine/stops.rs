@@ -6,19 +6,19 @@ use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// The end of an instance that was asked to stop is confirmed: it enters what was to follow, and its group goes on.
+    /// Handles the confirmed end of an instance that was asked to stop.
     pub(super) fn confirm_stop(&mut self, id: ReplicaId, at: Timestamp) {
         let due = self.finish_stop(id, at);
         self.member_stopped(id, due);
     }
 
-    /// A stop that nobody can confirm counts as done.
+    /// Treats a stop that cannot be confirmed as done.
     pub(super) fn give_up_stop(&mut self, id: ReplicaId) {
         self.replica_mut(id).flags.set(ReplicaFlags::UNCONFIRMED);
         self.confirm_stop(id, self.now);
     }
 
-    /// Once the set ends, nobody is unknown any more: stops that waited for the partition to heal count as done.
+    /// Treats the stops of lost replicas as done at the end of the set, when no partition is assumed.
     pub(super) fn give_up_overdue_stops(&mut self) {
         while self.has_declarable() {
             let Some(id) = self.cold.get_or_init().contact.overdue.pop_first() else { return };

@@ -16,15 +16,15 @@ use super::wakeup::kill_gap;
 use crate::decide::{Gate, Incarnation, InstanceId, ReplicaId};
 use crate::time::Timestamp;
 
-/// At least so many strays are kept at a time; the rest of a longer list is taken up by later lists.
+/// The least number of strays that a set can hold. Later lists add the rest of a longer one.
 const ROOM: usize = 4096;
 
 /// One stray.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Stray {
-    /// When it is killed next.
+    /// When the next kill is due.
     pub(super) due: Timestamp,
-    /// Kills that were not confirmed.
+    /// The number of kills without a confirmed end.
     pub(super) kills: u8,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Stray {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strays {
     all: BTreeMap<InstanceId, Stray>,
-    /// The same by time.
+    /// Index of `all` by due time.
     by_due: BTreeSet<(Timestamp, InstanceId)>,
 }
 
@@ -58,12 +58,12 @@ impl Strays {
         self.all.iter().map(|(&instance, &stray)| (instance, stray))
     }
 
-    /// The latest stray of a slot.
+    /// The latest incarnation among the strays of a slot.
     pub(super) fn latest_of(&self, replica: ReplicaId) -> Option<Incarnation> {
         self.all.range(InstanceId::all_of(replica)).next_back().map(|(instance, _)| instance.incarnation)
     }
 
-    /// The slot of the one that is killed next.
+    /// The slot of the stray that is killed next.
     pub(super) fn next(&self) -> Option<ReplicaId> {
         self.by_due.first().map(|(_, instance)| instance.replica)
     }
@@ -85,7 +85,7 @@ impl Strays {
         true
     }
 
-    /// Makes room for a stray of `replica`, where a set of `slots` has any: one of its own goes before a stranger.
+    /// Makes room for a stray of `replica` in a set of `slots`. One of the set's own slots displaces one of an unknown slot.
     fn make_room(&mut self, replica: ReplicaId, slots: usize) -> bool {
         if self.len() < most(slots) {
             return true;
@@ -105,24 +105,24 @@ impl Strays {
     }
 }
 
-/// How many strays a set of so many slots keeps.
+/// The greatest number of strays that a set of `slots` holds.
 pub(super) fn most(slots: usize) -> usize {
     ROOM.max(slots.saturating_mul(2))
 }
 
 impl ReplicaSet {
-    /// Whether this instance is a stray that is being stopped already.
+    /// Whether this instance is a known stray, which is being stopped.
     pub(crate) fn is_stray(&self, instance: InstanceId) -> bool {
         self.strays().is_some_and(|strays| strays.contains(instance))
     }
 
-    /// Whether a start of this slot must wait for a stray.
+    /// Whether a start of this slot must wait for the end of a stray.
     #[inline]
     pub(super) fn waits_for_stray(&self, id: ReplicaId) -> bool {
         self.strays().is_some_and(|strays| strays.latest_of(id).is_some())
     }
 
-    /// An instance that is not the current incarnation is known to be alive. `asked`: it is on its way to its end.
+    /// Adds a stray and stops it. `asked`: it is being stopped already.
     #[cold]
     pub(super) fn note_stray(&mut self, instance: InstanceId, asked: bool) {
         if self.is_stray(instance) {
@@ -144,7 +144,7 @@ impl ReplicaSet {
         self.hold_back_start(id);
     }
 
-    /// News that shows a stray alive: told once, counted every time.
+    /// Handles an event that shows a stray: adds it, with one notice. Further events are only counted.
     #[cold]
     pub(super) fn report_stray(&mut self, instance: InstanceId, why: IgnoreReason) {
         if self.is_stray(instance) {
@@ -155,7 +155,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The end of a stray is reported, or a list no longer shows it. Whether it was one.
+    /// Removes a stray that has ended or is no longer listed. Returns whether there was one.
     #[cold]
     pub(super) fn stray_gone(&mut self, instance: InstanceId) -> bool {
         let gone = self.cold.get_mut().is_some_and(|cold| cold.strays.remove(instance));
@@ -168,7 +168,7 @@ impl ReplicaSet {
         gone
     }
 
-    /// Kills the stray whose time has come.
+    /// Kills the stray that is due, and schedules its next kill.
     #[cold]
     pub(super) fn kill_stray(&mut self) {
         let now = self.now;
@@ -186,12 +186,12 @@ impl ReplicaSet {
         self.command(Command::Kill(Kill { replica, incarnation }));
     }
 
-    /// Keeps the deadline of the strays up to date.
+    /// Updates the deadline of the strays.
     pub(super) fn rearm_strays(&mut self) {
         self.strays_due = self.cold.get().map_or(Timestamp::NEVER, |cold| cold.strays.first_due());
     }
 
-    /// A start that is queued and has not gone out waits for the stray instead.
+    /// Holds back a queued start of the slot until the stray is gone.
     fn hold_back_start(&mut self, id: ReplicaId) {
         let Some(replica) = self.replicas.get(id.index()) else { return };
         if replica.phase != Phase::Waiting {
@@ -204,7 +204,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Its start is due and waits until the strays of its slot are gone.
+    /// Holds a due start behind the gate `stop` until the strays of its slot are gone.
     pub(super) fn hold_for_stray(&mut self, id: ReplicaId) {
         let replica = self.replica_mut(id);
         replica.flags.clear(ReplicaFlags::QUEUED);
@@ -213,7 +213,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// The last stray of this slot is gone: what waited for it goes on.
+    /// Resumes the start that waited for the last stray of its slot.
     fn resume_start(&mut self, id: ReplicaId) {
         let Some(replica) = self.replicas.get_mut(id.index()) else { return };
         if replica.phase != Phase::Waiting {

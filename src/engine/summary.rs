@@ -13,74 +13,87 @@ use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason,
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
-/// One replica at a glance.
+/// The state of one replica, for tables and dashboards.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReplicaView {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Its latest start; 0 before the first.
+    /// The number of its latest start; 0 before the first.
     pub incarnation: Incarnation,
-    /// What it is.
+    /// Its phase.
     pub phase: Phase,
-    /// Since when it is that; while it is being stopped, since the last request.
+    /// When the phase began; while it is being stopped, when it was last asked to.
     pub since: Timestamp,
-    /// What it waits for, if it is to start.
+    /// The gate that its next start waits for.
     pub gate: Option<Gate>,
-    /// When its next start is due, if a time is known.
+    /// When its next start is due, if that is known.
     pub due: Option<Timestamp>,
-    /// Failures in its present streak under the policy's own `retry`.
+    /// The failures in its current streak under the policy's own `retry`.
     pub failures: u32,
     /// The cause and exit of its last failure.
     pub last_failure: Option<(Cause, Option<Exit>)>,
-    /// The text that came with its last failure: why a start failed, what a probe got.
+    /// The message of its last failure: why a start failed, or what a probe received.
     pub failure_message: Option<Message>,
-    /// What a probe of its that fails at present got last, with the name of the probe.
+    /// What its failing probe received last, with the name of the probe.
     pub probe_message: Option<Message>,
 }
 
 impl_instance!(ReplicaView);
 
-/// The set at a glance, as of one instant.
+/// The state of a set at one instant, for dashboards and metrics. Returned by [`ReplicaSet::summary`].
+///
+/// ```
+/// use uphold::{Event, Policy, ReplicaSet, Timestamp};
+///
+/// let mut set = ReplicaSet::new(Policy::builder().replicas(2).build()?, 7, Timestamp::ZERO);
+/// set.handle_timeout(Timestamp::ZERO);
+/// set.for_each_output(|_| ());
+/// set.handle_all(Timestamp::ZERO, [Event::ready((0, 1)), Event::ready((1, 1))]);
+/// let summary = serde_json::to_value(set.summary(Timestamp::from_secs(90)))?;
+/// assert_eq!(summary["available"], 2);
+/// assert_eq!(summary["time_in_seconds"]["healthy"], 90);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
-    /// As of when.
+    /// The time of the summary.
     pub at: Timestamp,
-    /// What the set is.
+    /// The status.
     pub status: Status,
-    /// Why.
+    /// The reason of the status.
     pub reason: StatusReason,
-    /// The cause by which every replica that is missing failed, if all failed by one.
+    /// The cause, if all missing replicas failed by the same one.
     #[serde(default)]
     pub cause: Option<Cause>,
-    /// Since when the status has been this.
+    /// When the status began.
     pub since: Timestamp,
-    /// Replicas that are asked for.
+    /// The number of desired replicas.
     pub desired: u32,
-    /// Replicas that are available.
+    /// The number of available replicas.
     pub available: u32,
-    /// Replicas by phase; removed ones are left out.
+    /// The number of replicas in each phase, without removed ones.
     pub phases: BTreeMap<Phase, u32>,
-    /// Time spent in each status so far. In JSON: `time_in_seconds`.
+    /// The time spent in each status so far. In JSON: `time_in_seconds`.
     #[serde(rename = "time_in_seconds", with = "serde_seconds::map")]
     pub time_in: BTreeMap<Status, Duration>,
-    /// Starts commanded.
+    /// The number of starts commanded.
     pub starts: u64,
-    /// Failures by cause; causes of the user's own together under `named`.
+    /// The number of failures by cause. Causes that the user has named are counted together as `named`.
     pub failures: BTreeMap<String, u64>,
-    /// The texts that came with the last failures of replicas, by replica; of the first 20 that have one.
+    /// The messages of last failures, of the first 20 replicas that have one.
     #[serde(default)]
     pub failure_messages: BTreeMap<ReplicaId, Message>,
-    /// Restarts decided, by the cause of the failure.
+    /// The number of restarts decided, by the cause of the failure.
     pub restarts: BTreeMap<String, u64>,
-    /// Exits with code 0.
+    /// The number of exits with code 0.
     pub successes: u64,
     /// How often a replica was given up.
     pub given_up: u64,
-    /// Incidents recognised.
+    /// The number of incidents detected.
     pub incidents: u64,
-    /// Since when an incident has been open.
+    /// When the open incident began; `None`: no incident is open.
     pub incident_since: Option<Timestamp>,
     /// The time that replicas were available, for each failure; `None` before the first. In JSON: seconds.
     #[serde(rename = "mean_time_between_failures_seconds", with = "serde_seconds::option")]
@@ -89,16 +102,16 @@ pub struct Summary {
     /// seconds.
     #[serde(rename = "mean_time_to_recovery_seconds", with = "serde_seconds::option")]
     pub mean_time_to_recovery: Option<Duration>,
-    /// Whole tokens left in the budget; `None` without one.
+    /// The whole tokens left in the budget; `None` without a budget.
     pub budget_left: Option<u32>,
-    /// What happens next if nothing else does, and when.
+    /// The next action if no event precedes it.
     pub next: Option<NextAction>,
-    /// Strays: instances known to be alive that are not the current one of any replica, and are being stopped.
+    /// The number of strays: live instances that are not the current one of any replica, and are being stopped.
     #[serde(default)]
     pub strays: u32,
-    /// News that changed nothing: stale, told before, or never heard of.
+    /// The number of events ignored.
     pub ignored: u64,
-    /// Requests that could not be met.
+    /// The number of operators' requests refused.
     pub refused: u64,
     /// How often the caller's clock went backwards.
     pub clock_went_back: u64,
@@ -107,26 +120,26 @@ pub struct Summary {
     pub clock_out_of_range: u64,
 }
 
-/// What happens next if nothing else does.
+/// The next action of a set if no event precedes it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NextAction {
-    /// When.
+    /// When it is due.
     pub at: Timestamp,
-    /// What: the word of a [`DeadlineReason`](crate::engine::DeadlineReason).
+    /// The name of a [`DeadlineReason`](crate::engine::DeadlineReason).
     pub what: String,
-    /// Whose; `None`: the set's.
+    /// The replica; `None`: the set.
     pub replica: Option<ReplicaId>,
 }
 
 impl ReplicaSet {
-    /// Every replica that is asked for, or still being stopped, in order.
+    /// Returns every replica that is desired or not yet removed, in order.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaView> + '_ {
         let shown = |(id, replica): &(ReplicaId, &Replica)| id.0 < self.desired || replica.phase != Phase::Removed;
         (0..).map(ReplicaId).zip(&self.replicas).filter(shown).map(|(id, replica)| self.view(id, replica))
     }
 
-    /// One replica; `None` if the set never had it.
+    /// Returns one replica; `None` if the set never had it.
     pub fn get(&self, id: ReplicaId) -> Option<ReplicaView> {
         Some(self.view(id, self.replicas.get(id.index())?))
     }
@@ -148,7 +161,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The set at a glance, as of `now`. Costs a walk over all replicas.
+    /// Returns a summary as of `now`. Takes time proportional to the number of replicas.
     pub fn summary(&self, now: Timestamp) -> Summary {
         let now = now.min(Timestamp::LATEST).max(self.now);
         let tally = &self.tally;

@@ -9,18 +9,18 @@ use crate::lazy_box::LazyBox;
 use crate::policy::Cause;
 use crate::time::Timestamp;
 
-/// EventCounts since the set began.
+/// Totals since the set began.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tally {
     pub(crate) starts: u64,
     counts: LazyBox<EventCounts>,
-    /// Time spent pending until that was left last, in nanoseconds. A set that came up and stayed healthy has no other.
+    /// Nanoseconds spent pending, up to the last change of status. The other statuses are in `EventCounts`.
     pending: u64,
     status: Status,
     status_since: Timestamp,
-    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds: up to `as_of`, plus where
-    /// they ceased to since, minus where they began to. So it wraps.
+    /// Nanoseconds that replicas were available and failed, summed over replicas, up to `as_of`. A later end adds the time
+    /// since `as_of`, and a later beginning subtracts it, so the sums wrap.
     #[serde(with = "crate::decide::serde_u128")]
     available_nanos: u128,
     #[serde(with = "crate::decide::serde_u128")]
@@ -28,15 +28,15 @@ pub(crate) struct Tally {
     as_of: Timestamp,
 }
 
-/// What has gone wrong, counted, and what else a set that came up and stayed healthy has none of.
+/// The totals that are all zero in a set that came up and stayed healthy.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct EventCounts {
-    /// By built-in cause, those of the user's own together in the last.
+    /// By built-in cause; the last entry is for all named causes.
     pub(crate) causes: [CauseCounts; 9],
-    /// Time spent in each status until it was left last, in nanoseconds; of pending, it stands in the tally itself.
+    /// Nanoseconds spent in each status, up to the last change of status. Pending is in the `Tally`.
     time_in: [u64; 7],
-    /// Exits with code 0 that were restarted or completed.
+    /// Exits with code 0.
     pub(crate) successes: u64,
     pub(crate) given_up: u64,
     pub(crate) incidents: u64,
@@ -49,7 +49,7 @@ pub(crate) struct EventCounts {
     pub(crate) out_of_range: u64,
 }
 
-/// What has failed for one cause: what is counted together stands together.
+/// The totals of one cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CauseCounts {
     pub(crate) failures: u64,
@@ -58,12 +58,12 @@ pub(crate) struct CauseCounts {
 }
 
 impl Tally {
-    /// What has gone wrong so far.
+    /// Returns a copy of the totals.
     pub(crate) fn counts(&self) -> EventCounts {
         self.counts.get().cloned().unwrap_or_default()
     }
 
-    /// To count what goes wrong.
+    /// Returns the totals, to be changed.
     #[inline]
     pub(crate) fn count(&mut self) -> &mut EventCounts {
         self.counts.get_or_init()
@@ -84,7 +84,7 @@ impl Tally {
         self.as_of = now;
     }
 
-    /// A replica stands otherwise from now on.
+    /// Records that a replica changes its bucket.
     #[inline(always)]
     pub(crate) fn bucket_changed(&mut self, stood: CensusBucket, stands: CensusBucket, now: Timestamp) {
         let since = u128::from(now.nanos_since(self.as_of));
@@ -100,14 +100,14 @@ impl Tally {
         }
     }
 
-    /// Time that replicas spent available, and failed, summed over replicas, in nanoseconds, as of now.
+    /// Returns the nanoseconds that replicas were available and failed, summed over replicas, as of now.
     pub(crate) fn spent(&self, census: &Census, now: Timestamp) -> (u128, u128) {
         let since = u128::from(now.nanos_since(self.as_of));
         let upto = |nanos: u128, count: u32| nanos.wrapping_add(since.wrapping_mul(count.into()));
         (upto(self.available_nanos, census.available), upto(self.failed_nanos, census.failed))
     }
 
-    /// The same, counted from now on.
+    /// Returns the same totals with `as_of` moved to now.
     pub(crate) fn counted_up(&self, census: &Census, now: Timestamp) -> Self {
         let (available_nanos, failed_nanos) = self.spent(census, now);
         Self { available_nanos, failed_nanos, as_of: now, ..self.clone() }
@@ -126,7 +126,7 @@ impl Tally {
         }
     }
 
-    /// Time in each status as of now, in nanoseconds.
+    /// Returns the nanoseconds in each status, as of now.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
         let but_pending = self.counts().time_in;
         let mut times = Status::ALL.map(|status| (status, but_pending[status.place()]));
@@ -136,7 +136,7 @@ impl Tally {
         times
     }
 
-    /// Mends what a damaged snapshot may hold: nothing is counted from the future on.
+    /// Moves an `as_of` in the future, from a damaged snapshot, to now.
     pub(crate) fn repair(&mut self, now: Timestamp) {
         self.as_of = self.as_of.min(now);
     }
@@ -166,7 +166,7 @@ impl EventCounts {
     }
 }
 
-/// One more. A count read from a damaged snapshot may be as large as there are numbers.
+/// Adds one. Saturates, because a damaged snapshot may contain the greatest number.
 #[inline]
 pub(crate) fn bump(count: &mut u64) {
     *count = count.saturating_add(1);

@@ -10,7 +10,7 @@ use crate::policy::Cause;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// What is due of one replica at `at`.
+    /// Handles the deadline of one replica, which was due at `at`.
     pub(super) fn timeout(&mut self, id: ReplicaId, at: Timestamp) {
         match self.replica(id).wakes_for {
             DeadlineReason::StartDue => self.start_due(id),
@@ -37,7 +37,7 @@ impl ReplicaSet {
             DeadlineReason::Kill => self.kill(id),
             DeadlineReason::Unknown => {
                 let phase = self.replica(id).phase;
-                // A call that comes late starts the wait for `node-lost` at its own time, for a stop too.
+                // After a late call, the wait for `node-lost` starts at the time of the call, for a stop too.
                 let now = self.now;
                 if let Some(lost) = self.cold.get_or_init().contact.lost.get_mut(&id) {
                     lost.was = phase;
@@ -72,7 +72,7 @@ impl ReplicaSet {
                 self.add_evidence(id, Evidence::unready, at);
                 self.retime(id);
             }
-            // What follows is done with the rest of what may be done at this instant.
+            // `act_on_evidence` follows in the same mutation.
             DeadlineReason::Evidence => self.retime(id),
             DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status | DeadlineReason::KillStray => {
                 self.retime(id);
@@ -90,7 +90,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// All that fail by time-out at this instant are one batch.
+    /// Records all failures by timeout at this instant as one batch.
     fn note_timeouts(&mut self, id: ReplicaId, at: Timestamp) {
         if !self.policy.compiled().watches_failures || self.cold.get().is_some_and(|cold| cold.noted.contains(&id)) {
             return;
@@ -114,7 +114,7 @@ impl ReplicaSet {
         self.judge(id, &outcome, false);
     }
 
-    /// We are not cut off any more: those whose time was up meanwhile are declared lost now.
+    /// Declares the overdue replicas lost, unless a partition is assumed.
     #[inline(always)]
     pub(super) fn declare_overdue(&mut self) {
         if self.cold.get().is_some_and(|cold| !cold.contact.overdue.is_empty()) {
@@ -133,7 +133,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Acts on what evidence there is a place for. Whether there was any.
+    /// Takes down the replicas that evidence and free places allow. Returns whether there were any.
     #[inline]
     pub(super) fn act_on_evidence(&mut self) -> bool {
         self.health().is_some_and(Health::waits) && self.take_down()
@@ -148,7 +148,7 @@ impl ReplicaSet {
         self.note_together(failing.clone());
         for (id, outcome) in failing {
             let up = matches!(self.replica(id).phase, Phase::Running | Phase::Ready);
-            // One before it may have stopped it, or ended the set.
+            // Taking an earlier one down may have stopped this one or ended the set.
             if self.ending || !up || !self.replica(id).flags.has(ReplicaFlags::UNHEALTHY) {
                 continue;
             }

@@ -10,41 +10,53 @@ use crate::decide::{ExhaustedLimit, Incarnation, InstanceId, ReplicaId, Verdict}
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
 
-/// One line of a trace. Its keys are those of the scenario format; further keys may be added.
+/// One line of a trace. The keys are those of the scenario format; future releases may add some.
 ///
-/// Serialises as one map, in the order of its keys.
+/// Serialises as one map that keeps the order of the keys.
+///
+/// ```
+/// use uphold::trace::TraceLine;
+/// use uphold::{Event, Timestamp};
+///
+/// let line = TraceLine::of_event(&Event::exited((1, 1), 137), Timestamp::from_secs(60), Timestamp::ZERO);
+/// assert_eq!(
+///     serde_json::to_string(&line)?,
+///     r#"{"at_ms":60000,"kind":"event","event":"exited","replica":1,"incarnation":1,"exit_code":137}"#
+/// );
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TraceLine {
     kind: TraceKind,
     fields: Vec<(&'static str, TraceValue)>,
 }
 
-/// What a line tells of, in the order in which the lines of one instant stand.
+/// The kind of a line. Lines of one instant are ordered by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum TraceKind {
-    /// The set was told something.
+    /// An event was applied.
     Event,
-    /// News that changed nothing.
+    /// An event was ignored.
     Ignored,
-    /// A request that could not be met.
+    /// An operator's request was refused.
     Refused,
-    /// An incident was recognised, resumes, or is over.
+    /// An incident began, is resuming, or is over.
     Incident,
-    /// A failure was judged.
+    /// It was decided what follows the end of an instance.
     Verdict,
-    /// The set commanded something.
+    /// The set issued a command.
     Command,
     /// A start that is due waits behind a gate.
     Wait,
-    /// State that a new policy has no place for was dropped.
+    /// A new policy lacks some rules, so their state was dropped.
     Dropped,
     /// The status changed.
     Status,
 }
 
 impl TraceKind {
-    /// The word of the key `kind`.
+    /// Returns the value of the key `kind`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
@@ -64,9 +76,9 @@ impl TraceKind {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TraceValue {
-    /// Nothing.
+    /// No value.
     Null,
-    /// Yes or no.
+    /// A boolean.
     Bool(bool),
     /// A whole number.
     Int(i64),
@@ -160,12 +172,12 @@ impl TraceLine {
         }
     }
 
-    /// What the line tells of.
+    /// Returns the kind of the line.
     pub fn kind(&self) -> TraceKind {
         self.kind
     }
 
-    /// Milliseconds since the start.
+    /// Returns the time in milliseconds since the start.
     pub fn at_ms(&self) -> u64 {
         match self.get("at_ms") {
             Some(TraceValue::Int(millis)) => millis.unsigned_abs(),
@@ -173,17 +185,17 @@ impl TraceLine {
         }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&TraceValue> {
         self.fields.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
     }
 
-    /// The keys and their values, in order.
+    /// Returns the keys and their values, in order.
     pub fn fields(&self) -> &[(&'static str, TraceValue)] {
         &self.fields
     }
 
-    /// The line of something the set was told at `at`; times count from `start`.
+    /// Returns the line of an event at `at`. Times count from `start`.
     pub fn of_event(event: &Event, at: Timestamp, start: Timestamp) -> Self {
         let line = Self::new(TraceKind::Event, at, start).with("event", event.as_str());
         let line = match event.instance() {
@@ -192,14 +204,14 @@ impl TraceLine {
         };
         match event {
             Event::Exited(ended) | Event::StartFailed(ended) => line.ended(ended),
-            Event::Probed(news) => {
-                let result = match news.result {
+            Event::Probed(report) => {
+                let result = match report.result {
                     ProbeResult::Success => "success",
                     ProbeResult::Failure => "failure",
                     ProbeResult::Unanswered => "unanswered",
                 };
-                let message = news.message.as_ref().map(ToString::to_string);
-                line.with("probe", news.probe.as_str()).with("result", result).with_some("message", message)
+                let message = report.message.as_ref().map(ToString::to_string);
+                line.with("probe", report.probe.as_str()).with("result", result).with_some("message", message)
             }
             Event::Scale(replicas) => line.with("replicas", *replicas),
             Event::Restart(replica) | Event::Stop(replica) | Event::Start(replica) | Event::Drain(replica) => {
@@ -235,8 +247,7 @@ impl TraceLine {
             .with_some("reason", outcome.reason().map(str::to_owned))
     }
 
-    /// The line of something the set handed out at `at`; times count from `start`. `None`: nothing that a trace
-    /// shows, such as a change of phase.
+    /// Returns the line of an output at `at`. Times count from `start`. `None` if traces leave it out, as a change of phase.
     pub fn of_output(output: &Output, at: Timestamp, start: Timestamp) -> Option<Self> {
         match output {
             Output::Command(command) => Some(Self::of_command(command, at, start)),
@@ -244,7 +255,7 @@ impl TraceLine {
         }
     }
 
-    /// The line of a command.
+    /// Returns the line of a command.
     pub fn of_command(command: &Command, at: Timestamp, start: Timestamp) -> Self {
         let line = Self::new(TraceKind::Command, at, start).with("command", command.as_str());
         let line = line.with_instance(command.instance());
@@ -255,7 +266,7 @@ impl TraceLine {
         }
     }
 
-    /// The line of a notice. `None`: nothing that a trace shows, such as a change of phase.
+    /// Returns the line of a notice. `None` if traces leave it out, as a change of phase.
     pub fn of_notice(notice: &Notice, at: Timestamp, start: Timestamp) -> Option<Self> {
         let line = |kind| Self::new(kind, at, start);
         Some(match notice {

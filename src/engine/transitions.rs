@@ -11,14 +11,14 @@ use crate::decide::{Gate, ReplicaId, StartKind, StartOutcome};
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    /// Puts a replica into a phase, with all that follows from it for the counts.
+    /// Sets the phase of a replica and updates the counts.
     pub(super) fn set_phase(&mut self, id: ReplicaId, phase: Phase) {
         if self.replica(id).phase != phase {
             self.change_phase(id, phase);
         }
     }
 
-    /// Puts a replica into a phase that it is not in.
+    /// Changes the phase of a replica to another one.
     #[inline(always)]
     pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
         let replica = &mut self.replicas[id.index()];
@@ -28,12 +28,12 @@ impl ReplicaSet {
         *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
     }
 
-    /// Brings the census up to date with a replica that has changed.
+    /// Updates the counts for a replica that has changed.
     pub(super) fn recount(&mut self, id: ReplicaId) {
         self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
     }
 
-    /// A ready replica counts as available from now on: what it failed before is over.
+    /// Counts a ready replica as available. This ends its failure.
     pub(super) fn make_available(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
         if id.0 >= self.desired || replica.bucket == CensusBucket::Available {
@@ -50,7 +50,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Keeps the deadline of a replica up to date; to be called after every change that may move it.
+    /// Updates the deadline of a replica. Must be called after every change that may move it.
     #[inline(never)]
     pub(super) fn retime(&mut self, id: ReplicaId) {
         self.retime_imp(id, self.replica(id).phase);
@@ -73,28 +73,28 @@ impl ReplicaSet {
         self.compact_queue();
     }
 
-    /// It is in the queue and has changed how it starts.
+    /// Queues a replica again, because its class or due time has changed.
     pub(super) fn requeue(&mut self, id: ReplicaId) {
         let replica = &self.replicas[id.index()];
         self.queue.push(QueueClass::of(replica.kind), replica.due, id);
         self.compact_queue();
     }
 
-    /// Behind a closed gate, entries of replicas that have moved on would pile up.
+    /// Bounds the queue, in which stale entries accumulate behind a closed gate.
     #[inline]
     fn compact_queue(&mut self) {
         let replicas = &self.replicas;
         self.queue.compact(2 * replicas.len() + 64, |class, due, id| is_queued(replicas, class, due, id));
     }
 
-    /// Asks a live replica to stop; `after` is what becomes of it then.
+    /// Asks a live replica to stop; `after` follows its end.
     pub(super) fn stop(&mut self, id: ReplicaId, after: NextPhase) {
         self.conclude_start(id, StartOutcome::Gone);
         let replica = &mut self.replicas[id.index()];
         self.policy.record_not_ready(&mut replica.history, self.now);
         replica.after = after;
         replica.kills = 0;
-        // In a batch that tells its end, there is nothing left to stop.
+        // If its end is reported in the current batch, there is nothing to stop.
         let ending = replica.flags.has(ReplicaFlags::ENDING);
         let lost = replica.flags.has(ReplicaFlags::LOST);
         let incarnation = replica.history.incarnation();
@@ -111,7 +111,7 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// A replica without an instance goes on to what comes next.
+    /// Moves a replica without an instance to its next phase.
     #[inline(never)]
     pub(super) fn enter(&mut self, id: ReplicaId, after: NextPhase) {
         self.enter_imp(id, after);
@@ -126,7 +126,7 @@ impl ReplicaSet {
         }
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
-        // Given up, it keeps its place of `max_probe_restarts`.
+        // A replica that is given up keeps its place of `max_probe_restarts`.
         if matches!(after, NextPhase::Stopped | NextPhase::Complete | NextPhase::Remove)
             && replica.flags.has(ReplicaFlags::ACTED)
         {
@@ -181,8 +181,8 @@ impl ReplicaSet {
         }
     }
 
-    /// The end of an instance that was asked to stop is confirmed, as of `at`: it enters what was to follow. Returns when
-    /// its restart is due where that counts from its end and its group has to wait for it.
+    /// Handles the confirmed end of a stopping instance, as of `at`. Returns when its restart is due, if its delay counts from
+    /// its end and its group waits for it.
     pub(super) fn finish_stop(&mut self, id: ReplicaId, at: Timestamp) -> Option<Timestamp> {
         let replica = &mut self.replicas[id.index()];
         replica.flags.clear(ReplicaFlags::ENDING);
@@ -194,7 +194,7 @@ impl ReplicaSet {
         due
     }
 
-    /// Its delay, where it counts from its end, counts from `end`. Returns its due time if its group has to wait for it.
+    /// Sets the due time of a delay that counts from `end`. Returns it if the replica's group waits for it.
     pub(super) fn count_delay_from(&mut self, id: ReplicaId, end: Timestamp) -> Option<Timestamp> {
         let delay = self.cold.get_mut().and_then(|cold| cold.delays.remove(&id));
         let replica = &mut self.replicas[id.index()];
@@ -208,7 +208,7 @@ impl ReplicaSet {
     }
 }
 
-/// Whether an entry of the queue still stands: its replica has not moved on since.
+/// Whether an entry of the queue is current rather than stale.
 pub(super) fn is_queued(replicas: &[Replica], class: QueueClass, due: Timestamp, id: ReplicaId) -> bool {
     let replica = &replicas[id.index()];
     replica.flags.has(ReplicaFlags::QUEUED) && replica.due == due && QueueClass::of(replica.kind) == class

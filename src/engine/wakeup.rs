@@ -7,12 +7,12 @@ use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::policy::retry_schedule::FOREVER;
 use crate::time::Timestamp;
 
-/// The gap after the first kill that nobody confirms; it doubles with each.
+/// The gap after the first unconfirmed kill. It doubles with each kill.
 const FIRST_KILL_GAP: u64 = 10_000_000_000;
 /// The longest gap between two kills.
 const LONGEST_KILL_GAP: u64 = 300_000_000_000;
 
-/// The gap before the next kill, after so many that nobody confirmed.
+/// The gap before the next kill, after `kills` unconfirmed ones.
 pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
     match kills {
         0 => stop_grace,
@@ -21,7 +21,7 @@ pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
 }
 
 impl ReplicaSet {
-    /// The next deadline of one replica.
+    /// Returns the next deadline of one replica and its reason.
     #[inline(always)]
     pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
@@ -78,7 +78,7 @@ impl ReplicaSet {
                     Phase::Stopping if lost.overdue => {}
                     Phase::Stopping => offer(unknown.plus_nanos(compiled.lost_after), DeadlineReason::NodeLost),
                     Phase::Running | Phase::Ready => offer(unknown, DeadlineReason::Unknown),
-                    // A start is bounded by `start_timeout`, seen or not.
+                    // `start_timeout` bounds a start, in contact or not.
                     _ => {}
                 }
             }
@@ -96,10 +96,10 @@ impl ReplicaSet {
         next
     }
 
-    /// Whether its deadline is when its next step is due.
+    /// Whether the stored deadline of a replica is the right one.
     pub(super) fn wakes_in_time(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
-        // How long one that holds a place lets others go first depends on the time at which that was looked at.
+        // The deadline of evidence depends on when the evidence was reviewed.
         replica.flags.has(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY))
             || self.next_wakeup(id, replica, replica.phase).0 == self.deadlines.of(id)
     }
@@ -110,20 +110,20 @@ impl ReplicaSet {
         self.next_due() <= self.now
     }
 
-    /// When a replica, the status or a stray has something due, or never.
+    /// The earliest deadline of a replica, the status or a stray; [`Timestamp::NEVER`] if there is none.
     #[inline(always)]
     pub(super) fn next_due(&self) -> Timestamp {
         self.deadlines.next().min(self.assess_at).min(self.strays_due)
     }
 
-    /// When [`next_deadline`](Self::next_deadline) is; "never" if there is none.
+    /// The time of [`next_deadline`](Self::next_deadline); [`Timestamp::NEVER`] if there is none.
     #[inline]
     pub(crate) fn wakes_at(&self) -> Timestamp {
         if self.begun { self.next_due().min(self.gate_opens) } else { self.now }
     }
 
-    /// The next instant at which [`handle_timeout`](Self::handle_timeout) would do something; `None`: not before
-    /// an event. Ask again after every mutation.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) must be called next, and why; `None`: not before an event. Every
+    /// mutation may change it.
     pub fn next_deadline(&self) -> Option<Deadline> {
         if !self.begun {
             return Some(Deadline { at: self.now, why: DeadlineReason::Begin, replica: None });

@@ -26,7 +26,7 @@ fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
 
 #[test]
 fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_on() {
-    // dstack/S12 restated: only replica 1 is touched.
+    // Only replica 1 is restarted.
     let mut bench = Bench::every(3, 30);
     assert_eq!(
         bench.handle(60, Event::exited((1, 1), 137)),
@@ -87,11 +87,11 @@ fn terminating_is_shown_even_where_everything_is_gone_at_once() {
 fn stale_and_duplicate_news_changes_nothing() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::exited((1, 1), 1));
-    assert_eq!(bench.handle(61, Event::exited((1, 1), 1)), ["ignored: duplicate news of replica 1 incarnation 1"]);
+    assert_eq!(bench.handle(61, Event::exited((1, 1), 1)), ["ignored: duplicate event about replica 1 incarnation 1"]);
     bench.tick(90);
-    assert_eq!(bench.handle(91, Event::exited((1, 1), 1)), ["ignored: stale news of replica 1 incarnation 1"]);
-    assert_eq!(bench.handle(91, Event::exited((9, 1), 1)), ["ignored: unheard news of replica 9 incarnation 1"]);
-    assert_eq!(bench.handle(91, Event::exited((1, 7), 1)), ["ignored: unheard news of replica 1 incarnation 7"]);
+    assert_eq!(bench.handle(91, Event::exited((1, 1), 1)), ["ignored: stale event about replica 1 incarnation 1"]);
+    assert_eq!(bench.handle(91, Event::exited((9, 1), 1)), ["ignored: unheard event about replica 9 incarnation 1"]);
+    assert_eq!(bench.handle(91, Event::exited((1, 7), 1)), ["ignored: unheard event about replica 1 incarnation 7"]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn an_earlier_incarnation_that_shows_itself_alive_is_told_to_stop() {
     bench.tick(90);
     assert_eq!(
         bench.handle(91, Event::ready((1, 1))),
-        ["ignored: stale news of replica 1 incarnation 1", "stop replica 1 incarnation 1"]
+        ["ignored: stale event about replica 1 incarnation 1", "stop replica 1 incarnation 1"]
     );
 }
 
@@ -151,7 +151,7 @@ fn a_give_up_that_puts_min_available_out_of_reach_terminates_the_set() {
     bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(bench.status(), "terminating (unrecoverable)");
 
-    // With a deadline for outages, it has until then.
+    // With `outage_deadline`, the set ends only after that.
     let failure = FailurePolicy::new().min_available(Quantity::Count(2)).outage_deadline(secs(100));
     let mut bench = Bench::ready(policy().failure(failure).build().unwrap());
     bench.handle(60, Event::exited((1, 1), 1));
@@ -190,7 +190,7 @@ fn delays_count_from_when_it_happened() {
     let outcome = Outcome::exited(1, at(40));
     bench.handle(60, Event::Exited(Ended { replica: 1.into(), incarnation: 1.into(), outcome }));
     assert_eq!(bench.next(), Some((70, "start-due")));
-    // What is told from the future happened now.
+    // An event from the future counts as of now.
     let outcome = Outcome::exited(1, at(4000));
     bench.handle(61, Event::Exited(Ended { replica: 0.into(), incarnation: 1.into(), outcome }));
     bench.tick(70);
@@ -248,7 +248,7 @@ fn lost_contact_is_unknown_first_and_failed_much_later() {
     bench.tick(360);
     let lines = bench.tick(660);
     assert_eq!(lines[0], "replica 1 incarnation 1 was lost with its node; restart in 30s (attempt 1)");
-    // It is replaced without waiting for its end, and told to stop when it returns.
+    // It is replaced without a confirmed end, and stopped when it returns.
     assert_eq!(Bench::commands(bench.tick(690)), ["start replica 1 incarnation 2"]);
     assert_eq!(Bench::commands(bench.handle(700, Event::found((1, 1)))), ["stop replica 1 incarnation 1"]);
 }
@@ -262,7 +262,7 @@ fn while_half_of_the_set_is_out_of_sight_nobody_is_declared_lost() {
     bench.tick(120);
     assert_eq!(Bench::commands(bench.tick(10_000)), [""; 0]);
     assert_eq!(bench.set.census().unknown, 2);
-    // Sight is back on one of them: the other's time was up long ago.
+    // Contact with one is restored, so the other, which is overdue, is declared lost.
     let lines = bench.handle(10_001, Event::found((0, 1)));
     assert!(lines.iter().any(|line| line.contains("replica 1 incarnation 1 was lost with its node")), "{lines:?}");
 }

@@ -43,7 +43,7 @@ fn a_group_waits_until_every_member_has_stopped() {
 
 #[test]
 fn scope_rest_leaves_those_before_it_alone() {
-    // supervisors/O5: m3 of m1..m5 fails: stop m5, m4; start m3, m4, m5.
+    // Replica 2 of 0..5 fails: stop 4, 3; start 2, 3, 4.
     let mut bench = scoped(5, Scope::Rest);
     let lines = Bench::commands(bench.handle(60, Event::exited((2, 1), 1)));
     assert_eq!(lines, ["stop replica 4 incarnation 1", "stop replica 3 incarnation 1"]);
@@ -73,7 +73,7 @@ fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
 
 #[test]
 fn each_failure_of_an_instant_is_judged_whichever_of_them_has_the_lower_number() {
-    // dstack/E9: an interruption that is retried, and an error beside it that ends the set.
+    // An interruption that is retried, and an error in the same batch that ends the set.
     let retry = RetryPolicy::every(secs(30)).on_events(crate::policy::OnEvents::new().interruption());
     let policy = Policy::builder().replicas(3).retry(retry).failure(FailurePolicy::new().scope(Scope::All));
     let policy = policy.build().unwrap();
@@ -201,9 +201,9 @@ fn in_order_a_group_holds_one_place_among_the_starts() {
     assert_eq!(bench.set.census().starting, 1);
     assert_eq!(Bench::commands(bench.handle(91, Event::ready((0, 2)))), ["start replica 1 incarnation 2"]);
     assert_eq!(bench.set.census().starting, 1);
-    // Asked for all at once, they keep their order.
+    // A request for all replicas keeps their order.
     assert_eq!(Bench::commands(bench.handle(92, Event::RetryNow(crate::engine::Selection::All))), [""; 0]);
-    // Asked for by name, one goes ahead.
+    // A request for one replica does not wait for the order.
     let one = Event::RetryNow(crate::engine::Selection::Replica(2.into()));
     assert_eq!(Bench::commands(bench.handle(93, one)), ["start replica 2 incarnation 2"]);
 }

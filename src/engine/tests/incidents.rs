@@ -1,4 +1,4 @@
-//! How incidents end: always with their notice, and leaving nothing to the next one.
+//! How incidents end: always with a notice, and without state that affects the next one.
 
 use super::{Bench, at, retrying, secs};
 use crate::engine::{Event, ReplicaSet, Selection};
@@ -31,7 +31,7 @@ fn an_operator_who_retries_all_ends_it_with_its_notice() {
     let lines = bench.handle(71, Event::RetryNow(Selection::All));
     assert_eq!(over(&lines), 1, "{lines:?}");
     assert_eq!(Bench::commands(lines).len(), 2, "the others start at once");
-    // Asked again, there is none.
+    // A second request finds no incident.
     assert_eq!(over(&bench.handle(72, Event::RetryNow(Selection::All))), 0);
 }
 
@@ -42,7 +42,7 @@ fn the_canary_of_one_is_no_canary_of_the_next() {
     for replica in 1..3 {
         bench.handle(72, Event::ready((replica, 2)));
     }
-    // Replica 0 still starts when the next incident is recognised, in which it has no part.
+    // Replica 0 is still starting when the next incident begins, and is no member of it.
     let lines =
         bench.handle_all(200, (1..4).map(|replica| Event::exited((replica, if replica == 3 { 1 } else { 2 }), 1)));
     assert_eq!(lines[0], "incident: 3 replicas failed together");

@@ -1,4 +1,4 @@
-//! One file for each part of the engine; each test tells the set something and asserts the exact outputs.
+//! One file for each part of the engine. A test applies events to a set and asserts the exact outputs.
 
 mod failing;
 mod groups;
@@ -24,7 +24,7 @@ pub(super) fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-/// A set with what it was told and has answered.
+/// A set whose outputs are drained as text after each call.
 pub(super) struct Bench {
     pub(super) set: ReplicaSet,
 }
@@ -34,7 +34,7 @@ impl Bench {
         Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) }
     }
 
-    /// Begun at 0, every replica ready at once.
+    /// A set that began at 0 with every replica ready.
     pub(super) fn ready(policy: Policy) -> Self {
         let mut bench = Self::new(policy);
         bench.tick(0);
@@ -67,13 +67,13 @@ impl Bench {
         self.drain()
     }
 
-    /// The commands among what a tick gives.
+    /// The commands among the outputs.
     pub(super) fn commands(lines: Vec<String>) -> Vec<String> {
         let words = ["start ", "stop ", "kill ", "probe "];
         lines.into_iter().filter(|line| words.iter().any(|word| line.starts_with(word))).collect()
     }
 
-    /// When it wants to be woken, in seconds, and why.
+    /// The next deadline in seconds, and its reason.
     pub(super) fn next(&self) -> Option<(u64, &'static str)> {
         self.set.next_deadline().map(|next| (next.at.as_millis() / 1000, next.why.as_str()))
     }
@@ -88,14 +88,14 @@ pub(super) fn retrying(replicas: u32, interval: u64) -> PolicyBuilder {
 }
 
 #[test]
-fn what_is_looked_at_is_what_would_be_polled() {
+fn outputs_read_in_place_are_those_that_polling_returns() {
     let mut bench = Bench::every(3, 30);
     bench.set.handle(at(60), Event::exited((1, 1), 137));
     let mut other = Bench { set: bench.set.clone() };
-    let mut looked_at = Vec::new();
-    bench.set.for_each_output(|output| looked_at.push(output.to_string()));
-    assert_eq!(looked_at, other.drain());
-    assert_eq!(looked_at.len(), 3, "{looked_at:?}");
+    let mut in_place = Vec::new();
+    bench.set.for_each_output(|output| in_place.push(output.to_string()));
+    assert_eq!(in_place, other.drain());
+    assert_eq!(in_place.len(), 3, "{in_place:?}");
     assert!(bench.drain().is_empty());
 }
 

@@ -52,7 +52,7 @@ fn a_list_tells_what_no_event_told() {
     assert_eq!(bench.next(), Some((80, "start-due")));
 }
 
-/// Blind, none is declared lost; what was due meanwhile is not left for a call in which nothing is due.
+/// While a partition is assumed, no replica is declared lost. What became overdue is handled when the partition ends.
 #[test]
 fn a_set_that_ends_while_blind_waits_no_longer_for_those_it_has_lost() {
     let gives_up =

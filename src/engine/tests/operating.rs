@@ -82,7 +82,7 @@ fn scaling_down_removes_the_highest_and_up_again_numbers_on() {
         ["stop replica 2 incarnation 1", "stop replica 1 incarnation 1"]
     );
     assert_eq!(bench.status(), "healthy (all-available)");
-    // The end of what is scaled away is no failure.
+    // The end of a surplus replica is no failure.
     let lines = bench.handle(61, Event::exited((2, 1), 1));
     assert_eq!(lines, ["replica 2 incarnation 1 is removed"]);
     assert_eq!(Bench::commands(bench.handle(62, Event::Scale(3))), ["start replica 2 incarnation 2"]);

@@ -22,7 +22,7 @@ use ProbeResult::{Failure, Success, Unanswered};
 
 #[test]
 fn readiness_is_a_level_and_takes_as_many_answers_in_a_row_as_asked() {
-    // k8s-nomad/88: failures 3, successes 1: ready until the third failure, then not ready.
+    // With `failures: 3`, it is ready until the third failure in a row.
     let mut bench = with(2, HealthPolicy::new().readiness(probe()));
     assert_eq!(bench.status(), "pending (starting)");
     bench.handle_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);
@@ -46,7 +46,7 @@ fn readiness_is_a_level_and_takes_as_many_answers_in_a_row_as_asked() {
 
 #[test]
 fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
-    // k8s-nomad/91: one restart; an answer of the old instance is ignored.
+    // One restart; an answer of the old instance is ignored.
     let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(1)));
     bench.tick(10);
     let lines = bench.handle(10, answer(1, 1, Liveness, Failure));
@@ -61,7 +61,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
     bench.handle(10, answer(0, 1, Liveness, Success));
     assert_eq!(
         bench.handle(12, answer(1, 1, Liveness, Success)),
-        ["ignored: duplicate news of replica 1 incarnation 1"]
+        ["ignored: duplicate event about replica 1 incarnation 1"]
     );
     bench.tick(20);
     bench.handle(20, answer(0, 1, Liveness, Success));
@@ -87,7 +87,7 @@ fn the_others_wait_for_the_startup_probe() {
 
 #[test]
 fn a_startup_probe_that_fails_often_enough_is_a_failure() {
-    // k8s-nomad/90: F F F: unknown, unknown, failed.
+    // Three failures: the first two leave the startup probe undecided, the third fails it.
     let mut bench = with(1, HealthPolicy::new().startup(probe().failures(3)));
     for time in [0, 10] {
         bench.tick(time);
@@ -105,11 +105,11 @@ fn probe_evidence_restarts_no_more_than_max_probe_restarts_at_a_time() {
     bench.tick(10);
     let lines = bench.handle_all(10, (0..4).map(|replica| answer(replica, 1, Liveness, Failure)));
     assert_eq!(Bench::commands(lines), ["stop replica 0 incarnation 1", "stop replica 1 incarnation 1"]);
-    // A crash is acted on at once.
+    // A crash needs no free place.
     assert!(bench.handle(11, Event::exited((3, 1), 1))[0].contains("restart in 30s"));
     bench.handle_all(12, [Event::stopped((0, 1)), Event::stopped((1, 1))]);
     bench.tick(42);
-    // A place is free when a restarted replica is ready.
+    // A place is freed when a restarted replica is ready.
     let commands = Bench::commands(bench.handle(43, Event::ready((0, 2))));
     assert!(commands.contains(&"stop replica 2 incarnation 1".to_owned()), "{commands:?}");
 }
@@ -142,7 +142,7 @@ fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
     assert_eq!(bench.set.census().unknown, 0);
     bench.tick(70);
     assert_eq!(bench.set.census().unknown, 1);
-    // An answer, even a bad one, is contact.
+    // A failed probe is a sign of life.
     bench.handle(71, answer(1, 1, Readiness, Failure));
     assert_eq!(bench.set.census().unknown, 0);
 }

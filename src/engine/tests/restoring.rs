@@ -3,7 +3,7 @@ use super::{Bench, at, retrying, secs};
 use crate::engine::{Event, InstanceState, ReplicaSet};
 use crate::policy::{Budget, Exhausted, FailurePolicy, Policy, Quantity, RetryPolicy};
 
-/// The set after downtime until `now`, under a policy that may be another.
+/// Restores the set after downtime until `now`, perhaps under another policy.
 fn restored(bench: &Bench, policy: Policy, now: u64) -> Bench {
     let text = serde_json::to_value(bench.set.snapshot()).unwrap();
     let snapshot = serde_json::from_value(text).unwrap();
@@ -48,7 +48,7 @@ fn another_number_of_replicas_in_the_document_is_applied() {
     assert_eq!(Bench::commands(more.tick(100)), ["start replica 3 incarnation 1", "start replica 4 incarnation 1"]);
     let mut fewer = restored(&bench, retrying(2, 10).build().unwrap(), 100);
     assert_eq!(Bench::commands(fewer.tick(100)), ["stop replica 2 incarnation 1"]);
-    // What an operator asked for since stays, where the document is the same.
+    // An operator's scaling is kept if the document is the same.
     bench.handle(60, Event::Scale(4));
     let mut same = restored(&bench, retrying(3, 10).build().unwrap(), 100);
     same.tick(100);
@@ -110,7 +110,7 @@ fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_p
     assert!(error.to_string().starts_with("the snapshot is damaged: replica 0: liveness: "), "{error}");
 }
 
-/// As in a set that went on: a deadline that passed before anybody looked comes before starts that are due then.
+/// A status deadline that passed during downtime precedes starts that became due, as in a set that kept running.
 #[test]
 fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
     let failure = FailurePolicy::new().outage_deadline(secs(120));

@@ -81,7 +81,7 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
     let mut restored = Bench { set: restored };
     restored.tick(61);
     for bench in [&mut bench, &mut restored] {
-        // Told late: it had stopped at 70.
+        // Reported late: it stopped at 70 s.
         let stopped = InstanceEvent { replica: 0.into(), incarnation: 1.into(), at: Some(at(70)) };
         bench.handle(72, Event::Stopped(stopped));
         assert_eq!(bench.next(), Some((75, "start-due")));
@@ -102,7 +102,7 @@ fn a_failed_start_is_never_repeated_at_once() {
     bench.tick(0);
     bench.handle(0, Event::start_failed((0, 1), Cause::NoCapacity));
     assert_eq!(bench.set.next_deadline().unwrap().at.as_millis(), 100);
-    // A run of 0 s is no better.
+    // The same holds for a run of 0 s.
     bench.set.handle_timeout(crate::Timestamp::from_millis(100));
     bench.drain();
     bench.handle(1, Event::started((0, 2)));

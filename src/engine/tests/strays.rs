@@ -53,7 +53,7 @@ fn a_stray_beside_its_successor_is_killed_too_and_repeated_news_of_it_is_quiet()
     bench.tick(390);
     bench.handle(390, Event::ready((0, 2)));
     let heard = bench.handle(400, Event::ready((0, 1)));
-    assert_eq!(heard, ["ignored: stale news of replica 0 incarnation 1", "stop replica 0 incarnation 1"]);
+    assert_eq!(heard, ["ignored: stale event about replica 0 incarnation 1", "stop replica 0 incarnation 1"]);
     assert_eq!(bench.handle(401, Event::ready((0, 1))), [""; 0]);
     assert_eq!(bench.set.summary(at(401)).ignored, 2);
     assert_eq!(bench.tick(410), ["kill replica 0 incarnation 1"]);
@@ -84,7 +84,7 @@ fn a_start_that_comes_about_after_it_was_given_up_is_a_stray() {
 fn news_that_is_older_than_the_end_shows_no_stray() {
     let mut bench = Bench::every(1, 30);
     bench.handle(60, Event::exited((0, 1), 1));
-    assert_eq!(bench.handle(61, Event::ready((0, 1))), ["ignored: duplicate news of replica 0 incarnation 1"]);
+    assert_eq!(bench.handle(61, Event::ready((0, 1))), ["ignored: duplicate event about replica 0 incarnation 1"]);
     assert_eq!(Bench::commands(bench.tick(90)), ["start replica 0 incarnation 2"]);
 }
 
@@ -120,7 +120,7 @@ fn a_set_is_not_terminated_while_a_stray_is_alive() {
     assert_eq!(bench.tick(375), ["kill replica 0 incarnation 1"]);
     bench.handle(376, Event::stopped((0, 1)));
     assert_eq!(bench.set.status(), Status::Terminated);
-    // It stays so, whatever is found after it.
+    // The set stays terminated, whatever is found later.
     assert_eq!(bench.observe(380, &[seen(0, 1, InstanceState::Ready)]), ["stop replica 0 incarnation 1"]);
     assert_eq!(bench.set.status(), Status::Terminated);
 }
@@ -133,10 +133,10 @@ fn strangers_are_stopped_in_bounded_numbers() {
     assert_eq!(bench.observe(1, &listed).len(), 4096);
     assert_eq!(bench.observe(2, &listed).len(), 0);
     assert_eq!(strays(&bench), 4096);
-    // A stray of the set's own goes before a stranger.
+    // A stray of the set's own slot displaces one of an unknown slot.
     bench.handle(3, Event::exited((0, 1), 1));
     assert_eq!(bench.observe(4, &listed), ["stop replica 0 incarnation 1"]);
-    // The rest follows as those before it go.
+    // The rest are added as earlier ones end.
     listed.drain(..4096);
     assert_eq!(bench.observe(5, &listed).len(), 4095);
     assert!(serde_json::to_string(&bench.set.snapshot()).unwrap().len() < 500_000);
@@ -179,7 +179,7 @@ fn a_restored_copy_treats_its_strays_alike() {
         assert_eq!(other.tick(now), bench.tick(now), "at {now} s");
         assert_eq!(other.next(), bench.next());
     }
-    // An earlier clock shifts what is due, and another policy changes nothing of it.
+    // An earlier clock shifts the deadlines, and another policy keeps them.
     let mut earlier = restore(retrying(1, 60).build().unwrap(), at(100));
     earlier.tick(100);
     assert_eq!((earlier.next(), strays(&earlier)), (Some((115, "kill-stray")), 1));
@@ -196,11 +196,11 @@ fn nothing_of_the_earlier_incarnation_concerns_one_that_is_adopted() {
     bench.observe(30, &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(20))))]);
     assert_eq!(bench.next(), Some((30 + 1200, "start-timeout")), "incarnation 3 is starting, and not lost");
     bench.tick(1230);
-    // Its stop is not confirmed: it is killed, and nothing is started beside it.
+    // Its stop is not confirmed, so it is killed, and its slot starts nothing.
     for now in [1240, 1250, 1270] {
         assert_eq!(Bench::commands(bench.tick(now)), ["kill replica 0 incarnation 3"]);
     }
-    // The readiness of the earlier one is not that of the later.
+    // The adopted instance does not inherit readiness.
     let mut bench = Bench::every(1, 10);
     bench.observe(5, &[seen(0, 2, InstanceState::Ready)]);
     assert_eq!(bench.set.census().available, 1);
@@ -281,16 +281,16 @@ fn a_time_after_the_latest_is_refused_and_the_set_goes_on() {
 fn an_incarnation_out_of_range_is_not_adopted() {
     let mut bench = Bench::new(retrying(1, 10).build().unwrap());
     let listed = [seen(0, u64::MAX, InstanceState::Ready)];
-    let ignored = format!("ignored: out-of-range news of replica 0 incarnation {}", u64::MAX);
+    let ignored = format!("ignored: out-of-range event about replica 0 incarnation {}", u64::MAX);
     assert_eq!(bench.observe(0, &listed)[0], ignored);
     assert_eq!(bench.observe(0, &listed), [""; 0]);
-    // It is alive, and not of this set: it is stopped like every stray, and waited for.
+    // It is alive and out of range, so it is stopped as a stray, and its slot waits.
     assert_eq!(Bench::commands(bench.tick(0)), [format!("stop replica 0 incarnation {}", u64::MAX)]);
     assert_eq!(Bench::commands(bench.observe(1, &[])), ["start replica 0 incarnation 1"]);
     assert_eq!(bench.set.get(0.into()).unwrap().incarnation, Incarnation(1));
     bench.handle(2, Event::exited((0, u64::MAX), 1));
     assert_eq!(bench.set.summary(at(2)).ignored, 2);
-    // The last that is adopted is numbered on from.
+    // Numbering continues from the last adoptable incarnation.
     let last = Incarnation::LAST_ADOPTED.0;
     bench.observe(3, &[seen(0, last, InstanceState::Ready)]);
     bench.handle(4, Event::exited((0, last), 1));
@@ -313,7 +313,7 @@ fn an_old_report_of_lost_contact_says_nothing_after_a_sign_of_life() {
         bench.handle(now, Event::Lost(lost));
         assert_eq!(bench.set.status(), Status::Healthy, "at {now} s");
     }
-    // A bad answer is a sign of life, and so are a list and what the backend says once more.
+    // Signs of life: a failed probe, a list, a repeated report.
     bench.handle(40, answer(crate::engine::ProbeResult::Failure));
     bench.handle(41, Event::Lost(lost));
     assert_eq!(unknown_at(&bench), 50);
@@ -323,12 +323,12 @@ fn an_old_report_of_lost_contact_says_nothing_after_a_sign_of_life() {
     bench.handle(45, Event::ready((0, 1)));
     bench.handle(46, Event::Lost(lost));
     assert_eq!(unknown_at(&bench), 55);
-    // Repeated, it is not moved.
+    // A repeated loss of contact does not move the deadline.
     bench.handle(47, Event::lost((0, 1)));
     assert_eq!(unknown_at(&bench), 55);
 }
 
-/// When replica 0 becomes unknown if nothing is heard of it.
+/// When replica 0 becomes unknown without a sign of life.
 fn unknown_at(bench: &Bench) -> u64 {
     let mut bench = Bench { set: bench.set.clone() };
     while let Some((now, why)) = bench.next() {
@@ -340,7 +340,7 @@ fn unknown_at(bench: &Bench) -> u64 {
     panic!("it never does");
 }
 
-/// A person's stop concerns the replica, not one instance of it.
+/// An operator's stop applies to the replica, whichever instance is adopted.
 #[test]
 fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
     for stopped_before in [false, true] {
@@ -360,7 +360,7 @@ fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
     }
 }
 
-/// Listed again as its later incarnation, one that waits for its turn is up and waits for nothing.
+/// A replica that waits for its turn, and is listed as a later incarnation, is up and waits for nothing.
 #[test]
 fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops() {
     let policy = retrying(3, 30).start_order(crate::policy::StartOrder::Ordered).build().unwrap();
@@ -373,7 +373,7 @@ fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops()
     assert!(ReplicaSet::restore(bench.set.policy().clone(), snapshot, at(10)).is_ok());
 }
 
-/// A set that has completed may still be stopping what was scaled away.
+/// A completed set may still be stopping surplus replicas.
 #[test]
 fn what_a_completed_set_still_stops_is_no_stray() {
     let policy = retrying(2, 30).success(crate::policy::OnSuccess::Complete).build().unwrap();
@@ -386,7 +386,7 @@ fn what_a_completed_set_still_stops_is_no_stray() {
     assert_eq!(Bench::commands(bench.tick(20 + 10)), ["kill replica 1 incarnation 1"]);
 }
 
-/// A start out of contact is bounded by its time-out alone: the stop that follows is waited for all the same.
+/// Only `start_timeout` bounds a start that is out of contact. The stop that follows is awaited.
 #[test]
 fn the_stop_of_a_start_that_is_out_of_contact_does_not_count_as_done_when_it_is_asked_for() {
     let mut bench = Bench::new(retrying(1, 10).build().unwrap());

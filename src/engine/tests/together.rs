@@ -22,10 +22,10 @@ fn concurrent_starts_stay_within_their_cap_and_the_rest_queue_by_due_time() {
     let lines = bench.tick(70);
     assert_eq!(Bench::commands(lines.clone()), ["start replica 2 incarnation 2"]);
     assert!(lines.contains(&"replica 3 waits: concurrency".to_owned()), "{lines:?}");
-    // A start gives its place away when it is ready, or when it fails.
+    // A start frees its place when it is ready or fails.
     assert_eq!(Bench::commands(bench.handle(71, Event::ready((7, 2)))), ["start replica 3 incarnation 2"]);
     assert_eq!(Bench::commands(bench.handle(72, Event::exited((2, 2), 1))), ["start replica 5 incarnation 2"]);
-    // One that runs and is never ready holds it for start_timeout.
+    // A start that runs and is never ready keeps its place for `start_timeout`.
     bench.handle(73, Event::started((3, 2)));
     bench.handle(73, Event::started((5, 2)));
     bench.tick(82);
@@ -66,12 +66,12 @@ fn half_of_the_set_failing_together_is_one_incident_with_a_canary() {
     assert_eq!(lines[0], "incident: 3 replicas failed together");
     assert!(lines[1].ends_with("restart in 10s (attempt 1, one of an incident, not charged)"), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
-    // It fails: the delay grows, the next is tried.
+    // The canary fails: the delay grows, and the next one is tried.
     let lines = bench.handle(71, Event::exited((0, 2), 1));
     assert!(lines[0].contains("restart in 20s"), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(90)), [""; 0]);
     assert_eq!(Bench::commands(bench.tick(91)), ["start replica 1 incarnation 2"]);
-    // It is ready: the rest follow 1, 2, 4, ...
+    // The canary is ready: the rest follow in batches of 1, 2, 4, ...
     let lines = bench.handle(92, Event::ready((1, 2)));
     assert_eq!(Bench::commands(lines.clone()), ["start replica 2 incarnation 2"]);
     assert!(lines.contains(&"incident: the canary is up, the rest follow".to_owned()));
@@ -95,7 +95,7 @@ fn an_incident_recognised_late_gives_back_charges_and_give_ups() {
     assert_eq!(Bench::commands(bench.tick(85)), ["start replica 0 incarnation 3"]);
     bench.handle(86, Event::ready((0, 3)));
     bench.handle(87, Event::ready((1, 2)));
-    // The attempt was given back: the next failure is the first again.
+    // The charge was returned, so the next failure is the first of a streak.
     let lines = bench.handle(500, Event::exited((0, 3), 1));
     assert!(lines[0].contains("attempt 1, no attempt left"), "{lines:?}");
 }
@@ -117,7 +117,7 @@ fn first_starts_wait_for_the_canary_too() {
     let lines = bench.handle(61, Event::Scale(5));
     assert!(lines.contains(&"replica 4 waits: incident".to_owned()), "{lines:?}");
     assert_eq!(Bench::commands(bench.tick(70)), ["start replica 0 incarnation 2"]);
-    // The canary is up: by due time, the first start goes first.
+    // The canary is up. The first start is due earliest.
     assert_eq!(Bench::commands(bench.handle(71, Event::ready((0, 2)))), ["start replica 4 incarnation 1"]);
 }
 
@@ -151,7 +151,7 @@ fn an_outage_that_returns_soon_keeps_its_clock() {
     assert_eq!(bench.status(), "outage (replica-failed)");
     bench.tick(110);
     bench.handle(110, Event::ready((0, 2)));
-    // recover.after is 60 s here: 59 s up do not stop the clock, 60 s do.
+    // With `recover.after: 60s`, 59 s up do not end the outage, 60 s do.
     bench.handle(169, Event::exited((0, 2), 1));
     bench.tick(179);
     assert_eq!(bench.next(), Some((700, "status")));
@@ -182,7 +182,7 @@ fn a_deadline_that_another_policy_brings_counts_from_then_on() {
     replace(&mut bench, 400, lasting(700));
     assert_eq!(bench.next(), Some((1000, "status")), "the clock of one deadline is that of the next");
 
-    // Under a policy without one, the outage is not counted.
+    // Without `outage_deadline`, the clock does not run.
     replace(&mut bench, 500, under(FailurePolicy::new()));
     assert_eq!(bench.next(), Some((1310, "start-timeout")));
     replace(&mut bench, 600, lasting(600));
