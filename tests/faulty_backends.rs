@@ -1,5 +1,5 @@
-//! The driver against backends that lie, in virtual time. Whatever a backend says, the set starts no second instance
-//! beside one that it could know of, and once the backend tells the truth again every replica runs, once.
+//! The driver with faulty backends, in virtual time. Whatever a backend reports, the set starts no second instance of a
+//! slot beside one that it can know of. Once the backend is repaired, one instance of every replica runs.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;
@@ -21,128 +21,128 @@ use uphold::{
 
 const REPLICAS: u32 = 3;
 /// A slot that the set does not have.
-const STRANGER: ReplicaId = ReplicaId(9);
-/// The driver keeps at most so many entries: some for each slot, and for each of a dozen strays.
+const STRAY: ReplicaId = ReplicaId(9);
+/// A bound on the entries that the driver keeps: some for each slot, and for each of a dozen strays.
 const MAX_ENTRIES: usize = 50 * REPLICAS as usize + 100;
 
-/// How a backend lies.
+/// What a backend does wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Lie {
+enum Fault {
     StartDoesNothing,
-    StartErrsAndRuns,
+    StartFailsAndRuns,
     StartLosesItsAnswer,
     StartHangs,
-    StartComesAboutLate,
+    StartRunsLate,
     StopDoesNothing,
     StopHangs,
-    StopErrs,
-    StopTellsAnEndThatIsNone,
-    StopBringsAStranger,
+    StopFails,
+    StopReportsAFalseEnd,
+    StopStartsAStray,
     KillDoesNothing,
     ListIsEmpty,
     ListOmitsOne,
     ListIsStale,
-    ListRepeatsItself,
-    ListShowsStrangers,
-    ListShowsTheFuture,
-    ListShowsTheLiveAsEnded,
-    ListErrs,
+    ListHasDuplicates,
+    ListShowsStrays,
+    ListShowsLaterIncarnations,
+    ListShowsLiveAsEnded,
+    ListFails,
     ListHangs,
     WatchEndsAtOnce,
     WatchPanics,
     WatchFloods,
-    WatchRepeatsItself,
+    WatchRepeatsOldEvents,
     WatchIsSilent,
-    NewsOfStrangers,
-    NewsOfOtherIncarnations,
+    EventsOfUnknownReplicas,
+    EventsOfOtherIncarnations,
     ReadinessFlaps,
-    EndsAreForgotten,
-    EndsAreToldTwice,
-    ReportsComeFromTheFuture,
-    ReportsComeFromThePast,
-    EveryCallErrs,
+    EndsAreNotReported,
+    EndsAreReportedTwice,
+    EventsHaveFutureTimes,
+    EventsHavePastTimes,
+    EveryCallFails,
     EveryCallPanics,
 }
 
-impl Lie {
-    /// It tells of instances that there are not.
-    fn is_of_others(self) -> bool {
-        matches!(self, Self::NewsOfStrangers | Self::NewsOfOtherIncarnations)
+impl Fault {
+    /// Returns whether it reports events about instances that do not exist.
+    fn is_about_others(self) -> bool {
+        matches!(self, Self::EventsOfUnknownReplicas | Self::EventsOfOtherIncarnations)
     }
 
-    /// It hides that an instance is alive, so that no set could help starting another beside it.
-    fn hides_life(self) -> bool {
+    /// Returns whether it hides live instances, so that no set could avoid starting another beside them.
+    fn hides_live_instances(self) -> bool {
         matches!(
             self,
-            Self::StartErrsAndRuns
-                | Self::StartComesAboutLate
-                | Self::StopTellsAnEndThatIsNone
+            Self::StartFailsAndRuns
+                | Self::StartRunsLate
+                | Self::StopReportsAFalseEnd
                 | Self::ListOmitsOne
-                | Self::ListShowsTheFuture
-                | Self::ListShowsTheLiveAsEnded
+                | Self::ListShowsLaterIncarnations
+                | Self::ListShowsLiveAsEnded
         )
     }
 }
 
-/// What is really alive.
+/// The instances that are really alive.
 #[derive(Default)]
-struct Truth {
+struct ActualState {
     live: BTreeMap<ReplicaId, BTreeSet<Incarnation>>,
-    /// The latest of each slot that has ended.
+    /// The latest incarnation of each slot that has ended.
     ended: BTreeMap<ReplicaId, Incarnation>,
     reporter: Option<Reporter>,
-    told: Vec<Event>,
+    reported: Vec<Event>,
     /// The first list that showed every replica.
     first_list: Option<Vec<Instance>>,
-    honest: bool,
-    /// Stops and kills that the backend was asked for.
+    repaired: bool,
+    /// The number of requested stops and kills.
     stops: usize,
-    /// The most instances of one slot that ever lived together.
-    together: usize,
+    /// The most instances of one slot that were alive at once.
+    max_live: usize,
 }
 
-struct Liar {
-    lie: Lie,
-    truth: Mutex<Truth>,
+struct FaultyBackend {
+    fault: Fault,
+    state: Mutex<ActualState>,
 }
 
-impl Liar {
-    fn new(lie: Lie) -> Arc<Self> {
-        Arc::new(Self { lie, truth: Mutex::default() })
+impl FaultyBackend {
+    fn new(fault: Fault) -> Arc<Self> {
+        Arc::new(Self { fault, state: Mutex::default() })
     }
 
-    fn lies(&self, lie: Lie) -> bool {
-        self.lie == lie && !self.truth.lock().unwrap().honest
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault && !self.state.lock().unwrap().repaired
     }
 
     fn is_down(&self) -> Result<(), BackendError> {
-        assert!(!self.lies(Lie::EveryCallPanics), "on purpose");
-        if self.lies(Lie::EveryCallErrs) { Err(BackendError::start_error("out of order")) } else { Ok(()) }
+        assert!(!self.has(Fault::EveryCallPanics), "on purpose");
+        if self.has(Fault::EveryCallFails) { Err(BackendError::start_error("out of order")) } else { Ok(()) }
     }
 
     fn runs(&self, instance: InstanceId) {
-        let mut truth = self.truth.lock().unwrap();
-        let slot = truth.live.entry(instance.replica).or_default();
+        let mut state = self.state.lock().unwrap();
+        let slot = state.live.entry(instance.replica).or_default();
         slot.insert(instance.incarnation);
-        let together = slot.len();
-        truth.together = truth.together.max(together);
-        drop(truth);
-        self.tell(Event::ready(instance));
+        let live = slot.len();
+        state.max_live = state.max_live.max(live);
+        drop(state);
+        self.report(Event::ready(instance));
     }
 
-    fn ends(&self, instance: InstanceId, news: Event) {
+    fn ends(&self, instance: InstanceId, end: Event) {
         let InstanceId { replica, incarnation } = instance;
-        let mut truth = self.truth.lock().unwrap();
-        if truth.live.entry(replica).or_default().remove(&incarnation) {
-            truth.ended.insert(replica, incarnation);
+        let mut state = self.state.lock().unwrap();
+        if state.live.entry(replica).or_default().remove(&incarnation) {
+            state.ended.insert(replica, incarnation);
         }
-        drop(truth);
-        self.tell(news);
+        drop(state);
+        self.report(end);
     }
 
-    /// A live instance of this replica crashes.
+    /// Ends a live instance of this replica with exit code 1.
     fn crash(&self, replica: ReplicaId) {
-        let first = self.truth.lock().unwrap().live.get(&replica).and_then(|slot| slot.first().copied());
+        let first = self.state.lock().unwrap().live.get(&replica).and_then(|slot| slot.first().copied());
         if let Some(incarnation) = first {
             let instance = InstanceId { replica, incarnation };
             self.ends(instance, Event::exited(instance, 1));
@@ -150,50 +150,50 @@ impl Liar {
     }
 
     fn alive(&self) -> Vec<InstanceId> {
-        let truth = self.truth.lock().unwrap();
+        let state = self.state.lock().unwrap();
         let of_replica = |(&replica, slot): (&ReplicaId, &BTreeSet<Incarnation>)| -> Vec<_> {
             slot.iter().map(|&incarnation| InstanceId { replica, incarnation }).collect()
         };
-        truth.live.iter().flat_map(of_replica).collect()
+        state.live.iter().flat_map(of_replica).collect()
     }
 
-    /// Tells what has happened, the way it lies.
-    fn tell(&self, event: Event) {
-        let mut truth = self.truth.lock().unwrap();
-        let Some(reporter) = truth.reporter.clone() else { return };
-        truth.told.push(event.clone());
-        let before: Vec<Event> = truth.told.iter().rev().take(20).cloned().collect();
-        let honest = truth.honest;
-        drop(truth);
+    /// Reports an event, changed by the fault.
+    fn report(&self, event: Event) {
+        let mut state = self.state.lock().unwrap();
+        let Some(reporter) = state.reporter.clone() else { return };
+        state.reported.push(event.clone());
+        let before: Vec<Event> = state.reported.iter().rev().take(20).cloned().collect();
+        let repaired = state.repaired;
+        drop(state);
         let Some(instance) = event.instance() else { return };
         let InstanceId { replica, incarnation } = instance;
         let mut events = vec![event.clone()];
-        match self.lie {
-            // What a stop of a stranger comes to is no occasion for more news of strangers: that would never end.
-            _ if honest || matches!(event, Event::Stopped(_)) && self.lie.is_of_others() => {}
-            Lie::WatchIsSilent => events.clear(),
-            Lie::EndsAreForgotten if !matches!(event, Event::Ready(_)) => events.clear(),
-            Lie::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(instance), 2000)),
-            Lie::WatchRepeatsItself => events.extend(before),
-            Lie::NewsOfStrangers => {
+        match self.fault {
+            // The end of a stopped stray is reported as it is. To add events about others there would never end.
+            _ if repaired || matches!(event, Event::Stopped(_)) && self.fault.is_about_others() => {}
+            Fault::WatchIsSilent => events.clear(),
+            Fault::EndsAreNotReported if !matches!(event, Event::Ready(_)) => events.clear(),
+            Fault::WatchFloods => events.extend(std::iter::repeat_n(Event::ready(instance), 2000)),
+            Fault::WatchRepeatsOldEvents => events.extend(before),
+            Fault::EventsOfUnknownReplicas => {
                 events.extend([7, 1_000_000, u32::MAX].map(|other| Event::exited((other, incarnation), 1)));
                 events.extend([7, 1_000_000, u32::MAX].map(|other| Event::ready((other, incarnation))));
             }
-            Lie::NewsOfOtherIncarnations => {
+            Fault::EventsOfOtherIncarnations => {
                 for other in [0, incarnation.0.saturating_sub(1), incarnation.0 + 1, u64::MAX] {
                     events.push(Event::exited((replica, other), 1));
                     events.push(Event::ready((replica, other)));
                 }
             }
-            Lie::ReadinessFlaps => {
+            Fault::ReadinessFlaps => {
                 for _ in 0..50 {
                     events.push(Event::not_ready(instance));
                     events.push(Event::ready(instance));
                 }
             }
-            Lie::EndsAreToldTwice => events.push(event.clone()),
-            Lie::ReportsComeFromTheFuture => events = vec![dated(event, Timestamp::MAX)],
-            Lie::ReportsComeFromThePast => {
+            Fault::EndsAreReportedTwice => events.push(event.clone()),
+            Fault::EventsHaveFutureTimes => events = vec![dated(event, Timestamp::MAX)],
+            Fault::EventsHavePastTimes => {
                 let lost = InstanceEvent::new(instance, Some(Timestamp::ZERO));
                 events = vec![dated(event, Timestamp::ZERO), Event::Lost(lost)];
             }
@@ -205,123 +205,123 @@ impl Liar {
     }
 }
 
-/// The same news, as of another time.
+/// Returns the same event with another time.
 fn dated(event: Event, at: Timestamp) -> Event {
     match event {
         Event::Exited(ended) => Event::Exited(Ended { outcome: Outcome::exited(1, at), ..ended }),
-        Event::Ready(news) => Event::Ready(InstanceEvent { at: Some(at), ..news }),
-        Event::Stopped(news) => Event::Stopped(InstanceEvent { at: Some(at), ..news }),
+        Event::Ready(event) => Event::Ready(InstanceEvent { at: Some(at), ..event }),
+        Event::Stopped(event) => Event::Stopped(InstanceEvent { at: Some(at), ..event }),
         other => other,
     }
 }
 
-struct Connection(Arc<Liar>);
+struct Connection(Arc<FaultyBackend>);
 
 #[async_trait]
 impl Backend for Connection {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
-        let liar = self.0.clone();
-        liar.is_down()?;
+        let backend = self.0.clone();
+        backend.is_down()?;
         let instance = request.key.instance();
-        if liar.lies(Lie::StartDoesNothing) {
+        if backend.has(Fault::StartDoesNothing) {
             return Ok(());
         }
-        if liar.lies(Lie::StartHangs) {
+        if backend.has(Fault::StartHangs) {
             std::future::pending::<()>().await;
         }
-        if liar.lies(Lie::StartComesAboutLate) {
-            // The request is on its way, whoever waits for its answer.
+        if backend.has(Fault::StartRunsLate) {
+            // The request has been sent; that the caller stops waiting does not undo it.
             let late = tokio::spawn(async move {
                 sleep(millis(2500)).await;
-                liar.runs(instance);
+                backend.runs(instance);
             });
             return late.await.map_err(|error| BackendError::start_error(error.to_string()));
         }
-        liar.runs(instance);
-        match liar.lie {
-            Lie::StartErrsAndRuns if liar.lies(liar.lie) => Err(BackendError::start_error("it did not work")),
-            Lie::StartLosesItsAnswer if liar.lies(liar.lie) => Err(BackendError::lost_answer("who knows")),
+        backend.runs(instance);
+        match backend.fault {
+            Fault::StartFailsAndRuns if backend.has(backend.fault) => Err(BackendError::start_error("it did not work")),
+            Fault::StartLosesItsAnswer if backend.has(backend.fault) => Err(BackendError::lost_answer("who knows")),
             _ => Ok(()),
         }
     }
 
     async fn stop(&self, request: StopRequest<'_>) -> Result<(), BackendError> {
-        let liar = &self.0;
-        liar.is_down()?;
+        let backend = &self.0;
+        backend.is_down()?;
         let instance = request.key.instance();
-        liar.truth.lock().unwrap().stops += 1;
-        if liar.lies(Lie::StopHangs) {
+        backend.state.lock().unwrap().stops += 1;
+        if backend.has(Fault::StopHangs) {
             std::future::pending::<()>().await;
         }
-        if liar.lies(Lie::StopErrs) {
+        if backend.has(Fault::StopFails) {
             return Err(BackendError::start_error("not now"));
         }
-        if liar.lies(Lie::StopBringsAStranger) {
-            // A call takes some time, or none would ever pass.
+        if backend.has(Fault::StopStartsAStray) {
+            // A call takes time; otherwise virtual time would not advance.
             sleep(millis(10)).await;
-            liar.ends(instance, Event::stopped(instance));
-            liar.runs(InstanceId::new(STRANGER, instance.incarnation.0 + 1));
-        } else if liar.lies(Lie::StopTellsAnEndThatIsNone) {
-            liar.tell(Event::stopped(instance));
-        } else if !liar.lies(Lie::StopDoesNothing) && !liar.lies(Lie::KillDoesNothing) {
-            liar.ends(instance, Event::stopped(instance));
+            backend.ends(instance, Event::stopped(instance));
+            backend.runs(InstanceId::new(STRAY, instance.incarnation.0 + 1));
+        } else if backend.has(Fault::StopReportsAFalseEnd) {
+            backend.report(Event::stopped(instance));
+        } else if !backend.has(Fault::StopDoesNothing) && !backend.has(Fault::KillDoesNothing) {
+            backend.ends(instance, Event::stopped(instance));
         }
         Ok(())
     }
 
     async fn kill(&self, request: KillRequest<'_>) -> Result<(), BackendError> {
-        let liar = &self.0;
-        liar.is_down()?;
+        let backend = &self.0;
+        backend.is_down()?;
         let instance = request.key.instance();
-        liar.truth.lock().unwrap().stops += 1;
-        if !liar.lies(Lie::KillDoesNothing) {
-            liar.ends(instance, Event::stopped(instance));
+        backend.state.lock().unwrap().stops += 1;
+        if !backend.has(Fault::KillDoesNothing) {
+            backend.ends(instance, Event::stopped(instance));
         }
         Ok(())
     }
 
     async fn list(&self, _: ListRequest<'_>) -> Result<Vec<Instance>, BackendError> {
-        let liar = &self.0;
-        liar.is_down()?;
-        let alive = liar.alive();
+        let backend = &self.0;
+        backend.is_down()?;
+        let alive = backend.alive();
         let ready = |instance| Instance::new(instance, InstanceState::Ready);
         let mut list: Vec<Instance> = alive.into_iter().map(ready).collect();
         if list.len() == REPLICAS as usize {
-            liar.truth.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
+            backend.state.lock().unwrap().first_list.get_or_insert_with(|| list.clone());
         }
-        let ended = liar.truth.lock().unwrap().ended.clone();
-        let ended = if liar.lies(Lie::EndsAreForgotten) { BTreeMap::new() } else { ended };
+        let ended = backend.state.lock().unwrap().ended.clone();
+        let ended = if backend.has(Fault::EndsAreNotReported) { BTreeMap::new() } else { ended };
         for (replica, incarnation) in ended {
             if list.iter().all(|seen| seen.replica != replica) {
                 let outcome = Outcome::exited(1, None);
                 list.push(Instance::new((replica, incarnation), InstanceState::Ended(outcome)));
             }
         }
-        if !liar.lies(liar.lie) {
+        if !backend.has(backend.fault) {
             return Ok(list);
         }
-        match liar.lie {
-            Lie::ListIsEmpty => list.clear(),
-            Lie::ListOmitsOne => list.retain(|seen| seen.replica != ReplicaId(0)),
-            Lie::ListIsStale => list = liar.truth.lock().unwrap().first_list.clone().unwrap_or(list),
-            Lie::ListRepeatsItself => list = list.iter().rev().chain(&list).cloned().collect(),
-            Lie::ListShowsStrangers => {
+        match backend.fault {
+            Fault::ListIsEmpty => list.clear(),
+            Fault::ListOmitsOne => list.retain(|seen| seen.replica != ReplicaId(0)),
+            Fault::ListIsStale => list = backend.state.lock().unwrap().first_list.clone().unwrap_or(list),
+            Fault::ListHasDuplicates => list = list.iter().rev().chain(&list).cloned().collect(),
+            Fault::ListShowsStrays => {
                 for other in [5, 1_000_000, u32::MAX].map(ReplicaId) {
                     list.extend([0, 1, u64::MAX].map(|number| ready(InstanceId::new(other, number))));
                 }
             }
-            Lie::ListShowsTheFuture => {
+            Fault::ListShowsLaterIncarnations => {
                 list.extend([1000, u64::MAX].map(|number| ready(InstanceId::new(0, number))));
             }
-            Lie::ListShowsTheLiveAsEnded => {
+            Fault::ListShowsLiveAsEnded => {
                 for seen in &mut list {
                     seen.state = InstanceState::Ended(Outcome::exited(1, None));
                 }
             }
-            Lie::ListErrs => return Err(BackendError::start_error("no list")),
-            Lie::ListHangs => std::future::pending().await,
+            Fault::ListFails => return Err(BackendError::start_error("no list")),
+            Fault::ListHangs => std::future::pending().await,
             _ => {}
         }
         Ok(list)
@@ -329,11 +329,11 @@ impl Backend for Connection {
 
     async fn watch(&self, _: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError> {
         self.0.is_down()?;
-        self.0.truth.lock().unwrap().reporter = Some(reporter);
-        if self.0.lies(Lie::WatchEndsAtOnce) {
+        self.0.state.lock().unwrap().reporter = Some(reporter);
+        if self.0.has(Fault::WatchEndsAtOnce) {
             return Ok(());
         }
-        assert!(!self.0.lies(Lie::WatchPanics), "on purpose");
+        assert!(!self.0.has(Fault::WatchPanics), "on purpose");
         std::future::pending().await
     }
 }
@@ -349,120 +349,122 @@ fn policy() -> Policy {
     }))
 }
 
-fn lied_to(liar: &Arc<Liar>) -> SupervisorHandle {
-    let builder = Supervisor::builder(policy(), Connection(liar.clone()), ()).name("lied-to");
+fn supervise(backend: &Arc<FaultyBackend>) -> SupervisorHandle {
+    let builder = Supervisor::builder(policy(), Connection(backend.clone()), ()).name("faulty");
     builder.call_timeout(millis(300)).resync(millis(200)).spawn()
 }
 
-/// A set lives with the lie while replicas crash, then with the truth; it heals, and ends when it is asked to.
-async fn the_set_heals_from(lie: Lie) {
-    let liar = Liar::new(lie);
-    let mut handle = lied_to(&liar);
+/// Runs a set with a faulty backend while replicas crash, then repairs the backend: the set recovers, and ends on
+/// request.
+async fn the_set_recovers_from(fault: Fault) {
+    let backend = FaultyBackend::new(fault);
+    let mut handle = supervise(&backend);
     for second in 0..20u32 {
         sleep(Duration::from_secs(1)).await;
-        liar.crash(ReplicaId(second % REPLICAS));
+        backend.crash(ReplicaId(second % REPLICAS));
     }
-    let together = liar.truth.lock().unwrap().together;
-    let most = match lie {
-        // Nothing that it says of any instance is true.
-        Lie::ListShowsTheLiveAsEnded => usize::MAX,
-        _ if lie.hides_life() => 4,
+    let max_live = backend.state.lock().unwrap().max_live;
+    let most = match fault {
+        // It reports nothing true about any instance.
+        Fault::ListShowsLiveAsEnded => usize::MAX,
+        _ if fault.hides_live_instances() => 4,
         _ => 1,
     };
-    assert!(together <= most, "{together} instances of one slot lived together");
+    assert!(max_live <= most, "{max_live} instances of one slot were alive at once");
     let entries = handle.entries().await.unwrap();
     assert!(entries <= MAX_ENTRIES, "{entries} entries");
-    liar.truth.lock().unwrap().honest = true;
+    backend.state.lock().unwrap().repaired = true;
     // Kills are repeated after 5 minutes at the latest, and a watch and a list after 30 seconds.
     sleep(Duration::from_secs(900)).await;
-    let alive: Vec<u32> = liar.alive().iter().map(|instance| instance.replica.0).collect();
+    let alive: Vec<u32> = backend.alive().iter().map(|instance| instance.replica.0).collect();
     let status = handle.status();
     assert_eq!((status.status, alive), (Status::Healthy, vec![0, 1, 2]), "{:?}", handle.replicas().await);
     assert_eq!(handle.shutdown().await.status, Status::Terminated);
-    assert_eq!(liar.alive(), []);
+    assert_eq!(backend.alive(), []);
 }
 
-/// The first stranger is met with a stop, and every stop brings another: one at a time, as fast as the backend stops them.
+/// The first stray is stopped, and every stop starts another one. They are stopped one at a time, as fast as the
+/// backend allows.
 #[tokio::test(start_paused = true)]
-async fn strangers_that_every_stop_brings_are_stopped_one_by_one() {
-    let liar = Liar::new(Lie::StopBringsAStranger);
-    let mut handle = lied_to(&liar);
+async fn strays_that_every_stop_starts_are_stopped_one_by_one() {
+    let backend = FaultyBackend::new(Fault::StopStartsAStray);
+    let mut handle = supervise(&backend);
     sleep(Duration::from_secs(1)).await;
-    liar.runs(InstanceId::new(STRANGER, 1));
+    backend.runs(InstanceId::new(STRAY, 1));
     sleep(Duration::from_secs(20)).await;
-    let stops = liar.truth.lock().unwrap().stops;
+    let stops = backend.state.lock().unwrap().stops;
     assert!((1000..=2001).contains(&stops), "{stops} stops in 20 s, each of which takes 10 ms");
     let entries = handle.entries().await.unwrap();
     assert!(entries <= MAX_ENTRIES, "{entries} entries");
-    liar.truth.lock().unwrap().honest = true;
+    backend.state.lock().unwrap().repaired = true;
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(liar.alive().len(), REPLICAS as usize);
+    assert_eq!(backend.alive().len(), REPLICAS as usize);
     assert_eq!(handle.shutdown().await.status, Status::Terminated);
 }
 
-/// An end that neither list nor watch shows is lost contact: first unknown, then `node-lost` and replaced. Where most
-/// replicas vanish so, we assume that we are cut off, and replace none.
+/// An instance that disappears from list and watch without an end is out of contact: first unknown, then `node-lost`
+/// and replaced. If most replicas disappear like this, we assume that we are partitioned, and replace none.
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_forgotten_everywhere_is_lost_contact() {
-    let liar = Liar::new(Lie::EndsAreForgotten);
-    let mut handle = lied_to(&liar);
+async fn an_end_that_is_never_reported_is_lost_contact() {
+    let backend = FaultyBackend::new(Fault::EndsAreNotReported);
+    let mut handle = supervise(&backend);
     sleep(Duration::from_secs(1)).await;
-    liar.crash(ReplicaId(1));
-    // The next list, `unknown_after`, `lost_after`, the interval.
+    backend.crash(ReplicaId(1));
+    // The time to the next list, `unknown_after`, `lost_after`, the interval, and a margin.
     sleep(millis(200 + 1000 + 2000 + 200 + 300)).await;
-    let alive = || liar.alive().iter().map(|alive| (alive.replica.0, alive.incarnation.0)).collect::<Vec<_>>();
+    let alive = || backend.alive().iter().map(|alive| (alive.replica.0, alive.incarnation.0)).collect::<Vec<_>>();
     assert_eq!(alive(), [(0, 1), (1, 2), (2, 1)]);
-    (0..REPLICAS).map(ReplicaId).for_each(|replica| liar.crash(replica));
+    (0..REPLICAS).map(ReplicaId).for_each(|replica| backend.crash(replica));
     sleep(Duration::from_secs(60)).await;
     assert_eq!(alive(), []);
     let views = handle.replicas().await.unwrap();
     assert!(views.iter().all(|view| view.phase == Phase::Unknown), "{views:?}");
-    liar.truth.lock().unwrap().honest = true;
+    backend.state.lock().unwrap().repaired = true;
     sleep(Duration::from_secs(1)).await;
     assert_eq!(alive(), [(0, 2), (1, 3), (2, 2)]);
     assert_eq!(handle.shutdown().await.status, Status::Terminated);
 }
 
-macro_rules! a_set_heals_when {
-    ($($name:ident: $lie:ident;)*) => {$(
+macro_rules! a_set_recovers_when {
+    ($($name:ident: $fault:ident;)*) => {$(
         #[tokio::test(start_paused = true)]
         async fn $name() {
-            the_set_heals_from(Lie::$lie).await;
+            the_set_recovers_from(Fault::$fault).await;
         }
     )*};
 }
 
-a_set_heals_when! {
+a_set_recovers_when! {
     a_start_is_accepted_and_nothing_runs: StartDoesNothing;
-    a_start_fails_and_runs_all_the_same: StartErrsAndRuns;
+    a_start_fails_and_runs_nevertheless: StartFailsAndRuns;
     the_answer_to_a_start_is_lost: StartLosesItsAnswer;
     a_start_is_never_answered: StartHangs;
-    a_start_comes_about_after_it_was_given_up: StartComesAboutLate;
+    a_start_runs_after_it_was_given_up: StartRunsLate;
     a_stop_is_accepted_and_ignored: StopDoesNothing;
     a_stop_is_never_answered: StopHangs;
-    a_stop_fails: StopErrs;
-    a_stop_tells_an_end_that_is_none: StopTellsAnEndThatIsNone;
+    a_stop_fails: StopFails;
+    a_stop_reports_a_false_end: StopReportsAFalseEnd;
     stop_and_kill_are_accepted_and_ignored: KillDoesNothing;
     lists_are_empty: ListIsEmpty;
     lists_omit_one: ListOmitsOne;
     lists_are_stale: ListIsStale;
-    lists_show_everything_twice: ListRepeatsItself;
-    lists_show_strangers: ListShowsStrangers;
-    lists_show_incarnations_that_no_start_had: ListShowsTheFuture;
-    lists_show_the_live_as_ended: ListShowsTheLiveAsEnded;
-    lists_fail: ListErrs;
-    lists_never_come: ListHangs;
+    lists_have_duplicates: ListHasDuplicates;
+    lists_show_strays: ListShowsStrays;
+    lists_show_later_incarnations: ListShowsLaterIncarnations;
+    lists_show_live_instances_as_ended: ListShowsLiveAsEnded;
+    lists_fail: ListFails;
+    lists_are_never_answered: ListHangs;
     the_watch_ends_at_once: WatchEndsAtOnce;
     the_watch_panics: WatchPanics;
     the_watch_floods: WatchFloods;
-    the_watch_repeats_old_news: WatchRepeatsItself;
+    the_watch_repeats_old_events: WatchRepeatsOldEvents;
     the_watch_is_silent: WatchIsSilent;
-    news_is_of_replicas_that_there_are_not: NewsOfStrangers;
-    news_is_of_other_incarnations: NewsOfOtherIncarnations;
+    events_are_about_unknown_replicas: EventsOfUnknownReplicas;
+    events_are_about_other_incarnations: EventsOfOtherIncarnations;
     readiness_flaps: ReadinessFlaps;
-    ends_are_told_twice: EndsAreToldTwice;
-    reports_come_from_the_future: ReportsComeFromTheFuture;
-    reports_come_from_the_past: ReportsComeFromThePast;
-    every_call_fails: EveryCallErrs;
+    ends_are_reported_twice: EndsAreReportedTwice;
+    events_have_future_times: EventsHaveFutureTimes;
+    events_have_past_times: EventsHavePastTimes;
+    every_call_fails: EveryCallFails;
     every_call_panics: EveryCallPanics;
 }

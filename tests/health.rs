@@ -1,4 +1,4 @@
-//! Probes on real servers: what the answers do to the set.
+//! Probes of real servers, and their effect on the set.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
@@ -14,8 +14,8 @@ use uphold::policy::{HttpCheck, Probe, ProbeCheck};
 use uphold::supervisor::SetStatus;
 use uphold::{Cause, HealthPolicy, Policy, RetryPolicy, Status, Supervisor, SupervisorHandle};
 
-/// Answers 200, or what the files in its folder say: `sick-N` answers 500, `mute-N` never answers, `chatty-N` sends
-/// headers without end.
+/// Answers 200. Files in its folder change that for replica N: with `sick-N` it answers 500, with `mute-N` it never
+/// answers, with `chatty-N` it sends headers without end.
 const SERVER: &str = r#"
 import http.server, os, sys, time
 folder, replica, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -32,13 +32,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 "#;
 
-struct Bench {
+struct Harness {
     handle: SupervisorHandle,
     folder: PathBuf,
 }
 
-impl Bench {
-    /// Three servers that serve.
+impl Harness {
+    /// Starts three servers and waits until they are available.
     async fn new(name: &str, health: HealthPolicy) -> Self {
         let folder = std::env::temp_dir().join(format!("uphold-health-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -70,7 +70,7 @@ impl Bench {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 
-    /// Waits until replica 1 was restarted for an unhealthy answer and all serve again.
+    /// Makes replica 1 unhealthy, and checks that it alone is restarted and recovers.
     async fn restarts_replica_1(mut self, what: &str) {
         self.set(what, 1);
         wait(&mut self.handle, "it is restarted", |status| status.status == Status::Degraded).await;
@@ -93,10 +93,10 @@ impl Bench {
 
 async fn wait(handle: &mut SupervisorHandle, what: &str, wanted: impl Fn(&SetStatus) -> bool) {
     let status = timeout(TEST_TIMEOUT, handle.wait_for(|status| wanted(status))).await;
-    status.unwrap_or_else(|_| panic!("waited in vain: {what}")).expect("the supervisor goes on");
+    status.unwrap_or_else(|_| panic!("timed out waiting until {what}")).expect("the supervisor goes on");
 }
 
-/// The first of three ports that nobody listens on.
+/// Returns the first of three consecutive free ports.
 fn free_ports() -> u16 {
     loop {
         let first = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -108,50 +108,50 @@ fn free_ports() -> u16 {
     }
 }
 
-/// Patient enough for a machine that has other things to do.
+/// A probe with a timeout that a busy machine meets.
 fn http() -> Probe {
     Probe::new(ProbeCheck::Http(HttpCheck::new("{port}").path("/health"))).interval(millis(100)).timeout(millis(2000))
 }
 
-/// Liveness, once the server has come up however slowly.
-fn alive() -> HealthPolicy {
+/// Readiness and liveness probes, behind a startup probe that allows a slow start.
+fn all_probes() -> HealthPolicy {
     HealthPolicy::new().startup(http().failures(600)).readiness(http()).liveness(http())
 }
 
 #[tokio::test]
 async fn a_replica_that_answers_500_to_readiness_is_not_ready_and_not_restarted() {
-    let mut bench = Bench::new("readiness", HealthPolicy::new().readiness(http())).await;
-    bench.set("sick", 1);
-    wait(&mut bench.handle, "it is not ready", |status| status.reason == StatusReason::ReplicaNotReady).await;
-    assert_eq!(bench.handle.status().available, 2);
-    bench.clear("sick", 1);
-    wait(&mut bench.handle, "it is ready again", |status| status.status == Status::Healthy).await;
-    assert_eq!(bench.incarnations().await, [1, 1, 1]);
-    bench.shutdown().await;
+    let mut harness = Harness::new("readiness", HealthPolicy::new().readiness(http())).await;
+    harness.set("sick", 1);
+    wait(&mut harness.handle, "it is not ready", |status| status.reason == StatusReason::ReplicaNotReady).await;
+    assert_eq!(harness.handle.status().available, 2);
+    harness.clear("sick", 1);
+    wait(&mut harness.handle, "it is ready again", |status| status.status == Status::Healthy).await;
+    assert_eq!(harness.incarnations().await, [1, 1, 1]);
+    harness.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_replica_that_answers_500_to_liveness_is_restarted() {
-    Bench::new("liveness", alive()).await.restarts_replica_1("sick").await;
+    Harness::new("liveness", all_probes()).await.restarts_replica_1("sick").await;
 }
 
 #[tokio::test]
-async fn a_replica_that_accepts_and_never_answers_is_restarted() {
-    Bench::new("mute", alive()).await.restarts_replica_1("mute").await;
+async fn a_replica_that_accepts_connections_and_never_answers_is_restarted() {
+    Harness::new("mute", all_probes()).await.restarts_replica_1("mute").await;
 }
 
 #[tokio::test]
 async fn a_replica_that_sends_headers_without_end_is_restarted() {
-    Bench::new("chatty", alive()).await.restarts_replica_1("chatty").await;
+    Harness::new("chatty", all_probes()).await.restarts_replica_1("chatty").await;
 }
 
 #[tokio::test]
-async fn an_exec_probe_runs_in_the_surroundings_of_its_replica() {
+async fn an_exec_probe_runs_in_the_environment_of_its_replica() {
     let script = "test ! -e \"$0/sick-$1\"";
     let folder = std::env::temp_dir().join(format!("uphold-health-{}-exec", std::process::id()));
     let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
     let exec = Probe::new(ProbeCheck::Exec(words)).interval(millis(100)).timeout(millis(5000));
-    Bench::new("exec", HealthPolicy::new().liveness(exec)).await.restarts_replica_1("sick").await;
+    Harness::new("exec", HealthPolicy::new().liveness(exec)).await.restarts_replica_1("sick").await;
 }
 
 #[tokio::test]
@@ -160,9 +160,9 @@ async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
     let script = "if [ -e \"$0/hang-$1\" ]; then sleep 1000 & echo $! >> \"$0/children\"; wait; fi";
     let words = ["sh", "-c", script, &*folder.to_string_lossy(), "{replica}"].map(str::to_owned).to_vec();
     let exec = Probe::new(ProbeCheck::Exec(words)).interval(millis(200)).timeout(millis(300)).failures(2);
-    let bench = Bench::new("hang", HealthPolicy::new().liveness(exec)).await;
-    let folder = bench.folder.clone();
-    bench.set("hang", 1);
+    let harness = Harness::new("hang", HealthPolicy::new().liveness(exec)).await;
+    let folder = harness.folder.clone();
+    harness.set("hang", 1);
     let children = async {
         loop {
             let text = std::fs::read_to_string(folder.join("children")).unwrap_or_default();
@@ -174,19 +174,19 @@ async fn an_exec_probe_that_hangs_is_killed_at_its_timeout_with_its_children() {
         }
     };
     let pids = timeout(TEST_TIMEOUT, children).await.expect("the probe runs");
-    bench.clear("hang", 1);
+    harness.clear("hang", 1);
     for pid in pids {
         wait_until_gone(pid).await;
     }
-    bench.shutdown().await;
+    harness.shutdown().await;
 }
 
 #[tokio::test]
-async fn a_server_that_is_stopped_is_not_ready_and_comes_back_with_its_incarnation() {
-    let mut bench = Bench::new("stopped", HealthPolicy::new().readiness(http())).await;
+async fn a_server_stopped_by_sigstop_is_not_ready_and_keeps_its_incarnation() {
+    let mut harness = Harness::new("stopped", HealthPolicy::new().readiness(http())).await;
     let pid = |replica: u32| {
         let output = std::process::Command::new("pgrep")
-            .args(["-f", &format!("{} {replica} ", bench.folder.to_string_lossy())])
+            .args(["-f", &format!("{} {replica} ", harness.folder.to_string_lossy())])
             .output()
             .unwrap();
         String::from_utf8_lossy(&output.stdout).lines().next().unwrap().to_owned()
@@ -195,9 +195,9 @@ async fn a_server_that_is_stopped_is_not_ready_and_comes_back_with_its_incarnati
     let signal =
         |name: &str| assert!(std::process::Command::new("kill").args([name, &one]).status().unwrap().success());
     signal("-STOP");
-    wait(&mut bench.handle, "it is not ready", |status| status.available == 2).await;
+    wait(&mut harness.handle, "it is not ready", |status| status.available == 2).await;
     signal("-CONT");
-    wait(&mut bench.handle, "it is back", |status| status.available == 3).await;
-    assert_eq!(bench.incarnations().await[1], 1);
-    bench.shutdown().await;
+    wait(&mut harness.handle, "it is back", |status| status.available == 3).await;
+    assert_eq!(harness.incarnations().await[1], 1);
+    harness.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! News that comes late, together, or in the middle of something else.
+//! Events that arrive late, in batches, or during a stop, a group restart or an incident.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;
@@ -8,7 +8,7 @@ use support::{TestSet, at, exited, is_incident, policy};
 use uphold::engine::{InstanceEvent, ProbeKind, ProbeReport, ProbeResult};
 use uphold::{Cause, Event, Phase, Status, Timestamp};
 
-fn news(replica: u32, then: u64) -> InstanceEvent {
+fn event(replica: u32, then: u64) -> InstanceEvent {
     InstanceEvent { replica: replica.into(), incarnation: 1.into(), at: Some(at(then)) }
 }
 
@@ -21,7 +21,7 @@ fn correlated(replicas: u32) -> uphold::Policy {
 }
 
 #[test]
-fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
+fn a_crash_loop_reported_with_times_is_no_incident_and_is_given_up() {
     let mut test = TestSet::ready(correlated(4));
     test.one(60, exited(0, 1, 60));
     for incarnation in 2..=6 {
@@ -34,7 +34,7 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
             incarnation: incarnation.into(),
             outcome: uphold::Outcome::exited(1, ran(15)),
         });
-        // Its start and its end are told together, after both.
+        // Its start and its end are reported together, after both.
         test.set.handle_all(ran(20), [Event::started((0, incarnation)), ended]);
         let lines = test.drain();
         assert!(!is_incident(&lines), "{lines:?}");
@@ -43,18 +43,18 @@ fn a_single_crash_looper_whose_times_are_told_is_no_incident_and_is_given_up() {
 }
 
 #[test]
-fn one_that_somebody_stopped_some_time_ago_is_one_replica() {
+fn a_stop_reported_late_counts_as_one_replica_of_an_incident() {
     let mut test = TestSet::ready(correlated(4));
     test.one(50, Event::not_ready((0, 1)));
     test.one(51, Event::ready((0, 1)));
-    test.one(60, Event::Stopped(news(0, 45)));
+    test.one(60, Event::Stopped(event(0, 45)));
     test.until(70);
     test.one(72, Event::ready((0, 2)));
     assert!(!is_incident(&test.one(73, exited(0, 2, 73))));
 }
 
 #[test]
-fn a_slot_that_went_and_came_back_is_one_replica() {
+fn a_slot_that_is_removed_and_added_counts_as_one_replica_of_an_incident() {
     let mut test = TestSet::ready(correlated(4));
     test.one(60, exited(3, 1, 60));
     test.one(60, Event::Scale(3));
@@ -64,7 +64,7 @@ fn a_slot_that_went_and_came_back_is_one_replica() {
 }
 
 #[test]
-fn members_that_a_group_stopped_before_they_were_judged_are_counted_once() {
+fn members_that_a_group_stopped_before_their_failure_was_handled_count_once() {
     let mut test = TestSet::new(policy(json!({
         "replicas": 6, "start_timeout": "60s", "retry": {"interval": "1s"},
         "failure": {"scope": "all", "correlated": {"share": "50%", "within": "10m"}},
@@ -79,7 +79,7 @@ fn members_that_a_group_stopped_before_they_were_judged_are_counted_once() {
 }
 
 #[test]
-fn what_failed_an_hour_ago_is_no_incident_of_today() {
+fn failures_of_an_hour_ago_do_not_make_an_incident() {
     let mut test = TestSet::ready(correlated(6));
     test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
     test.until(70);
@@ -90,14 +90,14 @@ fn what_failed_an_hour_ago_is_no_incident_of_today() {
 }
 
 #[test]
-fn late_events_of_many_at_one_instant_is_an_incident_whatever_failed_since() {
+fn late_reports_of_simultaneous_failures_are_an_incident_despite_newer_failures() {
     let mut test = TestSet::ready(correlated(8));
     test.one(150, exited(7, 1, 150));
     assert!(is_incident(&test.all(200, (0..5).map(|replica| exited(replica, 1, 100)))));
 }
 
 #[test]
-fn an_incident_does_not_bring_back_what_was_scaled_away() {
+fn an_incident_does_not_bring_back_removed_replicas() {
     let mut test = TestSet::new(policy(json!({
         "replicas": 4, "start_timeout": "60s", "retry": {"interval": "10s", "max_attempts": 0},
         "failure": {"correlated": {"share": "50%", "within": "30s"}},
@@ -112,7 +112,7 @@ fn an_incident_does_not_bring_back_what_was_scaled_away() {
 }
 
 #[test]
-fn a_failure_is_isolated_by_when_it_happened() {
+fn a_failure_is_isolated_by_the_time_at_which_it_happened() {
     let isolated = |lines: &[String], replica: u32| {
         lines.iter().any(|line| line.starts_with(&format!("replica {replica} ")) && line.contains("restart at once"))
     };
@@ -126,18 +126,18 @@ fn a_failure_is_isolated_by_when_it_happened() {
 }
 
 #[test]
-fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
+fn delays_count_from_the_failure_even_if_it_is_reported_late() {
     let due = |test: &TestSet| test.set.next_deadline().unwrap().at;
     let one = |min_ready: &str| {
         TestSet::new(policy(json!({"replicas": 1, "min_ready": min_ready, "retry": {"interval": "30s"}})))
     };
     let mut test = one("0s");
-    test.all(60, [Event::Started(news(0, 40)), exited(0, 1, 50)]);
+    test.all(60, [Event::Started(event(0, 40)), exited(0, 1, 50)]);
     assert_eq!(due(&test), at(80));
     let mut test = one("30s");
-    test.all(60, [Event::Started(news(0, 40)), Event::Ready(news(0, 50))]);
+    test.all(60, [Event::Started(event(0, 40)), Event::Ready(event(0, 50))]);
     assert_eq!(due(&test), at(80));
-    // Out of sight since 105, unknown since 165, and dead since 104.
+    // Out of contact since 105, unknown since 165, and ended at 104.
     let mut test = TestSet::ready(policy(json!({"replicas": 4, "retry": {"interval": "300s"}})));
     test.one(105, Event::lost((0, 1)));
     test.until(165);
@@ -146,8 +146,8 @@ fn delays_count_from_when_it_happened_though_all_is_told_at_once() {
 }
 
 #[test]
-fn a_late_call_knows_that_the_set_was_up() {
-    let told_late = |tick: Option<u64>| {
+fn a_late_call_takes_into_account_that_the_set_was_up() {
+    let status = |tick: Option<u64>| {
         let mut test = TestSet::new(policy(json!({
             "replicas": 1, "min_ready": "5s", "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1},
         })));
@@ -156,11 +156,11 @@ fn a_late_call_knows_that_the_set_was_up() {
         test.one(1000, exited(0, 1, 1000));
         test.set.status()
     };
-    assert_eq!((told_late(Some(5)), told_late(None)), (Status::Outage, Status::Outage));
+    assert_eq!((status(Some(5)), status(None)), (Status::Outage, Status::Outage));
 }
 
 #[test]
-fn what_was_ready_and_ended_at_one_instant_was_ready() {
+fn a_replica_that_was_ready_and_ended_at_one_instant_was_ready() {
     let never = json!({"replicas": 1, "retry": {"interval": "60s"}, "failure": {"max_failures_before_ready": 1}});
     let mut test = TestSet::new(policy(never));
     test.all(1, [Event::ready((0, 1)), Event::exited((0, 1), 1)]);
@@ -168,7 +168,7 @@ fn what_was_ready_and_ended_at_one_instant_was_ready() {
 }
 
 #[test]
-fn a_charged_failure_that_joins_a_queued_group_late_is_not_the_end_of_it() {
+fn a_charged_failure_that_joins_a_queued_group_late_does_not_stop_it() {
     let spot =
         json!({"when": {"cause": "interruption"}, "then": "retry", "charge": false, "retry": {"interval": "30s"}});
     let mut test = TestSet::ready(policy(json!({
@@ -188,7 +188,7 @@ fn a_charged_failure_that_joins_a_queued_group_late_is_not_the_end_of_it() {
 }
 
 #[test]
-fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
+fn a_group_waits_for_a_member_that_joins_at_its_due_time_and_stops_later() {
     let sick = json!({
         "when": {"cause": "unhealthy"}, "then": "retry",
         "retry": {"interval": "30s", "immediate_first": true, "scope": "all"},
@@ -216,7 +216,7 @@ fn one_that_joins_a_group_at_its_due_time_and_stops_later_is_waited_for() {
 }
 
 #[test]
-fn what_is_charged_does_not_depend_on_what_else_is_watched() {
+fn charges_do_not_depend_on_whether_failures_are_recorded() {
     let verdict = |failure: serde_json::Value| {
         let mut test = TestSet::ready(policy(json!({"replicas": 3, "retry": {"interval": "60s"}, "failure": failure})));
         test.one(10, exited(0, 1, 10));
@@ -229,11 +229,11 @@ fn what_is_charged_does_not_depend_on_what_else_is_watched() {
 }
 
 #[test]
-fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
+fn repeated_requests_behind_a_closed_gate_need_no_more_memory() {
     let mut test = TestSet::ready(policy(json!({"replicas": 1, "retry": {"interval": "10s"}})));
     test.set.limit_starts(at(1), Some(0));
     test.one(60, exited(0, 1, 60));
-    // Were each request kept, this would take as long as all before it together.
+    // If each request were kept, this call would take as long as all earlier ones together.
     for _ in 0..100_000 {
         test.set.handle(at(70), Event::RetryNow(uphold::engine::Selection::Replica(0.into())));
         while test.set.poll_output().is_some() {}
@@ -243,7 +243,7 @@ fn asking_again_and_again_behind_a_closed_gate_takes_no_more_room() {
 }
 
 #[test]
-fn a_group_does_not_count_the_end_of_one_that_was_scaled_away() {
+fn a_group_does_not_count_the_end_of_a_removed_member() {
     let rest = json!({"interval": "1s", "scope": "rest"});
     let mut test = TestSet::ready(policy(json!({"replicas": 6, "retry": rest})));
     test.one(10, Event::exited((4, 1), 0));

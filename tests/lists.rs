@@ -1,4 +1,4 @@
-//! The driver against backends whose lists overlap with other news, and whose starts come about late.
+//! The driver with backends whose lists overlap with probe results, and whose starts take effect late.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;
@@ -19,27 +19,27 @@ use uphold::backend::{
 use uphold::engine::{InstanceState, ProbeResult};
 use uphold::{Event, Incarnation, Status, Supervisor};
 
-/// A backend whose every list takes longer than a probe takes to be asked again.
+/// A backend whose lists take longer than the interval of the probe.
 #[derive(Default)]
 struct SlowLists {
-    state: Mutex<Slow>,
+    state: Mutex<SlowListState>,
     answered: Notify,
 }
 
 #[derive(Default)]
-struct Slow {
+struct SlowListState {
     running: Option<Incarnation>,
     reporter: Option<Reporter>,
     lists: u32,
     probes: u32,
-    /// It reports `ready` once, when it starts; without, its lists alone say so.
+    /// Whether it reports `ready` at the start; otherwise only its lists show it.
     reports: bool,
 }
 
-struct Handed(Arc<SlowLists>);
+struct SlowListBackend(Arc<SlowLists>);
 
 #[async_trait]
-impl Backend for Handed {
+impl Backend for SlowListBackend {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
@@ -72,7 +72,7 @@ impl Backend for Handed {
         if list == 2 {
             return Err(BackendError::lost_answer("one hiccup"));
         }
-        // Two probes are answered in the meantime.
+        // Waits until two probes have been answered.
         while list > 1 && self.0.state.lock().unwrap().probes < answers + 2 {
             self.0.answered.notified().await;
         }
@@ -99,10 +99,10 @@ async fn a_list_that_overlaps_with_probe_answers_does_not_undo_ready() {
         let backend = Arc::new(SlowLists::default());
         backend.state.lock().unwrap().reports = reports;
         let policy = policy(json!({"retry": true, "health": {"readiness": {"exec": ["x"], "interval": "100ms"}}}));
-        let mut handle = Supervisor::builder(policy, Handed(backend.clone()), ()).resync(millis(200)).spawn();
+        let mut handle = Supervisor::builder(policy, SlowListBackend(backend.clone()), ()).resync(millis(200)).spawn();
         let healthy = timeout(TEST_TIMEOUT, handle.wait_for(|status| status.status == Status::Healthy)).await;
         assert!(healthy.is_ok(), "reports: {reports}, {:?}", handle.status());
-        // It stays so through further lists.
+        // It stays healthy through further lists.
         let lists = backend.state.lock().unwrap().lists;
         while backend.state.lock().unwrap().lists < lists + 5 {
             tokio::time::sleep(millis(50)).await;
@@ -112,21 +112,21 @@ async fn a_list_that_overlaps_with_probe_answers_does_not_undo_ready() {
     }
 }
 
-/// A backend whose starts come about only after the driver has given them up, and ignore their stop.
+/// A backend whose starts take effect only after the driver has given them up, and whose instances ignore stops.
 #[derive(Default)]
-struct LateStarts {
+struct LateStartState {
     running: BTreeSet<Incarnation>,
     starts: u32,
-    most: usize,
+    max_running: usize,
     prompt: bool,
     reporter: Option<Reporter>,
 }
 
 #[derive(Clone, Default)]
-struct Late(Arc<Mutex<LateStarts>>);
+struct LateStartBackend(Arc<Mutex<LateStartState>>);
 
 #[async_trait]
-impl Backend for Late {
+impl Backend for LateStartBackend {
     type Workload = ();
 
     async fn start(&self, request: StartRequest<'_, ()>) -> Result<(), BackendError> {
@@ -139,7 +139,7 @@ impl Backend for Late {
             }
             let mut state = this.0.lock().unwrap();
             state.running.insert(incarnation);
-            state.most = state.most.max(state.running.len());
+            state.max_running = state.max_running.max(state.running.len());
             if prompt {
                 state.reporter.as_ref().unwrap().report(Event::ready((0, incarnation)));
             }
@@ -180,19 +180,22 @@ impl Backend for Late {
 }
 
 #[tokio::test(start_paused = true)]
-async fn starts_that_come_about_late_do_not_pile_up() {
-    let late = Late::default();
+async fn starts_that_take_effect_late_do_not_accumulate() {
+    let late = LateStartBackend::default();
     let policy = policy(json!({"retry": {"interval": "200ms"}, "stop_grace": "200ms", "start_timeout": "30s"}));
     let builder = Supervisor::builder(policy, late.clone(), ()).call_timeout(millis(300)).resync(millis(200));
     let mut handle = builder.spawn();
     while late.0.lock().unwrap().starts < 60 {
         tokio::time::sleep(millis(100)).await;
     }
-    // Of each start there are three attempts, two of which may come about after the kill of the first.
-    let most = late.0.lock().unwrap().most;
-    assert!(most <= 2, "{most} alive of a set of one");
+    // Each start is attempted three times. Two attempts may take effect after the kill of the first.
+    let max_running = late.0.lock().unwrap().max_running;
+    assert!(max_running <= 2, "{max_running} alive of a set of one");
     late.0.lock().unwrap().prompt = true;
-    timeout(TEST_TIMEOUT, handle.wait_for(|status| status.status == Status::Healthy)).await.expect("it heals").unwrap();
+    timeout(TEST_TIMEOUT, handle.wait_for(|status| status.status == Status::Healthy))
+        .await
+        .expect("it recovers")
+        .unwrap();
     let ended = timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it ends");
     assert_eq!(ended.status, Status::Terminated);
     assert!(late.0.lock().unwrap().running.is_empty());

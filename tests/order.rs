@@ -1,5 +1,5 @@
-//! The order of the driver's calls, and which reports it believes, against a backend whose calls the test answers, in
-//! virtual time.
+//! The order of the driver's calls, and which of contradicting reports it uses. The tests answer the calls of the
+//! backend, in virtual time.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::sync::{Arc, Mutex};
@@ -207,7 +207,7 @@ impl Harness {
 
     async fn wait_until_available(&mut self, replicas: u32) {
         let up = self.handle.wait_for(|status| status.available == replicas);
-        timeout(10 * CALL_TIMEOUT, up).await.expect("it comes about").unwrap();
+        timeout(10 * CALL_TIMEOUT, up).await.expect("they are available").unwrap();
     }
 
     /// Answers the starts of all replicas and reports them ready.
@@ -239,7 +239,7 @@ async fn a_stop_waits_for_the_start_that_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_hangs_is_not_repeated_once_it_is_to_be_stopped() {
+async fn a_start_that_hangs_is_not_repeated_after_a_stop_request() {
     let policy = retrying(1).stop_grace(10 * CALL_TIMEOUT);
     let mut harness = Harness::with_empty_list(policy).await;
     let _hangs = harness.next_call(CallKind::Start).await;
@@ -256,7 +256,7 @@ async fn a_kill_does_not_wait_for_a_start_that_hangs() {
     let mut harness = Harness::with_empty_list(retrying(1).stop_grace(Duration::from_secs(2))).await;
     let _hangs = harness.next_call(CallKind::Start).await;
     harness.handle.terminate().await.unwrap();
-    // The stop goes out as soon as the start is abandoned.
+    // The stop is sent as soon as the start is abandoned.
     let first = harness.calls.recv().await.unwrap();
     let second = harness.calls.recv().await.unwrap();
     let mut kinds = [first.kind, second.kind].map(|kind| format!("{kind:?}"));
@@ -267,7 +267,7 @@ async fn a_kill_does_not_wait_for_a_start_that_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_without_an_answer_is_a_failed_start_whatever_its_kill_reports() {
+async fn a_start_without_an_answer_is_a_start_error_whatever_its_kill_reports() {
     let mut harness = Harness::with_empty_list(retrying(1)).await;
     let _first = harness.next_call(CallKind::Start).await;
     let _second = harness.next_call(CallKind::Start).await;
@@ -295,7 +295,7 @@ async fn a_list_that_is_older_than_reports_changes_nothing() {
     start.succeed();
     harness.backend.report(Event::ready((0, 2)));
     harness.wait_until_available(2).await;
-    // The state when the list was asked for.
+    // The state at the time of the request for the list.
     list.answer_list(&[(0, 1, InstanceState::Ready), (1, 1, InstanceState::Ready)]);
     harness.expect_no_call(RESYNC / 2).await;
     let next = harness.next_call(CallKind::List).await;
@@ -334,7 +334,7 @@ async fn a_watch_that_is_established_late_triggers_a_list() {
     assert!(before.is_err(), "{before:?}");
     harness.backend.reporter.lock().unwrap().as_ref().unwrap().watch_established();
     let list = timeout(Duration::from_millis(10), harness.calls.recv()).await;
-    assert_eq!(list.expect("it lists at once").unwrap().kind, CallKind::List);
+    assert_eq!(list.expect("it lists immediately").unwrap().kind, CallKind::List);
 }
 
 #[tokio::test(start_paused = true)]
@@ -364,13 +364,13 @@ async fn a_termination_before_the_first_list_stops_the_listed_instances() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_shutdown_before_the_first_list_ends_at_once_with_a_warning() {
+async fn a_second_shutdown_before_the_first_list_returns_immediately_with_a_warning() {
     let mut harness = Harness::new(retrying(2));
     let _hangs = harness.next_call(CallKind::List).await;
     let mut first = harness.handle.clone();
     let first = tokio::spawn(async move { first.shutdown().await });
     sleep(Duration::from_millis(1)).await;
-    let last = timeout(Duration::from_secs(1), harness.handle.shutdown()).await.expect("it leaves at once");
+    let last = timeout(Duration::from_secs(1), harness.handle.shutdown()).await.expect("it returns immediately");
     assert_eq!(last.status, Status::Pending);
     assert_eq!(first.await.unwrap().status, Status::Pending);
     harness.wait_for(|what| matches!(what, NotificationKind::Warning(text) if text.contains("has not listed"))).await;
@@ -386,7 +386,7 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
     let mut second = harness.handle.clone();
     let second = tokio::spawn(async move { second.shutdown().await });
     let _kill = harness.next_call(CallKind::Kill).await;
-    let last = timeout(CALL_TIMEOUT + Duration::from_secs(1), second).await.expect("it leaves").unwrap();
+    let last = timeout(CALL_TIMEOUT + Duration::from_secs(1), second).await.expect("it returns").unwrap();
     assert_eq!(last.status, Status::Terminating);
     assert_eq!(first.await.unwrap().status, Status::Terminating);
     harness
@@ -397,7 +397,7 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_can_report_states() {
+async fn a_backend_can_report_states_instead_of_events() {
     let probe = Probe::new(ProbeCheck::Tcp(TcpCheck::new("80"))).interval(Duration::from_secs(1));
     let mut harness = Harness::with_empty_list(retrying(1).health(HealthPolicy::new().liveness(probe))).await;
     harness.next_call(CallKind::Start).await.succeed();

@@ -1,4 +1,4 @@
-//! Recordings made by a supervisor, replayed under the same policy and under another.
+//! Replays the recordings of a supervisor under the same policy and under another one.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
@@ -49,7 +49,7 @@ fn folder(name: &str) -> std::path::PathBuf {
     folder
 }
 
-/// Best effort: the recorder's thread may be creating its next file, which then stays behind.
+/// Removes the folder if possible. The recorder's thread may be creating its next file, which then remains.
 fn clear(folder: &Path) {
     let _ = std::fs::remove_dir_all(folder);
 }
@@ -76,7 +76,7 @@ async fn a_replay_under_the_same_policy_gives_the_same_verdicts() {
     let replayed: Vec<_> = run.verdicts_of(1).map(|(_, decision)| decision.to_string()).collect();
     assert_eq!(replayed, verdicts);
     assert!(verdicts[3].contains("given up"), "{verdicts:?}");
-    // A replay has the same statistics as a simulation.
+    // A replay has the statistics of a simulation.
     let stats = run.stats();
     assert_eq!((stats.starts, run.restarts_of(1)), (6, 3));
     assert!(stats.peak_starts_in_flight >= 1);
@@ -92,11 +92,11 @@ async fn another_policy_reuses_the_recorded_plans_and_lists_what_it_assumes() {
     let path = folder.join("recording.ndjson");
     record(&path, u64::MAX).await;
     let recording = written(&path).await;
-    // One attempt fewer: everything is recorded.
+    // With one attempt less, every start is recorded.
     let stricter = recording.replay_under(policy(2)).unwrap();
     assert_eq!(stricter.run.verdicts_of(1).count(), 3);
     assert_eq!(stricter.assumed, []);
-    // No limit, and faster: the start after the last recorded one is assumed.
+    // Unlimited and faster: a start after the last recorded one is assumed.
     let retry = RetryPolicy::every(Duration::from_millis(1));
     let patient = recording.replay_under(Policy::builder().replicas(3).retry(retry).build().unwrap()).unwrap();
     assert_eq!(patient.assumed.iter().filter(|(_, replica)| replica.0 == 1).count(), 1);
@@ -117,7 +117,7 @@ async fn a_recording_is_bounded_by_size_and_each_file_replays_on_its_own() {
 }
 
 #[test]
-fn a_recording_may_be_cut_off_but_not_damaged() {
+fn a_truncated_recording_is_read_and_a_damaged_one_is_refused() {
     let folder = folder("damaged");
     let path = folder.join("recording.ndjson");
     let header = RecordingHeader::new("x", policy(1), 0, Timestamp::ZERO, None);
@@ -132,7 +132,7 @@ fn a_recording_may_be_cut_off_but_not_damaged() {
     assert!(read_recording(&path).unwrap_err().contains("line 2"));
 
     std::fs::write(&path, format!("{step}\n")).unwrap();
-    assert!(read_recording(&path).unwrap_err().contains("no recording"));
+    assert!(read_recording(&path).unwrap_err().contains("not the header of a recording"));
 
     std::fs::write(&path, "").unwrap();
     assert!(read_recording(&path).is_err());
@@ -190,7 +190,7 @@ fn operator_stops_and_starts_are_repeated_under_another_policy() {
 }
 
 #[test]
-fn instances_that_only_a_list_reported_come_up_as_recorded() {
+fn instances_that_only_a_list_reported_are_replayed() {
     let recording = recorded(vec![(0, Input::Timeout), (1, listed(1, InstanceState::Ready)), (1300, Input::Timeout)]);
     let again = recording.replay_under(policy(5)).unwrap().run;
     assert_eq!(again.status_at("1s").unwrap(), recording.replay().unwrap().status_at("1s").unwrap());
@@ -205,7 +205,7 @@ fn a_recording_that_begins_with_running_instances_cannot_be_replayed_under_anoth
 }
 
 #[test]
-fn a_recording_is_private_to_its_user_and_without_secrets_unless_asked_for() {
+fn a_recording_is_private_to_its_user_and_redacted_by_default() {
     use std::os::unix::fs::PermissionsExt;
 
     let policy = r#"{"health": {"liveness": {"http": {"port": 80, "headers": {"Authorization": "s3cret"}}}}}"#;

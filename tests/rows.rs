@@ -1,4 +1,4 @@
-//! Depth 1 on rows as a database keeps them: under an edited policy, and under a clock that goes backwards.
+//! Depth 1 on rows from a database: with an edited policy, and with a clock that goes backwards.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn secs(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-/// As a database gives the row back.
+/// Serialises and deserialises a row, as a database does.
 fn reread(history: &History) -> History {
     serde_json::from_str(&serde_json::to_string(history).unwrap()).unwrap()
 }
@@ -34,7 +34,7 @@ fn a_row_under_an_edited_policy_keeps_streaks_and_windows_by_rule_name() {
             {"name": "b", "when": {"exit_code": 2}, "then": "retry", "retry": {"limit": {"restarts": 2, "within": "1h"}}}
         ]}}"#,
     );
-    // `b` moved to the front, `a` is gone, `c` is new, and stands where `a` stood.
+    // `b` is moved to the front, `a` is removed, and a new `c` is in its place.
     let other = policy(
         r#"{"retry": {"interval": "1s", "limit": {"restarts": 3, "within": "1h"}}, "failure": {"rules": [
             {"name": "b", "when": {"exit_code": 2}, "then": "retry", "retry": {"limit": {"restarts": 2, "within": "1h"}}},
@@ -52,16 +52,20 @@ fn a_row_under_an_edited_policy_keeps_streaks_and_windows_by_rule_name() {
     assert_eq!((c.attempt, c.verdict.as_str()), (1, "restart"), "{c}");
     let b = fail(&other, &mut history, 2, 70);
     assert_eq!((b.attempt, b.verdict.as_str()), (2, "restart"), "{b}");
-    assert_eq!(fail(&other, &mut history, 2, 80).verdict.as_str(), "degrade", "the window of b came along");
+    assert_eq!(fail(&other, &mut history, 2, 80).verdict.as_str(), "degrade", "the window of b is kept");
     assert_eq!(fail(&other, &mut history, 3, 90).attempt, 3);
-    assert_eq!(fail(&other, &mut history, 3, 100).verdict.as_str(), "degrade", "so did that of the policy's own");
+    assert_eq!(
+        fail(&other, &mut history, 3, 100).verdict.as_str(),
+        "degrade",
+        "the window of the policy's own retry is kept"
+    );
 
-    // What `a` had is dropped, and does not come back with it.
+    // The state of `a` is dropped, and does not come back with the rule.
     assert_eq!(fail(&one, &mut history, 1, 110).attempt, 1);
 }
 
 #[test]
-fn a_rule_without_a_policy_leaves_nothing_behind() {
+fn a_removed_rule_leaves_no_state() {
     let ruled = policy(
         r#"{"retry": {"interval": "1s"}, "failure": {"rules": [
             {"name": "a", "when": {"exit_code": 1}, "then": "retry", "retry": {"interval": "1s", "max_attempts": 1}}]}}"#,
@@ -74,7 +78,7 @@ fn a_rule_without_a_policy_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_row_knows_its_replica_its_run_and_whether_it_was_ready() {
+fn rules_match_the_replica_run_time_and_readiness_of_a_row() {
     let rules = policy(
         r#"{"replicas": 3, "retry": {"interval": "1s"}, "failure": {"rules": [
             {"name": "leader", "when": {"replica": 0}, "then": "terminate"},
@@ -99,7 +103,7 @@ fn a_row_knows_its_replica_its_run_and_whether_it_was_ready() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_stands_still() {
+fn a_clock_that_goes_backwards_is_treated_as_standing_still() {
     let limited = policy(
         r#"{"replicas": 4, "retry": {"interval": "10s", "limit": {"restarts": 2, "within": "1m"}},
             "failure": {"budget": {"restarts": 3, "per": "30m"}}}"#,
@@ -115,7 +119,7 @@ fn a_clock_that_goes_backwards_stands_still() {
     };
     assert_eq!(decide(100), ("restart", Some(secs(110))));
     assert_eq!(decide(20), ("restart", Some(secs(110))));
-    assert_eq!(decide(10).0, "degrade", "both count as of 100 s");
+    assert_eq!(decide(10).0, "degrade", "both count at 100 s");
     assert_eq!(decide(159).0, "degrade");
     assert_eq!(decide(160), ("restart", Some(secs(170))));
 
@@ -126,13 +130,13 @@ fn a_clock_that_goes_backwards_stands_still() {
         admission == Admission::Start
     };
     assert!((0..3).all(|_| admitted(10_000)));
-    // A token comes back in 10 minutes, and not for going back and forth.
+    // A token comes back after 10 min, and a clock that moves back and forth does not add one.
     assert!((0..100).all(|turn| !admitted(if turn % 2 == 0 { 0 } else { 10_000 })));
     assert!(admitted(10_600));
 }
 
 #[test]
-fn a_time_out_of_range_does_not_stand_for_ever() {
+fn a_time_out_of_range_does_not_mean_never() {
     let every = policy(r#"{"retry": {"interval": "10s"}, "failure": {"budget": {"restarts": 1, "per": "1h"}}}"#);
     let mut history = History::new(7, 0.into());
     every.start(&mut history, Timestamp::MAX);
@@ -151,7 +155,7 @@ fn a_time_out_of_range_does_not_stand_for_ever() {
 }
 
 #[test]
-fn what_a_failure_asks_for_is_bounded_and_every_due_time_comes() {
+fn retry_after_is_bounded_and_every_due_time_is_reached() {
     let uncapped = policy(r#"{"retry": {"interval": "584y"}, "failure": {"exhausted": {"quarantine": "584y"}}}"#);
     for at in [secs(60), Timestamp::LATEST] {
         for asks in [Some(Duration::MAX), None] {
@@ -172,7 +176,7 @@ fn what_a_failure_asks_for_is_bounded_and_every_due_time_comes() {
 }
 
 #[test]
-fn rows_that_no_history_can_be_are_refused() {
+fn rows_with_an_impossible_state_are_refused() {
     let mut history = History::new(7, 2.into());
     let every = policy(r#"{"retry": {"interval": "1s"}}"#);
     every.start(&mut history, secs(1));

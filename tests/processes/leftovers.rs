@@ -19,7 +19,7 @@ async fn grandchildren_of_a_crashed_replica_do_not_live_into_its_next_incarnatio
     harness.shutdown().await;
 }
 
-/// Our ends of the pipes are closed, although a process that left the group keeps the other ends open.
+/// We close our ends of the pipes, although a process that left the group keeps the other ends open.
 #[tokio::test]
 async fn a_grandchild_that_left_its_group_does_not_keep_the_pipes_of_its_replica_open() {
     let grandchild =
@@ -46,7 +46,7 @@ async fn children_die_with_their_backend() {
     for pid in first.into_values() {
         wait_until_gone(pid).await;
     }
-    // Neither a shutdown nor a supervisor: the backend alone is dropped while its child runs.
+    // Without a supervisor: the backend is dropped while its child runs.
     let folder = std::env::temp_dir().join(format!("uphold-{}-dropped-alone", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let spec = spec.env("FOLDER", folder.to_string_lossy());

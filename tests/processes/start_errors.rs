@@ -55,7 +55,7 @@ async fn a_missing_working_directory_is_named() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_port_that_is_in_use_is_a_start_error_that_says_by_whom_and_is_retried() {
+async fn a_port_in_use_is_a_start_error_that_names_the_process_and_is_retried() {
     let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();
     let spec = ProcessSpec::new("python3")

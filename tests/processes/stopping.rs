@@ -31,7 +31,7 @@ async fn a_child_that_ignores_sigterm_is_gone_with_its_grandchildren_after_stop_
 }
 
 #[tokio::test]
-async fn a_replica_is_stopped_by_its_command_and_its_signal_and_reads_its_file_of_variables() {
+async fn a_replica_reads_its_env_file_and_is_stopped_by_its_command_and_its_signal() {
     let folder = std::env::temp_dir().join(format!("uphold-{}-stop-signal", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let env_file = folder.join("variables");

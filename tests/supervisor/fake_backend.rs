@@ -25,7 +25,7 @@ pub(crate) enum Start {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// The outcomes of the calls that start a replica; later calls succeed.
+    /// The outcome of each start call of a replica; later calls succeed.
     pub(crate) script: BTreeMap<u32, Vec<Start>>,
     pub(crate) calls: BTreeMap<u32, usize>,
     pub(crate) running: BTreeSet<InstanceId>,

@@ -9,7 +9,7 @@ use uphold::supervisor::{NotificationKind, Received, RequestError};
 use uphold::{Event, Incarnation, Notice, ReplicaSet, Supervisor, SupervisorHandle, Timestamp};
 
 #[tokio::test]
-async fn operators_requests_are_carried_out() {
+async fn requests_of_operators_are_executed() {
     let backend = FakeBackend::default();
     let (mut handle, mut notifications) = supervise(&backend, policy(2));
     wait_until_healthy(&mut handle).await;
@@ -81,7 +81,7 @@ async fn sets_with_different_names_have_different_jitter() {
         seeds.push(ReplicaSet::restore(policy, snapshot, Timestamp::ZERO).unwrap().seed());
     }
     assert_ne!(seeds[0], seeds[1]);
-    assert_eq!(seeds[0], seeds[2], "and each as it was before");
+    assert_eq!(seeds[0], seeds[2], "the same name has the same seed");
 }
 
 #[test]

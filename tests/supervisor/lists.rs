@@ -70,7 +70,7 @@ async fn lists_that_fail_make_replicas_unknown_and_restart_none() {
     backend.with(|state| state.list_fails = true);
     broken.notify_one();
     let unknown = handle.wait_for(|status| status.available == 0);
-    timeout(TEST_TIMEOUT, unknown).await.expect("sight is lost").unwrap();
+    timeout(TEST_TIMEOUT, unknown).await.expect("contact is lost").unwrap();
     assert_eq!(handle.status().status, Status::Outage);
     backend.with(|state| state.list_fails = false);
     wait_until_healthy(&mut handle).await;

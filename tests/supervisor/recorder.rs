@@ -21,7 +21,7 @@ impl Recorder for PanickingRecorder {
 
 impl Drop for PanickingRecorder {
     fn drop(&mut self) {
-        assert!(std::thread::panicking() || self.0 < 3, "on purpose, once more");
+        assert!(std::thread::panicking() || self.0 < 3, "on purpose, again");
     }
 }
 
@@ -31,13 +31,13 @@ async fn a_recorder_that_panics_ends_the_recording_and_nothing_else() {
     let supervisor =
         Supervisor::builder(policy(3).build().unwrap(), backend.clone(), ()).recorder(PanickingRecorder(0));
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
-    let told =
+    let ends =
         |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.contains("recording ends"));
-    wait_for(&mut notifications, told).await;
+    wait_for(&mut notifications, ends).await;
     wait_until_healthy(&mut handle).await;
     backend.report(Event::exited((1, 1), 1));
     backend.with(|state| state.running.remove(&InstanceId::new(1, 1)));
-    let again = |what: &NotificationKind| matches!(what, NotificationKind::Event(Event::Ready(news)) if news.incarnation.0 == 2);
+    let again = |what: &NotificationKind| matches!(what, NotificationKind::Event(Event::Ready(ready)) if ready.incarnation.0 == 2);
     wait_for(&mut notifications, again).await;
     timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it shuts down");
 }

@@ -22,7 +22,7 @@ async fn a_stop_that_hangs_ends_in_a_kill() {
     assert_eq!(last.status, Status::Terminated);
 }
 
-/// No call of it is ever answered but lists.
+/// A backend that answers no call except lists.
 struct SilentBackend(Arc<tokio::sync::Notify>);
 
 #[async_trait]
@@ -61,7 +61,7 @@ fn a_runtime_that_is_shut_down_while_calls_wait_drops_them() {
         timeout(TEST_TIMEOUT, started.notified()).await.expect("a start is asked for");
         handle
     });
-    // To drop one after the other within each other's destructors would overflow the stack.
+    // Dropping each call within the destructor of another would overflow the stack.
     drop(runtime);
     drop(handle);
 }

@@ -87,8 +87,8 @@ async fn operators_are_warned_of_instances_that_are_never_ready() {
     let policy = policy(2).start_timeout(Duration::from_secs(1)).build().unwrap();
     let supervisor = Supervisor::builder(policy, Arc::new(StrayBackend::default()), ());
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();
-    let told = |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.starts_with("replica 0, 1: running for 250ms, but the backend has never"));
-    wait_for(&mut notifications, told).await;
+    let warned = |what: &NotificationKind| matches!(what, NotificationKind::Warning(text) if text.starts_with("replica 0, 1: running for 250ms, but the backend has never"));
+    wait_for(&mut notifications, warned).await;
     assert_eq!(handle.status().status, Status::Pending);
     timeout(TEST_TIMEOUT, handle.shutdown()).await.expect("it shuts down");
 }

@@ -1,39 +1,39 @@
-//! A set at depth 2, told things at whole seconds.
+//! A set at depth 2 with events at whole seconds.
 
 use uphold::engine::Ended;
 use uphold::{Event, Outcome, Output, Policy, ReplicaSet, Timestamp};
 
-/// So many seconds.
+/// A time in seconds.
 pub(crate) fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(secs)
 }
 
-/// The policy of a document.
+/// Reads a policy from a document.
 pub(crate) fn policy(document: serde_json::Value) -> Policy {
     Policy::read(document).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A replica exited with code 1, and when.
+/// The exit of a replica with code 1 at a time.
 pub(crate) fn exited(replica: u32, incarnation: u64, then: u64) -> Event {
     let outcome = Outcome::exited(1, at(then));
     Event::Exited(Ended { replica: replica.into(), incarnation: incarnation.into(), outcome })
 }
 
-/// A set, and what it hands out as lines.
+/// A set whose outputs are read as lines of text.
 pub(crate) struct TestSet {
     /// The set.
     pub(crate) set: ReplicaSet,
 }
 
 impl TestSet {
-    /// Begun at 0.
+    /// Creates a set at time 0.
     pub(crate) fn new(policy: Policy) -> Self {
         let mut test = Self { set: ReplicaSet::new(policy, 7, Timestamp::ZERO) };
         test.tick(0);
         test
     }
 
-    /// Begun at 0, every replica ready at once.
+    /// Creates a set at time 0 with every replica ready.
     pub(crate) fn ready(policy: Policy) -> Self {
         let replicas = policy.replicas();
         let mut test = Self::new(policy);
@@ -41,29 +41,29 @@ impl TestSet {
         test
     }
 
-    /// What it hands out.
+    /// Returns the outputs.
     pub(crate) fn drain(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.set.poll_output()).map(|output: Output| output.to_string()).collect()
     }
 
-    /// Tells one thing.
+    /// Handles one event and returns the outputs.
     pub(crate) fn one(&mut self, now: u64, event: Event) -> Vec<String> {
         self.all(now, [event])
     }
 
-    /// Tells all that is known at one instant.
+    /// Handles the events of one instant and returns the outputs.
     pub(crate) fn all(&mut self, now: u64, events: impl IntoIterator<Item = Event>) -> Vec<String> {
         self.set.handle_all(at(now), events);
         self.drain()
     }
 
-    /// Tells the time.
+    /// Handles the timeouts due by a time and returns the outputs.
     pub(crate) fn tick(&mut self, now: u64) -> Vec<String> {
         self.set.handle_timeout(at(now));
         self.drain()
     }
 
-    /// Wakes it whenever it wants to be woken, up to a time.
+    /// Handles all deadlines up to a time.
     pub(crate) fn until(&mut self, end: u64) {
         while let Some(next) = self.set.next_deadline().filter(|next| next.at <= at(end)) {
             self.set.handle_timeout(next.at);
@@ -72,7 +72,7 @@ impl TestSet {
     }
 }
 
-/// Whether an incident is among these lines.
+/// Returns whether an incident is among these lines.
 pub(crate) fn is_incident(lines: &[String]) -> bool {
     lines.iter().any(|line| line.starts_with("incident: ") && line.ends_with("failed together"))
 }
