@@ -1,5 +1,6 @@
 //! Policies: the types of the policy document, and how it is read, checked, linted, compiled and written back.
 
+mod backoff;
 mod budget;
 mod build;
 mod cause;
@@ -15,8 +16,10 @@ mod failure;
 mod generate;
 mod glob;
 mod health;
+mod jitter;
 mod layout;
 mod lint;
+mod on_events;
 #[expect(clippy::module_inception, reason = "it holds the type Policy")]
 mod policy;
 mod preset;
@@ -37,6 +40,7 @@ mod validate;
 mod write;
 
 pub use crate::document::{PolicyError, Problem, ReadError};
+pub use backoff::{Backoff, Factor};
 pub use budget::{Budget, BudgetEmpty};
 pub use build::PolicyBuilder;
 pub use cause::{Cause, CauseError, CauseName};
@@ -46,12 +50,12 @@ pub use exhausted::{Exhausted, Quarantine};
 pub use exit::{Exit, Signal};
 pub use failure::FailurePolicy;
 pub use health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck, TcpCheck};
+pub use jitter::Jitter;
 pub use lint::Lint;
+pub use on_events::OnEvents;
 pub use policy::Policy;
 pub use quantity::Quantity;
-pub use retry::{
-    Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
-};
+pub use retry::{ImmediateFirst, Placement, Recover, RetryPolicy, RetryStage, Scope};
 pub use rollout::{OnRolloutFailure, Promote, RolloutPolicy};
 pub use rule::{Rule, RuleAction};
 pub use scaling::{ScalingPolicy, StandIns};

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::backoff::Backoff;
 use super::correlated::Correlated;
+use super::jitter::Jitter;
 use super::quantity::Quantity;
-use super::retry::{Backoff, ImmediateFirst, Jitter, Recover, RetryPolicy};
+use super::retry::{ImmediateFirst, Recover, RetryPolicy};
 use super::settings::{MAX_REPLICAS, Settings};
 
 /// Short enough that one crash is hardly noticed, long enough not to be a hot loop.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use super::backoff::Backoff;
+use super::jitter::Jitter;
+use super::on_events::OnEvents;
+
 /// How a failed replica is restarted: how long to wait, how often, and until when.
 ///
 /// Settings that are not given have the defaults of the policy document. [`PolicyBuilder::build`] checks them together
@@ -264,101 +268,6 @@ impl RetryStage {
     stage_settings_methods!();
 }
 
-/// How delays grow from failure to failure.
-///
-/// The variants give the delay after failure n of a streak, counted from 0, before the cap and jitter.
-///
-/// ```
-/// use std::time::Duration;
-/// use uphold::policy::Factor;
-/// use uphold::{Backoff, RetryPolicy};
-///
-/// // 10 s, 30 s, 90 s, 270 s, then 300 s, the default cap.
-/// let factor = Factor::from_hundredths(300).ok_or("out of range")?;
-/// let retry = RetryPolicy::every(Duration::from_secs(10)).backoff(Backoff::Exponential(factor));
-///
-/// let schedule = Backoff::Schedule([1, 1, 30].map(Duration::from_secs).to_vec());
-/// assert_ne!(retry.get_backoff(), Some(&schedule));
-/// # Ok::<(), &str>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Backoff {
-    /// `interval`.
-    #[default]
-    Constant,
-    /// `interval` × (n + 1).
-    Linear,
-    /// `interval` × factorⁿ.
-    Exponential(Factor),
-    /// `interval` × 1, 1, 2, 3, 5, 8, ...
-    Fibonacci,
-    /// These delays (1 to 1000); the last one repeats. `interval` is not used.
-    Schedule(Vec<Duration>),
-}
-
-impl Backoff {
-    /// Returns an exponential backoff that doubles the delay.
-    pub const fn exponential() -> Self {
-        Self::Exponential(Factor::DOUBLE)
-    }
-}
-
-/// The factor of an exponential backoff, 1.01 to 100, in hundredths.
-///
-/// ```
-/// use uphold::policy::Factor;
-///
-/// assert_eq!(Factor::from_hundredths(150).map(Factor::hundredths), Some(150));
-/// assert_eq!(Factor::from_hundredths(100), None);
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Factor(u16);
-
-impl Factor {
-    /// 2, the default.
-    pub const DOUBLE: Self = Self(200);
-
-    /// Returns the factor of that many hundredths; `None` outside 101 to 10 000.
-    pub const fn from_hundredths(hundredths: u32) -> Option<Self> {
-        if hundredths >= 101 && hundredths <= 10_000 { Some(Self(hundredths as u16)) } else { None }
-    }
-
-    /// Returns the factor in hundredths.
-    pub const fn hundredths(self) -> u16 {
-        self.0
-    }
-}
-
-/// How a delay d is spread over time, so that replicas that failed together do not start together.
-///
-/// The random number is a hash of (seed, replica, incarnation), so a replay gives the same delays. No delay is longer
-/// than `max_interval`. Full, equal and decorrelated jitter follow the formulas of the AWS Architecture Blog.
-///
-/// ```
-/// use std::time::Duration;
-/// use uphold::{Jitter, RetryPolicy};
-///
-/// // 30 s to 45 s.
-/// let retry = RetryPolicy::every(Duration::from_secs(30)).jitter(Jitter::Spread(50));
-/// assert_eq!(retry.get_jitter(), Some(Jitter::Spread(50)));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[non_exhaustive]
-pub enum Jitter {
-    /// Exactly d.
-    #[default]
-    None,
-    /// Between d/2 and d.
-    Equal,
-    /// Between 0 and d.
-    Full,
-    /// Between `interval` and three times the previous delay, capped. Replaces the backoff.
-    Decorrelated,
-    /// Between d and d plus this percentage, 1 to 100. At the cap, d is lowered so that the result fits.
-    Spread(u8),
-}
-
 /// At most `restarts` charged restarts within `within`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Limit {
@@ -472,66 +381,5 @@ impl Scope {
             Self::All => "all",
             Self::Rest => "rest",
         }
-    }
-}
-
-/// The causes that dstack's `on_events` selects; `error` stands for every cause but the other two.
-///
-/// ```
-/// use std::time::Duration;
-/// use uphold::policy::OnEvents;
-/// use uphold::RetryPolicy;
-///
-/// let events = OnEvents::new().no_capacity().interruption();
-/// let retry = RetryPolicy::every(Duration::from_secs(30)).on_events(events);
-/// assert_eq!(retry.get_on_events().map(|events| events.get_error()), Some(false));
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub struct OnEvents {
-    pub(crate) no_capacity: bool,
-    pub(crate) interruption: bool,
-    pub(crate) error: bool,
-}
-
-impl OnEvents {
-    /// Creates a selection of no cause, which a policy refuses.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds the cause `no-capacity`.
-    #[must_use]
-    pub fn no_capacity(mut self) -> Self {
-        self.no_capacity = true;
-        self
-    }
-
-    /// Adds the cause `interruption`.
-    #[must_use]
-    pub fn interruption(mut self) -> Self {
-        self.interruption = true;
-        self
-    }
-
-    /// Adds every cause except `no-capacity` and `interruption`.
-    #[must_use]
-    pub fn error(mut self) -> Self {
-        self.error = true;
-        self
-    }
-
-    /// Returns whether `no-capacity` is retried.
-    pub fn get_no_capacity(&self) -> bool {
-        self.no_capacity
-    }
-
-    /// Returns whether `interruption` is retried.
-    pub fn get_interruption(&self) -> bool {
-        self.interruption
-    }
-
-    /// Returns whether every other cause is retried.
-    pub fn get_error(&self) -> bool {
-        self.error
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::retry::{Backoff, ImmediateFirst, Jitter, Placement, Recover, RetryPolicy, Scope, StageSettings};
+use super::backoff::Backoff;
+use super::jitter::Jitter;
+use super::retry::{ImmediateFirst, Placement, Recover, RetryPolicy, Scope, StageSettings};
 use crate::time::nanos;
 
 /// The default of `interval`.
@@ -276,7 +278,7 @@ impl StageSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::retry::Factor;
+    use crate::policy::backoff::Factor;
 
     const SEC: u64 = 1_000_000_000;
 

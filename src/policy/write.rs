@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, Serializer};
 
+use super::backoff::{Backoff, Factor};
 use super::budget::BudgetEmpty;
 use super::exhausted::Exhausted;
 use super::exit::Signal;
 use super::failure::FailurePolicy;
 use super::health::{HealthPolicy, HttpCheck, LostAfter, Probe, ProbeCheck};
+use super::jitter::Jitter;
+use super::on_events::OnEvents;
 use super::policy::Policy;
 use super::quantity::Quantity;
-use super::retry::{
-    Backoff, Factor, ImmediateFirst, Jitter, OnEvents, Recover, RetryPolicy, RetryStage, StageSettings,
-};
+use super::retry::{ImmediateFirst, Recover, RetryPolicy, RetryStage, StageSettings};
 use super::rollout::RolloutPolicy;
 use super::rule::{CodeRange, ReplicaRange, Rule, RuleAction};
 use super::scaling::ScalingPolicy;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::super::retry::{Backoff, ImmediateFirst, Jitter, RetryPolicy, StageSettings};
+use super::super::backoff::Backoff;
+use super::super::jitter::Jitter;
+use super::super::retry::{ImmediateFirst, RetryPolicy, StageSettings};
 use super::super::retry_schedule::{
     FAILED_START_FLOOR, FOREVER, Limits, Pacing, Recovery, RetrySchedule, UNLIMITED, WindowLimit,
 };

@@ -1,6 +1,6 @@
 //! Whether a window limit can ever be reached.
 
-use super::super::retry::Jitter;
+use super::super::jitter::Jitter;
 use super::super::retry_schedule::{FOREVER, Pacing, with_room_for};
 
 /// For more restarts than this, only the shortest delay counts. This is exact enough, and the exact way is quadratic.

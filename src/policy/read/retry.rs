@@ -6,11 +6,11 @@ use super::keys;
 use crate::document::LONGEST;
 use crate::document::Value;
 use crate::document::{Fields, Reader};
+use crate::policy::backoff::{Backoff, Factor};
+use crate::policy::jitter::Jitter;
+use crate::policy::on_events::OnEvents;
 use crate::policy::range;
-use crate::policy::retry::{
-    Backoff, Factor, ImmediateFirst, Jitter, Limit, OnEvents, Placement, Recover, RetryPolicy, RetryStage, Scope,
-    StageSettings,
-};
+use crate::policy::retry::{ImmediateFirst, Limit, Placement, Recover, RetryPolicy, RetryStage, Scope, StageSettings};
 use crate::policy::validate;
 
 /// A word of `recover.by` and its meaning.

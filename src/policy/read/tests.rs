@@ -1,7 +1,9 @@
 //! Tests of reading whole documents.
 
 use super::*;
-use crate::policy::retry::{Backoff, Jitter, Recover, RetryPolicy};
+use crate::policy::backoff::Backoff;
+use crate::policy::jitter::Jitter;
+use crate::policy::retry::{Recover, RetryPolicy};
 use crate::policy::{
     Correlated, FailurePolicy, HealthPolicy, OnEvents, OnRolloutFailure, Probe, Promote, Quantity, RolloutPolicy, Rule,
     RuleAction, ScalingPolicy, StandIns,

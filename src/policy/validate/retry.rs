@@ -1,7 +1,9 @@
 //! Checks of a `retry`.
 
+use super::super::backoff::Backoff;
+use super::super::jitter::Jitter;
 use super::super::range;
-use super::super::retry::{Backoff, Jitter, Recover, RetryPolicy, StageSettings};
+use super::super::retry::{Recover, RetryPolicy, StageSettings};
 use super::{duration, number, positive};
 use crate::document::{LONGEST, LONGEST_WORDS, Reader};
 use std::time::Duration;
