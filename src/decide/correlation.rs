@@ -8,7 +8,7 @@ use super::incident::{Incident, IncidentStage};
 use super::outcome::Outcome;
 use super::set_history::SetHistory;
 use super::verdict::{Decision, DecisionReason, Verdict};
-use crate::policy::retry_schedule::FAILED_START_FLOOR;
+use crate::policy::retry_schedule::MIN_FAILED_START_DELAY;
 use crate::policy::{Cause, OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -173,7 +173,7 @@ impl Policy {
             Verdict::Restart(restart) => StartOutcome::Failed { retry: restart.due_after(ended_at) },
             Verdict::Hold(_) | Verdict::Degrade(_) | Verdict::Terminate => {
                 let delay =
-                    self.compiled().schedules[0].stage(0).pacing.nominal(failed_canaries).max(FAILED_START_FLOOR);
+                    self.compiled().schedules[0].stage(0).pacing.nominal(failed_canaries).max(MIN_FAILED_START_DELAY);
                 StartOutcome::Failed { retry: ended_at.later_by(delay) }
             }
         }

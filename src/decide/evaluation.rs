@@ -11,7 +11,7 @@ use super::streak::Streak;
 use super::undo::Undo;
 use super::verdict::{Decision, DecisionReason, Degrade, ExhaustedLimit, Hold, RemainingLimit, Restart, Verdict};
 use crate::policy::compiled_rule::CompiledRule;
-use crate::policy::retry_schedule::{CompiledStage, LONGEST_RETRY_AFTER, RetrySchedule, UNLIMITED};
+use crate::policy::retry_schedule::{CompiledStage, MAX_RETRY_AFTER, RetrySchedule, UNLIMITED};
 use crate::policy::rule_index::Failure;
 use crate::policy::{Cause, ImmediateFirst, OnSuccess, Policy, RuleAction};
 use crate::time::{Timestamp, nanos};
@@ -126,7 +126,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             history.clean_exits = history.clean_exits.saturating_add(1);
         }
         let delay = match self.outcome.retry_after {
-            Some(asked) => asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER),
+            Some(asked) => asked.min(stage.pacing.cap).min(MAX_RETRY_AFTER),
             // The level is passed as `more`: there is no previous delay that decorrelated jitter could grow from.
             None => jitter::delay(&stage.pacing, 0, level, 0, || history.draw()),
         };
@@ -140,7 +140,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
 
     #[inline(always)]
     fn restart(&self, stage: &CompiledStage, delay: u64) -> Verdict {
-        // The sum stays below `MAX`: times are at most `LATEST`, and delays at most `LONGEST_DELAY`.
+        // The sum stays below `MAX`: times are at most `LATEST`, and delays at most `MAX_DELAY`.
         let due = if self.outcome.still_alive { Timestamp::NEVER } else { self.end.at.plus_nanos(delay) };
         Verdict::Restart(Restart { due, delay, placement: stage.placement, scope: stage.scope })
     }
@@ -179,7 +179,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         Ok(Decision {
             verdict: restart,
             reason: planned.reason,
-            rule: matched.map(|matched| matched.shown.clone()),
+            rule: matched.map(|rule| rule.matched.clone()),
             attempt,
             max_attempts: max_attempts(schedule),
             stage,
@@ -245,7 +245,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         Decision {
             verdict,
             reason,
-            rule: matched.map(|matched| matched.shown.clone()),
+            rule: matched.map(|rule| rule.matched.clone()),
             attempt,
             max_attempts: max_attempts(schedule),
             stage,
@@ -294,10 +294,10 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         if !(self.outcome.start_failed && history.has(Flags::REPAIRING)) {
             return rules.first(failure, attempt);
         }
-        rules.first_naming(failure, attempt).or_else(|| {
+        rules.first_naming_cause(failure, attempt).or_else(|| {
             let (cause, exit) = history.last_failure()?;
             let earlier = Failure { cause: &cause, exit, reason: None, ..failure };
-            rules.first_again(earlier, history.matched_rule(), attempt)
+            rules.first_for_earlier(earlier, history.matched_rule(), attempt)
         })
     }
 
@@ -369,7 +369,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
             ImmediateFirst::Isolated => self.context.isolated,
         };
         let (delay, reason) = if let Some(asked) = self.outcome.retry_after {
-            (asked.min(stage.pacing.cap).min(LONGEST_RETRY_AFTER), DecisionReason::RetryAfter)
+            (asked.min(stage.pacing.cap).min(MAX_RETRY_AFTER), DecisionReason::RetryAfter)
         } else if first && at_once && !self.outcome.start_failed && self.incident().is_none() {
             (0, DecisionReason::Immediate)
         } else {

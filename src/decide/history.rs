@@ -363,7 +363,7 @@ impl History {
 
     #[inline(always)]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>, policy: &Policy) {
-        self.last_cause = cause.place() as u8 + 1;
+        self.last_cause = cause.index() as u8 + 1;
         self.set_last_exit(exit);
         if let Cause::Named(name) = cause {
             self.remember_name(name, policy);

@@ -11,7 +11,7 @@ use super::ids::Incarnation;
 use super::limits::count_in_windows;
 use super::outcome::Outcome;
 use super::verdict::{DecideError, Decision};
-use crate::policy::retry_schedule::FAILED_START_FLOOR;
+use crate::policy::retry_schedule::MIN_FAILED_START_DELAY;
 use crate::policy::{OnSuccess, Policy};
 use crate::time::Timestamp;
 
@@ -174,7 +174,7 @@ impl Policy {
         }
         history.put(Flags::LIVE.and(Flags::STARTED).and(Flags::READY), false);
         history.instance_changed_at = at;
-        End { at, ran, floor: if outcome.start_failed || ran == 0 { FAILED_START_FLOOR } else { 0 } }
+        End { at, ran, floor: if outcome.start_failed || ran == 0 { MIN_FAILED_START_DELAY } else { 0 } }
     }
 
     /// Handles the rare cases of [`end_incarnation`](Self::end_incarnation).

@@ -198,7 +198,7 @@ impl TryFrom<Row> for History {
         history.put(Flags::READY, row.ready_since.is_some());
         history.set_last_exit(row.last_exit);
         if let Some(cause) = &row.last_cause {
-            history.last_cause = cause.place() as u8 + 1;
+            history.last_cause = cause.index() as u8 + 1;
             if let Cause::Named(name) = cause {
                 detail.cause = Some(name.as_str().to_owned());
             }

@@ -39,7 +39,7 @@ impl Status {
 
     /// Its index in `ALL`.
     #[inline]
-    pub(crate) const fn place(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         self as usize
     }
 

@@ -6,11 +6,11 @@ use humantime_serde::re::humantime;
 
 /// The longest duration of a document. A [`Timestamp`](crate::Timestamp) has 64 bits of nanoseconds, which is a little
 /// more.
-pub(crate) const LONGEST: Duration = Duration::from_secs(584 * 31_557_600);
-/// [`LONGEST`] in words.
-pub(crate) const LONGEST_WORDS: &str = "584 years";
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(584 * 31_557_600);
+/// [`MAX_DURATION`] in words.
+pub(crate) const MAX_DURATION_TEXT: &str = "584 years";
 
-/// The pattern of a duration. Beyond it the reader checks two bounds: [`LONGEST`], and whole nanoseconds.
+/// The pattern of a duration. Beyond it the reader checks two bounds: [`MAX_DURATION`], and whole nanoseconds.
 pub(crate) const PATTERN: &str = r"^ *(0 *|([0-9]+(\.[0-9]+)? *(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M|years|year|yrs|yr|y) *)+)$";
 
 /// Why a text cannot be read as a duration.
@@ -18,7 +18,7 @@ pub(crate) const PATTERN: &str = r"^ *(0 *|([0-9]+(\.[0-9]+)? *(nanos|nsec|ns|us
 pub(crate) enum DurationError {
     /// It does not match [`PATTERN`].
     Malformed,
-    /// It is longer than [`LONGEST`].
+    /// It is longer than [`MAX_DURATION`].
     TooLong,
     /// A number has decimals that humantime cannot represent, such as `0.5ns` or `0.001h`.
     Inexact,
@@ -47,7 +47,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, DurationError> {
         })?;
         total = total.saturating_add(span);
     }
-    if total > LONGEST { Err(DurationError::TooLong) } else { Ok(total) }
+    if total > MAX_DURATION { Err(DurationError::TooLong) } else { Ok(total) }
 }
 
 /// Splits `1h 30m` into `1h ` and `30m`. A span begins at each number that follows a unit.

@@ -47,7 +47,7 @@ pub use reader::{FieldSet, Fields, Reader};
 pub use value::Value;
 
 pub(crate) use duration::parse as parse_duration;
-pub(crate) use duration::{LONGEST, LONGEST_WORDS, PATTERN as DURATION_PATTERN, format as format_duration};
+pub(crate) use duration::{MAX_DURATION, MAX_DURATION_TEXT, PATTERN as DURATION_PATTERN, format as format_duration};
 pub(crate) use suggestion::{closest, normalized};
 pub(crate) use value::clip;
 #[cfg(test)]

@@ -16,7 +16,11 @@ impl Reader {
             Value::Str(text) => match duration::parse(text) {
                 Ok(duration) => Some(duration),
                 Err(DurationError::TooLong) => {
-                    self.problem(format!("'{}' is longer than {}, the maximum", clip(text), duration::LONGEST_WORDS));
+                    self.problem(format!(
+                        "'{}' is longer than {}, the maximum",
+                        clip(text),
+                        duration::MAX_DURATION_TEXT
+                    ));
                     None
                 }
                 Err(DurationError::Inexact) => {

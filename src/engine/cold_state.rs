@@ -61,7 +61,7 @@ impl ColdState {
 pub(super) fn code_of(cause: &Cause, cold: &mut LazyBox<ColdState>) -> CauseCode {
     match cause {
         Cause::Named(_) => code_of_name(cause, &mut cold.get_or_init().cause_names),
-        built_in => CauseCode::of_built_in(built_in.place()),
+        built_in => CauseCode::of_built_in(built_in.index()),
     }
 }
 

@@ -49,7 +49,7 @@ impl ReplicaSet {
         for replica in &mut self.replicas {
             replica.history.adapt_with(&self.policy, &mut moves);
         }
-        let schedules = Layout::places(&from.schedules, &self.policy.layout().schedules);
+        let schedules = Layout::indices_in(&from.schedules, &self.policy.layout().schedules);
         let gone = from.schedules.iter().zip(&schedules).filter(|(_, place)| place.is_none());
         let dropped: Vec<String> = gone.map(|(key, _)| key.clone()).collect();
         if !dropped.is_empty() {

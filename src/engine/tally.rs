@@ -118,7 +118,7 @@ impl Tally {
             let lasted = now.nanos_since(self.status_since);
             let time = match self.status {
                 Status::Pending => &mut self.pending,
-                left => &mut self.counts.get_or_init().time_in[left.place()],
+                left => &mut self.counts.get_or_init().time_in[left.index()],
             };
             *time = time.saturating_add(lasted);
             self.status = status;
@@ -129,9 +129,9 @@ impl Tally {
     /// Returns the nanoseconds in each status, as of now.
     pub(crate) fn time_in(&self, now: Timestamp) -> [(Status, u64); 7] {
         let but_pending = self.counts().time_in;
-        let mut times = Status::ALL.map(|status| (status, but_pending[status.place()]));
-        times[Status::Pending.place()].1 = self.pending;
-        let current = &mut times[self.status.place()].1;
+        let mut times = Status::ALL.map(|status| (status, but_pending[status.index()]));
+        times[Status::Pending.index()].1 = self.pending;
+        let current = &mut times[self.status.index()].1;
         *current = current.saturating_add(now.nanos_since(self.status_since));
         times
     }
@@ -152,7 +152,7 @@ impl EventCounts {
     pub(crate) fn judged(&mut self, cause: Option<&Cause>, verdict: Verdict) {
         let restarts = matches!(verdict, Verdict::Restart(_));
         if let Some(cause) = cause {
-            let counts = &mut self.causes[cause.place()];
+            let counts = &mut self.causes[cause.index()];
             bump(&mut counts.failures);
             if restarts {
                 bump(&mut counts.restarts);

@@ -85,7 +85,7 @@ impl Cause {
     ];
 
     /// Returns the index in [`Cause::BUILT_IN`]; for a custom cause, the number of built-in ones.
-    pub(crate) const fn place(&self) -> usize {
+    pub(crate) const fn index(&self) -> usize {
         match self {
             Self::Error => 0,
             Self::Interruption => 1,
@@ -183,7 +183,7 @@ mod tests {
     fn every_built_in_cause_reads_its_own_word() {
         for cause in Cause::BUILT_IN {
             assert_eq!(cause.as_str().parse::<Cause>().unwrap(), cause);
-            assert_eq!(Cause::BUILT_IN[cause.place()], cause);
+            assert_eq!(Cause::BUILT_IN[cause.index()], cause);
         }
     }
 

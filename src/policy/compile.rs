@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::on_events::OnEvents;
 use super::quantity::Quantity;
 use super::retry::{ImmediateFirst, RetryPolicy};
-use super::retry_schedule::{FOREVER, LEAST_RECOVERY, RetrySchedule, UNLIMITED};
+use super::retry_schedule::{FOREVER, MIN_RECOVERY, RetrySchedule, UNLIMITED};
 use super::rollout::{OnRolloutFailure, Promote, RolloutPolicy};
 use super::rule_index::RuleIndex;
 use super::scaling::ScalingPolicy;
@@ -233,7 +233,7 @@ impl Compiled {
         let watches_isolation = schedules.iter().any(|schedule| schedule.immediate_first == ImmediateFirst::Isolated);
         // If nothing ends a streak, the least time that could end one applies.
         let outage_keeps_for = match schedules[0].recover_after {
-            FOREVER => nanos(LEAST_RECOVERY),
+            FOREVER => nanos(MIN_RECOVERY),
             after => after,
         };
         let plain = settings.retry.as_ref().is_some_and(|retry| retry.on_events.is_none())

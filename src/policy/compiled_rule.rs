@@ -10,7 +10,7 @@ pub(crate) struct CompiledRule {
     /// The key of its state: the rule's name, or its index if it has none.
     pub(crate) key: String,
     /// What decisions report of the rule.
-    pub(crate) shown: std::sync::Arc<MatchedRule>,
+    pub(crate) matched: std::sync::Arc<MatchedRule>,
     pub(crate) then: RuleAction,
     pub(crate) charge: bool,
     /// Its index in `Compiled::schedules`; 0 is the policy's own `retry`.
@@ -34,7 +34,7 @@ impl CompiledRule {
 /// use uphold::decide::History;
 /// use uphold::{FailurePolicy, Outcome, Policy, Rule, RuleAction, Timestamp};
 ///
-/// let failure = FailurePolicy::new().rule(Rule::new(RuleAction::Terminate).named("bad-config").exit_code(2));
+/// let failure = FailurePolicy::new().rule(Rule::new(RuleAction::Terminate).name("bad-config").exit_code(2));
 /// let policy = Policy::builder().failure(failure).build()?;
 ///
 /// let mut history = History::new(0, 0.into());

@@ -17,7 +17,7 @@ use super::rule::Rule;
 /// use uphold::{Cause, FailurePolicy, Rule, RuleAction};
 ///
 /// let failure = FailurePolicy::new()
-///     .rule(Rule::new(RuleAction::Terminate).named("bad-config").exit_codes(64..=78))
+///     .rule(Rule::new(RuleAction::Terminate).name("bad-config").exit_codes(64..=78))
 ///     .rule(Rule::new(RuleAction::Retry).cause(Cause::Interruption).charge(false))
 ///     .exhausted(Exhausted::Degrade)
 ///     .outage_deadline(Duration::from_secs(600));

@@ -164,7 +164,7 @@ impl Draw {
             RuleAction::Hold(Some(time)),
         ]);
         let mut rule = Rule::new(then);
-        rule = self.maybe(rule, |to, _| to.named(format!("rule {index}")));
+        rule = self.maybe(rule, |to, _| to.name(format!("rule {index}")));
         rule = self.maybe(rule, |to, draw| {
             let first = draw.below(300) as i32 - 100;
             to.exit_code(first).exit_codes(first..=first + draw.below(9) as i32).exit_codes(i32::MIN..=i32::MAX)

@@ -31,9 +31,9 @@ pub(crate) struct LayoutMapping {
 impl LayoutMapping {
     pub(crate) fn new(from: &Arc<Layout>, to: &Arc<Layout>) -> Self {
         Self {
-            schedules: Layout::places(&from.schedules, &to.schedules),
-            windows: Layout::places(&from.windows, &to.windows),
-            rules: Layout::places(&from.rules, &to.rules),
+            schedules: Layout::indices_in(&from.schedules, &to.schedules),
+            windows: Layout::indices_in(&from.windows, &to.windows),
+            rules: Layout::indices_in(&from.rules, &to.rules),
             from: from.clone(),
             to: to.clone(),
         }
@@ -59,7 +59,7 @@ impl Layout {
     }
 
     /// Returns the index in `other` of each of our entries.
-    pub(crate) fn places<T: PartialEq>(ours: &[T], other: &[T]) -> Vec<Option<u16>> {
+    pub(crate) fn indices_in<T: PartialEq>(ours: &[T], other: &[T]) -> Vec<Option<u16>> {
         ours.iter().map(|key| other.iter().position(|known| known == key).map(|place| place as u16)).collect()
     }
 }

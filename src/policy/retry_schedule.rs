@@ -12,17 +12,17 @@ pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
 /// The default of `max_interval` for a growing backoff.
 pub(crate) const DEFAULT_CAP: Duration = Duration::from_secs(300);
 /// The lower bound of the default of `recover.after`.
-pub(crate) const LEAST_RECOVERY: Duration = Duration::from_secs(60);
+pub(crate) const MIN_RECOVERY: Duration = Duration::from_secs(60);
 /// The least delay after a failed start and after a run of 0 s, in nanoseconds.
-pub(crate) const FAILED_START_FLOOR: u64 = 100_000_000;
+pub(crate) const MIN_FAILED_START_DELAY: u64 = 100_000_000;
 
 /// The longest delay, in nanoseconds: 292 years. Added to a time up to [`Timestamp::LATEST`] it does not reach the
 /// value that means "never".
 ///
 /// [`Timestamp::LATEST`]: crate::Timestamp::LATEST
-pub(crate) const LONGEST_DELAY: u64 = u64::MAX / 2 - 1;
+pub(crate) const MAX_DELAY: u64 = u64::MAX / 2 - 1;
 /// The longest delay that a failure may request with `retry_after`, in nanoseconds: 10 years.
-pub(crate) const LONGEST_RETRY_AFTER: u64 = 10 * 31_557_600 * 1_000_000_000;
+pub(crate) const MAX_RETRY_AFTER: u64 = 10 * 31_557_600 * 1_000_000_000;
 
 /// The number of attempts that means "no limit".
 pub(crate) const UNLIMITED: u32 = u32::MAX;
@@ -102,9 +102,9 @@ impl Pacing {
         let cap = match settings.max_interval {
             Some(cap) => nanos(cap),
             None if grows => nanos(DEFAULT_CAP).max(interval),
-            None => LONGEST_DELAY,
+            None => MAX_DELAY,
         }
-        .min(LONGEST_DELAY);
+        .min(MAX_DELAY);
         let growth = match backoff {
             Backoff::Constant => Growth::Constant,
             Backoff::Linear => Growth::Linear,
@@ -201,7 +201,7 @@ impl RetrySchedule {
                 .collect()
         };
         let longest = stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
-        let derived = longest.saturating_mul(2).max(nanos(LEAST_RECOVERY));
+        let derived = longest.saturating_mul(2).max(nanos(MIN_RECOVERY));
         let (recovery, after) = match retry.recover {
             None => (Recovery::Reset, derived),
             Some(Recover::Reset(after)) => (Recovery::Reset, after.map_or(derived, nanos)),
@@ -308,7 +308,7 @@ mod tests {
     fn delays_do_not_overflow_at_the_limits_of_their_range() {
         // supervisors/P1: the row with the largest number of restarts.
         let longest = every(u64::MAX).backoff(Backoff::exponential()).max_interval(Duration::MAX);
-        assert_eq!(Pacing::new(&longest.settings).nominal(u32::MAX), LONGEST_DELAY);
+        assert_eq!(Pacing::new(&longest.settings).nominal(u32::MAX), MAX_DELAY);
         for backoff in [Backoff::Linear, Backoff::Fibonacci, Backoff::exponential()] {
             let tiny = RetryPolicy::every(Duration::from_nanos(1)).backoff(backoff).max_interval(Duration::MAX);
             let pacing = Pacing::new(&tiny.settings);

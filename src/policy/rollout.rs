@@ -102,42 +102,42 @@ impl RolloutPolicy {
         self
     }
 
-    /// Returns how many extra replicas may be started; `None` if left out: the default holds.
+    /// Returns how many extra replicas may be started; `None` means the default.
     pub fn get_max_surge(&self) -> Option<Quantity> {
         self.max_surge
     }
 
-    /// Returns how many replicas may be taken down at a time; `None` if left out: the default holds.
+    /// Returns how many replicas may be taken down at a time; `None` means the default.
     pub fn get_max_unavailable(&self) -> Option<Quantity> {
         self.max_unavailable
     }
 
-    /// Returns how many replicas are tried first; `None` if left out: the default holds.
+    /// Returns how many replicas are tried first; `None` means the default.
     pub fn get_canaries(&self) -> Option<u32> {
         self.canaries
     }
 
-    /// Returns how long the canaries must stay available; `None` if left out: the default holds.
+    /// Returns how long the canaries must stay available; `None` means the default.
     pub fn get_bake(&self) -> Option<Duration> {
         self.bake
     }
 
-    /// Returns whether the rest follow automatically; `None` if left out: the default holds.
+    /// Returns whether the rest follow automatically; `None` means the default.
     pub fn get_promote(&self) -> Option<Promote> {
         self.promote
     }
 
-    /// Returns how long a rollout may be without progress; `None` is for ever.
+    /// Returns how long a rollout may be without progress; `None` means unlimited.
     pub fn get_progress_deadline(&self) -> Option<Duration> {
         self.progress_deadline
     }
 
-    /// Returns how many failures of the new revision fail the rollout; `None` if left out: the default holds.
+    /// Returns how many failures of the new revision fail the rollout; `None` means the default.
     pub fn get_max_failures(&self) -> Option<u32> {
         self.max_failures
     }
 
-    /// Returns what happens to a rollout that has failed; `None` if left out: the default holds.
+    /// Returns what happens to a rollout that has failed; `None` means the default.
     pub fn get_on_failure(&self) -> Option<OnRolloutFailure> {
         self.on_failure
     }

@@ -14,7 +14,7 @@ use super::retry::RetryPolicy;
 /// ```
 /// use uphold::{Cause, Rule, RuleAction};
 ///
-/// let rule = Rule::new(RuleAction::Retry).named("spot").cause(Cause::Interruption).charge(false);
+/// let rule = Rule::new(RuleAction::Retry).name("spot").cause(Cause::Interruption).charge(false);
 /// assert_eq!(rule.get_causes(), [Cause::Interruption]);
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -69,7 +69,7 @@ impl Rule {
     /// Sets the name that verdicts carry and that the rule's state is kept under. Unique, not a number, at most 64
     /// characters. Default: the index of the rule.
     #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
+    pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }

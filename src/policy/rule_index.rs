@@ -41,7 +41,7 @@ pub(crate) struct RuleIndex {
     /// condition.
     by_ready: Box<[u64]>,
     /// Whether any rule has a condition on the replica, its run time or its readiness.
-    asks_incarnation: bool,
+    has_incarnation_conditions: bool,
 }
 
 /// Masks of the rules that match a number, one for each range in which the same rules match.
@@ -158,7 +158,7 @@ impl RuleIndex {
 
         Self {
             words,
-            asks_incarnation: by_replica.is_some() || by_run.is_some() || !by_ready.is_empty(),
+            has_incarnation_conditions: by_replica.is_some() || by_run.is_some() || !by_ready.is_empty(),
             by_replica,
             by_run,
             by_ready: by_ready.into(),
@@ -176,7 +176,7 @@ impl RuleIndex {
                 .enumerate()
                 .map(|(index, (rule, &schedule))| CompiledRule {
                     key: rule.name.clone().unwrap_or_else(|| index.to_string()),
-                    shown: std::sync::Arc::new(MatchedRule {
+                    matched: std::sync::Arc::new(MatchedRule {
                         index: index as u16,
                         name: rule.name.as_deref().map(Into::into),
                     }),
@@ -210,14 +210,14 @@ impl RuleIndex {
     }
 
     /// Returns the first rule that matches and names the cause of the failure.
-    pub(crate) fn first_naming(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
+    pub(crate) fn first_naming_cause(&self, failure: Failure<'_>, attempt: impl Fn(u16) -> u32) -> Option<u16> {
         self.search(failure, Search::Naming, |_, rule| rule.matches_reason(failure.reason), attempt)
     }
 
     /// Returns the first rule that matches an earlier failure with the current attempt number. Reason, run time and
     /// readiness of that failure are no longer known, so of the rules with such a condition only the one that decided
     /// then (`judged_by`) can match.
-    pub(crate) fn first_again(
+    pub(crate) fn first_for_earlier(
         &self,
         earlier: Failure<'_>,
         judged_by: Option<u16>,
@@ -254,7 +254,7 @@ impl RuleIndex {
             if search == Search::Naming {
                 bits &= self.names_cause[word];
             }
-            if self.asks_incarnation {
+            if self.has_incarnation_conditions {
                 bits &= self.incarnation_mask(failure, search, word);
             }
             while bits != 0 {
@@ -294,7 +294,7 @@ impl RuleIndex {
                 return &self.named[found].1;
             }
         }
-        let index = cause.place();
+        let index = cause.index();
         &self.cause_masks[index * self.words..][..self.words]
     }
 }
@@ -416,8 +416,8 @@ mod tests {
         let rules =
             index(&[rule().was_ready(true), rule().ran_under(std::time::Duration::MAX), rule().replica(4), rule()]);
         let earlier = Failure { was_ready: true, ..NOTHING };
-        assert_eq!(rules.first_again(earlier, None, |_| 1), Some(3));
-        assert_eq!(rules.first_again(Failure { replica: 4, ..earlier }, None, |_| 1), Some(2));
-        assert_eq!(rules.first_again(NOTHING, Some(0), |_| 1), Some(0));
+        assert_eq!(rules.first_for_earlier(earlier, None, |_| 1), Some(3));
+        assert_eq!(rules.first_for_earlier(Failure { replica: 4, ..earlier }, None, |_| 1), Some(2));
+        assert_eq!(rules.first_for_earlier(NOTHING, Some(0), |_| 1), Some(0));
     }
 }

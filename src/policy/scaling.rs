@@ -61,22 +61,22 @@ impl ScalingPolicy {
         self
     }
 
-    /// Returns the fewest replicas that the set can be scaled to; `None` if left out: the default holds.
+    /// Returns the fewest replicas that the set can be scaled to; `None` means the default.
     pub fn get_min(&self) -> Option<u32> {
         self.min
     }
 
-    /// Returns the most replicas that the set can be scaled to; `None` if left out: the default holds.
+    /// Returns the most replicas that the set can be scaled to; `None` means the default.
     pub fn get_max(&self) -> Option<u32> {
         self.max
     }
 
-    /// Returns how many extra replicas are kept started; `None` if left out: the default holds.
+    /// Returns how many extra replicas are kept started; `None` means the default.
     pub fn get_standby(&self) -> Option<u32> {
         self.standby
     }
 
-    /// Returns when stand-ins are started; `None` is never.
+    /// Returns when stand-ins are started; `None` means never.
     pub fn get_stand_ins(&self) -> Option<StandIns> {
         self.stand_ins
     }
@@ -121,7 +121,7 @@ impl StandIns {
         self.max
     }
 
-    /// Returns how long a replica is down before it gets a stand-in; `None` if left out: the default holds.
+    /// Returns how long a replica is down before it gets a stand-in; `None` means the default.
     pub fn get_after(&self) -> Option<Duration> {
         self.after
     }

@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::range;
 use super::read::keys::{Block, DOCUMENT, Key, Kind, Requirement};
 use super::text::{self as form, Form};
-use crate::document::{DURATION_PATTERN, LONGEST, Value};
+use crate::document::{DURATION_PATTERN, MAX_DURATION, Value};
 
 /// The address of this version's schema, by which tools also identify it.
 const ID: &str = concat!("https://docs.rs/crate/uphold/", env!("CARGO_PKG_VERSION"), "/source/schemas/policy.json");
@@ -194,7 +194,7 @@ fn kind(what: &Kind) -> Value {
                 ("items", string(Form::Argument)),
             ])
         }
-        Kind::Seconds => integer(0, i64::try_from(LONGEST.as_secs()).unwrap_or(i64::MAX)),
+        Kind::Seconds => integer(0, i64::try_from(MAX_DURATION.as_secs()).unwrap_or(i64::MAX)),
         Kind::Factor => {
             map(vec![("type", text("number")), ("minimum", Value::Float(1.01)), ("maximum", Value::Int(100))])
         }
@@ -230,7 +230,7 @@ fn kind(what: &Kind) -> Value {
 }
 
 fn string(form: Form) -> Value {
-    limited(form.pattern(), usize::from(!form.may_be_empty()), form.most())
+    limited(form.pattern(), usize::from(!form.may_be_empty()), form.max_length())
 }
 
 fn limited(pattern: &str, least: usize, most: usize) -> Value {

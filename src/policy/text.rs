@@ -22,7 +22,7 @@ pub(crate) enum Form {
 
 impl Form {
     /// Returns the most characters that it may have.
-    pub(crate) const fn most(self) -> usize {
+    pub(crate) const fn max_length(self) -> usize {
         match self {
             Self::RuleName | Self::Cause => range::MAX_NAME,
             Self::Glob => range::MAX_GLOB,
@@ -71,7 +71,7 @@ impl Form {
                 "is not a host; write a name or an address, without port and path"
             }
             Self::Argument if text.contains('\0') => "must not contain a NUL character",
-            _ => return too_long(text, self.most()),
+            _ => return too_long(text, self.max_length()),
         };
         Some(problem.into())
     }

@@ -99,7 +99,7 @@ impl Collector {
     fn count_time(&mut self, at: Timestamp) {
         let (status, since) = self.status;
         let lasted = at.since(since);
-        self.time_in[status.place()] += lasted;
+        self.time_in[status.index()] += lasted;
         if status == Status::Outage {
             self.stats.longest_outage = self.stats.longest_outage.max(lasted);
         }

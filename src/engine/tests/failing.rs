@@ -9,7 +9,7 @@ fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
     let rule = Rule::new(RuleAction::Retry).cause(named.clone());
     let policy = retrying(3, 10).failure(FailurePolicy::new().rule(rule)).build().unwrap();
     let mut bench = Bench::ready(policy);
-    let shown = || bench.set.policy().compiled().rules.rule(0).unwrap().shown.clone();
+    let shown = || bench.set.policy().compiled().rules.rule(0).unwrap().matched.clone();
     let (shown, outcome) = (shown(), Outcome::failed(named, at(60)).because("bus error"));
     let reason = outcome.reason.clone().unwrap();
     let before = std::sync::Arc::strong_count(&shown);

@@ -6,11 +6,11 @@ use super::super::backoff::Backoff;
 use super::super::jitter::Jitter;
 use super::super::retry::{ImmediateFirst, RetryPolicy, StageSettings};
 use super::super::retry_schedule::{
-    FAILED_START_FLOOR, FOREVER, Limits, Pacing, Recovery, RetrySchedule, UNLIMITED, WindowLimit,
+    FOREVER, Limits, MIN_FAILED_START_DELAY, Pacing, Recovery, RetrySchedule, UNLIMITED, WindowLimit,
 };
 use super::super::settings::Settings;
 use super::Lints;
-use super::window::{Pace, least};
+use super::window::{Pace, min_delay};
 use crate::document::format_duration;
 use crate::time::nanos;
 
@@ -74,7 +74,7 @@ fn stage_settings(lints: &mut Lints, at: &str, settings: &StageSettings, parent:
                 "write a `max_interval` of at least the longest delay, or shorter delays",
             );
         }
-        if nanos(cap) < FAILED_START_FLOOR {
+        if nanos(cap) < MIN_FAILED_START_DELAY {
             lints.add(
                 "cap-below-floor",
                 path(),
@@ -110,7 +110,7 @@ fn limit(lints: &mut Lints, at: &str, schedule: &RetrySchedule, pacings: &[&Paci
         immediate: schedule.immediate_first != ImmediateFirst::Never,
         recovery: schedule.recover_after,
     };
-    let time = pace.least_time(window.restarts);
+    let time = pace.min_time(window.restarts);
     if time >= window.within {
         let written = |nanos: u64| format_duration(Duration::from_nanos(nanos));
         let (time, within, restarts) = (written(time), written(window.within), window.restarts);
@@ -128,7 +128,7 @@ fn limit(lints: &mut Lints, at: &str, schedule: &RetrySchedule, pacings: &[&Paci
 
 fn recovery(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySchedule) {
     let longest = schedule.stages.iter().map(|stage| stage.pacing.longest()).max().unwrap_or(0);
-    let first = schedule.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
+    let first = schedule.stages.first().map_or(0, |stage| min_delay(&stage.pacing, 0));
     let limited = schedule.whole.attempts != UNLIMITED || schedule.whole.duration != FOREVER;
     // If delays do not grow and nothing is counted, it does not matter when a streak ends.
     let matters = longest > first || limited || schedule.stages.len() > 1;
@@ -181,7 +181,7 @@ fn endless(lints: &mut Lints, at: &str, retry: &RetryPolicy, schedule: &RetrySch
 }
 
 fn duration(lints: &mut Lints, at: &str, schedule: &RetrySchedule) {
-    let first = schedule.stages.first().map_or(0, |stage| least(&stage.pacing, 0));
+    let first = schedule.stages.first().map_or(0, |stage| min_delay(&stage.pacing, 0));
     let limit = schedule.whole.duration;
     if schedule.immediate_first == ImmediateFirst::Never && first > limit {
         lints.add(

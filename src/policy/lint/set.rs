@@ -12,7 +12,7 @@ use super::super::retry::{ImmediateFirst, Scope};
 use super::super::retry_schedule::{FOREVER, Limits, Pacing, RetrySchedule, UNLIMITED};
 use super::super::settings::{OnSuccess, StartOrder};
 use super::Lints;
-use super::window::least;
+use super::window::min_delay;
 use crate::document::format_duration;
 use crate::time::nanos;
 
@@ -253,7 +253,7 @@ fn outage_deadline(lints: &mut Lints, policy: &Policy) {
     let Some(retry) = &settings.retry else { return };
     let schedule = RetrySchedule::new("", retry, settings.failure.scope.unwrap_or_default(), &mut 0);
     let first = match schedule.immediate_first {
-        ImmediateFirst::Never => least(&schedule.stage(0).pacing, 0),
+        ImmediateFirst::Never => min_delay(&schedule.stage(0).pacing, 0),
         ImmediateFirst::Always | ImmediateFirst::Isolated => 0,
     };
     if compiled.need(replicas) == replicas && first >= compiled.outage_deadline {

@@ -4,10 +4,10 @@ use super::super::jitter::Jitter;
 use super::super::retry_schedule::{FOREVER, Pacing, with_room_for};
 
 /// For more restarts than this, only the shortest delay counts. This is exact enough, and the exact way is quadratic.
-const MOST_EXACT: u32 = 200;
+const MAX_EXACT_RESTARTS: u32 = 200;
 
 /// Returns the least delay of this level, jitter included.
-pub(super) fn least(pacing: &Pacing, level: u32) -> u64 {
+pub(super) fn min_delay(pacing: &Pacing, level: u32) -> u64 {
     let nominal = pacing.nominal(level);
     match pacing.jitter {
         Jitter::None => nominal,
@@ -34,8 +34,8 @@ impl Pace<'_> {
     ///
     /// A streak that recovers starts again at its shortest delays. The result is therefore the least over all ways to
     /// divide the restarts among streaks.
-    pub(super) fn least_time(&self, restarts: u32) -> u64 {
-        if restarts > MOST_EXACT {
+    pub(super) fn min_time(&self, restarts: u32) -> u64 {
+        if restarts > MAX_EXACT_RESTARTS {
             let shortest = if self.immediate { 0 } else { self.sums(1, usize::MAX).last().copied().unwrap_or(0) };
             return shortest.saturating_mul(restarts.into());
         }
@@ -82,16 +82,16 @@ impl Pace<'_> {
 
     fn levels(&self, count: u32) -> Vec<u64> {
         match self.pacings {
-            [only] => (0..count).map(|level| least(only, level)).collect(),
+            [only] => (0..count).map(|level| min_delay(only, level)).collect(),
             // If several may apply, each may be at its shortest delay.
-            several => vec![several.iter().map(|pacing| quickest(pacing)).min().unwrap_or(0); count as usize],
+            several => vec![several.iter().map(|pacing| shortest_delay(pacing)).min().unwrap_or(0); count as usize],
         }
     }
 }
 
 /// Returns the shortest delay of any level.
-fn quickest(pacing: &Pacing) -> u64 {
-    (0..1000).map(|level| least(pacing, level)).min().unwrap_or(0)
+fn shortest_delay(pacing: &Pacing) -> u64 {
+    (0..1000).map(|level| min_delay(pacing, level)).min().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -66,24 +66,24 @@ fn rule(reader: &mut Reader, value: &Value) -> Option<Rule> {
 fn when(reader: &mut Reader, value: &Value, rule: &mut Rule) -> Option<()> {
     let fields = reader.fields(value, &&keys::WHEN)?;
     rule.exit_codes =
-        fields.read(reader, "exit_code", |reader, value| some_of(reader, value, exit_code)).unwrap_or_default();
-    rule.signals = fields.read(reader, "signal", |reader, value| some_of(reader, value, signal)).unwrap_or_default();
-    rule.causes = fields.read(reader, "cause", |reader, value| some_of(reader, value, cause)).unwrap_or_default();
+        fields.read(reader, "exit_code", |reader, value| values(reader, value, exit_code)).unwrap_or_default();
+    rule.signals = fields.read(reader, "signal", |reader, value| values(reader, value, signal)).unwrap_or_default();
+    rule.causes = fields.read(reader, "cause", |reader, value| values(reader, value, cause)).unwrap_or_default();
     rule.reasons = fields
         .read(reader, "reason", |reader, value| {
             // A placeholder keeps the indices of the other elements.
-            some_of(reader, value, |reader, item| Some(reader.text(item).unwrap_or("*").to_owned()))
+            values(reader, value, |reader, item| Some(reader.text(item).unwrap_or("*").to_owned()))
         })
         .unwrap_or_default();
     rule.attempts_over = fields.read(reader, "attempts_over", |reader, value| reader.count(value, &range::ATTEMPTS));
-    rule.replicas = fields.read(reader, "replica", |reader, value| some_of(reader, value, replica)).unwrap_or_default();
+    rule.replicas = fields.read(reader, "replica", |reader, value| values(reader, value, replica)).unwrap_or_default();
     rule.ran_under = fields.read(reader, "ran_under", Reader::duration);
     rule.was_ready = fields.read(reader, "was_ready", Reader::flag);
     Some(())
 }
 
 /// Reads the values of a condition. An empty list is a mistake: it could mean nothing or anything.
-fn some_of<T>(reader: &mut Reader, value: &Value, read: impl Fn(&mut Reader, &Value) -> Option<T>) -> Option<Vec<T>> {
+fn values<T>(reader: &mut Reader, value: &Value, read: impl Fn(&mut Reader, &Value) -> Option<T>) -> Option<Vec<T>> {
     if matches!(value, Value::Null) || matches!(value, Value::Seq(items) if items.is_empty()) {
         reader.problem("is empty; write at least one value, or leave it out");
     }

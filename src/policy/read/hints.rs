@@ -25,10 +25,10 @@ fn of_key(block: &'static Block, field: &str) -> Option<String> {
     if block.names().iter().any(|name| normalized(name) == given) {
         return None;
     }
-    let places = places(&given);
-    if !places.is_empty() {
-        let places: Vec<String> = places.iter().take(2).map(|place| format!("`{place}`")).collect();
-        return Some(format!("unknown field; it is {}", places.join(" or ")));
+    let paths = paths_of(&given);
+    if !paths.is_empty() {
+        let paths: Vec<String> = paths.iter().take(2).map(|path| format!("`{path}`")).collect();
+        return Some(format!("unknown field; it is {}", paths.join(" or ")));
     }
     let given: String = given.into_iter().collect();
     let (_, system, hint) = FOREIGN.iter().find(|(words, ..)| words.split(' ').any(|word| word == given))?;
@@ -36,7 +36,7 @@ fn of_key(block: &'static Block, field: &str) -> Option<String> {
 }
 
 /// Returns the paths at which a key of this name is known, the shortest first.
-fn places(name: &[char]) -> Vec<String> {
+fn paths_of(name: &[char]) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen: Vec<&str> = vec![DOCUMENT.title];
     let mut level = vec![(String::new(), &DOCUMENT)];
@@ -331,7 +331,7 @@ mod tests {
         let mut words: Vec<&str> = FOREIGN.iter().flat_map(|(words, ..)| words.split(' ')).collect();
         for word in &words {
             assert!(word.bytes().all(|byte| byte.is_ascii_lowercase()), "{word}");
-            assert!(places(&normalized(word)).is_empty(), "{word}");
+            assert!(paths_of(&normalized(word)).is_empty(), "{word}");
         }
         let all = words.len();
         words.sort_unstable();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::keys;
-use crate::document::LONGEST;
+use crate::document::MAX_DURATION;
 use crate::document::Value;
 use crate::document::{Fields, Reader};
 use crate::policy::backoff::{Backoff, Factor};
@@ -223,7 +223,7 @@ fn on_events(reader: &mut Reader, value: &Value) -> Option<OnEvents> {
 fn seconds_or_duration(reader: &mut Reader, value: &Value) -> Option<Duration> {
     match value {
         Value::Int(seconds) => match u64::try_from(*seconds) {
-            Ok(seconds) if seconds <= LONGEST.as_secs() => Some(Duration::from_secs(seconds)),
+            Ok(seconds) if seconds <= MAX_DURATION.as_secs() => Some(Duration::from_secs(seconds)),
             _ => reader.expected("a duration such as 1h, or a whole number of seconds", value),
         },
         Value::Float(_) => reader.not_whole("a duration such as 1h, or a whole number of seconds", value),

@@ -83,7 +83,7 @@ fn the_document_of_the_design_reads_in_full() {
     let settings = policy.settings();
     assert_eq!(
         settings.failure.rules[0],
-        Rule::new(RuleAction::Terminate).named("bad-config").exit_code(2).exit_codes(64..=78)
+        Rule::new(RuleAction::Terminate).name("bad-config").exit_code(2).exit_codes(64..=78)
     );
     assert_eq!(settings.failure.rules[4], Rule::new(RuleAction::Hold(Some(1800 * SEC))).reason("quota*"));
     assert_eq!(settings.retry.as_ref().unwrap().stages.len(), 3);

@@ -15,7 +15,7 @@ use super::range;
 use super::retry::RetryPolicy;
 use super::settings::Settings;
 use super::text::Form;
-use crate::document::{LONGEST, LONGEST_WORDS, Reader};
+use crate::document::{MAX_DURATION, MAX_DURATION_TEXT, Reader};
 
 pub(super) use health::target;
 pub(super) use retry::backoff;
@@ -72,8 +72,8 @@ fn number(reader: &mut Reader, name: &str, number: Option<u32>, range: &RangeInc
 }
 
 fn duration(reader: &mut Reader, name: &str, duration: Option<Duration>) {
-    if duration.is_some_and(|duration| duration > LONGEST) {
-        reader.field(name, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the maximum")));
+    if duration.is_some_and(|duration| duration > MAX_DURATION) {
+        reader.field(name, |reader| reader.problem(format!("is longer than {MAX_DURATION_TEXT}, the maximum")));
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::jitter::Jitter;
 use super::super::range;
 use super::super::retry::{Recover, RetryPolicy, StageSettings};
 use super::{duration, number, positive};
-use crate::document::{LONGEST, LONGEST_WORDS, Reader};
+use crate::document::{MAX_DURATION, MAX_DURATION_TEXT, Reader};
 use std::time::Duration;
 
 pub(super) fn validate(reader: &mut Reader, retry: &RetryPolicy) {
@@ -62,7 +62,7 @@ fn schedule(reader: &mut Reader, delays: &[Duration]) {
     if delays.len() > range::MAX_SCHEDULE {
         reader.problem(format!("has {} delays; at most {} are allowed", delays.len(), range::MAX_SCHEDULE));
     }
-    for (index, _) in delays.iter().enumerate().filter(|(_, delay)| **delay > LONGEST) {
-        reader.index(index, |reader| reader.problem(format!("is longer than {LONGEST_WORDS}, the maximum")));
+    for (index, _) in delays.iter().enumerate().filter(|(_, delay)| **delay > MAX_DURATION) {
+        reader.index(index, |reader| reader.problem(format!("is longer than {MAX_DURATION_TEXT}, the maximum")));
     }
 }

@@ -60,7 +60,7 @@ fn a_rule_that_retries_needs_a_retry() {
 
 #[test]
 fn names_of_rules_are_unique_and_not_numbers() {
-    let named = |name: &str| Rule::new(RuleAction::Degrade).named(name);
+    let named = |name: &str| Rule::new(RuleAction::Degrade).name(name);
     let problems = mistakes(rules([named("a"), named(""), named("17"), named("a"), named("a\n"), named("b")]));
     let paths: Vec<&str> = problems.iter().map(|problem| problem.split_once(':').unwrap().0).collect();
     assert_eq!(paths, [1, 2, 3, 4].map(|index| format!("failure.rules[{index}].name")));
