@@ -18,7 +18,7 @@ use uphold::recording::{RecordedStep, RecordingHeader};
 use uphold::supervisor::{NotificationKind, Notifications, Received, Recorder, SupervisorBuilder};
 use uphold::{
     Cause, Event, HealthPolicy, Incarnation, Notice, Outcome, Policy, PolicyBuilder, ReplicaId, RetryPolicy, Status,
-    Supervisor, SupervisorHandle, Timestamp,
+    Supervisor, SupervisorHandle,
 };
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
