@@ -108,15 +108,6 @@ impl Deadlines {
         }
     }
 
-    /// Reads the deadline of a replica, so that it comes into the cache beside the replica and not after it. Worth a
-    /// sixth of a failure with a million replicas: `wall -- 'set/failure/1000000'`.
-    #[inline(always)]
-    pub(crate) fn fetch(&self, replica: ReplicaId) {
-        if let Order::Many(tree) = &self.order {
-            std::hint::black_box(tree.slot(replica));
-        }
-    }
-
     /// The deadline of a replica, or never.
     pub(crate) fn of(&self, replica: ReplicaId) -> Timestamp {
         match &self.order {

@@ -232,18 +232,6 @@ pub enum Selection {
 }
 
 impl Event {
-    /// Whether dropping it frees nothing, as with most events.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        match self {
-            Self::Started(_) | Self::Ready(_) => true,
-            Self::Exited(Ended { outcome, .. }) => {
-                outcome.reason.is_none() && !matches!(outcome.cause, Some(Cause::Named(_)))
-            }
-            _ => false,
-        }
-    }
-
     /// Returns `Started`, as of now.
     pub fn started(instance: impl Into<InstanceId>) -> Self {
         Self::Started(InstanceEvent::new(instance, None))

@@ -29,7 +29,7 @@ impl ReplicaSet {
         }
         // Everything that can panic happens above, so `decision` need not be spilled for unwinding.
         let counts = self.tally.count();
-        let place = self.outputs.place();
+        let place = self.outputs.push_empty();
         let decided = self.policy.decide_plain(&mut replica.history, outcome);
         match decided.map(|decision| (decision.verdict, decision)) {
             Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
@@ -46,7 +46,7 @@ impl ReplicaSet {
                     Ok((_, decision)) => decision,
                     Err(stays) => self.policy.decide_no_restart(&mut replica.history, outcome, stays),
                 };
-                self.outputs.leave();
+                self.outputs.remove_empty();
                 self.carry_out(DecisionMade { replica: id, incarnation, decision }, false, still_live);
             }
         }
@@ -140,7 +140,7 @@ impl ReplicaSet {
             self.replica_mut(id).stays_down(judged.decision.verdict, gave_up);
         }
         let ends = judged.decision.ends();
-        let place = self.outputs.place();
+        let place = self.outputs.push_empty();
         *place = Some(Output::Notice(Notice::Verdict(judged)));
         if still_live {
             self.stop(id, after)

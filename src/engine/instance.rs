@@ -176,7 +176,6 @@ impl ReplicaSet {
         if *incarnation == Incarnation(0) || self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
             return false;
         }
-        self.deadlines.fetch(*id);
         outcome.at = self.happened(*id, outcome.at);
         outcome.still_alive = false;
         self.judge_imp(*id, outcome, false);

@@ -23,26 +23,6 @@ pub enum Output {
     Notice(Notice),
 }
 
-impl Output {
-    /// Whether dropping it frees nothing, as with most outputs.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        match self {
-            Self::Notice(Notice::Verdict(DecisionMade { decision, .. })) => {
-                decision.rule.is_none()
-                    && decision.message.is_none()
-                    && !matches!(decision.cause, Some(Cause::Named(_)))
-            }
-            Self::Notice(Notice::Status(change)) => !matches!(change.cause, Some(Cause::Named(_))),
-            Self::Notice(Notice::Dropped(_)) => false,
-            Self::Command(_)
-            | Self::Notice(
-                Notice::Replica(_) | Notice::Waiting(_) | Notice::Ignored(_) | Notice::Refused(_) | Notice::Incident(_),
-            ) => true,
-        }
-    }
-}
-
 /// A request to the backend about one instance. Commands about different replicas may be executed in any order.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

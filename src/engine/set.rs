@@ -18,10 +18,6 @@ impl ReplicaSet {
     /// Applies one event. To get the answer to an operator's request, use [`request`](Self::request).
     pub fn handle(&mut self, now: Timestamp, mut event: Event) {
         self.handle_in_place(now, &mut event);
-        if event.is_plain() {
-            // Quicker than to find out again that there is nothing to give back.
-            std::mem::forget(event);
-        }
     }
 
     /// Applies an operator's request and returns the answer. `Ok` if it was carried out or nothing had to be done.
@@ -149,7 +145,7 @@ impl ReplicaSet {
     /// ```
     #[inline]
     pub fn for_each_output(&mut self, each: impl FnMut(&Output)) {
-        self.outputs.look_at_all(!self.in_startup, Output::is_plain, each);
+        self.outputs.drain_in_place(!self.in_startup, each);
     }
 
     /// Limits the number of concurrent starts, including first starts, for an owner of several sets; `None`: no limit.

@@ -13,8 +13,8 @@ use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::strays::Strays;
 use super::tally::Tally;
 use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, SetHistory, Status, StatusReason};
+use crate::in_place_queue::InPlaceQueue;
 use crate::lazy_box::LazyBox;
-use crate::places::Places;
 use crate::policy::{Cause, Policy};
 use crate::time::Timestamp;
 
@@ -78,7 +78,7 @@ pub struct ReplicaSet {
     pub(super) assess_at: Timestamp,
     /// When a stray is killed next.
     pub(super) strays_due: Timestamp,
-    pub(super) outputs: Places<Output>,
+    pub(super) outputs: InPlaceQueue<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
     /// The buffer of `handle_all`, kept for its capacity. Not in `cold`, which such a set need not have.
@@ -105,7 +105,7 @@ impl ReplicaSet {
             gate_opens: Timestamp::NEVER,
             assess_at: Timestamp::NEVER,
             strays_due: Timestamp::NEVER,
-            outputs: Places::default(),
+            outputs: InPlaceQueue::default(),
             shown: None,
             tally: Tally::default(),
             batch: LazyBox::default(),
@@ -187,7 +187,7 @@ impl ReplicaSet {
     #[inline(always)]
     pub(super) fn command(&mut self, command: Command) {
         if self.begun {
-            let place = self.outputs.place();
+            let place = self.outputs.push_empty();
             *place = Some(Output::Command(command));
         } else {
             self.cold.get_or_init().withheld.push(command);

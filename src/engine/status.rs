@@ -49,7 +49,7 @@ impl ReplicaSet {
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
             let cause = self.cause_of(cause);
-            let place = self.outputs.place();
+            let place = self.outputs.push_empty();
             *place = Some(Output::Notice(Notice::Status(shows.with_since(since, cause))));
         }
     }

@@ -24,7 +24,7 @@ impl ReplicaSet {
         let replica = &mut self.replicas[id.index()];
         self.counts.change_phase(replica, phase, id.0 < self.desired, &mut self.tally, self.now);
         let incarnation = replica.history.incarnation();
-        let place = self.outputs.place();
+        let place = self.outputs.push_empty();
         *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
     }
 
@@ -168,7 +168,7 @@ impl ReplicaSet {
         } else {
             self.counts.change_phase(replica, phase, wanted, &mut self.tally, now);
             let incarnation = replica.history.incarnation();
-            let place = self.outputs.place();
+            let place = self.outputs.push_empty();
             *place = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
         }
         let timed =

@@ -6,7 +6,7 @@ use super::outcomes::end_event;
 use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
 use crate::engine::Event;
 use crate::engine::deadline_tree::Deadlines;
-use crate::places::Places;
+use crate::in_place_queue::InPlaceQueue;
 use crate::time::{Timestamp, nanos};
 
 /// The newest instance of every replica.
@@ -187,7 +187,7 @@ impl Instances {
 
     /// Advances every instance to `now` and adds the events that report what happened.
     #[inline]
-    pub(super) fn advance(&mut self, now: Timestamp, events: &mut Places<Event>) {
+    pub(super) fn advance(&mut self, now: Timestamp, events: &mut InPlaceQueue<Event>) {
         while let Some(replica) = self.running_queue.pop(now).or_else(|| self.ready_queue.pop(now)) {
             self.report_progress(replica, now, events);
         }
@@ -198,7 +198,7 @@ impl Instances {
     }
 
     #[inline]
-    fn report_progress(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+    fn report_progress(&mut self, replica: ReplicaId, now: Timestamp, events: &mut InPlaceQueue<Event>) {
         let instance = &mut self.by_replica[replica.index()];
         if !instance.alive {
             return;
@@ -210,7 +210,7 @@ impl Instances {
             if lost {
                 instance.unreported = Some(Progress::Running);
             } else {
-                let place = events.place();
+                let place = events.push_empty();
                 *place = Some(Event::started((replica, incarnation)));
             }
         }
@@ -219,14 +219,14 @@ impl Instances {
             if lost {
                 instance.unreported = Some(Progress::Ready);
             } else {
-                let place = events.place();
+                let place = events.push_empty();
                 *place = Some(Event::ready((replica, incarnation)));
             }
         }
     }
 
     #[inline]
-    fn report_end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut Places<Event>) {
+    fn report_end(&mut self, replica: ReplicaId, now: Timestamp, events: &mut InPlaceQueue<Event>) {
         let instance = &mut self.by_replica[replica.index()];
         if instance.ends_at <= now {
             let incarnation = instance.incarnation;
@@ -234,7 +234,7 @@ impl Instances {
             instance.alive = false;
             let lost = instance.is_lost(incarnation);
             if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| !lost) {
-                let place = events.place();
+                let place = events.push_empty();
                 *place = Some(end_event(InstanceId { replica, incarnation }, Outcome { at: now, ..outcome }));
             }
         }

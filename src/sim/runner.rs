@@ -10,7 +10,7 @@ use super::run::Run;
 use super::simulated_backend::SimulatedBackend;
 use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
 use crate::engine::{Event, InstanceEvent, Output, Phase, ReplicaSet};
-use crate::places::Places;
+use crate::in_place_queue::InPlaceQueue;
 use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
 
@@ -46,7 +46,7 @@ pub(super) struct Runner<'e, E> {
     allow_unknown_replicas: bool,
     collector: Collector,
     /// Events that are due now.
-    events: Places<Event>,
+    events: InPlaceQueue<Event>,
     /// Reused between injections.
     injected: Vec<Action>,
 }
@@ -70,7 +70,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             now: Timestamp::ZERO,
             until,
             allow_unknown_replicas,
-            events: Places::default(),
+            events: InPlaceQueue::default(),
             injected: Vec::new(),
         })
     }
@@ -135,7 +135,7 @@ impl<'e, E: Environment> Runner<'e, E> {
             self.collector.record_event(event, now);
             self.set.handle_in_place(now, event);
         };
-        if !self.events.use_only(Event::is_plain, handle) {
+        if !self.events.take_single(handle) {
             if self.events.is_empty() {
                 return Ok(());
             }

@@ -7,7 +7,7 @@ use super::environment::Environment;
 use super::instances::Instances;
 use crate::decide::InstanceId;
 use crate::engine::{Command, Event, ProbeKind, ProbeReport, ProbeResult, Start};
-use crate::places::Places;
+use crate::in_place_queue::InPlaceQueue;
 use crate::time::{Timestamp, nanos};
 
 pub(super) struct SimulatedBackend<'e, E> {
@@ -71,7 +71,7 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
 
     /// Adds the events that are due: what instances do of their own accord, then replies to commands.
     #[inline]
-    pub(super) fn poll_events(&mut self, now: Timestamp, events: &mut Places<Event>) {
+    pub(super) fn poll_events(&mut self, now: Timestamp, events: &mut InPlaceQueue<Event>) {
         self.instances.advance(now, events);
         if self.next_reply <= now {
             self.deliver_replies(now, events);
@@ -79,7 +79,7 @@ impl<'e, E: Environment> SimulatedBackend<'e, E> {
     }
 
     #[inline(never)]
-    fn deliver_replies(&mut self, now: Timestamp, events: &mut Places<Event>) {
+    fn deliver_replies(&mut self, now: Timestamp, events: &mut InPlaceQueue<Event>) {
         while let Some(Reverse(reply)) = self.replies.peek().copied().filter(|Reverse(next)| next.at <= now) {
             self.replies.pop();
             self.event_for_reply(reply).into_iter().for_each(|event| events.push(event));
