@@ -29,7 +29,7 @@ impl<T> InPlaceQueue<T> {
     }
 
     /// Appends an empty entry and returns it, for the caller to fill.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn push_empty(&mut self) -> &mut Option<T> {
         let entry = self.end as usize;
         if entry >= self.entries.len() {
@@ -108,7 +108,7 @@ impl<T> InPlaceQueue<T> {
 
     /// Passes each item to `each` in place, in order, and removes it. Then the capacity is kept or freed. If `each` panics,
     /// the items after that one stay queued.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn drain_in_place(&mut self, keep_capacity: bool, mut each: impl FnMut(&T)) {
         let Self { entries, first, end } = self;
         for entry in &mut entries[*first as usize..*end as usize] {

@@ -60,8 +60,8 @@ impl Policy {
     }
 
     /// Assesses like [`Policy::assess`], for callers that know the number of desired replicas. Stores the status in `set` and
-    /// returns when to assess again, or never. Inlined because every failure calls it.
-    #[inline(always)]
+    /// returns when to assess again, or never.
+    #[inline]
     pub(crate) fn assess_of(&self, set: &mut SetHistory, census: &Census, desired: u32, now: Timestamp) -> Timestamp {
         if set.end.is_some() {
             set.show_end(census, now);
@@ -130,7 +130,7 @@ fn advance_outage(
 }
 
 /// Records whether the set, which has not ended, was ever up, and whether any replica failed.
-#[inline(always)]
+#[inline]
 fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
     if desired == 0 {
         // A set that is scaled to zero and back starts over.
@@ -161,7 +161,7 @@ impl SetHistory {
 }
 
 /// Returns the status of a set that has not ended, before `clear_after` is applied.
-#[inline(always)]
+#[inline]
 fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
     if desired > 0 && census.completed == desired {
         return (Status::Completed, StatusReason::Completed);

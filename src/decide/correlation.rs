@@ -125,7 +125,7 @@ impl Policy {
 
     /// Returns the context of a failure at `at`, for [`Policy::decide_with`]. `indispensable` says that giving the replica up would
     /// put `min_available` out of reach.
-    #[inline(always)]
+    #[inline]
     pub fn failure_context(
         &self,
         set: &SetHistory,

@@ -121,13 +121,13 @@ impl History {
     }
 
     /// Returns the time of the last call. Earlier times are replaced by it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn as_of(&self) -> Timestamp {
         self.instance_changed_at.max(self.readiness_changed_at)
     }
 
     /// Returns `as_of` for times before it, and for times after [`Timestamp::LATEST`], which no later call could exceed.
-    #[inline(always)]
+    #[inline]
     pub(super) fn clamp_time(&self, at: Timestamp) -> Timestamp {
         let known = self.as_of();
         if at > known && at <= Timestamp::LATEST { at } else { known }
@@ -174,7 +174,7 @@ impl History {
     }
 
     /// Ends readiness. Returns for how many nanoseconds it was ready; `None` if it was not.
-    #[inline(always)]
+    #[inline]
     pub(super) fn record_not_ready(&mut self, at: Timestamp) -> Option<u64> {
         if !self.has(Flags::READY) {
             return None;
@@ -310,14 +310,14 @@ impl History {
     }
 
     /// Returns whether it has more state than its own streak: a detail, or clean exits.
-    #[inline(always)]
+    #[inline]
     pub(super) fn has_more(&self) -> bool {
         self.detail.is_some() | (self.clean_exits > 0)
     }
 
     /// Maps the indices of its streaks, windows and rules to those of `policy`, if they are of another policy. Call it before any
     /// of them is used.
-    #[inline(always)]
+    #[inline]
     pub(super) fn adapt(&mut self, policy: &Policy) {
         if let Some(detail) = &self.detail {
             if !Arc::ptr_eq(&detail.layout, &policy.compiled().layout) {
@@ -352,7 +352,7 @@ impl History {
     }
 
     /// Credits every streak with `ready_for` nanoseconds of readiness.
-    #[inline(always)]
+    #[inline]
     pub(super) fn recover(&mut self, policy: &Policy, ready_for: u64) {
         let schedules = &policy.compiled().schedules;
         self.streak.recover(&schedules[0], ready_for);
@@ -361,7 +361,7 @@ impl History {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn remember_failure(&mut self, cause: &Cause, exit: Option<Exit>, policy: &Policy) {
         self.last_cause = cause.index() as u8 + 1;
         self.set_last_exit(exit);
@@ -380,7 +380,7 @@ impl History {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn set_last_exit(&mut self, exit: Option<Exit>) {
         self.put(Flags::EXIT_CODE.and(Flags::EXIT_SIGNAL), false);
         self.last_exit = match exit {

@@ -57,7 +57,7 @@ pub(crate) const fn between(low: u64, high: u64, draw: u64) -> u64 {
 
 /// Returns the delay in nanoseconds of level `level + more` under `pacing`. `previous` is the delay before it in the streak; 0 if
 /// there is none.
-#[inline(always)]
+#[inline]
 pub(crate) fn delay(pacing: &Pacing, level: u32, more: u32, previous: u64, draw: impl FnOnce() -> u64) -> u64 {
     let nominal = pacing.nominal(level.saturating_add(more));
     if pacing.jitter == Jitter::None { nominal } else { jittered(pacing, nominal, more, previous, draw()) }

@@ -12,7 +12,7 @@ use crate::policy::{Compiled, Exhausted, Policy};
 use crate::time::{Timestamp, nanos};
 
 /// Returns the limit that a failure at `at` finds exhausted, after moving on through exhausted stages.
-#[inline(always)]
+#[inline]
 pub(super) fn exhausted_limit<const PLAIN: bool>(
     compiled: &Compiled,
     history: &mut History,
@@ -39,7 +39,7 @@ pub(super) fn exhausted_limit<const PLAIN: bool>(
     }
 }
 
-#[inline(always)]
+#[inline]
 fn exhausted_of<const PLAIN: bool>(
     limits: &Limits,
     history: &History,
@@ -99,7 +99,7 @@ pub(super) fn verdict_when_exhausted(compiled: &Compiled, streak: &mut Streak, a
 }
 
 /// Returns the limit with the smallest remaining fraction. Fractions make limits of different kinds comparable.
-#[inline(always)]
+#[inline]
 pub(super) fn nearest_limit<const PLAIN: bool>(
     history: &History,
     whole: &Limits,
@@ -118,7 +118,7 @@ pub(super) fn nearest_limit<const PLAIN: bool>(
 }
 
 /// Replaces `nearest` (what is left, of how much, of which limit) by a limit with a smaller remaining fraction.
-#[inline(always)]
+#[inline]
 fn update_nearest<const PLAIN: bool>(
     nearest: &mut Option<(u64, u64, RemainingLimit)>,
     history: &History,

@@ -47,7 +47,7 @@ impl ReportedStatus {
 
     /// Raises alarms at once, and clears them after `clear_after` nanoseconds without a cause. Returns when to update again, or
     /// never.
-    #[inline(always)]
+    #[inline]
     pub(super) fn update(
         &mut self,
         raw: Status,

@@ -51,7 +51,7 @@ impl Default for Streak {
 
 impl Streak {
     /// Resets the streak, or steps it back, after `ready_for` nanoseconds of readiness without a break.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn recover(&mut self, schedule: &RetrySchedule, ready_for: u64) {
         if !schedule.recovers_in(ready_for) {
             return;

@@ -39,14 +39,14 @@ pub(super) struct CauseSums {
 }
 
 impl CauseSums {
-    #[inline(always)]
+    #[inline]
     pub(super) fn add(&mut self, cause: CauseCode) {
         let code = u64::from(cause.0);
         self.codes += code;
         self.squares += code * code;
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn remove(&mut self, cause: CauseCode) {
         let code = u64::from(cause.0);
         self.codes -= code;
@@ -54,7 +54,7 @@ impl CauseSums {
     }
 
     /// Returns the cause that all `count` replicas share, if any. All codes are equal if and only if their variance is 0.
-    #[inline(always)]
+    #[inline]
     pub(super) fn common(self, count: u32) -> CauseCode {
         let count = u64::from(count);
         if count == 0 || count * self.squares != self.codes * self.codes {

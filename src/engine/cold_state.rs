@@ -57,7 +57,7 @@ impl ColdState {
 }
 
 /// Returns the code of a cause. A new name gets the next code.
-#[inline(always)]
+#[inline]
 pub(super) fn code_of(cause: &Cause, cold: &mut LazyBox<ColdState>) -> CauseCode {
     match cause {
         Cause::Named(_) => code_of_name(cause, &mut cold.get_or_init().cause_names),

@@ -20,7 +20,7 @@ pub(super) struct CensusCounts {
 
 impl CensusCounts {
     /// Changes the phase of a replica to another one.
-    #[inline(always)]
+    #[inline]
     pub(super) fn change_phase(
         &mut self,
         replica: &mut Replica,
@@ -40,7 +40,7 @@ impl CensusCounts {
     }
 
     /// Updates the counts for a replica that has changed. `wanted`: it is desired.
-    #[inline(always)]
+    #[inline]
     pub(super) fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
@@ -66,7 +66,7 @@ impl CensusCounts {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn change_bucket(
         &mut self,
         replica: &mut Replica,
@@ -126,7 +126,7 @@ impl CensusCounts {
 
 impl CensusCounts {
     /// The cause, if all missing replicas failed by the same one.
-    #[inline(always)]
+    #[inline]
     pub(super) fn cause(&self) -> CauseCode {
         let census = &self.census;
         let others = census.not_ready | census.unknown | census.requested | census.completed_run | census.stopped;
@@ -134,7 +134,7 @@ impl CensusCounts {
     }
 
     /// Sets the cause by which a replica has failed.
-    #[inline(always)]
+    #[inline]
     pub(super) fn failed_by(&mut self, replica: &mut Replica, cause: CauseCode) {
         if replica.failed_by != cause {
             if replica.bucket.is_failed() {

@@ -117,7 +117,7 @@ impl Deadlines {
     }
 
     /// Sets the deadline of a replica; "never" takes it away.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
         match &mut self.order {
             Order::Few(slots) => {
@@ -155,13 +155,13 @@ fn first_of_few(slots: &[Timestamp]) -> First {
 impl First {
     const NONE: Self = Self { at: Timestamp::NEVER, replica: 0 };
 
-    #[inline(always)]
+    #[inline]
     fn precedes(self, other: Self) -> bool {
         self.at < other.at || (self.at == other.at && self.replica <= other.replica)
     }
 
     /// The first of both; of equals the one that comes before.
-    #[inline(always)]
+    #[inline]
     fn or(self, next: Self) -> Self {
         let next_is = next.at < self.at;
         Self { at: if next_is { next.at } else { self.at }, replica: if next_is { next.replica } else { self.replica } }
@@ -169,7 +169,7 @@ impl First {
 }
 
 /// The first of eight. Without a branch: which it is follows no order.
-#[inline(always)]
+#[inline]
 fn first_of_eight(one: impl Fn(usize) -> First) -> First {
     let (a, b) = (one(0).or(one(1)), one(2).or(one(3)));
     let (c, d) = (one(4).or(one(5)), one(6).or(one(7)));
@@ -180,7 +180,7 @@ impl Row {
     const EMPTY: Self = Self([Timestamp::NEVER; ROW]);
 
     /// The first of the replicas of this row, the first of which is `from`.
-    #[inline(always)]
+    #[inline]
     fn first(&self, from: u32) -> First {
         let one = |place: usize| First { at: self.0[place], replica: from + place as u32 };
         first_of_eight(one).or(first_of_eight(|place| one(place + WIDTH)))
@@ -190,18 +190,18 @@ impl Row {
 impl Node {
     const EMPTY: Self = Self { at: [Timestamp::NEVER; WIDTH], replica: [0; WIDTH] };
 
-    #[inline(always)]
+    #[inline]
     fn first_at(&self, place: usize) -> First {
         First { at: self.at[place], replica: self.replica[place] }
     }
 
-    #[inline(always)]
+    #[inline]
     fn put(&mut self, place: usize, first: First) {
         self.at[place] = first.at;
         self.replica[place] = first.replica;
     }
 
-    #[inline(always)]
+    #[inline]
     fn first(&self) -> First {
         first_of_eight(|place| self.first_at(place))
     }
@@ -235,19 +235,19 @@ impl Tree {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn slot(&self, replica: ReplicaId) -> Timestamp {
         self.rows[replica.index() / ROW].0[replica.index() % ROW]
     }
 
     /// The deadline of a replica, in its row.
-    #[inline(always)]
+    #[inline]
     fn slot_mut(&mut self, replica: ReplicaId) -> &mut Timestamp {
         &mut self.rows[replica.index() / ROW].0[replica.index() % ROW]
     }
 
     /// Whether another of its row comes before it as it did before: then nothing follows from where it is.
-    #[inline(always)]
+    #[inline]
     fn is_behind(&self, replica: ReplicaId, at: Timestamp) -> bool {
         let row = replica.index() / ROW;
         let first = self.nodes[row / WIDTH].first_at(row % WIDTH);

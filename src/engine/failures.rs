@@ -16,6 +16,7 @@ impl ReplicaSet {
     }
 
     /// [`judge`](Self::judge), inlined into the path of a common failure.
+    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
     #[inline(always)]
     pub(super) fn judge_imp(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
         let replica = &mut self.replicas[id.index()];
@@ -29,7 +30,7 @@ impl ReplicaSet {
         }
         // Everything that can panic happens above, so `decision` need not be spilled for unwinding.
         let counts = self.tally.count();
-        let place = self.outputs.push_empty();
+        let entry = self.outputs.push_empty();
         let decided = self.policy.decide_plain(&mut replica.history, outcome);
         match decided.map(|decision| (decision.verdict, decision)) {
             Ok((Verdict::Restart(restart), decision)) if restart.scope == Scope::Replica => {
@@ -38,7 +39,7 @@ impl ReplicaSet {
                     self.counts.failed_by(replica, code_of(cause, &mut self.cold));
                 }
                 replica.will_restart(restart, decision.charged, decision.reason);
-                *place = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
+                *entry = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
                 self.enter_imp(id, NextPhase::Start);
             }
             decided => {
@@ -140,8 +141,8 @@ impl ReplicaSet {
             self.replica_mut(id).stays_down(judged.decision.verdict, gave_up);
         }
         let ends = judged.decision.ends();
-        let place = self.outputs.push_empty();
-        *place = Some(Output::Notice(Notice::Verdict(judged)));
+        let entry = self.outputs.push_empty();
+        *entry = Some(Output::Notice(Notice::Verdict(judged)));
         if still_live {
             self.stop(id, after)
         } else {

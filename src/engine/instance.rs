@@ -141,7 +141,7 @@ impl ReplicaSet {
     }
 
     /// Updates whether a replica is ready: both the backend and the probes must say so.
-    #[inline(always)]
+    #[inline]
     pub(super) fn update_readiness(&mut self, id: ReplicaId, at: Timestamp) {
         let ready = self.replica(id).flags.has(ReplicaFlags::BACKEND_READY) && self.probes_ready(id);
         let min_ready = self.policy.compiled().min_ready;
@@ -169,6 +169,7 @@ impl ReplicaSet {
     }
 
     /// Handles the most common event, the exit of a replica that is up, inlined. Returns whether the event was that.
+    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
     #[inline(always)]
     pub(super) fn handle_common_exit(&mut self, event: &mut Event) -> bool {
         let Event::Exited(Ended { replica: id, incarnation, outcome }) = event else { return false };

@@ -119,7 +119,7 @@ impl Queue {
     }
 
     /// Removes stale and duplicate entries once there are more than `most`.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn compact(&mut self, most: usize, current: impl Fn(QueueClass, Timestamp, ReplicaId) -> bool) {
         if let Some(classes) = self.classes.get_mut().filter(|classes| classes.entries > most) {
             classes.compact(current);

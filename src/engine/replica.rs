@@ -114,7 +114,7 @@ pub(crate) enum CensusBucket {
 
 impl CensusBucket {
     /// Whether a replica in this bucket is missing because it failed.
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_failed(self) -> bool {
         matches!(self, Self::Failed | Self::GivenUp)
     }
@@ -230,7 +230,7 @@ impl ReplicaFlags {
     }
 
     /// Clears a flag that is rarely set. A narrow store followed by a wider load defeats store forwarding.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn clear_if_set(&mut self, mark: Self) {
         if self.any(mark) {
             self.clear(mark);
@@ -259,7 +259,7 @@ impl Replica {
     }
 
     /// The bucket that a desired replica is counted in.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn census_bucket(&self) -> CensusBucket {
         match self.phase {
             Phase::Completed => CensusBucket::Completed,
@@ -288,7 +288,7 @@ impl Replica {
     }
 
     /// Prepares the restart of a replica that has failed.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn will_restart(&mut self, restart: Restart, charged: bool, reason: DecisionReason) {
         self.kind = StartKind::Restart { charged };
         self.placement = restart.placement;

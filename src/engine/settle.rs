@@ -22,7 +22,7 @@ impl ReplicaSet {
     }
 
     /// Advances the time to `now`; ignores and counts a `now` that is earlier or after [`Timestamp::LATEST`].
-    #[inline(always)]
+    #[inline]
     pub(super) fn advance(&mut self, now: Timestamp) {
         if now >= self.now && now <= Timestamp::LATEST {
             self.now = now;
@@ -73,6 +73,7 @@ impl ReplicaSet {
     }
 
     /// [`settle`](Self::settle), inlined into the path of a common failure.
+    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
     #[inline(always)]
     pub(super) fn settle_imp(&mut self) {
         if self.begun {
@@ -135,7 +136,7 @@ impl ReplicaSet {
     }
 
     /// Whether anything waits for more than a due time.
-    #[inline(always)]
+    #[inline]
     fn something_waits(&self) -> bool {
         !self.queue.is_empty() || self.set.has_incident() || self.cold.get().is_some_and(ColdState::waits)
     }

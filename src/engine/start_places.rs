@@ -7,13 +7,13 @@ use crate::decide::{ReplicaId, StartOutcome};
 
 impl ReplicaSet {
     /// Concludes a start in progress: frees its place and reports its outcome to the incident, if it is a trial.
-    #[inline(always)]
+    #[inline]
     pub(super) fn conclude_start(&mut self, id: ReplicaId, outcome: StartOutcome) {
         self.release_start_place(id);
         self.conclude_trial(id, outcome);
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn release_start_place(&mut self, id: ReplicaId) {
         let flags = &mut self.replicas[id.index()].flags;
         if !flags.has(ReplicaFlags::IN_FLIGHT) {
@@ -42,7 +42,7 @@ impl ReplicaSet {
         self.cold.get_or_init().trials.insert(id);
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn conclude_trial(&mut self, id: ReplicaId, outcome: StartOutcome) {
         if self.replicas[id.index()].flags.has(ReplicaFlags::ON_TRIAL) {
             self.conclude_open_trial(id, outcome);

@@ -184,17 +184,17 @@ impl ReplicaSet {
         InstanceId { replica, incarnation: self.incarnation(replica) }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn command(&mut self, command: Command) {
         if self.begun {
-            let place = self.outputs.push_empty();
-            *place = Some(Output::Command(command));
+            let entry = self.outputs.push_empty();
+            *entry = Some(Output::Command(command));
         } else {
             self.cold.get_or_init().withheld.push(command);
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn notice(&mut self, notice: Notice) {
         self.outputs.push(Output::Notice(notice));
     }
@@ -214,7 +214,7 @@ impl ReplicaSet {
     }
 
     /// The time of an event about a replica: neither after now nor before the last event about it.
-    #[inline(always)]
+    #[inline]
     pub(super) fn happened(&self, id: ReplicaId, at: Timestamp) -> Timestamp {
         let replica = self.replica(id);
         let before = match replica.phase {

@@ -19,7 +19,7 @@ impl ReplicaSet {
     }
 
     /// Derives the status from the census, as of `at`.
-    #[inline(always)]
+    #[inline]
     fn assess(&mut self, at: Timestamp) {
         debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
         let at = at.max(self.set.reported().2);
@@ -40,7 +40,7 @@ impl ReplicaSet {
         self.counts.changed = true;
     }
 
-    #[inline(always)]
+    #[inline]
     pub(super) fn show_status(&mut self) {
         let (status, reason, since) = self.set.reported();
         let (cause, available) = (self.counts.cause(), self.counts.census.available);
@@ -49,8 +49,8 @@ impl ReplicaSet {
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);
             let cause = self.cause_of(cause);
-            let place = self.outputs.push_empty();
-            *place = Some(Output::Notice(Notice::Status(shows.with_since(since, cause))));
+            let entry = self.outputs.push_empty();
+            *entry = Some(Output::Notice(Notice::Status(shows.with_since(since, cause))));
         }
     }
 

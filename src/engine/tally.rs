@@ -85,7 +85,7 @@ impl Tally {
     }
 
     /// Records that a replica changes its bucket.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn bucket_changed(&mut self, stood: CensusBucket, stands: CensusBucket, now: Timestamp) {
         let since = u128::from(now.nanos_since(self.as_of));
         match stood {
@@ -148,7 +148,7 @@ impl Tally {
 }
 
 impl EventCounts {
-    #[inline(always)]
+    #[inline]
     pub(crate) fn judged(&mut self, cause: Option<&Cause>, verdict: Verdict) {
         let restarts = matches!(verdict, Verdict::Restart(_));
         if let Some(cause) = cause {

@@ -115,7 +115,7 @@ impl ReplicaSet {
     }
 
     /// Declares the overdue replicas lost, unless a partition is assumed.
-    #[inline(always)]
+    #[inline]
     pub(super) fn declare_overdue(&mut self) {
         if self.cold.get().is_some_and(|cold| !cold.contact.overdue.is_empty()) {
             self.declare_all_overdue();

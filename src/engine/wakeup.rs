@@ -22,7 +22,7 @@ pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
 
 impl ReplicaSet {
     /// Returns the next deadline of one replica and its reason.
-    #[inline(always)]
+    #[inline]
     pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
         let mut next = (Timestamp::NEVER, DeadlineReason::StartDue);
@@ -111,7 +111,7 @@ impl ReplicaSet {
     }
 
     /// The earliest deadline of a replica, the status or a stray; [`Timestamp::NEVER`] if there is none.
-    #[inline(always)]
+    #[inline]
     pub(super) fn next_due(&self) -> Timestamp {
         self.deadlines.next().min(self.assess_at).min(self.strays_due)
     }

@@ -126,7 +126,7 @@ impl Cause {
 
 impl Clone for Cause {
     /// Inlined: a cause is two machine words, and only named ones have a reference count.
-    #[inline(always)]
+    #[inline]
     fn clone(&self) -> Self {
         match self {
             Self::Error => Self::Error,

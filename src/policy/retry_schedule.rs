@@ -124,7 +124,7 @@ impl Pacing {
     }
 
     /// Returns the capped delay of this backoff level, from 0, before jitter.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn nominal(&self, level: u32) -> u64 {
         let delay = match &self.growth {
             Growth::Constant => self.interval,

@@ -210,8 +210,8 @@ impl Instances {
             if lost {
                 instance.unreported = Some(Progress::Running);
             } else {
-                let place = events.push_empty();
-                *place = Some(Event::started((replica, incarnation)));
+                let entry = events.push_empty();
+                *entry = Some(Event::started((replica, incarnation)));
             }
         }
         if instance.ready_at <= now {
@@ -219,8 +219,8 @@ impl Instances {
             if lost {
                 instance.unreported = Some(Progress::Ready);
             } else {
-                let place = events.push_empty();
-                *place = Some(Event::ready((replica, incarnation)));
+                let entry = events.push_empty();
+                *entry = Some(Event::ready((replica, incarnation)));
             }
         }
     }
@@ -234,8 +234,8 @@ impl Instances {
             instance.alive = false;
             let lost = instance.is_lost(incarnation);
             if let Some(outcome) = self.outcomes[replica.index()].take_if(|_| !lost) {
-                let place = events.push_empty();
-                *place = Some(end_event(InstanceId { replica, incarnation }, Outcome { at: now, ..outcome }));
+                let entry = events.push_empty();
+                *entry = Some(end_event(InstanceId { replica, incarnation }, Outcome { at: now, ..outcome }));
             }
         }
         self.deadlines.set(replica, self.by_replica[replica.index()].next_at());
