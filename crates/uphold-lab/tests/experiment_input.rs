@@ -196,7 +196,7 @@ fn policies_are_required_and_have_unique_names() {
     let file = mistakes_in("[{name: a, policy_file: x.yaml}]");
     assert_eq!(file, only("policies[0].policy_file", "'x.yaml': there are no files here"));
     let both = format!("[{{name: a, policy_file: x.yaml, {policy}}}]");
-    assert_eq!(mistakes_in(&both), only("policies[0].policy_file", "stands beside 'policy'; give one of them"));
+    assert_eq!(mistakes_in(&both), only("policies[0].policy_file", "is given beside 'policy'; keep one of them"));
     let many = vec![format!("{{name: a, {policy}}}"); 65].join(", ");
     assert_eq!(mistakes_in(&format!("[{many}]")), only("policies", "has more than 64 policies"));
 }
