@@ -6,22 +6,22 @@
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
-/// Up to so many replicas are scanned. benches/README.md says what that is worth.
+/// Up to this many replicas are scanned. benches/README.md has the figures.
 const FEW: usize = 16;
 
-/// Deadlines by replica. Equal deadlines come in the order of their replicas.
+/// The deadline of each replica. Equal deadlines are ordered by replica.
 #[derive(Clone, Debug)]
 pub(crate) struct Deadlines {
-    /// When the earliest is, or never.
+    /// The earliest deadline, or [`Timestamp::NEVER`].
     next: Timestamp,
-    /// Whose that is.
+    /// The replica of the earliest deadline.
     first: u32,
-    /// Of few, how many have one.
+    /// In `Order::Few`, the number of replicas that have a deadline.
     set: u32,
     order: Order,
 }
 
-/// Which of several is the earliest: when that is, or never, and whose it is.
+/// The earliest of several deadlines, and its replica.
 #[derive(Clone, Copy, Debug)]
 struct First {
     at: Timestamp,
@@ -39,21 +39,21 @@ enum Order {
 struct Tree {
     /// The deadlines of all replicas, in rows.
     rows: Vec<Row>,
-    /// The nodes of the levels above, the lowest level first.
+    /// The nodes of all levels above the rows, from the lowest level up.
     nodes: Vec<Node>,
-    /// Where each of these levels begins.
+    /// The index in `nodes` at which each level begins.
     levels: Vec<u32>,
 }
 
-/// So many replicas stand in a row. With eight, 1,000 replicas would take a level more.
+/// Replicas in a row. With 8, 1,000 replicas would need one more level.
 const ROW: usize = 16;
-/// So many are below a node.
+/// Children of a node.
 const WIDTH: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Row([Timestamp; ROW]);
 
-/// The firsts of eight nodes below.
+/// The earliest deadline of each child.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     at: [Timestamp; WIDTH],
@@ -67,72 +67,72 @@ impl Default for Deadlines {
 }
 
 impl Deadlines {
-    /// Makes room for replicas up to `count`.
+    /// Grows to `count` replicas.
     pub(crate) fn grow(&mut self, count: usize) {
         match &mut self.order {
-            Order::Few(slots) if count <= FEW => {
-                if slots.len() < count {
+            Order::Few(deadlines) if count <= FEW => {
+                if deadlines.len() < count {
                     let mut more = vec![Timestamp::NEVER; count].into_boxed_slice();
-                    more[..slots.len()].copy_from_slice(slots);
-                    *slots = more;
+                    more[..deadlines.len()].copy_from_slice(deadlines);
+                    *deadlines = more;
                 }
             }
-            Order::Few(slots) => self.order = Order::Many(Box::new(Tree::over(slots.iter().copied(), count))),
+            Order::Few(deadlines) => self.order = Order::Many(Box::new(Tree::over(deadlines.iter().copied(), count))),
             Order::Many(tree) => tree.grow(count),
         }
     }
 
-    /// When the earliest deadline is; "never" if there is none.
+    /// Returns the earliest deadline; [`Timestamp::NEVER`] if there is none.
     #[inline]
     pub(crate) fn next(&self) -> Timestamp {
         self.next
     }
 
-    /// Whose the earliest deadline is.
+    /// Returns the replica of the earliest deadline.
     #[inline]
     pub(crate) fn first(&self) -> Option<ReplicaId> {
         self.next.known().map(|_| ReplicaId(self.first))
     }
 
-    /// Everybody whose deadline is the earliest there is, in order.
+    /// Returns all replicas that have the earliest deadline, in order.
     pub(crate) fn at_earliest(&self, mut visit: impl FnMut(ReplicaId)) {
         let next = self.next;
         if next.is_never() {
             return;
         }
         match &self.order {
-            Order::Few(slots) => {
-                (0..).zip(slots).filter(|(_, at)| **at == next).for_each(|(replica, _)| visit(ReplicaId(replica)));
+            Order::Few(deadlines) => {
+                (0..).zip(deadlines).filter(|(_, at)| **at == next).for_each(|(replica, _)| visit(ReplicaId(replica)));
             }
             Order::Many(tree) => tree.at(next, &mut visit),
         }
     }
 
-    /// The deadline of a replica, or never.
+    /// Returns the deadline of a replica, or [`Timestamp::NEVER`].
     pub(crate) fn of(&self, replica: ReplicaId) -> Timestamp {
         match &self.order {
-            Order::Few(slots) => slots[replica.index()],
-            Order::Many(tree) => tree.slot(replica),
+            Order::Few(deadlines) => deadlines[replica.index()],
+            Order::Many(tree) => tree.deadline(replica),
         }
     }
 
-    /// Sets the deadline of a replica; "never" takes it away.
+    /// Sets the deadline of a replica; [`Timestamp::NEVER`] removes it.
     #[inline]
     pub(crate) fn set(&mut self, replica: ReplicaId, at: Timestamp) {
         match &mut self.order {
-            Order::Few(slots) => {
-                let before = std::mem::replace(&mut slots[replica.index()], at);
+            Order::Few(deadlines) => {
+                let before = std::mem::replace(&mut deadlines[replica.index()], at);
                 self.set = self.set + u32::from(before.is_never()) - u32::from(at.is_never());
                 let alone = self.set == 0 || (self.set == 1 && !at.is_never());
                 if alone || (at, replica.0) < (self.next, self.first) {
                     (self.next, self.first) = (at, replica.0);
                 } else if self.first == replica.0 {
-                    let First { at, replica } = first_of_few(slots);
+                    let First { at, replica } = first_of_few(deadlines);
                     (self.next, self.first) = (at, replica);
                 }
             }
             Order::Many(tree) => {
-                if std::mem::replace(tree.slot_mut(replica), at) != at && !tree.is_behind(replica, at) {
+                if std::mem::replace(tree.deadline_mut(replica), at) != at && !tree.is_behind(replica, at) {
                     let First { at, replica } = tree.moved(replica, at, First { at: self.next, replica: self.first });
                     (self.next, self.first) = (at, replica);
                 }
@@ -142,9 +142,9 @@ impl Deadlines {
 }
 
 #[inline(never)]
-fn first_of_few(slots: &[Timestamp]) -> First {
+fn first_of_few(deadlines: &[Timestamp]) -> First {
     let mut first = First::NONE;
-    for (replica, at) in (0..).zip(slots) {
+    for (replica, at) in (0..).zip(deadlines) {
         if *at < first.at {
             first = First { at: *at, replica };
         }
@@ -160,7 +160,7 @@ impl First {
         self.at < other.at || (self.at == other.at && self.replica <= other.replica)
     }
 
-    /// The first of both; of equals the one that comes before.
+    /// Returns the earlier of two; of equal ones, the first.
     #[inline]
     fn or(self, next: Self) -> Self {
         let next_is = next.at < self.at;
@@ -168,7 +168,7 @@ impl First {
     }
 }
 
-/// The first of eight. Without a branch: which it is follows no order.
+/// Returns the earliest of eight, without branches, which would be mispredicted.
 #[inline]
 fn first_of_eight(one: impl Fn(usize) -> First) -> First {
     let (a, b) = (one(0).or(one(1)), one(2).or(one(3)));
@@ -179,7 +179,7 @@ fn first_of_eight(one: impl Fn(usize) -> First) -> First {
 impl Row {
     const EMPTY: Self = Self([Timestamp::NEVER; ROW]);
 
-    /// The first of the replicas of this row, the first of which is `from`.
+    /// Returns the earliest deadline of a row whose first replica is `from`.
     #[inline]
     fn first(&self, from: u32) -> First {
         let one = |place: usize| First { at: self.0[place], replica: from + place as u32 };
@@ -208,7 +208,7 @@ impl Node {
 }
 
 impl Tree {
-    /// A tree over these, with room for `count`.
+    /// Builds a tree over these deadlines, for `count` replicas.
     fn over(deadlines: impl Iterator<Item = Timestamp>, count: usize) -> Self {
         let mut width = count.div_ceil(ROW);
         let rows = vec![Row::EMPTY; width];
@@ -221,7 +221,7 @@ impl Tree {
         let mut tree = Self { rows, nodes: vec![Node::EMPTY; room], levels };
         let mut first = First::NONE;
         for (replica, at) in (0..).map(ReplicaId).zip(deadlines).filter(|(_, at)| !at.is_never()) {
-            *tree.slot_mut(replica) = at;
+            *tree.deadline_mut(replica) = at;
             first = tree.moved(replica, at, first);
         }
         tree
@@ -236,17 +236,17 @@ impl Tree {
     }
 
     #[inline]
-    fn slot(&self, replica: ReplicaId) -> Timestamp {
+    fn deadline(&self, replica: ReplicaId) -> Timestamp {
         self.rows[replica.index() / ROW].0[replica.index() % ROW]
     }
 
-    /// The deadline of a replica, in its row.
+    /// Returns a replica's deadline in its row, to be changed.
     #[inline]
-    fn slot_mut(&mut self, replica: ReplicaId) -> &mut Timestamp {
+    fn deadline_mut(&mut self, replica: ReplicaId) -> &mut Timestamp {
         &mut self.rows[replica.index() / ROW].0[replica.index() % ROW]
     }
 
-    /// Whether another of its row comes before it as it did before: then nothing follows from where it is.
+    /// Whether another replica of the row is earlier, before and after the change, so that the nodes above stay as they are.
     #[inline]
     fn is_behind(&self, replica: ReplicaId, at: Timestamp) -> bool {
         let row = replica.index() / ROW;
@@ -263,8 +263,8 @@ impl Tree {
         let row = &self.rows[place];
         let nodes = &mut self.nodes[..];
         let mut node = place / WIDTH;
-        let slot = place % WIDTH;
-        let stood = nodes[node].first_at(slot);
+        let child = place % WIDTH;
+        let stood = nodes[node].first_at(child);
         let now = if stood.replica == ours.replica && stood.at < ours.at {
             row.first((place * ROW) as u32)
         } else if ours.precedes(stood) {
@@ -272,13 +272,13 @@ impl Tree {
         } else {
             return first;
         };
-        nodes[node].put(slot, now);
+        nodes[node].put(child, now);
         place = node;
         for level in &self.levels[1..] {
-            let slot = place % WIDTH;
+            let child = place % WIDTH;
             place /= WIDTH;
             let above = *level as usize + place;
-            let stood = nodes[above].first_at(slot);
+            let stood = nodes[above].first_at(child);
             let now = if stood.replica == ours.replica && stood.at < ours.at {
                 nodes[node].first()
             } else if ours.precedes(stood) {
@@ -286,7 +286,7 @@ impl Tree {
             } else {
                 return first;
             };
-            nodes[above].put(slot, now);
+            nodes[above].put(child, now);
             node = above;
         }
         if first.replica == ours.replica && first.at < ours.at {

@@ -39,28 +39,28 @@ macro_rules! invariants {
 }
 
 invariants! {
-    KnownReplicas = "known-replicas", "only replicas that the set has are referred to, at most 1000000";
-    PastTimes = "past-times", "what has happened did not happen later than the last mutation";
-    Liveness = "liveness", "a replica is live exactly if its history says so";
+    KnownReplicas = "known-replicas", "every replica that is referred to exists, and there are at most 1000000";
+    PastTimes = "past-times", "no recorded time is later than the last mutation";
+    Liveness = "liveness", "a replica is live if and only if its history says so";
     Membership = "membership", "the replicas asked for belong to the set, and all others are removed or being stopped";
-    OpenGate = "open-gate", "a replica that waits is due at a known time, or behind a gate that opens";
-    AfterStop = "after-stop", "a replica that stops for a restart goes on behind a gate that opens";
-    EndTold = "end-told", "a set that has ended starts nothing and has told every replica";
-    FinalStatus = "final-status", "a final status is that of all replicas";
-    StartPlaces = "start-places", "only a start under way holds a place among the starts";
-    Readiness = "readiness", "a ready replica is called ready by the backend, since a known time";
-    Contact = "contact", "an unknown replica is out of contact, and only live ones are";
-    ProbePlaces = "probe-places", "only a replica that can come back holds a place among probe restarts";
-    Group = "group", "a group has a leader, a member, that is due at a known time or so long after an end that is waited for";
-    Incident = "incident", "an incident waits for a known time or for starts under way, and trials belong to it";
-    Strays = "strays", "a stray is no replica's own instance, is killed at a known time, and its slot starts nothing";
+    OpenGate = "open-gate", "a waiting replica is due at a known time, or waits for a gate that opens";
+    AfterStop = "after-stop", "a replica that stops for a restart then waits for a gate that opens";
+    EndTold = "end-told", "a set that has ended starts nothing and has stopped every replica or asked it to stop";
+    FinalStatus = "final-status", "a final status agrees with the state of all replicas";
+    StartPlaces = "start-places", "only a start in progress occupies a place of max_concurrent_starts";
+    Readiness = "readiness", "a ready replica was reported ready by the backend, at a known time";
+    Contact = "contact", "an unknown replica is out of contact, and only live replicas are out of contact";
+    ProbePlaces = "probe-places", "only a replica that can become available occupies a place of max_probe_restarts";
+    Group = "group", "the leader of a group is a member, and is due at a known time or after an awaited end";
+    Incident = "incident", "an incident waits for a known time or for starts in progress, and every trial belongs to it";
+    Strays = "strays", "a stray is not a current instance, is killed at a known time, and its slot starts nothing";
     CauseNames = "cause-names", "every cause by which a replica failed has a name";
-    Counted = "counted", "every replica is counted once, as it stands";
-    Woken = "woken", "every replica wakes the set when its next step is due";
-    Queued = "queued", "every queued start stands in the queue, behind a gate that is closed";
+    Counted = "counted", "every replica is counted once, in the bucket of its state";
+    Woken = "woken", "the deadline of every replica is that of its next step";
+    Queued = "queued", "every queued start is in the queue, behind a closed gate";
     StatusFollows = "status-follows", "the status is a function of the replicas";
-    AllDone = "all-done", "nothing is due any more when a mutation returns";
-    Bounded = "bounded", "what is kept is bounded by the number of replicas";
+    AllDone = "all-done", "nothing is due when a mutation returns";
+    Bounded = "bounded", "memory is bounded by the number of replicas";
 }
 
 impl std::fmt::Display for Invariant {
@@ -425,7 +425,7 @@ mod tests {
     #[test]
     fn a_violation_names_the_invariant_and_the_place() {
         let violation = Violation { invariant: Invariant::OpenGate, replica: Some(ReplicaId(3)) };
-        let text = "replica 3: open-gate: a replica that waits is due at a known time, or behind a gate that opens";
+        let text = "replica 3: open-gate: a waiting replica is due at a known time, or waits for a gate that opens";
         assert_eq!(violation.to_string(), text);
         let violation = Violation { replica: None, ..violation };
         assert!(violation.to_string().starts_with("the set: open-gate: "), "{violation}");

@@ -84,7 +84,7 @@ fn terminating_is_shown_even_where_everything_is_gone_at_once() {
 }
 
 #[test]
-fn stale_and_duplicate_news_changes_nothing() {
+fn stale_and_duplicate_events_are_ignored() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(bench.handle(61, Event::exited((1, 1), 1)), ["ignored: duplicate event about replica 1 incarnation 1"]);
@@ -95,7 +95,7 @@ fn stale_and_duplicate_news_changes_nothing() {
 }
 
 #[test]
-fn an_earlier_incarnation_that_shows_itself_alive_is_told_to_stop() {
+fn an_earlier_incarnation_that_is_alive_is_stopped() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::exited((1, 1), 1));
     bench.tick(90);
@@ -283,7 +283,7 @@ fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
 }
 
 #[test]
-fn what_was_stopped_by_somebody_else_and_has_exited_is_told_once() {
+fn an_unrequested_stop_and_an_exit_are_one_end() {
     let sentence =
         "replica 1 incarnation 1 was interrupted (exit code 143): stopped by somebody else; restart in 30s (attempt 1)";
     for turned in [false, true] {

@@ -24,7 +24,7 @@ fn what_runs_already_is_adopted_and_numbering_goes_on_from_it() {
 }
 
 #[test]
-fn what_does_not_belong_to_the_set_is_told_to_stop() {
+fn an_instance_of_an_unknown_slot_is_stopped() {
     let mut bench = Bench::new(retrying(1, 30).build().unwrap());
     let listed =
         [seen(0, 3, InstanceState::Ready), seen(0, 2, InstanceState::Running), seen(5, 1, InstanceState::Ready)];
@@ -43,7 +43,7 @@ fn what_is_missing_from_a_list_is_lost_and_not_failed() {
 }
 
 #[test]
-fn a_list_tells_what_no_event_told() {
+fn a_list_implies_the_events_that_were_missed() {
     let mut bench = Bench::every(2, 30);
     let listed = [seen(0, 1, InstanceState::Running), seen(1, 1, InstanceState::Ended(Outcome::exited(9, at(50))))];
     let lines = bench.observe(60, &listed);

@@ -48,7 +48,7 @@ fn the_end_of_a_stray_lets_its_slot_start() {
 }
 
 #[test]
-fn a_stray_beside_its_successor_is_killed_too_and_repeated_news_of_it_is_quiet() {
+fn a_stray_beside_its_successor_is_killed_and_repeated_events_about_it_are_only_counted() {
     let mut bench = lost();
     bench.tick(390);
     bench.handle(390, Event::ready((0, 2)));
@@ -81,7 +81,7 @@ fn a_start_that_comes_about_after_it_was_given_up_is_a_stray() {
 }
 
 #[test]
-fn news_that_is_older_than_the_end_shows_no_stray() {
+fn an_event_from_before_the_end_shows_no_stray() {
     let mut bench = Bench::every(1, 30);
     bench.handle(60, Event::exited((0, 1), 1));
     assert_eq!(bench.handle(61, Event::ready((0, 1))), ["ignored: duplicate event about replica 0 incarnation 1"]);
