@@ -391,7 +391,7 @@ async fn a_second_shutdown_does_not_wait_for_a_backend_that_hangs() {
     assert_eq!(first.await.unwrap().status, Status::Terminating);
     harness
         .wait_for(
-            |what| matches!(what, NotificationKind::Warning(text) if text.contains("not every instance is known")),
+            |what| matches!(what, NotificationKind::Warning(text) if text.contains("not every instance is confirmed")),
         )
         .await;
 }
