@@ -10,12 +10,12 @@ pub(crate) use set::{TestSet, at, exited, is_incident, policy};
 /// An upper bound for every wait of a test, generous enough for a slow machine.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A duration in milliseconds.
+/// Returns a duration in milliseconds.
 pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Whether a process is alive. A zombie is not.
+/// Returns whether a process is alive. A zombie is not.
 pub(crate) fn is_alive(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))

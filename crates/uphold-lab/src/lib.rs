@@ -18,3 +18,8 @@ mod format_duration;
 pub mod picture;
 pub mod report;
 pub mod sanitize;
+
+/// The example of the README, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
