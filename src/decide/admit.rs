@@ -64,6 +64,9 @@ pub enum StartKind {
     },
     /// A start that an operator requested.
     Requested,
+    /// The restart of a slot whose failures count for nothing, such as a stand-in. It takes no token of the budget and waits
+    /// for the end of an incident.
+    Exempt,
 }
 
 /// The answer of [`Policy::admit`].
@@ -114,6 +117,8 @@ pub enum Gate {
     Group,
     /// The previous replica under `start_order: ordered`; opens when that is ready.
     Order,
+    /// Enough other replicas: a drained replica waits until it may be taken down.
+    Disruption,
 }
 
 impl Gate {
@@ -130,6 +135,7 @@ impl Gate {
             Self::Hold => "hold",
             Self::Group => "group",
             Self::Order => "order",
+            Self::Disruption => "disruption",
         }
     }
 }
@@ -173,10 +179,13 @@ impl Policy {
         let compiled = self.compiled();
         let now = set.advance(now);
         let wait = |gate, until| Admission::Wait(Wait { gate, until });
-        let restart = matches!(start.kind, StartKind::Restart { .. });
+        let restart = matches!(start.kind, StartKind::Restart { .. } | StartKind::Exempt);
         let mut paid = matches!(start.kind, StartKind::Restart { charged: true });
         if start.kind != StartKind::Requested {
             if let Some(incident) = &set.incident {
+                if start.kind == StartKind::Exempt {
+                    return wait(Gate::Incident, None);
+                }
                 match incident.stage {
                     IncidentStage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
                     // The canary must be a replica that failed.

@@ -83,7 +83,10 @@ impl Policy {
             if set.failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
-            let capable = settled.saturating_sub(census.given_up);
+            let given_up = census.given_up.saturating_sub(census.joining_given_up);
+            // Stand-ins can serve for replicas that are given up.
+            let stand_ins = compiled.scaling.stand_ins.saturating_add(compiled.scaling.standby);
+            let capable = settled.saturating_sub(given_up.saturating_sub(stand_ins));
             if capable < need && !timed {
                 set.terminate(EndReason::Unrecoverable, now);
             }
@@ -92,7 +95,7 @@ impl Policy {
                 return Timestamp::NEVER;
             }
         }
-        deadline.min(set.reported.update(raw, reason, (desired, census.available), compiled.clear_after, now))
+        deadline.min(set.reported.update(raw, reason, (desired, census.serving()), compiled.clear_after, now))
     }
 
     /// Records what [`Policy::assess`] remembers of a census: whether the set was ever up, and whether any replica failed.
@@ -144,7 +147,7 @@ fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32)
     }
     set.failed |= census.failed > 0 || census.given_up > 0;
     let all = census.available.saturating_add(census.completed) == desired;
-    set.up |= all || (census.available >= need && set.failed);
+    set.up |= all || (census.serving() >= need && set.failed);
 }
 
 impl SetHistory {
@@ -183,24 +186,33 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
         StatusReason::ReplicaStopped
     } else if census.requested > 0 {
         StatusReason::ReplicaRestarting
+    } else if census.rolling_out > 0 {
+        StatusReason::RollingOut
     } else {
         StatusReason::Starting
     };
-    if census.available < need {
+    let serving = census.serving();
+    if serving < need {
         if !set.up {
             return (Status::Pending, why);
         }
         // Operators' requests are the reason if there would be no outage without them.
-        let restarted = census.available.saturating_add(census.requested);
+        let restarted = serving.saturating_add(census.requested);
+        let rolled_out = restarted.saturating_add(census.rolling_out);
         let why = if restarted >= need {
             StatusReason::ReplicaRestarting
-        } else if restarted.saturating_add(census.stopped) >= need {
+        } else if rolled_out >= need {
+            StatusReason::RollingOut
+        } else if rolled_out.saturating_add(census.stopped) >= need {
             StatusReason::ReplicaStopped
         } else {
             why
         };
         (Status::Outage, why)
     } else if why != StatusReason::Starting {
+        if census.stand_ins > 0 && census.stand_ins >= census.missing() {
+            return (Status::Healthy, StatusReason::CoveredByStandIns);
+        }
         (Status::Degraded, why)
     } else if census.available + census.completed < desired {
         (Status::Healthy, StatusReason::Starting)

@@ -2,7 +2,7 @@
 
 /// The number of replicas in each state.
 ///
-/// Each desired replica is counted in exactly one of the first ten fields. The other fields count instances and starts across these
+/// Each desired replica is counted in exactly one of the first eleven fields. The other fields count instances and starts across these
 /// states.
 ///
 /// ```
@@ -32,11 +32,17 @@ pub struct Census {
     pub completed_run: u32,
     /// Down because an operator stopped it.
     pub stopped: u32,
+    /// Were available and are down because a rollout replaces them.
+    pub rolling_out: u32,
     /// Starting for the first time, without a failure so far.
     pub fresh: u32,
 
     /// Added by a scale-up and not available since; also counted above. *Need* does not take them into account yet.
     pub joining: u32,
+    /// Of those that join: given up.
+    pub joining_given_up: u32,
+    /// Extra replicas that stand in for missing ones and are available; not among the desired ones.
+    pub stand_ins: u32,
     /// Live instances, including those being stopped and those no longer desired.
     pub live: u32,
     /// Restarts under way, which `max_concurrent_starts` bounds.
@@ -59,12 +65,12 @@ impl Census {
             requested,
             completed_run,
             stopped,
+            rolling_out,
             fresh,
             ..
         } = *self;
-        let counts =
-            [available, completed, given_up, failed, not_ready, unknown, requested, completed_run, stopped, fresh];
-        sum(counts)
+        let down = [failed, not_ready, unknown, requested, completed_run, stopped, rolling_out];
+        sum([available, completed, given_up, fresh, sum(down)])
     }
 
     /// Returns the replicas of which *need* is computed: the desired ones without those that have completed or are joining.
@@ -83,7 +89,7 @@ impl Census {
     /// operators' requests, and the time between two runs.
     #[inline]
     pub(crate) const fn available_but_for_excused(&self) -> u32 {
-        sum([self.available, self.unknown, self.requested, self.stopped, self.completed_run])
+        sum([self.serving(), self.unknown, self.requested, self.stopped, self.completed_run, self.rolling_out])
     }
 }
 

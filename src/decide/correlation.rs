@@ -145,7 +145,7 @@ impl Policy {
                 .last_failures
                 .get()
                 .is_none_or(|last_failures| last_failures.isolated(replica, at, compiled.isolation));
-        FailureContext { isolated, indispensable, incident, joins_group: false }
+        FailureContext { isolated, indispensable, incident, ..FailureContext::default() }
     }
 
     /// Returns the result of a start whose incarnation ended with `decision`, for [`Policy::record_start_outcome`].

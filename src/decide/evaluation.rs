@@ -80,6 +80,11 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     }
 
     #[inline]
+    fn unlimited(&self) -> bool {
+        !PLAIN && self.context.unlimited
+    }
+
+    #[inline]
     fn cause(&self) -> &Cause {
         self.outcome.cause.as_ref().unwrap_or(&Cause::Error)
     }
@@ -165,8 +170,10 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
         let attempt = history.streak.failures.saturating_add(1);
         let retried = PLAIN || compiled.retried.contains(self.cause()) || (repaired && compiled.retried.any());
         let planned = match matched {
-            None if retried => self.retry(history, place, schedule, true),
-            Some(rule) if self.is_retried_by(rule) => self.retry(history, place, schedule, rule.charge),
+            None if retried || self.unlimited() => self.retry(history, place, schedule, true),
+            Some(rule) if self.is_retried_by(rule) || self.unlimited() => {
+                self.retry(history, place, schedule, rule.charge)
+            }
             None => Err(NoRestart::FailFast),
             Some(rule) => Err(NoRestart::Rule(rule.then)),
         };
@@ -313,7 +320,7 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     ) -> Result<PlannedRestart, NoRestart> {
         let at = self.end.at;
         // `charge: false` skips the policy's limits, not those of the rule's own `retry`.
-        let limited = self.incident().is_none() && (charge || place != 0);
+        let limited = self.incident().is_none() && (charge || place != 0) && !self.unlimited();
         let charged = charge && self.counts();
         let mut room = None;
         if limited {

@@ -34,10 +34,25 @@ pub struct FailureContext {
     /// Another failure at this instant restarts a group that includes this replica. Its restart joins the group and is
     /// uncharged.
     pub joins_group: bool,
+    /// The slot is not regular, its revision is being rolled out, or it was added to a set that was up and has not been
+    /// ready yet. The failure never terminates the set and restarts no group: what would is a [`Verdict::Degrade`]
+    /// of this replica alone, and it belongs to no incident. The limits of its own streak hold.
+    ///
+    /// [`Verdict::Degrade`]: crate::Verdict::Degrade
+    pub exempt: bool,
+    /// The slot takes the place of one that is drained: it is restarted without limit, whatever rules say.
+    pub unlimited: bool,
 }
 
 impl Default for FailureContext {
     fn default() -> Self {
-        Self { isolated: true, indispensable: false, incident: None, joins_group: false }
+        Self {
+            isolated: true,
+            indispensable: false,
+            incident: None,
+            joins_group: false,
+            exempt: false,
+            unlimited: false,
+        }
     }
 }

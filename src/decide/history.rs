@@ -162,6 +162,11 @@ impl History {
         }
     }
 
+    /// Whether the latest incarnation has been ready.
+    pub(crate) fn was_ready(&self) -> bool {
+        self.has(Flags::WAS_READY)
+    }
+
     pub(crate) fn record_ready(&mut self, at: Timestamp) {
         if self.is_live() {
             self.record_started(at);

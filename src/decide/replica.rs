@@ -10,9 +10,9 @@ use super::history::History;
 use super::ids::Incarnation;
 use super::limits::count_in_windows;
 use super::outcome::Outcome;
-use super::verdict::{DecideError, Decision};
+use super::verdict::{DecideError, Decision, Degrade, Verdict};
 use crate::policy::retry_schedule::MIN_FAILED_START_DELAY;
-use crate::policy::{OnSuccess, Policy};
+use crate::policy::{OnSuccess, Policy, Scope};
 use crate::time::Timestamp;
 
 /// Depth 1: operations on the row of one replica.
@@ -105,7 +105,8 @@ impl Policy {
         if !history.is_live() {
             return Err(DecideError::NotLive);
         }
-        if context.incident.is_some() || context.joins_group || !self.is_plain(outcome) {
+        let on_its_own = context.incident.is_none() && !context.joins_group && !context.exempt && !context.unlimited;
+        if !on_its_own || !self.is_plain(outcome) {
             return Ok(self.decide_in_full(history, outcome, context));
         }
         Ok(match self.decide_plain(history, outcome) {
@@ -150,7 +151,28 @@ impl Policy {
 
     /// Evaluates the end of a live incarnation under any policy and in any context.
     #[inline(never)]
-    pub(crate) fn decide_in_full(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
+    pub(crate) fn decide_in_full(
+        &self,
+        history: &mut History,
+        outcome: &Outcome,
+        mut context: FailureContext,
+    ) -> Decision {
+        if context.exempt {
+            context.incident = None;
+            context.joins_group = false;
+        }
+        let mut decision = self.evaluate_in_full(history, outcome, context);
+        if context.exempt {
+            match &mut decision.verdict {
+                verdict @ Verdict::Terminate => *verdict = Verdict::Degrade(Degrade { until: None }),
+                Verdict::Restart(restart) => restart.scope = Scope::Replica,
+                _ => {}
+            }
+        }
+        decision
+    }
+
+    fn evaluate_in_full(&self, history: &mut History, outcome: &Outcome, context: FailureContext) -> Decision {
         let end = self.end_incarnation(history, outcome);
         let evaluation = Evaluation::<false> { policy: self, outcome, context, end };
         if outcome.is_success() && self.compiled().success != OnSuccess::Failure {

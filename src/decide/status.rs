@@ -100,6 +100,10 @@ pub enum StatusReason {
     ReplicaRestarting,
     /// An operator has stopped a replica.
     ReplicaStopped,
+    /// A replica is down because a rollout replaces it.
+    RollingOut,
+    /// Stand-ins make up for every replica that is missing.
+    CoveredByStandIns,
     /// Every replica has completed.
     Completed,
     /// The set was terminated by a failure for which there is no `retry`.
@@ -133,6 +137,8 @@ impl StatusReason {
             Self::ReplicaNotReady => "replica-not-ready",
             Self::ReplicaRestarting => "replica-restarting",
             Self::ReplicaStopped => "replica-stopped",
+            Self::RollingOut => "rolling-out",
+            Self::CoveredByStandIns => "covered-by-stand-ins",
             Self::Completed => "completed",
             Self::FailFast => "fail-fast",
             Self::Rule => "rule",

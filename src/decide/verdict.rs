@@ -213,6 +213,8 @@ pub enum DecisionReason {
     Rule,
     /// A limit of `retry` is exhausted.
     Exhausted,
+    /// It fails the rollout of its revision.
+    Rollout,
     /// There is no `retry` for this failure, so that it terminates the set.
     FailFast,
 }
@@ -231,6 +233,7 @@ impl DecisionReason {
             Self::Group => "group",
             Self::Rule => "rule",
             Self::Exhausted => "exhausted",
+            Self::Rollout => "rollout",
             Self::FailFast => "fail-fast",
         }
     }
@@ -370,6 +373,7 @@ impl fmt::Display for Decision {
             DecisionReason::Window => f.write_str(", waits for room in the window")?,
             DecisionReason::Incident => f.write_str(", one of an incident")?,
             DecisionReason::Group => f.write_str(", joins the restart of its group")?,
+            DecisionReason::Rollout => f.write_str(", fails the rollout")?,
             DecisionReason::RetryAfter => f.write_str(", as the failure asked")?,
             DecisionReason::Retry
             | DecisionReason::Success

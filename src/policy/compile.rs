@@ -10,7 +10,7 @@ use super::health::{LostAfter, Probe};
 use super::layout::Layout;
 use super::on_events::OnEvents;
 use super::quantity::Quantity;
-use super::retry::{ImmediateFirst, RetryPolicy};
+use super::retry::{ImmediateFirst, RetryPolicy, Scope};
 use super::retry_schedule::{FOREVER, MIN_RECOVERY, RetrySchedule, UNLIMITED};
 use super::rollout::{OnRolloutFailure, Promote, RolloutPolicy};
 use super::rule_index::RuleIndex;
@@ -32,6 +32,8 @@ pub(crate) struct Compiled {
     /// Whether every failure is retried by one `retry` without stages, windows or an immediate first restart, and no
     /// failure is recorded for an incident. Decisions then take the short path (`Evaluation<PLAIN>`).
     pub(crate) plain: bool,
+    /// Some failure restarts several replicas together.
+    pub(crate) restarts_groups: bool,
     pub(crate) keep_min_available: bool,
     /// The schedule of the policy's own `retry`, which also paces exit 0, then those of rules.
     pub(crate) schedules: Box<[RetrySchedule]>,
@@ -62,7 +64,6 @@ pub(crate) struct Compiled {
     pub(crate) unready_timeout: u64,
     pub(crate) max_probe_restarts: Option<Quantity>,
     pub(crate) probes: CompiledProbes,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine does not scale by it yet"))]
     pub(crate) scaling: CompiledScaling,
     pub(crate) rollout: CompiledRollout,
 }
@@ -147,7 +148,6 @@ impl CompiledProbe {
 }
 
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine does not scale by it yet"))]
 pub(crate) struct CompiledScaling {
     pub(crate) min: u32,
     pub(crate) max: u32,
@@ -175,7 +175,6 @@ impl CompiledScaling {
 }
 
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine has no rollouts yet"))]
 pub(crate) struct CompiledRollout {
     pub(crate) limits: DisruptionLimits,
     pub(crate) canaries: u32,
@@ -236,6 +235,8 @@ impl Compiled {
             FOREVER => nanos(MIN_RECOVERY),
             after => after,
         };
+        let of_group = |schedule: &RetrySchedule| schedule.stages.iter().any(|stage| stage.scope != Scope::Replica);
+        let restarts_groups = schedules.iter().any(of_group);
         let plain = settings.retry.as_ref().is_some_and(|retry| retry.on_events.is_none())
             && failure.rules.is_empty()
             && correlated.is_none()
@@ -249,6 +250,7 @@ impl Compiled {
         let layout = Arc::new(Layout::new(&schedules, &rules, windows));
         Self {
             plain,
+            restarts_groups,
             layout,
             success: settings.success.unwrap_or_default(),
             min_ready: settings.min_ready.map_or(0, nanos),

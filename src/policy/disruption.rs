@@ -33,7 +33,6 @@ impl DisruptionLimits {
 
     /// Returns how many replicas a disruption must leave available. `desired` excludes completed slots and those that an
     /// operator has stopped; `need` is `min_available` of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "asked before a disruption, which the engine does not begin yet"))]
     pub(crate) fn floor(self, desired: u32, need: u32) -> u32 {
         need.max(desired.saturating_sub(self.max_unavailable(desired)))
     }
