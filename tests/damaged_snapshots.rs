@@ -75,8 +75,11 @@ fn a_live_replica_that_is_called_removed_is_refused() {
 
 #[test]
 fn a_replica_that_is_not_asked_for_and_waits_is_refused() {
-    is_refused(&one_waits(), "replica 1", "membership", |text| text["desired"] = 1.into());
-    is_refused(&one_waits(), "the set", "known-replicas", |text| text["desired"] = 3.into());
+    is_refused(&one_waits(), "replica 1", "membership", |text| {
+        text["replicas"][1]["role"] = Value::Null;
+        text["desired"] = 1.into();
+    });
+    is_refused(&one_waits(), "the set", "membership", |text| text["desired"] = 3.into());
 }
 
 #[test]

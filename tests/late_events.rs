@@ -247,7 +247,7 @@ fn a_group_does_not_count_the_end_of_a_removed_member() {
     let rest = json!({"interval": "1s", "scope": "rest"});
     let mut test = TestSet::ready(policy(json!({"replicas": 6, "retry": rest})));
     test.one(10, Event::exited((4, 1), 0));
-    test.one(10, Event::Drain(3.into()));
+    test.one(10, Event::Drain(uphold::engine::Drain::of([3])));
     test.one(10, exited(2, 1, 10));
     test.one(10, Event::Scale(2));
     test.one(10, exited(0, 1, 10));

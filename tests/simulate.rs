@@ -44,7 +44,7 @@ expect: [{at: 60s, statuss: degraded}, {at: 60s}, {at: -5s, status: healthy}]
         "timeline[2]: needs exactly one of",
         "timeline[3].replica: -1 is out of range",
         "timeline[3].exit.sgnal: unknown field; did you mean 'signal'?",
-        "timeline[4].rollout: rollouts are not part of this version",
+        "timeline[4].rollout: unknown field; did you mean 'roll_out'?",
         "timeline[5].at: is after the end",
         "timeline[6].replica: is missing",
         "expect[0].statuss: unknown field; did you mean 'status'?",

@@ -106,7 +106,7 @@ impl ReplicaSet {
     /// Whether at least half of the replicas, and at least two, are unknown. We then assume that we are partitioned, and
     /// declare no replica lost.
     pub(super) fn is_partitioned(&self) -> bool {
-        self.counts.census.unknown >= self.desired.div_ceil(2).max(2)
+        self.counts.census.assumes_partition(self.desired)
     }
 
     /// Whether [`declare_overdue`](Self::declare_overdue) would declare one.

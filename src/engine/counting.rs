@@ -21,14 +21,7 @@ pub(super) struct CensusCounts {
 impl CensusCounts {
     /// Changes the phase of a replica to another one.
     #[inline]
-    pub(super) fn change_phase(
-        &mut self,
-        replica: &mut Replica,
-        phase: Phase,
-        wanted: bool,
-        tally: &mut Tally,
-        now: Timestamp,
-    ) {
+    pub(super) fn change_phase(&mut self, replica: &mut Replica, phase: Phase, tally: &mut Tally, now: Timestamp) {
         let was = std::mem::replace(&mut replica.phase, phase);
         debug_assert!(was != phase, "{phase} already");
         replica.since = now;
@@ -36,17 +29,18 @@ impl CensusCounts {
             let live = &mut self.census.live;
             *live = if phase.is_live() { *live + 1 } else { *live - 1 };
         }
-        self.recount(replica, wanted, tally, now);
+        self.recount(replica, tally, now);
     }
 
-    /// Updates the counts for a replica that has changed. `wanted`: it is desired.
+    /// Updates the counts for a replica that has changed.
     #[inline]
-    pub(super) fn recount(&mut self, replica: &mut Replica, wanted: bool, tally: &mut Tally, now: Timestamp) {
+    pub(super) fn recount(&mut self, replica: &mut Replica, tally: &mut Tally, now: Timestamp) {
         let awaits = match replica.phase {
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == NextPhase::Start,
             _ => false,
-        } && replica.kind != StartKind::First;
+        } && replica.kind != StartKind::First
+            && !replica.flags.has(ReplicaFlags::EXEMPT);
         if replica.flags.has(ReplicaFlags::AWAITING) != awaits {
             if awaits {
                 replica.flags.set(ReplicaFlags::AWAITING);
@@ -56,11 +50,12 @@ impl CensusCounts {
                 self.awaiting -= 1;
             }
         }
-        let stands = if wanted { replica.census_bucket() } else { CensusBucket::None };
+        let stands = replica.census_bucket();
         if replica.bucket != stands {
             self.change_bucket(replica, stands, tally, now);
-            // A replica that is given up or completed is no longer joining.
-            if !wanted || matches!(stands, CensusBucket::GivenUp | CensusBucket::Completed) {
+            // A replica that is given up or completed is no longer joining, unless it has never been ready.
+            let given_up = stands == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
+            if given_up || stands == CensusBucket::Completed {
                 self.clear_joining(replica);
             }
         }
@@ -98,6 +93,10 @@ impl CensusCounts {
                 if stands.is_failed() {
                     self.causes.add(replica.failed_by);
                 }
+                if replica.flags.has(ReplicaFlags::JOINING) {
+                    self.census.joining_given_up -= u32::from(stood == CensusBucket::GivenUp);
+                    self.census.joining_given_up += u32::from(stands == CensusBucket::GivenUp);
+                }
                 self.change_rare_bucket(stood, stands, tally, now);
             }
         }
@@ -119,6 +118,7 @@ impl CensusCounts {
         if replica.flags.has(ReplicaFlags::JOINING) {
             replica.flags.clear(ReplicaFlags::JOINING);
             self.census.joining -= 1;
+            self.census.joining_given_up -= u32::from(replica.bucket == CensusBucket::GivenUp);
             self.changed = true;
         }
     }
@@ -129,7 +129,12 @@ impl CensusCounts {
     #[inline]
     pub(super) fn cause(&self) -> CauseCode {
         let census = &self.census;
-        let others = census.not_ready | census.unknown | census.requested | census.completed_run | census.stopped;
+        let others = census.not_ready
+            | census.unknown
+            | census.requested
+            | census.completed_run
+            | census.stopped
+            | census.rolling_out;
         if others > 0 { CauseCode::NONE } else { self.causes.common(census.failed + census.given_up) }
     }
 
@@ -159,7 +164,9 @@ pub(super) fn count_of(census: &mut Census, standing: CensusBucket) -> Option<&m
         CensusBucket::Requested => Some(&mut census.requested),
         CensusBucket::CompletedRun => Some(&mut census.completed_run),
         CensusBucket::Stopped => Some(&mut census.stopped),
+        CensusBucket::RollingOut => Some(&mut census.rolling_out),
+        CensusBucket::StandIn => Some(&mut census.stand_ins),
         CensusBucket::Fresh => Some(&mut census.fresh),
-        CensusBucket::None => None,
+        CensusBucket::Spare | CensusBucket::None => None,
     }
 }

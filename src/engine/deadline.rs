@@ -49,6 +49,13 @@ pub enum DeadlineReason {
     HoldEnds,
     /// A gate opens: a token of the budget, or the next canary.
     Gate,
+    /// A drain reaches its deadline: the replica is stopped.
+    Drain,
+    /// The canaries of a rollout have been available for `bake`, or a rollout has been without progress for
+    /// `progress_deadline`.
+    Rollout,
+    /// A stand-in is started, takes over, or is no longer needed.
+    StandIn,
     /// An outage has lasted for `outage_deadline`, or an alarm for `clear_after`.
     Status,
 }
@@ -72,6 +79,9 @@ impl DeadlineReason {
             Self::Evidence => "evidence",
             Self::HoldEnds => "hold-ends",
             Self::Gate => "gate",
+            Self::Drain => "drain",
+            Self::Rollout => "rollout",
+            Self::StandIn => "stand-in",
             Self::Status => "status",
         }
     }

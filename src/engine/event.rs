@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Incarnation, InstanceId, Message, Outcome, ReplicaId, impl_instance};
+use crate::decide::{Incarnation, InstanceId, Message, Outcome, ReplicaId, Revision, impl_instance};
 use crate::policy::{Cause, Signal};
 use crate::sparse::serialize_sparse;
 use crate::time::Timestamp;
@@ -54,8 +54,18 @@ pub enum Event {
     Reset(Selection),
     /// An operator: start waiting replicas now, because what they depend on works again. Never charged.
     RetryNow(Selection),
-    /// An operator: restart this replica on another node. Never charged.
-    Drain(ReplicaId),
+    /// The platform: it will take the instance away, such as a spot instance. A drain with a deadline.
+    InterruptionNotice(InterruptionNotice),
+    /// An operator: these replicas are to leave their places; never charged.
+    Drain(Drain),
+    /// An operator: takes drains back. What was started for them is removed.
+    Undrain(Vec<ReplicaId>),
+    /// An operator: moves every replica to this revision.
+    RollOut(Revision),
+    /// An operator: the canaries are good, the rest follows.
+    Promote,
+    /// An operator: every replica goes back to the revision that was last rolled out completely.
+    RollBack,
     /// An operator: stop all replicas and end the set.
     Terminate,
 }
@@ -87,6 +97,54 @@ serialize_sparse!(InstanceEvent, |this| {
     "at": this.at, absent if this.at.is_none();
 });
 
+/// Replicas that are to leave their places.
+///
+/// With `rollout.max_surge` a replica is started elsewhere first; without, each is stopped and started again elsewhere as soon
+/// as enough others are available.
+///
+/// ```
+/// use uphold::engine::Drain;
+/// use uphold::{Event, Timestamp};
+///
+/// let whole_node = Event::Drain(Drain::of([0, 1, 2]).by(Timestamp::from_secs(600)));
+/// assert_eq!(whole_node.to_string(), "drain replicas 0, 1, 2 by 10m");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Drain {
+    /// Which.
+    pub replicas: Vec<ReplicaId>,
+    /// When they are gone at the latest; `None`: they wait for as long as it takes.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+}
+
+impl Drain {
+    /// A drain of these replicas, without a deadline.
+    pub fn of<I: Into<ReplicaId>>(replicas: impl IntoIterator<Item = I>) -> Self {
+        Self { replicas: replicas.into_iter().map(Into::into).collect(), deadline: None }
+    }
+
+    /// Sets when the replicas are gone at the latest: `stop_grace` before, they are stopped whatever else is available.
+    #[must_use]
+    pub fn by(mut self, deadline: Timestamp) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+/// The platform will take an instance away.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, until when")]
+pub struct InterruptionNotice {
+    /// Whose.
+    pub replica: ReplicaId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// When it is taken away.
+    pub deadline: Timestamp,
+}
+
 /// The end of one instance.
 ///
 /// ```
@@ -108,7 +166,7 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
-impl_instance!(InstanceEvent, Ended, ProbeReport);
+impl_instance!(InstanceEvent, Ended, ProbeReport, InterruptionNotice);
 
 impl InstanceEvent {
     /// Returns an event of an instance; `at: None` means now.
@@ -300,7 +358,12 @@ impl Event {
             Self::Start(_) => "start",
             Self::Reset(_) => "reset",
             Self::RetryNow(_) => "retry-now",
+            Self::InterruptionNotice(_) => "interruption-notice",
             Self::Drain(_) => "drain",
+            Self::Undrain(_) => "undrain",
+            Self::RollOut(_) => "roll-out",
+            Self::Promote => "promote",
+            Self::RollBack => "roll-back",
             Self::Terminate => "terminate",
         }
     }
@@ -328,7 +391,12 @@ impl Event {
             | Self::Reset(_)
             | Self::RetryNow(_)
             | Self::Drain(_)
+            | Self::Undrain(_)
+            | Self::RollOut(_)
+            | Self::Promote
+            | Self::RollBack
             | Self::Terminate => None,
+            Self::InterruptionNotice(notice) => Some(notice.instance()),
         }
     }
 
@@ -400,6 +468,14 @@ impl Event {
 /// The reason of a stop that the set did not ask for.
 pub(super) const STOPPED_BY_SOMEBODY_ELSE: &str = "stopped by somebody else";
 
+fn write_replicas(f: &mut std::fmt::Formatter<'_>, replicas: &[ReplicaId]) -> std::fmt::Result {
+    f.write_str(if replicas.len() == 1 { " replica" } else { " replicas" })?;
+    for (place, replica) in replicas.iter().enumerate() {
+        write!(f, "{} {replica}", if place > 0 { "," } else { "" })?;
+    }
+    Ok(())
+}
+
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())?;
@@ -421,9 +497,14 @@ impl std::fmt::Display for Event {
                 event.message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
             Self::Scale(replicas) => write!(f, " {replicas}"),
-            Self::Restart(replica) | Self::Stop(replica) | Self::Start(replica) | Self::Drain(replica) => {
-                write!(f, " replica {replica}")
+            Self::Restart(replica) | Self::Stop(replica) | Self::Start(replica) => write!(f, " replica {replica}"),
+            Self::Drain(drain) => {
+                write_replicas(f, &drain.replicas)?;
+                drain.deadline.map_or(Ok(()), |deadline| write!(f, " by {deadline}"))
             }
+            Self::Undrain(replicas) => write_replicas(f, replicas),
+            Self::InterruptionNotice(notice) => write!(f, " by {}", notice.deadline),
+            Self::RollOut(revision) => write!(f, " {revision}"),
             _ => Ok(()),
         }
     }

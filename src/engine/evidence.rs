@@ -217,7 +217,7 @@ impl ReplicaSet {
         let compiled = self.policy.compiled();
         let most = self.policy.max_probe_restarts(self.desired);
         let need = compiled.need(self.counts.census.settled());
-        let mut available = self.counts.census.available;
+        let mut available = self.counts.census.serving();
         let Some(cold) = self.cold.get_mut() else { return Vec::new() };
         let health = &mut cold.health;
         let mut acted = health.acted;

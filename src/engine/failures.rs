@@ -4,7 +4,7 @@ use super::cold_state::code_of;
 use super::output::{DecisionMade, IgnoreReason, Notice, Output};
 use super::replica::{NextPhase, ReplicaFlags};
 use super::state::ReplicaSet;
-use crate::decide::{Decision, DecisionReason, Outcome, ReplicaId, Restart, Verdict};
+use crate::decide::{Decision, DecisionReason, Outcome, ReplicaId, Restart, StartKind, Verdict};
 use crate::policy::{Cause, Scope};
 
 impl ReplicaSet {
@@ -22,7 +22,7 @@ impl ReplicaSet {
         let replica = &mut self.replicas[id.index()];
         let incarnation = replica.history.incarnation();
         let silent = outcome.reason.is_none() && self.cold.get().is_none_or(|cold| cold.messages.is_empty());
-        let calm = silent && !still_live && !replica.flags.any(ReplicaFlags::LOST.and(ReplicaFlags::START_PENDS));
+        let calm = silent && !still_live && !replica.flags.any(ReplicaFlags::UNCOMMON_END);
         let alone = !replica.flags.has(ReplicaFlags::ENDING) && !self.set.has_incident();
         if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
             self.judge_slow(id, outcome, still_live);
@@ -55,9 +55,16 @@ impl ReplicaSet {
 
     #[inline(never)]
     fn judge_slow(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        let clean_exit = outcome.is_success();
+        if self.replica(id).history.is_live() && self.left_while_draining(id, clean_exit, still_live) {
+            return;
+        }
+        let exempt = self.replica(id).flags.has(ReplicaFlags::EXEMPT);
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
         context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
+        context.exempt = exempt;
+        context.unlimited = exempt && self.is_surge_of_drain(id);
         let replica = &mut self.replicas[id.index()];
         replica.flags.clear(ReplicaFlags::ENDING);
         if !replica.history.is_live() {
@@ -71,9 +78,12 @@ impl ReplicaSet {
         } else {
             outcome
         };
-        let decision = self.policy.decide_in_full(&mut replica.history, outcome, context);
+        let mut decision = self.policy.decide_in_full(&mut replica.history, outcome, context);
+        if exempt {
+            self.charge_rollout(id, &mut decision);
+        }
         let incarnation = self.incarnation(id);
-        self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group, still_live);
+        self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group && !exempt, still_live);
     }
 
     /// Concludes the start that has failed, and clears the replica's lost-contact record.
@@ -106,6 +116,9 @@ impl ReplicaSet {
                 let replica = self.replica_mut(id);
                 let failed = replica.flags.has(ReplicaFlags::FAILED);
                 replica.will_restart(restart, decision.charged, decision.reason);
+                if replica.flags.has(ReplicaFlags::EXEMPT) {
+                    replica.kind = StartKind::Exempt;
+                }
                 if decision.reason == DecisionReason::CompletedRun {
                     // A clean exit neither is a failure nor ends one.
                     replica.flags.set(ReplicaFlags::COMPLETED_RUN);
@@ -138,8 +151,16 @@ impl ReplicaSet {
         if after != NextPhase::Start {
             let gave_up =
                 matches!(after, NextPhase::Hold | NextPhase::Quarantine) && self.is_by_limit(&judged.decision);
-            self.replica_mut(id).stays_down(judged.decision.verdict, gave_up);
+            let exempt = self.replica(id).flags.has(ReplicaFlags::EXEMPT);
+            self.replica_mut(id).stays_down(judged.decision.verdict, gave_up && !exempt);
         }
+        // An extra slot that is not restarted is removed.
+        let after = if after != NextPhase::Start && !self.is_regular(id) {
+            self.give_up_extra(id);
+            NextPhase::Remove
+        } else {
+            after
+        };
         let ends = judged.decision.ends();
         let entry = self.outputs.push_empty();
         *entry = Some(Output::Notice(Notice::Verdict(judged)));
@@ -160,7 +181,7 @@ impl ReplicaSet {
     #[inline(never)]
     fn is_indispensable(&self, id: ReplicaId) -> bool {
         let settled = self.counts.census.settled();
-        let counted = u32::from(id.0 < self.desired && !self.replica(id).flags.has(ReplicaFlags::JOINING));
+        let counted = u32::from(self.is_regular(id) && !self.replica(id).flags.has(ReplicaFlags::JOINING));
         settled.saturating_sub(self.counts.census.given_up).saturating_sub(counted)
             < self.policy.compiled().need(settled)
     }

@@ -94,7 +94,7 @@ impl ReplicaSet {
 
     /// The replicas from `from` on that are not in the group yet.
     fn outside_group(&self, from: ReplicaId) -> impl Iterator<Item = ReplicaId> + use<> {
-        let upto = self.group().map_or(self.desired, |group| group.from.0);
+        let upto = self.group().map_or(self.replicas.len() as u32, |group| group.from.0);
         (from.0..upto).map(ReplicaId)
     }
 
@@ -122,6 +122,7 @@ impl ReplicaSet {
     /// Whether a replica joins a group: it is up, or would be started without an operator.
     fn joins(&self, replica: &Replica) -> bool {
         match replica.phase {
+            _ if !replica.is_regular() => false,
             Phase::Waiting => replica.gate != Gate::Hold,
             Phase::Stopping => replica.after == NextPhase::Start,
             phase => phase.is_up(),
@@ -129,8 +130,9 @@ impl ReplicaSet {
     }
 
     fn members(&self) -> impl Iterator<Item = ReplicaId> + use<'_> {
-        let from = self.group().map_or(self.desired, |group| group.from.0);
-        (from..self.desired).map(ReplicaId).filter(|&id| self.is_member(id))
+        let count = self.replicas.len() as u32;
+        let from = self.group().map_or(count, |group| group.from.0);
+        (from..count).map(ReplicaId).filter(|&id| self.is_member(id))
     }
 
     fn is_member(&self, id: ReplicaId) -> bool {
@@ -154,7 +156,7 @@ impl ReplicaSet {
     /// The member that starts first, under `start_order: ordered`.
     pub(super) fn first_of_group_in_order(&self) -> Option<ReplicaId> {
         let group = self.group().filter(|_| self.policy.compiled().starts_in_order)?;
-        (group.from.0..self.desired).map(ReplicaId).find(|&id| self.replica(id).waits_for_group())
+        self.regular_ids_from(group.from).find(|&id| self.replica(id).waits_for_group())
     }
 
     /// Marks the group of a leader as due, and returns whether it may start. `true` for any other replica.
@@ -194,7 +196,10 @@ impl ReplicaSet {
     /// Whether every member has stopped, and no stray of a member's slot is alive.
     fn may_start_group(&self) -> bool {
         let Some(group) = self.group() else { return false };
-        let blocks = |id: ReplicaId| id >= group.from && id.0 < self.desired && self.replica(id).waits_for_group();
+        let blocks = |id: ReplicaId| {
+            let member = self.replicas.get(id.index()).filter(|replica| replica.is_regular());
+            id >= group.from && member.is_some_and(Replica::waits_for_group)
+        };
         group.stopping == 0 && !self.stray_instances().any(|stray| blocks(stray.replica))
     }
 

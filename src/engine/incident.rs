@@ -89,7 +89,8 @@ impl ReplicaSet {
 
     /// Records a failure for the detection of incidents. Returns whether it may open one.
     fn note_failure(&mut self, id: ReplicaId, outcome: &Outcome) -> bool {
-        if self.ending || !self.policy.compiled().watches_failures {
+        let apart = ReplicaFlags::EXEMPT.and(ReplicaFlags::DRAINING);
+        if self.ending || !self.policy.compiled().watches_failures || self.replica(id).flags.any(apart) {
             return false;
         }
         let outcome = Outcome { at: self.happened(id, outcome.at), ..outcome.clone() };
@@ -106,7 +107,7 @@ impl ReplicaSet {
         self.notice(Notice::Incident(IncidentNotice::Recognised(u32::try_from(members.len()).unwrap_or(u32::MAX))));
         let within = self.policy.canary_trial();
         let mut canary = None;
-        for id in members.into_iter().filter(|id| id.0 < self.desired).collect::<Vec<_>>() {
+        for id in members.into_iter().filter(|id| self.is_regular(*id)).collect::<Vec<_>>() {
             let now = self.now;
             let first_delay = self.policy.compiled().schedules[0].stage(0).pacing.nominal(0);
             let replica = &mut self.replicas[id.index()];
@@ -164,6 +165,9 @@ impl ReplicaSet {
             return;
         }
         self.set.close_incident();
+        if let Some(slots) = self.slots.get_mut() {
+            slots.pending = true;
+        }
         self.notice(Notice::Incident(IncidentNotice::Over));
         let trials = self.cold.get_mut().map(|cold| std::mem::take(&mut cold.trials));
         for id in trials.into_iter().flatten() {

@@ -44,7 +44,12 @@ impl ReplicaSet {
             | Event::Start(_)
             | Event::Reset(_)
             | Event::RetryNow(_)
+            | Event::InterruptionNotice(_)
             | Event::Drain(_)
+            | Event::Undrain(_)
+            | Event::RollOut(_)
+            | Event::Promote
+            | Event::RollBack
             | Event::Terminate => {}
         }
     }
@@ -149,6 +154,9 @@ impl ReplicaSet {
             Phase::Running if ready => {
                 self.replica_mut(id).history.record_ready(at);
                 self.change_phase(id, Phase::Ready);
+                if self.replica(id).flags.has(ReplicaFlags::EXEMPT) {
+                    self.end_exemption(id);
+                }
                 self.unready_ends(id);
                 if self.now.nanos_since(at) >= min_ready {
                     self.make_available(id);

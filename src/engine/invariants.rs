@@ -5,10 +5,10 @@
 
 use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
+use super::slots::{MAX_SLOTS, Role};
 use super::state::ReplicaSet;
 use super::strays::Strays;
 use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, StartKind, Status};
-use crate::policy::MAX_REPLICAS;
 use crate::time::Timestamp;
 
 /// Debug builds check sets of up to this many replicas after each mutation.
@@ -39,7 +39,7 @@ macro_rules! invariants {
 }
 
 invariants! {
-    KnownReplicas = "known-replicas", "every replica that is referred to exists, and there are at most 1000000";
+    KnownReplicas = "known-replicas", "every replica that is referred to exists, and there are at most 5000000";
     PastTimes = "past-times", "no recorded time is later than the last mutation";
     Liveness = "liveness", "a replica is live if and only if its history says so";
     Membership = "membership", "the replicas asked for belong to the set, and all others are removed or being stopped";
@@ -54,6 +54,9 @@ invariants! {
     Group = "group", "the leader of a group is a member, and is due at a known time or after an awaited end";
     Incident = "incident", "an incident waits for a known time or for starts in progress, and every trial belongs to it";
     Strays = "strays", "a stray is not a current instance, is killed at a known time, and its slot starts nothing";
+    Ties = "ties", "an extra slot is tied to a regular one, or to none";
+    Drains = "drains", "an open drain is of a replica that is being drained, or of an instance that was asked to stop";
+    Exempt = "exempt", "failures of extra slots do not count against the set";
     CauseNames = "cause-names", "every cause by which a replica failed has a name";
     Counted = "counted", "every replica is counted once, in the bucket of its state";
     Woken = "woken", "the deadline of every replica is that of its next step";
@@ -112,6 +115,7 @@ impl ReplicaSet {
             self.check_marks(id, replica)?;
         }
         self.check_end()?;
+        self.check_slots()?;
         self.check_strays()?;
         self.check_group(at)?;
         self.check_incident(at)
@@ -135,7 +139,8 @@ impl ReplicaSet {
             let contact = contact.lost.len() + contact.overdue.len() + contact.last_seen.len();
             waiting + texts + contact + health.entries() + cold.strays.entries()
         });
-        self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + cold
+        let slots = self.slots.get().map_or(0, super::slots::Slots::entries);
+        self.replicas.len() + histories + self.set.entries() + self.queue.len() + self.queue.new_len() + cold + slots
     }
 
     /// Panics if a small set violates an invariant.
@@ -175,7 +180,8 @@ impl ReplicaSet {
 
     fn check_references(&self) -> Checked {
         let known = Invariant::KnownReplicas;
-        of_set(known, self.replicas.len() <= MAX_REPLICAS as usize && self.desired as usize <= self.replicas.len())?;
+        of_set(known, self.replicas.len() <= MAX_SLOTS)?;
+        of_set(Invariant::Membership, self.regular_ids().count() == self.desired as usize)?;
         if let Some(cold) = self.cold.get() {
             of_set(known, cold.contact.last_seen.len() <= self.replicas.len())?;
             of_set(Invariant::Bounded, self.stray_count() <= super::strays::most(self.replicas.len()))?;
@@ -193,7 +199,11 @@ impl ReplicaSet {
             names <= CauseCode::MOST_NAMES && codes.into_iter().all(|code| code.is_known(names)),
         )?;
         if let Some(group) = self.group() {
-            of_replica(group.leader, known, group.leader.0 < self.desired && group.from <= group.leader)?;
+            of_replica(
+                group.leader,
+                known,
+                self.replicas.get(group.leader.index()).is_some_and(Replica::is_regular) && group.from <= group.leader,
+            )?;
         }
         self.set.canary().map_or(Ok(()), |canary| of_replica(canary, known, self.has(canary)))
     }
@@ -254,7 +264,7 @@ impl ReplicaSet {
                 || (replica.phase == Phase::Stopping && replica.after == NextPhase::Complete);
             return of_replica(id, Invariant::EndTold, leaves || completes);
         }
-        of_replica(id, Invariant::Membership, leaves == (id.0 >= self.desired))
+        of_replica(id, Invariant::Membership, leaves == replica.role.is_none())
     }
 
     fn check_marks(&self, id: ReplicaId, replica: &Replica) -> Checked {
@@ -277,7 +287,7 @@ impl ReplicaSet {
 
     fn check_end(&self) -> Checked {
         of_set(Invariant::EndTold, self.set.end_reason().is_some() == self.ending)?;
-        let all = |is: fn(&Replica) -> bool| self.replicas.iter().take(self.desired as usize).all(is);
+        let all = |is: fn(&Replica) -> bool| self.replicas.iter().filter(|replica| replica.is_regular()).all(is);
         let status = self.status();
         let holds = match status {
             Status::Completed => !self.ending && all(|replica| replica.phase == Phase::Completed),
@@ -285,6 +295,24 @@ impl ReplicaSet {
             _ => self.ending == (status == Status::Terminating),
         };
         of_set(Invariant::FinalStatus, holds)
+    }
+
+    fn check_slots(&self) -> Checked {
+        for (id, replica) in self.numbered() {
+            let extra = replica.role.is_some() && !replica.is_regular();
+            of_replica(id, Invariant::Exempt, !extra || replica.flags.has(ReplicaFlags::EXEMPT))?;
+            let draining = replica.flags.has(ReplicaFlags::DRAINING);
+            of_replica(id, Invariant::Drains, draining == self.is_drained(id) && (!draining || replica.is_regular()))?;
+        }
+        let Some(slots) = self.slots.get() else { return Ok(()) };
+        of_set(Invariant::KnownReplicas, slots.revisions.len() <= self.replicas.len())?;
+        for (extra, regular) in slots.ties.iter() {
+            let tied = |id: ReplicaId| self.replicas.get(id.index()).and_then(|replica| replica.role);
+            let holds =
+                matches!(tied(extra), Some(Role::Surge | Role::StandIn)) && tied(regular) == Some(Role::Regular);
+            of_replica(extra, Invariant::Ties, holds)?;
+        }
+        slots.named().try_for_each(|id| of_replica(id, Invariant::KnownReplicas, self.has(id)))
     }
 
     fn check_strays(&self) -> Checked {
@@ -310,18 +338,18 @@ impl ReplicaSet {
         let pending = || self.cold.get().is_some_and(|cold| cold.delays.keys().any(counts));
         let holds = waits && leader.gate == Gate::Group && (!leader.due.is_never() || pending());
         // A group that is due and has stopped waits for nothing else.
-        let held = || (group.from.0..self.desired).any(|member| self.waits_for_stray(ReplicaId(member)));
+        let held = || self.regular_ids_from(group.from).any(|member| self.waits_for_stray(member));
         let goes = leader.flags.has(ReplicaFlags::QUEUED) || self.stopping_members() > 0 || held();
         let goes = !group.is_due || (leader.due <= at && goes);
         of_replica(group.leader, Invariant::Group, holds && goes && !self.ending)
     }
 
     fn stopping_members(&self) -> usize {
-        let from = self.group().map_or(self.desired, |group| group.from.0);
+        let from = self.group().map_or(ReplicaId(u32::MAX), |group| group.from);
         let stops = |replica: &&Replica| {
             replica.phase == Phase::Stopping && replica.after == NextPhase::Start && replica.gate == Gate::Group
         };
-        self.replicas.iter().take(self.desired as usize).skip(from as usize).filter(stops).count()
+        self.regular_ids_from(from).map(|id| self.replica(id)).filter(stops).count()
     }
 
     fn check_incident(&self, at: Timestamp) -> Checked {
@@ -335,8 +363,7 @@ impl ReplicaSet {
 
     /// Checks the indexes that are kept beside the replicas.
     fn check_derived(&self, id: ReplicaId, replica: &Replica) -> Checked {
-        let stands = if id.0 < self.desired { replica.census_bucket() } else { CensusBucket::None };
-        of_replica(id, Invariant::Counted, replica.bucket == stands)?;
+        of_replica(id, Invariant::Counted, replica.bucket == replica.census_bucket())?;
         let evidence = self.health().is_some_and(|health| health.evidence.contains_key(&id));
         of_replica(id, Invariant::ProbePlaces, replica.flags.has(ReplicaFlags::UNHEALTHY) == evidence)?;
         let ready = replica.phase != Phase::Ready || self.probes_ready(id);
@@ -360,6 +387,8 @@ impl ReplicaSet {
             census.in_flight += u32::from(flags.has(ReplicaFlags::IN_FLIGHT));
             census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_PLACE));
             census.joining += u32::from(flags.has(ReplicaFlags::JOINING));
+            let given_up = replica.bucket == CensusBucket::GivenUp;
+            census.joining_given_up += u32::from(flags.has(ReplicaFlags::JOINING) && given_up);
             members += u32::from(flags.has(ReplicaFlags::IN_GROUP));
             awaiting += u32::from(flags.has(ReplicaFlags::AWAITING));
         }

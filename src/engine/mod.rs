@@ -23,10 +23,11 @@ mod queue;
 pub(crate) mod recording;
 mod replace;
 mod replica;
-mod scaling;
+mod requested;
 mod serde_seconds;
 mod set;
 mod settle;
+mod slots;
 mod snapshot;
 mod start_places;
 mod starts;
@@ -44,16 +45,21 @@ mod transitions;
 mod wakeup;
 
 pub use deadline::{Deadline, DeadlineReason};
-pub use event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeResult, Selection};
+pub use event::{
+    Drain, Ended, Event, InstanceEvent, InterruptionNotice, ProbeKind, ProbeReport, ProbeResult, Selection,
+};
 pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
     Command, DecisionMade, IgnoreReason, IgnoredEvent, IncidentNotice, Kill, Notice, Output, ProbeCommand, Rejection,
-    ReplicaChange, Start, StatusChange, Stop, Waiting,
+    ReplicaChange, ScaleClipped, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;
 pub(crate) use recording::{Input, RecordedLine, RecordedStep, RecordingHeader};
 pub use replica::Phase;
+pub use slots::{
+    DrainAnswer, DrainOutcome, DrainView, Role, RolloutChange, RolloutEvent, RolloutFailure, RolloutPhase, RolloutView,
+};
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::ReplicaSet;
 pub use summary::{NextAction, ReplicaView, Summary};

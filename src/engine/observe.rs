@@ -220,7 +220,7 @@ impl ReplicaSet {
         let stopped_by_operator = self.replica(id).is_stopped();
         self.forget_instance(id);
         self.leave_group(id);
-        let wanted = id.0 < self.desired && !self.ending;
+        let wanted = self.replica(id).role.is_some() && !self.ending;
         let now = self.now;
         let replica = self.replica_mut(id);
         replica.flags.clear(ReplicaFlags::QUEUED);

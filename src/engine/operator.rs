@@ -1,61 +1,28 @@
 //! Operator requests, such as `restart` and `stop`. They are never charged.
 
 use super::event::Selection;
-use super::output::{Notice, Rejection};
+use super::output::Rejection;
 use super::replica::{NextPhase, Phase, ReplicaFlags};
 use super::state::ReplicaSet;
-use super::tally::bump;
 use crate::decide::{EndReason, Gate, ReplicaId, StartKind};
-use crate::policy::{MAX_REPLICAS, Placement};
+use crate::policy::Placement;
 use crate::time::Timestamp;
 
 impl ReplicaSet {
-    fn refuse(&mut self, refused: Rejection) -> Result<(), Rejection> {
-        bump(&mut self.tally.count().refused);
-        self.notice(Notice::Refused(refused));
-        Err(refused)
-    }
-
-    /// Refuses a request if the set has ended or does not have the replica.
-    fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Rejection> {
-        match replica {
-            _ if self.has_ended() => self.refuse(Rejection::SetEnded),
-            Some(id) if id.0 >= self.desired => self.refuse(Rejection::NoSuchReplica(id)),
-            _ => Ok(()),
-        }
-    }
-
-    pub(super) fn scale(&mut self, replicas: u32) -> Result<(), Rejection> {
-        if replicas > MAX_REPLICAS {
-            return self.refuse(Rejection::TooManyReplicas(replicas));
-        }
-        self.check_request(None)?;
-        self.rescale(replicas);
-        Ok(())
-    }
-
     pub(super) fn restart(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
         self.restart_at(id, Placement::Same);
         Ok(())
     }
 
-    pub(super) fn drain(&mut self, id: ReplicaId) -> Result<(), Rejection> {
-        self.check_request(Some(id))?;
-        let replica = self.replica_mut(id);
-        if replica.is_stopped() {
-            // It is down, so only its next start is affected.
-            replica.placement = Placement::Elsewhere;
-        } else {
-            self.restart_at(id, Placement::Elsewhere);
-        }
-        Ok(())
-    }
-
     /// Stops a replica and leaves it down. A completed replica stays completed.
     pub(super) fn stop_requested(&mut self, id: ReplicaId) -> Result<(), Rejection> {
         self.check_request(Some(id))?;
+        if !self.is_regular(id) {
+            return self.refuse(Rejection::NotRegular(id));
+        }
         self.leave_group(id);
+        self.remove_stand_in(id);
         let replica = self.replica_mut(id);
         if replica.phase == Phase::Completed || replica.is_stopped() {
             return Ok(());
@@ -69,7 +36,8 @@ impl ReplicaSet {
             ReplicaFlags::FAILED
                 .and(ReplicaFlags::GAVE_UP)
                 .and(ReplicaFlags::REQUESTED)
-                .and(ReplicaFlags::COMPLETED_RUN),
+                .and(ReplicaFlags::COMPLETED_RUN)
+                .and(ReplicaFlags::ROLLING),
         );
         match replica.phase {
             phase if phase.is_up() => self.stop(id, NextPhase::Stopped),
@@ -90,32 +58,6 @@ impl ReplicaSet {
             self.restart_at(id, Placement::Same);
         }
         Ok(())
-    }
-
-    fn restart_at(&mut self, id: ReplicaId, placement: Placement) {
-        self.leave_group(id);
-        let now = self.now;
-        let replica = self.replica_mut(id);
-        replica.kind = StartKind::Requested;
-        replica.history.cancel_window_wait();
-        replica.placement = placement;
-        replica.gate = Gate::Backoff;
-        replica.flags.set(ReplicaFlags::REQUESTED);
-        replica.flags.clear(ReplicaFlags::GAVE_UP.and(ReplicaFlags::COMPLETED_RUN));
-        match replica.phase {
-            phase if phase.is_up() => self.stop(id, NextPhase::Start),
-            Phase::Stopping => {
-                replica.after = NextPhase::Start;
-                self.recount(id);
-            }
-            _ => {
-                replica.due = now;
-                self.enter(id, NextPhase::Start);
-                return;
-            }
-        }
-        self.replica_mut(id).due = now;
-        self.retime(id);
     }
 
     pub(super) fn reset(&mut self, selection: &Selection) -> Result<(), Rejection> {
@@ -211,7 +153,7 @@ impl ReplicaSet {
 
     fn expedite_group(&mut self, now: Timestamp) {
         if let Some(group) = self.group() {
-            for id in (group.from.0..self.desired).map(ReplicaId) {
+            for id in (group.from.0..self.replicas.len() as u32).map(ReplicaId) {
                 let member = self.replica_mut(id);
                 if member.gate == Gate::Group && member.counts_from_its_end() {
                     member.due = now;
@@ -230,7 +172,6 @@ impl ReplicaSet {
     }
 
     fn selected(&mut self, selection: &Selection) -> Result<Vec<ReplicaId>, Rejection> {
-        let all = (0..self.desired).map(ReplicaId);
         match selection {
             Selection::Replica(id) => {
                 self.check_request(Some(*id))?;
@@ -238,13 +179,13 @@ impl ReplicaSet {
             }
             Selection::All => {
                 self.check_request(None)?;
-                Ok(all.collect())
+                Ok(self.member_ids().collect())
             }
             Selection::Cause(cause) => {
                 self.check_request(None)?;
                 let failed_by =
                     |id: &ReplicaId| self.replica(*id).history.last_failure().is_some_and(|(last, _)| last == *cause);
-                Ok(all.filter(failed_by).collect())
+                Ok(self.member_ids().filter(failed_by).collect())
             }
         }
     }

@@ -51,7 +51,11 @@ impl ReplicaSet {
             }
             self.cold.get_or_init().in_order.remove(&id);
             if waits {
-                self.replica_mut(id).gate = Gate::Backoff;
+                let now = self.now;
+                let replica = self.replica_mut(id);
+                replica.gate = Gate::Backoff;
+                // Its time has come, whatever a damaged snapshot says of it.
+                replica.due = replica.due.min(now);
                 if self.waits_for_stray(id) {
                     self.hold_for_stray(id);
                 } else {
@@ -78,6 +82,7 @@ impl ReplicaSet {
         for before in (0..id.0).rev().map(ReplicaId) {
             let before = self.replica(before);
             match before.phase {
+                _ if !before.is_regular() => {}
                 Phase::Ready => return true,
                 Phase::Waiting | Phase::Starting | Phase::Running | Phase::Unknown => return false,
                 Phase::Stopping if matches!(before.after, NextPhase::Start | NextPhase::Hold) => return false,

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::cause_counts::CauseCode;
 use super::event::ProbeKind;
 use super::replica::Phase;
-use crate::decide::{Decision, Gate, Incarnation, InstanceId, ReplicaId, Status, StatusReason, impl_instance};
+use super::slots::{DrainAnswer, DrainOutcome, Role, RolloutChange};
+use crate::decide::{
+    Decision, Gate, Incarnation, InstanceId, ReplicaId, Revision, Status, StatusReason, impl_instance,
+};
 use crate::policy::{Cause, MAX_REPLICAS, Placement};
 use crate::time::Timestamp;
 
@@ -24,7 +27,7 @@ pub enum Output {
 }
 
 /// A request to the backend about one instance. Commands about different replicas may be executed in any order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "an ignored command would lose a replica in silence")]
 pub enum Command {
@@ -40,7 +43,7 @@ pub enum Command {
 }
 
 /// The command to start an instance.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Start {
     /// The replica.
@@ -49,6 +52,12 @@ pub struct Start {
     pub incarnation: Incarnation,
     /// Where to start it, relative to the replica's last instance.
     pub placement: Placement,
+    /// What its slot is for.
+    pub role: Role,
+    /// The regular slot that an extra one is there for.
+    pub tied_to: Option<ReplicaId>,
+    /// Which revision of the workload; `None`: the one that the set began with.
+    pub revision: Option<Revision>,
 }
 
 /// The command to stop an instance.
@@ -115,9 +124,20 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.as_str(), self.instance())?;
         match self {
-            Self::Start(start) if start.placement != Placement::Same => write!(f, " {}", start.placement.as_str()),
+            Self::Start(start) => {
+                if start.role != Role::Regular {
+                    write!(f, " as {}", start.role)?;
+                }
+                if let Some(regular) = start.tied_to {
+                    write!(f, " for replica {regular}")?;
+                }
+                if let Some(revision) = &start.revision {
+                    write!(f, " revision {revision}")?;
+                }
+                if start.placement != Placement::Same { write!(f, " {}", start.placement.as_str()) } else { Ok(()) }
+            }
             Self::Probe(probe) => write!(f, " {}", probe.probe.as_str()),
-            Self::Start(_) | Self::Stop(_) | Self::Kill(_) => Ok(()),
+            Self::Stop(_) | Self::Kill(_) => Ok(()),
         }
     }
 }
@@ -138,6 +158,12 @@ pub enum Notice {
     Ignored(IgnoredEvent),
     /// An operator's request was refused.
     Refused(Rejection),
+    /// A drain of one replica is over.
+    Drain(DrainAnswer),
+    /// A rollout has come further, failed, or is over.
+    Rollout(RolloutChange),
+    /// More or fewer replicas were asked for than `scaling` allows.
+    ScaleClipped(ScaleClipped),
     /// An incident began, is resuming, or is over.
     Incident(IncidentNotice),
     /// A new policy lacks these rules, so their streaks and windows were dropped.
@@ -204,6 +230,16 @@ pub struct ReplicaChange {
     pub incarnation: Incarnation,
     /// The new phase.
     pub phase: Phase,
+}
+
+/// A number of replicas that is outside of `scaling.min` and `scaling.max`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScaleClipped {
+    /// How many were asked for.
+    pub asked: u32,
+    /// How many are desired now.
+    pub desired: u32,
 }
 
 /// A start that waits behind a gate.
@@ -280,6 +316,21 @@ pub enum Rejection {
     /// The replica was given up, so it waits for no retry.
     #[error("replica {0} is given up: reset or restart it")]
     GivenUp(ReplicaId),
+    /// The slot is not regular: the set starts and removes it by itself.
+    #[error("replica {0} is an extra one (surge, stand-in or standby), which the set starts and removes by itself")]
+    NotRegular(ReplicaId),
+    /// The replica is not being drained, or has been asked to stop already.
+    #[error("replica {0} is not being drained, or has been asked to stop already")]
+    NotDraining(ReplicaId),
+    /// This revision is being rolled out.
+    #[error("this revision is being rolled out already")]
+    RolloutUnderWay,
+    /// No canary waits to be promoted.
+    #[error("there is no canary to promote")]
+    NoCanary,
+    /// No rollout is under way, paused or failed.
+    #[error("no rollout is under way or paused, so there is nothing to roll back")]
+    NoRollout,
 }
 
 impl Rejection {
@@ -291,6 +342,11 @@ impl Rejection {
             Self::TooManyReplicas(_) => "too-many-replicas",
             Self::Stopped(_) => "stopped",
             Self::GivenUp(_) => "given-up",
+            Self::NotRegular(_) => "not-regular",
+            Self::NotDraining(_) => "not-draining",
+            Self::RolloutUnderWay => "rollout-under-way",
+            Self::NoCanary => "no-canary",
+            Self::NoRollout => "no-rollout",
         }
     }
 }
@@ -332,6 +388,22 @@ impl fmt::Display for Notice {
             Self::Waiting(waiting) => write!(f, "replica {} waits: {}", waiting.replica, waiting.gate),
             Self::Ignored(event) => write!(f, "ignored: {} event about {}", event.why.as_str(), event.instance()),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
+            Self::Drain(answer) => match answer.outcome {
+                DrainOutcome::Replaced => {
+                    write!(f, "replica {} is drained: another has taken its place", answer.replica)
+                }
+                DrainOutcome::RestartedElsewhere => {
+                    write!(f, "replica {} is drained: it starts again elsewhere", answer.replica)
+                }
+                DrainOutcome::Forced => write!(f, "replica {} is drained: stopped by its deadline", answer.replica),
+                DrainOutcome::NothingToDo => write!(f, "replica {} is drained: nothing ran there", answer.replica),
+            },
+            Self::Rollout(change) => change.fmt(f),
+            Self::ScaleClipped(clipped) => write!(
+                f,
+                "{} replicas were asked for, `scaling` allows {}: scaled to {}",
+                clipped.asked, clipped.desired, clipped.desired
+            ),
             Self::Incident(IncidentNotice::Recognised(replicas)) => {
                 write!(f, "incident: {replicas} replicas failed together")
             }

@@ -18,10 +18,12 @@ pub(crate) enum QueueClass {
     First,
     /// Starts that an operator asked for.
     Requested,
+    /// Restarts of slots whose failures count for nothing.
+    Exempt,
 }
 
 impl QueueClass {
-    const ALL: [Self; 4] = [Self::Charged, Self::Uncharged, Self::First, Self::Requested];
+    const ALL: [Self; 5] = [Self::Charged, Self::Uncharged, Self::First, Self::Requested, Self::Exempt];
 
     pub(crate) fn of(kind: StartKind) -> Self {
         match kind {
@@ -29,6 +31,7 @@ impl QueueClass {
             StartKind::First => Self::First,
             StartKind::Requested => Self::Requested,
             StartKind::Restart { charged: false } => Self::Uncharged,
+            StartKind::Exempt => Self::Exempt,
         }
     }
 }
@@ -45,9 +48,9 @@ type Entry = (QueueClass, Timestamp, ReplicaId);
 
 #[derive(Clone, Debug, Default)]
 struct QueueClasses {
-    heaps: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 4],
+    heaps: [BinaryHeap<Reverse<(Timestamp, ReplicaId)>>; 5],
     /// The gate that held each class back at the last try.
-    held: [Option<Gate>; 4],
+    held: [Option<Gate>; 5],
     /// The replicas queued since the last try.
     new: Vec<ReplicaId>,
     /// The number of entries in the heaps.
@@ -130,7 +133,7 @@ impl Queue {
     #[inline]
     pub(crate) fn open(&mut self) {
         if let Some(classes) = self.classes.get_mut() {
-            classes.held = [None; 4];
+            classes.held = [None; 5];
         }
     }
 
@@ -182,9 +185,11 @@ impl Queue {
         self.spill();
         let classes: &[QueueClass] = match gate {
             // First starts wait for the canary, but are no canaries.
-            Gate::Incident if class == QueueClass::First => &[QueueClass::First],
-            Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First],
-            Gate::Concurrency => &[QueueClass::Charged, QueueClass::Uncharged],
+            Gate::Incident if matches!(class, QueueClass::First | QueueClass::Exempt) => {
+                &[QueueClass::First, QueueClass::Exempt]
+            }
+            Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First, QueueClass::Exempt],
+            Gate::Concurrency => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::Exempt],
             Gate::Owner => &QueueClass::ALL,
             _ => &[class],
         };
@@ -210,7 +215,7 @@ impl Queue {
         self.single = None;
         if let Some(classes) = self.classes.get_mut() {
             classes.heaps.iter_mut().for_each(BinaryHeap::clear);
-            classes.held = [None; 4];
+            classes.held = [None; 5];
             classes.entries = 0;
         }
     }

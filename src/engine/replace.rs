@@ -1,5 +1,7 @@
 //! `replace_policy`: changes the policy of a running set.
 
+use serde::{Deserialize, Serialize};
+
 use super::output::Notice;
 use super::probes::ProbeState;
 use super::replica::Phase;
@@ -7,6 +9,21 @@ use super::state::ReplicaSet;
 use crate::decide::ReplicaId;
 use crate::policy::{Layout, Policy};
 use crate::time::Timestamp;
+
+/// How many slots the document of a policy asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct AskedFor {
+    replicas: u32,
+    stand_ins: u32,
+    standbys: u32,
+}
+
+impl Policy {
+    pub(super) fn asked(&self) -> AskedFor {
+        let scaling = self.compiled().scaling;
+        AskedFor { replicas: self.replicas(), stand_ins: scaling.stand_ins, standbys: scaling.standby }
+    }
+}
 
 impl ReplicaSet {
     /// Replaces the policy.
@@ -37,10 +54,26 @@ impl ReplicaSet {
             self.retime(id);
         }
         self.review_all_evidence();
-        if before.replicas() != self.policy.replicas() && !self.has_ended() {
-            self.rescale(self.policy.replicas());
+        if !self.has_ended() {
+            self.adopt_scaling(before.asked());
         }
         self.settle();
+    }
+
+    /// Takes the number of replicas from the present policy where the one before asked for another, keeps to the bounds of the
+    /// present one, and removes extra slots beyond its numbers.
+    pub(super) fn adopt_scaling(&mut self, before: AskedFor) {
+        let scaling = self.policy.compiled().scaling;
+        let asked = self.policy.asked();
+        let desired = if before.replicas == asked.replicas { self.desired } else { asked.replicas };
+        let desired = desired.clamp(scaling.min, scaling.max);
+        if desired != self.desired {
+            self.rescale(desired);
+        }
+        if (before.stand_ins, before.standbys) != (asked.stand_ins, asked.standbys) {
+            self.remove_surplus_slots();
+        }
+        self.review_slots();
     }
 
     /// Moves streaks and windows to their places under the current policy.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause_counts::CauseCode;
 use super::deadline::DeadlineReason;
+use super::slots::Role;
 use crate::decide::{DecisionReason, Gate, History, ReplicaId, Restart, StartKind, Verdict};
 use crate::policy::Placement;
 use crate::time::Timestamp;
@@ -107,8 +108,14 @@ pub(crate) enum CensusBucket {
     /// Between a clean exit and its next start.
     CompletedRun,
     Stopped,
+    /// A rollout replaces it.
+    RollingOut,
     Fresh,
-    /// Not desired.
+    /// A stand-in that is available.
+    StandIn,
+    /// A surge slot or a standby that is available.
+    Spare,
+    /// Not desired, and not available either.
     None,
 }
 
@@ -117,6 +124,12 @@ impl CensusBucket {
     #[inline]
     pub(super) fn is_failed(self) -> bool {
         matches!(self, Self::Failed | Self::GivenUp)
+    }
+
+    /// Whether a replica that stands so is available, regular or not.
+    #[inline(always)]
+    pub(super) fn is_available(self) -> bool {
+        matches!(self, Self::Available | Self::StandIn | Self::Spare)
     }
 }
 
@@ -140,6 +153,8 @@ pub(crate) struct Replica {
     /// The kind of its next start.
     pub(crate) kind: StartKind,
     pub(crate) placement: Placement,
+    /// What its slot is for; `None`: it is not part of the set.
+    pub(crate) role: Option<Role>,
     /// The number of kills without a confirmed end.
     pub(crate) kills: u8,
     /// The cause of its last failure. While it counts as failed, only [`CensusCounts`](super::counting::CensusCounts) changes it.
@@ -199,8 +214,19 @@ impl ReplicaFlags {
     /// It was given up because a limit was reached. An incident undoes that.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
+    /// Its failures count for nothing: its slot is not regular, its revision is being rolled out, or it joins and has not been
+    /// ready.
+    pub(crate) const EXEMPT: Self = Self(1 << 17);
+    /// It is being drained and has not been asked to stop.
+    pub(crate) const DRAINING: Self = Self(1 << 18);
+    /// It was available, and is missing because a rollout replaces it.
+    pub(crate) const ROLLING: Self = Self(1 << 19);
+
     /// Its latest incarnation ended without confirmation. If it shows itself alive again, it is a stray.
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
+
+    /// Its end needs more than a decision.
+    pub(crate) const UNCOMMON_END: Self = Self::LOST.and(Self::START_PENDS).and(Self::EXEMPT).and(Self::DRAINING);
 
     /// Other replicas wait for the outcome of its start.
     pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
@@ -251,6 +277,7 @@ impl Replica {
             gate: Gate::Backoff,
             kind: StartKind::First,
             placement: Placement::Same,
+            role: None,
             kills: 0,
             failed_by: CauseCode::NONE,
             flags: ReplicaFlags::default(),
@@ -258,9 +285,31 @@ impl Replica {
         }
     }
 
-    /// The bucket that a desired replica is counted in.
+    #[inline]
+    pub(crate) fn is_regular(&self) -> bool {
+        self.role == Some(Role::Regular)
+    }
+
+    /// The bucket that it is counted in.
     #[inline]
     pub(crate) fn census_bucket(&self) -> CensusBucket {
+        if self.is_regular() { self.regular_bucket() } else { self.extra_bucket() }
+    }
+
+    /// How an extra slot counts, or one that is no part of the set.
+    #[cold]
+    fn extra_bucket(&self) -> CensusBucket {
+        let available = self.phase == Phase::Ready && self.bucket.is_available();
+        match self.role.filter(|_| available) {
+            Some(Role::StandIn) => CensusBucket::StandIn,
+            Some(_) => CensusBucket::Spare,
+            None => CensusBucket::None,
+        }
+    }
+
+    /// How it counts, as one that is desired.
+    #[inline(always)]
+    fn regular_bucket(&self) -> CensusBucket {
         match self.phase {
             Phase::Completed => CensusBucket::Completed,
             Phase::Quarantined if self.due.is_never() => CensusBucket::GivenUp,
@@ -270,11 +319,13 @@ impl Replica {
             Phase::Stopping if self.after == NextPhase::Quarantine && self.due.is_never() => CensusBucket::GivenUp,
             Phase::Stopping if self.after == NextPhase::Complete => CensusBucket::Completed,
             Phase::Stopping if self.after == NextPhase::Stopped => CensusBucket::Stopped,
-            _ if self.flags.has(ReplicaFlags::FAILED) => CensusBucket::Failed,
+            _ if self.flags.any(ReplicaFlags::FAILED.and(ReplicaFlags::ROLLING)) => {
+                if self.flags.has(ReplicaFlags::ROLLING) { CensusBucket::RollingOut } else { CensusBucket::Failed }
+            }
             Phase::Waiting | Phase::Starting if self.flags.has(ReplicaFlags::COMPLETED_RUN) => {
                 CensusBucket::CompletedRun
             }
-            Phase::Ready if self.bucket == CensusBucket::Available => CensusBucket::Available,
+            Phase::Ready if self.bucket.is_available() => CensusBucket::Available,
             Phase::Waiting | Phase::Starting | Phase::Running | Phase::Ready | Phase::Stopping | Phase::Removed => {
                 if !self.flags.has(ReplicaFlags::WAS_AVAILABLE) {
                     CensusBucket::Fresh

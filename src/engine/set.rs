@@ -12,6 +12,7 @@ impl ReplicaSet {
         let mut set = Self::empty(policy, seed, now);
         set.tally.begin(set.now);
         set.rescale(set.policy.replicas());
+        set.review_slots();
         set
     }
 
@@ -101,7 +102,15 @@ impl ReplicaSet {
             Event::Start(id) => self.start_requested(*id),
             Event::Reset(selection) => self.reset(selection),
             Event::RetryNow(selection) => self.retry_now(selection),
-            Event::Drain(id) => self.drain(*id),
+            Event::Drain(drain) => self.drain(&drain.replicas, drain.deadline),
+            Event::Undrain(replicas) => self.undrain(replicas),
+            Event::RollOut(revision) => self.roll_out(revision.clone()),
+            Event::Promote => self.promote(),
+            Event::RollBack => self.roll_back(),
+            Event::InterruptionNotice(notice) => {
+                self.interruption_notice(notice.instance(), notice.deadline);
+                Ok(())
+            }
             Event::Terminate => self.terminate(),
             Event::Started(_)
             | Event::Ready(_)

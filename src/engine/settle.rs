@@ -50,6 +50,10 @@ impl ReplicaSet {
     pub(super) fn run_due(&mut self) {
         while self.is_due() {
             let at = self.deadlines.next();
+            if self.slots_due <= self.now && self.slots_due <= at.min(self.assess_at) {
+                self.apply_slot_rules();
+                continue;
+            }
             if self.strays_due <= self.now && self.strays_due <= at.min(self.assess_at) {
                 self.kill_stray();
                 continue;
@@ -86,7 +90,7 @@ impl ReplicaSet {
             self.assess_and_end(self.now);
         }
         let closed = self.set.has_incident() && self.close_incident();
-        if self.begun && (self.is_due() || (closed && !self.queue.is_empty())) {
+        if self.begun && (self.is_due() || (closed && !self.queue.is_empty()) || self.slot_rules_pending()) {
             self.settle_again();
         }
         if let Some(cold) = self.cold.get_mut().filter(|cold| !cold.noted.is_empty()) {
@@ -109,7 +113,7 @@ impl ReplicaSet {
                 self.assess_and_end(self.now);
             }
             let closed = self.set.has_incident() && self.close_incident();
-            if !self.is_due() && (!closed || self.queue.is_empty()) {
+            if !self.is_due() && (!closed || self.queue.is_empty()) && !self.slot_rules_pending() {
                 break;
             }
         }
@@ -128,6 +132,9 @@ impl ReplicaSet {
             let acted = self.act_on_evidence();
             self.release_in_order();
             self.try_starts();
+            if self.slot_rules_pending() && self.apply_slot_rules() {
+                continue;
+            }
             // After a group has started, its next member may be startable too.
             if !self.is_due() && !acted && !self.has_declarable() && !self.release_in_order() {
                 break;
@@ -138,6 +145,9 @@ impl ReplicaSet {
     /// Whether anything waits for more than a due time.
     #[inline]
     fn something_waits(&self) -> bool {
-        !self.queue.is_empty() || self.set.has_incident() || self.cold.get().is_some_and(ColdState::waits)
+        !self.queue.is_empty()
+            || self.slot_rules_pending()
+            || self.set.has_incident()
+            || self.cold.get().is_some_and(ColdState::waits)
     }
 }

@@ -10,7 +10,9 @@ use super::group::Group;
 use super::invariants::Violation;
 use super::messages::Messages;
 use super::output::{Command, StatusShown, Stop};
-use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
+use super::replace::AskedFor;
+use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
+use super::slots::Slots;
 use super::state::ReplicaSet;
 use super::strays::{Stray, Strays};
 use super::tally::Tally;
@@ -19,7 +21,7 @@ use crate::policy::{BudgetEmpty, Cause, CompiledBudget, Layout, Policy};
 use crate::time::Timestamp;
 
 /// The version of the snapshots that this release writes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The whole state of a set, to be stored in any serde format and restored by [`ReplicaSet::restore`].
 ///
@@ -46,7 +48,7 @@ pub struct Snapshot {
     /// The rules whose streaks and windows are kept.
     layout: Layout,
     /// The `replicas` of its policy, which `scale` may have overridden.
-    replicas_asked: u32,
+    asked: AskedFor,
     /// The budget of its policy: restarts, and nanoseconds.
     budget: Option<(u32, u64)>,
     set: SetHistory,
@@ -72,6 +74,9 @@ pub struct Snapshot {
     /// The named causes of failures, in the order of their codes.
     #[serde(default)]
     cause_names: Vec<Cause>,
+    /// Stand-ins, drains and rollouts.
+    #[serde(default)]
+    slots: Option<Slots>,
     shown: Option<StatusShown>,
     tally: Tally,
 }
@@ -101,7 +106,7 @@ impl ReplicaSet {
             desired: self.desired,
             ending: self.ending,
             layout: self.policy.layout().clone(),
-            replicas_asked: self.policy.replicas(),
+            asked: self.policy.asked(),
             budget: self.policy.compiled().budget.map(|budget| (budget.restarts, budget.per)),
             set: self.set.clone(),
             replicas: self.replicas.clone(),
@@ -115,6 +120,7 @@ impl ReplicaSet {
             withheld: self.cold.get().map(|cold| cold.withheld_stops().collect()).unwrap_or_default(),
             messages: self.cold.get().map(|cold| cold.messages.clone()).unwrap_or_default(),
             cause_names: self.cold.get().map(|cold| cold.cause_names.clone()).unwrap_or_default(),
+            slots: self.slots.get().cloned(),
             shown: self.shown,
             tally: self.tally.counted_up(&self.counts.census, self.now),
         }
@@ -134,7 +140,7 @@ impl ReplicaSet {
             return Err(RestoreError::Version(snapshot.version));
         }
         let now = now.min(Timestamp::LATEST);
-        let Snapshot { taken_at, seed, desired, ending, layout, replicas_asked, budget, .. } = snapshot;
+        let Snapshot { taken_at, seed, desired, ending, layout, asked, budget, .. } = snapshot;
         let mut set = Self::empty(policy, seed, now);
         set.desired = desired;
         set.ending = ending;
@@ -168,6 +174,9 @@ impl ReplicaSet {
         if !snapshot.cause_names.is_empty() {
             set.cold.get_or_init().cause_names = snapshot.cause_names;
         }
+        if let Some(slots) = snapshot.slots {
+            *set.slots.get_or_init() = slots;
+        }
         set.shown = snapshot.shown;
         let mut tally = snapshot.tally;
         if now < taken_at {
@@ -177,6 +186,7 @@ impl ReplicaSet {
             tally.shift(by);
         }
         set.check_kept(taken_at.min(now))?;
+        set.restore_slots();
         for stop in snapshot.withheld {
             if set.waits_for_end_of(stop.instance()) {
                 set.cold.get_or_init().withheld.push(Command::Stop(stop));
@@ -195,8 +205,8 @@ impl ReplicaSet {
         if set.set.is_holding() && set.policy.compiled().correlated.is_none() {
             set.end_incident();
         }
-        if replicas_asked != set.policy.replicas() && !set.has_ended() {
-            set.rescale(set.policy.replicas());
+        if !set.has_ended() {
+            set.adopt_scaling(asked);
         }
         // A status deadline that passed in the meantime precedes the starts that are due now.
         let mut shown = set.set.clone();
@@ -219,6 +229,9 @@ impl ReplicaSet {
             cold.contact.shift(by);
             cold.strays.shift(by);
             cold.group.iter_mut().for_each(|group| group.not_before = by(group.not_before));
+        }
+        if let Some(slots) = self.slots.get_mut() {
+            slots.shift(by);
         }
         for replica in &mut self.replicas {
             replica.history.shift(by);
@@ -243,13 +256,16 @@ impl ReplicaSet {
             let now = self.now;
             let replica = &mut self.replicas[id.index()];
             let flags = replica.flags;
-            let available = replica.bucket == CensusBucket::Available && replica.phase == Phase::Ready;
-            replica.bucket = CensusBucket::None;
+            let available = replica.bucket.is_available() && replica.phase == Phase::Ready;
+            replica.bucket = super::replica::CensusBucket::None;
             for transient in [ReplicaFlags::AWAITING, ReplicaFlags::ENDING] {
                 replica.flags.clear(transient);
             }
             let timed = match replica.phase {
-                Phase::Waiting => matches!(replica.kind, StartKind::Restart { .. }) && !flags.has(ReplicaFlags::QUEUED),
+                Phase::Waiting => {
+                    matches!(replica.kind, StartKind::Restart { .. } | StartKind::Exempt)
+                        && !flags.has(ReplicaFlags::QUEUED)
+                }
                 phase => phase == Phase::Quarantined,
             };
             overdue += u32::from(timed && replica.due > taken_at && replica.due <= now);
@@ -264,10 +280,10 @@ impl ReplicaSet {
             if flags.has(ReplicaFlags::ACTED) {
                 self.cold.get_or_init().health.acted += 1;
             }
-            let joining = flags.has(ReplicaFlags::JOINING) && index < self.desired;
+            let joining = flags.has(ReplicaFlags::JOINING);
             self.counts.census.joining += u32::from(joining);
             self.recount(id);
-            if available && index < self.desired {
+            if available {
                 self.make_available(id);
             }
             if flags.has(ReplicaFlags::QUEUED) {

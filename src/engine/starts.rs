@@ -108,7 +108,7 @@ impl ReplicaSet {
         if self.leads_group(id) {
             self.start_group();
         } else {
-            let holds_place = matches!(self.replica(id).kind, StartKind::Restart { .. });
+            let holds_place = matches!(self.replica(id).kind, StartKind::Restart { .. } | StartKind::Exempt);
             self.start(id, holds_place.then_some(ReplicaFlags::HOLDS_PLACE));
         }
     }
@@ -120,8 +120,7 @@ impl ReplicaSet {
             self.start_group_in_order(first);
             return;
         }
-        for index in group.from.0..self.desired {
-            let id = ReplicaId(index);
+        for id in (group.from.0..self.replicas.len() as u32).map(ReplicaId) {
             if self.replica(id).waits_for_group() {
                 self.start(id, Some(ReplicaFlags::IN_GROUP));
             }
@@ -131,7 +130,7 @@ impl ReplicaSet {
 
     /// Starts the first member of an admitted group. Each of the others waits until the one before it is ready.
     fn start_group_in_order(&mut self, first: ReplicaId) {
-        for id in (first.0..self.desired).map(ReplicaId) {
+        for id in (first.0..self.replicas.len() as u32).map(ReplicaId) {
             if self.replica(id).waits_for_group() {
                 // The group was charged when it was admitted.
                 let now = self.now;
@@ -179,11 +178,13 @@ impl ReplicaSet {
             None => {}
         }
         let placement = std::mem::replace(&mut replica.placement, Placement::Same);
+        let role = replica.role.unwrap_or_default();
         if on_trial {
             self.put_on_trial(id);
         }
         bump(&mut self.tally.starts);
-        self.command(Command::Start(Start { replica: id, incarnation, placement }));
+        let (tied_to, revision) = if self.slots.is_some() { self.tie_and_revision(id) } else { (None, None) };
+        self.command(Command::Start(Start { replica: id, incarnation, placement, role, tied_to, revision }));
         self.change_phase(id, Phase::Starting);
         self.retime_imp(id, Phase::Starting);
     }

@@ -10,6 +10,7 @@ use super::group::Group;
 use super::output::{Command, IgnoreReason, IgnoredEvent, Notice, Output, StatusShown};
 use super::queue::Queue;
 use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
+use super::slots::Slots;
 use super::strays::Strays;
 use super::tally::Tally;
 use crate::decide::{Census, Gate, Incarnation, InstanceId, ReplicaId, SetHistory, Status, StatusReason};
@@ -78,12 +79,15 @@ pub struct ReplicaSet {
     pub(super) assess_at: Timestamp,
     /// When a stray is killed next.
     pub(super) strays_due: Timestamp,
+    /// When a rule of stand-ins, drains or rollouts has something to do.
+    pub(super) slots_due: Timestamp,
     pub(super) outputs: InPlaceQueue<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
     /// The buffer of `handle_all`, kept for its capacity. Not in `cold`, which such a set need not have.
     pub(super) batch: LazyBox<Vec<Event>>,
     pub(super) cold: LazyBox<ColdState>,
+    pub(super) slots: LazyBox<Slots>,
 }
 
 impl ReplicaSet {
@@ -105,11 +109,13 @@ impl ReplicaSet {
             gate_opens: Timestamp::NEVER,
             assess_at: Timestamp::NEVER,
             strays_due: Timestamp::NEVER,
+            slots_due: Timestamp::NEVER,
             outputs: InPlaceQueue::default(),
             shown: None,
             tally: Tally::default(),
             batch: LazyBox::default(),
             cold: LazyBox::default(),
+            slots: LazyBox::default(),
         }
     }
 
@@ -162,6 +168,35 @@ impl ReplicaSet {
     /// Whether the set is terminating, terminated or completed, so that it starts nothing.
     pub(super) fn has_ended(&self) -> bool {
         self.set.end_reason().is_some() || self.status().is_final()
+    }
+
+    /// Whether a slot is one of the desired ones.
+    #[inline]
+    pub(super) fn is_regular(&self, id: ReplicaId) -> bool {
+        self.replica(id).is_regular()
+    }
+
+    /// The slots that are part of the set, in order.
+    pub(super) fn member_ids(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        (0..).map(ReplicaId).zip(&self.replicas).filter(|(_, replica)| replica.role.is_some()).map(|(id, _)| id)
+    }
+
+    /// The regular slots, in order.
+    pub(super) fn regular_ids(&self) -> impl DoubleEndedIterator<Item = ReplicaId> + '_ {
+        self.regular_ids_from(ReplicaId(0))
+    }
+
+    /// The regular slots from this one on, in order.
+    pub(super) fn regular_ids_from(&self, from: ReplicaId) -> impl DoubleEndedIterator<Item = ReplicaId> + '_ {
+        (from.0..self.replicas.len() as u32).map(ReplicaId).filter(|&id| self.is_regular(id))
+    }
+
+    /// A slot has changed: rules of stand-ins, drains and rollouts may depend on it.
+    #[inline(always)]
+    pub(super) fn note_slot_change(&mut self, id: ReplicaId) {
+        if let Some(slots) = self.slots.get_mut() {
+            slots.record_change(id);
+        }
     }
 
     #[inline]

@@ -15,6 +15,7 @@ impl ReplicaSet {
             self.end(reason);
         } else if self.set.reported().0 == Status::Completed {
             self.queue.clear();
+            self.end_slots();
         }
     }
 
@@ -43,7 +44,7 @@ impl ReplicaSet {
     #[inline]
     pub(super) fn show_status(&mut self) {
         let (status, reason, since) = self.set.reported();
-        let (cause, available) = (self.counts.cause(), self.counts.census.available);
+        let (cause, available) = (self.counts.cause(), self.counts.census.serving());
         let shows = StatusShown { status, reason, cause, available, desired: self.desired };
         if self.shown != Some(shows) {
             self.tally.status_changed(status, self.now);
@@ -62,6 +63,7 @@ impl ReplicaSet {
             return;
         }
         self.end_incident();
+        self.end_slots();
         self.set.terminate(reason, self.now);
         self.dissolve();
         self.queue.clear();
@@ -84,7 +86,7 @@ impl ReplicaSet {
         self.assess(self.now);
         // Report `terminating` even if everything is gone at once.
         if self.status() == Status::Terminated {
-            let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.available);
+            let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.serving());
             let shows = StatusShown { status, reason: reason.into(), cause, available, desired: self.desired };
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);

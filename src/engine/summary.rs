@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::replica::{Phase, Replica};
 use super::serde_seconds;
+use super::slots::Role;
 use super::state::ReplicaSet;
 use super::tally::CauseCounts;
-use crate::decide::{Gate, Incarnation, Message, ReplicaId, Status, StatusReason, impl_instance};
+use crate::decide::{Gate, Incarnation, Message, ReplicaId, Revision, Status, StatusReason, impl_instance};
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
@@ -25,6 +26,12 @@ pub struct ReplicaView {
     pub phase: Phase,
     /// When the phase began; while it is being stopped, when it was last asked to.
     pub since: Timestamp,
+    /// What its slot is for; `None`: it is not part of the set any more.
+    pub role: Option<Role>,
+    /// The regular slot that an extra one is there for.
+    pub tied_to: Option<ReplicaId>,
+    /// The revision of its present or next instance; `None`: the one that the set began with.
+    pub revision: Option<Revision>,
     /// The gate that its next start waits for.
     pub gate: Option<Gate>,
     /// When its next start is due, if that is known.
@@ -135,7 +142,7 @@ pub struct NextAction {
 impl ReplicaSet {
     /// Returns every replica that is desired or not yet removed, in order.
     pub fn replicas(&self) -> impl Iterator<Item = ReplicaView> + '_ {
-        let shown = |(id, replica): &(ReplicaId, &Replica)| id.0 < self.desired || replica.phase != Phase::Removed;
+        let shown = |(_, replica): &(ReplicaId, &Replica)| replica.role.is_some() || replica.phase != Phase::Removed;
         (0..).map(ReplicaId).zip(&self.replicas).filter(shown).map(|(id, replica)| self.view(id, replica))
     }
 
@@ -147,11 +154,15 @@ impl ReplicaSet {
     fn view(&self, id: ReplicaId, replica: &Replica) -> ReplicaView {
         let waits = matches!(replica.phase, Phase::Waiting | Phase::Quarantined | Phase::Stopping);
         let leads = self.group().filter(|_| replica.waits_for_group()).map(|group| self.replica(group.leader).due);
+        let (tied_to, revision) = self.tie_and_revision(id);
         ReplicaView {
             replica: id,
             incarnation: replica.history.incarnation(),
             phase: replica.phase,
             since: replica.since,
+            role: replica.role,
+            tied_to,
+            revision,
             gate: self.gate_of(replica),
             due: leads.unwrap_or(replica.due).known().filter(|_| waits),
             failures: replica.history.failures(),
@@ -189,7 +200,7 @@ impl ReplicaSet {
             cause: self.cause_of(self.counts.cause()),
             since,
             desired: self.desired,
-            available: self.counts.census.available,
+            available: self.counts.census.serving(),
             phases,
             time_in: tally
                 .time_in(now)

@@ -74,7 +74,13 @@ impl ReplicaSet {
             }
             // `act_on_evidence` follows in the same mutation.
             DeadlineReason::Evidence => self.retime(id),
-            DeadlineReason::Begin | DeadlineReason::Gate | DeadlineReason::Status | DeadlineReason::KillStray => {
+            DeadlineReason::Begin
+            | DeadlineReason::Gate
+            | DeadlineReason::Status
+            | DeadlineReason::KillStray
+            | DeadlineReason::Drain
+            | DeadlineReason::Rollout
+            | DeadlineReason::StandIn => {
                 self.retime(id);
             }
         }
@@ -158,6 +164,7 @@ impl ReplicaSet {
             let replica = self.replica_mut(id);
             if !matches!(replica.after, NextPhase::Complete | NextPhase::Remove)
                 && !replica.flags.has(ReplicaFlags::ACTED)
+                && replica.is_regular()
             {
                 replica.flags.set(ReplicaFlags::ACTED);
                 self.cold.get_or_init().health.acted += 1;

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::event::{Ended, Event, ProbeResult, Selection};
 use super::output::{Command, DecisionMade, IncidentNotice, Notice, Output, StatusChange};
+use super::slots::{Role, RolloutFailure};
 use crate::decide::{ExhaustedLimit, Incarnation, InstanceId, ReplicaId, Verdict};
 use crate::policy::{Exit, Placement, Scope};
 use crate::time::Timestamp;
@@ -51,6 +52,12 @@ pub enum TraceKind {
     Wait,
     /// A new policy lacks some rules, so their state was dropped.
     Dropped,
+    /// More or fewer replicas were asked for than `scaling` allows.
+    Scale,
+    /// A drain is over.
+    Drain,
+    /// A rollout has come further, failed, or is over.
+    Rollout,
     /// The status changed.
     Status,
 }
@@ -67,6 +74,9 @@ impl TraceKind {
             Self::Command => "command",
             Self::Wait => "wait",
             Self::Dropped => "dropped",
+            Self::Scale => "scale",
+            Self::Drain => "drain",
+            Self::Rollout => "rollout",
             Self::Status => "status",
         }
     }
@@ -214,9 +224,14 @@ impl TraceLine {
                 line.with("probe", report.probe.as_str()).with("result", result).with_some("message", message)
             }
             Event::Scale(replicas) => line.with("replicas", *replicas),
-            Event::Restart(replica) | Event::Stop(replica) | Event::Start(replica) | Event::Drain(replica) => {
-                line.with("replica", *replica)
+            Event::Restart(replica) | Event::Stop(replica) | Event::Start(replica) => line.with("replica", *replica),
+            Event::Drain(drain) => {
+                let deadline = drain.deadline.map(|deadline| millis(deadline, start));
+                line.replicas(&drain.replicas).with_some("deadline_ms", deadline)
             }
+            Event::Undrain(replicas) => line.replicas(replicas),
+            Event::InterruptionNotice(notice) => line.with("deadline_ms", millis(notice.deadline, start)),
+            Event::RollOut(revision) => line.with("revision", revision.to_string()),
             Event::Reset(selection) | Event::RetryNow(selection) => match selection {
                 Selection::All => line.with("all", true),
                 Selection::Replica(replica) => line.with("replica", *replica),
@@ -228,12 +243,25 @@ impl TraceLine {
             | Event::Lost(_)
             | Event::Found(_)
             | Event::Stopped(_)
+            | Event::Promote
+            | Event::RollBack
             | Event::Terminate => line,
         }
     }
 
     fn with_instance(self, instance: InstanceId) -> Self {
         self.with("replica", instance.replica).with("incarnation", instance.incarnation)
+    }
+
+    /// One replica as `replica`, several as `replicas`.
+    fn replicas(self, replicas: &[ReplicaId]) -> Self {
+        match replicas {
+            [replica] => self.with("replica", *replica),
+            _ => {
+                let all: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+                self.with("replicas", all.join(", "))
+            }
+        }
     }
 
     fn ended(self, ended: &Ended) -> Self {
@@ -260,7 +288,11 @@ impl TraceLine {
         let line = Self::new(TraceKind::Command, at, start).with("command", command.as_str());
         let line = line.with_instance(command.instance());
         match command {
-            Command::Start(start) => line.with("placement", start.placement.as_str()),
+            Command::Start(start) => line
+                .with("placement", start.placement.as_str())
+                .with_some("role", (start.role != Role::Regular).then(|| start.role.as_str()))
+                .with_some("for", start.tied_to)
+                .with_some("revision", start.revision.as_ref().map(ToString::to_string)),
             Command::Probe(probe) => line.with("probe", probe.probe.as_str()),
             Command::Stop(_) | Command::Kill(_) => line,
         }
@@ -290,6 +322,18 @@ impl TraceLine {
                     IncidentNotice::Resuming => line.with("incident", "resuming"),
                     IncidentNotice::Over => line.with("incident", "over"),
                 }
+            }
+            Notice::Drain(answer) => {
+                line(TraceKind::Drain).with("replica", answer.replica).with("drain", answer.outcome.as_str())
+            }
+            Notice::Rollout(change) => line(TraceKind::Rollout)
+                .with("rollout", change.event.as_str())
+                .with_some("revision", change.revision.as_ref().map(ToString::to_string))
+                .with("updated", change.updated)
+                .with("available", change.available)
+                .with_some("reason", change.reason.map(RolloutFailure::as_str)),
+            Notice::ScaleClipped(clipped) => {
+                line(TraceKind::Scale).with("asked", clipped.asked).with("desired", clipped.desired)
             }
             Notice::Dropped(keys) => line(TraceKind::Dropped).with("rules", keys.join(", ")),
             Notice::Replica(_) => return None,

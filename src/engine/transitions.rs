@@ -6,6 +6,7 @@ use super::deadline::DeadlineReason;
 use super::output::{Command, Notice, Output, ReplicaChange, Stop};
 use super::queue::QueueClass;
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
+use super::slots::Role;
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind, StartOutcome};
 use crate::time::Timestamp;
@@ -22,28 +23,44 @@ impl ReplicaSet {
     #[inline]
     pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
         let replica = &mut self.replicas[id.index()];
-        self.counts.change_phase(replica, phase, id.0 < self.desired, &mut self.tally, self.now);
+        self.counts.change_phase(replica, phase, &mut self.tally, self.now);
         let incarnation = replica.history.incarnation();
         let entry = self.outputs.push_empty();
         *entry = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
+        self.note_slot_change(id);
+    }
+
+    /// Reports the phase of a replica.
+    pub(super) fn notice_phase(&mut self, id: ReplicaId) {
+        let replica = self.replica(id);
+        let (incarnation, phase) = (replica.history.incarnation(), replica.phase);
+        self.notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase }));
     }
 
     /// Updates the counts for a replica that has changed.
     pub(super) fn recount(&mut self, id: ReplicaId) {
-        self.counts.recount(&mut self.replicas[id.index()], id.0 < self.desired, &mut self.tally, self.now);
+        self.counts.recount(&mut self.replicas[id.index()], &mut self.tally, self.now);
+        self.note_slot_change(id);
     }
 
     /// Counts a ready replica as available. This ends its failure.
     pub(super) fn make_available(&mut self, id: ReplicaId) {
         let replica = &mut self.replicas[id.index()];
-        if id.0 >= self.desired || replica.bucket == CensusBucket::Available {
+        if replica.role.is_none() || replica.bucket.is_available() {
             return;
         }
-        replica.flags.clear(ReplicaFlags::FAILED.and(ReplicaFlags::REQUESTED).and(ReplicaFlags::COMPLETED_RUN));
+        let past = ReplicaFlags::FAILED.and(ReplicaFlags::REQUESTED).and(ReplicaFlags::COMPLETED_RUN);
+        replica.flags.clear(past.and(ReplicaFlags::ROLLING));
         replica.flags.set(ReplicaFlags::WAS_AVAILABLE);
         self.counts.clear_joining(replica);
         let probes = replica.flags.any(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY));
-        self.counts.change_bucket(replica, CensusBucket::Available, &mut self.tally, self.now);
+        let stands = match replica.role {
+            Some(Role::Regular) => CensusBucket::Available,
+            Some(Role::StandIn) => CensusBucket::StandIn,
+            _ => CensusBucket::Spare,
+        };
+        self.counts.change_bucket(replica, stands, &mut self.tally, self.now);
+        self.note_slot_change(id);
         if probes {
             self.free_acted(id);
             self.review_evidence(id);
@@ -160,18 +177,22 @@ impl ReplicaSet {
             NextPhase::Complete => Phase::Completed,
             NextPhase::Remove => {
                 replica.due = Timestamp::NEVER;
+                if !self.ending {
+                    self.slots.get_or_init().release(id);
+                }
                 Phase::Removed
             }
         };
-        let wanted = id.0 < self.desired;
         if replica.phase == phase {
-            self.counts.recount(replica, wanted, &mut self.tally, now);
+            self.counts.recount(replica, &mut self.tally, now);
         } else {
-            self.counts.change_phase(replica, phase, wanted, &mut self.tally, now);
+            self.counts.change_phase(replica, phase, &mut self.tally, now);
             let incarnation = replica.history.incarnation();
             let entry = self.outputs.push_empty();
             *entry = Some(Output::Notice(Notice::Replica(ReplicaChange { replica: id, incarnation, phase })));
         }
+        self.note_slot_change(id);
+        let replica = &mut self.replicas[id.index()];
         let timed =
             !replica.flags.has(ReplicaFlags::QUEUED) && !matches!(replica.gate, Gate::Hold | Gate::Group | Gate::Order);
         if replica.phase == Phase::Waiting && timed {

@@ -1,7 +1,7 @@
 //! The next deadline of a replica. Each has at most one, which is computed from its state.
 
 use super::deadline::{Deadline, DeadlineReason};
-use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
+use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 use crate::policy::retry_schedule::FOREVER;
@@ -54,7 +54,7 @@ impl ReplicaSet {
                     let started = replica.history.started_at().unwrap_or(Timestamp::NEVER);
                     offer(started.plus_nanos(self.policy.canary_trial()), DeadlineReason::Trial);
                 }
-                if phase == Phase::Ready && !matches!(replica.bucket, CensusBucket::Available | CensusBucket::None) {
+                if phase == Phase::Ready && !replica.bucket.is_available() && replica.role.is_some() {
                     let ready = replica.history.ready_since().unwrap_or(Timestamp::NEVER);
                     offer(ready.plus_nanos(compiled.min_ready), DeadlineReason::MinReady);
                 }
@@ -62,7 +62,8 @@ impl ReplicaSet {
             Phase::Stopping => {
                 let gap = kill_gap(replica.kills, compiled.stop_grace);
                 offer(replica.since.plus_nanos(gap), DeadlineReason::Kill);
-                let restarts = replica.after == NextPhase::Start && matches!(replica.kind, StartKind::Restart { .. });
+                let restarts = replica.after == NextPhase::Start
+                    && matches!(replica.kind, StartKind::Restart { .. } | StartKind::Exempt);
                 if restarts && !matches!(replica.gate, Gate::Stop | Gate::Group) {
                     offer(replica.due, DeadlineReason::StartDue);
                 }
@@ -113,7 +114,7 @@ impl ReplicaSet {
     /// The earliest deadline of a replica, the status or a stray; [`Timestamp::NEVER`] if there is none.
     #[inline]
     pub(super) fn next_due(&self) -> Timestamp {
-        self.deadlines.next().min(self.assess_at).min(self.strays_due)
+        self.deadlines.next().min(self.assess_at).min(self.strays_due).min(self.slots_due)
     }
 
     /// The time of [`next_deadline`](Self::next_deadline); [`Timestamp::NEVER`] if there is none.
@@ -134,6 +135,10 @@ impl ReplicaSet {
             if !at.is_never() && next.is_none_or(|next| at < next.at) {
                 next = Some(Deadline { at, why, replica: None });
             }
+        }
+        let at = self.slots_due;
+        if !at.is_never() && next.is_none_or(|next| at < next.at) {
+            next = Some(Deadline { at, why: self.next_slot_rule().1, replica: None });
         }
         let at = self.strays_due;
         if !at.is_never() && next.is_none_or(|next| at < next.at) {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::decide::{Outcome, ReplicaId};
-use crate::engine::Selection;
+use crate::decide::{Outcome, ReplicaId, Revision};
+use crate::engine::{Drain, Selection};
 use crate::policy::{Cause, Exit, Signal};
-use crate::time::nanos;
+use crate::time::{Timestamp, nanos};
 
 /// A failure of a replica, a change of its readiness or contact, or a request of an operator.
 ///
@@ -29,16 +29,41 @@ pub struct Action(pub(super) ActionKind);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum ActionKind {
-    Exit { replica: u32, exit: Exit, details: FailureDetails },
-    Fail { replica: u32, cause: Cause, details: FailureDetails },
-    Ready { replica: u32, ready: bool },
-    Lost { replica: u32 },
-    Found { replica: u32 },
+    Exit {
+        replica: u32,
+        exit: Exit,
+        details: FailureDetails,
+    },
+    Fail {
+        replica: u32,
+        cause: Cause,
+        details: FailureDetails,
+    },
+    Ready {
+        replica: u32,
+        ready: bool,
+    },
+    Lost {
+        replica: u32,
+    },
+    Found {
+        replica: u32,
+    },
     Scale(u32),
     Restart(u32),
     Stop(u32),
     Start(u32),
-    Drain(u32),
+    /// Its deadline counts from the action.
+    Drain(Drain),
+    Undrain(Vec<ReplicaId>),
+    /// The deadline counts from the action.
+    Notice {
+        replica: u32,
+        deadline: Timestamp,
+    },
+    RollOut(Revision),
+    Promote,
+    RollBack,
     Reset(Selection),
     RetryNow(Selection),
     Terminate,
@@ -59,6 +84,15 @@ impl FailureDetails {
 }
 
 impl Action {
+    /// Sets when drained replicas are gone at the latest, counted from the action. Ignored for any other action.
+    #[must_use]
+    pub fn within(mut self, duration: Duration) -> Self {
+        if let ActionKind::Drain(drain) = &mut self.0 {
+            drain.deadline = Some(Timestamp::ZERO + duration);
+        }
+        self
+    }
+
     /// Sets the reason of a failure, for rules that match reasons. Ignored for any other action.
     #[must_use]
     pub fn reason(mut self, reason: &str) -> Self {
@@ -83,7 +117,13 @@ impl ActionKind {
     pub(super) fn is_operator_request(&self) -> bool {
         matches!(
             self,
-            Self::Restart(_) | Self::Stop(_) | Self::Start(_) | Self::Drain(_) | Self::Reset(_) | Self::RetryNow(_)
+            Self::Restart(_)
+                | Self::Stop(_)
+                | Self::Start(_)
+                | Self::Drain(_)
+                | Self::Undrain(_)
+                | Self::Reset(_)
+                | Self::RetryNow(_)
         )
     }
 
@@ -98,12 +138,14 @@ impl ActionKind {
             | Self::Restart(replica)
             | Self::Stop(replica)
             | Self::Start(replica)
-            | Self::Drain(replica) => Some(*replica),
+            | Self::Notice { replica, .. } => Some(*replica),
+            Self::Drain(drain) => drain.replicas.iter().map(|id| id.0).max(),
+            Self::Undrain(replicas) => replicas.iter().map(|id| id.0).max(),
             Self::Reset(selection) | Self::RetryNow(selection) => match selection {
                 Selection::Replica(id) => Some(id.0),
                 Selection::All | Selection::Cause(_) => None,
             },
-            Self::Scale(_) | Self::Terminate => None,
+            Self::Scale(_) | Self::RollOut(_) | Self::Promote | Self::RollBack | Self::Terminate => None,
         }
     }
 }
@@ -168,9 +210,39 @@ pub fn start(replica: u32) -> Action {
     Action(ActionKind::Start(replica))
 }
 
-/// Drains the replica, as an operator does: it is stopped and started elsewhere.
+/// Drains the replica, as an operator does: it is to leave its place.
 pub fn drain(replica: u32) -> Action {
-    Action(ActionKind::Drain(replica))
+    drain_all([replica])
+}
+
+/// Drains several replicas, such as all on one node.
+pub fn drain_all(replicas: impl IntoIterator<Item = u32>) -> Action {
+    Action(ActionKind::Drain(Drain::of(replicas)))
+}
+
+/// Takes the drain of the replica back.
+pub fn undrain(replica: u32) -> Action {
+    Action(ActionKind::Undrain(vec![ReplicaId(replica)]))
+}
+
+/// The platform says that it will take the replica's instance away after `grace`.
+pub fn interruption_notice(replica: u32, grace: Duration) -> Action {
+    Action(ActionKind::Notice { replica, deadline: Timestamp::ZERO + grace })
+}
+
+/// Rolls a revision out.
+pub fn roll_out(revision: Revision) -> Action {
+    Action(ActionKind::RollOut(revision))
+}
+
+/// Promotes the canaries of a rollout.
+pub fn promote() -> Action {
+    Action(ActionKind::Promote)
+}
+
+/// Rolls a rollout back.
+pub fn roll_back() -> Action {
+    Action(ActionKind::RollBack)
 }
 
 /// Resets the replica, as an operator does: its streak and windows start anew, and it is started if it is down.

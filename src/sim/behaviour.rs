@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::decide::{InstanceId, Revision};
 use crate::engine::ProbeKind;
 use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
@@ -28,6 +29,7 @@ use crate::time::Timestamp;
 pub struct Behaviour {
     pub(super) kind: BehaviourKind,
     pub(super) replica: Option<u32>,
+    pub(super) revision: Option<Revision>,
     pub(super) times: Option<u64>,
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
@@ -45,7 +47,7 @@ pub(super) enum BehaviourKind {
 
 impl Behaviour {
     fn new(kind: BehaviourKind) -> Self {
-        Self { kind, replica: None, times: None, from: Timestamp::ZERO, to: Timestamp::MAX }
+        Self { kind, replica: None, revision: None, times: None, from: Timestamp::ZERO, to: Timestamp::MAX }
     }
 
     /// Creates a behaviour in which each incarnation exits with `exit` once it has been running for `runs`.
@@ -90,6 +92,12 @@ impl Behaviour {
         self
     }
 
+    /// Restricts it to instances of one revision. Default: all revisions.
+    pub fn revision(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
     /// Restricts it to the first `times` incarnations of each replica. Default: all incarnations.
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
@@ -114,8 +122,10 @@ impl Behaviour {
     }
 
     /// Returns whether it applies to an incarnation of a replica at a time.
-    pub(super) fn is_active(&self, replica: u32, incarnation: u64, at: Timestamp) -> bool {
+    pub(super) fn is_active(&self, instance: InstanceId, revision: Option<&Revision>, at: Timestamp) -> bool {
+        let (replica, incarnation) = (instance.replica.0, instance.incarnation.0);
         self.replica.is_none_or(|only| only == replica)
+            && self.revision.as_ref().is_none_or(|only| Some(only) == revision)
             && self.times.is_none_or(|times| incarnation <= times)
             && self.from <= at
             && at < self.to

@@ -62,8 +62,8 @@ mod trace;
 mod world;
 
 pub use action::{
-    Action, crash, drain, exit, fail, found, lost, not_ready, ready, reset, reset_all, restart, retry_now, scale,
-    signal, start, stop, terminate,
+    Action, crash, drain, drain_all, exit, fail, found, interruption_notice, lost, not_ready, promote, ready, reset,
+    reset_all, restart, retry_now, roll_back, roll_out, scale, signal, start, stop, terminate, undrain,
 };
 pub use behaviour::Behaviour;
 pub use counterfactual::{Counterfactual, CounterfactualError};

@@ -9,7 +9,7 @@ use super::outcomes::{end_event, exit_outcome};
 use super::run::Run;
 use super::simulated_backend::SimulatedBackend;
 use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId};
-use crate::engine::{Event, InstanceEvent, Output, Phase, ReplicaSet};
+use crate::engine::{Drain, Event, InstanceEvent, InterruptionNotice, Output, Phase, ReplicaSet};
 use crate::in_place_queue::InPlaceQueue;
 use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::Timestamp;
@@ -237,7 +237,20 @@ impl<'e, E: Environment> Runner<'e, E> {
             ActionKind::Restart(_) => Event::Restart(id),
             ActionKind::Stop(_) => Event::Stop(id),
             ActionKind::Start(_) => Event::Start(id),
-            ActionKind::Drain(_) => Event::Drain(id),
+            ActionKind::Drain(Drain { replicas, deadline, .. }) => {
+                let mut drain = Drain::of(replicas);
+                drain.deadline = deadline.map(|after| self.now.plus_nanos(after.as_nanos()));
+                Event::Drain(drain)
+            }
+            ActionKind::Undrain(replicas) => Event::Undrain(replicas),
+            ActionKind::Notice { deadline, .. } => Event::InterruptionNotice(InterruptionNotice {
+                replica: id,
+                incarnation,
+                deadline: self.now.plus_nanos(deadline.as_nanos()),
+            }),
+            ActionKind::RollOut(revision) => Event::RollOut(revision),
+            ActionKind::Promote => Event::Promote,
+            ActionKind::RollBack => Event::RollBack,
             ActionKind::Reset(selection) => Event::Reset(selection),
             ActionKind::RetryNow(selection) => Event::RetryNow(selection),
             ActionKind::Terminate => Event::Terminate,

@@ -196,7 +196,7 @@ impl<B: Backend> Calls<B> {
         let mut pause = RetryPause::new();
         for attempt in 0..=MAX_START_RETRIES {
             let answer = tokio::select! {
-                answer = self.call_start(start, last_node.clone()) => answer,
+                answer = self.call_start(start.clone(), last_node.clone()) => answer,
                 // The kill that aborted this call follows, whether the start has succeeded or not.
                 () = guard.aborted() => return,
             };

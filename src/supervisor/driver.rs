@@ -415,7 +415,7 @@ impl<B: Backend> Driver<B> {
         while let Some(output) = self.set.poll_output() {
             match output {
                 Output::Command(command) => {
-                    self.publisher.publish(now, NotificationKind::Command(command));
+                    self.publisher.publish(now, NotificationKind::Command(command.clone()));
                     self.execute(command, &mut probes);
                 }
                 Output::Notice(notice) => self.publisher.publish(now, NotificationKind::Notice(notice)),
@@ -428,8 +428,8 @@ impl<B: Backend> Driver<B> {
         let instance = command.instance();
         match command {
             Command::Start(start) => {
-                let token = self.calls.start(start, self.locations.last_node(start.replica));
-                self.starts.insert(start.replica, (start.incarnation, token));
+                let token = self.calls.start(start, self.locations.last_node(instance.replica));
+                self.starts.insert(instance.replica, (instance.incarnation, token));
                 self.seen_since_list.note_state(instance);
             }
             Command::Stop(stop) => self.calls.stop(stop, self.start_of(instance)),

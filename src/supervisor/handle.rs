@@ -5,7 +5,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::driver_message::{DriverMessage, Query};
 use super::notifications::{Notification, Notifications};
 use crate::decide::{ReplicaId, Status, StatusReason};
-use crate::engine::{Event, Rejection, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
+use crate::engine::{Drain, Event, Rejection, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -168,7 +168,7 @@ impl SupervisorHandle {
     /// # Errors
     /// The set refuses the request, or the supervisor has ended.
     pub async fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
-        self.request(Event::Drain(replica.into())).await
+        self.request(Event::Drain(Drain::of([replica]))).await
     }
 
     /// Clears streaks and windows of failures, and starts replicas that are quarantined, held or stopped.

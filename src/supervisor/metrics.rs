@@ -72,7 +72,14 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
         Notice::Waiting(waiting) => {
             counter!("uphold_waits_total", "set" => label(set), "gate" => waiting.gate.as_str()).increment(1);
         }
-        Notice::Status(_) | Notice::Replica(_) | Notice::Incident(_) | Notice::Dropped(_) => {}
+        Notice::Drain(answer) => {
+            counter!("uphold_drains_total", "set" => label(set), "outcome" => answer.outcome.as_str()).increment(1);
+        }
+        Notice::Rollout(change) => {
+            counter!("uphold_rollout_events_total", "set" => label(set), "event" => change.event.as_str()).increment(1);
+        }
+        Notice::ScaleClipped(_) | Notice::Status(_) | Notice::Replica(_) | Notice::Incident(_) | Notice::Dropped(_) => {
+        }
     }
 }
 

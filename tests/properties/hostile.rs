@@ -333,7 +333,7 @@ impl Hostile {
             0 => Event::Restart(id),
             1 => Event::Stop(id),
             2 => Event::Start(id),
-            3 => Event::Drain(id),
+            3 => Event::Drain(uphold::engine::Drain::of([id])),
             4 => Event::Reset(Selection::Replica(id)),
             5 => Event::RetryNow(Selection::All),
             6 => Event::RetryNow(Selection::Cause(Cause::Error)),

@@ -329,7 +329,7 @@ impl World {
             }
             Step::Stale(_) => Event::exited((id, Incarnation(incarnation.0.saturating_sub(1))), 1),
             Step::Restart(_) => Event::Restart(id),
-            Step::Drain(_) => Event::Drain(id),
+            Step::Drain(_) => Event::Drain(uphold::engine::Drain::of([id])),
             Step::OperatorStop(_) => Event::Stop(id),
             Step::OperatorStart(_) => Event::Start(id),
             Step::Reset(_) => Event::Reset(Selection::Replica(id)),
@@ -417,7 +417,7 @@ pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     let held = |view: &uphold::engine::ReplicaView| view.gate == Some(uphold::decide::Gate::Hold) && view.due.is_none();
     let settled = |view: uphold::engine::ReplicaView| match view.phase {
         // It was scaled away, and is still there.
-        _ if view.replica.0 >= set.desired() => false,
+        _ if view.role.is_none() => false,
         Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
         Phase::Quarantined => view.due.is_none(),
         // One that a person must release holds up those after it in order.

@@ -182,7 +182,7 @@ fn poll_verdict(set: &mut ReplicaSet) -> u32 {
 pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incarnation: u64) -> u32 {
     set.handle(*now, Event::exited((replica, incarnation), 137));
     let mut judged_replica = u32::MAX;
-    let mut start = None;
+    let mut started = None;
     set.for_each_output(|output| match output {
         Output::Notice(Notice::Verdict(judged)) => {
             judged_replica = judged.replica.0;
@@ -191,20 +191,20 @@ pub fn round_trip(set: &mut ReplicaSet, now: &mut Timestamp, replica: u32, incar
             }
         }
         // An immediate restart.
-        Output::Command(Command::Start(command)) => start = Some(*command),
+        Output::Command(Command::Start(command)) => started = Some(command.instance()),
         output => _ = std::hint::black_box(output),
     });
-    if start.is_none() {
+    if started.is_none() {
         set.handle_timeout(*now);
         set.for_each_output(|output| match output {
-            Output::Command(Command::Start(command)) => start = Some(*command),
+            Output::Command(Command::Start(command)) => started = Some(command.instance()),
             output => _ = std::hint::black_box(output),
         });
     }
-    let start = start.expect("it is started when it is due");
-    set.handle(*now, Event::started(start.instance()));
+    let instance = started.expect("it is started when it is due");
+    set.handle(*now, Event::started(instance));
     drain(set);
-    set.handle(*now, Event::ready(start.instance()));
+    set.handle(*now, Event::ready(instance));
     drain(set);
     judged_replica
 }

@@ -75,7 +75,7 @@ fn a_stopped_replica_has_a_phase_of_its_own_and_comes_through_a_snapshot() {
 }
 
 #[test]
-fn scaling_down_removes_the_highest_and_up_again_numbers_on() {
+fn scaling_down_removes_the_highest_and_a_number_is_free_once_its_end_is_confirmed() {
     let mut bench = Bench::every(3, 30);
     assert_eq!(
         Bench::commands(bench.handle(60, Event::Scale(1))),
@@ -85,8 +85,10 @@ fn scaling_down_removes_the_highest_and_up_again_numbers_on() {
     // The end of a surplus replica is no failure.
     let lines = bench.handle(61, Event::exited((2, 1), 1));
     assert_eq!(lines, ["replica 2 incarnation 1 is removed"]);
-    assert_eq!(Bench::commands(bench.handle(62, Event::Scale(3))), ["start replica 2 incarnation 2"]);
-    assert_eq!(Bench::commands(bench.handle(63, Event::stopped((1, 1)))), ["start replica 1 incarnation 2"]);
+    let starts = ["start replica 2 incarnation 2", "start replica 3 incarnation 1"];
+    assert_eq!(Bench::commands(bench.handle(62, Event::Scale(3))), starts);
+    bench.handle(63, Event::stopped((1, 1)));
+    assert_eq!(Bench::commands(bench.handle(64, Event::Scale(4))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]
@@ -174,7 +176,7 @@ fn retry_now_of_one_cause_starts_only_those_that_failed_by_it() {
 #[test]
 fn a_drain_moves_the_replica_elsewhere() {
     let mut bench = Bench::every(2, 30);
-    bench.handle(60, Event::Drain(1.into()));
+    bench.handle(60, Event::Drain(crate::engine::Drain::of([1])));
     let lines = Bench::commands(bench.handle(61, Event::stopped((1, 1))));
     assert_eq!(lines, ["start replica 1 incarnation 2 elsewhere"]);
 }

@@ -143,23 +143,24 @@ fn strangers_are_stopped_in_bounded_numbers() {
 }
 
 #[test]
-fn a_slot_that_is_added_numbers_on_from_its_stray_and_waits_for_it() {
+fn a_slot_that_is_added_passes_over_the_number_of_a_stray_until_that_is_gone() {
     let mut bench = Bench::every(1, 30);
     bench.observe(1, &[seen(0, 1, InstanceState::Ready), seen(1, 4, InstanceState::Ready)]);
-    let scaled = bench.handle(2, Event::Scale(2));
-    assert!(scaled.contains(&"replica 1 waits: stop".to_owned()), "{scaled:?}");
-    assert_eq!(Bench::commands(bench.handle(3, Event::stopped((1, 4)))), ["start replica 1 incarnation 5"]);
+    assert_eq!(Bench::commands(bench.handle(2, Event::Scale(2))), ["start replica 2 incarnation 1"]);
+    bench.handle(3, Event::stopped((1, 4)));
+    assert_eq!(Bench::commands(bench.handle(4, Event::Scale(3))), ["start replica 1 incarnation 5"]);
 }
 
 #[test]
-fn a_stray_of_a_removed_slot_is_still_stopped_when_the_slot_comes_back() {
+fn a_stray_of_a_removed_slot_is_stopped_before_its_number_is_used_again() {
     let mut bench = Bench::every(2, 30);
     bench.handle(1, Event::Scale(1));
     bench.handle(2, Event::stopped((1, 1)));
     assert_eq!(bench.observe(3, &[seen(0, 1, InstanceState::Ready), seen(1, 1, InstanceState::Ready)]).len(), 1);
-    bench.handle(4, Event::Scale(2));
+    assert_eq!(Bench::commands(bench.handle(4, Event::Scale(2))), ["start replica 2 incarnation 1"]);
     assert_eq!(bench.tick(13), ["kill replica 1 incarnation 1"]);
-    assert_eq!(Bench::commands(bench.handle(14, Event::exited((1, 1), 137))), ["start replica 1 incarnation 2"]);
+    bench.handle(14, Event::exited((1, 1), 137));
+    assert_eq!(Bench::commands(bench.handle(15, Event::Scale(3))), ["start replica 1 incarnation 2"]);
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Reads behaviours.
 
 use super::super::behaviour::Behaviour;
-use super::values::{LEAVE_OUT, exit, only_true, replica};
+use super::values::{LEAVE_OUT, exit, only_true, replica, revision};
 use crate::document::{Fields, Reader, Value};
 use crate::engine::ProbeKind;
 use crate::policy::read::cause;
 use crate::policy::{Cause, Exit};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "replica",
+    "revision",
     "runs",
     "exit",
     "times",
@@ -33,6 +34,7 @@ pub(super) fn behaviour(reader: &mut Reader, value: &Value) -> Option<Behaviour>
         reader.field("late_start", |reader| reader.problem("applies only to 'start_fails'"));
     }
     behaviour.replica = fields.read(reader, "replica", replica);
+    behaviour.revision = fields.read(reader, "revision", revision);
     behaviour.times = fields.read(reader, "times", |reader, value| reader.count(value, &(1..=u32::MAX))).map(u64::from);
     if let Some(from) = fields.read(reader, "from", Reader::duration) {
         behaviour = behaviour.active_from(from);

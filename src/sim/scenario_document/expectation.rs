@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 /// Keys of the expectation itself. The others are keys of a trace line, or short forms for several of them.
 const OWN_KEYS: [&str; 5] = ["at", "at_ms", "absent", "count", "note"];
 
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 49] = [
     "at",
     "at_ms",
     "start",
@@ -47,6 +47,15 @@ const KEYS: [&str; 40] = [
     "all",
     "kind",
     "rules",
+    "role",
+    "for",
+    "revision",
+    "rollout",
+    "updated",
+    "drain",
+    "deadline",
+    "deadline_ms",
+    "asked",
     "absent",
     "count",
     "note",
@@ -113,6 +122,7 @@ fn line_keys(reader: &mut Reader, fields: &Fields<'_>) -> Vec<(String, TraceValu
                 let key = match key {
                     "due" => "due_ms",
                     "delay" => "delay_ms",
+                    "deadline" => "deadline_ms",
                     other => other,
                 };
                 keys.push((key.to_owned(), value));
@@ -137,7 +147,7 @@ fn expected_value(reader: &mut Reader, key: &str, value: &Value) -> Option<Trace
     if short_form(key).is_some() {
         return replica(reader, value).map(Into::into);
     }
-    if matches!(key, "due" | "delay") && *value != Value::Null {
+    if matches!(key, "due" | "delay" | "deadline") && *value != Value::Null {
         let millis = reader.duration(value)?.as_millis();
         return Some(u64::try_from(millis).unwrap_or(u64::MAX).into());
     }

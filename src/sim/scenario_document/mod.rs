@@ -76,10 +76,11 @@ fn scenario(reader: &mut Reader, value: &Value, load: impl FnOnce(&str) -> Resul
     let seed = fields.read(reader, "seed", Reader::seed);
     let world = fields.read(reader, "world", world).unwrap_or_default();
     let behaviours = fields.read(reader, "behaviour", behaviours).unwrap_or_default();
-    let initial = policy.as_ref().map_or(u32::MAX, Policy::replicas);
+    let slots = SlotCount::new(policy.as_ref());
+    let at_first = slots.most();
     let (timeline, max_replicas) = fields
-        .read(reader, "timeline", |reader, value| Some(timeline::timeline(reader, value, until, initial)))
-        .unwrap_or((Vec::new(), initial));
+        .read(reader, "timeline", |reader, value| Some(timeline::timeline(reader, value, until, slots)))
+        .unwrap_or((Vec::new(), at_first));
     check_replicas(reader, &behaviours, max_replicas);
     let expectations =
         fields.read(reader, "expect", |reader, value| Some(expectations(reader, value, until))).unwrap_or_default();
@@ -92,6 +93,41 @@ fn scenario(reader: &mut Reader, value: &Value, load: impl FnOnce(&str) -> Resul
     simulation.behaviours = behaviours;
     policy?;
     Some(Scenario { name, simulation, until: until?, expectations })
+}
+
+/// How many slots a set has at most, in the course of a timeline.
+struct SlotCount<'p> {
+    policy: Option<&'p Policy>,
+    desired: u32,
+    most: u32,
+}
+
+impl<'p> SlotCount<'p> {
+    fn new(policy: Option<&'p Policy>) -> Self {
+        let desired = policy.map_or(u32::MAX, Policy::replicas);
+        let mut count = Self { policy, desired, most: 0 };
+        count.most = count.with_extras(desired);
+        count
+    }
+
+    fn most(&self) -> u32 {
+        self.most
+    }
+
+    fn with_extras(&self, desired: u32) -> u32 {
+        let extras = self.policy.map_or(0, |policy| {
+            let scaling = policy.compiled().scaling;
+            policy.max_surge(desired).saturating_add(scaling.stand_ins).saturating_add(scaling.standby)
+        });
+        desired.saturating_add(extras)
+    }
+
+    /// New slots do not take the numbers of slots that are still being stopped.
+    fn scale(&mut self, desired: u32) {
+        let added = desired.saturating_sub(self.desired);
+        self.most = self.with_extras(desired).max(self.most.saturating_add(added));
+        self.desired = desired;
+    }
 }
 
 fn world(reader: &mut Reader, value: &Value) -> Option<World> {

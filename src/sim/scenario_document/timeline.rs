@@ -1,16 +1,17 @@
 //! Reads timelines.
 
 use super::super::action::{ActionKind, FailureDetails};
-use super::values::{LEAVE_OUT, exit, only_true, replica};
+use super::SlotCount;
+use super::values::{LEAVE_OUT, exit, only_true, replica, revision};
 use crate::decide::ReplicaId;
 use crate::document::{Fields, Reader, Value};
-use crate::engine::Selection;
+use crate::engine::{Drain, Selection};
 use crate::policy::MAX_REPLICAS;
 use crate::policy::read::cause;
 use crate::time::{Timestamp, nanos};
 
 /// Keys of which each entry must have exactly one.
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 18] = [
     "exit",
     "fail",
     "ready",
@@ -23,6 +24,11 @@ const ACTIONS: [&str; 13] = [
     "reset",
     "retry_now",
     "drain",
+    "undrain",
+    "notice",
+    "roll_out",
+    "promote",
+    "roll_back",
     "terminate",
 ];
 
@@ -31,10 +37,9 @@ pub(super) fn timeline(
     reader: &mut Reader,
     value: &Value,
     until: Option<Timestamp>,
-    initial_replicas: u32,
+    mut slots: SlotCount<'_>,
 ) -> (Vec<(Timestamp, ActionKind)>, u32) {
     let mut timeline = Vec::new();
-    let mut max_replicas = initial_replicas;
     let mut last = Timestamp::ZERO;
     reader.list(value, "a list of actions", |reader, value| {
         let Some((at, actions)) = entry(reader, value, until) else { return };
@@ -44,15 +49,17 @@ pub(super) fn timeline(
         last = last.max(at);
         for action in &actions {
             if let ActionKind::Scale(replicas) = action {
-                max_replicas = max_replicas.max(*replicas);
+                slots.scale(*replicas);
             }
+            let max_replicas = slots.most();
             if let Some(replica) = action.replica().filter(|&replica| replica >= max_replicas) {
                 reader.problem(format!("there is no replica {replica}: the set has at most {max_replicas} by then"));
             }
         }
         timeline.extend(actions.into_iter().map(|action| (at, action)));
     });
-    (timeline, max_replicas)
+    let most = slots.most();
+    (timeline, most)
 }
 
 /// Reads one entry: a time, and an action for each replica that it names.
@@ -142,12 +149,56 @@ fn actions_of(
         "restart" => replica(reader, value).map(|replica| vec![ActionKind::Restart(replica)]),
         "stop" => replica(reader, value).map(|replica| vec![ActionKind::Stop(replica)]),
         "start" => replica(reader, value).map(|replica| vec![ActionKind::Start(replica)]),
-        "drain" => replica(reader, value).map(|replica| vec![ActionKind::Drain(replica)]),
+        "drain" => drain(reader, value).map(|drain| vec![ActionKind::Drain(drain)]),
+        "undrain" => replica_list(reader, value).map(|replicas| vec![ActionKind::Undrain(replicas)]),
+        "notice" => notice(reader, value).map(|notice| vec![notice]),
+        "roll_out" => revision(reader, value).map(|revision| vec![ActionKind::RollOut(revision)]),
+        "promote" => only_true(reader, value, LEAVE_OUT).map(|()| vec![ActionKind::Promote]),
+        "roll_back" => only_true(reader, value, LEAVE_OUT).map(|()| vec![ActionKind::RollBack]),
         "reset" => selection(reader, value).map(|selection| vec![ActionKind::Reset(selection)]),
         "retry_now" => selection(reader, value).map(|selection| vec![ActionKind::RetryNow(selection)]),
         "terminate" => only_true(reader, value, LEAVE_OUT).map(|()| vec![ActionKind::Terminate]),
         _ => None,
     }
+}
+
+/// Reads a replica, or `{replicas: [0, 1], deadline: 2m}`.
+fn drain(reader: &mut Reader, value: &Value) -> Option<Drain> {
+    if !matches!(value, Value::Map(_)) {
+        return replica_list(reader, value).map(Drain::of);
+    }
+    let fields = reader.fields(value, &["replicas", "replica", "deadline"])?;
+    let replicas = match fields.get("replica") {
+        Some(_) => fields.read(reader, "replica", replica_list),
+        None => fields.require(reader, "replicas", "the replicas, such as [0, 1]", replica_list),
+    };
+    let deadline = fields.read(reader, "deadline", Reader::duration);
+    let drain = Drain::of(replicas?);
+    Some(match deadline {
+        Some(deadline) => drain.by(Timestamp::ZERO + deadline),
+        None => drain,
+    })
+}
+
+/// Reads `{replica: 1, deadline: 2m}`.
+fn notice(reader: &mut Reader, value: &Value) -> Option<ActionKind> {
+    let fields = reader.fields(value, &["replica", "deadline"])?;
+    let replica = fields.require(reader, "replica", "the replica whose instance is taken away", replica);
+    let deadline =
+        fields.require(reader, "deadline", "when it is taken away, counted from now, such as 2m", Reader::duration);
+    Some(ActionKind::Notice { replica: replica?, deadline: Timestamp::ZERO + deadline? })
+}
+
+/// Reads a replica, or a list of them.
+fn replica_list(reader: &mut Reader, value: &Value) -> Option<Vec<ReplicaId>> {
+    if !matches!(value, Value::Seq(_)) {
+        return replica(reader, value).map(|replica| vec![ReplicaId(replica)]);
+    }
+    let mut replicas = Vec::new();
+    reader.list(value, "a replica, or a list of them", |reader, value| {
+        replicas.extend(replica(reader, value).map(ReplicaId));
+    });
+    Some(replicas)
 }
 
 /// Reads `true` or `all`, a replica, or a cause.
@@ -166,10 +217,5 @@ struct Names(Vec<&'static str>);
 impl crate::document::FieldSet for Names {
     fn names(&self) -> Vec<&'static str> {
         self.0.clone()
-    }
-
-    fn remark(&self, field: &str) -> Option<String> {
-        let is_rollout = ["rollout", "roll_out", "promote", "roll_back", "revision"].contains(&field);
-        is_rollout.then(|| "rollouts are not part of this version; leave it out".to_owned())
     }
 }

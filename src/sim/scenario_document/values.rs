@@ -1,5 +1,6 @@
 //! Reads values that several parts of a scenario share.
 
+use crate::decide::Revision;
 use crate::document::{Reader, Value};
 use crate::policy::read::signal;
 use crate::policy::{Exit, MAX_REPLICAS};
@@ -35,3 +36,14 @@ pub(super) fn only_true(reader: &mut Reader, value: &Value, hint: &str) -> Optio
 }
 
 pub(super) const LEAVE_OUT: &str = "leave it out instead";
+
+pub(super) fn revision(reader: &mut Reader, value: &Value) -> Option<Revision> {
+    let name = reader.text(value)?;
+    match Revision::new(&name) {
+        Ok(revision) => Some(revision),
+        Err(error) => {
+            reader.problem(error.to_string());
+            None
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Adds slots to the set and removes them.
+
+use super::super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
+use super::super::state::ReplicaSet;
+use super::Role;
+use crate::decide::{Gate, Incarnation, ReplicaId, Revision, StartKind};
+use crate::policy::{MAX_REPLICAS, Placement};
+
+/// More slots than this are never used: a slot whose end nobody confirms is then used again, and its start waits for that end.
+pub(in crate::engine) const MAX_SLOTS: usize = 5 * MAX_REPLICAS as usize;
+
+impl ReplicaSet {
+    /// Adds a slot that waits for its first start, under the lowest free number; `None` if there is none.
+    pub(super) fn add_slot(
+        &mut self,
+        role: Role,
+        placement: Placement,
+        revision: Option<Revision>,
+    ) -> Option<ReplicaId> {
+        let id = self.take_free_id()?;
+        self.free_acted(id);
+        self.set_role(id, Some(role));
+        let now = self.now;
+        let replica = self.replica_mut(id);
+        let kept = replica.flags.only(ReplicaFlags::AWAITING.and(ReplicaFlags::LOST).and(ReplicaFlags::UNCONFIRMED));
+        replica.flags = kept;
+        if replica.phase == Phase::Stopping {
+            replica.after = NextPhase::Start;
+            replica.due = now;
+            replica.gate = Gate::Backoff;
+        } else {
+            let mut history = replica.history.clone();
+            history.reset_keep_incarnation();
+            *replica = Replica { history, flags: kept, role: Some(role), ..Replica::new(0, id, now) };
+            if self.begun {
+                self.notice_phase(id);
+            }
+        }
+        let replica = self.replica_mut(id);
+        replica.kind = StartKind::First;
+        replica.placement = placement;
+        if role != Role::Regular {
+            replica.flags.set(ReplicaFlags::EXEMPT);
+        }
+        if let Some(slots) = self.slots.get_mut() {
+            slots.revisions.set(id, revision);
+        }
+        self.recount(id);
+        self.retime(id);
+        self.note_slot_change(id);
+        Some(id)
+    }
+
+    /// Where the next extra slot of this role is started: elsewhere if the last one was drained.
+    pub(super) fn placement_of_next(&mut self, role: Role) -> Placement {
+        let drained = self.slots.get_mut().is_some_and(|slots| slots.elsewhere.remove(&role));
+        if drained { Placement::Elsewhere } else { Placement::Same }
+    }
+
+    fn take_free_id(&mut self) -> Option<ReplicaId> {
+        let free = self.slots.get().and_then(|slots| slots.free.iter().copied().find(|&id| !self.waits_for_stray(id)));
+        if let Some(id) = free {
+            self.slots.get_or_init().free.remove(&id);
+            return Some(id);
+        }
+        let count = self.replicas.len();
+        if count >= MAX_SLOTS {
+            let stopping = |replica: &Replica| replica.role.is_none() && replica.phase == Phase::Stopping;
+            return self.replicas.iter().position(stopping).map(|index| ReplicaId(index as u32));
+        }
+        let id = ReplicaId(count as u32);
+        let mut replica = Replica::new(self.seed, id, self.now);
+        if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
+            replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
+        }
+        // Not a member yet, and never live: as one that was removed.
+        replica.phase = Phase::Removed;
+        self.replicas.push(replica);
+        self.make_room_for(count + 1);
+        // A stray of a slot beyond the end blocks the number that it would get.
+        if self.waits_for_stray(id) {
+            self.slots.get_or_init().free.insert(id);
+            return self.take_free_id();
+        }
+        Some(id)
+    }
+
+    /// Makes room for what is kept by slot.
+    pub(super) fn make_room_for(&mut self, slots: usize) {
+        self.deadlines.grow(slots);
+        self.make_room_for_probes(slots);
+        self.make_room_for_unready(slots);
+    }
+
+    /// Changes what a slot is for.
+    pub(super) fn set_role(&mut self, id: ReplicaId, role: Option<Role>) {
+        let before = std::mem::replace(&mut self.replica_mut(id).role, role);
+        let extra = |role: Option<Role>| role.is_some_and(|role| role != Role::Regular);
+        if extra(before) || extra(role) {
+            let slots = self.slots.get_or_init();
+            if let Some(set) = before.and_then(|role| slots.extras.of_mut(role)) {
+                set.remove(&id);
+            }
+            if let Some(set) = role.and_then(|role| slots.extras.of_mut(role)) {
+                set.insert(id);
+            }
+        }
+    }
+
+    /// An extra slot takes the place of a regular one, or another extra role.
+    pub(super) fn change_role(&mut self, id: ReplicaId, role: Role) {
+        if let Some(slots) = self.slots.get_mut() {
+            slots.ties.untie(id);
+        }
+        self.set_role(id, Some(role));
+        if role == Role::Regular && self.is_ready_once(id) {
+            self.end_exemption(id);
+        }
+        self.recount(id);
+        self.retime(id);
+        self.note_slot_change(id);
+    }
+
+    /// Whether its present instance has been ready.
+    fn is_ready_once(&self, id: ReplicaId) -> bool {
+        let replica = self.replica(id);
+        replica.phase == Phase::Ready || replica.history.was_ready()
+    }
+
+    /// The slot is no longer part of the set, nor are the extra slots that are there for it. What becomes of its
+    /// instance is the caller's matter.
+    pub(in crate::engine) fn detach_slot(&mut self, id: ReplicaId) {
+        self.leave_group(id);
+        self.set_role(id, None);
+        self.free_acted(id);
+        let replica = &mut self.replicas[id.index()];
+        self.counts.clear_joining(replica);
+        replica.flags.clear(ReplicaFlags::EXEMPT.and(ReplicaFlags::DRAINING).and(ReplicaFlags::ROLLING));
+        if replica.gate == Gate::Group {
+            // Its group went before it did.
+            replica.gate = Gate::Backoff;
+        }
+        let Some(slots) = self.slots.get_mut() else { return };
+        slots.changed.insert(id);
+        slots.pending = true;
+        if let Some(regular) = slots.ties.untie(id) {
+            slots.changed.insert(regular);
+        }
+        slots.revisions.set(id, None);
+        let extras: Vec<ReplicaId> = slots.ties.extras_of(id).collect();
+        for extra in extras {
+            self.remove_slot(extra);
+        }
+    }
+
+    /// Removes a slot: its instance is stopped, which is no failure.
+    pub(in crate::engine) fn remove_slot(&mut self, id: ReplicaId) {
+        if self.replica(id).role.is_none() {
+            return;
+        }
+        self.detach_slot(id);
+        match self.replica(id).phase {
+            phase if phase.is_up() => self.stop(id, NextPhase::Remove),
+            Phase::Stopping => self.replica_mut(id).after = NextPhase::Remove,
+            Phase::Removed => {}
+            _ => self.enter(id, NextPhase::Remove),
+        }
+        self.recount(id);
+        self.retime(id);
+    }
+
+    /// Its instance has been ready: from now on its failures count as those of every regular slot, unless a rollout to its
+    /// revision is under way.
+    pub(in crate::engine) fn end_exemption(&mut self, id: ReplicaId) {
+        let rolling = self.slots.get().and_then(|slots| slots.rollout.as_ref());
+        let tried = rolling.is_some_and(|rollout| rollout.tries(self.revision_of(id)));
+        if self.is_regular(id) && !tried {
+            self.replica_mut(id).flags.clear(ReplicaFlags::EXEMPT);
+            self.recount(id);
+        }
+    }
+
+    /// Removes the stand-in of a regular slot, if it has one.
+    pub(in crate::engine) fn remove_stand_in(&mut self, id: ReplicaId) {
+        let Some(slots) = self.slots.get() else { return };
+        let is_stand_in = |extra: &ReplicaId| self.replica(*extra).role == Some(Role::StandIn);
+        let stand_ins: Vec<ReplicaId> = slots.ties.extras_of(id).filter(is_stand_in).collect();
+        stand_ins.into_iter().for_each(|stand_in| self.remove_slot(stand_in));
+    }
+
+    /// No stand-in, standby or surge slot is started: an incident is open, or we assume that we are partitioned.
+    pub(super) fn holds_extras(&self) -> bool {
+        self.set.has_incident() || self.is_partitioned()
+    }
+
+    /// Whether a replica is available.
+    pub(super) fn is_available(&self, id: ReplicaId) -> bool {
+        self.replica(id).bucket.is_available()
+    }
+
+    /// The regular slot that an extra one is there for, and the revision that a slot is started at.
+    #[cold]
+    pub(in crate::engine) fn tie_and_revision(&self, id: ReplicaId) -> (Option<ReplicaId>, Option<Revision>) {
+        let tied_to = self.slots.get().and_then(|slots| slots.ties.regular_of(id));
+        (tied_to, self.revision_of(id).cloned())
+    }
+
+    /// An extra slot is not restarted any more: it is removed, and another may follow later.
+    pub(in crate::engine) fn give_up_extra(&mut self, id: ReplicaId) {
+        if self.replica(id).role == Some(Role::Standby) {
+            let (now, after) = (self.now, self.policy.compiled().scaling.stand_in_after);
+            self.slots.get_or_init().cover.standby_given_up(now, after);
+        }
+        self.detach_slot(id);
+    }
+}
