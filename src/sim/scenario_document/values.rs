@@ -39,7 +39,7 @@ pub(super) const LEAVE_OUT: &str = "leave it out instead";
 
 pub(super) fn revision(reader: &mut Reader, value: &Value) -> Option<Revision> {
     let name = reader.text(value)?;
-    match Revision::new(&name) {
+    match Revision::new(name) {
         Ok(revision) => Some(revision),
         Err(error) => {
             reader.problem(error.to_string());
