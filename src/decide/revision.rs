@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The library compares revisions and hands them out with every start; what a revision runs is the caller's matter.
 ///
 /// ```
-/// use uphold::Revision;
+/// use uphold::decide::Revision;
 ///
 /// let revision = Revision::new("v2")?;
 /// assert_eq!(revision.as_str(), "v2");

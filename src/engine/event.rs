@@ -107,7 +107,7 @@ serialize_sparse!(InstanceEvent, |this| {
 /// use uphold::{Event, Timestamp};
 ///
 /// let whole_node = Event::Drain(Drain::of([0, 1, 2]).by(Timestamp::from_secs(600)));
-/// assert_eq!(whole_node.to_string(), "drain replicas 0, 1, 2 by 10m");
+/// assert_eq!(whole_node.to_string(), "drain replicas 0, 1, 2 by 600s");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -102,8 +102,14 @@ impl ReplicaSet {
         let lacks = is_down && !has_stand_in && !replica.flags.has(ReplicaFlags::DRAINING);
         let at_once = replica.flags.has(ReplicaFlags::FAILED) && !replica.phase.is_up();
         let was_available = replica.flags.has(ReplicaFlags::WAS_AVAILABLE);
+        let has_extras = self.policy.scaling().has_extras();
         let cover = &mut self.slots.get_or_init().cover;
         cover.unlist(id, after);
+        if !has_extras {
+            cover.down.remove(&id);
+            cover.back.remove(&id);
+            return;
+        }
         if is_back {
             let since = *cover.back.entry(id).or_insert(now);
             cover.by_end.insert((since.plus_nanos(after), id));

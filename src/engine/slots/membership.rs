@@ -58,7 +58,9 @@ impl ReplicaSet {
     }
 
     fn take_free_id(&mut self) -> Option<ReplicaId> {
-        let free = self.slots.get().and_then(|slots| slots.free.iter().copied().find(|&id| !self.waits_for_stray(id)));
+        // A list may have shown an instance of one meanwhile, which is then adopted to be stopped.
+        let unused = |id: &ReplicaId| self.replica(*id).phase == Phase::Removed && !self.waits_for_stray(*id);
+        let free = self.slots.get().and_then(|slots| slots.free.iter().copied().find(unused));
         if let Some(id) = free {
             self.slots.get_or_init().free.remove(&id);
             return Some(id);
