@@ -36,10 +36,11 @@ impl ReplicaSet {
     pub(in crate::engine) fn apply_slot_rules(&mut self) -> bool {
         let mut moved = false;
         loop {
-            self.track_changed_slots();
             if self.ending || self.has_ended() {
-                break;
+                self.end_slots();
+                return moved;
             }
+            self.track_changed_slots();
             if !(self.apply_cover() | self.apply_drains() | self.apply_rollout()) {
                 break;
             }
