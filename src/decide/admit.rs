@@ -64,7 +64,7 @@ pub enum StartKind {
     },
     /// A start that an operator requested.
     Requested,
-    /// The restart of a slot whose failures count for nothing, such as a stand-in. It takes no token of the budget and waits
+    /// The restart of an exempt slot, such as a stand-in, whose failures do not count. It takes no token of the budget and waits
     /// for the end of an incident.
     Exempt,
 }
@@ -104,7 +104,7 @@ pub enum Gate {
     Budget,
     /// A free slot of `max_concurrent_starts`; opens when a restart under way is ready, fails, is stopped or times out.
     Concurrency,
-    /// The canary of an incident, or the present batch after it; opens when the canary is up or has failed, or when every
+    /// The canary of an incident, or the current batch after it; opens when the canary is up or has failed, or when every
     /// start of the batch is up or has failed.
     Incident,
     /// The end of the previous incarnation; opens when that is confirmed.
@@ -117,7 +117,7 @@ pub enum Gate {
     Group,
     /// The previous replica under `start_order: ordered`; opens when that is ready.
     Order,
-    /// Enough other replicas: a drained replica waits until it may be taken down.
+    /// Enough other available replicas, for a drain; opens when the drained replica may be taken down.
     Disruption,
 }
 
@@ -151,7 +151,7 @@ impl Policy {
     ///
     /// Ask in the order of due time, then replica. Ask again for a waiting start after every event and at [`Wait::until`].
     /// A start that waits takes no token. Report the result of an admitted start to [`Policy::record_start_outcome`].
-    /// A `now` before an earlier one is replaced by the latter.
+    /// If `now` is before the time of the last call, that time is used instead.
     ///
     /// ```
     /// use uphold::decide::{Admission, Census, DueStart, Gate, SetHistory};

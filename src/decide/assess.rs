@@ -17,7 +17,7 @@ pub struct Assessment {
     pub reason: StatusReason,
     /// When the status last changed.
     pub since: Timestamp,
-    /// The number of replicas that must be available: `min_available` of those desired.
+    /// *Need*: the number of replicas that must be available, `min_available` of the desired ones.
     pub need: u32,
     /// Why the set must end; `None` if it continues. If it must end, stop every replica and start none.
     pub end: Option<EndReason>,
@@ -29,7 +29,7 @@ impl Policy {
     /// Returns the status of the set, and whether the set must end.
     ///
     /// A pure function of the row of the set and of counts. Call it after every change of the counts, and at
-    /// [`Assessment::deadline`]. A `now` before an earlier one is replaced by the latter.
+    /// [`Assessment::deadline`]. If `now` is before the time of the last call, that time is used instead.
     ///
     /// ```
     /// use uphold::decide::{Census, SetHistory};
@@ -132,7 +132,7 @@ fn advance_outage(
     }
 }
 
-/// Records whether the set, which has not ended, was ever up, and whether any replica failed.
+/// Records whether a set that has not ended was ever up, and whether any replica failed.
 #[inline]
 fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
     if desired == 0 {

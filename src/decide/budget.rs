@@ -68,7 +68,7 @@ impl Bucket {
         self.spent = self.spent.saturating_sub(u128::from(tokens) * u128::from(budget.per));
     }
 
-    /// Returns the bucket of another budget with as many whole tokens spent.
+    /// Converts the bucket to another budget. The number of whole tokens spent stays the same.
     pub(crate) fn rescaled(mut self, before: CompiledBudget, after: CompiledBudget, now: Timestamp) -> Self {
         if (before.restarts, before.per) != (after.restarts, after.per) {
             self.refill(before, now);

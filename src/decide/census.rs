@@ -37,11 +37,11 @@ pub struct Census {
     /// Starting for the first time, without a failure so far.
     pub fresh: u32,
 
-    /// Added by a scale-up and not available since; also counted above. *Need* does not take them into account yet.
+    /// Added by a scale-up and not available since; also counted above. They do not count towards *need* yet.
     pub joining: u32,
-    /// Of those that join: given up.
+    /// Joining replicas that were given up; also counted in `joining`.
     pub joining_given_up: u32,
-    /// Extra replicas that stand in for missing ones and are available; not among the desired ones.
+    /// Available stand-ins. They are extra replicas, so no field above counts them.
     pub stand_ins: u32,
     /// Live instances, including those being stopped and those no longer desired.
     pub live: u32,
@@ -52,7 +52,7 @@ pub struct Census {
 }
 
 impl Census {
-    /// Returns the number of desired replicas: the sum of the first ten fields. Saturates.
+    /// Returns the number of desired replicas: the sum of the first eleven fields. Saturates.
     #[inline]
     pub const fn desired(&self) -> u32 {
         let Self {
@@ -73,7 +73,7 @@ impl Census {
         sum([available, completed, given_up, fresh, sum(down)])
     }
 
-    /// Returns the replicas of which *need* is computed: the desired ones without those that have completed or are joining.
+    /// Returns the number of replicas that *need* is computed from: the desired ones except completed and joining ones.
     #[inline]
     pub(crate) const fn settled(&self) -> u32 {
         self.settled_of(self.desired())

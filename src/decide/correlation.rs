@@ -123,8 +123,8 @@ impl Policy {
         recognised
     }
 
-    /// Returns the context of a failure at `at`, for [`Policy::decide_with`]. `indispensable` says that giving the replica up would
-    /// put `min_available` out of reach.
+    /// Returns the context of a failure at `at`, for [`Policy::decide_with`]. Pass `indispensable: true` if the set could not
+    /// reach `min_available` without the replica.
     #[inline]
     pub fn failure_context(
         &self,
@@ -225,7 +225,7 @@ impl SetHistory {
         }
     }
 
-    /// Makes a member of the incident that was started before its detection the canary, unless there is one.
+    /// Makes `replica` the canary if there is none: a member that was started before the incident was detected.
     pub(crate) fn adopt_canary(&mut self, replica: ReplicaId) {
         if let Some(Incident { stage: IncidentStage::Holding { canary, .. }, .. }) = self.incident.as_deref_mut() {
             canary.get_or_insert(replica);

@@ -5,40 +5,40 @@ use super::ids::ReplicaId;
 use super::set_history::SetHistory;
 use crate::policy::Policy;
 
-/// Why a replica is taken down though it has not failed.
+/// The reason for taking down a replica that has not failed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Disruption {
-    /// It is to leave its place, whenever that is possible.
+    /// A drain without a deadline: it waits until enough other replicas are available.
     Drain,
-    /// It is to leave its place by a deadline: this begins during an incident too.
+    /// A drain with a deadline. It starts even during an incident.
     DrainByDeadline,
-    /// It is to be replaced by one of another revision.
+    /// A rollout: the replica is replaced by one of another revision.
     Rollout,
 }
 
-/// One slot as [`Policy::who_goes`] sees it.
+/// One slot of a set that is scaled down; the argument of [`Policy::who_goes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from rows of its own")]
 pub struct SlotRow {
-    /// Which slot.
+    /// The slot.
     pub replica: ReplicaId,
-    /// Its replica is available.
+    /// Whether its replica is available.
     pub available: bool,
-    /// Its replica is being drained.
+    /// Whether its replica is being drained.
     pub draining: bool,
-    /// Its revision is not the one that the set is moving to.
+    /// Whether its revision differs from the set's target revision.
     pub outdated: bool,
 }
 
 impl SlotRow {
-    /// A slot whose replica is available, of the present revision.
+    /// Creates a slot whose replica is available and has the target revision.
     pub fn available(replica: impl Into<ReplicaId>) -> Self {
         Self { replica: replica.into(), available: true, draining: false, outdated: false }
     }
 }
 
-/// The slots of a set during a rollout, counted. Slots that a person has stopped and completed ones are left out.
+/// Counts of a set's slots during a rollout. Completed slots and those that an operator has stopped are not counted.
 ///
 /// Each field is one aggregate over the rows of the slots, such as `SELECT min(replica) ... WHERE revision <> 'v2'`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -46,33 +46,33 @@ impl SlotRow {
 pub struct RolloutCensus {
     /// Regular slots of another revision.
     pub old: u32,
-    /// The lowest of these that is not available. An unknown one counts as available.
+    /// The lowest-numbered old slot that is not available. An unknown one counts as available.
     pub old_down: Option<ReplicaId>,
-    /// The lowest of these that is available.
+    /// The lowest-numbered old slot that is available.
     pub old_available: Option<ReplicaId>,
     /// Regular slots of the new revision.
     pub updated: u32,
-    /// How many of these are available.
+    /// Regular slots of the new revision that are available.
     pub updated_available: u32,
     /// Surge slots of the rollout.
     pub surge: u32,
-    /// How many of these are available.
+    /// Surge slots of the rollout that are available.
     pub surge_available: u32,
-    /// The lowest of these that is available.
+    /// The lowest-numbered surge slot of the rollout that is available.
     pub surge_ready: Option<ReplicaId>,
     /// Surge slots of drains.
     pub surge_of_drains: u32,
-    /// The canaries have been promoted, or there are none: the rest may follow.
+    /// Whether the other slots may follow: the canaries were promoted, or there are none.
     pub promoted: bool,
 }
 
 impl RolloutCensus {
-    /// Replicas of the new revision.
+    /// Returns the number of replicas of the new revision.
     pub(crate) fn new_replicas(&self) -> u32 {
         self.updated.saturating_add(self.surge)
     }
 
-    /// Available replicas of the new revision.
+    /// Returns the number of available replicas of the new revision.
     pub(crate) fn new_available(&self) -> u32 {
         self.updated_available.saturating_add(self.surge_available)
     }
@@ -84,33 +84,34 @@ impl RolloutCensus {
 pub enum RolloutStep {
     /// Start a surge slot of the new revision.
     StartSurge,
-    /// A surge slot is available: it becomes regular, and an old slot is stopped and removed.
+    /// Make this available surge slot regular, and stop and remove this old slot.
     Swap {
         /// The surge slot.
         surge: ReplicaId,
         /// The old slot.
         old: ReplicaId,
     },
-    /// Remove a surge slot: there is no old slot left that it could replace. One that is not available goes first.
+    /// Remove a surge slot, because there is no old slot left for it to replace; prefer one that is not available.
     RemoveSurge,
     /// Stop this old slot, and start it again at the new revision.
     Replace(ReplicaId),
     /// The canaries are available: wait for `bake`, or for an operator, then set [`RolloutCensus::promoted`].
     Bake,
-    /// Nothing can be done before something changes.
+    /// Do nothing until the counts change.
     Wait,
     /// Every slot is available at the new revision.
     Complete,
 }
 
 impl Census {
-    /// Replicas that are missing, for whatever reason. One that starts for the first time and has not failed is not.
+    /// Returns the number of desired replicas that are missing for any reason. A replica that starts for the first time and
+    /// has not failed is not missing.
     pub(crate) const fn missing(&self) -> u32 {
         let there = self.available.saturating_add(self.fresh).saturating_add(self.completed);
         self.desired().saturating_sub(there)
     }
 
-    /// Available replicas: regular ones, and stand-ins up to the number of regular ones that are missing.
+    /// Returns the number of replicas that serve: available regular ones, and stand-ins up to the number of missing ones.
     #[inline]
     pub const fn serving(&self) -> u32 {
         if self.stand_ins == 0 {
@@ -120,12 +121,12 @@ impl Census {
         self.available.saturating_add(if self.stand_ins < missing { self.stand_ins } else { missing })
     }
 
-    /// Desired replicas without those that a person has stopped and those that have completed.
+    /// Returns the number of desired replicas, without completed ones and those that an operator has stopped.
     const fn disruptable(&self) -> u32 {
         self.desired().saturating_sub(self.stopped).saturating_sub(self.completed)
     }
 
-    /// While at least half of the set, and two, are unknown, we assume that we are partitioned.
+    /// Returns whether at least half of the set and at least two replicas are unknown. We then assume that we are partitioned.
     #[inline]
     pub(crate) const fn assumes_partition(&self, desired: u32) -> bool {
         let half = desired.div_ceil(2);
@@ -135,17 +136,19 @@ impl Census {
 
 impl Policy {
     /// Returns how many replicas a voluntary disruption must leave available: the larger of *need* and the desired number
-    /// less `max_unavailable`. Slots that a person has stopped and completed ones are not counted as desired.
+    /// less `max_unavailable`. Completed slots and those that an operator has stopped do not count as desired.
     pub fn disruption_floor(&self, census: &Census) -> u32 {
         let compiled = self.compiled();
         compiled.rollout.limits.floor(census.disruptable(), compiled.need(census.settled()))
     }
 
-    /// Whether a replica may be taken down now, though it has not failed. `available`: it is available, or unknown.
+    /// Returns whether a replica that has not failed may be taken down now. `available` is true for an available and for an
+    /// unknown replica.
     ///
-    /// At least [`disruption_floor`](Self::disruption_floor) replicas stay available. A replica that is not available may
-    /// always be taken down. During an incident, and while we assume that we are partitioned, only a drain with a deadline
-    /// takes any down. Where every replica is needed and there is no surge, a rollout may take one down at a time; a drain may not.
+    /// - At least [`disruption_floor`](Self::disruption_floor) replicas must stay available.
+    /// - A replica that is not available may always be taken down.
+    /// - During an incident or an assumed partition, only a drain with a deadline takes replicas down.
+    /// - If every replica is needed and there is no surge, a rollout may take down one replica at a time, and a drain none.
     ///
     /// ```
     /// use uphold::Policy;
@@ -175,19 +178,19 @@ impl Policy {
         !available || serving > floor || one_at_a_time
     }
 
-    /// How many replicas of a new revision are tried before the rest follow.
+    /// Returns the number of canaries of a rollout.
     pub(crate) fn canaries(&self, desired: u32) -> u32 {
         let max_surge = self.max_surge(desired);
         let most = if max_surge > 0 { max_surge.min(desired) } else { desired };
         self.compiled().rollout.canaries.min(most)
     }
 
-    /// Returns the next step of a rollout. Carry it out, count again and ask again, until the answer is to wait, to bake, or
-    /// that the rollout is complete.
+    /// Returns the next step of a rollout. Carry it out, update the counts and call this again, until the step is
+    /// [`Wait`](RolloutStep::Wait), [`Bake`](RolloutStep::Bake) or [`Complete`](RolloutStep::Complete).
     ///
-    /// With a surge, slots of the new revision are started beside the old ones, and replace them once they are available: one
-    /// that is not available first, then the lowest number. Without one, old slots are stopped and started again, in
-    /// the same order.
+    /// With a surge, slots of the new revision are started beside the old ones, and replace them once they are available.
+    /// Without a surge, old slots are stopped and started again. Old slots that are not available come first, then the lowest
+    /// number.
     ///
     /// ```
     /// use uphold::Policy;
@@ -239,8 +242,8 @@ impl Policy {
         }
     }
 
-    /// Returns which `count` of these slots a scale-down removes, in order: those that are not available, draining ones, those
-    /// of another revision, the highest number. Under `scope: all` or `rest` it is the highest number alone.
+    /// Returns the `count` slots that a scale-down removes. Slots that are not available come first, then draining ones, those
+    /// of another revision, and the highest numbers. Under `scope: all` or `rest` only the number counts.
     ///
     /// ```
     /// use uphold::Policy;

@@ -31,7 +31,7 @@ enum NoRestart {
     ExhaustedLimit(ExhaustedLimit),
 }
 
-/// A failure that no restart follows; [`Evaluation::no_restart`] completes its decision.
+/// A failure without a restart; [`Evaluation::no_restart`] completes its decision.
 pub(crate) struct PendingNoRestart<'p> {
     matched: Option<&'p CompiledRule>,
     schedule: &'p RetrySchedule,

@@ -34,13 +34,13 @@ pub struct FailureContext {
     /// Another failure at this instant restarts a group that includes this replica. Its restart joins the group and is
     /// uncharged.
     pub joins_group: bool,
-    /// The slot is not regular, its revision is being rolled out, or it was added to a set that was up and has not been
-    /// ready yet. The failure never terminates the set and restarts no group: what would is a [`Verdict::Degrade`]
-    /// of this replica alone, and it belongs to no incident. The limits of its own streak hold.
+    /// The slot is exempt: it is not regular, its revision is being rolled out, or it was added to a set that was up and has
+    /// not been ready yet. The failure belongs to no incident, restarts no group and never terminates the set; a verdict
+    /// that would is a [`Verdict::Degrade`] of this replica instead. The limits of its own streak apply.
     ///
     /// [`Verdict::Degrade`]: crate::Verdict::Degrade
     pub exempt: bool,
-    /// The slot takes the place of one that is drained: it is restarted without limit, whatever rules say.
+    /// The slot replaces a drained one. It is restarted without limit, even if a rule would give it up.
     pub unlimited: bool,
 }
 

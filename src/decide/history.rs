@@ -21,8 +21,8 @@ use crate::time::Timestamp;
 /// under the empty name. The state of a rule that the policy does not have is dropped. A rule without a name is identified by its
 /// index, so that inserting a rule before it moves its state to another rule: name the rules whose state matters.
 ///
-/// A time before the latest one in the row is replaced by the latter. A row of another version, or one that no calls can have
-/// written, is refused when it is deserialised.
+/// A time before the latest one in the row counts as that one. A row of another version, or one that no sequence of calls can
+/// have written, is refused when it is deserialised.
 ///
 /// ```
 /// use uphold::decide::History;

@@ -125,8 +125,8 @@ impl fmt::Debug for InstanceId {
     }
 }
 
-/// Gives a struct with the fields `replica` and `incarnation` its `instance`. The fields stay apart because serialised forms
-/// are flat, and binary formats do not support `#[serde(flatten)]`.
+/// Implements `instance` for a struct with the fields `replica` and `incarnation`. The struct has no field of type
+/// `InstanceId` because serialised forms are flat, and binary formats do not support `#[serde(flatten)]`.
 macro_rules! impl_instance {
     ($($type:ident $(<$lifetime:lifetime>)?),+) => {$(
         impl $type $(<$lifetime>)? {

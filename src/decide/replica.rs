@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Depth 1: operations on the row of one replica.
 impl Policy {
-    /// Begins the next incarnation and returns it. Call it when a start is made, that is, once [`Policy::admit`] admits it.
+    /// Begins the next incarnation and returns it. Call it once [`Policy::admit`] admits the start.
     ///
     /// A restart that waited for room in a window counts in it from now.
     pub fn start(&self, history: &mut History, now: Timestamp) -> Incarnation {
@@ -46,7 +46,7 @@ impl Policy {
         history.record_ready(at);
     }
 
-    /// Records that the latest incarnation is not ready from `at` on, and credits its streaks with the time for which it was.
+    /// Records that the latest incarnation is not ready from `at` on, and credits its streaks with the time that it was ready.
     #[inline]
     pub fn record_not_ready(&self, history: &mut History, at: Timestamp) {
         if let Some(ready_for) = history.record_not_ready(at) {
@@ -55,8 +55,8 @@ impl Policy {
         }
     }
 
-    /// Records that contact was lost at `at`: the incarnation no longer counts as ready. `readiness_changed_at` is kept, so that
-    /// an end before `at` that is reported later keeps its time.
+    /// Records that contact was lost at `at`: the incarnation no longer counts as ready. Keeps `readiness_changed_at`, so that
+    /// an end before `at` can still be reported with its own time.
     pub(crate) fn record_unknown(&self, history: &mut History, at: Timestamp) {
         let readiness_changed_at = history.readiness_changed_at;
         self.record_not_ready(history, at);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// The name of a revision of the workload: a text of 1 to 128 characters, such as `v2` or the digest of an image.
 ///
-/// The library compares revisions and hands them out with every start; what a revision runs is the caller's matter.
+/// The library compares revisions and puts one into every start command. The caller decides what a revision runs.
 ///
 /// ```
 /// use uphold::decide::Revision;
@@ -21,14 +21,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(transparent)]
 pub struct Revision(Arc<str>);
 
-/// Why a text names no revision.
+/// Why a text is not a valid revision.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevisionError {
     /// It is empty.
     #[error("a revision is a text of 1 to {MAX_LENGTH} characters, such as v2; this one is empty")]
     Empty,
-    /// It is too long: so many characters.
+    /// It is longer than 128 characters; contains its length.
     #[error("a revision is a text of 1 to {MAX_LENGTH} characters, such as v2; this one has {0}")]
     TooLong(usize),
     /// It has a control character, such as a line break.
@@ -40,10 +40,10 @@ pub enum RevisionError {
 pub(crate) const MAX_LENGTH: usize = 128;
 
 impl Revision {
-    /// A revision of this name.
+    /// Creates a revision from its name.
     ///
     /// # Errors
-    /// The text is empty, longer than 128 characters, or has control characters.
+    /// The name is empty, longer than 128 characters, or has control characters.
     pub fn new(name: impl AsRef<str>) -> Result<Self, RevisionError> {
         let name = name.as_ref();
         if name.is_empty() {
@@ -57,7 +57,7 @@ impl Revision {
         }
     }
 
-    /// Its name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

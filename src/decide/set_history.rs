@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// The state of a set: budget, incident, outage clock, status, and whether the set was terminated.
 ///
 /// Serialise it into one row beside the [`History`](crate::decide::History) rows of the replicas, and write it back after every
-/// call of a [`Policy`] method that takes it by `&mut`. A time before that of the last call is replaced by the latter. A row of
+/// call of a [`Policy`] method that takes it by `&mut`. A time before that of the last call counts as that one. A row of
 /// another version is refused when it is deserialised.
 ///
 /// ```

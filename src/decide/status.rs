@@ -102,7 +102,7 @@ pub enum StatusReason {
     ReplicaStopped,
     /// A replica is down because a rollout replaces it.
     RollingOut,
-    /// Stand-ins make up for every replica that is missing.
+    /// Replicas are missing, and an available stand-in replaces each of them.
     CoveredByStandIns,
     /// Every replica has completed.
     Completed,

@@ -18,8 +18,8 @@ pub(super) struct Undo {
     pub(super) charged: u32,
 }
 
-/// The number of undo entries kept. Beyond it, the two nearest in time are merged, and a merged entry is undone only if
-/// its first failure is: at most a thirtieth of `within` is not.
+/// The number of undo entries kept. Beyond it, the two nearest in time are merged. A merged entry is undone only if its
+/// first failure is; this can miss failures of at most a thirtieth of `within`.
 const MOST_UNDO: usize = 64;
 
 /// The undo entries of one replica, oldest first.
@@ -60,7 +60,7 @@ impl UndoLog {
         }
     }
 
-    /// Replaces the schedule of every entry, and drops those for whose schedule there is none.
+    /// Replaces the schedule of every entry by its new index, and drops entries whose schedule no longer exists.
     pub(super) fn carry_over(&mut self, schedule: impl Fn(u16) -> Option<u16>) {
         self.0.retain_mut(|undo| match schedule(undo.schedule) {
             Some(place) => {
@@ -71,10 +71,10 @@ impl UndoLog {
         });
     }
 
-    /// Merges the two failures of one streak that are nearest in time: the earlier one stands for both.
+    /// Merges the two failures of one streak that are nearest in time into the earlier one.
     #[cold]
     fn merge_nearest(&mut self) {
-        // By schedule: the place of the last failure seen.
+        // The index of the last failure seen, by schedule.
         let mut last: Vec<(u16, usize)> = Vec::new();
         let mut nearest: Option<(u64, usize, usize)> = None;
         for (place, later) in self.0.iter().enumerate() {
@@ -113,8 +113,8 @@ mod tests {
         Undo { at: Timestamp::from_secs(second.into()), schedule, before, charged: 1 }
     }
 
-    /// 100,000 failures a second apart: the charges that an incident at the end takes back, the most entries that the log
-    /// had, and the failures of the streak afterwards.
+    /// Records 100,000 failures, a second apart. Returns the charges that an incident at the end undoes, the most entries that
+    /// the log had, and the failures of the streak afterwards.
     fn taken_back(within: u64) -> (u32, usize, u32) {
         let mut log = UndoLog::default();
         let mut most = 0;

@@ -86,7 +86,7 @@ pub struct Hold {
     pub until: Option<Timestamp>,
 }
 
-/// For how long a replica is given up.
+/// How long a replica is given up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Degrade {
@@ -156,7 +156,7 @@ pub struct Decision {
     pub charged: bool,
     /// The limit that was exhausted; `None` if the reason is not [`DecisionReason::Exhausted`].
     pub exhausted_limit: Option<ExhaustedLimit>,
-    /// Of the limits that are left after this decision, the one nearest to exhaustion; `None` without limits.
+    /// The limit that is nearest to exhaustion after this decision; `None` without limits.
     pub remaining_limit: Option<RemainingLimit>,
     /// When the incarnation ended, from which delays count; when it failed, if it is still alive.
     pub ended_at: Timestamp,
@@ -213,7 +213,7 @@ pub enum DecisionReason {
     Rule,
     /// A limit of `retry` is exhausted.
     Exhausted,
-    /// It fails the rollout of its revision.
+    /// The failure makes the rollout of its revision fail.
     Rollout,
     /// There is no `retry` for this failure, so that it terminates the set.
     FailFast,
