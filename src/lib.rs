@@ -77,8 +77,8 @@ println!(\"{}\", handle.wait().await.status);
 //! # Conventions
 //!
 //! A builder method has the name of its setting, and the getter has the prefix `get_`: `RetryPolicy::max_attempts` sets what
-//! `RetryPolicy::get_max_attempts` returns. Types without builder methods have getters without a prefix. Where a method takes the
-//! current time, a time before that of the last call is replaced by the latter.
+//! `RetryPolicy::get_max_attempts` returns. Types without builder methods have getters without a prefix.
+//! Time never goes backwards: a method that takes the current time uses that of the last call instead of an earlier one.
 //!
 //! # Features
 //!

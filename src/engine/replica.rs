@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 ///  waiting ----------------> starting -----> running <-----> ready
 ///     ^                          |              |              |   lost: unknown, found: back
 ///     |         failed, exited   v              v              v
-///     +----- or asked to stop ------> stopping (until the end is confirmed)
+///     +----- or stop requested -----> stopping (until the end is confirmed)
 ///     |                                   |
 ///     +-----------------------------------+--> quarantined | stopped | completed | removed
 /// ```
