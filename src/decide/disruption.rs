@@ -200,14 +200,14 @@ impl Policy {
     /// let set = SetHistory::default();
     /// let census = Census { available: 2, live: 2, ..Census::default() };
     /// let begun = RolloutCensus { old: 2, old_available: Some(0.into()), promoted: true, ..RolloutCensus::default() };
-    /// assert_eq!(policy.next_of_rollout(&set, &census, &begun), RolloutStep::StartSurge);
+    /// assert_eq!(policy.next_rollout_step(&set, &census, &begun), RolloutStep::StartSurge);
     ///
     /// let ready = RolloutCensus { surge: 1, surge_available: 1, surge_ready: Some(2.into()), ..begun };
     /// let swap = RolloutStep::Swap { surge: 2.into(), old: 0.into() };
-    /// assert_eq!(policy.next_of_rollout(&set, &census, &ready), swap);
+    /// assert_eq!(policy.next_rollout_step(&set, &census, &ready), swap);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub fn next_of_rollout(&self, set: &SetHistory, census: &Census, rollout: &RolloutCensus) -> RolloutStep {
+    pub fn next_rollout_step(&self, set: &SetHistory, census: &Census, rollout: &RolloutCensus) -> RolloutStep {
         let max_surge = self.max_surge(census.desired());
         let canaries = self.canaries(census.desired());
         let promoted = rollout.promoted || canaries == 0;
@@ -297,7 +297,7 @@ mod tests {
     };
 
     fn next(policy: &Policy, census: Census, rollout: RolloutCensus) -> RolloutStep {
-        policy.next_of_rollout(&SetHistory::default(), &census, &rollout)
+        policy.next_rollout_step(&SetHistory::default(), &census, &rollout)
     }
 
     #[test]
