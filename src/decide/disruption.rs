@@ -17,7 +17,7 @@ pub enum Disruption {
     Rollout,
 }
 
-/// One slot of a set that is scaled down; the argument of [`Policy::who_goes`].
+/// One slot of a set that is scaled down; the argument of [`Policy::slots_to_remove`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from rows of its own")]
 pub struct SlotRow {
@@ -252,10 +252,10 @@ impl Policy {
     /// let policy: Policy = serde_json::from_str(r#"{"replicas": 3, "retry": true}"#)?;
     /// let down = SlotRow { available: false, ..SlotRow::available(0) };
     /// let slots = [down, SlotRow::available(1), SlotRow::available(2)];
-    /// assert_eq!(policy.who_goes(slots, 2), [0.into(), 2.into()]);
+    /// assert_eq!(policy.slots_to_remove(slots, 2), [0.into(), 2.into()]);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub fn who_goes(&self, slots: impl IntoIterator<Item = SlotRow>, count: usize) -> Vec<ReplicaId> {
+    pub fn slots_to_remove(&self, slots: impl IntoIterator<Item = SlotRow>, count: usize) -> Vec<ReplicaId> {
         let by_number = self.compiled().restarts_groups;
         let rank = |slot: &SlotRow| match by_number {
             true => (false, false, false, std::cmp::Reverse(slot.replica)),
@@ -366,8 +366,8 @@ mod tests {
     fn under_a_group_scope_the_highest_number_goes_first() {
         let policy = policy(r#"{"replicas": 3, "retry": true, "failure": {"scope": "rest"}}"#);
         let down = SlotRow { available: false, ..SlotRow::available(0) };
-        assert_eq!(policy.who_goes([down, SlotRow::available(1)], 1), [1.into()]);
-        assert_eq!(policy.who_goes([down], 5), [0.into()]);
-        assert!(policy.who_goes([down], 0).is_empty());
+        assert_eq!(policy.slots_to_remove([down, SlotRow::available(1)], 1), [1.into()]);
+        assert_eq!(policy.slots_to_remove([down], 5), [0.into()]);
+        assert!(policy.slots_to_remove([down], 0).is_empty());
     }
 }
