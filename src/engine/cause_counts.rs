@@ -15,7 +15,7 @@ pub(super) const FIRST_NAME: usize = 1 + Cause::BUILT_IN.len();
 impl CauseCode {
     /// No cause.
     pub(crate) const NONE: Self = Self(0);
-    /// A named cause that came after all codes were in use.
+    /// A named cause without a code of its own, because all codes are in use.
     pub(super) const UNNAMED: Self = Self(u8::MAX);
 
     /// The number of codes for named causes.
@@ -25,7 +25,7 @@ impl CauseCode {
         Self(place as u8 + 1)
     }
 
-    /// Whether a set with `names` named causes knows it.
+    /// Whether it is a valid code in a set with `names` named causes.
     pub(super) fn is_known(self, names: usize) -> bool {
         self == Self::UNNAMED || usize::from(self.0) < FIRST_NAME + names
     }

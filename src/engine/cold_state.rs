@@ -26,7 +26,7 @@ pub(super) struct ColdState {
     pub(super) in_order: BTreeSet<ReplicaId>,
     /// Replicas whose start is a trial of the open incident.
     pub(super) trials: BTreeSet<ReplicaId>,
-    /// Replicas whose failure at this instant was recorded and not judged yet.
+    /// Replicas whose failure at this instant was recorded and not decided on yet.
     pub(super) noted: BTreeSet<ReplicaId>,
     /// Messages of failures, for people.
     pub(super) messages: Messages,
@@ -39,7 +39,7 @@ pub(super) struct ColdState {
 }
 
 impl ColdState {
-    /// Whether anything in it waits for more than a due time.
+    /// Whether anything in it waits for a change of state, not only for a deadline.
     #[inline]
     pub(super) fn waits(&self) -> bool {
         !self.contact.overdue.is_empty() || self.health.waits() || !self.in_order.is_empty()

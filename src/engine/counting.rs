@@ -19,7 +19,7 @@ pub(super) struct CensusCounts {
 }
 
 impl CensusCounts {
-    /// Changes the phase of a replica to another one.
+    /// Sets the phase of a replica, which must differ from its current one.
     #[inline]
     pub(super) fn change_phase(&mut self, replica: &mut Replica, phase: Phase, tally: &mut Tally, now: Timestamp) {
         let was = std::mem::replace(&mut replica.phase, phase);

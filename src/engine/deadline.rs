@@ -19,7 +19,7 @@ pub struct Deadline {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum DeadlineReason {
-    /// The first `handle_timeout`, before which no command is issued, was not called yet.
+    /// The first `handle_timeout` has not been called yet. No command is issued before it.
     Begin,
     /// A start is due.
     StartDue,
@@ -29,9 +29,9 @@ pub enum DeadlineReason {
     MinReady,
     /// A replica that has not stopped in time is killed.
     Kill,
-    /// A stray, which is no replica's current instance, is killed.
+    /// A stray is killed.
     KillStray,
-    /// A start that runs and is not ready gives up its place of `max_concurrent_starts`.
+    /// A start that runs but is not ready releases its place of `max_concurrent_starts`.
     SlotTimeout,
     /// A trial start of an incident has run for long enough to count as up.
     Trial,

@@ -1,7 +1,7 @@
-//! The earliest deadline of many replicas, of which each has at most one: a tournament tree.
+//! A tournament tree: finds the earliest deadline of many replicas. Each replica has at most one deadline.
 //!
-//! Up to [`FEW`] replicas are scanned, and only when the earliest has moved. More stand in rows of sixteen under a tree
-//! whose nodes hold the earliest of each of their eight children. No stale deadline is ever kept.
+//! Up to [`FEW`] replicas are scanned, and only when the earliest has moved. More are kept in rows of sixteen, the leaves of
+//! a tree. A node holds the earliest deadline of each of its eight children. No stale deadline is ever kept.
 
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
@@ -254,8 +254,8 @@ impl Tree {
         first.replica != replica.0 && first.at < at
     }
 
-    /// What follows from a deadline that is written into its row already. `first` is the first of all as it was before;
-    /// gives the one that is now.
+    /// Updates the nodes above a row in which a deadline has changed. `first` is the earliest of all before the change;
+    /// returns the earliest after it.
     #[inline(never)]
     fn moved(&mut self, replica: ReplicaId, at: Timestamp, first: First) -> First {
         let ours = First { at, replica: replica.0 };
@@ -299,7 +299,7 @@ impl Tree {
     }
 
     fn at(&self, next: Timestamp, visit: &mut impl FnMut(ReplicaId)) {
-        // Places of nodes and their level, and of replicas in the end; the first on top.
+        // A stack of (index, level) of nodes; level 0 are replicas. The lowest index is on top.
         let mut places = vec![(0, self.levels.len() + 1)];
         while let Some((place, height)) = places.pop() {
             let below: &[Timestamp] = match height {

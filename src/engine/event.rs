@@ -54,17 +54,18 @@ pub enum Event {
     Reset(Selection),
     /// An operator: start waiting replicas now, because what they depend on works again. Never charged.
     RetryNow(Selection),
-    /// The platform: it will take the instance away, such as a spot instance. A drain with a deadline.
+    /// The platform: it will take the instance away at a known time, such as a spot instance. Handled as a drain with a
+    /// deadline.
     InterruptionNotice(InterruptionNotice),
-    /// An operator: these replicas are to leave their places; never charged.
+    /// An operator: move these replicas elsewhere. Never charged.
     Drain(Drain),
-    /// An operator: takes drains back. What was started for them is removed.
+    /// An operator: cancel the drains of these replicas and remove their surge slots.
     Undrain(Vec<ReplicaId>),
-    /// An operator: moves every replica to this revision.
+    /// An operator: move every replica to this revision.
     RollOut(Revision),
-    /// An operator: the canaries are good, the rest follows.
+    /// An operator: promote the canaries; the other replicas follow.
     Promote,
-    /// An operator: every replica goes back to the revision that was last rolled out completely.
+    /// An operator: move every replica back to the revision that was last rolled out completely.
     RollBack,
     /// An operator: stop all replicas and end the set.
     Terminate,
@@ -97,7 +98,7 @@ serialize_sparse!(InstanceEvent, |this| {
     "at": this.at, absent if this.at.is_none();
 });
 
-/// Replicas that are to leave their places.
+/// A request to move replicas elsewhere.
 ///
 /// With `rollout.max_surge` a replica is started elsewhere first; without, each is stopped and started again elsewhere as soon
 /// as enough others are available.
@@ -112,20 +113,20 @@ serialize_sparse!(InstanceEvent, |this| {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Drain {
-    /// Which.
+    /// The replicas.
     pub replicas: Vec<ReplicaId>,
-    /// When they are gone at the latest; `None`: they wait for as long as it takes.
+    /// When they must be gone; `None`: each waits until enough other replicas are available.
     #[serde(default)]
     pub deadline: Option<Timestamp>,
 }
 
 impl Drain {
-    /// A drain of these replicas, without a deadline.
+    /// Creates a drain of these replicas, without a deadline.
     pub fn of<I: Into<ReplicaId>>(replicas: impl IntoIterator<Item = I>) -> Self {
         Self { replicas: replicas.into_iter().map(Into::into).collect(), deadline: None }
     }
 
-    /// Sets when the replicas are gone at the latest: `stop_grace` before, they are stopped whatever else is available.
+    /// Sets when the replicas must be gone. They are stopped `stop_grace` before, even if too few others are available.
     #[must_use]
     pub fn by(mut self, deadline: Timestamp) -> Self {
         self.deadline = Some(deadline);
@@ -133,15 +134,15 @@ impl Drain {
     }
 }
 
-/// The platform will take an instance away.
+/// The platform's notice that it will take an instance away.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, until when")]
 pub struct InterruptionNotice {
-    /// Whose.
+    /// The replica.
     pub replica: ReplicaId,
-    /// Which start of it.
+    /// The number of its start.
     pub incarnation: Incarnation,
-    /// When it is taken away.
+    /// When the instance is taken away.
     pub deadline: Timestamp,
 }
 

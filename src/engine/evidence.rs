@@ -36,7 +36,7 @@ pub(crate) struct Health {
     /// Available replicas that wait for a free place, oldest evidence first.
     #[serde(skip)]
     pub(super) in_line: BTreeSet<(Timestamp, ReplicaId)>,
-    /// Replicas that occupy a place and yield to those in line, by the time until which they do.
+    /// Replicas that occupy a place and yield to those in line, ordered by the time until which they yield.
     #[serde(skip)]
     pub(super) holders: BTreeSet<(Timestamp, ReplicaId)>,
 }
@@ -55,7 +55,7 @@ impl Default for Unready {
     }
 }
 
-/// Evidence against one replica that has not taken it down, by kind: since when there is any.
+/// Evidence against one replica that has not taken it down. For each kind, since when there is any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Evidence {
     /// Its liveness or startup probe has failed.

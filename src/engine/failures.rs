@@ -1,4 +1,4 @@
-//! Has depth 1 decide about a failure, and carries the verdict out.
+//! Passes a failure to depth 1 for a decision, and carries the verdict out.
 
 use super::cold_state::code_of;
 use super::output::{DecisionMade, IgnoreReason, Notice, Output};

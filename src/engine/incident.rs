@@ -1,4 +1,4 @@
-//! Incidents in the engine: records the failures of a batch before the first one is judged, and detects and ends incidents.
+//! Incidents in the engine: records the failures of a batch before the first one is decided on, and detects and ends incidents.
 
 use super::event::{Ended, Event};
 use super::output::{IncidentNotice, Notice};
@@ -9,7 +9,7 @@ use crate::decide::{Gate, Outcome, ReplicaId, StartKind};
 use crate::policy::Cause;
 
 impl ReplicaSet {
-    /// Records every failure of a batch before the first one is judged, and detects an incident.
+    /// Records every failure of a batch before the first one is decided on, and detects an incident.
     #[inline(never)]
     pub(super) fn note_failures(&mut self, events: &[Event]) {
         let compiled = self.policy.compiled();
@@ -50,7 +50,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Records the failures that timeouts or probes cause at one instant, before the first one is judged.
+    /// Records the failures that timeouts or probes cause at one instant, before the first one is decided on.
     pub(super) fn note_together(&mut self, mut failing: Vec<(ReplicaId, Outcome)>) {
         if self.ending || !self.policy.compiled().watches_failures {
             return;
@@ -74,7 +74,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Forgets that the replica's failure was recorded, because it is judged now.
+    /// Returns whether the replica's failure was recorded before its decision, and clears that mark.
     pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
         self.cold.get_mut().is_some_and(|cold| cold.noted.remove(&id))
     }
@@ -99,7 +99,7 @@ impl ReplicaSet {
         self.policy.record_failure(&mut self.set, id, history, &outcome, self.now)
     }
 
-    /// Opens an incident: returns the charges and undoes the give-ups of its members within `within`. Restarts wait.
+    /// Opens an incident: undoes the charges and give-ups of its members within `within`. Restarts wait from now on.
     fn incident_recognised(&mut self) {
         let (members, latest) = self.set.take_members();
         let latest = latest.unwrap_or(self.now);

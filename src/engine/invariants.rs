@@ -1,7 +1,7 @@
 //! The invariants of a set's state between two mutations.
 //!
-//! [`ReplicaSet::check_kept`] looks at what a snapshot keeps, and `restore` refuses what does not satisfy it;
-//! [`ReplicaSet::check_invariants`] looks at what follows from that as well, for debug builds and property tests.
+//! [`ReplicaSet::check_kept`] checks the state that a snapshot keeps; `restore` refuses a snapshot that fails it.
+//! [`ReplicaSet::check_invariants`] also checks the derived state, in debug builds and property tests.
 
 use super::cause_counts::{CauseCode, CauseSums};
 use super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};

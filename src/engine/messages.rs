@@ -16,7 +16,7 @@ pub(super) type Messages = BTreeMap<ReplicaId, ReplicaMessages>;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ReplicaMessages {
-    /// What came with its last failure.
+    /// The message of its last failure.
     failure: Option<Message>,
     startup: Option<Message>,
     readiness: Option<Message>,
@@ -42,7 +42,7 @@ impl ReplicaSet {
         self.cold.get()?.messages.get(&id)
     }
 
-    /// Whether any text is kept, so that a failure without one has to remove its replica's.
+    /// Whether any text is kept. If so, a failure without a text must remove the replica's old one.
     #[inline]
     pub(super) fn has_messages(&self) -> bool {
         self.cold.get().is_some_and(|cold| !cold.messages.is_empty())
@@ -64,14 +64,14 @@ impl ReplicaSet {
         }
     }
 
-    /// Keeps what a failing probe got; `None`: it passed, or failed without a text.
+    /// Keeps what a failing probe received; `None`: it passed, or failed without a text.
     pub(super) fn keep_probe_message(&mut self, id: ReplicaId, kind: ProbeKind, text: Option<&Message>) {
         if text.is_some() || self.has_messages() {
             self.change_messages(id, |messages| *messages.of_probe(kind) = text.cloned());
         }
     }
 
-    /// The instance that was probed is gone.
+    /// Drops the texts of probes, because the probed instance is gone.
     pub(super) fn drop_probe_messages(&mut self, id: ReplicaId) {
         if self.messages_of(id).is_some() {
             self.change_messages(id, |messages| {
@@ -80,7 +80,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Why probe evidence fails this replica: which probe, what it got last, and how often in a row it failed.
+    /// Why probe evidence fails this replica: the probe, what it received last, and how often in a row it failed.
     pub(super) fn probe_failure_message(&self, id: ReplicaId) -> Option<Message> {
         let probes = &self.policy.compiled().probes;
         let mut states = *self.health()?.probes.get(id.index())?;
@@ -106,7 +106,7 @@ impl ReplicaSet {
         messages.filter_map(|(id, messages)| Some((*id, messages.failure.clone()?))).take(most).collect()
     }
 
-    /// What the first of the replica's failing probes got, with the probe's name.
+    /// What the first of the replica's failing probes received, with the probe's name.
     pub(super) fn probe_message(&self, id: ReplicaId) -> Option<Message> {
         let mut messages = self.messages_of(id)?.clone();
         KINDS.into_iter().find_map(|kind| {

@@ -74,7 +74,7 @@ impl ReplicaSet {
     /// Reconciles the set with a **complete** list of the backend's instances.
     ///
     /// - A later incarnation than the set knows is adopted, up to [`Incarnation::LAST_ADOPTED`]; numbering continues from it.
-    /// - Any other unknown instance is a stray, which is stopped and at last killed.
+    /// - Any other unknown instance is a stray, which is stopped and, after `stop_grace`, killed.
     /// - A known instance takes the listed state.
     /// - Contact is lost with a known instance that is missing. It has not failed, because a list may be stale.
     /// - A stray that is missing is gone.
@@ -233,7 +233,7 @@ impl ReplicaSet {
                 replica.history.mark_ended();
                 let after = match replica.phase {
                     _ if !wanted => NextPhase::Remove,
-                    // What was to follow its stop follows now.
+                    // Its next phase is the one that was to follow the stop.
                     Phase::Stopping => replica.after,
                     _ => NextPhase::Start,
                 };

@@ -54,7 +54,7 @@ impl ReplicaSet {
                 let now = self.now;
                 let replica = self.replica_mut(id);
                 replica.gate = Gate::Backoff;
-                // Its time has come, whatever a damaged snapshot says of it.
+                // It is due now, even if a damaged snapshot has a later time.
                 replica.due = replica.due.min(now);
                 if self.waits_for_stray(id) {
                     self.hold_for_stray(id);

@@ -52,11 +52,11 @@ pub struct Start {
     pub incarnation: Incarnation,
     /// Where to start it, relative to the replica's last instance.
     pub placement: Placement,
-    /// What its slot is for.
+    /// The role of its slot.
     pub role: Role,
-    /// The regular slot that an extra one is there for.
+    /// The regular slot that an extra slot belongs to.
     pub tied_to: Option<ReplicaId>,
-    /// Which revision of the workload; `None`: the one that the set began with.
+    /// The revision of the workload; `None`: the one that the set began with.
     pub revision: Option<Revision>,
 }
 
@@ -148,7 +148,7 @@ impl fmt::Display for Command {
 pub enum Notice {
     /// The status, its reason, or the number of available or desired replicas changed.
     Status(StatusChange),
-    /// It was decided what follows the end of an instance.
+    /// A verdict on an instance that has ended or failed.
     Verdict(DecisionMade),
     /// A replica changed its phase.
     Replica(ReplicaChange),
@@ -160,9 +160,9 @@ pub enum Notice {
     Refused(Rejection),
     /// A drain of one replica is over.
     Drain(DrainAnswer),
-    /// A rollout has come further, failed, or is over.
+    /// A rollout made progress, failed, or is over.
     Rollout(RolloutChange),
-    /// More or fewer replicas were asked for than `scaling` allows.
+    /// A request to scale was outside the bounds of `scaling`.
     ScaleClipped(ScaleClipped),
     /// An incident began, is resuming, or is over.
     Incident(IncidentNotice),
@@ -232,13 +232,13 @@ pub struct ReplicaChange {
     pub phase: Phase,
 }
 
-/// A number of replicas that is outside of `scaling.min` and `scaling.max`.
+/// A request to scale outside of `scaling.min` and `scaling.max`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ScaleClipped {
-    /// How many were asked for.
+    /// The requested number of replicas.
     pub asked: u32,
-    /// How many are desired now.
+    /// The number of desired replicas now.
     pub desired: u32,
 }
 

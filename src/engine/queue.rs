@@ -16,9 +16,9 @@ pub(crate) enum QueueClass {
     Uncharged,
     /// First starts.
     First,
-    /// Starts that an operator asked for.
+    /// Starts that an operator requested.
     Requested,
-    /// Restarts of slots whose failures count for nothing.
+    /// Restarts of exempt slots, whose failures do not count.
     Exempt,
 }
 
@@ -39,7 +39,7 @@ impl QueueClass {
 /// The queue of due starts, by class. Stale entries are dropped when they come up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    /// The only entry, if there is just one that was not tried yet, as with nearly every restart.
+    /// The only entry, if there is one and it was not tried yet. Nearly every restart is such an entry.
     single: Option<Entry>,
     classes: LazyBox<QueueClasses>,
 }

@@ -60,8 +60,8 @@ impl ReplicaSet {
         self.settle();
     }
 
-    /// Takes the number of replicas from the present policy where the one before asked for another, keeps to the bounds of the
-    /// present one, and removes extra slots beyond its numbers.
+    /// Applies the sizes of the new policy: the number of replicas if the two policies differ in it, the bounds of `scaling`,
+    /// and the numbers of extra slots.
     pub(super) fn adopt_scaling(&mut self, before: AskedFor) {
         let scaling = self.policy.compiled().scaling;
         let asked = self.policy.asked();

@@ -36,7 +36,7 @@ pub enum Phase {
     Unknown,
     /// Was asked to stop, and its end is not confirmed.
     Stopping,
-    /// Given up, until its quarantine ends or an operator asks for `restart` or `reset`.
+    /// Given up, until its quarantine ends or an operator requests `restart` or `reset`.
     Quarantined,
     /// Stopped by an operator, until `start`, `restart` or `reset`. Does not count as failed.
     Stopped,
@@ -126,7 +126,7 @@ impl CensusBucket {
         matches!(self, Self::Failed | Self::GivenUp)
     }
 
-    /// Whether a replica that stands so is available, regular or not.
+    /// Whether a replica in this bucket is available, regular or not.
     #[inline(always)]
     pub(super) fn is_available(self) -> bool {
         matches!(self, Self::Available | Self::StandIn | Self::Spare)
@@ -153,7 +153,7 @@ pub(crate) struct Replica {
     /// The kind of its next start.
     pub(crate) kind: StartKind,
     pub(crate) placement: Placement,
-    /// What its slot is for; `None`: it is not part of the set.
+    /// The role of its slot; `None`: the slot is not part of the set.
     pub(crate) role: Option<Role>,
     /// The number of kills without a confirmed end.
     pub(crate) kills: u8,
@@ -181,7 +181,7 @@ impl ReplicaFlags {
     pub(crate) const WAS_AVAILABLE: Self = Self(1);
     /// It failed and has not been available since.
     pub(crate) const FAILED: Self = Self(1 << 1);
-    /// It is down for a restart that an operator asked for.
+    /// It is down for a restart that an operator requested.
     pub(crate) const REQUESTED: Self = Self(1 << 2);
     /// Added by a scale-up and not available since.
     pub(crate) const JOINING: Self = Self(1 << 3);
@@ -199,7 +199,7 @@ impl ReplicaFlags {
     pub(crate) const BACKEND_READY: Self = Self(1 << 9);
     /// Probe evidence took it down, and it occupies a place of `max_probe_restarts` until it is available again.
     pub(crate) const ACTED: Self = Self(1 << 10);
-    /// Its end is reported in the current batch and was not judged yet.
+    /// Its end is reported in the current batch and was not decided on yet.
     pub(crate) const ENDING: Self = Self(1 << 11);
     /// There is probe evidence against it that has not taken it down.
     pub(crate) const UNHEALTHY: Self = Self(1 << 12);
@@ -214,8 +214,8 @@ impl ReplicaFlags {
     /// It was given up because a limit was reached. An incident undoes that.
     pub(crate) const GAVE_UP: Self = Self(1 << 15);
 
-    /// Its failures count for nothing: its slot is not regular, its revision is being rolled out, or it joins and has not been
-    /// ready.
+    /// Exempt: its failures do not count, because its slot is not regular, its revision is being rolled out, or it joins and
+    /// has not been ready.
     pub(crate) const EXEMPT: Self = Self(1 << 17);
     /// It is being drained and has not been asked to stop.
     pub(crate) const DRAINING: Self = Self(1 << 18);
@@ -225,7 +225,7 @@ impl ReplicaFlags {
     /// Its latest incarnation ended without confirmation. If it shows itself alive again, it is a stray.
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
 
-    /// Its end needs more than a decision.
+    /// Flags with which an end has consequences beyond the decision.
     pub(crate) const UNCOMMON_END: Self = Self::LOST.and(Self::START_PENDS).and(Self::EXEMPT).and(Self::DRAINING);
 
     /// Other replicas wait for the outcome of its start.
@@ -296,7 +296,7 @@ impl Replica {
         if self.is_regular() { self.regular_bucket() } else { self.extra_bucket() }
     }
 
-    /// How an extra slot counts, or one that is no part of the set.
+    /// The bucket of an extra slot, or of a slot that is not part of the set.
     #[cold]
     fn extra_bucket(&self) -> CensusBucket {
         let available = self.phase == Phase::Ready && self.bucket.is_available();
@@ -307,7 +307,7 @@ impl Replica {
         }
     }
 
-    /// How it counts, as one that is desired.
+    /// The bucket of a regular slot.
     #[inline(always)]
     fn regular_bucket(&self) -> CensusBucket {
         match self.phase {
@@ -364,7 +364,7 @@ impl Replica {
         }
     }
 
-    /// Whether an operator has stopped it or asked for that.
+    /// Whether an operator has stopped it or requested a stop.
     pub(crate) fn is_stopped(&self) -> bool {
         self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == NextPhase::Stopped)
     }

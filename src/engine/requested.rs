@@ -1,4 +1,4 @@
-//! What all requests have in common: their refusal, and restarts that are not due to a failure.
+//! The common parts of requests: refusal, and restarts without a failure.
 
 use super::output::{Notice, Rejection};
 use super::replica::{NextPhase, Phase, ReplicaFlags};
@@ -14,7 +14,7 @@ impl ReplicaSet {
         Err(refused)
     }
 
-    /// Refuses what cannot be met at all.
+    /// Refuses a request to a set that has ended, or about a replica that it does not have.
     pub(super) fn check_request(&mut self, replica: Option<ReplicaId>) -> Result<(), Rejection> {
         match replica {
             _ if self.has_ended() => self.refuse(Rejection::SetEnded),
@@ -34,7 +34,7 @@ impl ReplicaSet {
         replica.history.cancel_window_wait();
         let kept = matches!(replica.phase, Phase::Stopped | Phase::Quarantined | Phase::Completed);
         if placement == Placement::Elsewhere || !kept {
-            // One that was drained while it was down starts elsewhere.
+            // A replica that is drained while it is down starts elsewhere.
             replica.placement = placement;
         }
         replica.gate = Gate::Backoff;

@@ -38,14 +38,14 @@ impl ReplicaSet {
         bump(if now > Timestamp::LATEST { &mut counts.clock_out_of_range } else { &mut counts.clock_went_back });
     }
 
-    /// Gives room back, because until the set is up each burst is smaller than the last.
+    /// Frees spare capacity. Until the set is up, each burst of outputs is smaller than the last.
     #[cold]
     fn leave_startup(&mut self) {
         self.queue.shrink();
         self.in_startup = !self.set.has_been_up() && self.counts.census.failed == 0;
     }
 
-    /// Handles everything that is due by now, in order. It precedes what arrives at the same instant.
+    /// Handles everything that is due by now, in order. Timeouts precede events of the same instant.
     #[inline(never)]
     pub(super) fn run_due(&mut self) {
         while self.is_due() {
@@ -94,7 +94,7 @@ impl ReplicaSet {
             self.settle_again();
         }
         if let Some(cold) = self.cold.get_mut().filter(|cold| !cold.noted.is_empty()) {
-            // Failures that were noted and not judged, for example because their replica joined a group.
+            // Failures that were recorded and never decided on, for example because their replica joined a group.
             cold.noted.clear();
         }
         self.show_status();
@@ -127,7 +127,7 @@ impl ReplicaSet {
             if self.is_due() {
                 self.run_due();
             }
-            // After all events of this instant.
+            // Runs after all events of this instant.
             self.declare_overdue();
             let acted = self.act_on_evidence();
             self.release_in_order();
@@ -142,7 +142,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether anything waits for more than a due time.
+    /// Whether anything waits for a change of state, not only for a deadline.
     #[inline]
     fn something_waits(&self) -> bool {
         !self.queue.is_empty()

@@ -38,7 +38,7 @@ impl ReplicaSet {
         self.enter(id, NextPhase::Start);
     }
 
-    /// Starts what the gates admit, in order of due time.
+    /// Starts every queued replica that the gates admit, in order of due time.
     #[inline]
     pub(super) fn try_starts(&mut self) {
         self.gate_opens = Timestamp::NEVER;
@@ -96,7 +96,7 @@ impl ReplicaSet {
         self.gate_opens = Timestamp::NEVER;
     }
 
-    /// The start as `Policy::admit` takes it.
+    /// The argument of `Policy::admit` for a start.
     pub(super) fn due_start(&self, id: ReplicaId) -> DueStart {
         // If a group starts in order, its first member is the canary.
         let first = if self.leads_group(id) { self.first_of_group_in_order() } else { None };

@@ -63,7 +63,7 @@ pub struct ReplicaSet {
     pub(super) now: Timestamp,
     /// The first `handle_timeout` was called, so commands are issued.
     pub(super) begun: bool,
-    /// Until the set is up or a replica fails. Meanwhile each burst is smaller than the last, so queues give room back.
+    /// True until the set is up or a replica fails. Until then each burst is smaller than the last, so queues free capacity.
     pub(super) in_startup: bool,
     /// The set was ended, and every replica was asked to stop.
     pub(super) ending: bool,
@@ -79,12 +79,12 @@ pub struct ReplicaSet {
     pub(super) assess_at: Timestamp,
     /// When a stray is killed next.
     pub(super) strays_due: Timestamp,
-    /// When a rule of stand-ins, drains or rollouts has something to do.
+    /// When a stand-in, a drain or a rollout must be handled next.
     pub(super) slots_due: Timestamp,
     pub(super) outputs: InPlaceQueue<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
-    /// The buffer of `handle_all`, kept for its capacity. Not in `cold`, which such a set need not have.
+    /// The buffer of `handle_all`, kept for its capacity. Not in `cold`, which a set that uses `handle_all` may not need.
     pub(super) batch: LazyBox<Vec<Event>>,
     pub(super) cold: LazyBox<ColdState>,
     pub(super) slots: LazyBox<Slots>,
@@ -191,7 +191,7 @@ impl ReplicaSet {
         (from.0..self.replicas.len() as u32).map(ReplicaId).filter(|&id| self.is_regular(id))
     }
 
-    /// A slot has changed: rules of stand-ins, drains and rollouts may depend on it.
+    /// Marks a slot as changed, so that stand-ins, drains and rollouts are checked again.
     #[inline(always)]
     pub(super) fn note_slot_change(&mut self, id: ReplicaId) {
         if let Some(slots) = self.slots.get_mut() {

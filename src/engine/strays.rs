@@ -16,7 +16,7 @@ use super::wakeup::kill_gap;
 use crate::decide::{Gate, Incarnation, InstanceId, ReplicaId};
 use crate::time::Timestamp;
 
-/// The least number of strays that a set can hold. Later lists add the rest of a longer one.
+/// The number of strays that any set can hold. If a list shows more, later lists add the others.
 const ROOM: usize = 4096;
 
 /// One stray.

@@ -26,11 +26,11 @@ pub struct ReplicaView {
     pub phase: Phase,
     /// When the phase began; while it is being stopped, when it was last asked to.
     pub since: Timestamp,
-    /// What its slot is for; `None`: it is not part of the set any more.
+    /// The role of its slot; `None`: the slot is no longer part of the set.
     pub role: Option<Role>,
-    /// The regular slot that an extra one is there for.
+    /// The regular slot that an extra slot belongs to.
     pub tied_to: Option<ReplicaId>,
-    /// The revision of its present or next instance; `None`: the one that the set began with.
+    /// The revision of its current or next instance; `None`: the one that the set began with.
     pub revision: Option<Revision>,
     /// The gate that its next start waits for.
     pub gate: Option<Gate>,
@@ -102,7 +102,8 @@ pub struct Summary {
     pub incidents: u64,
     /// When the open incident began; `None`: no incident is open.
     pub incident_since: Option<Timestamp>,
-    /// The time that replicas were available, for each failure; `None` before the first. In JSON: seconds.
+    /// The total time that replicas were available, divided by the number of failures; `None` before the first. In JSON:
+    /// seconds.
     #[serde(rename = "mean_time_between_failures_seconds", with = "serde_seconds::option")]
     pub mean_time_between_failures: Option<Duration>,
     /// The mean time from a failure until the replica is available again or given up; `None` before the first. In JSON:

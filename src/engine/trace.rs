@@ -44,7 +44,7 @@ pub enum TraceKind {
     Refused,
     /// An incident began, is resuming, or is over.
     Incident,
-    /// It was decided what follows the end of an instance.
+    /// A verdict on an instance that has ended or failed.
     Verdict,
     /// The set issued a command.
     Command,
@@ -52,11 +52,11 @@ pub enum TraceKind {
     Wait,
     /// A new policy lacks some rules, so their state was dropped.
     Dropped,
-    /// More or fewer replicas were asked for than `scaling` allows.
+    /// A request to scale was outside the bounds of `scaling`.
     Scale,
     /// A drain is over.
     Drain,
-    /// A rollout has come further, failed, or is over.
+    /// A rollout made progress, failed, or is over.
     Rollout,
     /// The status changed.
     Status,

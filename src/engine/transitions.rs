@@ -19,7 +19,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Changes the phase of a replica to another one.
+    /// Sets the phase of a replica, which must differ from its current one.
     #[inline]
     pub(super) fn change_phase(&mut self, id: ReplicaId, phase: Phase) {
         let replica = &mut self.replicas[id.index()];
@@ -104,7 +104,7 @@ impl ReplicaSet {
         self.queue.compact(2 * replicas.len() + 64, |class, due, id| is_queued(replicas, class, due, id));
     }
 
-    /// Asks a live replica to stop; `after` follows its end.
+    /// Asks a live replica to stop. `after` is its next phase, entered once its end is confirmed.
     pub(super) fn stop(&mut self, id: ReplicaId, after: NextPhase) {
         self.conclude_start(id, StartOutcome::Gone);
         let replica = &mut self.replicas[id.index()];
