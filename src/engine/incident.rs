@@ -75,15 +75,15 @@ impl ReplicaSet {
     }
 
     /// Returns whether the replica's failure was recorded before its decision, and clears that mark.
-    pub(super) fn was_noted(&mut self, id: ReplicaId) -> bool {
+    pub(super) fn take_noted(&mut self, id: ReplicaId) -> bool {
         self.cold.get_mut().is_some_and(|cold| cold.noted.remove(&id))
     }
 
     /// Records a failure that is not part of a batch.
     pub(super) fn correlate_one(&mut self, id: ReplicaId, outcome: &Outcome) {
-        if !self.was_noted(id) {
+        if !self.take_noted(id) {
             self.note_together(vec![(id, outcome.clone())]);
-            self.was_noted(id);
+            self.take_noted(id);
         }
     }
 

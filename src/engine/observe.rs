@@ -280,7 +280,7 @@ impl ReplicaSet {
     fn forget_instance(&mut self, id: ReplicaId) {
         self.forget_lost(id);
         self.end_probes(id);
-        self.was_noted(id);
+        self.take_noted(id);
         let gone = [ReplicaFlags::ENDING, ReplicaFlags::BACKEND_READY, ReplicaFlags::UNCONFIRMED];
         let replica = self.replica_mut(id);
         gone.into_iter().for_each(|mark| replica.flags.clear(mark));
