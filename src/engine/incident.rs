@@ -40,7 +40,7 @@ impl ReplicaSet {
             }
         }
         if noted && self.policy.detect_incident(&mut self.set, &self.counts.census, self.now) {
-            self.incident_recognised();
+            self.open_incident();
         }
         if let [alone] = events {
             // The flag is only needed within a batch.
@@ -67,7 +67,7 @@ impl ReplicaSet {
             for (id, _) in &failing {
                 self.replica_mut(*id).flags.set(ReplicaFlags::ENDING);
             }
-            self.incident_recognised();
+            self.open_incident();
             for (id, _) in &failing {
                 self.replica_mut(*id).flags.clear(ReplicaFlags::ENDING);
             }
@@ -100,7 +100,7 @@ impl ReplicaSet {
     }
 
     /// Opens an incident: undoes the charges and give-ups of its members within `within`. Restarts wait from now on.
-    fn incident_recognised(&mut self) {
+    fn open_incident(&mut self) {
         let (members, latest) = self.set.take_members();
         let latest = latest.unwrap_or(self.now);
         bump(&mut self.tally.count().incidents);
