@@ -146,10 +146,10 @@ impl Queue {
             }
             return self.single;
         }
-        self.first_of_lanes(current)
+        self.first_of_classes(current)
     }
 
-    fn first_of_lanes(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
+    fn first_of_classes(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
         let classes = self.classes.get_mut()?;
         let mut first: Option<Entry> = None;
         for class in QueueClass::ALL {

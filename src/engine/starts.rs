@@ -43,14 +43,14 @@ impl ReplicaSet {
     pub(super) fn try_starts(&mut self) {
         self.gate_opens = Timestamp::NEVER;
         if !self.queue.is_empty() || self.set.has_incident() {
-            self.try_what_waits();
+            self.try_waiting();
         }
     }
 
-    fn try_what_waits(&mut self) {
+    fn try_waiting(&mut self) {
         loop {
             if !self.queue.is_empty() && !self.ending && !self.status().is_final() {
-                self.admit_what_is_due();
+                self.admit_due();
             }
             // The end of an incident opens its gate.
             if !self.close_incident() || self.queue.is_empty() {
@@ -65,7 +65,7 @@ impl ReplicaSet {
         }
     }
 
-    fn admit_what_is_due(&mut self) {
+    fn admit_due(&mut self) {
         self.reopen_gates();
         while !self.queue.is_empty() {
             let replicas = &self.replicas;
