@@ -50,30 +50,24 @@ impl CensusCounts {
                 self.awaiting -= 1;
             }
         }
-        let stands = replica.census_bucket();
-        if replica.bucket != stands {
-            self.change_bucket(replica, stands, tally, now);
+        let to = replica.census_bucket();
+        if replica.bucket != to {
+            self.change_bucket(replica, to, tally, now);
             // A replica that is given up or completed is no longer joining, unless it has never been ready.
-            let given_up = stands == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
-            if given_up || stands == CensusBucket::Completed {
+            let given_up = to == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
+            if given_up || to == CensusBucket::Completed {
                 self.clear_joining(replica);
             }
         }
     }
 
     #[inline]
-    pub(super) fn change_bucket(
-        &mut self,
-        replica: &mut Replica,
-        stands: CensusBucket,
-        tally: &mut Tally,
-        now: Timestamp,
-    ) {
-        let stood = std::mem::replace(&mut replica.bucket, stands);
+    pub(super) fn change_bucket(&mut self, replica: &mut Replica, to: CensusBucket, tally: &mut Tally, now: Timestamp) {
+        let from = std::mem::replace(&mut replica.bucket, to);
         self.changed = true;
         // The most common changes, without the general match.
         let Census { available, failed, .. } = &mut self.census;
-        match (stood, stands) {
+        match (from, to) {
             (CensusBucket::Available, CensusBucket::Failed) => {
                 *available -= 1;
                 *failed += 1;
@@ -87,30 +81,30 @@ impl CensusCounts {
                 tally.bucket_changed(CensusBucket::Failed, CensusBucket::Available, now);
             }
             _ => {
-                if stood.is_failed() {
+                if from.is_failed() {
                     self.causes.remove(replica.failed_by);
                 }
-                if stands.is_failed() {
+                if to.is_failed() {
                     self.causes.add(replica.failed_by);
                 }
                 if replica.flags.has(ReplicaFlags::JOINING) {
-                    self.census.joining_given_up -= u32::from(stood == CensusBucket::GivenUp);
-                    self.census.joining_given_up += u32::from(stands == CensusBucket::GivenUp);
+                    self.census.joining_given_up -= u32::from(from == CensusBucket::GivenUp);
+                    self.census.joining_given_up += u32::from(to == CensusBucket::GivenUp);
                 }
-                self.change_rare_bucket(stood, stands, tally, now);
+                self.change_rare_bucket(from, to, tally, now);
             }
         }
     }
 
     #[inline(never)]
-    fn change_rare_bucket(&mut self, stood: CensusBucket, stands: CensusBucket, tally: &mut Tally, now: Timestamp) {
-        if let Some(count) = count_of(&mut self.census, stood) {
+    fn change_rare_bucket(&mut self, from: CensusBucket, to: CensusBucket, tally: &mut Tally, now: Timestamp) {
+        if let Some(count) = count_of(&mut self.census, from) {
             *count -= 1;
         }
-        if let Some(count) = count_of(&mut self.census, stands) {
+        if let Some(count) = count_of(&mut self.census, to) {
             *count += 1;
         }
-        tally.bucket_changed(stood, stands, now);
+        tally.bucket_changed(from, to, now);
     }
 
     /// Ends the joining of a replica that a scale-up added.

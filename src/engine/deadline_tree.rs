@@ -264,10 +264,10 @@ impl Tree {
         let nodes = &mut self.nodes[..];
         let mut node = place / WIDTH;
         let child = place % WIDTH;
-        let stood = nodes[node].first_at(child);
-        let now = if stood.replica == ours.replica && stood.at < ours.at {
+        let before = nodes[node].first_at(child);
+        let now = if before.replica == ours.replica && before.at < ours.at {
             row.first((place * ROW) as u32)
-        } else if ours.precedes(stood) {
+        } else if ours.precedes(before) {
             ours
         } else {
             return first;
@@ -278,10 +278,10 @@ impl Tree {
             let child = place % WIDTH;
             place /= WIDTH;
             let above = *level as usize + place;
-            let stood = nodes[above].first_at(child);
-            let now = if stood.replica == ours.replica && stood.at < ours.at {
+            let before = nodes[above].first_at(child);
+            let now = if before.replica == ours.replica && before.at < ours.at {
                 nodes[node].first()
-            } else if ours.precedes(stood) {
+            } else if ours.precedes(before) {
                 ours
             } else {
                 return first;

@@ -86,14 +86,14 @@ impl Tally {
 
     /// Records that a replica changes its bucket.
     #[inline]
-    pub(crate) fn bucket_changed(&mut self, stood: CensusBucket, stands: CensusBucket, now: Timestamp) {
+    pub(crate) fn bucket_changed(&mut self, from: CensusBucket, to: CensusBucket, now: Timestamp) {
         let since = u128::from(now.nanos_since(self.as_of));
-        match stood {
+        match from {
             CensusBucket::Available => self.available_nanos = self.available_nanos.wrapping_add(since),
             CensusBucket::Failed => self.failed_nanos = self.failed_nanos.wrapping_add(since),
             _ => {}
         }
-        match stands {
+        match to {
             CensusBucket::Available => self.available_nanos = self.available_nanos.wrapping_sub(since),
             CensusBucket::Failed => self.failed_nanos = self.failed_nanos.wrapping_sub(since),
             _ => {}

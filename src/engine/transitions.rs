@@ -54,12 +54,12 @@ impl ReplicaSet {
         replica.flags.set(ReplicaFlags::WAS_AVAILABLE);
         self.counts.clear_joining(replica);
         let probes = replica.flags.any(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY));
-        let stands = match replica.role {
+        let to = match replica.role {
             Some(Role::Regular) => CensusBucket::Available,
             Some(Role::StandIn) => CensusBucket::StandIn,
             _ => CensusBucket::Spare,
         };
-        self.counts.change_bucket(replica, stands, &mut self.tally, self.now);
+        self.counts.change_bucket(replica, to, &mut self.tally, self.now);
         self.note_slot_change(id);
         if probes {
             self.free_acted(id);
