@@ -373,7 +373,7 @@ impl TraceLine {
             .with("charged", decision.charged)
             .with("reason", decision.reason.as_str())
             .with_some("cause", decision.cause.as_ref().map(ToString::to_string))
-            .with_some("exhausted_limit", decision.exhausted_limit.map(ExhaustedLimit::as_str))
+            .with_some("used_up", decision.exhausted_limit.map(ExhaustedLimit::as_str))
             .with_some("message", decision.message.as_ref().map(ToString::to_string));
         match decision.verdict {
             Verdict::Restart(restart) => line

@@ -34,7 +34,7 @@ const KEYS: [&str; 49] = [
     "rule",
     "charged",
     "cause",
-    "exhausted_limit",
+    "used_up",
     "scope",
     "placement",
     "gate",
