@@ -70,8 +70,9 @@ impl Policy {
         let compiled = self.compiled();
         let settled = census.settled_of(desired);
         let need = compiled.need(settled);
-        record_census(set, census, desired, need);
-        let (raw, reason) = unfiltered(set, census, desired, need);
+        let serving = census.serving_of(desired);
+        record_census(set, census, desired, serving >= need);
+        let (raw, reason) = unfiltered(set, census, desired, need, serving);
         let mut deadline = Timestamp::NEVER;
         if raw != Status::Completed {
             // Before the set was up, an outage counts from the first failure.
@@ -83,11 +84,7 @@ impl Policy {
             if set.failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
-            let given_up = census.given_up.saturating_sub(census.joining_given_up);
-            // Stand-ins can serve for replicas that are given up.
-            let stand_ins = compiled.scaling.stand_ins.saturating_add(compiled.scaling.standby);
-            let capable = settled.saturating_sub(given_up.saturating_sub(stand_ins));
-            if capable < need && !timed {
+            if census.given_up > 0 && !timed && cannot_reach(compiled, census, settled, need) {
                 set.terminate(EndReason::Unrecoverable, now);
             }
             if set.end.is_some() {
@@ -95,13 +92,14 @@ impl Policy {
                 return Timestamp::NEVER;
             }
         }
-        deadline.min(set.reported.update(raw, reason, (desired, census.serving()), compiled.clear_after, now))
+        deadline.min(set.reported.update(raw, reason, (desired, serving), compiled.clear_after, now))
     }
 
     /// Records what [`Policy::assess`] remembers of a census: whether the set was ever up, and whether any replica failed.
     pub(crate) fn record_census(&self, set: &mut SetHistory, census: &Census, desired: u32) {
         if set.end.is_none() {
-            record_census(set, census, desired, self.compiled().need(census.settled_of(desired)));
+            let need = self.compiled().need(census.settled_of(desired));
+            record_census(set, census, desired, census.serving_of(desired) >= need);
         }
     }
 }
@@ -132,9 +130,17 @@ fn advance_outage(
     }
 }
 
-/// Records whether a set that has not ended was ever up, and whether any replica failed.
+/// Whether so many replicas are given up that *need* cannot be reached, not even with stand-ins.
+#[cold]
+fn cannot_reach(compiled: &Compiled, census: &Census, settled: u32, need: u32) -> bool {
+    let given_up = census.given_up.saturating_sub(census.joining_given_up);
+    let stand_ins = compiled.scaling.stand_ins.saturating_add(compiled.scaling.standby);
+    settled.saturating_sub(given_up.saturating_sub(stand_ins)) < need
+}
+
+/// Records whether a set that has not ended was ever up, and whether any replica failed. `enough`: *need* is reached.
 #[inline]
-fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32) {
+fn record_census(set: &mut SetHistory, census: &Census, desired: u32, enough: bool) {
     if desired == 0 {
         // A set that is scaled to zero and back starts over.
         set.up = false;
@@ -147,7 +153,7 @@ fn record_census(set: &mut SetHistory, census: &Census, desired: u32, need: u32)
     }
     set.failed |= census.failed > 0 || census.given_up > 0;
     let all = census.available.saturating_add(census.completed) == desired;
-    set.up |= all || (census.serving() >= need && set.failed);
+    set.up |= all || (enough && set.failed);
 }
 
 impl SetHistory {
@@ -165,7 +171,7 @@ impl SetHistory {
 
 /// Returns the status of a set that has not ended, before `clear_after` is applied.
 #[inline]
-fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (Status, StatusReason) {
+fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32, serving: u32) -> (Status, StatusReason) {
     if desired > 0 && census.completed == desired {
         return (Status::Completed, StatusReason::Completed);
     }
@@ -191,7 +197,6 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
     } else {
         StatusReason::Starting
     };
-    let serving = census.serving();
     if serving < need {
         if !set.up {
             return (Status::Pending, why);
@@ -210,7 +215,7 @@ fn unfiltered(set: &SetHistory, census: &Census, desired: u32, need: u32) -> (St
         };
         (Status::Outage, why)
     } else if why != StatusReason::Starting {
-        if census.stand_ins > 0 && census.stand_ins >= census.missing() {
+        if census.stand_ins > 0 && census.stand_ins >= census.missing_of(desired) {
             return (Status::Healthy, StatusReason::CoveredByStandIns);
         }
         (Status::Degraded, why)

@@ -104,20 +104,27 @@ pub enum RolloutStep {
 }
 
 impl Census {
-    /// Returns the number of desired replicas that are missing for any reason. A replica that starts for the first time and
-    /// has not failed is not missing.
-    pub(crate) const fn missing(&self) -> u32 {
+    /// Returns how many of `desired` replicas are missing for any reason. A replica that starts for the first time and has
+    /// not failed is not missing.
+    #[inline]
+    pub(crate) const fn missing_of(&self, desired: u32) -> u32 {
         let there = self.available.saturating_add(self.fresh).saturating_add(self.completed);
-        self.desired().saturating_sub(there)
+        desired.saturating_sub(there)
     }
 
     /// Returns the number of replicas that serve: available regular ones, and stand-ins up to the number of missing ones.
     #[inline]
     pub const fn serving(&self) -> u32 {
+        self.serving_of(self.desired())
+    }
+
+    /// Computes [`serving`](Self::serving) from a known number of desired replicas.
+    #[inline]
+    pub(crate) const fn serving_of(&self, desired: u32) -> u32 {
         if self.stand_ins == 0 {
             return self.available;
         }
-        let missing = self.missing();
+        let missing = self.missing_of(desired);
         self.available.saturating_add(if self.stand_ins < missing { self.stand_ins } else { missing })
     }
 

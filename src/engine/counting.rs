@@ -53,11 +53,6 @@ impl CensusCounts {
         let to = replica.census_bucket();
         if replica.bucket != to {
             self.change_bucket(replica, to, tally, now);
-            // A replica that is given up or completed is no longer joining, unless it has never been ready.
-            let given_up = to == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
-            if given_up || to == CensusBucket::Completed {
-                self.clear_joining(replica);
-            }
         }
     }
 
@@ -80,24 +75,19 @@ impl CensusCounts {
                 *available += 1;
                 tally.bucket_changed(CensusBucket::Failed, CensusBucket::Available, now);
             }
-            _ => {
-                if from.is_failed() {
-                    self.causes.remove(replica.failed_by);
-                }
-                if to.is_failed() {
-                    self.causes.add(replica.failed_by);
-                }
-                if replica.flags.has(ReplicaFlags::JOINING) {
-                    self.census.joining_given_up -= u32::from(from == CensusBucket::GivenUp);
-                    self.census.joining_given_up += u32::from(to == CensusBucket::GivenUp);
-                }
-                self.change_rare_bucket(from, to, tally, now);
-            }
+            _ => self.change_rare_bucket(replica, from, tally, now),
         }
     }
 
     #[inline(never)]
-    fn change_rare_bucket(&mut self, from: CensusBucket, to: CensusBucket, tally: &mut Tally, now: Timestamp) {
+    fn change_rare_bucket(&mut self, replica: &mut Replica, from: CensusBucket, tally: &mut Tally, now: Timestamp) {
+        let to = replica.bucket;
+        if from.is_failed() {
+            self.causes.remove(replica.failed_by);
+        }
+        if to.is_failed() {
+            self.causes.add(replica.failed_by);
+        }
         if let Some(count) = count_of(&mut self.census, from) {
             *count -= 1;
         }
@@ -105,6 +95,15 @@ impl CensusCounts {
             *count += 1;
         }
         tally.bucket_changed(from, to, now);
+        if replica.flags.has(ReplicaFlags::JOINING) {
+            self.census.joining_given_up -= u32::from(from == CensusBucket::GivenUp);
+            self.census.joining_given_up += u32::from(to == CensusBucket::GivenUp);
+            // A replica that is given up or completed is no longer joining, unless it has never been ready.
+            let given_up = to == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
+            if given_up || to == CensusBucket::Completed {
+                self.clear_joining(replica);
+            }
+        }
     }
 
     /// Ends the joining of a replica that a scale-up added.

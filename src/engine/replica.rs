@@ -287,7 +287,7 @@ impl Replica {
 
     #[inline]
     pub(crate) fn is_regular(&self) -> bool {
-        self.role == Some(Role::Regular)
+        matches!(self.role, Some(Role::Regular))
     }
 
     /// The bucket that it is counted in.
@@ -298,6 +298,7 @@ impl Replica {
 
     /// The bucket of an extra slot, or of a slot that is not part of the set.
     #[cold]
+    #[inline(never)]
     fn extra_bucket(&self) -> CensusBucket {
         let available = self.phase == Phase::Ready && self.bucket.is_available();
         match self.role.filter(|_| available) {

@@ -14,9 +14,16 @@ impl ReplicaSet {
         if let Some(reason) = self.set.end_reason() {
             self.end(reason);
         } else if self.set.reported().0 == Status::Completed {
-            self.queue.clear();
-            self.end_slots();
+            self.complete();
         }
+    }
+
+    /// Ends a set in which every replica has completed.
+    #[cold]
+    #[inline(never)]
+    fn complete(&mut self) {
+        self.queue.clear();
+        self.end_slots();
     }
 
     /// Derives the status from the census, as of `at`.
@@ -44,7 +51,7 @@ impl ReplicaSet {
     #[inline]
     pub(super) fn show_status(&mut self) {
         let (status, reason, since) = self.set.reported();
-        let (cause, available) = (self.counts.cause(), self.counts.census.serving());
+        let (cause, available) = (self.counts.cause(), self.counts.census.serving_of(self.desired));
         let shows = StatusShown { status, reason, cause, available, desired: self.desired };
         if self.shown != Some(shows) {
             self.tally.status_changed(status, self.now);
@@ -86,7 +93,8 @@ impl ReplicaSet {
         self.assess(self.now);
         // Report `terminating` even if everything is gone at once.
         if self.status() == Status::Terminated {
-            let (status, cause, available) = (Status::Terminating, self.counts.cause(), self.counts.census.serving());
+            let (status, cause, available) =
+                (Status::Terminating, self.counts.cause(), self.counts.census.serving_of(self.desired));
             let shows = StatusShown { status, reason: reason.into(), cause, available, desired: self.desired };
             self.tally.status_changed(status, self.now);
             self.shown = Some(shows);

@@ -173,6 +173,7 @@ impl ReplicaSet {
 
     /// Its instance has been ready: from now on its failures count as those of every regular slot, unless a rollout to its
     /// revision is under way.
+    #[inline(never)]
     pub(in crate::engine) fn end_exemption(&mut self, id: ReplicaId) {
         let rolling = self.slots.get().and_then(|slots| slots.rollout.as_ref());
         let tried = rolling.is_some_and(|rollout| rollout.tries(self.revision_of(id)));

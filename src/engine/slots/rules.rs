@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 impl Slots {
     /// A slot has changed: the rules that depend on it are applied again.
+    #[inline(never)]
     pub(in crate::engine) fn record_change(&mut self, id: ReplicaId) {
         if self.watching {
             self.changed.insert(id);
@@ -19,6 +20,7 @@ impl Slots {
     }
 
     /// A slot is no part of the set and has no instance: its number may be used again.
+    #[inline(never)]
     pub(in crate::engine) fn release(&mut self, id: ReplicaId) {
         self.free.insert(id);
     }
