@@ -152,8 +152,10 @@ fn record_census(set: &mut SetHistory, census: &Census, desired: u32, enough: bo
         set.failures_before_ready = None;
     }
     set.failed |= census.failed > 0 || census.given_up > 0;
-    let all = census.available.saturating_add(census.completed) == desired;
-    set.up |= all || (enough && set.failed);
+    if !set.up {
+        let all = census.available.saturating_add(census.completed) == desired;
+        set.up = all || (enough && set.failed);
+    }
 }
 
 impl SetHistory {
