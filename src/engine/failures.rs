@@ -10,24 +10,13 @@ use crate::policy::{Cause, Scope};
 impl ReplicaSet {
     /// Decides about the end or the failure of the current instance, and carries the decision out. `still_live`: the
     /// instance has not ended and is stopped first.
-    #[inline(never)]
     pub(super) fn judge(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        self.judge_imp(id, outcome, still_live);
-    }
-
-    /// [`judge`](Self::judge), inlined into the path of a common failure.
-    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
-    #[inline(always)]
-    pub(super) fn judge_imp(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        let replica = &mut self.replicas[id.index()];
-        let incarnation = replica.history.incarnation();
-        let silent = outcome.reason.is_none() && self.cold.get().is_none_or(|cold| cold.messages.is_empty());
-        let calm = silent && !still_live && !replica.flags.any(ReplicaFlags::UNCOMMON_END);
-        let alone = !replica.flags.has(ReplicaFlags::ENDING) && !self.set.has_incident();
-        if !(calm && alone && replica.history.is_live() && self.policy.is_plain(outcome)) {
-            self.judge_slow(id, outcome, still_live);
+        if still_live || !self.is_common_failure(id, outcome) {
+            self.judge_in_full(id, outcome, still_live);
             return;
         }
+        let replica = &mut self.replicas[id.index()];
+        let incarnation = replica.history.incarnation();
         // Everything that can panic happens above, so `decision` need not be spilled for unwinding.
         let counts = self.tally.count();
         let entry = self.outputs.push_empty();
@@ -40,7 +29,7 @@ impl ReplicaSet {
                 }
                 replica.will_restart(restart, decision.charged, decision.reason);
                 *entry = Some(Output::Notice(Notice::Verdict(DecisionMade { replica: id, incarnation, decision })));
-                self.enter_imp(id, NextPhase::Start);
+                self.enter(id, NextPhase::Start);
             }
             decided => {
                 let decision = match decided {
@@ -48,18 +37,31 @@ impl ReplicaSet {
                     Err(stays) => self.policy.decide_no_restart(&mut replica.history, outcome, stays),
                 };
                 self.outputs.remove_empty();
-                self.carry_out(DecisionMade { replica: id, incarnation, decision }, false, still_live);
+                self.carry_out(DecisionMade { replica: id, incarnation, decision }, false, false);
             }
         }
     }
 
+    /// Whether a failure concerns only this replica and needs only a plain decision.
+    #[inline]
+    fn is_common_failure(&self, id: ReplicaId, outcome: &Outcome) -> bool {
+        let replica = self.replica(id);
+        let has_messages = self.cold.get().is_some_and(|cold| !cold.messages.is_empty());
+        let alone = !replica.flags.any(ReplicaFlags::UNCOMMON_END) && !self.set.has_incident();
+        alone && !has_messages && replica.history.is_live() && self.policy.is_plain(outcome)
+    }
+
+    /// Decides under any policy and in any context, and carries the decision out.
     #[inline(never)]
-    fn judge_slow(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
-        let clean_exit = outcome.is_success();
-        if self.replica(id).history.is_live() && self.left_while_draining(id, clean_exit, still_live) {
+    fn judge_in_full(&mut self, id: ReplicaId, outcome: &Outcome, still_live: bool) {
+        let replica = self.replica(id);
+        let exempt = replica.flags.has(ReplicaFlags::EXEMPT);
+        if replica.flags.has(ReplicaFlags::DRAINING)
+            && replica.history.is_live()
+            && self.left_while_draining(id, outcome.is_success(), still_live)
+        {
             return;
         }
-        let exempt = self.replica(id).flags.has(ReplicaFlags::EXEMPT);
         let indispensable = self.policy.compiled().keep_min_available && self.is_indispensable(id);
         let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
         context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
@@ -167,7 +169,7 @@ impl ReplicaSet {
         if still_live {
             self.stop(id, after)
         } else {
-            self.enter_imp(id, after)
+            self.enter(id, after)
         }
         if let Some(reason) = ends {
             self.end(reason);

@@ -4,7 +4,7 @@ use super::event::{Ended, Event, InstanceEvent, ProbeKind, ProbeReport, ProbeRes
 use super::evidence::Evidence;
 use super::output::IgnoreReason;
 use super::probes::{ProbeState, probe_of};
-use super::replica::{Phase, Replica, ReplicaFlags};
+use super::replica::{Phase, ReplicaFlags};
 use super::state::ReplicaSet;
 use crate::decide::{Incarnation, InstanceId, Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
@@ -109,7 +109,7 @@ impl ReplicaSet {
             if self.policy.compiled().probes.startup.is_none() {
                 self.unready_from(event.replica, at);
             }
-            self.retime_imp(event.replica, Phase::Running);
+            self.retime(event.replica);
         } else {
             self.started_again(event, at);
         }
@@ -163,7 +163,7 @@ impl ReplicaSet {
                     self.record_census();
                 }
                 self.conclude_start(id, StartOutcome::Up);
-                self.retime_imp(id, Phase::Ready);
+                self.retime(id);
             }
             Phase::Ready if !ready => {
                 self.policy.record_not_ready(&mut self.replicas[id.index()].history, at);
@@ -174,21 +174,6 @@ impl ReplicaSet {
             }
             _ => {}
         }
-    }
-
-    /// Handles the most common event, the exit of a replica that is up, inlined. Returns whether the event was that.
-    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
-    #[inline(always)]
-    pub(super) fn handle_common_exit(&mut self, event: &mut Event) -> bool {
-        let Event::Exited(Ended { replica: id, incarnation, outcome }) = event else { return false };
-        let up = |replica: &Replica| replica.phase.is_up() && replica.history.incarnation() == *incarnation;
-        if *incarnation == Incarnation(0) || self.replicas.get(id.index()).is_none_or(|replica| !up(replica)) {
-            return false;
-        }
-        outcome.at = self.happened(*id, outcome.at);
-        outcome.still_alive = false;
-        self.judge_imp(*id, outcome, false);
-        true
     }
 
     fn ended(&mut self, ended: &mut Ended) {

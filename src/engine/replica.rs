@@ -127,7 +127,7 @@ impl CensusBucket {
     }
 
     /// Whether a replica in this bucket is available, regular or not.
-    #[inline(always)]
+    #[inline]
     pub(super) fn is_available(self) -> bool {
         matches!(self, Self::Available | Self::StandIn | Self::Spare)
     }
@@ -226,7 +226,8 @@ impl ReplicaFlags {
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
 
     /// Flags with which an end has consequences beyond the decision.
-    pub(crate) const UNCOMMON_END: Self = Self::LOST.and(Self::START_PENDS).and(Self::EXEMPT).and(Self::DRAINING);
+    pub(crate) const UNCOMMON_END: Self =
+        Self::LOST.and(Self::START_PENDS).and(Self::ENDING).and(Self::EXEMPT).and(Self::DRAINING);
 
     /// Other replicas wait for the outcome of its start.
     pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
@@ -309,7 +310,7 @@ impl Replica {
     }
 
     /// The bucket of a regular slot.
-    #[inline(always)]
+    #[inline]
     fn regular_bucket(&self) -> CensusBucket {
         match self.phase {
             Phase::Completed => CensusBucket::Completed,

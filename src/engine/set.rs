@@ -53,11 +53,9 @@ impl ReplicaSet {
         if self.policy.compiled().watches_failures {
             self.note_failures(std::slice::from_ref(event));
         }
-        if !self.handle_common_exit(event) {
-            // The answer is returned by `request` only.
-            let _ = self.apply(event);
-        }
-        self.settle_imp();
+        // The answer is returned by `request` only.
+        let _ = self.apply(event);
+        self.settle();
     }
 
     /// Applies all events of one instant. Incidents are detected first; then events are applied in the order of replicas, so
@@ -90,7 +88,7 @@ impl ReplicaSet {
         } else {
             self.begin_mutation(now);
         }
-        self.settle_imp();
+        self.settle();
     }
 
     /// Applies one event. An error is the answer to an operator's request; it was counted and reported already.

@@ -186,6 +186,6 @@ impl ReplicaSet {
         let (tied_to, revision) = if self.slots.is_some() { self.tie_and_revision(id) } else { (None, None) };
         self.command(Command::Start(Start { replica: id, incarnation, placement, role, tied_to, revision }));
         self.change_phase(id, Phase::Starting);
-        self.retime_imp(id, Phase::Starting);
+        self.retime(id);
     }
 }

@@ -192,7 +192,7 @@ impl ReplicaSet {
     }
 
     /// Marks a slot as changed, so that stand-ins, drains and rollouts are checked again.
-    #[inline(always)]
+    #[inline]
     pub(super) fn note_slot_change(&mut self, id: ReplicaId) {
         if let Some(slots) = self.slots.get_mut() {
             slots.record_change(id);

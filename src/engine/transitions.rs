@@ -68,16 +68,8 @@ impl ReplicaSet {
     }
 
     /// Updates the deadline of a replica. Must be called after every change that may move it.
-    #[inline(never)]
     pub(super) fn retime(&mut self, id: ReplicaId) {
-        self.retime_imp(id, self.replica(id).phase);
-    }
-
-    /// [`retime`](Self::retime), inlined where the phase is known.
-    #[inline]
-    pub(super) fn retime_imp(&mut self, id: ReplicaId, phase: Phase) {
-        debug_assert_eq!(self.replica(id).phase, phase, "the phase of replica {id}");
-        let (at, why) = self.next_wakeup(id, &self.replicas[id.index()], phase);
+        let (at, why) = self.next_wakeup(id, self.replica(id));
         self.replica_mut(id).wakes_for = why;
         self.deadlines.set(id, at);
     }
@@ -129,15 +121,7 @@ impl ReplicaSet {
     }
 
     /// Moves a replica without an instance to its next phase.
-    #[inline(never)]
     pub(super) fn enter(&mut self, id: ReplicaId, after: NextPhase) {
-        self.enter_imp(id, after);
-    }
-
-    /// [`enter`](Self::enter), inlined into the path of a common failure.
-    // Inlined with `decide()`: a failure takes 40 ns instead of 48 (benches/README.md).
-    #[inline(always)]
-    pub(super) fn enter_imp(&mut self, id: ReplicaId, after: NextPhase) {
         let after = if self.ending && after != NextPhase::Complete { NextPhase::Remove } else { after };
         if self.cold.is_some() {
             self.end_probes(id);

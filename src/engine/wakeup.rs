@@ -22,9 +22,9 @@ pub(super) fn kill_gap(kills: u8, stop_grace: u64) -> u64 {
 
 impl ReplicaSet {
     /// Returns the next deadline of one replica and its reason.
-    #[inline]
-    pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica, phase: Phase) -> (Timestamp, DeadlineReason) {
+    pub(super) fn next_wakeup(&self, id: ReplicaId, replica: &Replica) -> (Timestamp, DeadlineReason) {
         let compiled = self.policy.compiled();
+        let phase = replica.phase;
         let mut next = (Timestamp::NEVER, DeadlineReason::StartDue);
         let mut offer = |at: Timestamp, why| {
             if at < next.0 {
@@ -102,7 +102,7 @@ impl ReplicaSet {
         let replica = self.replica(id);
         // The deadline of evidence depends on when the evidence was reviewed.
         replica.flags.has(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY))
-            || self.next_wakeup(id, replica, replica.phase).0 == self.deadlines.of(id)
+            || self.next_wakeup(id, replica).0 == self.deadlines.of(id)
     }
 
     /// Whether anything is due by now.

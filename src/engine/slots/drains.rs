@@ -441,8 +441,7 @@ impl ReplicaSet {
     /// The instance of a draining replica has ended by itself, or has to be stopped: it has left, which is no failure.
     /// Whether that is what its end means.
     pub(in crate::engine) fn left_while_draining(&mut self, id: ReplicaId, clean_exit: bool, still_live: bool) -> bool {
-        let completes = clean_exit && self.policy.compiled().success == OnSuccess::Complete;
-        if !self.replica(id).flags.has(ReplicaFlags::DRAINING) || completes {
+        if clean_exit && self.policy.compiled().success == OnSuccess::Complete {
             return false;
         }
         let surge = self.surge_of(id);
