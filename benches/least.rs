@@ -14,6 +14,7 @@ use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::Ready;
 use uphold_benches::rows::{ROWS, Rows};
+use uphold_benches::slots::{Covered, Drained, Rolling};
 
 /// Operations in one batch, if there are as many.
 const BATCH_SIZE: usize = 64;
@@ -91,6 +92,13 @@ fn rows() -> Vec<Row> {
     }
     let ready = Ready::new(policies::recommended(16));
     rows.push(Row::of("set of 16/round trip/recommended".to_owned(), ready, Ready::round_trips, Ready::rest));
+    for n in [1000, 10_000, 100_000] {
+        rows.push(Row::of(format!("rollout/in place/{n}"), Rolling::in_place(n), Rolling::replace, Rolling::rest));
+        rows.push(Row::of(format!("rollout/surge/{n}"), Rolling::with_surge(n), Rolling::replace, Rolling::rest));
+    }
+    let drain = |drained: &mut Drained, _| drained.drain();
+    rows.push(Row { batches: 1, ..Row::of("drain/10000".to_owned(), Drained::new(10_000), drain, |_, _| {}) });
+    rows.push(Row::of("set of 16/failure/standby".to_owned(), Covered::new(), Covered::fail, Covered::recover));
     for n in [16, 1024] {
         let mut probed = Probed::new(n);
         rows.push(Row::new(format!("probe/question and answer/{n}"), BATCHES, move || {

@@ -9,6 +9,7 @@ mod many_sets;
 mod policy;
 mod set;
 mod simulator;
+mod slots;
 mod snapshot;
 
 use std::time::{Duration, Instant};
@@ -49,6 +50,18 @@ fn batches<S>(
     });
 }
 
+/// Like `batches`, for operations that come n at a time.
+fn batches_of<S>(bencher: &mut Bencher<'_>, state: &mut S, n: usize, timed: impl Fn(&mut S, usize) -> usize) {
+    bencher.iter_custom(|iters| {
+        let begin = Instant::now();
+        let mut done = 0;
+        while done < iters as usize {
+            done += timed(state, n);
+        }
+        begin.elapsed().mul_f64(iters as f64 / done as f64)
+    });
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
@@ -59,6 +72,7 @@ fn main() {
     floor::bench(&mut criterion);
     decide::bench(&mut criterion);
     set::bench(&mut criterion);
+    slots::bench(&mut criterion);
     snapshot::bench(&mut criterion);
     policy::bench(&mut criterion);
     lab::bench(&mut criterion);

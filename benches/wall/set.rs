@@ -10,7 +10,7 @@ use uphold_benches::policies;
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, ready_set, restart_all};
 
-use super::{Lazy, batches};
+use super::{Lazy, batches, batches_of};
 
 pub(crate) const SIZES: [u32; 8] = [1, 3, 16, 64, 256, 1024, 100_000, 1_000_000];
 const FEATURES_AT: u32 = 16;
@@ -98,23 +98,6 @@ fn probes(criterion: &mut Criterion) {
             batches_of(bencher, &mut probed, n as usize, timed);
         });
     }
-}
-
-/// Like `batches`, for operations that come n at a time.
-fn batches_of<S>(
-    bencher: &mut criterion::Bencher<'_>,
-    state: &mut S,
-    n: usize,
-    timed: impl Fn(&mut S, usize) -> usize,
-) {
-    bencher.iter_custom(|iters| {
-        let begin = std::time::Instant::now();
-        let mut done = 0;
-        while done < iters as usize {
-            done += timed(state, n);
-        }
-        begin.elapsed().mul_f64(iters as f64 / done as f64)
-    });
 }
 
 /// Timed, per set: one exit, the confirmed stops of the others, and all replicas due, started and ready.

@@ -14,6 +14,7 @@ use uphold_benches::policies::{self, Setup};
 use uphold_benches::probed::Probed;
 use uphold_benches::ready::{Ready, ready_set, restart_all};
 use uphold_benches::rows::{ROWS, Rows};
+use uphold_benches::slots::{Covered, Drained, Rolling};
 
 fn rows(setup: fn(u32) -> Setup) -> Rows {
     Rows::new(setup(ROWS))
@@ -117,6 +118,33 @@ fn read_policy(text: &str) -> Option<Policy> {
     Policy::read(&mut serde_json::Deserializer::from_str(text)).ok()
 }
 
+// 64 slots that a rollout replaces, one at a time: stopped, ended, started, ready.
+#[library_benchmark]
+#[bench::in_place_256(setup = Rolling::in_place, args = (256))]
+#[bench::in_place_4096(setup = Rolling::in_place, args = (4096))]
+#[bench::surge_256(setup = Rolling::with_surge, args = (256))]
+#[bench::surge_4096(setup = Rolling::with_surge, args = (4096))]
+fn rollout(mut rolling: Rolling) -> Rolling {
+    black_box(rolling.replace(64));
+    rolling
+}
+
+// A drain of 64 replicas of 128, until it is answered.
+#[library_benchmark(setup = Drained::new)]
+#[bench::n_64(64)]
+fn drain(mut drained: Drained) -> Drained {
+    black_box(drained.drain());
+    drained
+}
+
+// 64 failures, each in a set of 16 with an available standby.
+#[library_benchmark(setup = Covered::new)]
+#[bench::n_16()]
+fn standby(mut covered: Covered) -> Covered {
+    black_box(covered.fail(64));
+    covered
+}
+
 library_benchmark_group!(name = one, benchmarks = [decide, failure, round_trip]);
-library_benchmark_group!(name = set, benchmarks = [probe, whole_set, restore, read_policy]);
+library_benchmark_group!(name = set, benchmarks = [probe, whole_set, rollout, drain, standby, restore, read_policy]);
 main!(library_benchmark_groups = one, set);

@@ -12,3 +12,4 @@ pub mod probed;
 pub mod ready;
 pub mod rows;
 pub mod shuffle;
+pub mod slots;

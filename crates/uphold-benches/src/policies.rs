@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use uphold::policy::{Budget, Correlated, Probe, ProbeCheck, Scope, TcpCheck};
+use uphold::policy::{Budget, Correlated, Probe, ProbeCheck, RolloutPolicy, ScalingPolicy, Scope, StandIns, TcpCheck};
 use uphold::{
     Backoff, FailurePolicy, HealthPolicy, Jitter, Policy, Quantity, RetryPolicy, Rule, RuleAction, Timestamp,
 };
@@ -92,6 +92,19 @@ pub fn probed(replicas: u32) -> Setup {
         .health(HealthPolicy::new().liveness(probe))
         .build()
         .expect("a valid policy");
+    Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
+}
+
+/// With these limits of rollouts and drains.
+pub fn rollout(replicas: u32, rollout: RolloutPolicy) -> Setup {
+    let policy = Policy::builder().replicas(replicas).retry(retry()).rollout(rollout).build().expect("a valid policy");
+    Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
+}
+
+/// With a standby, and at most 2 stand-ins.
+pub fn standby(replicas: u32) -> Setup {
+    let scaling = ScalingPolicy::new().standby(1).stand_ins(StandIns::new(2));
+    let policy = Policy::builder().replicas(replicas).retry(retry()).scaling(scaling).build().expect("a valid policy");
     Setup { policy, step: Duration::from_nanos(1), rest: 2 * HOUR }
 }
 
