@@ -17,7 +17,7 @@ pub enum Disruption {
     Rollout,
 }
 
-/// One slot of a set that is scaled down; the argument of [`Policy::slots_to_remove`].
+/// One slot of a set that is scaled down; the argument of [`Policy::who_goes`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from rows of its own")]
 pub struct SlotRow {
@@ -207,14 +207,14 @@ impl Policy {
     /// let set = SetHistory::default();
     /// let census = Census { available: 2, live: 2, ..Census::default() };
     /// let begun = RolloutCensus { old: 2, old_available: Some(0.into()), promoted: true, ..RolloutCensus::default() };
-    /// assert_eq!(policy.next_rollout_step(&set, &census, &begun), RolloutStep::StartSurge);
+    /// assert_eq!(policy.next_of_rollout(&set, &census, &begun), RolloutStep::StartSurge);
     ///
     /// let ready = RolloutCensus { surge: 1, surge_available: 1, surge_ready: Some(2.into()), ..begun };
     /// let swap = RolloutStep::Swap { surge: 2.into(), old: 0.into() };
-    /// assert_eq!(policy.next_rollout_step(&set, &census, &ready), swap);
+    /// assert_eq!(policy.next_of_rollout(&set, &census, &ready), swap);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub fn next_rollout_step(&self, set: &SetHistory, census: &Census, rollout: &RolloutCensus) -> RolloutStep {
+    pub fn next_of_rollout(&self, set: &SetHistory, census: &Census, rollout: &RolloutCensus) -> RolloutStep {
         let max_surge = self.max_surge(census.desired());
         let canaries = self.canaries(census.desired());
         let promoted = rollout.promoted || canaries == 0;
@@ -259,10 +259,10 @@ impl Policy {
     /// let policy: Policy = serde_json::from_str(r#"{"replicas": 3, "retry": true}"#)?;
     /// let down = SlotRow { available: false, ..SlotRow::available(0) };
     /// let slots = [down, SlotRow::available(1), SlotRow::available(2)];
-    /// assert_eq!(policy.slots_to_remove(slots, 2), [0.into(), 2.into()]);
+    /// assert_eq!(policy.who_goes(slots, 2), [0.into(), 2.into()]);
     /// # Ok::<(), serde_json::Error>(())
     /// ```
-    pub fn slots_to_remove(&self, slots: impl IntoIterator<Item = SlotRow>, count: usize) -> Vec<ReplicaId> {
+    pub fn who_goes(&self, slots: impl IntoIterator<Item = SlotRow>, count: usize) -> Vec<ReplicaId> {
         let by_number = self.compiled().restarts_groups;
         let rank = |slot: &SlotRow| match by_number {
             true => (false, false, false, std::cmp::Reverse(slot.replica)),
@@ -304,7 +304,7 @@ mod tests {
     };
 
     fn next(policy: &Policy, census: Census, rollout: RolloutCensus) -> RolloutStep {
-        policy.next_rollout_step(&SetHistory::default(), &census, &rollout)
+        policy.next_of_rollout(&SetHistory::default(), &census, &rollout)
     }
 
     #[test]
@@ -373,8 +373,8 @@ mod tests {
     fn under_a_group_scope_the_highest_number_goes_first() {
         let policy = policy(r#"{"replicas": 3, "retry": true, "failure": {"scope": "rest"}}"#);
         let down = SlotRow { available: false, ..SlotRow::available(0) };
-        assert_eq!(policy.slots_to_remove([down, SlotRow::available(1)], 1), [1.into()]);
-        assert_eq!(policy.slots_to_remove([down], 5), [0.into()]);
-        assert!(policy.slots_to_remove([down], 0).is_empty());
+        assert_eq!(policy.who_goes([down, SlotRow::available(1)], 1), [1.into()]);
+        assert_eq!(policy.who_goes([down], 5), [0.into()]);
+        assert!(policy.who_goes([down], 0).is_empty());
     }
 }

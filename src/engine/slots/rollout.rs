@@ -1,6 +1,6 @@
 //! Rollouts: moves every regular slot to another revision.
 //!
-//! What is done next is decided at depth 1 (`Policy::next_rollout_step`). With a surge, slots of the new revision are started
+//! What is done next is decided at depth 1 (`Policy::next_of_rollout`). With a surge, slots of the new revision are started
 //! beside the old ones and replace them once they are available; without, old slots are stopped and started again. A rollout
 //! that makes no progress, or whose replicas fail, goes back or is paused.
 
@@ -469,7 +469,7 @@ impl ReplicaSet {
             return false;
         }
         let census = rollout.index.census(surges, rollout.promoted);
-        let step = self.policy.next_rollout_step(&self.set, &self.counts.census, &census);
+        let step = self.policy.next_of_rollout(&self.set, &self.counts.census, &census);
         self.take_rollout_step(step, census)
     }
 

@@ -44,7 +44,7 @@ impl ReplicaSet {
         }
         if desired < before {
             let slots = self.regular_ids().map(|id| self.slot_row(id));
-            for id in self.policy.slots_to_remove(slots, (before - desired) as usize) {
+            for id in self.policy.who_goes(slots, (before - desired) as usize) {
                 self.remove_slot(id);
             }
         }
