@@ -135,6 +135,12 @@ impl ReplicaSet {
         extras.into_iter().any(|extra| self.replica(extra).role == Some(Role::StandIn))
     }
 
+    pub(super) fn has_available_stand_in(&self, id: ReplicaId) -> bool {
+        let extras = self.slots.get().into_iter().flat_map(|slots| slots.ties.extras_of(id));
+        let serves = |extra| self.replica(extra).role == Some(Role::StandIn) && self.is_available(extra);
+        extras.into_iter().any(serves)
+    }
+
     /// Starts, assigns and removes stand-ins and standbys. Whether anything was done.
     pub(super) fn apply_cover(&mut self) -> bool {
         let scaling = self.policy.compiled().scaling;

@@ -178,10 +178,12 @@ impl ReplicaSet {
         for &id in replicas {
             self.check_request(Some(id))?;
         }
-        for &id in replicas {
-            // One may have been removed with another that was named before it.
+        for id in replicas.iter().copied().collect::<BTreeSet<_>>() {
             if self.replica(id).role.is_some() {
                 self.drain_one(id, deadline.unwrap_or(Timestamp::NEVER));
+            } else if self.slots.get().is_none_or(|slots| slots.drains.get(id).is_none()) {
+                // It has been removed with another of these.
+                self.answer_drain(id, DrainOutcome::NothingToDo);
             }
         }
         Ok(())

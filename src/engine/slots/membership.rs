@@ -65,26 +65,35 @@ impl ReplicaSet {
             self.slots.get_or_init().free.remove(&id);
             return Some(id);
         }
-        let count = self.replicas.len();
-        if count >= MAX_SLOTS {
-            let stopping = |replica: &Replica| replica.role.is_none() && replica.phase == Phase::Stopping;
-            return self.replicas.iter().position(stopping).map(|index| ReplicaId(index as u32));
-        }
-        let id = ReplicaId(count as u32);
-        let mut replica = Replica::new(self.seed, id, self.now);
-        if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
-            replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
-        }
-        // Not a member yet, and never live: as one that was removed.
-        replica.phase = Phase::Removed;
-        self.replicas.push(replica);
-        self.make_room_for(count + 1);
-        // A stray of a slot beyond the end blocks the number that it would get.
-        if self.waits_for_stray(id) {
+        while self.replicas.len() < MAX_SLOTS {
+            let id = ReplicaId(self.replicas.len() as u32);
+            let mut replica = Replica::new(self.seed, id, self.now);
+            if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
+                replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
+            }
+            // Not a member yet, and never live: as one that was removed.
+            replica.phase = Phase::Removed;
+            self.replicas.push(replica);
+            self.make_room_for(self.replicas.len());
+            if !self.waits_for_stray(id) {
+                return Some(id);
+            }
+            // A stray of a slot beyond the end blocks the number that it would get.
             self.slots.get_or_init().free.insert(id);
-            return self.take_free_id();
         }
-        Some(id)
+        self.take_stopping_id()
+    }
+
+    /// A slot that was removed and whose instance is still being stopped. The search goes on from the last one, so that it
+    /// takes constant time on average.
+    fn take_stopping_id(&mut self) -> Option<ReplicaId> {
+        let from = self.slots.get().map_or(0, |slots| slots.reused_up_to as usize).min(self.replicas.len());
+        let stopping = |replica: &Replica| replica.role.is_none() && replica.phase == Phase::Stopping;
+        let (before, after) = self.replicas.split_at(from);
+        let later = after.iter().position(stopping).map(|index| from + index);
+        let index = later.or_else(|| before.iter().position(stopping))? as u32;
+        self.slots.get_or_init().reused_up_to = index + 1;
+        Some(ReplicaId(index))
     }
 
     /// Makes room for what is kept by slot.

@@ -72,6 +72,8 @@ pub(super) struct Slots {
     pub(super) rollout: Option<rollout::Rollout>,
     /// Roles of extra slots that were drained: the next one starts elsewhere.
     elsewhere: BTreeSet<Role>,
+    /// When no number is left, slots that are still being stopped are used again from here on.
+    reused_up_to: u32,
     #[serde(skip)]
     extras: Extras,
     /// Slots that are no part of the set and have no instance. One with a stray is passed over.

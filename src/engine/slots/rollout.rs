@@ -14,7 +14,7 @@ use super::super::state::ReplicaSet;
 use super::Role;
 use super::rollout_index::{Progress, RolloutIndex};
 use crate::decide::{
-    Decision, DecisionReason, Degrade, ReplicaId, Revision, RolloutCensus, RolloutStep, StartKind, Verdict,
+    Decision, DecisionReason, Degrade, Disruption, ReplicaId, Revision, RolloutCensus, RolloutStep, StartKind, Verdict,
 };
 use crate::policy::retry_schedule::FOREVER;
 use crate::policy::{Cause, OnRolloutFailure, Placement, Promote};
@@ -366,6 +366,12 @@ impl ReplicaSet {
         slots.watching = true;
         slots.pending = true;
         for id in self.member_ids().collect::<Vec<_>>() {
+            let revision = self.revision_of(id);
+            let tried = self.rollout_state().is_some_and(|rollout| rollout.tries(revision));
+            if tried && revision != self.revision() {
+                // An earlier rollout of this revision has left it.
+                self.replica_mut(id).flags.set(ReplicaFlags::EXEMPT);
+            }
             self.track_rollout(id);
         }
     }
@@ -393,6 +399,13 @@ impl ReplicaSet {
     pub(super) fn track_rollout(&mut self, id: ReplicaId) {
         let Some(rollout) = self.rollout_state() else { return };
         let replica = self.replica(id);
+        if replica.role == Some(Role::StandIn) {
+            // Whether it serves matters for the slot that it is there for.
+            if let Some(regular) = self.slots.get().and_then(|slots| slots.ties.regular_of(id)) {
+                self.track_rollout(regular);
+            }
+            return;
+        }
         if replica.role == Some(Role::Regular) && replica.is_stopped() && rollout.state != State::Paused {
             // It takes the revision without being started.
             let target = rollout.target.clone();
@@ -420,6 +433,7 @@ impl ReplicaSet {
             Some(Role::Regular) if new && replica.phase.is_up() => Progress::NewStarted,
             Some(Role::Regular) if new => Progress::NewWaiting,
             Some(Role::Regular) if available || replica.phase == Phase::Unknown => Progress::OldAvailable,
+            Some(Role::Regular) if self.has_available_stand_in(id) => Progress::OldCovered,
             Some(Role::Regular) => Progress::OldDown,
             Some(Role::Surge) if slots.ties.regular_of(id).is_some() || !new => Progress::None,
             Some(Role::Surge) if available => Progress::SurgeAvailable,
@@ -468,7 +482,11 @@ impl ReplicaSet {
         if rollout.state == State::Paused {
             return false;
         }
-        let census = rollout.index.census(surges, rollout.promoted);
+        // A stand-in that serves is removed with its slot: without a surge, that takes one down.
+        let takes_covered = self.policy.max_surge(desired) > 0
+            || self.policy.may_disrupt(&self.set, &self.counts.census, true, Disruption::Rollout);
+        let Some(rollout) = self.rollout_state() else { return false };
+        let census = rollout.index.census(surges, rollout.promoted, takes_covered);
         let step = self.policy.next_of_rollout(&self.set, &self.counts.census, &census);
         self.take_rollout_step(step, census)
     }
@@ -658,6 +676,8 @@ impl ReplicaSet {
 
     /// Every slot is at the revision that the set was moving to.
     fn end_rollout(&mut self) {
+        // Scaled to zero, it is over while surge slots are there.
+        self.remove_surges_of_rollout();
         let Some(rollout) = self.slots.get_mut().and_then(|slots| slots.rollout.take()) else { return };
         let event = if rollout.goes_back() { RolloutEvent::RolledBack } else { RolloutEvent::Completed };
         self.notice(rollout.change(event, None));

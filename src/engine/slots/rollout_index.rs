@@ -11,6 +11,8 @@ pub(super) enum Progress {
     None,
     /// Of another revision, and not available.
     OldDown,
+    /// Of another revision, and not available, but a stand-in serves for it.
+    OldCovered,
     /// Of another revision, and available or unknown.
     OldAvailable,
     /// Of the new revision, and not started yet.
@@ -25,7 +27,7 @@ pub(super) enum Progress {
     SurgeAvailable,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 /// The slots of a rollout by progress.
 #[derive(Clone, Debug, Default)]
@@ -73,14 +75,16 @@ impl RolloutIndex {
     }
 
     pub(super) fn old(&self) -> u32 {
-        self.count(&[Progress::OldDown, Progress::OldAvailable])
+        self.count(&[Progress::OldDown, Progress::OldCovered, Progress::OldAvailable])
     }
 
-    pub(super) fn census(&self, all_surges: u32, promoted: bool) -> RolloutCensus {
+    /// `takes_covered`: the stand-ins of old slots may be removed with them.
+    pub(super) fn census(&self, all_surges: u32, promoted: bool, takes_covered: bool) -> RolloutCensus {
         let first = |progress| self.of(progress).first().copied();
+        let covered = first(Progress::OldCovered).filter(|_| takes_covered);
         RolloutCensus {
             old: self.old(),
-            old_down: first(Progress::OldDown),
+            old_down: first(Progress::OldDown).into_iter().chain(covered).min(),
             old_available: first(Progress::OldAvailable),
             updated: self.updated(),
             updated_available: self.count(&[Progress::NewAvailable]),
@@ -106,13 +110,16 @@ mod tests {
         let mut index = RolloutIndex::default();
         index.set(ReplicaId(2), Progress::OldAvailable);
         index.set(ReplicaId(0), Progress::OldAvailable);
-        assert_eq!((index.old(), index.census(0, true).old_available), (2, Some(ReplicaId(0))));
+        assert_eq!((index.old(), index.census(0, true, true).old_available), (2, Some(ReplicaId(0))));
         index.set(ReplicaId(0), Progress::NewWaiting);
         index.set(ReplicaId(0), Progress::NewAvailable);
         assert_eq!((index.old(), index.updated(), index.available()), (1, 1, 1));
         index.set(ReplicaId(5), Progress::SurgeStarted);
-        let census = index.census(3, false);
+        let census = index.census(3, false, true);
         assert_eq!((census.surge, census.surge_ready, census.surge_of_drains), (1, None, 2));
+        index.set(ReplicaId(0), Progress::OldCovered);
+        assert_eq!(index.census(0, true, false).old_down, None);
+        assert_eq!(index.census(0, true, true).old_down, Some(ReplicaId(0)));
         index.set(ReplicaId(0), Progress::None);
         assert_eq!(index.updated(), 0);
     }
