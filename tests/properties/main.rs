@@ -4,6 +4,7 @@
 
 mod damage;
 mod evidence;
+mod extreme_requests;
 mod histories;
 mod hostile;
 mod invariants;
