@@ -52,7 +52,7 @@ pub use invariants::{Invariant, Violation};
 pub use observe::{InstanceState, Observed};
 pub use output::{
     Command, DecisionMade, IgnoreReason, IgnoredEvent, IncidentNotice, Kill, Notice, Output, ProbeCommand, Rejection,
-    ReplicaChange, ScaleClipped, Start, StatusChange, Stop, Waiting,
+    ReplicaChange, RoleChange, ScaleClipped, Start, StatusChange, Stop, Waiting,
 };
 pub(crate) use recording::RECORDING_VERSION;
 pub(crate) use recording::{Input, RecordedLine, RecordedStep, RecordingHeader};

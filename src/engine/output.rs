@@ -162,6 +162,8 @@ pub enum Notice {
     Drain(DrainAnswer),
     /// A rollout made progress, failed, or is over.
     Rollout(RolloutChange),
+    /// An extra slot took the place of a regular one, or a standby became a stand-in.
+    Role(RoleChange),
     /// A request to scale was outside the bounds of `scaling`.
     ScaleClipped(ScaleClipped),
     /// An incident began, is resuming, or is over.
@@ -230,6 +232,18 @@ pub struct ReplicaChange {
     pub incarnation: Incarnation,
     /// The new phase.
     pub phase: Phase,
+}
+
+/// A slot's new role.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RoleChange {
+    /// The replica.
+    pub replica: ReplicaId,
+    /// What its slot is for from now on.
+    pub role: Role,
+    /// The regular slot that it is there for, if it is a stand-in.
+    pub tied_to: Option<ReplicaId>,
 }
 
 /// A request to scale outside of `scaling.min` and `scaling.max`.
@@ -399,6 +413,10 @@ impl fmt::Display for Notice {
                 DrainOutcome::NothingToDo => write!(f, "replica {} is drained: nothing ran there", answer.replica),
             },
             Self::Rollout(change) => change.fmt(f),
+            Self::Role(change) => {
+                write!(f, "replica {} is {} now", change.replica, change.role)?;
+                change.tied_to.map_or(Ok(()), |regular| write!(f, ", for replica {regular}"))
+            }
             Self::ScaleClipped(clipped) => write!(
                 f,
                 "{} replicas were asked for, `scaling` allows {}: scaled to {}",

@@ -56,6 +56,8 @@ pub enum TraceKind {
     Scale,
     /// A drain is over.
     Drain,
+    /// A slot has another role.
+    Role,
     /// A rollout made progress, failed, or is over.
     Rollout,
     /// The status changed.
@@ -76,6 +78,7 @@ impl TraceKind {
             Self::Dropped => "dropped",
             Self::Scale => "scale",
             Self::Drain => "drain",
+            Self::Role => "role",
             Self::Rollout => "rollout",
             Self::Status => "status",
         }
@@ -332,6 +335,10 @@ impl TraceLine {
                 .with("updated", change.updated)
                 .with("available", change.available)
                 .with_some("reason", change.reason.map(RolloutFailure::as_str)),
+            Notice::Role(change) => line(TraceKind::Role)
+                .with("replica", change.replica)
+                .with("role", change.role.as_str())
+                .with_some("for", change.tied_to),
             Notice::ScaleClipped(clipped) => {
                 line(TraceKind::Scale).with("asked", clipped.asked).with("desired", clipped.desired)
             }

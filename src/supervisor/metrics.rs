@@ -78,8 +78,12 @@ fn count_notice(set: &Arc<str>, notice: &Notice) {
         Notice::Rollout(change) => {
             counter!("uphold_rollout_events_total", "set" => label(set), "event" => change.event.as_str()).increment(1);
         }
-        Notice::ScaleClipped(_) | Notice::Status(_) | Notice::Replica(_) | Notice::Incident(_) | Notice::Dropped(_) => {
-        }
+        Notice::ScaleClipped(_)
+        | Notice::Role(_)
+        | Notice::Status(_)
+        | Notice::Replica(_)
+        | Notice::Incident(_)
+        | Notice::Dropped(_) => {}
     }
 }
 

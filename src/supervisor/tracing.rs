@@ -52,7 +52,7 @@ pub(super) fn emit(set: &str, kind: &NotificationKind) {
                 desired = change.desired,
                 "{notice}"
             ),
-            Notice::Drain(_) | Notice::Rollout(_) => info!(target: "uphold", set, "{notice}"),
+            Notice::Drain(_) | Notice::Rollout(_) | Notice::Role(_) => info!(target: "uphold", set, "{notice}"),
             Notice::Incident(_) | Notice::Refused(_) | Notice::Dropped(_) | Notice::ScaleClipped(_) => {
                 warn!(target: "uphold", set, "{notice}")
             }

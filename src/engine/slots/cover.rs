@@ -170,8 +170,7 @@ impl ReplicaSet {
             let Some(standby) = standbys.into_iter().flatten().copied().find(|&id| self.is_available(id)) else {
                 break;
             };
-            self.change_role(standby, Role::StandIn);
-            self.slots.get_or_init().ties.tie(standby, id);
+            self.change_role(standby, Role::StandIn, Some(id));
             self.track_cover(id);
             moved = true;
         }

@@ -437,7 +437,7 @@ impl ReplicaSet {
         if !self.is_available(surge) {
             self.replica_mut(surge).flags.set(ReplicaFlags::WAS_AVAILABLE.and(ReplicaFlags::REQUESTED));
         }
-        self.change_role(surge, Role::Regular);
+        self.change_role(surge, Role::Regular, None);
     }
 
     /// The instance of a draining replica has ended by itself, or has to be stopped: it has left, which is no failure.

@@ -1,5 +1,6 @@
 //! Adds slots to the set and removes them.
 
+use super::super::output::{Notice, RoleChange};
 use super::super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::super::state::ReplicaSet;
 use super::Role;
@@ -118,11 +119,13 @@ impl ReplicaSet {
         }
     }
 
-    /// An extra slot takes the place of a regular one, or another extra role.
-    pub(super) fn change_role(&mut self, id: ReplicaId, role: Role) {
+    /// An extra slot takes the place of a regular one, or another extra role. `tied_to`: the regular slot that it is there for.
+    pub(super) fn change_role(&mut self, id: ReplicaId, role: Role, tied_to: Option<ReplicaId>) {
         if let Some(slots) = self.slots.get_mut() {
             slots.ties.untie(id);
+            tied_to.into_iter().for_each(|regular| slots.ties.tie(id, regular));
         }
+        self.notice(Notice::Role(RoleChange { replica: id, role, tied_to }));
         self.set_role(id, Some(role));
         if role == Role::Regular && self.is_ready_once(id) {
             self.end_exemption(id);

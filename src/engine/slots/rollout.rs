@@ -509,7 +509,7 @@ impl ReplicaSet {
                 self.add_slot(Role::Surge, placement, revision).inspect(|&id| self.track_rollout(id)).is_some()
             }
             RolloutStep::Swap { surge, old } => {
-                self.change_role(surge, Role::Regular);
+                self.change_role(surge, Role::Regular, None);
                 self.remove_slot(old);
                 self.track_rollout(surge);
                 self.track_rollout(old);
