@@ -113,17 +113,11 @@ impl Action {
 }
 
 impl ActionKind {
-    /// Returns whether this is an operator's request about replicas, which the set may reject.
-    pub(super) fn is_operator_request(&self) -> bool {
+    /// Returns whether it is something that a replica does or that befalls it, rather than a request to the set.
+    pub(super) fn is_fault(&self) -> bool {
         matches!(
             self,
-            Self::Restart(_)
-                | Self::Stop(_)
-                | Self::Start(_)
-                | Self::Drain(_)
-                | Self::Undrain(_)
-                | Self::Reset(_)
-                | Self::RetryNow(_)
+            Self::Exit { .. } | Self::Fail { .. } | Self::Ready { .. } | Self::Lost { .. } | Self::Found { .. }
         )
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::capacity::Capacity;
 use super::run::{Run, RunStats};
 use super::trace::Trace;
 use crate::decide::{Decision, ReplicaId, Status};
@@ -20,6 +21,7 @@ pub(super) struct Collector {
     pub(super) stats: RunStats,
     /// The current status, and since when.
     status: (Status, Timestamp),
+    capacity: Capacity,
     /// Time spent in each status, indexed by its place in `Status::ALL`.
     time_in: [Duration; Status::ALL.len()],
 }
@@ -35,6 +37,7 @@ impl Collector {
             phase_changes: Vec::new(),
             stats: RunStats::default(),
             status: (set.status(), Timestamp::ZERO),
+            capacity: Capacity::new(set),
             time_in: [Duration::ZERO; Status::ALL.len()],
         }
     }
@@ -60,7 +63,10 @@ impl Collector {
     pub(super) fn record_output(&mut self, output: &Output, at: Timestamp) {
         self.stats.starts += u64::from(matches!(output, Output::Command(Command::Start(_))));
         let changes_status = match output {
-            Output::Notice(Notice::Status(change)) => change.status != self.status.0,
+            Output::Notice(Notice::Status(change)) => {
+                self.capacity.record(change, self.since_start(at));
+                change.status != self.status.0
+            }
             _ => false,
         };
         if changes_status || self.keep_trace {
@@ -117,6 +123,7 @@ impl Collector {
         let until = self.since_start(at);
         self.count_time(until);
         let times = Status::ALL.into_iter().zip(self.time_in);
+        (self.stats.served, self.stats.desired) = self.capacity.finish(until);
         self.stats.time_in = times.filter(|(_, lasted)| !lasted.is_zero()).collect();
         let Self { trace, status_changes, verdicts, phase_changes, stats, .. } = self;
         Run { trace, status_changes, verdicts, phase_changes, stats, set, until, unused_behaviours: Vec::new() }

@@ -38,6 +38,7 @@
 
 mod action;
 mod behaviour;
+mod capacity;
 mod collector;
 mod counterfactual;
 mod environment;
@@ -74,7 +75,7 @@ pub use instance_plan::InstancePlan;
 pub use replay::{Recording, RecordingError};
 pub use run::{Run, RunStats};
 pub use scenario::Scenario;
-pub use scenario_document::ScenarioDocument;
+pub use scenario_document::{ScenarioDocument, read_requests};
 pub use simulation::Simulation;
 pub use time::SimTime;
 pub use trace::Trace;

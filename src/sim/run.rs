@@ -74,6 +74,11 @@ pub struct RunStats {
     pub outages: u64,
     /// The length of the longest outage.
     pub longest_outage: Duration,
+    /// Replica-time that was served: the sum, over time, of the available replicas, stand-ins included, and at most as many
+    /// as desired. Two replicas available for an hour are 2 h.
+    pub served: Duration,
+    /// Replica-time that was desired: the sum, over time, of the desired replicas.
+    pub desired: Duration,
 }
 
 impl RunStats {
@@ -154,6 +159,34 @@ impl Run {
     /// Returns the share of time in which enough replicas were available (healthy or degraded), in parts per million.
     pub fn availability_ppm(&self) -> u32 {
         self.share_ppm(self.time_in(Status::Healthy) + self.time_in(Status::Degraded))
+    }
+
+    /// Returns the share of the desired capacity that was served, in parts per million:
+    ///
+    /// ```text
+    /// ∫ min(available(t), desired(t)) dt / ∫ desired(t) dt
+    /// ```
+    ///
+    /// [`availability_ppm`](Self::availability_ppm) asks whether enough replicas were available, this asks how many of those
+    /// that clients were promised. Stand-ins count as available; standbys and surge slots do not before they take a place. The
+    /// time before the set was first available counts, and so does the time after it was terminated; the time in which it was
+    /// completed does not. 1 000 000 if no replica was ever desired.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use uphold::sim::{Simulation, crash};
+    /// use uphold::{Policy, RetryPolicy};
+    ///
+    /// let policy = Policy::builder().replicas(4).retry(RetryPolicy::every(Duration::from_secs(36))).build()?;
+    /// let run = Simulation::new(policy).at("1m", crash(0)).run_until("1h")?;
+    /// assert_eq!(run.availability_ppm(), 1_000_000);
+    /// assert_eq!(run.capacity_ppm(), 997_500); // one of four was missing for 1 % of the time
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn capacity_ppm(&self) -> u32 {
+        let RunStats { served, desired, .. } = self.stats;
+        let share = (served.as_nanos() * 1_000_000).checked_div(desired.as_nanos());
+        share.and_then(|share| u32::try_from(share).ok()).unwrap_or(1_000_000)
     }
 
     fn share_ppm(&self, part: Duration) -> u32 {

@@ -30,7 +30,7 @@ pub(super) struct Setup {
     pub(super) timeline: Vec<(Timestamp, ActionKind)>,
     /// If false, only statistics are kept.
     pub(super) keep_trace: bool,
-    /// If true, operator requests may name replicas that the set does not have; the set then rejects them.
+    /// If true, requests may name replicas that the set does not have; the set then rejects or ignores them.
     pub(super) allow_unknown_replicas: bool,
 }
 
@@ -208,9 +208,7 @@ impl<'e, E: Environment> Runner<'e, E> {
         let (id, incarnation, phase) = match action.replica().map(ReplicaId) {
             Some(id) => match self.set.get(id) {
                 Some(view) => (id, view.incarnation, view.phase),
-                None if self.allow_unknown_replicas && action.is_operator_request() => {
-                    (id, Incarnation(0), Phase::Removed)
-                }
+                None if self.allow_unknown_replicas && !action.is_fault() => (id, Incarnation(0), Phase::Removed),
                 None => return None,
             },
             None => (ReplicaId(0), Incarnation(0), Phase::Removed),

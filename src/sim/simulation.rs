@@ -77,6 +77,13 @@ impl Simulation {
         self
     }
 
+    /// Lets the set reject requests about replicas that it does not have at the time, as a set whose slots come and go may. By
+    /// default such a request is a mistake in the simulation, and the run ends with an error.
+    pub fn reject_unknown_replicas(mut self) -> Self {
+        self.setup.allow_unknown_replicas = true;
+        self
+    }
+
     /// Keeps only [`RunStats`](super::RunStats): no trace, statuses or verdicts. Memory then does not grow with
     /// simulated time.
     pub fn stats_only(mut self) -> Self {

@@ -174,3 +174,50 @@ fn events_of_one_instant_are_ordered_by_replica() {
         expected.map(|(replica, event)| (Some(TraceValue::from(replica)), Some(TraceValue::from(event))))
     );
 }
+
+#[test]
+fn capacity_is_the_share_of_desired_replica_time_that_was_served() {
+    // 4 desired for 100 s, one missing for 10 s; then 2 desired for 100 s.
+    let policy: Policy = serde_json::from_str(r#"{"replicas": 4, "retry": {"interval": "10s"}}"#).unwrap();
+    let simulation = Simulation::new(policy).at("50s", crash(3)).at("100s", super::scale(2));
+    for run in [simulation.clone().run_until("200s").unwrap(), simulation.stats_only().run_until("200s").unwrap()] {
+        assert_eq!(run.stats().desired, Duration::from_secs(4 * 100 + 2 * 100));
+        assert_eq!(run.stats().served, Duration::from_secs(4 * 100 + 2 * 100 - 10));
+        assert_eq!(run.capacity_ppm(), 983_333);
+    }
+}
+
+#[test]
+fn stand_ins_serve_capacity_and_standbys_do_not() {
+    let run = |scaling: &str| {
+        let policy = format!(r#"{{"replicas": 2, "retry": {{"interval": "100s"}}, "scaling": {scaling}}}"#);
+        let policy: Policy = serde_json::from_str(&policy).unwrap();
+        Simulation::new(policy).at("100s", crash(0)).run_until("1000s").unwrap()
+    };
+    let missing = |run: super::Run| run.stats().desired - run.stats().served;
+    assert_eq!(missing(run("{}")), Duration::from_secs(100));
+    assert_eq!(missing(run(r#"{"stand_ins": {"max": 1, "after": "30s"}}"#)), Duration::from_secs(30));
+    assert_eq!(missing(run(r#"{"standby": 1}"#)), Duration::ZERO);
+}
+
+#[test]
+fn a_set_that_is_terminated_serves_nothing_and_a_completed_one_owes_nothing() {
+    let run = |policy: &str, action| {
+        let policy: Policy = serde_json::from_str(policy).unwrap();
+        Simulation::new(policy).at("100s", action).run_until("400s").unwrap().capacity_ppm()
+    };
+    assert_eq!(run(r#"{"replicas": 1}"#, crash(0)), 250_000);
+    assert_eq!(run(r#"{"replicas": 1, "success": "complete"}"#, super::exit(0, 0)), 1_000_000);
+    assert_eq!(run(r#"{"replicas": 0}"#, super::scale(0)), 1_000_000);
+}
+
+#[test]
+fn a_timeline_may_name_a_slot_that_a_rollout_or_a_standby_has_added() {
+    let policy = r#""policy": {"replicas": 3, "retry": {"interval": "30s"}, "scaling": {"standby": 1}, "rollout": {"max_surge": 1}}"#;
+    let text = format!(
+        r#"{{{policy}, "world": {{"stop": "10s"}}, "until": "1h", "timeline": [
+            {{"at": "1m", "roll_out": "v2"}}, {{"at": "2m", "replica": 5, "exit": 1}}]}}"#
+    );
+    let scenario: Scenario = serde_json::from_str(&text).unwrap();
+    assert!(scenario.run().is_ok());
+}

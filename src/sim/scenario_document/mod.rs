@@ -5,6 +5,8 @@ mod expectation;
 mod timeline;
 mod values;
 
+pub use timeline::read_requests;
+
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use super::behaviour::Behaviour;
@@ -117,9 +119,19 @@ impl<'p> SlotCount<'p> {
     fn with_extras(&self, desired: u32) -> u32 {
         let extras = self.policy.map_or(0, |policy| {
             let scaling = policy.compiled().scaling;
-            policy.max_surge(desired).saturating_add(scaling.stand_ins).saturating_add(scaling.standby)
+            // Every slot that fails may take a standby, and another standby is started then.
+            let stand_ins = if scaling.standby > 0 { desired.max(scaling.stand_ins) } else { scaling.stand_ins };
+            policy.max_surge(desired).saturating_add(stand_ins).saturating_add(scaling.standby)
         });
         desired.saturating_add(extras)
+    }
+
+    /// Slots are replaced. The new ones do not take the numbers of those that are still being stopped.
+    fn replace(&mut self) {
+        let slots = self.with_extras(self.desired);
+        if slots > self.desired {
+            self.most = self.most.max(slots.saturating_mul(2));
+        }
     }
 
     /// New slots do not take the numbers of slots that are still being stopped.

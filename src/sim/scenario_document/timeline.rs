@@ -1,16 +1,18 @@
 //! Reads timelines.
 
-use super::super::action::{ActionKind, FailureDetails};
+use std::time::Duration;
+
+use super::super::action::{Action, ActionKind, FailureDetails};
 use super::SlotCount;
 use super::values::{LEAVE_OUT, exit, only_true, replica, revision};
 use crate::decide::ReplicaId;
 use crate::document::{Fields, Reader, Value};
 use crate::engine::{Drain, Selection};
-use crate::policy::MAX_REPLICAS;
 use crate::policy::read::cause;
+use crate::policy::{MAX_REPLICAS, Policy};
 use crate::time::{Timestamp, nanos};
 
-/// Keys of which each entry must have exactly one.
+/// Keys of which each entry must have exactly one. The first [`FAULTS`] are what replicas do, the others are requests.
 const ACTIONS: [&str; 18] = [
     "exit",
     "fail",
@@ -31,30 +33,75 @@ const ACTIONS: [&str; 18] = [
     "roll_back",
     "terminate",
 ];
+const FAULTS: usize = 5;
+
+/// Reads the requests to a set in a document of another kind, in the format of a scenario's `timeline`: `scale`, `roll_out`,
+/// `drain` and others. What replicas do (`exit`, `lost`) is not accepted. Returns the requests with their times, and the highest
+/// number of slots that the largest of the sets has in their course.
+///
+/// ```
+/// use uphold::Policy;
+/// use uphold::document::{Reader, Value};
+/// use uphold::sim::read_requests;
+///
+/// let policy: Policy = serde_json::from_str(r#"{"replicas": 3, "rollout": {"max_surge": 1}}"#)?;
+/// let value: Value = serde_json::from_str(r#"[{"at": "1h", "stop": 2}, {"at": "2h", "scale": 5}]"#)?;
+/// let mut reader = Reader::new();
+/// let (requests, slots) = read_requests(&mut reader, &value, None, [&policy]);
+/// assert_eq!((requests.len(), slots), (2, 6));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn read_requests<'p>(
+    reader: &mut Reader,
+    value: &Value,
+    until: Option<Duration>,
+    policies: impl IntoIterator<Item = &'p Policy>,
+) -> (Vec<(Timestamp, Action)>, u32) {
+    let largest = policies.into_iter().max_by_key(|policy| SlotCount::new(Some(policy)).most());
+    let until = until.map(|until| Timestamp::ZERO + until);
+    let (actions, most) = entries(reader, value, until, SlotCount::new(largest), &ACTIONS[FAULTS..]);
+    (actions.into_iter().map(|(at, action)| (at, Action(action))).collect(), most)
+}
 
 /// Reads a timeline. Returns its actions, and the highest number of replicas that the set ever has.
 pub(super) fn timeline(
     reader: &mut Reader,
     value: &Value,
     until: Option<Timestamp>,
+    slots: SlotCount<'_>,
+) -> (Vec<(Timestamp, ActionKind)>, u32) {
+    entries(reader, value, until, slots, &ACTIONS)
+}
+
+/// `words`: the actions that may be given.
+fn entries(
+    reader: &mut Reader,
+    value: &Value,
+    until: Option<Timestamp>,
     mut slots: SlotCount<'_>,
+    words: &[&'static str],
 ) -> (Vec<(Timestamp, ActionKind)>, u32) {
     let mut timeline = Vec::new();
     let mut last = Timestamp::ZERO;
     reader.list(value, "a list of actions", |reader, value| {
-        let Some((at, actions)) = entry(reader, value, until) else { return };
+        let Some((at, actions)) = entry(reader, value, until, words) else { return };
         if at < last {
             reader.problem(format!("is at {at}, before the entry above it, at {last}; sort the timeline by time"));
         }
         last = last.max(at);
         for action in &actions {
-            if let ActionKind::Scale(replicas) = action {
-                slots.scale(*replicas);
+            match action {
+                ActionKind::Scale(replicas) => slots.scale(*replicas),
+                ActionKind::RollOut(_) | ActionKind::RollBack => slots.replace(),
+                _ => {}
             }
             let max_replicas = slots.most();
             if let Some(replica) = action.replica().filter(|&replica| replica >= max_replicas) {
                 reader.problem(format!("there is no replica {replica}: the set has at most {max_replicas} by then"));
             }
+        }
+        if actions.iter().any(|action| matches!(action, ActionKind::Drain(_) | ActionKind::Notice { .. })) {
+            slots.replace();
         }
         timeline.extend(actions.into_iter().map(|action| (at, action)));
     });
@@ -63,9 +110,17 @@ pub(super) fn timeline(
 }
 
 /// Reads one entry: a time, and an action for each replica that it names.
-fn entry(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Option<(Timestamp, Vec<ActionKind>)> {
-    let mut known = vec!["at", "replica", "replicas", "reason", "retry_after", "note"];
-    known.extend(ACTIONS);
+fn entry(
+    reader: &mut Reader,
+    value: &Value,
+    until: Option<Timestamp>,
+    words: &[&'static str],
+) -> Option<(Timestamp, Vec<ActionKind>)> {
+    let mut known = vec!["at", "note"];
+    if words.len() == ACTIONS.len() {
+        known.extend(["replica", "replicas", "reason", "retry_after"]);
+    }
+    known.extend(words);
     let fields = reader.fields(value, &Names(known))?;
     let at = fields.require(reader, "at", "when it happens, such as 60s", Reader::duration);
     let at = at.map(|at| Timestamp::ZERO + at);
@@ -74,10 +129,10 @@ fn entry(reader: &mut Reader, value: &Value, until: Option<Timestamp>) -> Option
             reader.field("at", |reader| reader.problem(format!("is after the end of the simulation, {until}")));
         }
     }
-    let given: Vec<&str> = ACTIONS.into_iter().filter(|action| fields.get(action).is_some()).collect();
+    let given: Vec<&str> = words.iter().copied().filter(|action| fields.get(action).is_some()).collect();
     let problems_before = reader.found();
     if given.len() != 1 {
-        reader.problem(format!("needs exactly one of: {}; found {}", ACTIONS.join(", "), given.len()));
+        reader.problem(format!("needs exactly one of: {}; found {}", words.join(", "), given.len()));
     }
     let single = (given.len() == 1).then(|| given[0]);
     let replicas = named_replicas(reader, &fields, single);
