@@ -267,3 +267,49 @@ fn estimates_and_intervals_stay_within_their_range() {
         }
     }
 }
+
+#[test]
+fn a_standby_serves_while_the_replica_starts() {
+    let report = run("
+policies:
+  - {name: alone, policy: {replicas: 2, retry: {interval: 10s}}}
+  - {name: standby, policy: {replicas: 2, retry: {interval: 10s}, scaling: {standby: 1}}}
+faults:
+  ready_in: 590s
+  failures: {replica: 0, from: 0s, to: 1s, after: 20000s}
+until: 60000s
+seeds: 1
+");
+    // Of 2 replicas for 60,000 s: both are missing for the first 590 s, and one for 600 s after the failure.
+    let served = |missing: f64| 1.0 - missing / 120_000.0;
+    assert!((mean(&report, 0, Metric::Capacity) - served(2.0 * 590.0 + 600.0)).abs() < 1e-9);
+    assert!((mean(&report, 1, Metric::Capacity) - served(2.0 * 590.0)).abs() < 1e-9);
+}
+
+#[test]
+fn a_revision_that_fails_is_rolled_back_and_its_slots_begin_anew() {
+    let report = run("
+policies: [{name: surge, policy: {replicas: 2, retry: {interval: 10s}, rollout: {max_surge: 1, max_failures: 1}}}]
+faults:
+  ready_in: 60s
+  failures: {revision: v2, after: 5s, exit: 78}
+timeline: [{at: 1h, roll_out: v2}]
+until: 2h
+seeds: 1
+");
+    assert_eq!(mean(&report, 0, Metric::Restarts), 0.0);
+    // Only the first start is missing.
+    assert!((mean(&report, 0, Metric::Capacity) - (1.0 - 60.0 / 7200.0)).abs() < 1e-9);
+}
+
+#[test]
+fn a_request_about_a_slot_that_is_gone_does_not_end_the_experiment() {
+    let report = run("
+policies: [{name: surge, policy: {replicas: 2, retry: {interval: 10s}, rollout: {max_surge: 1}}}]
+faults: {ready_in: 60s}
+timeline: [{at: 10m, drain: 0}, {at: 20m, drain: 0}, {at: 30m, notice: {replica: 0, deadline: 2m}}]
+until: 1h
+seeds: 1
+");
+    assert!((mean(&report, 0, Metric::Capacity) - (1.0 - 60.0 / 3600.0)).abs() < 1e-9);
+}

@@ -47,6 +47,7 @@ fn every_fault_is_read() {
   slower_per_start: 10%
   failures:
     - {after: 1d, ends: [{weight: 3, exit: 1}, {weight: 0.5, cause: interruption}, {weight: 0, signal: SIGKILL}]}
+    - {revision: v2, after: 5s, exit: 78}
     - {replicas: [0, 2], node: 1, from: 1h, to: 2h, after: 5s, exit: 137, cause: out-of-memory}
   droughts:
     - {from: 1h, lasts: 5m, share: 0.5, cause: start-error}
@@ -250,4 +251,31 @@ fn empty_lists_of_replicas_and_names_that_differ_in_spaces_are_reported() {
         found.iter().any(|(at, message)| at == "policies[1].name" && message.contains("name of a policy above")),
         "{found:?}"
     );
+}
+
+#[test]
+fn requests_of_a_timeline_are_read_and_their_mistakes_reported_at_once() {
+    let with = |timeline: &str| format!("{POLICIES}\nuntil: 1d\nfaults: {{}}\ntimeline: {timeline}");
+    let all = "[{at: 1h, roll_out: v2}, {at: 2h, promote: true}, {at: 3h, roll_back: true}, {at: 4h, scale: 5}, \
+               {at: 5h, drain: {replicas: [0, 4], deadline: 10m}}, {at: 6h, undrain: 0}, {at: 7h, stop: 1}, \
+               {at: 8h, start: 1}, {at: 9h, notice: {replica: 2, deadline: 2m}}, {at: 10h, restart: 0}]";
+    assert_eq!(mistakes(&with(all)), []);
+    let experiment = read(&with(all)).unwrap();
+    assert_eq!(experiment.timeline().len(), 10);
+    let found = mistakes(&with(
+        "[{at: 2h, roll_out: ''}, {at: 1h, drain: 3}, {at: 2d, promote: true}, {at: 3h, replica: 1, exit: 1}]",
+    ));
+    let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
+    for path in ["timeline[0].roll_out", "timeline[1]", "timeline[2].at", "timeline[3].exit"] {
+        assert!(paths.contains(&path), "{path} is not in {found:?}");
+    }
+}
+
+#[test]
+fn faults_may_name_a_replica_that_a_timeline_adds() {
+    let with = |timeline: &str| {
+        format!("{POLICIES}\nuntil: 1d\nfaults: {{failures: {{replica: 4, after: 1h}}}}\ntimeline: {timeline}")
+    };
+    assert_eq!(mistakes(&with("[{at: 1h, scale: 5}]")), []);
+    assert_eq!(mistakes(&with("[{at: 1h, scale: 4}]"))[0].0, "faults");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use uphold::sim::{Action, Simulation};
 use uphold::{Policy, Timestamp};
 
 use crate::fault::FaultModel;
@@ -38,6 +39,8 @@ pub struct Experiment {
     pub(super) answer: Option<String>,
     pub(super) policies: Vec<(String, Policy)>,
     pub(super) faults: FaultModel,
+    /// Sorted by time.
+    pub(super) timeline: Vec<(Timestamp, Action)>,
     pub(super) until: Timestamp,
     pub(super) first_seed: u64,
     pub(super) seeds: u64,
@@ -54,6 +57,7 @@ impl Experiment {
             answer: None,
             policies: Vec::new(),
             faults,
+            timeline: Vec::new(),
             until: Timestamp::ZERO + until,
             first_seed: 0,
             seeds: 100,
@@ -64,6 +68,28 @@ impl Experiment {
     /// Adds a policy. All others are compared with the first.
     pub fn policy(mut self, name: impl Into<String>, policy: Policy) -> Self {
         self.policies.push((name.into(), policy));
+        self
+    }
+
+    /// Adds a request to every set at a time, such as a rollout or a drain. One about a replica that a set does not have then is
+    /// rejected by that set.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use uphold::decide::Revision;
+    /// use uphold::sim::roll_out;
+    /// use uphold_lab::experiment::Experiment;
+    /// use uphold_lab::fault::{FailureMode, FaultModel};
+    ///
+    /// let (minute, v2) = (Duration::from_secs(60), Revision::new("v2")?);
+    /// let leak = FaultModel::new().failure(FailureMode::new(30 * minute).of_revision(v2.clone()));
+    /// let experiment = Experiment::new(leak, 600 * minute).at(60 * minute, roll_out(v2));
+    /// assert_eq!(experiment.timeline().count(), 1);
+    /// # Ok::<(), uphold::decide::RevisionError>(())
+    /// ```
+    pub fn at(mut self, at: Duration, request: Action) -> Self {
+        self.timeline.push((Timestamp::ZERO + at, request));
+        self.timeline.sort_by_key(|(at, _)| *at);
         self
     }
 
@@ -99,6 +125,17 @@ impl Experiment {
     /// Returns the names and the policies, in order.
     pub fn policies(&self) -> impl ExactSizeIterator<Item = (&str, &Policy)> {
         self.policies.iter().map(|(name, policy)| (name.as_str(), policy))
+    }
+
+    /// Returns the requests with their times, in order.
+    pub fn timeline(&self) -> impl ExactSizeIterator<Item = (Timestamp, &Action)> {
+        self.timeline.iter().map(|(at, request)| (*at, request))
+    }
+
+    /// Returns the simulation of one policy under one seed.
+    pub(super) fn simulation(&self, policy: &Policy, seed: u64) -> Simulation {
+        let simulation = Simulation::new(policy.clone()).seed(seed).reject_unknown_replicas();
+        self.timeline.iter().fold(simulation, |simulation, (at, request)| simulation.at(*at, request.clone()))
     }
 
     /// Returns the question that the report shows, if there is one.

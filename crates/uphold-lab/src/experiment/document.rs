@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 use uphold::document::{Reader, Value};
+use uphold::sim::read_requests;
 use uphold::{Policy, PolicyError};
 
 use super::definition::Experiment;
@@ -42,8 +43,8 @@ pub const MAX_SEEDS: u32 = 100_000_000;
 /// The most characters of a policy's name.
 const MAX_NAME_CHARS: usize = 64;
 
-const EXPERIMENT: [&str; 10] =
-    ["name", "question", "note", "answer", "policies", "faults", "until", "seeds", "seed", "healed_within"];
+const EXPERIMENT: [&str; 11] =
+    ["name", "question", "note", "answer", "policies", "faults", "timeline", "until", "seeds", "seed", "healed_within"];
 
 impl ExperimentDocument {
     /// Validates the document. `load` reads a policy that a `policy_file` names; its error is a message.
@@ -72,6 +73,10 @@ fn experiment(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Optio
         }
         Some(until)
     });
+    let known = policies.iter().flatten().map(|(_, policy)| policy);
+    let timeline =
+        fields.read(reader, "timeline", |reader, value| Some(read_requests(reader, value, until, known.clone())));
+    let timeline = timeline.unwrap_or_else(|| read_requests(reader, &Value::Seq(Vec::new()), until, known));
     let seeds = fields.read(reader, "seeds", |reader, value| reader.count(value, &(1..=MAX_SEEDS)));
     let first_seed = fields.read(reader, "seed", Reader::seed);
     let healed_within = fields.read(reader, "healed_within", Reader::duration);
@@ -79,10 +84,11 @@ fn experiment(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Optio
     let (name, question) = (text("name"), text("question"));
     let (note, answer) = (text("note"), text("answer"));
     let policies = policies?;
-    check_replica_numbers(reader, &policies, &model);
+    let (timeline, slots) = timeline;
+    check_replica_numbers(reader, slots, &model);
 
     let mut experiment = Experiment::new(model, until?);
-    experiment.policies = policies;
+    (experiment.policies, experiment.timeline) = (policies, timeline);
     (experiment.name, experiment.question, experiment.note, experiment.answer) = (name, question, note, answer);
     experiment.seeds = seeds.map_or(experiment.seeds, u64::from);
     experiment.first_seed = first_seed.unwrap_or(0);
@@ -90,9 +96,8 @@ fn experiment(reader: &mut Reader, value: &Value, load: LoadPolicy<'_>) -> Optio
     Some(experiment)
 }
 
-/// Reports a replica named in the faults that no policy has.
-fn check_replica_numbers(reader: &mut Reader, policies: &[(String, Policy)], model: &FaultModel) {
-    let Some(most) = policies.iter().map(|(_, policy)| policy.replicas()).max() else { return };
+/// Reports a replica named in the faults that no set has. `most`: the number of slots of the largest set.
+fn check_replica_numbers(reader: &mut Reader, most: u32, model: &FaultModel) {
     if let Some(replica) = model.highest_replica().filter(|&replica| replica >= most) {
         let problem = format!("there is no replica {replica}: no policy has more than {most} (0 is the first)");
         reader.field("faults", |reader| reader.problem(problem));

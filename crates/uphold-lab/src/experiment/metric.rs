@@ -9,6 +9,9 @@ use serde::Serialize;
 pub enum Metric {
     /// The share of time in which enough replicas were available: status `healthy` or `degraded`.
     Availability,
+    /// The share of the desired replica-time that was served, as [`Run::capacity_ppm`](uphold::sim::Run::capacity_ppm) counts it.
+    /// Each policy is measured by its own number of replicas.
+    Capacity,
     /// The share of time in status `healthy`.
     Healthy,
     /// The share of time in status `degraded`.
@@ -58,8 +61,9 @@ pub enum Unit {
 
 impl Metric {
     /// All metrics, in the order of the report.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Availability,
+        Self::Capacity,
         Self::Healthy,
         Self::Degraded,
         Self::Outage,
@@ -92,6 +96,7 @@ impl Metric {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Availability => "available (healthy or degraded)",
+            Self::Capacity => "capacity (of desired)",
             Self::Healthy => "healthy",
             Self::Degraded => "degraded",
             Self::Outage => "in outage",

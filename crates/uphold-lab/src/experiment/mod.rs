@@ -36,6 +36,7 @@
 //! | `name`, `question`, `note`, `answer` | texts that the report shows | none |
 //! | `policies` | a list of `{name, policy}` or `{name, policy_file}`; all others are compared with the first; at most 64 | required |
 //! | `faults` | the [fault model](crate::fault) | no faults |
+//! | `timeline` | requests to every set: `{at: 1h, roll_out: v2}`, and as in [scenarios](uphold::sim::Scenario) `scale`, `drain`, `undrain`, `notice`, `promote`, `roll_back`, `stop`, `start`, `restart`, `reset`, `retry_now`, `terminate` | none |
 //! | `until` | the length of each history, such as `30d` | required |
 //! | `seeds` | the number of histories, 1 to 100 000 000 | 100 |
 //! | `seed` | the first seed; the others are the numbers that follow | 0 |

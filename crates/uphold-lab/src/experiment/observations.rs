@@ -15,7 +15,7 @@ pub(super) struct Observations {
     pub(super) recoveries: Vec<Duration>,
     /// Whether the set had left `healthy` and was not healthy again at the end.
     pub(super) unrecovered: bool,
-    /// Starts with an incarnation above 1.
+    /// Starts of slots that had been started before.
     pub(super) restarts: u64,
     /// Restarts whose incarnation failed before it was available.
     pub(super) wasted_restarts: u64,
@@ -28,6 +28,10 @@ pub(super) struct Observations {
 /// How far the newest incarnation of a replica has come.
 #[derive(Clone, Copy, Default)]
 struct IncarnationProgress {
+    /// The slot was started before.
+    is_restart: bool,
+    /// The slot has been started since it was added.
+    started: bool,
     ready_since: Option<Timestamp>,
     was_available: bool,
 }
@@ -100,11 +104,13 @@ impl RunObserver {
 
 impl Observer for RunObserver {
     fn observe_start(&mut self, start: &Start, starts_in_flight: u32) {
-        if start.incarnation.0 > 1 {
+        let progress = self.progress_of(start.replica);
+        let is_restart = progress.started;
+        *progress = IncarnationProgress { is_restart, started: true, ..IncarnationProgress::default() };
+        if is_restart {
             self.observations.restarts += 1;
             self.observations.peak_starts = self.observations.peak_starts.max(starts_in_flight);
         }
-        *self.progress_of(start.replica) = IncarnationProgress::default();
     }
 
     fn observe_output(&mut self, output: &Output, at: Timestamp) {
@@ -113,7 +119,10 @@ impl Observer for RunObserver {
             Output::Notice(Notice::Replica(change)) => {
                 let min_ready = self.min_ready;
                 let progress = self.progress_of(change.replica);
-                if change.phase == Phase::Ready {
+                if change.phase == Phase::Removed {
+                    // Another slot may be added under its number.
+                    *progress = IncarnationProgress::default();
+                } else if change.phase == Phase::Ready {
                     progress.ready_since.get_or_insert(at);
                     progress.was_available |= min_ready.is_zero();
                 } else {
@@ -126,7 +135,7 @@ impl Observer for RunObserver {
                 progress.end_readiness(at, min_ready);
                 // A completed run is not wasted, however short.
                 let completed = judged.decision.reason == DecisionReason::CompletedRun;
-                if judged.incarnation.0 > 1 && !progress.was_available && !completed {
+                if progress.is_restart && !progress.was_available && !completed {
                     self.observations.wasted_restarts += 1;
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use uphold::sim::{Run, Simulation};
+use uphold::sim::Run;
 
 use super::definition::Experiment;
 use super::error::ExperimentError;
@@ -129,7 +129,7 @@ impl Experiment {
         let (name, policy) =
             self.policies.get(policy).ok_or(ExperimentError::NoSuchPolicy(policy, self.policies.len()))?;
         let mut environment = self.faults.environment(seed, policy.replicas());
-        let run = Simulation::new(policy.clone()).seed(seed).run_in(&mut environment, self.until);
+        let run = self.simulation(policy, seed).run_in(&mut environment, self.until);
         run.map_err(ExperimentError::simulation(name, seed))
     }
 }
@@ -218,7 +218,7 @@ impl Runner<'_> {
             let observer = RunObserver::new(replicas, policy.min_ready());
             let mut environment =
                 ObservedEnvironment::new(experiment.faults.environment(seed, replicas), observer, self.stop);
-            let simulation = Simulation::new(policy.clone()).seed(seed).stats_only();
+            let simulation = experiment.simulation(policy, seed).stats_only();
             let run = simulation
                 .run_in(&mut environment, experiment.until)
                 .map_err(ExperimentError::simulation(name, seed))?;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use uphold::sim::Run;
+use uphold::sim::{Run, RunStats};
 use uphold::{Status, Timestamp};
 
 use super::metric::Metric;
@@ -34,6 +34,7 @@ impl RunMetrics {
         let recovered: Duration = observations.recoveries.iter().sum();
         Self(Metric::ALL.map(|metric| match metric {
             Metric::Availability => share(&[Status::Healthy, Status::Degraded]),
+            Metric::Capacity => capacity(run.stats()),
             Metric::Healthy => share(&[Status::Healthy]),
             Metric::Degraded => share(&[Status::Degraded]),
             Metric::Outage => share(&[Status::Outage]),
@@ -55,6 +56,12 @@ impl RunMetrics {
     fn get(&self, metric: Metric) -> Option<i64> {
         self.0[metric as usize]
     }
+}
+
+/// Returns the share of the desired replica-time that was served, in parts per billion; `None` if none was desired.
+fn capacity(stats: &RunStats) -> Option<i64> {
+    let share = (stats.served.as_nanos() * 1_000_000_000).checked_div(stats.desired.as_nanos())?;
+    Some(i64::try_from(share).unwrap_or(1_000_000_000))
 }
 
 fn millis(duration: Duration) -> i64 {

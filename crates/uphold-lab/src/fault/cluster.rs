@@ -52,11 +52,19 @@ impl<'m> Cluster<'m> {
         self.states[node as usize].down_count > 0
     }
 
-    /// Chooses the node for a start: the current one, or another that is up if there is one.
-    pub(super) fn assign(&mut self, replica: u32, start_index: u64, elsewhere: bool) -> NodeAssignment {
+    /// Chooses the node for a start: the current one, or another that is up if there is one. `tied_to`: the slot that an
+    /// extra one is there for; a start elsewhere avoids its node too.
+    pub(super) fn assign(
+        &mut self,
+        replica: u32,
+        start_index: u64,
+        elsewhere: bool,
+        tied_to: Option<u32>,
+    ) -> NodeAssignment {
         let current = self.node_of(replica);
         let moves = elsewhere || (self.nodes.starts == StartOnFailedNode::Move && self.is_down(current));
-        let node = if moves { self.other_node(current, replica, start_index) } else { current };
+        let avoided = tied_to.map(|regular| self.node_of(regular));
+        let node = if moves { self.other_node(current, avoided, replica, start_index) } else { current };
         while self.assigned.len() <= replica as usize {
             self.assigned.push(self.assigned.len() as u32 % self.nodes.count);
         }
@@ -65,12 +73,26 @@ impl<'m> Cluster<'m> {
         NodeAssignment { node, down_until: (down_count > 0).then_some(down_until) }
     }
 
-    /// Returns a random node other than `node` that is up, or `node` if there is none.
-    fn other_node(&self, node: u32, replica: u32, start_index: u64) -> u32 {
-        let candidates = || (0..self.nodes.count).filter(|&other| other != node && !self.is_down(other));
+    /// Forgets where a replica ran: its slot is gone, and a later slot of its number starts on the initial node.
+    pub(super) fn release(&mut self, replica: u32) {
+        if let Some(node) = self.assigned.get_mut(replica as usize) {
+            *node = replica % self.nodes.count;
+        }
+    }
+
+    /// Returns a random node that is up, other than `node` and, if possible, than `avoided`; `node` if there is none. Of a
+    /// tied slot, leaving the node of its regular slot matters more than leaving its own.
+    fn other_node(&self, node: u32, avoided: Option<u32>, replica: u32, start_index: u64) -> u32 {
         let stream = self.stream.substream(replica.into()).substream(start_index);
-        let chosen = stream.below(candidates().count() as u64);
-        candidates().nth(chosen as usize).unwrap_or(node)
+        let random = |excluded: [Option<u32>; 2]| {
+            let candidates =
+                || (0..self.nodes.count).filter(|&other| !excluded.contains(&Some(other)) && !self.is_down(other));
+            let chosen = stream.below(candidates().count() as u64);
+            candidates().nth(chosen as usize)
+        };
+        let both = random([Some(node), avoided]);
+        let either = || avoided.and_then(|_| random([avoided; 2]).or_else(|| random([Some(node); 2])));
+        both.or_else(either).unwrap_or(node)
     }
 
     /// Marks nodes as down until `until`. Returns those that were up, in order.
@@ -120,10 +142,10 @@ mod tests {
     fn replicas_are_assigned_round_robin_and_stay_until_started_elsewhere() {
         let nodes = Nodes::new(3);
         let mut cluster = Cluster::new(&nodes, stream());
-        assert_eq!(cluster.assign(4, 0, false), NodeAssignment { node: 1, down_until: None });
-        let moved = cluster.assign(4, 1, true).node;
+        assert_eq!(cluster.assign(4, 0, false, None), NodeAssignment { node: 1, down_until: None });
+        let moved = cluster.assign(4, 1, true, None).node;
         assert_ne!(moved, 1);
-        assert_eq!(cluster.assign(4, 2, false).node, moved);
+        assert_eq!(cluster.assign(4, 2, false, None).node, moved);
     }
 
     #[test]
@@ -132,11 +154,11 @@ mod tests {
         let mut cluster = Cluster::new(&nodes, stream());
         assert_eq!(cluster.mark_down([2].into_iter(), 50), [2]);
         for start_index in 0..20 {
-            assert_ne!(cluster.assign(0, start_index, true).node, 2);
+            assert_ne!(cluster.assign(0, start_index, true, None).node, 2);
         }
         cluster.mark_down([0, 1].into_iter(), 50);
         let current = cluster.node_of(0);
-        assert_eq!(cluster.assign(0, 20, true), NodeAssignment { node: current, down_until: Some(50) });
+        assert_eq!(cluster.assign(0, 20, true, None), NodeAssignment { node: current, down_until: Some(50) });
     }
 
     #[test]
@@ -146,9 +168,26 @@ mod tests {
         assert_eq!(cluster.mark_down([0].into_iter(), 50), [0]);
         cluster.record_silent_loss(0, 1);
         assert!(cluster.mark_down([0, 1].into_iter(), 80).contains(&1));
-        assert_eq!(cluster.assign(0, 0, false).down_until, Some(80));
+        assert_eq!(cluster.assign(0, 0, false, None).down_until, Some(80));
         assert!(cluster.mark_up([0].into_iter()).is_empty());
         assert_eq!(cluster.mark_up([0, 1].into_iter()), [(0, 1)]);
-        assert_eq!(cluster.assign(0, 1, false).down_until, None);
+        assert_eq!(cluster.assign(0, 1, false, None).down_until, None);
+    }
+
+    #[test]
+    fn an_extra_slot_started_elsewhere_avoids_the_node_of_its_regular_slot() {
+        let nodes = Nodes::new(3);
+        let mut cluster = Cluster::new(&nodes, stream());
+        for start_index in 0..20 {
+            // Slot 4 has no node of its own yet but the initial one, 1.
+            assert_eq!(cluster.assign(4, start_index, true, Some(2)).node, 0);
+            cluster.release(4);
+        }
+        assert_eq!(cluster.node_of(4), 1);
+        // With the rest down, its own node is better than that of its regular slot.
+        cluster.mark_down([0].into_iter(), 50);
+        assert_eq!(cluster.assign(4, 20, true, Some(2)), NodeAssignment { node: 1, down_until: None });
+        cluster.mark_down([1].into_iter(), 50);
+        assert_eq!(cluster.assign(4, 21, true, Some(2)), NodeAssignment { node: 2, down_until: None });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use uphold::decide::Revision;
 use uphold::document::{Fields, Reader, Value};
 use uphold::{Outcome, Timestamp};
 
@@ -248,8 +249,18 @@ fn outcome(reader: &mut Reader, fields: &Fields<'_>) -> Option<Outcome> {
     }
 }
 
+fn revision(reader: &mut Reader, value: &Value) -> Option<Revision> {
+    match Revision::new(reader.text(value)?) {
+        Ok(revision) => Some(revision),
+        Err(error) => {
+            reader.problem(error.to_string());
+            None
+        }
+    }
+}
+
 fn failure(reader: &mut Reader, value: &Value, nodes: Option<u32>) -> Option<FailureMode> {
-    let known = ["after", "cause", "exit", "signal", "ends", "replica", "replicas", "node", "from", "to"];
+    let known = ["after", "cause", "exit", "signal", "ends", "replica", "replicas", "node", "revision", "from", "to"];
     let fields = reader.fields(value, &known)?;
     let after = fields.require(reader, "after", "how long an instance runs before it fails", distribution);
     let mut failure = FailureMode::new(after.unwrap_or_else(Distribution::never));
@@ -277,6 +288,9 @@ fn failure(reader: &mut Reader, value: &Value, nodes: Option<u32>) -> Option<Fai
                 .field("node", |reader| reader.problem("there are no nodes; add 'nodes: {count: ..}' to 'faults'")),
         }
         failure = failure.on_node(node);
+    }
+    if let Some(revision) = fields.read(reader, "revision", revision) {
+        failure = failure.of_revision(revision);
     }
     let from = fields.read(reader, "from", Reader::duration);
     let to = fields.read(reader, "to", Reader::duration);

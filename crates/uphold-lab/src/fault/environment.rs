@@ -6,7 +6,7 @@ use std::time::Duration;
 use uphold::engine::{ProbeCommand, ProbeKind, ProbeResult, Start, Stop};
 use uphold::policy::Placement;
 use uphold::sim::{Action, Environment, InstancePlan, exit, fail, found, lost, not_ready, ready, signal};
-use uphold::{Cause, Exit, Outcome, Timestamp};
+use uphold::{Cause, Exit, Notice, Outcome, Output, Phase, Timestamp};
 
 use super::cluster::Cluster;
 use super::dependency::{RunningDuringOutage, StartDuringOutage};
@@ -126,10 +126,18 @@ impl<'m> FaultEnvironment<'m> {
             |time: Option<u64>| time.map(|nanos| if slowdown > 1.0 { (nanos as f64 * slowdown) as u64 } else { nanos });
         let start_time = slow_down(model.starts_in.sample(self.start_stream.substream(replica.into()), start_index));
 
-        let mut context = StartContext { replica, start_index, node: None };
+        if replica >= self.schedule.replicas() {
+            self.schedule.add_replicas(model, self.seed, replica + 1, at);
+        }
+        let mut context = StartContext { replica, start_index, node: None, revision: start.revision.as_ref() };
         let mut node_wait = 0;
         if let Some(cluster) = &mut self.cluster {
-            let assignment = cluster.assign(replica, start_index, start.placement == Placement::Elsewhere);
+            let assignment = cluster.assign(
+                replica,
+                start_index,
+                start.placement == Placement::Elsewhere,
+                start.tied_to.map(|regular| regular.0),
+            );
             context.node = Some(assignment.node);
             match assignment.down_until {
                 Some(_) if cluster.nodes.starts != StartOnFailedNode::Wait => {
@@ -163,7 +171,7 @@ impl<'m> FaultEnvironment<'m> {
     }
 
     /// Returns the cause with which a drought makes this start fail.
-    fn drought(&mut self, start: &StartContext, at: u64) -> Option<&'m Cause> {
+    fn drought(&mut self, start: &StartContext<'_>, at: u64) -> Option<&'m Cause> {
         for ((lookup, stream), drought) in self.droughts.iter_mut().zip(&self.model.droughts) {
             lookup.discard_until(at);
             let hit = || {
@@ -179,7 +187,7 @@ impl<'m> FaultEnvironment<'m> {
 
     /// Adds to a plan what outages of dependencies do to an instance started at `at`. Returns `false` if the start
     /// fails.
-    fn apply_outages(&mut self, start: &StartContext, at: u64, plan: &mut StartPlan) -> bool {
+    fn apply_outages(&mut self, start: &StartContext<'_>, at: u64, plan: &mut StartPlan) -> bool {
         for (index, (lookup, dependency)) in self.outages.iter_mut().zip(&self.model.dependencies).enumerate() {
             lookup.discard_until(at);
             if let Some(outage) = lookup.find(plan.running_at) {
@@ -205,7 +213,7 @@ impl<'m> FaultEnvironment<'m> {
         true
     }
 
-    fn instance_plan(&self, start: &StartContext, plan: &StartPlan) -> InstancePlan {
+    fn instance_plan(&self, start: &StartContext<'_>, plan: &StartPlan) -> InstancePlan {
         let instance = InstancePlan::new(Duration::from_nanos(plan.start_time));
         let instance = match plan.ready_at {
             Some(ready_at) if ready_at < u64::MAX => {
@@ -225,7 +233,7 @@ impl<'m> FaultEnvironment<'m> {
         }
     }
 
-    fn fail_start(&mut self, start: &StartContext, cause: &Cause, start_time: Option<u64>) -> InstancePlan {
+    fn fail_start(&mut self, start: &StartContext<'_>, cause: &Cause, start_time: Option<u64>) -> InstancePlan {
         self.instance(start.replica).replace(start.start_index + 1, u64::MAX, u64::MAX);
         let stream = RandomStream::new(self.seed, StreamId::StartError, 0).substream(start.replica.into());
         let time = match &self.model.refused_in {
@@ -360,6 +368,16 @@ impl Environment for FaultEnvironment<'_> {
     fn probe_result(&mut self, probe: &ProbeCommand, _at: Timestamp) -> ProbeResult {
         let blocked = self.instance(probe.replica.0).is_blocked();
         if blocked && probe.probe == ProbeKind::Readiness { ProbeResult::Failure } else { ProbeResult::Success }
+    }
+
+    /// A slot that is removed has no instance; another of its number begins anew.
+    fn observe(&mut self, output: &Output, _at: Timestamp) {
+        if let Output::Notice(Notice::Replica(change)) = output {
+            if change.phase == Phase::Removed {
+                self.instance(change.replica.0).remove();
+                self.cluster.iter_mut().for_each(|cluster| cluster.release(change.replica.0));
+            }
+        }
     }
 
     fn next_injection(&self) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use uphold::decide::Revision;
 use uphold::{Outcome, Timestamp};
 
 use super::distribution::Distribution;
@@ -10,8 +11,8 @@ use super::random::RandomStream;
 /// One way in which running replicas fail. Of several failure modes, the earliest one ends the instance.
 ///
 /// A constant failure rate is `FailureMode::new(Distribution::exponential(mttf)?)`; one flapping replica is
-/// `.replicas([3])` with a short time to failure; a bad node is `.on_node(2)`; a bad release is `.started_from(..)` and
-/// `.started_before(..)` with a time to failure of seconds.
+/// `.replicas([3])` with a short time to failure; a bad node is `.on_node(2)`; a bad release is `.of_revision(..)`, or without
+/// rollouts `.started_from(..)` and `.started_before(..)`, with a time to failure of seconds.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct FailureMode {
     pub(super) replicas: Option<Vec<u32>>,
     /// `None`: on every node.
     node: Option<u32>,
+    /// `None`: of every revision.
+    revision: Option<Revision>,
     started_from: Timestamp,
     started_before: Timestamp,
 }
@@ -62,6 +65,7 @@ impl FailureMode {
             outcomes: vec![(1.0, exit_code_1())],
             replicas: None,
             node: None,
+            revision: None,
             started_from: Timestamp::ZERO,
             started_before: Timestamp::MAX,
         }
@@ -105,6 +109,12 @@ impl FailureMode {
         self
     }
 
+    /// Restricts it to instances of this revision, such as one that leaks memory. Default: all revisions.
+    pub fn of_revision(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
     /// Restricts it to instances that start running at this time or later. Default: 0.
     pub fn started_from(mut self, from: Duration) -> Self {
         self.started_from = Timestamp::ZERO + from;
@@ -139,6 +149,11 @@ impl FailureMode {
         self.node
     }
 
+    /// Returns the revision whose instances fail this way; `None`: every revision.
+    pub fn get_revision(&self) -> Option<&Revision> {
+        self.revision.as_ref()
+    }
+
     /// Returns when an instance must start running to fail this way: from the first time until before the second, which
     /// is [`Timestamp::MAX`] if there is no limit.
     pub fn get_started(&self) -> std::ops::Range<Timestamp> {
@@ -146,9 +161,15 @@ impl FailureMode {
     }
 
     /// Returns how long after `running_at` the instance fails, in nanoseconds; `None`: it does not fail this way.
-    pub(super) fn time_to_failure(&self, stream: RandomStream, start: &StartContext, running_at: u64) -> Option<u64> {
+    pub(super) fn time_to_failure(
+        &self,
+        stream: RandomStream,
+        start: &StartContext<'_>,
+        running_at: u64,
+    ) -> Option<u64> {
         let applies = (self.started_from.as_nanos()..self.started_before.as_nanos()).contains(&running_at)
             && self.node.is_none_or(|node| start.node == Some(node))
+            && self.revision.as_ref().is_none_or(|revision| start.revision == Some(revision))
             && self.replicas.as_ref().is_none_or(|replicas| replicas.binary_search(&start.replica).is_ok());
         if applies {
             self.time_to_failure.sample(stream.substream(start.replica.into()), start.start_index)
@@ -158,7 +179,7 @@ impl FailureMode {
     }
 
     /// Returns how the instance ends when it fails this way.
-    pub(super) fn outcome(&self, stream: RandomStream, start: &StartContext) -> Outcome {
+    pub(super) fn outcome(&self, stream: RandomStream, start: &StartContext<'_>) -> Outcome {
         let chosen = match self.outcomes.as_slice() {
             [(_, only)] => Some(only),
             outcomes => {
@@ -177,11 +198,13 @@ fn exit_code_1() -> Outcome {
 
 /// One start of a replica.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StartContext {
+pub(super) struct StartContext<'r> {
     pub(super) replica: u32,
     /// Counted from 0 for each replica; the incarnation less 1.
     pub(super) start_index: u64,
     pub(super) node: Option<u32>,
+    /// `None`: the one that the set began with.
+    pub(super) revision: Option<&'r Revision>,
 }
 
 #[cfg(test)]
@@ -195,8 +218,8 @@ mod tests {
         RandomStream::new(7, StreamId::Outcome, 0)
     }
 
-    fn context(replica: u32, node: Option<u32>) -> StartContext {
-        StartContext { replica, start_index: 0, node }
+    fn context(replica: u32, node: Option<u32>) -> StartContext<'static> {
+        StartContext { replica, start_index: 0, node, revision: None }
     }
 
     #[test]
@@ -240,5 +263,16 @@ mod tests {
         assert_eq!(time_to_failure(1, None, 10), None);
         assert_eq!(time_to_failure(1, Some(2), 20), None);
         assert_eq!(time_to_failure(1, Some(2), 9), None);
+    }
+
+    #[test]
+    fn only_instances_of_the_revision_fail() {
+        let [v2, v3] = ["v2", "v3"].map(|name| Revision::new(name).unwrap());
+        let failure = FailureMode::new(Duration::from_secs(5)).of_revision(v2.clone());
+        let time_to_failure =
+            |revision| failure.time_to_failure(stream(), &StartContext { revision, ..context(0, None) }, SEC);
+        assert_eq!(time_to_failure(Some(&v2)), Some(5 * SEC));
+        assert_eq!(time_to_failure(Some(&v3)), None);
+        assert_eq!(time_to_failure(None), None);
     }
 }

@@ -31,6 +31,11 @@ impl InstanceState {
         *self = Self { incarnation, running_at, ready_at, contact_losses: self.contact_losses, ..Self::NONE };
     }
 
+    /// Removes the instance. A loss of contact belongs to the replica and continues.
+    pub(super) fn remove(&mut self) {
+        self.replace(0, u64::MAX, u64::MAX);
+    }
+
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked_by > 0
     }

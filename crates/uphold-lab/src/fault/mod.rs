@@ -16,7 +16,8 @@
 //!       ends: [{weight: 3, cause: out-of-memory}, {weight: 1, signal: SIGSEGV}]
 //!     - {replica: 3, after: {exponential: {mean: 2m}}}                    # one flapping replica
 //!     - {node: 2, after: 30s}                                             # a bad node
-//!     - {from: 2h, to: 3h, after: 5s, exit: 78}                           # a bad release, rolled back after an hour
+//!     - {revision: v2, after: 5s, exit: 78}                               # a bad release
+//!     - {from: 2h, to: 3h, after: 5s, exit: 78}                           # what starts in this hour
 //!   droughts:                      # times at which starts fail
 //!     - {every: {exponential: {mean: 1d}}, lasts: {log_normal: {median: 10m, sigma: 1}}}
 //!     - {share: 2%, cause: start-error}                                   # at any time, one start in fifty

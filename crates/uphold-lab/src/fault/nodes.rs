@@ -10,7 +10,8 @@ pub(super) const MAX_NODES: u32 = 1_000_000;
 /// The nodes that replicas run on, grouped in zones. All instances on a node fail together.
 ///
 /// Replica r first runs on node r modulo the number of nodes, and moves to another node when the policy says
-/// `placement: elsewhere`. Node n is in zone n modulo the number of zones.
+/// `placement: elsewhere`. An extra slot that is started elsewhere for another, as a stand-in is, avoids the node of that one.
+/// Node n is in zone n modulo the number of zones.
 ///
 /// ```
 /// use std::time::Duration;

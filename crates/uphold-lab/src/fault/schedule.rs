@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::Range;
 
 use super::dependency::RunningDuringOutage;
 use super::episodes::{Episode, EpisodeIter};
@@ -14,6 +15,8 @@ pub(super) struct FaultSchedule<'m> {
     sources: Vec<FaultSource<'m>>,
     queue: BinaryHeap<Reverse<ScheduledEvent>>,
     sequence: u64,
+    /// Replicas below this number have sources of their own.
+    replicas: u32,
 }
 
 /// A fault and its episodes. Only its next or current episode is in the queue.
@@ -57,11 +60,31 @@ impl<'m> FaultSchedule<'m> {
     /// Returns a schedule with the first episode of each fault of the model.
     pub(super) fn new(model: &'m FaultModel, seed: u64, replicas: u32) -> Self {
         let sources = fault_sources(model, seed, replicas);
-        let mut schedule = Self { sources, queue: BinaryHeap::new(), sequence: 0 };
+        let mut schedule = Self { sources, queue: BinaryHeap::new(), sequence: 0, replicas };
         for source in 0..schedule.sources.len() as u32 {
             schedule.push_next_episode(source);
         }
         schedule
+    }
+
+    /// Returns the number of replicas that the schedule covers.
+    pub(super) fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// Adds the faults of replicas up to `replicas`, as extra slots are started. What was over before `at` is left out.
+    pub(super) fn add_replicas(&mut self, model: &'m FaultModel, seed: u64, replicas: u32, at: u64) {
+        for source in lost_contact_sources(model, seed, self.replicas..replicas) {
+            self.sources.push(source);
+            let source = self.sources.len() as u32 - 1;
+            while let Some(Episode { from, to }) = self.sources[source as usize].episodes.next() {
+                if to > at {
+                    self.push(from.max(at), FaultEvent::Begin { source, until: to });
+                    break;
+                }
+            }
+        }
+        self.replicas = self.replicas.max(replicas);
     }
 
     pub(super) fn kind(&self, source: u32) -> FaultKind {
@@ -104,17 +127,7 @@ fn fault_sources(model: &FaultModel, seed: u64, replicas: u32) -> Vec<FaultSourc
             sources.push(FaultSource { kind: FaultKind::DependencyDown(index), episodes });
         }
     }
-    for (index, lost) in (0u64..).zip(&model.lost_contact) {
-        let stream = RandomStream::new(seed, StreamId::LostContact, index);
-        let affected: Vec<u32> = match &lost.replicas {
-            Some(named) => named.iter().copied().filter(|&replica| replica < replicas).collect(),
-            None => (0..replicas).collect(),
-        };
-        for replica in affected {
-            let episodes = lost.episodes.sample_iter(stream.substream(replica.into()));
-            sources.push(FaultSource { kind: FaultKind::ContactLost(replica), episodes });
-        }
-    }
+    sources.extend(lost_contact_sources(model, seed, 0..replicas));
     if let Some(nodes) = &model.nodes {
         let domains = [
             (&nodes.node_fails, nodes.count, StreamId::Node, FaultKind::NodeDown as fn(u32) -> FaultKind),
@@ -129,6 +142,23 @@ fn fault_sources(model: &FaultModel, seed: u64, replicas: u32) -> Vec<FaultSourc
                     sources.push(FaultSource { kind: kind(domain), episodes });
                 }
             }
+        }
+    }
+    sources
+}
+
+/// Returns the losses of contact of some replicas.
+fn lost_contact_sources(model: &FaultModel, seed: u64, replicas: Range<u32>) -> Vec<FaultSource<'_>> {
+    let mut sources = Vec::new();
+    for (index, lost) in (0u64..).zip(&model.lost_contact) {
+        let stream = RandomStream::new(seed, StreamId::LostContact, index);
+        let affected: Vec<u32> = match &lost.replicas {
+            Some(named) => named.iter().copied().filter(|replica| replicas.contains(replica)).collect(),
+            None => replicas.clone().collect(),
+        };
+        for replica in affected {
+            let episodes = lost.episodes.sample_iter(stream.substream(replica.into()));
+            sources.push(FaultSource { kind: FaultKind::ContactLost(replica), episodes });
         }
     }
     sources

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use uphold::policy::Placement;
+use uphold::policy::{Placement, ScalingPolicy, StandIns};
 use uphold::sim::{Run, Simulation};
-use uphold::{Cause, Outcome, Policy, PolicyBuilder, RetryPolicy, Status, Timestamp};
+use uphold::{Cause, Outcome, Phase, Policy, PolicyBuilder, RetryPolicy, Status, Timestamp};
 
 use super::*;
 
@@ -277,4 +277,27 @@ fn concurrent_starts_slow_each_other_down() {
     let five = run(&model, policy(5), "2m");
     assert_eq!(five.status_at("59s").unwrap(), Status::Pending); // 3 times 20 s
     assert_eq!(five.status_at("60s").unwrap(), Status::Healthy);
+}
+
+#[test]
+fn extra_slots_lose_contact_too() {
+    let lost = LostContact::new(Episodes::once(secs(3600), secs(600)));
+    let stand_in = ScalingPolicy::new().stand_ins(StandIns::new(1).after(secs(60)));
+    // Replica 0 is down for good, so that slot 2 serves when contact is lost.
+    let crash = FailureMode::new(secs(600)).replicas([0]).ends(Outcome::exited(1, Timestamp::ZERO));
+    let slow = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(86_400))).scaling(stand_in);
+    let run = run(&FaultModel::new().failure(crash).lost_contact(lost), slow, "1d");
+    let unknown = run.phase_changes().iter().filter(|(_, change)| change.phase == Phase::Unknown);
+    assert_eq!(unknown.map(|(_, change)| change.replica.0).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_stand_in_is_not_on_the_node_of_the_slot_it_serves_for() {
+    let down = Episodes::once(secs(3600), secs(3600));
+    let nodes = Nodes::new(2).node_fails(Some(0), down);
+    let stand_in = ScalingPolicy::new().stand_ins(StandIns::new(1).after(secs(60)));
+    // Slot 2 would be on node 0, which is down.
+    let run = run(&FaultModel::new().nodes(nodes), policy(2).scaling(stand_in), "90m");
+    assert_eq!(run.available_at("61m").unwrap(), 2);
+    assert_eq!(run.restarts_of(2), 0);
 }
