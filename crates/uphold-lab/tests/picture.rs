@@ -5,8 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use roxmltree::Document;
+use uphold::decide::Revision;
 use uphold::recording::{Input, RecordedLine, RecordedStep};
-use uphold::sim::{Behaviour, Recording, Run, Simulation, World, crash, exit, fail, lost, scale, terminate};
+use uphold::sim::{
+    Behaviour, Recording, Run, Simulation, World, crash, drain, exit, fail, lost, roll_out, scale, terminate,
+};
 use uphold::{Cause, Event, Exit, Policy, ReplicaSet, RetryPolicy, Timestamp};
 use uphold_lab::files::read_scenario;
 use uphold_lab::picture::{PictureError, Timeline};
@@ -175,21 +178,81 @@ fn a_thousand_replicas_share_lanes() {
     }
 }
 
-/// To regenerate it, run `UPHOLD_WRITE_DOCS=1 cargo test -p uphold-lab --test picture`, or see docs/incident.yaml.
+/// To regenerate them, run `UPHOLD_WRITE_DOCS=1 cargo test -p uphold-lab --test picture`, or see the documents.
 #[test]
-fn the_picture_of_the_readme_is_current() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    let scenario = read_scenario(&docs.join("incident.yaml")).unwrap();
-    let run = scenario.run().unwrap();
-    scenario.check(&run).unwrap();
-    let svg = Timeline::of(&run).title(scenario.name().unwrap()).svg().unwrap();
-    let path = docs.join("incident.svg");
-    if std::env::var_os("UPHOLD_WRITE_DOCS").is_some() {
-        std::fs::write(&path, &svg).unwrap();
+fn the_pictures_of_the_documentation_are_current() {
+    for name in ["incident", "rollout"] {
+        let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let scenario = read_scenario(&docs.join(format!("{name}.yaml"))).unwrap();
+        let run = scenario.run().unwrap();
+        scenario.check(&run).unwrap();
+        let svg = Timeline::of(&run).title(scenario.name().unwrap()).svg().unwrap();
+        let path = docs.join(format!("{name}.svg"));
+        if std::env::var_os("UPHOLD_WRITE_DOCS").is_some() {
+            std::fs::write(&path, &svg).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap();
+        assert!(committed == svg, "docs/{name}.svg is out of date; the comment of this test says how to regenerate it");
+        assert!(svg.len() < 60_000, "{}", svg.len());
     }
-    let committed = std::fs::read_to_string(&path).unwrap();
-    assert!(committed == svg, "docs/incident.svg is out of date; the comment of this test says how to regenerate it");
-    assert!(svg.len() < 60_000, "{}", svg.len());
+}
+
+#[test]
+fn roles_revisions_rollouts_and_drains_are_shown() {
+    let policy: Policy = serde_json::from_str(
+        r#"{"replicas": 2, "retry": {"interval": "60s"}, "scaling": {"standby": 1},
+            "rollout": {"max_surge": 1, "canaries": 1, "bake": "2m", "max_failures": 1}}"#,
+    )
+    .unwrap();
+    let revision = |name| Revision::new(name).unwrap();
+    let run = Simulation::new(policy)
+        .world(World::new().ready(Duration::from_secs(30)))
+        .behaviour(Behaviour::start_fails(Cause::StartError).revision(revision("v3")))
+        .at("2m", roll_out(revision("v2")))
+        .at("10m", drain(3))
+        .at("20m", crash(4))
+        .at("31m", roll_out(revision("v3")))
+        .run_until("40m")
+        .unwrap();
+    let (tooltips, texts) = tooltips_and_texts(&Timeline::of(&run).svg().unwrap());
+    for text in [
+        "standby",
+        "surge",
+        "surge for 3",
+        "stand-in for 4",
+        "v2",
+        "v3",
+        "baking",
+        "v2 completed",
+        "v3 rolled back",
+        "roll out v3",
+        "drain 3",
+    ] {
+        assert!(texts.iter().any(|one| one == text), "'{text}' not in {texts:?}");
+    }
+    for part in [
+        ": surge from 2m to ",
+        "replica 3: drain from 10m, replaced at 10m 30s",
+        "rollout of v3 failed (",
+        "rollout: replacing",
+    ] {
+        assert!(tooltips.iter().any(|one| one.contains(part)), "'{part}' not in {tooltips:?}");
+    }
+    assert!(texts.iter().any(|one| one.starts_with("2 replicas, 5 slots")), "{texts:?}");
+}
+
+#[test]
+fn slots_that_come_and_go_for_a_year_stay_readable() {
+    let policy: Policy =
+        serde_json::from_str(r#"{"replicas": 20, "retry": {"interval": "10s"}, "rollout": {"max_surge": 5}}"#).unwrap();
+    let mut simulation = Simulation::new(policy).world(World::new().ready(Duration::from_secs(600)));
+    for day in 1..365 {
+        let revision = Revision::new(format!("release {day}")).unwrap();
+        simulation = simulation.at(Duration::from_secs(day * 86_400), roll_out(revision));
+    }
+    let svg = Timeline::of(&simulation.run_until("365d").unwrap()).svg().unwrap();
+    assert!(svg.len() < 1_500_000, "{}", svg.len());
+    tooltips_and_texts(&svg);
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! The rows above the lanes, which show the set as a whole: status, available replicas, incidents and operator requests.
+//! The rows above the lanes, which show the set as a whole: status, available replicas, incidents, requests and rollouts.
 
 use super::axis::Axis;
 use super::canvas::{Canvas, SMALL, Subject, TextAnchor};
 use super::marker::Marker;
 use super::markup::path_number;
 use super::spans::LaneColumns;
-use super::style::{INK, STATUSES, TEXT_GREY};
+use super::style::{INK, ROLLOUTS, STATUSES, TEXT_GREY};
 use super::text::text_width;
 use super::timeline_data::TimelineData;
 use crate::format_duration::format_duration_units;
@@ -181,4 +181,42 @@ pub(super) fn draw_operator_requests(canvas: &mut Canvas, data: &TimelineData) {
     }
     canvas.row_label(middle, "operator");
     canvas.y += 20.0;
+}
+
+/// Draws what rollouts were doing, with their steps as markers and how each ended.
+pub(super) fn draw_rollouts(canvas: &mut Canvas, data: &TimelineData) {
+    const HEIGHT: f64 = 16.0;
+    let axis = canvas.axis;
+    let end_of = |until: Option<u64>| until.unwrap_or(u64::MAX);
+    let rollouts = data.slots.rollouts.iter();
+    let rollouts: Vec<_> =
+        rollouts.filter(|rollout| rollout.from <= axis.until && end_of(rollout.until) >= axis.from).collect();
+    if rollouts.is_empty() {
+        return;
+    }
+    let severity = |state: u8| ROLLOUTS[usize::from(state)].severity;
+    let mut columns = LaneColumns::new(axis.from, axis.until, axis.width as usize);
+    columns.add(&data.slots.rollout_states, severity);
+    let spans = columns.spans(severity);
+    let (top, middle, count) = (canvas.y, canvas.y + HEIGHT / 2.0, columns.count());
+    canvas.draw_spans(&spans, count, (top, HEIGHT), &ROLLOUTS, Subject { name: "rollout", shared: false });
+    let column_width = canvas.column_width(count);
+    for span in spans.iter().filter(|span| span.worst == span.longest) {
+        let style = &ROLLOUTS[usize::from(span.worst)];
+        let area = (axis.left + span.column as f64 * column_width, span.columns as f64 * column_width);
+        canvas.label_inside(style.label(), area, middle, style);
+    }
+    for (index, rollout) in rollouts.iter().enumerate() {
+        let markers: Vec<_> = rollout.events.iter().filter(|(at, ..)| axis.contains(*at)).collect();
+        let markers: Vec<_> = markers.into_iter().map(|(at, marker, text)| (*at, *marker, text.as_str())).collect();
+        canvas.draw_markers(&markers, middle, 11.0);
+        let text = if rollout.result.is_empty() { &rollout.revision } else { &rollout.result };
+        let left = axis.x(end_of(rollout.until)) + 9.0;
+        let next = rollouts.get(index + 1).map_or(axis.left + axis.width, |next| axis.x(next.from));
+        if left + text_width(text, SMALL) < next {
+            canvas.text(left, middle + 4.0, SMALL, INK, TextAnchor::Start, text);
+        }
+    }
+    canvas.row_label(middle, if rollouts.len() == 1 { "rollout" } else { "rollouts" });
+    canvas.y += HEIGHT + 8.0;
 }

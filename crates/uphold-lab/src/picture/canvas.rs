@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::marker::Marker;
 use super::markup::{Attribute, Markup, path_number};
 use super::spans::Span;
-use super::style::{INK, LINE_GREY, StateStyle};
+use super::style::{INK, LINE_GREY, ROLE, StateStyle};
 use super::text::{text_width, truncate};
 use crate::format_duration::format_duration_units;
 
@@ -28,10 +28,20 @@ pub(super) struct Canvas {
     pub(super) used_styles: BTreeSet<&'static str>,
     /// The markers drawn so far, for the legend.
     pub(super) used_markers: BTreeSet<Marker>,
+    /// The symbols of slots drawn so far, for the legend.
+    pub(super) used_symbols: SlotSymbols,
     /// Whether some columns are split in two halves that show different states.
     pub(super) has_split_columns: bool,
     /// Whether some columns or markers stand for more than they show.
     pub(super) has_hidden_changes: bool,
+}
+
+/// Which symbols of slots a timeline contains.
+#[derive(Clone, Copy, Default)]
+pub(super) struct SlotSymbols {
+    pub(super) roles: bool,
+    pub(super) revisions: bool,
+    pub(super) drains: bool,
 }
 
 /// Which part of a text is at its position.
@@ -60,6 +70,7 @@ impl Canvas {
             tooltips_left: MAX_TOOLTIPS,
             used_styles: BTreeSet::new(),
             used_markers: BTreeSet::new(),
+            used_symbols: SlotSymbols::default(),
             has_split_columns: false,
             has_hidden_changes: false,
         }
@@ -167,6 +178,42 @@ impl Canvas {
         let mut attributes: Vec<(&str, &dyn Attribute)> = vec![("x1", &x1), ("y1", &y1), ("x2", &x2), ("y2", &y2)];
         attributes.extend_from_slice(more);
         self.svg.leaf("line", &attributes);
+    }
+
+    /// Draws the line above a lane's bar that says that its slot is an extra one.
+    pub(super) fn draw_role(&mut self, (left, right): (f64, f64), y: f64, tooltip: Option<&str>) {
+        let (left, right, y) = (path_number(left), path_number(right.max(left + 2.0)), path_number(y));
+        let d = format!("M{left} {y}v-2H{right}v2");
+        self.used_symbols.roles = true;
+        self.svg.leaf_with_tooltip(
+            "path",
+            &[("d", &d), ("fill", &"none"), ("stroke", &ROLE), ("stroke-width", &1.6)],
+            tooltip,
+        );
+    }
+
+    /// Draws the lines across a lane's bar where another revision begins, at these positions.
+    pub(super) fn draw_revision_changes(&mut self, positions: &[f64], top: f64, height: f64) {
+        if positions.is_empty() {
+            return;
+        }
+        self.used_symbols.revisions = true;
+        let (top, bottom) = (path_number(top - 1.5), path_number(top + height + 1.5));
+        let d: String = positions.iter().map(|x| format!("M{} {top}V{bottom}", path_number(*x))).collect();
+        for (colour, width) in [("#ffffff", 4.0), (INK, 1.8)] {
+            self.svg.leaf("path", &[("d", &d), ("stroke", &colour), ("stroke-width", &width)]);
+        }
+    }
+
+    /// Draws the line below a lane's bar that says that its replica is to leave.
+    pub(super) fn draw_drain(&mut self, (left, right): (f64, f64), y: f64, tooltip: Option<&str>) {
+        let d = format!("M{} {}H{}", path_number(left), path_number(y), path_number(right.max(left + 2.0)));
+        self.used_symbols.drains = true;
+        self.svg.leaf_with_tooltip(
+            "path",
+            &[("d", &d), ("fill", &"none"), ("stroke", &INK), ("stroke-width", &2.2), ("stroke-dasharray", &"4 2")],
+            tooltip,
+        );
     }
 
     /// Draws markers, each a time, a marker and the text of its tooltip, in order of time. Of those closer together than

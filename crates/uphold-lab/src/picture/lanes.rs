@@ -4,10 +4,11 @@ use uphold::Phase;
 
 use super::canvas::{Canvas, SMALL, Subject, TextAnchor};
 use super::marker::Marker;
-use super::spans::{LaneColumns, Span};
+use super::slot_marks;
+use super::spans::{LaneColumns, Span, StateChanges};
 use super::style::{INK, PHASES, TEXT_GREY, phase_index};
 use super::text::format_share;
-use super::timeline_data::{StateChanges, TimelineData, VerdictRecord};
+use super::timeline_data::{TimelineData, VerdictRecord};
 
 /// The layout of the lanes. Lengths are in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -16,22 +17,33 @@ pub(super) struct LaneLayout {
     pitch: f64,
     replicas_per_lane: usize,
     lanes: usize,
+    /// Lanes have a row of texts above the bar, on roles and revisions.
+    annotated: bool,
 }
+
+/// The height of the row of texts.
+const ANNOTATION: f64 = 12.0;
 
 /// The height of all lanes together, unless the limits of the pitch prevail.
 const HEIGHT: f64 = 700.0;
+/// The same, if lanes have a row of texts.
+const ANNOTATED_HEIGHT: f64 = 1_300.0;
 const MAX_LANES: usize = 300;
 
 /// The most spans of all lanes together. It bounds the size of the file.
 const MAX_SPANS: usize = 30_000;
 
 impl LaneLayout {
-    pub(super) fn new(replicas: usize) -> Self {
+    /// `annotated`: there are roles, revisions or drains to show.
+    pub(super) fn new(replicas: usize, annotated: bool) -> Self {
         let min_per_lane = replicas.div_ceil(MAX_LANES).max(1);
         let mut round_numbers = (0..6).flat_map(|power| [1, 2, 5].map(|count| count * 10usize.pow(power)));
         let replicas_per_lane = round_numbers.find(|number| *number >= min_per_lane).unwrap_or(min_per_lane);
         let lanes = replicas.div_ceil(replicas_per_lane);
-        Self { pitch: (HEIGHT / lanes.max(1) as f64).clamp(3.0, 30.0), replicas_per_lane, lanes }
+        let annotated =
+            annotated && replicas_per_lane == 1 && ANNOTATED_HEIGHT / lanes.max(1) as f64 >= 20.0 + ANNOTATION;
+        let (height, most) = if annotated { (ANNOTATED_HEIGHT, 30.0 + ANNOTATION) } else { (HEIGHT, 30.0) };
+        Self { pitch: (height / lanes.max(1) as f64).clamp(3.0, most), replicas_per_lane, lanes, annotated }
     }
 
     /// Returns whether each lane has its own markers above it. Otherwise all lanes share one row of markers.
@@ -47,6 +59,7 @@ impl LaneLayout {
     /// Returns the top of the bar within a lane, and its height.
     fn bar(self) -> (f64, f64) {
         match self.pitch {
+            pitch if self.annotated => (12.0 + ANNOTATION, pitch - 16.0 - ANNOTATION),
             pitch if self.has_own_markers() => (12.0, pitch - 15.0),
             pitch if pitch >= 12.0 => (1.5, pitch - 3.0),
             pitch if pitch >= 5.0 => (0.5, pitch - 1.0),
@@ -123,7 +136,11 @@ pub(super) fn draw(canvas: &mut Canvas, data: &TimelineData, layout: LaneLayout)
             canvas.text(right + 118.0, middle + 4.0, SMALL, INK, TextAnchor::End, &restarts[index].to_string());
         }
         if layout.has_own_markers() {
-            canvas.draw_markers(&markers[index], top - 6.0, 11.0);
+            let markers_at = canvas.y + index as f64 * layout.pitch + 6.0;
+            canvas.draw_markers(&markers[index], markers_at, 11.0);
+        }
+        if layout.replicas_per_lane == 1 && layout.pitch >= 5.0 {
+            slot_marks::draw(canvas, &data.slots, first as u32, (top, bar_height), layout.annotated);
         }
     }
     canvas.y += layout.lanes as f64 * layout.pitch;

@@ -1,8 +1,8 @@
 //! The legend: explains the styles and markers that the timeline contains.
 
-use super::canvas::{Canvas, SMALL, TextAnchor};
+use super::canvas::{Canvas, SMALL, SlotSymbols, TextAnchor};
 use super::marker::Marker;
-use super::style::{INK, LINE_GREY, PHASES, STATUSES, StateStyle, TEXT_GREY};
+use super::style::{INK, LINE_GREY, PHASES, ROLLOUTS, STATUSES, StateStyle, TEXT_GREY};
 use super::text::text_width;
 use crate::format_duration::format_duration_units;
 
@@ -12,7 +12,9 @@ pub(super) fn draw(canvas: &mut Canvas) {
         styles.iter().filter(|style| style.severity > 0 && canvas.used_styles.contains(style.name)).copied().collect()
     };
     let (statuses, phases) = (used(&STATUSES, canvas), used(&PHASES, canvas));
+    let rollouts = used(&ROLLOUTS, canvas);
     draw_swatches(canvas, "status", &statuses);
+    draw_rollouts(canvas, &rollouts);
     draw_swatches(canvas, "replica", &phases);
     let mut markers: Vec<Marker> =
         Marker::VERDICTS.into_iter().filter(|marker| canvas.used_markers.contains(marker)).collect();
@@ -24,6 +26,7 @@ pub(super) fn draw(canvas: &mut Canvas) {
         }
         row.end(canvas);
     }
+    draw_slots(canvas);
     if canvas.has_hidden_changes {
         let nanos_per_pixel = canvas.axis.length() / (canvas.axis.width as u64).max(1);
         let pixel = format_duration_units(two_digits(nanos_per_pixel), 2);
@@ -47,21 +50,42 @@ fn draw_swatches(canvas: &mut Canvas, heading: &str, styles: &[StateStyle]) {
         return;
     }
     let mut row = LegendRow::begin(canvas, heading);
-    for style in styles {
-        row.add(canvas, 20.0, style.label(), |canvas, x, y| {
-            canvas.svg.leaf(
-                "rect",
-                &[
-                    ("x", &x),
-                    ("y", &(y - 6.0)),
-                    ("width", &18.0),
-                    ("height", &12.0),
-                    ("fill", &style.paint(18.0, 12.0)),
-                    ("stroke", &LINE_GREY),
-                    ("stroke-width", &0.6),
-                ],
-            );
+    row.add_swatches(canvas, styles);
+    row.end(canvas);
+}
+
+/// Explains what rollouts were doing, and their steps.
+fn draw_rollouts(canvas: &mut Canvas, styles: &[StateStyle]) {
+    let steps = Marker::ROLLOUT_STEPS.into_iter().filter(|marker| canvas.used_markers.contains(marker));
+    let steps: Vec<Marker> = steps.collect();
+    if styles.is_empty() && steps.is_empty() {
+        return;
+    }
+    let mut row = LegendRow::begin(canvas, "rollout");
+    row.add_swatches(canvas, styles);
+    for marker in steps {
+        row.add(canvas, 12.0, marker.label(), |canvas, x, y| marker.draw(&mut canvas.svg, x + 5.0, y, None));
+    }
+    row.end(canvas);
+}
+
+/// Explains the lines at the bars of the lanes.
+fn draw_slots(canvas: &mut Canvas) {
+    let SlotSymbols { roles, revisions, drains } = canvas.used_symbols;
+    if !(roles || revisions || drains) {
+        return;
+    }
+    let mut row = LegendRow::begin(canvas, "slot");
+    if roles {
+        row.add(canvas, 20.0, "extra slot", |canvas, x, y| canvas.draw_role((x, x + 18.0), y, None));
+    }
+    if revisions {
+        row.add(canvas, 8.0, "another revision from here on", |canvas, x, y| {
+            canvas.draw_revision_changes(&[x + 4.0], y - 6.0, 12.0);
         });
+    }
+    if drains {
+        row.add(canvas, 20.0, "drain under way", |canvas, x, y| canvas.draw_drain((x, x + 18.0), y, None));
     }
     row.end(canvas);
 }
@@ -75,6 +99,25 @@ impl LegendRow {
     fn begin(canvas: &mut Canvas, heading: &str) -> Self {
         canvas.row_label(canvas.y + 6.0, heading);
         Self { x: canvas.axis.left }
+    }
+
+    fn add_swatches(&mut self, canvas: &mut Canvas, styles: &[StateStyle]) {
+        for style in styles {
+            self.add(canvas, 20.0, style.label(), |canvas, x, y| {
+                canvas.svg.leaf(
+                    "rect",
+                    &[
+                        ("x", &x),
+                        ("y", &(y - 6.0)),
+                        ("width", &18.0),
+                        ("height", &12.0),
+                        ("fill", &style.paint(18.0, 12.0)),
+                        ("stroke", &LINE_GREY),
+                        ("stroke-width", &0.6),
+                    ],
+                );
+            });
+        }
     }
 
     /// Adds a symbol of this width, drawn by `draw` at its left end and vertical middle, and its label.

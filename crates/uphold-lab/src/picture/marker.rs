@@ -1,4 +1,4 @@
-//! The markers of verdicts, distinguished by shape rather than colour.
+//! The markers of verdicts and of steps of rollouts, distinguished by shape rather than colour.
 
 use uphold::Verdict;
 
@@ -14,10 +14,17 @@ pub(super) enum Marker {
     Hold,
     Degrade,
     Terminate,
+    Promoted,
+    RolloutCompleted,
+    RolledBack,
+    RolloutFailed,
 }
 
 impl Marker {
     pub(super) const VERDICTS: [Self; 5] = [Self::Restart, Self::Hold, Self::Degrade, Self::Terminate, Self::Complete];
+
+    pub(super) const ROLLOUT_STEPS: [Self; 4] =
+        [Self::Promoted, Self::RolloutFailed, Self::RolledBack, Self::RolloutCompleted];
 
     pub(super) fn of(verdict: &Verdict) -> Self {
         match verdict {
@@ -38,6 +45,10 @@ impl Marker {
             Self::Terminate => "terminate",
             Self::Complete => "complete",
             Self::Canary => "canary up",
+            Self::Promoted => "promoted",
+            Self::RolloutCompleted => "completed",
+            Self::RolledBack => "rolled back",
+            Self::RolloutFailed => "failed",
         }
     }
 
@@ -48,10 +59,11 @@ impl Marker {
         let (d, fill, stroke, stroke_width) = match self {
             Self::Restart => filled("M-3 -4L4 0L-3 4z"),
             Self::Hold => outlined("M-2 -4V4M2 -4V4", 2.2),
-            Self::Degrade => outlined("M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5", 2.2),
+            Self::Degrade | Self::RolloutFailed => outlined("M-3.5 -3.5L3.5 3.5M-3.5 3.5L3.5 -3.5", 2.2),
             Self::Terminate => filled("M-4 -4H4V4H-4z"),
-            Self::Complete => outlined("M-4 0L-1 3.5L4 -4", 2.0),
-            Self::Canary => filled("M0 -5L4.5 0L0 5L-4.5 0z"),
+            Self::Complete | Self::RolloutCompleted => outlined("M-4 0L-1 3.5L4 -4", 2.0),
+            Self::Canary | Self::Promoted => filled("M0 -5L4.5 0L0 5L-4.5 0z"),
+            Self::RolledBack => filled("M3 -4L-4 0L3 4z"),
         };
         let transform = format!("translate({} {})", path_number(x), path_number(y));
         let attributes: [(&str, &dyn Attribute); 5] = [

@@ -8,6 +8,8 @@ mod lanes;
 mod legend;
 mod marker;
 pub(crate) mod markup;
+mod slot_marks;
+mod slots;
 mod spans;
 mod style;
 mod text;

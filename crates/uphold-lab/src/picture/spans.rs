@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+/// States over time: pairs of the time of a change and the index of the new state's style, in order of time.
+pub(super) type StateChanges = Vec<(u64, u8)>;
+
 /// The columns of one lane.
 pub(super) struct LaneColumns {
     from: u64,

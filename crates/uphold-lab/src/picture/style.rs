@@ -35,6 +35,8 @@ enum Hatch {
 pub(super) const INK: &str = "#1a1a1a";
 /// The colour of small print.
 pub(super) const TEXT_GREY: &str = "#4d4d4d";
+/// The colour of what says that a slot is an extra one.
+pub(super) const ROLE: &str = "#5b2a86";
 /// The colour of frames and thin lines.
 pub(super) const LINE_GREY: &str = "#8a8a8a";
 
@@ -133,6 +135,21 @@ pub(super) const STATUSES: [StateStyle; 8] = [
     StateStyle { ink: "#ffffff", ..StateStyle::plain("terminated", "#151515", 7) },
 ];
 
+/// The styles of what a rollout is doing, in order of severity. Spans refer to them by index.
+pub(super) const ROLLOUTS: [StateStyle; 5] = [
+    ABSENT,
+    StateStyle::plain("replacing", "#9ccfee", 1),
+    StateStyle::plain("baking", "#f7e7b4", 2).with_pattern("#8d7a2e", Hatch::Dots),
+    StateStyle::plain("paused", "#a99fcd", 3)
+        .with_pattern("#3d3170", Hatch::Stripes { degrees: "90", spacing: 6.0, width: 1.4 }),
+    StateStyle { ink: "#ffffff", ..StateStyle::plain("rolling back", "#9c2f00", 4) },
+];
+
+/// Returns the index of what a rollout is doing in [`ROLLOUTS`]; that of [`ABSENT`] for anything else.
+pub(super) fn rollout_index(state: &str) -> u8 {
+    index(&ROLLOUTS, state)
+}
+
 /// Returns the index of a phase in [`PHASES`].
 pub(super) fn phase_index(phase: Phase) -> u8 {
     index(&PHASES, phase.as_str())
@@ -186,14 +203,14 @@ mod tests {
             Status::Completed,
         ];
         assert!(statuses.into_iter().all(|one| STATUSES[status_index(one) as usize].label() == one.as_str()));
-        for styles in [&PHASES[..], &STATUSES] {
+        for styles in [&PHASES[..], &STATUSES, &ROLLOUTS] {
             assert!(styles.windows(2).all(|pair| pair[0].severity < pair[1].severity));
         }
     }
 
     #[test]
     fn without_colour_styles_differ_in_lightness_or_pattern() {
-        for styles in [&PHASES[1..], &STATUSES[1..]] {
+        for styles in [&PHASES[1..], &STATUSES[1..], &ROLLOUTS[1..]] {
             for (index, one) in styles.iter().enumerate() {
                 for other in &styles[index + 1..] {
                     let difference = (lightness(one.fill) - lightness(other.fill)).abs();

@@ -6,14 +6,15 @@ use uphold::{ReplicaSet, Timestamp};
 use super::axis::Axis;
 use super::canvas::{Canvas, SMALL, TextAnchor};
 use super::markup::Markup;
-use super::style::{INK, PHASES, STATUSES, TEXT_GREY};
+use super::style::{INK, PHASES, ROLLOUTS, STATUSES, TEXT_GREY};
 use super::text::{format_share, text_width, truncate};
 use super::timeline_data::TimelineData;
 use super::{bands, lanes, legend};
 use crate::format_duration::{format_duration, format_duration_units};
 
-/// The timeline of a run as SVG: a lane for each replica, coloured by phase; above them the set's status; verdicts as
-/// markers; and a time axis.
+/// The timeline of a run as SVG: a lane for each replica, coloured by phase; above them the set's status, rollouts and requests;
+/// verdicts as markers; and a time axis. A lane says when its slot is an extra one and for which replica, where another revision
+/// begins, and when it is drained.
 ///
 /// The run must have kept its trace. The same run gives the same bytes. The size of the picture is bounded by a few
 /// megabytes: of several phases within one pixel the worst is shown.
@@ -138,7 +139,7 @@ impl<'r> Timeline<'r> {
         }
         let (from, until) = self.window()?;
         let data = TimelineData::new(self.run, self.initial);
-        let layout = lanes::LaneLayout::new(data.replicas.len());
+        let layout = lanes::LaneLayout::new(data.replicas.len(), data.slots.is_annotated());
         let width = f64::from(self.width);
         let (left, right) = (70.0, if layout.has_figures() { 126.0 } else { 40.0 });
         let axis = Axis { from, until, left, width: (width - left - right).floor() };
@@ -152,6 +153,7 @@ impl<'r> Timeline<'r> {
         bands::draw_available(&mut canvas, &data);
         bands::draw_incidents(&mut canvas, &data);
         bands::draw_operator_requests(&mut canvas, &data);
+        bands::draw_rollouts(&mut canvas, &data);
         lanes::draw(&mut canvas, &data, layout);
         draw_time_axis(&mut canvas, top);
         legend::draw(&mut canvas);
@@ -176,7 +178,8 @@ impl<'r> Timeline<'r> {
         svg.text("title", &[], if self.title.is_empty() { "timeline" } else { self.title });
         svg.text("desc", &[], &lines.join(" · "));
         svg.open("defs", &[]);
-        let used = PHASES.iter().chain(&STATUSES).filter(|style| canvas.used_styles.contains(style.name));
+        let used =
+            PHASES.iter().chain(&STATUSES).chain(&ROLLOUTS).filter(|style| canvas.used_styles.contains(style.name));
         used.for_each(|style| style.define_pattern(&mut svg));
         svg.close();
         svg.leaf("rect", &[("width", &width), ("height", &height), ("fill", &"#ffffff")]);
@@ -198,10 +201,15 @@ impl<'r> Timeline<'r> {
 /// Returns the summary below the title: number of replicas, time window, share of each status, number of restarts.
 fn facts(data: &TimelineData, axis: Axis) -> Vec<String> {
     let plural = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
-    let mut facts = vec![
-        plural(data.replicas.len(), "replica"),
-        format!("{} to {}", format_duration_units(axis.from, 4), format_duration_units(axis.until, 4)),
-    ];
+    let desired = data.counts.iter().map(|count| count.desired).max().unwrap_or(0) as usize;
+    let replicas = match data.replicas.len() {
+        slots if slots > desired && !data.slots.roles.is_empty() => {
+            format!("{}, {}", plural(desired, "replica"), plural(slots, "slot"))
+        }
+        replicas => plural(replicas, "replica"),
+    };
+    let mut facts =
+        vec![replicas, format!("{} to {}", format_duration_units(axis.from, 4), format_duration_units(axis.until, 4))];
     let shares = bands::status_columns(data, axis).totals().into_iter();
     facts.extend(shares.map(|(state, lasted)| {
         format!("{} {}", STATUSES[usize::from(state)].label(), format_share(lasted, axis.length()))

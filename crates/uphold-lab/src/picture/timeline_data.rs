@@ -1,15 +1,14 @@
 //! The data of a timeline, extracted from a run. Times are in nanoseconds since the start of the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uphold::sim::Run;
-use uphold::trace::{TraceKind, TraceLine, TraceValue};
+use uphold::trace::{TraceKind, TraceLine};
 use uphold::{Phase, ReplicaSet, Verdict};
 
+use super::slots::{SlotHistory, number, text};
+use super::spans::StateChanges;
 use super::style::{phase_index, status_index};
-
-/// States over time: pairs of the time of a change and the index of the new state's style, in order of time.
-pub(super) type StateChanges = Vec<(u64, u8)>;
 
 /// What a timeline shows of a run.
 pub(super) struct TimelineData {
@@ -23,6 +22,7 @@ pub(super) struct TimelineData {
     pub(super) operator_requests: Vec<(u64, String)>,
     /// Time and replica.
     pub(super) restarts: Vec<(u64, u32)>,
+    pub(super) slots: SlotHistory,
 }
 
 /// The numbers of replicas from a time on.
@@ -70,6 +70,7 @@ impl TimelineData {
             incidents: Vec::new(),
             operator_requests: Vec::new(),
             restarts: Vec::new(),
+            slots: SlotHistory::default(),
         };
         if let Some(initial) = initial {
             data.status.insert(0, (0, status_index(initial.status())));
@@ -83,28 +84,40 @@ impl TimelineData {
                 sentence: decision.to_string(),
             });
         }
+        data.add_phases(run);
+        data
+    }
+
+    /// Adds restarts, and the lines of the trace. A removed slot is forgotten: another of its number may be added later.
+    fn add_phases(&mut self, run: &Run) {
+        let mut added: BTreeSet<u32> = BTreeSet::new();
+        let mut lines = run.trace().lines().iter().peekable();
         for (at, change) in run.phase_changes() {
-            if change.phase == Phase::Starting && change.incarnation.0 > 1 {
-                data.restarts.push((at.as_nanos(), change.replica.0));
+            while let Some(line) = lines.next_if(|line| line.at_ms().saturating_mul(1_000_000) < at.as_nanos()) {
+                self.add_line(line);
+            }
+            let replica = change.replica.0;
+            match change.phase {
+                Phase::Starting if change.incarnation.0 > 1 && !added.remove(&replica) => {
+                    self.restarts.push((at.as_nanos(), replica));
+                }
+                Phase::Removed => {
+                    added.insert(replica);
+                    self.slots.remove(replica, at.as_nanos());
+                }
+                _ => {}
             }
         }
-        run.trace().lines().iter().for_each(|line| data.add_line(line));
-        data
+        lines.for_each(|line| self.add_line(line));
+        self.slots.drop_refused_drains(&self.replicas);
     }
 
     /// Adds an incident or an operator request from the trace.
     fn add_line(&mut self, line: &TraceLine) {
         let at = line.at_ms().saturating_mul(1_000_000);
-        let text = |key| match line.get(key) {
-            Some(TraceValue::Text(text)) => text.as_ref(),
-            _ => "",
-        };
-        let number = |key| match line.get(key) {
-            Some(TraceValue::Int(number)) => u32::try_from(*number).unwrap_or(u32::MAX),
-            _ => 0,
-        };
-        match (line.kind(), text("incident"), text("event")) {
-            (TraceKind::Incident, "recognised", _) => self.add_incident(at, number("replicas")),
+        self.slots.add_line(line, at);
+        match (line.kind(), text(line, "incident"), text(line, "event")) {
+            (TraceKind::Incident, "recognised", _) => self.add_incident(at, number(line, "replicas")),
             (TraceKind::Incident, "resuming", _) => {
                 if let Some(incident) = self.incidents.last_mut() {
                     incident.resuming.get_or_insert(at);
@@ -116,14 +129,28 @@ impl TimelineData {
                 }
             }
             (TraceKind::Event, _, "scale") => {
-                self.operator_requests.push((at, format!("scale {}", number("replicas"))));
+                self.operator_requests.push((at, format!("scale {}", number(line, "replicas"))));
             }
-            (TraceKind::Event, _, "terminate") => self.operator_requests.push((at, "terminate".to_owned())),
-            (TraceKind::Event, _, request @ ("restart" | "drain" | "reset" | "retry-now")) => {
-                let target = match (line.get("replica"), line.get("cause")) {
-                    (Some(_), _) => number("replica").to_string(),
-                    (None, Some(_)) => text("cause").to_owned(),
-                    (None, None) => "all".to_owned(),
+            (TraceKind::Event, _, request @ ("terminate" | "promote")) => {
+                self.operator_requests.push((at, request.to_owned()));
+            }
+            (TraceKind::Event, _, "roll-back") => self.operator_requests.push((at, "roll back".to_owned())),
+            (TraceKind::Event, _, "roll-out") => {
+                self.operator_requests.push((at, format!("roll out {}", text(line, "revision"))));
+            }
+            (TraceKind::Event, _, "interruption-notice") => {
+                self.operator_requests.push((at, format!("notice for {}", number(line, "replica"))));
+            }
+            (
+                TraceKind::Event,
+                _,
+                request @ ("restart" | "drain" | "undrain" | "stop" | "start" | "reset" | "retry-now"),
+            ) => {
+                let target = match ["replica", "replicas", "cause"].map(|key| line.get(key).is_some()) {
+                    [true, ..] => number(line, "replica").to_string(),
+                    [_, true, _] => text(line, "replicas").to_owned(),
+                    [.., true] => text(line, "cause").to_owned(),
+                    _ => "all".to_owned(),
                 };
                 self.operator_requests.push((at, format!("{request} {target}")));
             }
@@ -140,22 +167,19 @@ impl TimelineData {
     }
 }
 
-/// Returns the phases of each replica. The wait of a new replica for its first start is not in the run's phases; it is
-/// derived from the number of desired replicas.
+/// Returns the phases of each replica. The wait of the first replicas for their first start is not in the run's phases; it
+/// is derived from the number of desired replicas.
 fn replica_phases(run: &Run, initial: Option<&ReplicaSet>, counts: &[ReplicaCount]) -> Vec<StateChanges> {
     let mut by_replica: BTreeMap<u32, StateChanges> = BTreeMap::new();
     let waiting = phase_index(Phase::Waiting);
-    if let Some(initial) = initial {
-        for view in initial.replicas() {
-            by_replica.insert(view.replica.0, vec![(0, phase_index(view.phase))]);
+    match (initial, counts.first()) {
+        (Some(initial), _) => {
+            for view in initial.replicas() {
+                by_replica.insert(view.replica.0, vec![(0, phase_index(view.phase))]);
+            }
         }
-    }
-    let mut most_desired = initial.map_or(0, ReplicaSet::desired);
-    for &ReplicaCount { at, desired, .. } in counts {
-        for replica in most_desired..desired {
-            by_replica.entry(replica).or_insert_with(|| vec![(at, waiting)]);
-        }
-        most_desired = most_desired.max(desired);
+        (None, Some(first)) => by_replica.extend((0..first.desired).map(|replica| (replica, vec![(0, waiting)]))),
+        (None, None) => {}
     }
     for (at, change) in run.phase_changes() {
         let changes = by_replica.entry(change.replica.0).or_default();
