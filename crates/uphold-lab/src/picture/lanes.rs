@@ -4,7 +4,7 @@ use uphold::Phase;
 
 use super::canvas::{Canvas, SMALL, Subject, TextAnchor};
 use super::marker::Marker;
-use super::slot_marks;
+use super::slot_marks::{self, LaneBar};
 use super::spans::{LaneColumns, Span, StateChanges};
 use super::style::{INK, PHASES, TEXT_GREY, phase_index};
 use super::text::format_share;
@@ -140,7 +140,9 @@ pub(super) fn draw(canvas: &mut Canvas, data: &TimelineData, layout: LaneLayout)
             canvas.draw_markers(&markers[index], markers_at, 11.0);
         }
         if layout.replicas_per_lane == 1 && layout.pitch >= 5.0 {
-            slot_marks::draw(canvas, &data.slots, first as u32, (top, bar_height), layout.annotated);
+            let drains_at = if layout.has_own_markers() { top + bar_height + 2.5 } else { middle };
+            let bar = LaneBar { top, height: bar_height, drains_at, has_texts: layout.annotated };
+            slot_marks::draw(canvas, &data.slots, first as u32, bar);
         }
     }
     canvas.y += layout.lanes as f64 * layout.pitch;

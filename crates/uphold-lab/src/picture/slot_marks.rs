@@ -12,8 +12,19 @@ const SIZE: f64 = 10.0;
 /// Of marks closer than this, in pixels, only the first is drawn. It bounds the size of the file.
 const MIN_DISTANCE: f64 = 4.0;
 
-/// Draws the marks of one slot at the bar of its lane. `texts`: there is room for texts above the bar.
-pub(super) fn draw(canvas: &mut Canvas, slots: &SlotHistory, replica: u32, (top, height): (f64, f64), texts: bool) {
+/// The bar of a lane.
+#[derive(Clone, Copy)]
+pub(super) struct LaneBar {
+    pub(super) top: f64,
+    pub(super) height: f64,
+    /// Where the line of a drain is drawn: below the bar, or across it if there is no room.
+    pub(super) drains_at: f64,
+    /// Whether there is room for texts above the bar.
+    pub(super) has_texts: bool,
+}
+
+/// Draws the marks of one slot at the bar of its lane.
+pub(super) fn draw(canvas: &mut Canvas, slots: &SlotHistory, replica: u32, bar: LaneBar) {
     let axis = canvas.axis;
     let mut notes: Vec<(u64, &str, &str)> = Vec::new();
     let mut drawn_until = f64::MIN;
@@ -30,7 +41,7 @@ pub(super) fn draw(canvas: &mut Canvas, slots: &SlotHistory, replica: u32, (top,
         drawn_until = axis.x(until);
         let (from, to) = (format_duration_units(period.from, 4), format_duration_units(until, 4));
         let tooltip = canvas.tooltip(|| format!("replica {replica}: {} from {from} to {to}", period.label));
-        canvas.draw_role((axis.x(period.from), axis.x(until)), top - 0.5, tooltip.as_deref());
+        canvas.draw_role((axis.x(period.from), axis.x(until)), bar.top - 0.5, tooltip.as_deref());
     }
     let mut changes: Vec<f64> = Vec::new();
     for (at, name) in slots.revisions.get(&replica).into_iter().flatten().filter(|(at, _)| axis.contains(*at)) {
@@ -41,7 +52,7 @@ pub(super) fn draw(canvas: &mut Canvas, slots: &SlotHistory, replica: u32, (top,
         }
         notes.push((*at, name, INK));
     }
-    canvas.draw_revision_changes(&changes, top, height);
+    canvas.draw_revision_changes(&changes, bar.top, bar.height);
     for drain in slots.drains.iter().filter(|drain| drain.replica == replica) {
         let until = drain.answer.as_ref().map_or(axis.until, |(at, _)| *at);
         if drain.from > axis.until || until < axis.from {
@@ -53,10 +64,10 @@ pub(super) fn draw(canvas: &mut Canvas, slots: &SlotHistory, replica: u32, (top,
             |(at, outcome)| format!("{outcome} at {}", format_duration_units(*at, 4)),
         );
         let tooltip = canvas.tooltip(|| format!("replica {replica}: drain from {from}, {outcome}"));
-        canvas.draw_drain((axis.x(drain.from), axis.x(until)), top + height + 2.5, tooltip.as_deref());
+        canvas.draw_drain((axis.x(drain.from), axis.x(until)), bar.drains_at, tooltip.as_deref());
     }
-    if texts {
-        draw_notes(canvas, notes, top - 5.0);
+    if bar.has_texts {
+        draw_notes(canvas, notes, bar.top - 5.0);
     }
 }
 
