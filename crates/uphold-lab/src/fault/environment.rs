@@ -372,11 +372,11 @@ impl Environment for FaultEnvironment<'_> {
 
     /// A slot that is removed has no instance; another of its number begins anew.
     fn observe(&mut self, output: &Output, _at: Timestamp) {
-        if let Output::Notice(Notice::Replica(change)) = output {
-            if change.phase == Phase::Removed {
-                self.instance(change.replica.0).remove();
-                self.cluster.iter_mut().for_each(|cluster| cluster.release(change.replica.0));
-            }
+        if let Output::Notice(Notice::Replica(change)) = output
+            && change.phase == Phase::Removed
+        {
+            self.instance(change.replica.0).remove();
+            self.cluster.iter_mut().for_each(|cluster| cluster.release(change.replica.0));
         }
     }
 
