@@ -115,7 +115,7 @@ pub mod trace {
 
 #[cfg(feature = "supervisor")]
 pub use backend::Backend;
-pub use decide::{Decision, Incarnation, InstanceId, Outcome, ReplicaId, Status, Verdict};
+pub use decide::{Decision, Incarnation, InstanceId, Outcome, ReplicaId, Revision, Status, Verdict};
 pub use engine::{Command, Event, Notice, Output, Phase, ReplicaSet};
 pub use policy::{
     Backoff, Cause, Exit, FailurePolicy, HealthPolicy, Jitter, Policy, PolicyBuilder, PolicyError, Quantity,

@@ -123,6 +123,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Reports what happens to the set's instances for as long as it can. When it returns, the supervisor pauses, watches
     /// again and lists.
     ///
+    /// If the platform announces that it will take an instance away, such as a spot instance, this is
+    /// [`Event::InterruptionNotice`](crate::Event::InterruptionNotice): the set replaces it before that.
+    ///
     /// # Errors
     /// The watch broke.
     async fn watch(&self, request: WatchRequest<'_>, reporter: Reporter) -> Result<(), BackendError>;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::decide::{Incarnation, InstanceId, ReplicaId, impl_instance};
-use crate::engine::{InstanceState, ProbeKind};
+use crate::decide::{Incarnation, InstanceId, ReplicaId, Revision, impl_instance};
+use crate::engine::{InstanceState, ProbeKind, Role};
 use crate::policy::{Placement, ProbeCheck};
 
 /// Identifies an instance in a backend, which serves many sets. Never reused.
@@ -47,12 +47,26 @@ pub struct StartRequest<'a, W> {
     pub placement: Placement,
     /// The node of the replica's last instance, if a backend has reported one.
     pub last_node: Option<&'a str>,
+    /// The revision whose workload this is, for labels; `None`: the one that the set began with.
+    pub revision: Option<&'a Revision>,
+    /// What the replica's slot is for.
+    pub role: Role,
+    /// The regular slot that a stand-in serves for, or that the surge slot of a drain will replace.
+    pub tied_to: Option<ReplicaId>,
 }
 
 impl<'a, W> StartRequest<'a, W> {
-    /// Returns a request to start an instance on the node of the last one.
+    /// Returns a request to start an instance of a regular slot on the node of the last one.
     pub fn new(key: InstanceKey<'a>, workload: &'a W) -> Self {
-        Self { key, workload, placement: Placement::Same, last_node: None }
+        Self {
+            key,
+            workload,
+            placement: Placement::Same,
+            last_node: None,
+            revision: None,
+            role: Role::Regular,
+            tied_to: None,
+        }
     }
 
     /// Sets the placement. Default [`Placement::Same`].

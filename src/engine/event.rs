@@ -135,6 +135,14 @@ impl Drain {
 }
 
 /// The platform's notice that it will take an instance away.
+///
+/// ```
+/// use uphold::engine::InterruptionNotice;
+/// use uphold::{Event, Timestamp};
+///
+/// let reclaim = Event::InterruptionNotice(InterruptionNotice::new((0, 1), Timestamp::from_secs(120)));
+/// # let _ = reclaim;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "made by backends: who, which start, until when")]
 pub struct InterruptionNotice {
@@ -175,6 +183,14 @@ impl InstanceEvent {
     pub fn new(instance: impl Into<InstanceId>, at: Option<Timestamp>) -> Self {
         let InstanceId { replica, incarnation } = instance.into();
         Self { replica, incarnation, at }
+    }
+}
+
+impl InterruptionNotice {
+    /// Returns the notice that an instance will be taken away at `deadline`.
+    pub fn new(instance: impl Into<InstanceId>, deadline: Timestamp) -> Self {
+        let InstanceId { replica, incarnation } = instance.into();
+        Self { replica, incarnation, deadline }
     }
 }
 

@@ -9,14 +9,15 @@ use super::calls::Calls;
 use super::clock::Clock;
 use super::driver::Driver;
 use super::guarded_recorder::GuardedRecorder;
-use super::handle::{SetStatus, SupervisorHandle};
+use super::handle::{SetStatus, SupervisorHandle, WorkloadType};
 use super::list_watch;
 use super::notifications::Notifications;
 use super::publisher::Publisher;
 use super::recorder::Recorder;
+use super::revision_workloads::RevisionWorkloads;
 use super::workload_source::WorkloadSource;
 use crate::backend::{Backend, SetName, SetNameError};
-use crate::decide::{ReplicaId, seed_of};
+use crate::decide::{ReplicaId, Revision, seed_of};
 use crate::engine::{RecordingHeader, ReplicaSet, RestoreError, Snapshot};
 use crate::policy::Policy;
 
@@ -104,7 +105,7 @@ pub enum SpawnError {
 pub struct SupervisorBuilder<B: Backend> {
     policy: Policy,
     backend: B,
-    workloads: WorkloadSource<B::Workload>,
+    workloads: RevisionWorkloads<B::Workload>,
     name: String,
     seed: Option<u64>,
     call_timeout: Duration,
@@ -124,11 +125,11 @@ impl<B: Backend> std::fmt::Debug for SupervisorBuilder<B> {
 }
 
 impl<B: Backend> SupervisorBuilder<B> {
-    fn new(policy: Policy, backend: B, workloads: WorkloadSource<B::Workload>) -> Self {
+    fn new(policy: Policy, backend: B, initial: WorkloadSource<B::Workload>) -> Self {
         Self {
             policy,
             backend,
-            workloads,
+            workloads: RevisionWorkloads::new(initial),
             name: "set".to_owned(),
             seed: None,
             call_timeout: Duration::from_secs(30),
@@ -174,8 +175,42 @@ impl<B: Backend> SupervisorBuilder<B> {
     }
 
     /// Continues from a snapshot, with the seed in it instead of [`seed`](Self::seed).
+    ///
+    /// A snapshot names revisions, but does not contain their workloads. Give the workload of each revision that was rolled
+    /// out with [`workload_of`](Self::workload_of); that of the builder itself belongs to the revision that the set began with.
+    /// A start at a revision without a workload fails with the cause `start-error` and a message that names the revision.
     pub fn restore(mut self, snapshot: Snapshot) -> Self {
         self.snapshot = Some(snapshot);
+        self
+    }
+
+    /// Sets the workload of a revision that was rolled out before the snapshot was taken. It is dropped if the set does not
+    /// need it any more.
+    ///
+    /// ```
+    /// # use uphold::backend::Backend;
+    /// # use uphold::engine::Snapshot;
+    /// # use uphold::{Policy, Revision, Supervisor, SupervisorHandle};
+    /// # fn restore<B: Backend>(policy: Policy, backend: B, snapshot: Snapshot, first: B::Workload, second: B::Workload)
+    /// #     -> Result<SupervisorHandle, Box<dyn std::error::Error>> {
+    /// let supervisor = Supervisor::builder(policy, backend, first).workload_of(Revision::new("v2")?, second);
+    /// let handle = supervisor.restore(snapshot).try_spawn()?;
+    /// # Ok(handle)
+    /// # }
+    /// ```
+    pub fn workload_of(mut self, revision: Revision, workload: B::Workload) -> Self {
+        self.workloads.insert(revision, WorkloadSource::Shared(Arc::new(workload)));
+        self
+    }
+
+    /// As [`workload_of`](Self::workload_of), with a function that is called for the workload of a replica at each of its
+    /// starts.
+    pub fn workload_of_with(
+        mut self,
+        revision: Revision,
+        make: impl Fn(ReplicaId) -> B::Workload + Send + Sync + 'static,
+    ) -> Self {
+        self.workloads.insert(revision, WorkloadSource::PerReplica(Arc::new(make)));
         self
     }
 
@@ -236,16 +271,21 @@ impl<B: Backend> SupervisorBuilder<B> {
         let calls = Calls {
             backend: Arc::new(self.backend),
             name: self.name.into(),
-            workloads: self.workloads,
             call_timeout: self.call_timeout,
             messages: messages.clone(),
             clock,
             queues: Arc::default(),
         };
-        let handle = SupervisorHandle { messages, status: status_receiver, notifications: notifications.downgrade() };
+        let handle = SupervisorHandle {
+            messages,
+            status: status_receiver,
+            notifications: notifications.downgrade(),
+            clock,
+            workload_type: WorkloadType::of::<B::Workload>(),
+        };
         let publisher = Publisher::new(calls.name.clone(), notifications, status);
         tokio::spawn(list_watch::watch_and_list(calls.clone(), self.resync));
-        tokio::spawn(Driver::new(set, recorder, calls, inbox, publisher).run());
+        tokio::spawn(Driver::new(set, recorder, calls, self.workloads, inbox, publisher).run());
         Ok((handle, Notifications { receiver }))
     }
 }

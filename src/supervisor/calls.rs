@@ -35,22 +35,20 @@ const MAX_START_RETRIES: u32 = 2;
 pub(super) struct Calls<B: Backend> {
     pub(super) backend: Arc<B>,
     pub(super) name: Arc<str>,
-    pub(super) workloads: WorkloadSource<B::Workload>,
     pub(super) call_timeout: Duration,
     pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
     pub(super) clock: Clock,
-    pub(super) queues: Arc<Mutex<CallQueues>>,
+    pub(super) queues: Arc<Mutex<CallQueues<B::Workload>>>,
 }
 
 /// The queues of calls. Stops and kills have a queue of their own, so that they never wait for a start or a probe.
-#[derive(Debug)]
-pub(super) struct CallQueues {
-    stops: CallQueue<Job>,
-    starts: CallQueue<Job>,
-    probes: CallQueue<Job>,
+pub(super) struct CallQueues<W> {
+    stops: CallQueue<Job<W>>,
+    starts: CallQueue<Job<W>>,
+    probes: CallQueue<Job<W>>,
 }
 
-impl Default for CallQueues {
+impl<W> Default for CallQueues<W> {
     fn default() -> Self {
         Self {
             stops: CallQueue::new(MAX_STOPS),
@@ -67,8 +65,8 @@ enum CallClass {
     Probes,
 }
 
-impl CallQueues {
-    fn of(&mut self, class: CallClass) -> &mut CallQueue<Job> {
+impl<W> CallQueues<W> {
+    fn of(&mut self, class: CallClass) -> &mut CallQueue<Job<W>> {
         match class {
             CallClass::Stops => &mut self.stops,
             CallClass::Starts => &mut self.starts,
@@ -78,12 +76,19 @@ impl CallQueues {
 }
 
 /// A queued call.
-#[derive(Debug)]
-enum Job {
-    Start(Start, Option<String>, StartGuard),
+enum Job<W> {
+    Start(StartCall<W>, StartGuard),
     Stop(Stop),
     Kill(InstanceId),
     Probe(ProbeCommand, Option<ProbeCheck>, Option<String>),
+}
+
+/// A start with what the driver knows about it.
+pub(super) struct StartCall<W> {
+    pub(super) start: Start,
+    /// The workload of its revision; `None`: it is not known.
+    pub(super) workload: Option<WorkloadSource<W>>,
+    pub(super) last_node: Option<String>,
 }
 
 impl<B: Backend> Clone for Calls<B> {
@@ -91,7 +96,6 @@ impl<B: Backend> Clone for Calls<B> {
         Self {
             backend: self.backend.clone(),
             name: self.name.clone(),
-            workloads: self.workloads.clone(),
             call_timeout: self.call_timeout,
             messages: self.messages.clone(),
             clock: self.clock,
@@ -144,7 +148,7 @@ impl<B: Backend> Calls<B> {
         bounded_call(within, call).await
     }
 
-    fn queues(&self) -> MutexGuard<'_, CallQueues> {
+    fn queues(&self) -> MutexGuard<'_, CallQueues<B::Workload>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -154,7 +158,7 @@ impl<B: Backend> Calls<B> {
         queues.stops.entries() + queues.starts.entries() + queues.probes.entries()
     }
 
-    fn submit(&self, class: CallClass, key: CallKey, job: Job) {
+    fn submit(&self, class: CallClass, key: CallKey, job: Job<B::Workload>) {
         self.queues().of(class).push(key, job);
         self.run_next(class);
     }
@@ -166,7 +170,7 @@ impl<B: Backend> Calls<B> {
             let permit = Permit { calls: self.clone(), class, is_done: false };
             tokio::spawn(async move {
                 match job {
-                    Job::Start(start, last_node, guard) => permit.calls.run_start(start, last_node, guard).await,
+                    Job::Start(call, guard) => permit.calls.run_start(call, guard).await,
                     Job::Stop(stop) => permit.calls.run_stop(stop).await,
                     Job::Kill(instance) => {
                         let answer = permit.calls.call_kill(instance).await;
@@ -185,25 +189,30 @@ impl<B: Backend> Calls<B> {
     }
 
     /// Queues a start; later stops and kills of the instance are ordered by the token.
-    pub(super) fn start(&self, start: Start, last_node: Option<String>) -> StartToken {
+    pub(super) fn start(&self, call: StartCall<B::Workload>) -> StartToken {
         let (token, guard) = StartToken::new();
-        self.submit(CallClass::Starts, (start.instance(), 0), Job::Start(start, last_node, guard));
+        self.submit(CallClass::Starts, (call.start.instance(), 0), Job::Start(call, guard));
         token
     }
 
-    async fn run_start(&self, start: Start, last_node: Option<String>, mut guard: StartGuard) {
+    async fn run_start(&self, call: StartCall<B::Workload>, mut guard: StartGuard) {
+        let StartCall { start, workload, last_node } = call;
+        let Some(workload) = workload else {
+            let error = unknown_workload(&start);
+            return self.send(DriverMessage::Event(Event::StartFailed(self.start_failure(&start, &error))));
+        };
         let instance = start.instance();
         let mut pause = RetryPause::new();
         for attempt in 0..=MAX_START_RETRIES {
             let answer = tokio::select! {
-                answer = self.call_start(start.clone(), last_node.clone()) => answer,
+                answer = self.call_start(start.clone(), workload.clone(), last_node.clone()) => answer,
                 // The kill that aborted this call follows, whether the start has succeeded or not.
                 () = guard.aborted() => return,
             };
             let lost = match answer {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) if !error.is_lost_answer() => {
-                    return self.send(DriverMessage::Event(Event::StartFailed(self.start_failure(start, &error))));
+                    return self.send(DriverMessage::Event(Event::StartFailed(self.start_failure(&start, &error))));
                 }
                 Ok(Err(error)) => error,
                 Err(CallFailure::TimedOut) => {
@@ -219,7 +228,7 @@ impl<B: Backend> Calls<B> {
                 // The instance may exist or be created later, and must not outlive its failed start.
                 self.send(DriverMessage::AbandoningStart(instance));
                 let _ = self.call_kill(instance).await;
-                return self.send(DriverMessage::StartAbandoned(self.start_failure(start, &lost)));
+                return self.send(DriverMessage::StartAbandoned(self.start_failure(&start, &lost)));
             }
             self.send(DriverMessage::BackendError(format!("start of replica {}: {lost}; retrying", start.replica)));
             tokio::select! {
@@ -232,20 +241,24 @@ impl<B: Backend> Calls<B> {
     async fn call_start(
         &self,
         start: Start,
+        workload: WorkloadSource<B::Workload>,
         last_node: Option<String>,
     ) -> Result<Result<(), BackendError>, CallFailure> {
         let calls = self.clone();
         self.call("start", start.instance(), self.call_timeout, async move {
-            let workload = calls.workloads.of(start.replica);
+            let workload = workload.of(start.replica);
             let key = InstanceKey::new(&calls.name, start.instance());
             let mut request = StartRequest::new(key, &*workload).placement(start.placement);
             request.last_node = last_node.as_deref();
+            request.revision = start.revision.as_ref();
+            request.role = start.role;
+            request.tied_to = start.tied_to;
             calls.backend.start(request).await
         })
         .await
     }
 
-    fn start_failure(&self, start: Start, error: &BackendError) -> Ended {
+    fn start_failure(&self, start: &Start, error: &BackendError) -> Ended {
         let mut outcome = Outcome::start_failed(error.cause(), self.clock.now()).because(error.to_string());
         if let Some(delay) = error.get_retry_after() {
             outcome = outcome.retry_after(delay);
@@ -360,4 +373,15 @@ impl<B: Backend> Calls<B> {
         let report = ProbeReport { at, message, ..ProbeReport::new(instance, kind, result) };
         self.send(DriverMessage::Event(Event::Probed(report)));
     }
+}
+
+/// The failure of a start whose revision has no workload: the set was restored without it.
+fn unknown_workload(start: &Start) -> BackendError {
+    BackendError::start_error(match &start.revision {
+        Some(revision) => format!(
+            "no workload is known for revision {revision}: give it to SupervisorBuilder::workload_of when restoring the \
+             set, or to SupervisorHandle::roll_out"
+        ),
+        None => "the workload that the set began with is no longer known: roll out a revision".to_owned(),
+    })
 }

@@ -7,23 +7,26 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::calls::Calls;
+use super::calls::{Calls, StartCall};
 use super::driver_message::{DriverMessage, Query};
-use super::early_input::{EarlyInput, PendingRequest};
+use super::early_input::EarlyInput;
 use super::guarded_recorder::GuardedRecorder;
 use super::handle::SetStatus;
 use super::listing;
 use super::locations::Locations;
 use super::notifications::NotificationKind;
+use super::operator_request::{OperatorRequest, PendingRequest};
 use super::publisher::Publisher;
 use super::readiness_monitor::{self, ReadinessMonitor};
+use super::revision_workloads::RevisionWorkloads;
 use super::seen_since_list::SeenSinceList;
 use super::start_token::StartToken;
+use super::workload_source::WorkloadSource;
 use crate::backend::{Backend, Instance};
-use crate::decide::{Incarnation, InstanceId, ReplicaId};
+use crate::decide::{Incarnation, InstanceId, ReplicaId, Revision, Status};
 use crate::engine::{
-    Command, Ended, Event, Input, InstanceEvent, InstanceState, Observed, Output, Phase, ProbeResult, RecordedStep,
-    Rejection, ReplicaSet,
+    Command, Drain, Ended, Event, Input, InstanceEvent, InstanceState, InterruptionNotice, Notice, Observed, Output,
+    Phase, ProbeResult, RecordedStep, Rejection, ReplicaSet,
 };
 use crate::time::Timestamp;
 
@@ -36,6 +39,7 @@ pub(super) struct Driver<B: Backend> {
     set: ReplicaSet,
     recorder: GuardedRecorder,
     calls: Calls<B>,
+    workloads: RevisionWorkloads<B::Workload>,
     inbox: mpsc::UnboundedReceiver<DriverMessage>,
     publisher: Publisher,
     /// Whether the backend has listed its instances once; until then no command is issued.
@@ -61,6 +65,7 @@ impl<B: Backend> Driver<B> {
         set: ReplicaSet,
         recorder: GuardedRecorder,
         calls: Calls<B>,
+        workloads: RevisionWorkloads<B::Workload>,
         inbox: mpsc::UnboundedReceiver<DriverMessage>,
         publisher: Publisher,
     ) -> Self {
@@ -68,6 +73,7 @@ impl<B: Backend> Driver<B> {
             set,
             recorder,
             calls,
+            workloads,
             inbox,
             publisher,
             has_listed: false,
@@ -230,7 +236,7 @@ impl<B: Backend> Driver<B> {
     fn entries(&self) -> usize {
         let instances = self.starts.len() + self.abandoned_starts.len() + self.seen_since_list.entries();
         let reported = self.early_input.entries() + self.locations.entries() + self.readiness.entries();
-        self.set.entries() + instances + reported + self.calls.entries()
+        self.set.entries() + instances + reported + self.calls.entries() + self.workloads.entries()
     }
 
     fn handle_events(&mut self, mut events: Vec<Event>) {
@@ -260,16 +266,49 @@ impl<B: Backend> Driver<B> {
     }
 
     /// Applies an operator's request and answers it, after the first list at the earliest.
-    fn handle_request(&mut self, (event, answer): PendingRequest) {
+    fn handle_request(&mut self, pending: PendingRequest) {
         if !self.has_listed {
-            self.early_input.push_request((event, answer));
+            self.early_input.push_request(pending);
             return;
         }
+        let answer = match pending.request {
+            OperatorRequest::Event(event) => self.request(event),
+            OperatorRequest::RollOut(revision, workload) => match workload.downcast::<WorkloadSource<B::Workload>>() {
+                Ok(workload) => self.roll_out(revision, *workload),
+                Err(_) => return,
+            },
+            OperatorRequest::Notice(replica, deadline) => self.notice(replica, deadline),
+        };
+        // The caller may have stopped waiting.
+        let _ = pending.answer.send(answer);
+    }
+
+    fn request(&mut self, event: Event) -> Result<(), Rejection> {
         if self.publisher.has_listeners() {
             self.publisher.publish(self.now(), NotificationKind::Event(event.clone()));
         }
-        // The caller may have stopped waiting.
-        let _ = answer.send(self.apply(Input::Events(vec![event])));
+        self.apply(Input::Events(vec![event]))
+    }
+
+    /// Rolls out a revision; if that is refused, its workload is not kept.
+    fn roll_out(&mut self, revision: Revision, workload: WorkloadSource<B::Workload>) -> Result<(), Rejection> {
+        // The rollout may start instances at once.
+        let previous = self.workloads.insert(revision.clone(), workload);
+        let answer = self.request(Event::RollOut(revision.clone()));
+        if answer.is_err() {
+            self.workloads.undo_insert(revision, previous);
+        }
+        answer
+    }
+
+    /// Gives notice to the present instance of a replica.
+    fn notice(&mut self, replica: ReplicaId, deadline: Timestamp) -> Result<(), Rejection> {
+        let ends = self.set.status().is_final() || self.set.status() == Status::Terminating;
+        match self.set.get(replica).filter(|view| view.role.is_some() && !ends) {
+            Some(view) => self.request(Event::InterruptionNotice(InterruptionNotice::new(view.instance(), deadline))),
+            // An event about an instance is never refused, so the set refuses the drain that the notice would become.
+            None => self.request(Event::Drain(Drain::of([replica]).by(deadline))),
+        }
     }
 
     /// Applies the event that a state reported by the watch implies, unless the set knows the state already.
@@ -385,6 +424,7 @@ impl<B: Backend> Driver<B> {
         self.locations.retain(|replica| set.get(replica).is_some());
         self.readiness.retain(|replica| set.get(replica).is_some());
         self.starts.retain(|_, (_, token)| !token.is_done());
+        self.workloads.prune(&self.set);
     }
 
     fn handle_timeout(&mut self) {
@@ -412,14 +452,21 @@ impl<B: Backend> Driver<B> {
 
     fn execute_outputs(&mut self, now: Timestamp) {
         let mut probes = 0;
+        let mut moves_revision = false;
         while let Some(output) = self.set.poll_output() {
             match output {
                 Output::Command(command) => {
                     self.publisher.publish(now, NotificationKind::Command(command.clone()));
                     self.execute(command, &mut probes);
                 }
-                Output::Notice(notice) => self.publisher.publish(now, NotificationKind::Notice(notice)),
+                Output::Notice(notice) => {
+                    moves_revision |= matches!(notice, Notice::Rollout(_));
+                    self.publisher.publish(now, NotificationKind::Notice(notice));
+                }
             }
+        }
+        if moves_revision {
+            self.workloads.prune(&self.set);
         }
         self.publisher.set_status(now, SetStatus::of(&self.set));
     }
@@ -428,7 +475,9 @@ impl<B: Backend> Driver<B> {
         let instance = command.instance();
         match command {
             Command::Start(start) => {
-                let token = self.calls.start(start, self.locations.last_node(instance.replica));
+                let workload = self.workloads.get(&start.revision);
+                let last_node = self.locations.last_node(instance.replica);
+                let token = self.calls.start(StartCall { start, workload, last_node });
                 self.starts.insert(instance.replica, (instance.incarnation, token));
                 self.seen_since_list.note_state(instance);
             }

@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use super::early_input::PendingRequest;
+use super::operator_request::PendingRequest;
 use crate::backend::{BackendError, Instance};
 use crate::decide::InstanceId;
 use crate::engine::{Ended, Event, ReplicaView, Snapshot, Summary};

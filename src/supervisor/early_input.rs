@@ -1,11 +1,7 @@
 //! Buffers events and requests that arrive before the first list of the backend.
 
-use tokio::sync::oneshot;
-
-use crate::engine::{Event, Rejection};
-
-/// An operator's request and the channel that takes its answer.
-pub(super) type PendingRequest = (Event, oneshot::Sender<Result<(), Rejection>>);
+use super::operator_request::PendingRequest;
+use crate::engine::Event;
 
 /// Events about instances that are kept; beyond that the oldest half is dropped.
 const MAX_INSTANCE_EVENTS: usize = 65_536;

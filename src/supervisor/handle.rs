@@ -1,10 +1,17 @@
 //! The handle of a running supervisor.
 
+use std::any::{TypeId, type_name};
+use std::sync::Arc;
+use std::time::Duration;
+
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use super::clock::Clock;
 use super::driver_message::{DriverMessage, Query};
 use super::notifications::{Notification, Notifications};
-use crate::decide::{ReplicaId, Status, StatusReason};
+use super::operator_request::{OperatorRequest, PendingRequest};
+use super::workload_source::WorkloadSource;
+use crate::decide::{ReplicaId, Revision, Status, StatusReason};
 use crate::engine::{Drain, Event, Rejection, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -50,9 +57,30 @@ pub enum RequestError {
     /// The set refuses the request.
     #[error(transparent)]
     Refused(#[from] Rejection),
+    /// The workload of a rollout is not of the type that the backend runs.
+    #[error("the backend of this set runs workloads of the type {expected}, and not {given}")]
+    WorkloadType {
+        /// The type of the backend's workloads.
+        expected: &'static str,
+        /// The type that was given.
+        given: &'static str,
+    },
     /// The supervisor has ended.
     #[error(transparent)]
     Closed(#[from] SupervisorClosed),
+}
+
+/// The type of a backend's workloads. Handles do not have it as a parameter, so that one type serves every backend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WorkloadType {
+    id: TypeId,
+    name: &'static str,
+}
+
+impl WorkloadType {
+    pub(super) fn of<W: 'static>() -> Self {
+        Self { id: TypeId::of::<W>(), name: type_name::<W>() }
+    }
 }
 
 /// A handle to a running supervisor; clones refer to the same supervisor.
@@ -76,6 +104,8 @@ pub struct SupervisorHandle {
     pub(super) messages: mpsc::UnboundedSender<DriverMessage>,
     pub(super) status: watch::Receiver<SetStatus>,
     pub(super) notifications: broadcast::WeakSender<Notification>,
+    pub(super) clock: Clock,
+    pub(super) workload_type: WorkloadType,
 }
 
 impl SupervisorHandle {
@@ -120,8 +150,14 @@ impl SupervisorHandle {
     }
 
     async fn request(&self, event: Event) -> Result<(), RequestError> {
+        self.send_request(OperatorRequest::Event(event)).await
+    }
+
+    async fn send_request(&self, request: OperatorRequest) -> Result<(), RequestError> {
         let (answer, answered) = oneshot::channel();
-        self.messages.send(DriverMessage::OperatorRequest((event, answer))).map_err(|_| SupervisorClosed)?;
+        self.messages
+            .send(DriverMessage::OperatorRequest(PendingRequest { request, answer }))
+            .map_err(|_| SupervisorClosed)?;
         Ok(answered.await.map_err(|_| SupervisorClosed)??)
     }
 
@@ -163,12 +199,117 @@ impl SupervisorHandle {
         self.request(Event::Start(replica.into())).await
     }
 
-    /// Stops a replica and starts it on another node. The restart is not charged.
+    /// Moves replicas to other nodes: replaces each one, or restarts it elsewhere, without going below what the policy
+    /// allows. Returns once the drain is accepted; [`Notice::Drain`](crate::Notice::Drain) tells when each is over.
+    ///
+    /// With a `deadline`, counted from this call, a replica is stopped `stop_grace` before it, whatever else is available.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use uphold::SupervisorHandle;
+    /// # use uphold::supervisor::RequestError;
+    /// # async fn maintain(handle: &SupervisorHandle) -> Result<(), RequestError> {
+    /// handle.drain([0, 1], Some(Duration::from_secs(600))).await?;
+    /// handle.undrain([1]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The set refuses the request, or the supervisor has ended.
-    pub async fn drain(&self, replica: impl Into<ReplicaId>) -> Result<(), RequestError> {
-        self.request(Event::Drain(Drain::of([replica]))).await
+    pub async fn drain<I: Into<ReplicaId>>(
+        &self,
+        replicas: impl IntoIterator<Item = I>,
+        deadline: Option<Duration>,
+    ) -> Result<(), RequestError> {
+        let mut drain = Drain::of(replicas);
+        drain.deadline = deadline.map(|after| self.clock.now() + after);
+        self.request(Event::Drain(drain)).await
+    }
+
+    /// Takes drains back. What was started for them is removed.
+    ///
+    /// # Errors
+    /// The set refuses the request, also because a replica is not being drained, or the supervisor has ended.
+    pub async fn undrain<I: Into<ReplicaId>>(&self, replicas: impl IntoIterator<Item = I>) -> Result<(), RequestError> {
+        self.request(Event::Undrain(replicas.into_iter().map(Into::into).collect())).await
+    }
+
+    /// Says that the platform will take away the present instance of a replica after `deadline`, counted from this call: a
+    /// drain with that deadline. Does nothing if the replica has no instance.
+    ///
+    /// A backend that learns of it by itself reports [`Event::InterruptionNotice`] instead.
+    ///
+    /// # Errors
+    /// The set refuses the request, or the supervisor has ended.
+    pub async fn notice(&self, replica: impl Into<ReplicaId>, deadline: Duration) -> Result<(), RequestError> {
+        self.send_request(OperatorRequest::Notice(replica.into(), self.clock.now() + deadline)).await
+    }
+
+    /// Moves every replica to a revision, which runs `workload`. Returns once the rollout is accepted;
+    /// [`Notice::Rollout`](crate::Notice::Rollout) tells how it goes on.
+    ///
+    /// The workload is kept for as long as a slot, the rollout or the revision that was last completed names the revision,
+    /// and is used for every later start at it. Giving a known revision another workload does not restart what runs; use
+    /// another revision for that. A refused request keeps nothing.
+    ///
+    /// ```
+    /// # use uphold::backend::process::ProcessSpec;
+    /// # use uphold::{Revision, SupervisorHandle};
+    /// # async fn deploy(handle: &SupervisorHandle) -> Result<(), Box<dyn std::error::Error>> {
+    /// handle.roll_out(Revision::new("v2")?, ProcessSpec::new("server-v2")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The set refuses the request, the workload is not of the type that the backend runs, or the supervisor has ended.
+    pub async fn roll_out<W: Send + Sync + 'static>(
+        &self,
+        revision: Revision,
+        workload: W,
+    ) -> Result<(), RequestError> {
+        self.roll_out_source(revision, WorkloadSource::Shared(Arc::new(workload))).await
+    }
+
+    /// As [`roll_out`](Self::roll_out), with a function that is called for the workload of a replica at each of its starts.
+    ///
+    /// # Errors
+    /// As for [`roll_out`](Self::roll_out).
+    pub async fn roll_out_with<W: Send + Sync + 'static>(
+        &self,
+        revision: Revision,
+        make: impl Fn(ReplicaId) -> W + Send + Sync + 'static,
+    ) -> Result<(), RequestError> {
+        self.roll_out_source(revision, WorkloadSource::PerReplica(Arc::new(make))).await
+    }
+
+    async fn roll_out_source<W: Send + Sync + 'static>(
+        &self,
+        revision: Revision,
+        workload: WorkloadSource<W>,
+    ) -> Result<(), RequestError> {
+        let (expected, given) = (self.workload_type, WorkloadType::of::<W>());
+        if expected.id != given.id {
+            return Err(RequestError::WorkloadType { expected: expected.name, given: given.name });
+        }
+        self.send_request(OperatorRequest::RollOut(revision, Box::new(workload))).await
+    }
+
+    /// Lets a rollout go on after its canaries.
+    ///
+    /// # Errors
+    /// The set refuses the request, also because no canary waits, or the supervisor has ended.
+    pub async fn promote(&self) -> Result<(), RequestError> {
+        self.request(Event::Promote).await
+    }
+
+    /// Takes a rollout back: every replica returns to the revision that was last rolled out completely.
+    ///
+    /// # Errors
+    /// The set refuses the request, also because no rollout is under way, paused or failed, or the supervisor has ended.
+    pub async fn roll_back(&self) -> Result<(), RequestError> {
+        self.request(Event::RollBack).await
     }
 
     /// Clears streaks and windows of failures, and starts replicas that are quarantined, held or stopped.

@@ -19,10 +19,12 @@ mod locations;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod notifications;
+mod operator_request;
 mod publisher;
 mod readiness_monitor;
 mod recorder;
 mod retry_pause;
+mod revision_workloads;
 mod seen_since_list;
 mod start_token;
 mod telemetry;

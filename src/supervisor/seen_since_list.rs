@@ -47,6 +47,8 @@ impl SeenSinceList {
         }
         let report = match event {
             Event::Lost(_) => LatestReport::Lost,
+            // It does not say that the instance exists.
+            Event::InterruptionNotice(_) => return,
             Event::Probed(report) if report.result == ProbeResult::Unanswered => LatestReport::ProbeUnanswered,
             Event::Probed(_) => LatestReport::ProbeAnswered,
             _ => LatestReport::State,

@@ -1,4 +1,4 @@
-//! The workloads of replicas.
+//! The workloads of the replicas at one revision.
 
 use std::sync::Arc;
 

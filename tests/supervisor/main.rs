@@ -5,6 +5,7 @@ mod fake_backend;
 mod handle;
 mod lists;
 mod recorder;
+mod revisions;
 mod shutdown;
 mod starts;
 mod strays;
