@@ -5,6 +5,7 @@
 mod harness;
 mod leftovers;
 mod restarts;
+mod rollouts;
 mod start_errors;
 mod stopping;
 #[path = "../support/mod.rs"]
