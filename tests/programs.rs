@@ -101,6 +101,26 @@ fn supervise_exits_with_0_when_it_is_stopped_by_ctrl_c() {
 }
 
 #[test]
+fn supervise_rolls_out_the_changed_process_of_its_file_and_rolls_it_back_if_it_fails() {
+    let folder = folder("rollout", &[("service.yaml", SLEEPER)]);
+    let mut supervised = Supervised::new(&folder);
+    supervised.read_until("status", "healthy");
+    for (process, outcome) in
+        [("{command: sleep, args: [2000]}", "completed"), ("{command: /does/not/exist}", "rolled-back")]
+    {
+        let changed = SLEEPER.replace("{command: sleep, args: [1000]}", process);
+        std::fs::write(folder.join("service.yaml"), changed).unwrap();
+        signal(&supervised.child, "-USR1");
+        let last = supervised.read_until("rollout", outcome);
+        assert_eq!(last["kind"], "rollout");
+    }
+    signal(&supervised.child, "-INT");
+    supervised.read_until("status", "terminated");
+    assert_eq!(supervised.exit_code(), Some(0));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn supervise_stops_at_once_when_it_is_asked_twice() {
     let service = "name: stubborn\n\
                    process: {command: \"trap '' TERM; touch ready; while :; do sleep 0.1; done\", shell: true}\n\

@@ -5,10 +5,16 @@
 //! Prints a live table on a terminal, otherwise plain lines, or with `--json` the trace as one JSON object per line. SIGINT
 //! (Ctrl-C), SIGTERM, SIGQUIT and SIGHUP stop gracefully; a second signal kills. Lines are dropped and counted if the output
 //! is not read. Exit code 0: stopped or completed; 1: terminated by the policy; 2: bad input.
+//!
+//! SIGUSR1 reads the file again and rolls out its `process` as the next revision; if that has not changed, it promotes the
+//! canaries of the rollout. SIGUSR2 rolls back. `--balance PORT` forwards connections to the ready replicas, so that a client
+//! can watch a rollout without a failed request: `examples/services/rollout.yaml` says how.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints")]
 
+mod balancer;
 mod metrics;
 mod printer;
+mod rollouts;
 mod service;
 mod signals;
 mod table;
@@ -21,9 +27,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use printer::Printer;
+use rollouts::{RolloutSignals, Rollouts};
 use service::Service;
 use signals::Signals;
-use uphold::backend::process::{ProcessBackend, ProcessOutput};
+use uphold::backend::process::{ProcessBackend, ProcessOutput, ProcessSpec};
 use uphold::decide::StatusReason;
 use uphold::supervisor::{FileRecorder, Notification, NotificationKind, Notifications, Received};
 use uphold::trace::TraceLine;
@@ -32,7 +39,7 @@ use uphold::{Command, Notice, Status, Supervisor, SupervisorHandle, Timestamp};
 const HELP: &str = "\
 Supervises the processes of a service file.
 
-usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT] FILE
+usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT] [--balance PORT] FILE
 
   FILE        name, process and policy (YAML)
   --json      prints events, commands and notices, one JSON object per line
@@ -41,6 +48,10 @@ usage: supervise [--json | --plain] [--logs DIR] [--record FILE] [--metrics PORT
               otherwise written to a new temporary folder, which is kept
   --metrics P serves Prometheus metrics at http://127.0.0.1:P/metrics
   --record F  records the inputs of the set to F, for simulate --replay
+  --balance P forwards connections to 127.0.0.1:P to the ready replicas in turn; needs a port in FILE
+
+signals: SIGUSR1 rolls out the process of the changed FILE, or promotes the canaries; SIGUSR2 rolls back;
+SIGINT, SIGTERM, SIGQUIT and SIGHUP stop
 
 exit code: 0 stopped or completed, 1 terminated by the policy, 2 bad input";
 
@@ -60,22 +71,21 @@ struct Arguments {
     logs: Option<PathBuf>,
     record: Option<PathBuf>,
     metrics: Option<u16>,
+    balance: Option<u16>,
 }
 
 fn arguments() -> Result<Option<Arguments>, String> {
     let mut args = std::env::args().skip(1);
     let mut show = if std::io::stdout().is_terminal() { OutputMode::Table } else { OutputMode::Plain };
-    let (mut file, mut logs, mut record, mut metrics) = (None, None, None, None);
+    let (mut file, mut logs, mut record, mut metrics, mut balance) = (None, None, None, None, None);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--json" => show = OutputMode::Json,
             "--plain" => show = OutputMode::Plain,
             "--logs" => logs = Some(PathBuf::from(args.next().ok_or("--logs needs a folder")?)),
-            "--metrics" => {
-                let port = args.next().ok_or("--metrics needs a port")?;
-                metrics = Some(port.parse().map_err(|_| format!("'{port}' is not a port: 1 to 65535"))?);
-            }
+            "--metrics" => metrics = Some(port(&arg, args.next())?),
+            "--balance" => balance = Some(port(&arg, args.next())?),
             "--record" => record = Some(PathBuf::from(args.next().ok_or("--record needs a file")?)),
             flag if flag.starts_with('-') => return Err(format!("unknown option '{flag}'")),
             path if file.is_none() => file = Some(PathBuf::from(path)),
@@ -83,7 +93,12 @@ fn arguments() -> Result<Option<Arguments>, String> {
         }
     }
     let file = file.ok_or("a service file is missing")?;
-    Ok(Some(Arguments { file, show, logs, record, metrics }))
+    Ok(Some(Arguments { file, show, logs, record, metrics, balance }))
+}
+
+fn port(option: &str, value: Option<String>) -> Result<u16, String> {
+    let port = value.ok_or_else(|| format!("{option} needs a port"))?;
+    port.parse().map_err(|_| format!("'{port}' is not a port: 1 to 65535"))
 }
 
 fn main() -> ExitCode {
@@ -112,7 +127,7 @@ async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut service = match Service::read(&arguments.file) {
+    let service = match Service::read(&arguments.file) {
         Ok(service) => service,
         Err(error) => {
             eprintln!("{error}");
@@ -140,21 +155,31 @@ async fn run() -> ExitCode {
         }
     };
     let mut footer = String::new();
-    if let Some(folder) = folder {
+    if let Some(folder) = &folder {
         footer = format!("output in {}", folder.display());
         if arguments.show != OutputMode::Table {
             eprintln!("{footer}");
         }
-        let file = folder.join("{set}-{replica}.log");
-        service.process = service.process.output(ProcessOutput::File(file));
     }
+    let adapt = Box::new(move |process: ProcessSpec| match &folder {
+        Some(folder) => process.output(ProcessOutput::File(folder.join("{set}-{replica}.log"))),
+        None => process,
+    });
+    let balanced = match (arguments.balance, service.port) {
+        (Some(_), None) => {
+            eprintln!("--balance needs process.port in {}", arguments.file.display());
+            return ExitCode::from(2);
+        }
+        (balance, first) => balance.zip(first),
+    };
     if let Some(port) = arguments.metrics
         && let Err(error) = metrics::serve(port).await
     {
         eprintln!("{error}");
         return ExitCode::from(2);
     }
-    let mut supervisor = Supervisor::builder(service.policy, ProcessBackend::new(), service.process).name(service.name);
+    let mut supervisor =
+        Supervisor::builder(service.policy, ProcessBackend::new(), adapt(service.process.clone())).name(service.name);
     if let Some(path) = arguments.record {
         match FileRecorder::new(&path, RECORDING_SIZE) {
             Ok(recorder) => supervisor = supervisor.recorder(recorder),
@@ -165,8 +190,9 @@ async fn run() -> ExitCode {
         }
     }
     // Installed before anything is started, so that an early signal leaves no children behind.
-    let (signals, printer) = match Signals::new().and_then(|signals| Ok((signals, Printer::new()?))) {
-        Ok(both) => both,
+    let installed = || Ok::<_, std::io::Error>((Signals::new()?, RolloutSignals::new()?, Printer::new()?));
+    let (signals, rollout_signals, printer) = match installed() {
+        Ok(installed) => installed,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
@@ -179,8 +205,17 @@ async fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some((port, first)) = balanced
+        && let Err(error) = balancer::serve(port, first, handle.clone()).await
+    {
+        printer.err(error).await;
+        let mut handle = handle.clone();
+        tokio::spawn(async move { handle.shutdown().await });
+    }
     let shown = tokio::spawn(show(handle.clone(), notifications, arguments.show, printer.clone(), footer));
     stop_on_signals(handle.clone(), signals);
+    let rollouts = Rollouts { file: arguments.file, process: service.process, adapt };
+    tokio::spawn(rollouts.run(handle.clone(), rollout_signals, printer.clone()));
     let mut waiting = handle;
     let last = waiting.wait().await;
     drop(waiting);

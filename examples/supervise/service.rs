@@ -18,6 +18,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// The command that each replica runs.
     pub(crate) process: ProcessSpec,
+    /// The port of replica 0, if replicas have ports.
+    pub(crate) port: Option<u16>,
     /// The policy.
     pub(crate) policy: Policy,
 }
@@ -49,8 +51,11 @@ impl Service {
         let name = name(&fields, &mut problems);
         let process = read_part(&fields, "process", &mut problems, |value| ProcessSpec::read(value));
         let policy = read_part(&fields, "policy", &mut problems, |value| Policy::read(value));
+        let port = fields.get("process").and_then(|process| u16::try_from(process.get("port")?.as_u64()?).ok());
         match (name, process, policy) {
-            (Some(name), Some(process), Some(policy)) if problems.is_empty() => Ok(Self { name, process, policy }),
+            (Some(name), Some(process), Some(policy)) if problems.is_empty() => {
+                Ok(Self { name, process, port, policy })
+            }
             _ => Err(problems.join("\n")),
         }
     }
