@@ -26,6 +26,7 @@ mod replica;
 mod requested;
 mod serde_seconds;
 mod set;
+mod set_deadlines;
 mod settle;
 mod slots;
 mod snapshot;

@@ -50,21 +50,20 @@ impl ReplicaSet {
     pub(super) fn run_due(&mut self) {
         while self.is_due() {
             let at = self.deadlines.next();
-            if self.slots_due <= self.now && self.slots_due <= at.min(self.assess_at) {
+            let (status, slots, stray) =
+                (self.set_deadlines.status(), self.set_deadlines.slots(), self.set_deadlines.stray());
+            if slots <= self.now && slots <= at.min(status) {
                 self.apply_slot_rules();
                 continue;
             }
-            if self.strays_due <= self.now && self.strays_due <= at.min(self.assess_at) {
+            if stray <= self.now && stray <= at.min(status) {
                 self.kill_stray();
                 continue;
             }
             match self.deadlines.first() {
-                Some(replica) if at <= self.assess_at => self.timeout(replica, at),
+                Some(replica) if at <= status => self.timeout(replica, at),
                 // The assessment may end the set, so it precedes what is due later.
-                _ if !self.assess_at.is_never() => {
-                    let at = self.assess_at;
-                    self.assess_and_end(at);
-                }
+                _ if !status.is_never() => self.assess_and_end(status),
                 _ => break,
             }
         }
@@ -78,7 +77,7 @@ impl ReplicaSet {
                 self.run_pending();
             }
         }
-        if self.counts.changed || self.assess_at <= self.now || self.ending {
+        if self.counts.changed || self.set_deadlines.status() <= self.now || self.ending {
             self.assess_and_end(self.now);
         }
         let closed = self.set.has_incident() && self.close_incident();

@@ -210,7 +210,8 @@ impl ReplicaSet {
         }
         // A status deadline that passed in the meantime precedes the starts that are due now.
         let mut shown = set.set.clone();
-        set.assess_at = set.policy.assess_of(&mut shown, &set.counts.census, set.desired, taken_at.min(now));
+        let next = set.policy.assess_of(&mut shown, &set.counts.census, set.desired, taken_at.min(now));
+        set.set_deadlines.set_status(next);
         Ok(set)
     }
 

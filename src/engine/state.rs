@@ -10,6 +10,7 @@ use super::group::Group;
 use super::output::{Command, IgnoreReason, IgnoredEvent, Notice, Output, StatusShown};
 use super::queue::Queue;
 use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
+use super::set_deadlines::SetDeadlines;
 use super::slots::Slots;
 use super::strays::Strays;
 use super::tally::Tally;
@@ -75,12 +76,7 @@ pub struct ReplicaSet {
     pub(super) queue: Queue,
     /// When a gate opens next without an event.
     pub(super) gate_opens: Timestamp,
-    /// When the status changes next without an event.
-    pub(super) assess_at: Timestamp,
-    /// When a stray is killed next.
-    pub(super) strays_due: Timestamp,
-    /// When a stand-in, a drain or a rollout must be handled next.
-    pub(super) slots_due: Timestamp,
+    pub(super) set_deadlines: SetDeadlines,
     pub(super) outputs: InPlaceQueue<Output>,
     pub(super) shown: Option<StatusShown>,
     pub(super) tally: Tally,
@@ -107,9 +103,7 @@ impl ReplicaSet {
             counts: CensusCounts { changed: true, ..CensusCounts::default() },
             queue: Queue::default(),
             gate_opens: Timestamp::NEVER,
-            assess_at: Timestamp::NEVER,
-            strays_due: Timestamp::NEVER,
-            slots_due: Timestamp::NEVER,
+            set_deadlines: SetDeadlines::default(),
             outputs: InPlaceQueue::default(),
             shown: None,
             tally: Tally::default(),

@@ -32,7 +32,7 @@ impl ReplicaSet {
         debug_assert_eq!(self.desired, self.counts.census.desired(), "every desired replica is counted once");
         let at = at.max(self.set.reported().2);
         self.counts.changed = false;
-        self.assess_at = if self.ending && self.strays().is_some() {
+        let next = if self.ending && self.strays().is_some() {
             // The set is not terminated while a stray is alive.
             let mut census = self.counts.census;
             census.live += self.stray_count() as u32;
@@ -40,6 +40,7 @@ impl ReplicaSet {
         } else {
             self.policy.assess_of(&mut self.set, &self.counts.census, self.desired, at)
         };
+        self.set_deadlines.set_status(next);
     }
 
     /// Records that a replica is available now, because it may no longer be when the status is assessed.

@@ -175,7 +175,7 @@ impl ReplicaSet {
         let grace = self.policy.compiled().stop_grace;
         let strays = &mut self.cold.get_or_init().strays;
         let Some(&(due, instance)) = strays.by_due.first() else {
-            self.strays_due = Timestamp::NEVER;
+            self.set_deadlines.set_stray(Timestamp::NEVER);
             return;
         };
         let kills = strays.all.get(&instance).map_or(0, |stray| stray.kills).saturating_add(1);
@@ -188,7 +188,7 @@ impl ReplicaSet {
 
     /// Updates the deadline of the strays.
     pub(super) fn rearm_strays(&mut self) {
-        self.strays_due = self.cold.get().map_or(Timestamp::NEVER, |cold| cold.strays.first_due());
+        self.set_deadlines.set_stray(self.cold.get().map_or(Timestamp::NEVER, |cold| cold.strays.first_due()));
     }
 
     /// Holds back a queued start of the slot until the stray is gone.

@@ -111,10 +111,10 @@ impl ReplicaSet {
         self.next_due() <= self.now
     }
 
-    /// The earliest deadline of a replica, the status or a stray; [`Timestamp::NEVER`] if there is none.
+    /// The earliest deadline of a replica or of the set itself; [`Timestamp::NEVER`] if there is none.
     #[inline]
     pub(super) fn next_due(&self) -> Timestamp {
-        self.deadlines.next().min(self.assess_at).min(self.strays_due).min(self.slots_due)
+        self.deadlines.next().min(self.set_deadlines.first())
     }
 
     /// The time of [`next_deadline`](Self::next_deadline); [`Timestamp::NEVER`] if there is none.
@@ -131,16 +131,17 @@ impl ReplicaSet {
         }
         let first = self.deadlines.first().map(|replica| (replica, self.replica(replica).wakes_for));
         let mut next = first.map(|(id, why)| Deadline { at: self.deadlines.next(), why, replica: Some(id) });
-        for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (self.assess_at, DeadlineReason::Status)] {
+        let status = self.set_deadlines.status();
+        for (at, why) in [(self.gate_opens, DeadlineReason::Gate), (status, DeadlineReason::Status)] {
             if !at.is_never() && next.is_none_or(|next| at < next.at) {
                 next = Some(Deadline { at, why, replica: None });
             }
         }
-        let at = self.slots_due;
+        let at = self.set_deadlines.slots();
         if !at.is_never() && next.is_none_or(|next| at < next.at) {
             next = Some(Deadline { at, why: self.next_slot_rule().1, replica: None });
         }
-        let at = self.strays_due;
+        let at = self.set_deadlines.stray();
         if !at.is_never() && next.is_none_or(|next| at < next.at) {
             next = Some(Deadline {
                 at,

@@ -70,7 +70,7 @@ impl ReplicaSet {
             || !slots.drains.is_empty()
             || !slots.ties.is_empty()
             || !slots.extras.is_empty();
-        self.slots_due = self.next_slot_rule().0;
+        self.set_deadlines.set_slots(self.next_slot_rule().0);
     }
 
     /// When a rule has something to do by time alone, and which.
@@ -120,7 +120,7 @@ impl ReplicaSet {
         slots.pending = false;
         slots.watching = false;
         slots.changed.clear();
-        self.slots_due = Timestamp::NEVER;
+        self.set_deadlines.set_slots(Timestamp::NEVER);
     }
 
     /// After a restore: rebuilds what follows from the slots. The clocks of a rollout begin anew.
