@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// assert_eq!(Cause::named("gpu-fell-off")?.to_string(), "gpu-fell-off");
 /// # Ok::<(), uphold::policy::CauseError>(())
 /// ```
-#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 #[non_exhaustive]
 pub enum Cause {
     /// It ended by itself: a bad exit code, a signal, a crash. The cause if no other is named.
@@ -120,24 +120,6 @@ impl Cause {
             Self::NodeLost => "node-lost",
             Self::StartError => "start-error",
             Self::Named(name) => name.as_str(),
-        }
-    }
-}
-
-impl Clone for Cause {
-    /// Inlined: a cause is two machine words, and only named ones have a reference count.
-    #[inline]
-    fn clone(&self) -> Self {
-        match self {
-            Self::Error => Self::Error,
-            Self::Interruption => Self::Interruption,
-            Self::NoCapacity => Self::NoCapacity,
-            Self::OutOfMemory => Self::OutOfMemory,
-            Self::StartTimeout => Self::StartTimeout,
-            Self::Unhealthy => Self::Unhealthy,
-            Self::NodeLost => Self::NodeLost,
-            Self::StartError => Self::StartError,
-            Self::Named(name) => Self::Named(name.clone()),
         }
     }
 }
