@@ -143,7 +143,7 @@ fn a_set_of_three_that_never_failed_is_small() {
         size_of::<Outcome>()
     );
     // The present size, rounded up; the aim is less than 1024.
-    assert!(three <= 900, "{three}");
+    assert!(three <= 940, "{three}");
 }
 
 #[test]
