@@ -342,6 +342,9 @@ impl Decision {
             Verdict::Degrade(Degrade { until: Some(_) }) => {
                 write!(f, "; quarantined for {:?}, then one trial start", self.delay())
             }
+            Verdict::Degrade(_) if self.reason == DecisionReason::Rollout => {
+                f.write_str("; not started again at this revision")
+            }
             Verdict::Degrade(Degrade { until: None }) => f.write_str("; given up, not started again by itself"),
             Verdict::Terminate => f.write_str("; the set is terminated"),
             Verdict::Complete => f.write_str("; complete, not started again"),
@@ -373,7 +376,7 @@ impl fmt::Display for Decision {
             DecisionReason::Window => f.write_str(", waits for room in the window")?,
             DecisionReason::Incident => f.write_str(", one of an incident")?,
             DecisionReason::Group => f.write_str(", joins the restart of its group")?,
-            DecisionReason::Rollout => f.write_str(", fails the rollout")?,
+            DecisionReason::Rollout => f.write_str(", the rollout has failed")?,
             DecisionReason::RetryAfter => f.write_str(", as the failure asked")?,
             DecisionReason::Retry
             | DecisionReason::Success

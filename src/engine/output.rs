@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cause_counts::CauseCode;
 use super::event::ProbeKind;
 use super::replica::Phase;
-use super::slots::{DrainAnswer, DrainOutcome, Role, RolloutChange};
+use super::slots::{DrainAnswer, Role, RolloutChange};
 use crate::decide::{
     Decision, Gate, Incarnation, InstanceId, ReplicaId, Revision, Status, StatusReason, impl_instance,
 };
@@ -43,6 +43,24 @@ pub enum Command {
 }
 
 /// The command to start an instance.
+///
+/// ```
+/// use uphold::engine::Role;
+/// use uphold::{Command, Output, Policy, ReplicaSet, Timestamp};
+///
+/// let policy: Policy = serde_json::from_str(r#"{"replicas": 1, "retry": true, "scaling": {"standby": 1}}"#)?;
+/// let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
+/// set.handle_timeout(Timestamp::ZERO);
+/// let mut standbys = 0;
+/// while let Some(output) = set.poll_output() {
+///     if let Output::Command(Command::Start(start)) = output {
+///         // Start the workload of `start.revision` as `start.instance()`; `elsewhere` is not where it last ran.
+///         standbys += u32::from(start.role == Role::Standby);
+///     }
+/// }
+/// assert_eq!(standbys, 1);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Start {
@@ -52,11 +70,11 @@ pub struct Start {
     pub incarnation: Incarnation,
     /// Where to start it, relative to the replica's last instance.
     pub placement: Placement,
-    /// The role of its slot.
+    /// The role of its slot. A backend may ignore it.
     pub role: Role,
-    /// The regular slot that an extra slot belongs to.
+    /// The regular slot that its slot is tied to: the one that it stands in for, or will replace.
     pub tied_to: Option<ReplicaId>,
-    /// The revision of the workload; `None`: the one that the set began with.
+    /// The revision of the workload to start; `None`: the one that the set began with.
     pub revision: Option<Revision>,
 }
 
@@ -158,13 +176,13 @@ pub enum Notice {
     Ignored(IgnoredEvent),
     /// An operator's request was refused.
     Refused(Rejection),
-    /// A drain of one replica is over.
+    /// The drain of one replica is over.
     Drain(DrainAnswer),
-    /// A rollout made progress, failed, or is over.
+    /// A rollout started, advanced, failed, or ended.
     Rollout(RolloutChange),
     /// An extra slot took the place of a regular one, or a standby became a stand-in.
     Role(RoleChange),
-    /// A request to scale was outside the bounds of `scaling`.
+    /// A request to scale was clipped to `scaling.min` or `scaling.max`.
     ScaleClipped(ScaleClipped),
     /// An incident began, is resuming, or is over.
     Incident(IncidentNotice),
@@ -246,14 +264,22 @@ pub struct RoleChange {
     pub tied_to: Option<ReplicaId>,
 }
 
-/// A request to scale outside of `scaling.min` and `scaling.max`.
+/// A request to scale to a number of replicas outside of `scaling.min` and `scaling.max`, and the bound that it was clipped to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ScaleClipped {
-    /// The requested number of replicas.
+    /// The number of replicas that was asked for.
     pub asked: u32,
-    /// The number of desired replicas now.
+    /// The number of replicas that is desired now.
     pub desired: u32,
+}
+
+impl fmt::Display for ScaleClipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, desired } = self;
+        let bound = if asked > desired { "max" } else { "min" };
+        write!(f, "scaled to {desired} replicas, which is `scaling.{bound}`; {asked} were asked for")
+    }
 }
 
 /// A start that waits behind a gate.
@@ -402,26 +428,13 @@ impl fmt::Display for Notice {
             Self::Waiting(waiting) => write!(f, "replica {} waits: {}", waiting.replica, waiting.gate),
             Self::Ignored(event) => write!(f, "ignored: {} event about {}", event.why.as_str(), event.instance()),
             Self::Refused(refused) => write!(f, "refused: {refused}"),
-            Self::Drain(answer) => match answer.outcome {
-                DrainOutcome::Replaced => {
-                    write!(f, "replica {} is drained: another has taken its place", answer.replica)
-                }
-                DrainOutcome::RestartedElsewhere => {
-                    write!(f, "replica {} is drained: it starts again elsewhere", answer.replica)
-                }
-                DrainOutcome::Forced => write!(f, "replica {} is drained: stopped by its deadline", answer.replica),
-                DrainOutcome::NothingToDo => write!(f, "replica {} is drained: nothing ran there", answer.replica),
-            },
+            Self::Drain(answer) => answer.fmt(f),
             Self::Rollout(change) => change.fmt(f),
             Self::Role(change) => {
                 write!(f, "replica {} is {} now", change.replica, change.role)?;
                 change.tied_to.map_or(Ok(()), |regular| write!(f, ", for replica {regular}"))
             }
-            Self::ScaleClipped(clipped) => write!(
-                f,
-                "{} replicas were asked for, `scaling` allows {}: scaled to {}",
-                clipped.asked, clipped.desired, clipped.desired
-            ),
+            Self::ScaleClipped(clipped) => clipped.fmt(f),
             Self::Incident(IncidentNotice::Recognised(replicas)) => {
                 write!(f, "incident: {replicas} replicas failed together")
             }

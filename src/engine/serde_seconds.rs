@@ -1,8 +1,12 @@
-//! Serialises durations as numbers of seconds in formats for people, and in full in binary formats.
+//! Serialises durations and times as numbers of seconds in formats for people, and in full in binary formats.
+//!
+//! Nanoseconds since 1970 are past 2^53, where jq and JavaScript round whole numbers.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use crate::time::Timestamp;
 
 struct Seconds(Duration);
 
@@ -42,6 +46,45 @@ pub(super) mod option {
     }
 }
 
+fn seconds_of(at: Timestamp) -> Seconds {
+    Seconds(Duration::from_nanos(at.as_nanos()))
+}
+
+fn time_of(seconds: Seconds) -> Timestamp {
+    Timestamp::from_nanos(u64::try_from(seconds.0.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// For a field that is a `Timestamp`: seconds since its epoch.
+pub(in crate::engine) mod time {
+    use super::*;
+
+    pub(in crate::engine) fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        seconds_of(*at).serialize(serializer)
+    }
+
+    pub(in crate::engine) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        Seconds::deserialize(deserializer).map(time_of)
+    }
+}
+
+/// For a field that is an `Option<Timestamp>`: seconds since its epoch.
+pub(in crate::engine) mod time_option {
+    use super::*;
+
+    pub(in crate::engine) fn serialize<S: Serializer>(
+        at: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        at.map(seconds_of).serialize(serializer)
+    }
+
+    pub(in crate::engine) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        Ok(Option::<Seconds>::deserialize(deserializer)?.map(time_of))
+    }
+}
+
 /// For a field that is a map with durations as its values.
 pub(super) mod map {
     use std::collections::BTreeMap;
@@ -69,6 +112,18 @@ mod tests {
 
     #[derive(Serialize, Deserialize, PartialEq, Debug)]
     struct Row(#[serde(with = "super::option")] Option<Duration>);
+
+    #[derive(Serialize, Deserialize, PartialEq, Debug)]
+    struct Times(#[serde(with = "super::time")] Timestamp, #[serde(with = "super::time_option")] Option<Timestamp>);
+
+    #[test]
+    fn times_are_seconds_in_json_and_exact_in_postcard() {
+        let row = Times(Timestamp::from_millis(1_764_600_000_250), Some(Timestamp::from_secs(60)));
+        assert_eq!(serde_json::to_string(&row).unwrap(), "[1764600000.25,60]");
+        assert_eq!(serde_json::from_str::<Times>("[0,null]").unwrap(), Times(Timestamp::ZERO, None));
+        let exact = Times(Timestamp::from_nanos(1_764_600_000_123_456_789), None);
+        assert_eq!(postcard::from_bytes::<Times>(&postcard::to_stdvec(&exact).unwrap()).unwrap(), exact);
+    }
 
     #[test]
     fn durations_are_seconds_in_json_and_exact_in_postcard() {

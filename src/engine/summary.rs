@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::replica::{Phase, Replica};
 use super::serde_seconds;
-use super::slots::Role;
+use super::slots::{DrainView, Role, RolloutView};
 use super::state::ReplicaSet;
 use super::tally::CauseCounts;
 use crate::decide::{Gate, Incarnation, Message, ReplicaId, Revision, Status, StatusReason, impl_instance};
@@ -15,6 +15,8 @@ use crate::policy::{Cause, Exit};
 use crate::time::Timestamp;
 
 /// The state of one replica, for tables and dashboards.
+///
+/// In JSON, times are seconds since the epoch, in keys that end in `_seconds`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReplicaView {
@@ -25,16 +27,18 @@ pub struct ReplicaView {
     /// Its phase.
     pub phase: Phase,
     /// When the phase began; while it is being stopped, when it was last asked to.
+    #[serde(rename = "since_seconds", with = "serde_seconds::time")]
     pub since: Timestamp,
-    /// The role of its slot; `None`: the slot is no longer part of the set.
+    /// The role of its slot; `None`: it is not part of the set any more.
     pub role: Option<Role>,
-    /// The regular slot that an extra slot belongs to.
+    /// The regular slot that its slot is tied to: the one that it stands in for, or will replace.
     pub tied_to: Option<ReplicaId>,
     /// The revision of its current or next instance; `None`: the one that the set began with.
     pub revision: Option<Revision>,
     /// The gate that its next start waits for.
     pub gate: Option<Gate>,
     /// When its next start is due, if that is known.
+    #[serde(rename = "due_seconds", with = "serde_seconds::time_option")]
     pub due: Option<Timestamp>,
     /// The failures in its current streak under the policy's own `retry`.
     pub failures: u32,
@@ -50,6 +54,8 @@ impl_instance!(ReplicaView);
 
 /// The state of a set at one instant, for dashboards and metrics. Returned by [`ReplicaSet::summary`].
 ///
+/// In JSON, times are seconds since the epoch and durations are seconds, in keys that end in `_seconds`.
+///
 /// ```
 /// use uphold::{Event, Policy, ReplicaSet, Timestamp};
 ///
@@ -60,12 +66,14 @@ impl_instance!(ReplicaView);
 /// let summary = serde_json::to_value(set.summary(Timestamp::from_secs(90)))?;
 /// assert_eq!(summary["available"], 2);
 /// assert_eq!(summary["time_in_seconds"]["healthy"], 90);
+/// assert_eq!(summary["roles"]["regular"], 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Summary {
     /// The time of the summary.
+    #[serde(rename = "at_seconds", with = "serde_seconds::time")]
     pub at: Timestamp,
     /// The status.
     pub status: Status,
@@ -75,11 +83,24 @@ pub struct Summary {
     #[serde(default)]
     pub cause: Option<Cause>,
     /// When the status began.
+    #[serde(rename = "since_seconds", with = "serde_seconds::time")]
     pub since: Timestamp,
     /// The number of desired replicas.
     pub desired: u32,
-    /// The number of available replicas.
+    /// The number of available replicas: regular ones, and stand-ins up to the number of regular ones that are missing.
     pub available: u32,
+    /// The number of slots in each role. Regular slots are the desired ones.
+    #[serde(default)]
+    pub roles: BTreeMap<Role, u32>,
+    /// The revision that was last rolled out completely; `None`: the one that the set began with.
+    #[serde(default)]
+    pub revision: Option<Revision>,
+    /// The rollout that is under way, paused or rolling back.
+    #[serde(default)]
+    pub rollout: Option<RolloutView>,
+    /// The drains that are not over, by replica: since when each is open, and what it waits for.
+    #[serde(default)]
+    pub drains: Vec<DrainView>,
     /// The number of replicas in each phase, without removed ones.
     pub phases: BTreeMap<Phase, u32>,
     /// The time spent in each status so far. In JSON: `time_in_seconds`.
@@ -101,6 +122,7 @@ pub struct Summary {
     /// The number of incidents detected.
     pub incidents: u64,
     /// When the open incident began; `None`: no incident is open.
+    #[serde(rename = "incident_since_seconds", with = "serde_seconds::time_option")]
     pub incident_since: Option<Timestamp>,
     /// The total time that replicas were available, divided by the number of failures; `None` before the first. In JSON:
     /// seconds.
@@ -133,6 +155,7 @@ pub struct Summary {
 #[non_exhaustive]
 pub struct NextAction {
     /// When it is due.
+    #[serde(rename = "at_seconds", with = "serde_seconds::time")]
     pub at: Timestamp,
     /// The name of a [`DeadlineReason`](crate::engine::DeadlineReason).
     pub what: String,
@@ -202,6 +225,10 @@ impl ReplicaSet {
             since,
             desired: self.desired,
             available: self.counts.census.serving(),
+            roles: self.role_counts(),
+            revision: self.revision().cloned(),
+            rollout: self.rollout(),
+            drains: self.drains().collect(),
             phases,
             time_in: tally
                 .time_in(now)

@@ -12,7 +12,9 @@ use super::notifications::{Notification, Notifications};
 use super::operator_request::{OperatorRequest, PendingRequest};
 use super::workload_source::WorkloadSource;
 use crate::decide::{ReplicaId, Revision, Status, StatusReason};
-use crate::engine::{Drain, Event, Rejection, ReplicaSet, ReplicaView, Selection, Snapshot, Summary};
+use crate::engine::{
+    Drain, Event, Rejection, ReplicaSet, ReplicaView, Role, RolloutPhase, Selection, Snapshot, Summary,
+};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -26,21 +28,73 @@ pub struct SetStatus {
     pub reason: StatusReason,
     /// Since when the set has this status, in Unix time.
     pub since: Timestamp,
-    /// The number of available replicas.
+    /// The number of available replicas: regular ones, and stand-ins up to the number of regular ones that are missing.
     pub available: u32,
     /// The number of desired replicas.
     pub desired: u32,
+    /// The extra slots, which are not among the desired replicas.
+    pub extras: ExtraSlots,
+    /// The rollout that is under way, paused or rolling back.
+    pub rollout: Option<RolloutProgress>,
+    /// The number of drains that wait to stop their replicas.
+    pub drains_waiting: u32,
+    /// When the oldest of these drains began, in Unix time.
+    pub oldest_drain: Option<Timestamp>,
+}
+
+/// The number of extra slots in each role.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct ExtraSlots {
+    /// Slots that a drain or a rollout has started beside the regular ones.
+    pub surge: u32,
+    /// Slots that stand in for regular ones.
+    pub stand_in: u32,
+    /// Slots that are kept started in case a replica fails.
+    pub standby: u32,
+}
+
+/// The numbers of a [`RolloutView`](crate::engine::RolloutView). [`SupervisorHandle::summary`] also has its revision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct RolloutProgress {
+    /// What the rollout is doing.
+    pub phase: RolloutPhase,
+    /// The number of regular slots that are still to be replaced.
+    pub remaining: u32,
+    /// The number of regular slots at the revision that the set is moving to.
+    pub updated: u32,
+    /// The number of available replicas of that revision, surge slots included.
+    pub available: u32,
+    /// The number of failures of the new revision that count towards `max_failures`.
+    pub failures: u32,
 }
 
 impl SetStatus {
     /// Returns the status of a set.
     pub fn of(set: &ReplicaSet) -> Self {
+        let (drains_waiting, oldest_drain) = set.waiting_drains();
+        let rollout = set.rollout().map(|rollout| RolloutProgress {
+            phase: rollout.phase,
+            remaining: rollout.remaining,
+            updated: rollout.updated,
+            available: rollout.available,
+            failures: rollout.failures,
+        });
         Self {
             status: set.status(),
             reason: set.status_reason(),
             since: set.status_since(),
-            available: set.census().available,
+            available: set.census().serving(),
             desired: set.desired(),
+            extras: ExtraSlots {
+                surge: set.role_count(Role::Surge),
+                stand_in: set.role_count(Role::StandIn),
+                standby: set.role_count(Role::Standby),
+            },
+            rollout,
+            drains_waiting,
+            oldest_drain,
         }
     }
 }

@@ -10,11 +10,21 @@
 //! | `uphold_refused_total` | counter | operators' requests that were refused | |
 //! | `uphold_incidents_total` | counter | incidents recognised | |
 //! | `uphold_waits_total` | counter | due starts that a gate delayed | `gate` |
+//! | `uphold_drains_total` | counter | drains answered | `outcome` |
+//! | `uphold_rollout_events_total` | counter | changes of a rollout | `event` |
 //! | `uphold_backend_errors_total` | counter | failed backend calls and broken watches | |
 //! | `uphold_warnings_total` | counter | other warnings, such as a recorder that panicked | |
 //! | `uphold_restart_delay_seconds` | histogram | seconds from a failure to its restart | |
 //! | `uphold_replicas_desired` | gauge | replicas | |
 //! | `uphold_replicas_available` | gauge | replicas | |
+//! | `uphold_extra_slots` | gauge | slots beside the desired replicas | `role` |
+//! | `uphold_rollout_phase` | gauge | 1 for the current phase, 0 for the others; all 0 without a rollout | `phase` |
+//! | `uphold_rollout_remaining` | gauge | regular slots that are still to be replaced | |
+//! | `uphold_rollout_updated` | gauge | regular slots at the revision that the set is moving to | |
+//! | `uphold_rollout_available` | gauge | available replicas of that revision | |
+//! | `uphold_rollout_failures` | gauge | failures of the new revision that count towards `max_failures` | |
+//! | `uphold_drains_waiting` | gauge | drains that wait to stop their replicas | |
+//! | `uphold_drains_oldest_since_seconds` | gauge | Unix time in seconds at which the oldest of them began; 0 without any | |
 //! | `uphold_status` | gauge | 1 for the current status, 0 for the others | `status` |
 //! | `uphold_status_since_seconds` | gauge | Unix time in seconds | |
 
@@ -22,10 +32,10 @@ use std::sync::Arc;
 
 use metrics::{counter, gauge, histogram};
 
-use super::handle::SetStatus;
+use super::handle::{RolloutProgress, SetStatus};
 use super::notifications::NotificationKind;
 use crate::decide::{Status, Verdict};
-use crate::engine::{Command, IncidentNotice, Notice};
+use crate::engine::{Command, IncidentNotice, Notice, Role, RolloutPhase};
 
 fn label(set: &Arc<str>) -> metrics::SharedString {
     set.clone().into()
@@ -94,6 +104,25 @@ pub(super) fn set_gauges(set: &Arc<str>, status: &SetStatus) {
     gauge!("uphold_replicas_available", "set" => label(set)).set(f64::from(status.available));
     let since = status.since.as_millis() as f64 / 1000.0;
     gauge!("uphold_status_since_seconds", "set" => label(set)).set(since);
+    let extras = status.extras;
+    for (role, count) in
+        [(Role::Surge, extras.surge), (Role::StandIn, extras.stand_in), (Role::Standby, extras.standby)]
+    {
+        gauge!("uphold_extra_slots", "set" => label(set), "role" => role.as_str()).set(f64::from(count));
+    }
+    for known in RolloutPhase::ALL {
+        let value = f64::from(u8::from(status.rollout.is_some_and(|rollout| rollout.phase == known)));
+        gauge!("uphold_rollout_phase", "set" => label(set), "phase" => known.as_str()).set(value);
+    }
+    let rollout =
+        |of: fn(&RolloutProgress) -> u32| status.rollout.as_ref().map_or(0.0, |rollout| f64::from(of(rollout)));
+    gauge!("uphold_rollout_remaining", "set" => label(set)).set(rollout(|rollout| rollout.remaining));
+    gauge!("uphold_rollout_updated", "set" => label(set)).set(rollout(|rollout| rollout.updated));
+    gauge!("uphold_rollout_available", "set" => label(set)).set(rollout(|rollout| rollout.available));
+    gauge!("uphold_rollout_failures", "set" => label(set)).set(rollout(|rollout| rollout.failures));
+    gauge!("uphold_drains_waiting", "set" => label(set)).set(f64::from(status.drains_waiting));
+    let oldest = status.oldest_drain.map_or(0.0, |since| since.as_millis() as f64 / 1000.0);
+    gauge!("uphold_drains_oldest_since_seconds", "set" => label(set)).set(oldest);
     for known in Status::ALL {
         let value = f64::from(u8::from(known == status.status));
         gauge!("uphold_status", "set" => label(set), "status" => known.as_str()).set(value);

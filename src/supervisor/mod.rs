@@ -35,6 +35,6 @@ mod workload_source;
 pub use builder::{SpawnError, Supervisor, SupervisorBuilder};
 #[cfg(feature = "recording")]
 pub use file_recorder::FileRecorder;
-pub use handle::{RequestError, SetStatus, SupervisorClosed, SupervisorHandle};
+pub use handle::{ExtraSlots, RequestError, RolloutProgress, SetStatus, SupervisorClosed, SupervisorHandle};
 pub use notifications::{Notification, NotificationKind, Notifications, Received};
 pub use recorder::Recorder;

@@ -4,7 +4,7 @@ use tracing::{Span, debug, info, info_span, warn};
 
 use super::notifications::NotificationKind;
 use crate::decide::InstanceId;
-use crate::engine::Notice;
+use crate::engine::{Notice, RolloutChange, RolloutEvent, RolloutFailure};
 
 /// Returns the span of a backend call (`start`, `stop`, `kill` or `probe`), which also contains what the backend emits.
 pub(super) fn call_span(set: &str, call: &'static str, instance: InstanceId) -> Span {
@@ -12,7 +12,7 @@ pub(super) fn call_span(set: &str, call: &'static str, instance: InstanceId) -> 
     info_span!(target: "uphold", "call", set, call, replica = replica.0, incarnation = incarnation.0)
 }
 
-/// Emits a notification: verdicts and statuses at `info`, failures at `warn`, the rest at `debug`.
+/// Emits a notification: verdicts, statuses, drains and rollouts at `info`, failures at `warn`, the rest at `debug`.
 pub(super) fn emit(set: &str, kind: &NotificationKind) {
     match kind {
         NotificationKind::Event(event) => debug!(target: "uphold", set, event = event.as_str(), "{event}"),
@@ -52,8 +52,19 @@ pub(super) fn emit(set: &str, kind: &NotificationKind) {
                 desired = change.desired,
                 "{notice}"
             ),
-            Notice::Drain(_) | Notice::Rollout(_) | Notice::Role(_) => info!(target: "uphold", set, "{notice}"),
-            Notice::Incident(_) | Notice::Refused(_) | Notice::Dropped(_) | Notice::ScaleClipped(_) => {
+            Notice::Drain(answer) => info!(
+                target: "uphold",
+                set,
+                replica = answer.replica.0,
+                drain = answer.outcome.as_str(),
+                "{notice}"
+            ),
+            Notice::Role(_) => info!(target: "uphold", set, "{notice}"),
+            Notice::Rollout(change) => emit_rollout(set, change),
+            Notice::ScaleClipped(clipped) => {
+                warn!(target: "uphold", set, asked = clipped.asked, desired = clipped.desired, "{notice}")
+            }
+            Notice::Incident(_) | Notice::Refused(_) | Notice::Dropped(_) => {
                 warn!(target: "uphold", set, "{notice}")
             }
             Notice::Replica(change) => debug!(
@@ -66,5 +77,28 @@ pub(super) fn emit(set: &str, kind: &NotificationKind) {
             ),
             Notice::Waiting(_) | Notice::Ignored(_) => debug!(target: "uphold", set, "{notice}"),
         },
+    }
+}
+
+/// Emits a change of a rollout: failed and paused at `warn`, the rest at `info`.
+fn emit_rollout(set: &str, change: &RolloutChange) {
+    macro_rules! emit {
+        ($level:ident) => {
+            $level!(
+                target: "uphold",
+                set,
+                rollout = change.event.as_str(),
+                revision = change.revision.as_ref().map(crate::decide::Revision::as_str),
+                updated = change.updated,
+                remaining = change.remaining,
+                available = change.available,
+                reason = change.reason.map(RolloutFailure::as_str),
+                "{change}"
+            )
+        };
+    }
+    match change.event {
+        RolloutEvent::Failed | RolloutEvent::Paused => emit!(warn),
+        _ => emit!(info),
     }
 }

@@ -1,38 +1,40 @@
-//! Drains: replicas that are to leave their place.
+//! Drains: replicas that have to leave the place where they run.
 //!
-//! With a surge, an extra slot is started elsewhere first and takes the place of the drained one once it is available.
-//! Without, the replica is stopped as soon as enough others are available, and started again elsewhere. At
-//! `deadline - stop_grace` it is stopped in any case. An interruption notice is a drain with a deadline.
+//! With `max_surge`, a surge slot is started elsewhere first, and replaces the drained slot once it is available. Without it,
+//! the replica is stopped as soon as enough others are available, and starts again elsewhere. At `deadline - stop_grace` it is
+//! stopped in any case. An interruption notice is a drain with a deadline.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::super::output::{IgnoreReason, Notice, Rejection, Waiting};
 use super::super::replica::{CensusBucket, NextPhase, Phase, ReplicaFlags};
+use super::super::serde_seconds;
 use super::super::state::ReplicaSet;
 use super::Role;
 use crate::decide::{Disruption, Gate, Incarnation, InstanceId, ReplicaId, StartKind, StartOutcome};
 use crate::policy::{OnSuccess, Placement};
 use crate::time::Timestamp;
 
-/// How a drain ended.
+/// How the drain of one replica ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum DrainOutcome {
     /// Another slot has taken its place.
     Replaced,
-    /// It was stopped, and starts again elsewhere.
+    /// It was stopped or ended by itself, and starts again elsewhere.
     RestartedElsewhere,
-    /// Its deadline came: it was stopped whatever else was available.
+    /// It was stopped at `deadline - stop_grace`, however many others were available.
     Forced,
-    /// Nothing ran there, or it was to be removed anyway. If it starts again, it starts elsewhere.
+    /// It did not run, or was removed for another reason. Its next start, if any, is elsewhere.
     NothingToDo,
 }
 
 impl DrainOutcome {
-    /// The word that traces use.
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Replaced => "replaced",
@@ -43,30 +45,101 @@ impl DrainOutcome {
     }
 }
 
-/// The answer to a drain of one replica: its instance is gone.
+/// The answer to the drain of one replica: its instance has ended. Every drain is answered once, unless it is taken back.
+///
+/// Its `Display` is one sentence for an operator.
+///
+/// ```
+/// use uphold::engine::{Drain, DrainOutcome};
+/// use uphold::{Event, Notice, Output, Policy, ReplicaSet, Timestamp};
+///
+/// let policy: Policy = serde_json::from_str(r#"{"replicas": 2, "retry": true}"#)?;
+/// let mut set = ReplicaSet::new(policy, 7, Timestamp::ZERO);
+/// set.handle_timeout(Timestamp::ZERO);
+/// set.for_each_output(|_| ());
+/// set.handle_all(Timestamp::ZERO, [Event::ready((0, 1)), Event::ready((1, 1))]);
+/// set.for_each_output(|_| ());
+///
+/// // The other replica is enough for `min_available`, so replica 0 is stopped at once.
+/// set.handle(Timestamp::from_secs(60), Event::Drain(Drain::of([0])));
+/// set.for_each_output(|_| ());
+/// set.handle(Timestamp::from_secs(61), Event::stopped((0, 1)));
+/// let answer = std::iter::from_fn(|| set.poll_output()).find_map(|output| match output {
+///     Output::Notice(Notice::Drain(answer)) => Some(answer),
+///     _ => None,
+/// });
+/// let answer = answer.ok_or("no answer")?;
+/// assert_eq!((answer.replica, answer.outcome), (0.into(), DrainOutcome::RestartedElsewhere));
+/// assert_eq!(answer.to_string(), "replica 0 is drained: it starts again elsewhere");
+/// # while set.poll_output().is_some() {}
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DrainAnswer {
-    /// Which replica was drained.
+    /// The replica that was drained.
     pub replica: ReplicaId,
     /// How the drain ended.
     pub outcome: DrainOutcome,
 }
 
-/// A drain that has not been answered yet.
+impl fmt::Display for DrainAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let replica = self.replica;
+        match self.outcome {
+            DrainOutcome::Replaced => write!(f, "replica {replica} is drained: another replica has taken its place"),
+            DrainOutcome::RestartedElsewhere => write!(f, "replica {replica} is drained: it starts again elsewhere"),
+            DrainOutcome::Forced => {
+                write!(f, "replica {replica} is drained: it was stopped by its deadline, whatever else was available")
+            }
+            DrainOutcome::NothingToDo => {
+                write!(f, "replica {replica} is drained: it did not run, or was removed anyway")
+            }
+        }
+    }
+}
+
+/// A drain that has not been answered yet, and what it waits for. Returned by [`ReplicaSet::drains`].
+///
+/// Its `Display` is one sentence for an operator. In JSON, times are seconds since the epoch.
+///
+/// ```
+/// use uphold::sim::{Simulation, drain};
+/// use uphold::Policy;
+///
+/// let policy: Policy = serde_json::from_str(r#"{"replicas": 1, "retry": true}"#)?;
+/// let run = Simulation::new(policy).at("60s", drain(0)).run_until("1h")?;
+/// let waiting = run.set().drains().next().ok_or("no drain")?;
+/// assert_eq!(waiting.to_string(), "replica 0 waits to be drained until enough others are available");
+/// assert_eq!(serde_json::to_value(waiting)?["since_seconds"], 60);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DrainView {
-    /// Which replica is drained.
+    /// The replica that is drained.
     pub replica: ReplicaId,
-    /// Since when.
+    /// When the drain began.
+    #[serde(rename = "since_seconds", with = "serde_seconds::time")]
     pub since: Timestamp,
-    /// When it is gone at the latest; `None`: it waits for as long as it takes.
+    /// When its instance has to be gone; `None`: the drain waits without a limit.
+    #[serde(rename = "deadline_seconds", with = "serde_seconds::time_option")]
     pub deadline: Option<Timestamp>,
     /// The surge slot that will take its place, if one was started.
     pub surge: Option<ReplicaId>,
     /// What it waits for: `disruption`, or `stop` once it has been asked to stop.
     pub gate: Gate,
+}
+
+impl fmt::Display for DrainView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "replica {} waits to be drained until ", self.replica)?;
+        match (self.gate, self.surge) {
+            (Gate::Stop, _) => f.write_str("its instance has stopped"),
+            (_, Some(surge)) => write!(f, "surge replica {surge} is available"),
+            _ => f.write_str("enough others are available"),
+        }
+    }
 }
 
 /// The open drains of a set.
@@ -85,9 +158,12 @@ pub(crate) struct Drains {
     /// When drains with a deadline are forced.
     #[serde(skip)]
     forced: BTreeSet<(Timestamp, ReplicaId)>,
-    /// Drains of which it has not been said yet that they wait.
+    /// Drains that have not been reported as waiting yet.
     #[serde(skip)]
     new: BTreeSet<ReplicaId>,
+    /// Drains that have not been asked to stop, the oldest first.
+    #[serde(skip)]
+    by_age: BTreeSet<(Timestamp, ReplicaId)>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -114,6 +190,7 @@ impl Drains {
         if let Some(drain) = self.open.get(&id) {
             self.waiting.remove(&(drain.deadline, id));
             self.forced.remove(&(drain.forced_at(grace), id));
+            self.by_age.remove(&(drain.since, id));
         }
         self.down.remove(&id);
         self.ready.remove(&id);
@@ -125,6 +202,7 @@ impl Drains {
         self.down.clear();
         self.ready.clear();
         self.forced.clear();
+        self.by_age.clear();
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = ReplicaId> + '_ {
@@ -133,7 +211,7 @@ impl Drains {
 
     pub(super) fn entries(&self) -> usize {
         let sets = self.waiting.len() + self.down.len() + self.ready.len() + self.forced.len() + self.new.len();
-        self.open.len() + sets
+        self.open.len() + sets + self.by_age.len()
     }
 
     pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
@@ -156,7 +234,7 @@ impl Drain {
 }
 
 impl ReplicaSet {
-    /// Drains that have not been answered yet, by replica.
+    /// Returns the drains that have not been answered yet, by replica.
     pub fn drains(&self) -> impl Iterator<Item = DrainView> + '_ {
         let open = self.slots.get().into_iter().flat_map(|slots| &slots.drains.open);
         open.map(|(&replica, drain)| DrainView {
@@ -168,7 +246,14 @@ impl ReplicaSet {
         })
     }
 
-    /// Each of these replicas is to leave its place, by `deadline` at the latest.
+    /// Returns how many drains have not been asked to stop, and when the oldest of them began.
+    pub(crate) fn waiting_drains(&self) -> (u32, Option<Timestamp>) {
+        let Some(slots) = self.slots.get() else { return (0, None) };
+        let waiting = &slots.drains.by_age;
+        (waiting.len() as u32, waiting.first().map(|&(since, _)| since))
+    }
+
+    /// Begins to drain these replicas; each has to be gone by `deadline`.
     pub(in crate::engine) fn drain(
         &mut self,
         replicas: &[ReplicaId],
@@ -353,6 +438,7 @@ impl ReplicaSet {
         let drains = &mut self.slots.get_or_init().drains;
         drains.unlist(id, grace);
         let Some(drain) = drains.get(id).filter(|drain| drain.leaves.is_none()) else { return };
+        drains.by_age.insert((drain.since, id));
         if !drain.deadline.is_never() {
             drains.forced.insert((drain.forced_at(grace), id));
         }

@@ -1,5 +1,7 @@
 //! Adds slots to the set and removes them.
 
+use std::collections::BTreeMap;
+
 use super::super::output::{Notice, RoleChange};
 use super::super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::super::state::ReplicaSet;
@@ -11,6 +13,18 @@ use crate::policy::{MAX_REPLICAS, Placement};
 pub(in crate::engine) const MAX_SLOTS: usize = 5 * MAX_REPLICAS as usize;
 
 impl ReplicaSet {
+    /// Returns the number of slots in a role.
+    pub(crate) fn role_count(&self, role: Role) -> u32 {
+        let extras = self.slots.get().and_then(|slots| slots.extras.of(role));
+        if role == Role::Regular { self.desired } else { extras.map_or(0, |extras| extras.len() as u32) }
+    }
+
+    /// Returns the number of slots in each role that has any.
+    pub(in crate::engine) fn role_counts(&self) -> BTreeMap<Role, u32> {
+        let counted = Role::ALL.map(|role| (role, self.role_count(role)));
+        counted.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
     /// Adds a slot that waits for its first start, under the lowest free number; `None` if there is none.
     pub(super) fn add_slot(
         &mut self,

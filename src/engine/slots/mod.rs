@@ -1,10 +1,20 @@
 //! Slots: scaling, stand-ins, standbys, drains and rollouts.
 //!
-//! One mechanism serves all of this: extra slots beside the regular ones. A stand-in is tied to the regular slot that it
-//! serves for, and the surge slot of a drain to the slot that it will replace (`ties.rs`). Scaling (`scaling.rs`), stand-ins
-//! (`cover.rs`), drains (`drains.rs`) and rollouts (`rollout.rs`) are rules about when an extra slot is started and which of
-//! two slots is removed; `rules.rs` applies them until nothing changes. What may be taken down is decided at
-//! depth 1, in `decide/disruption.rs`.
+//! One mechanism serves all of this: extra slots beside the regular ones. A tie (`ties.rs`) says which regular slot an extra
+//! one is there for: a stand-in serves in its place, and the surge slot of a drain will replace it. Each feature is a
+//! rule that says when an extra slot is started, and which of two slots is removed.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `scaling.rs` | scaling up and down |
+//! | `cover.rs` | stand-ins and standbys: extra slots for regular ones that are down |
+//! | `drains.rs` | drains and interruption notices |
+//! | `rollout.rs`, `rollout_index.rs` | rollouts, and their slots by progress |
+//! | `rules.rs` | applies the rules of these until nothing changes |
+//! | `membership.rs` | adds and removes slots, and changes their roles |
+//! | `revisions.rs` | the revision of each slot |
+//!
+//! What may be taken down, and what a rollout does next, is decided at depth 1 (`decide/disruption.rs`).
 
 mod cover;
 mod drains;
@@ -28,24 +38,42 @@ pub(super) use membership::MAX_SLOTS;
 use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
-/// What a slot is for.
+/// The role of a slot: a desired replica, or an extra one.
+///
+/// ```
+/// use uphold::engine::Role;
+/// use uphold::sim::{Simulation, crash};
+/// use uphold::Policy;
+///
+/// let policy: Policy = serde_json::from_str(
+///     r#"{"replicas": 2, "retry": {"interval": "5m"}, "scaling": {"stand_ins": {"max": 1, "after": "1m"}}}"#,
+/// )?;
+/// let run = Simulation::new(policy).at("60s", crash(0)).run_until("3m")?;
+/// let stand_in = run.set().get(2.into()).unwrap();
+/// assert_eq!((stand_in.role, stand_in.tied_to), (Some(Role::StandIn), Some(0.into())));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Role {
-    /// One of the desired replicas.
+    /// Holds one of the desired replicas.
     #[default]
     Regular,
-    /// Started beside the regular slots by a drain or a rollout; becomes regular once it is available.
+    /// Started beside the regular slots by a drain or a rollout. Once it is available it becomes regular, and an old slot is
+    /// removed.
     Surge,
-    /// Serves for a regular slot that is down, until that one is back.
+    /// Serves in place of a regular slot that is not available; removed once that one has been available for
+    /// `stand_ins.after`.
     StandIn,
-    /// Kept started, to become the stand-in of a slot that fails.
+    /// Started in advance; becomes the stand-in of a slot that fails.
     Standby,
 }
 
 impl Role {
-    /// The word that traces use.
+    pub(crate) const ALL: [Self; 4] = [Self::Regular, Self::Surge, Self::StandIn, Self::Standby];
+
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Regular => "regular",
@@ -70,22 +98,22 @@ pub(super) struct Slots {
     pub(super) drains: drains::Drains,
     pub(super) revisions: revisions::Revisions,
     pub(super) rollout: Option<rollout::Rollout>,
-    /// Roles of extra slots that were drained: the next one starts elsewhere.
+    /// Roles of which an extra slot was drained: the next slot of the role starts elsewhere.
     elsewhere: BTreeSet<Role>,
     /// When no number is left, slots that are still being stopped are used again from here on.
     reused_up_to: u32,
     #[serde(skip)]
     extras: Extras,
-    /// Slots that are no part of the set and have no instance. One with a stray is passed over.
+    /// Slots outside the set that have no instance, so that their ids may be used again. One that has a stray is skipped.
     #[serde(skip)]
     free: BTreeSet<ReplicaId>,
     /// Slots that have changed since the rules were last applied.
     #[serde(skip)]
     changed: BTreeSet<ReplicaId>,
-    /// Changes of slots are recorded: some rule depends on them.
+    /// Whether changes of slots are recorded, because some rule depends on them.
     #[serde(skip)]
     watching: bool,
-    /// A rule may have something to do.
+    /// Whether a rule may have something to do.
     #[serde(skip)]
     pub(super) pending: bool,
 }
@@ -123,12 +151,12 @@ impl Extras {
 }
 
 impl Slots {
-    /// The slots that its parts name.
+    /// Returns the slots that stand-ins and drains refer to.
     pub(super) fn named(&self) -> impl Iterator<Item = ReplicaId> + '_ {
         self.cover.slots().chain(self.drains.slots())
     }
 
-    /// The number of entries in its collections.
+    /// Returns the number of entries in its collections.
     pub(super) fn entries(&self) -> usize {
         let rollout = self.rollout.as_ref().map_or(0, rollout::Rollout::entries);
         let kept = self.ties.entries() + self.cover.entries() + self.drains.entries() + self.revisions.entries();

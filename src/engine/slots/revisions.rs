@@ -41,7 +41,7 @@ impl Revisions {
 }
 
 impl ReplicaSet {
-    /// The revision that was last rolled out completely; `None`: the one that the set began with.
+    /// Returns the revision that was last rolled out completely; `None`: the one that the set began with.
     pub fn revision(&self) -> Option<&Revision> {
         self.slots.get()?.revisions.completed.as_ref()
     }

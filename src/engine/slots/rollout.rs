@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::output::{Notice, Rejection};
 use super::super::replica::{CensusBucket, NextPhase, Phase, Replica, ReplicaFlags};
+use super::super::serde_seconds;
 use super::super::state::ReplicaSet;
 use super::Role;
 use super::rollout_index::{Progress, RolloutIndex};
@@ -27,28 +28,28 @@ use crate::time::Timestamp;
 pub enum RolloutEvent {
     /// It began, or goes on after a pause.
     Started,
-    /// More replicas of the new revision are available than ever before.
+    /// More replicas of the new revision are available than ever before in this rollout.
     Progress,
-    /// The canaries are available: the rest waits for `bake`, or for an operator.
+    /// The canaries are available. The others wait until `bake` has passed, or until an operator promotes the rollout.
     Baking,
-    /// The rest follows the canaries.
+    /// The other replicas follow the canaries.
     Promoted,
-    /// Nothing more is replaced until an operator decides.
+    /// It has failed, and nothing more is replaced until an operator decides.
     Paused,
-    /// It has failed; the reason says why.
+    /// It has failed; [`RolloutChange::reason`] says why.
     Failed,
-    /// Every replica goes back to the revision that was last rolled out completely.
+    /// Replaced slots return to the revision that was last rolled out completely.
     RollingBack,
-    /// Every replica has been started at that revision.
+    /// Every slot that was replaced has been started again at that revision.
     RolledBack,
-    /// Every replica is available at the new revision.
+    /// Every regular slot is available at the new revision, all at the same time.
     Completed,
-    /// Another rollout takes its place.
+    /// An operator began another rollout, which takes its place.
     Superseded,
 }
 
 impl RolloutEvent {
-    /// The word that traces use.
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Started => "started",
@@ -74,14 +75,24 @@ pub enum RolloutFailure {
     ProgressDeadline,
     /// The new revision has failed `rollout.max_failures` times.
     MaxFailures,
-    /// A rule gives a replica of the new revision up, or would terminate the set.
+    /// A rule gave up a replica of the new revision, or would have terminated the set.
     Rule,
     /// A replica of the new revision has used up its `retry`.
     Exhausted,
 }
 
 impl RolloutFailure {
-    /// The word that traces use.
+    /// Says what happened, for operators.
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::ProgressDeadline => "it made no progress for `progress_deadline`",
+            Self::MaxFailures => "its replicas failed `max_failures` times",
+            Self::Rule => "a rule gave up one of its replicas, or would have terminated the set",
+            Self::Exhausted => "one of its replicas used up its `retry`",
+        }
+    }
+
+    /// Returns the word that traces use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ProgressDeadline => "progress-deadline",
@@ -92,7 +103,7 @@ impl RolloutFailure {
     }
 }
 
-/// A change of a rollout.
+/// A change of a rollout. Its `Display` is one sentence for an operator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RolloutChange {
@@ -100,9 +111,11 @@ pub struct RolloutChange {
     pub event: RolloutEvent,
     /// The revision that is, or was, rolled out; `None`: the one that the set began with.
     pub revision: Option<Revision>,
-    /// Regular slots of this revision. Stopped and completed ones are not counted.
+    /// The number of regular slots at this revision. Stopped and completed ones are not counted.
     pub updated: u32,
-    /// Available replicas of this revision, surge slots included.
+    /// The number of regular slots that are still to be replaced.
+    pub remaining: u32,
+    /// The number of available replicas of this revision, surge slots included.
     pub available: u32,
     /// Why it failed.
     pub reason: Option<RolloutFailure>,
@@ -110,15 +123,39 @@ pub struct RolloutChange {
 
 impl fmt::Display for RolloutChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rollout")?;
-        if let Some(revision) = &self.revision {
-            write!(f, " of {revision}")?;
+        let revision = self.revision.as_ref().map_or("the initial revision", Revision::as_str);
+        let Self { updated, remaining, available, .. } = self;
+        match self.event {
+            RolloutEvent::RollingBack => {
+                return write!(f, "rolling back {revision}: replicas return to the last completed revision");
+            }
+            RolloutEvent::RolledBack => {
+                return write!(
+                    f,
+                    "{revision} is rolled back: every replica was started at the last completed revision"
+                );
+            }
+            _ => write!(f, "rollout of {revision} ")?,
         }
-        write!(f, " {}", self.event.as_str())?;
-        if let Some(reason) = self.reason {
-            write!(f, " ({})", reason.as_str())?;
+        match self.event {
+            RolloutEvent::Started => write!(f, "started: {remaining} replicas to replace"),
+            RolloutEvent::Progress => write!(f, "progresses: {available} available, {remaining} still to replace"),
+            RolloutEvent::Baking => {
+                write!(f, "bakes: {available} available, {remaining} to replace once it is promoted")
+            }
+            RolloutEvent::Promoted => write!(f, "is promoted: {remaining} replicas follow"),
+            RolloutEvent::Paused => {
+                write!(f, "is paused with {updated} replaced: roll out again to go on, or roll back")
+            }
+            RolloutEvent::Failed => {
+                f.write_str("failed")?;
+                self.reason.map_or(Ok(()), |reason| write!(f, ": {}", reason.sentence()))
+            }
+            RolloutEvent::Superseded => f.write_str("is superseded by another"),
+            RolloutEvent::Completed | RolloutEvent::RollingBack | RolloutEvent::RolledBack => {
+                f.write_str("is complete")
+            }
         }
-        write!(f, ": {} updated, {} of the revision available", self.updated, self.available)
     }
 }
 
@@ -133,30 +170,81 @@ pub enum RolloutPhase {
     Baking,
     /// It waits for an operator to promote the canaries.
     AwaitingPromotion,
-    /// It has failed, and waits for an operator.
+    /// It has failed, and waits for an operator to go on, supersede it or roll back.
     Paused,
-    /// It goes back.
+    /// Replaced slots return to the revision that was last rolled out completely.
     RollingBack,
 }
 
-/// A rollout at a glance.
+impl RolloutPhase {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Advancing, Self::Baking, Self::AwaitingPromotion, Self::Paused, Self::RollingBack];
+
+    /// Returns the word that metrics use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Advancing => "advancing",
+            Self::Baking => "baking",
+            Self::AwaitingPromotion => "awaiting-promotion",
+            Self::Paused => "paused",
+            Self::RollingBack => "rolling-back",
+        }
+    }
+}
+
+impl fmt::Display for RolloutPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The progress of a rollout. Returned by [`ReplicaSet::rollout`].
+///
+/// Its `Display` is one line for an operator. In JSON, times are seconds since the epoch.
+///
+/// ```
+/// use uphold::engine::RolloutPhase;
+/// use uphold::sim::{Simulation, roll_out};
+/// use uphold::{Policy, Revision};
+///
+/// // One replica is tried first, and the rest wait for an operator.
+/// let policy: Policy = serde_json::from_str(
+///     r#"{"replicas": 3, "retry": true, "rollout": {"canaries": 1, "promote": "manual"}}"#,
+/// )?;
+/// let run = Simulation::new(policy).at("60s", roll_out(Revision::new("v2")?)).run_until("1h")?;
+/// let rollout = run.set().rollout().ok_or("no rollout")?;
+/// assert_eq!((rollout.phase, rollout.updated, rollout.remaining), (RolloutPhase::AwaitingPromotion, 1, 2));
+/// assert_eq!(rollout.to_string(), "rollout of v2: awaiting-promotion, 1 replaced, 2 to replace, 1 available, 0 failures");
+/// assert_eq!(serde_json::to_value(&rollout)?["phase"], "awaiting-promotion");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RolloutView {
-    /// The revision that is rolled out, or that is taken back.
+    /// The revision that is rolled out or rolled back; `None`: the one that the set began with.
     pub revision: Option<Revision>,
-    /// What it is doing.
+    /// What the rollout is doing.
     pub phase: RolloutPhase,
-    /// Since when it has been under way.
+    /// When it began; of a rollback, when the rollback began.
+    #[serde(rename = "since_seconds", with = "serde_seconds::time")]
     pub since: Timestamp,
-    /// Slots that are still to be replaced.
+    /// The number of regular slots that are still to be replaced.
     pub remaining: u32,
-    /// Regular slots at the revision that the set is moving to.
+    /// The number of regular slots at the revision that the set is moving to.
     pub updated: u32,
-    /// Available replicas of that revision, surge slots included.
+    /// The number of available replicas of that revision, surge slots included.
     pub available: u32,
-    /// Failures of the new revision so far.
+    /// The number of failures of the new revision that count towards `max_failures`.
     pub failures: u32,
+}
+
+impl fmt::Display for RolloutView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { phase, updated, remaining, available, failures, .. } = self;
+        let revision = self.revision.as_ref().map_or("the initial revision", Revision::as_str);
+        write!(f, "rollout of {revision}: {phase}, {updated} replaced, {remaining} to replace, ")?;
+        write!(f, "{available} available, {failures} failures")
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -271,6 +359,7 @@ impl Rollout {
             event,
             revision: self.revision().clone(),
             updated: self.index.updated(),
+            remaining: self.index.old(),
             available: self.index.available(),
             reason,
         })
@@ -278,7 +367,7 @@ impl Rollout {
 }
 
 impl ReplicaSet {
-    /// The rollout that is under way, paused, or goes back.
+    /// Returns the rollout that is under way, paused or rolling back.
     pub fn rollout(&self) -> Option<RolloutView> {
         let rollout = self.rollout_state()?;
         Some(RolloutView {
