@@ -225,3 +225,21 @@ fn a_start_while_contact_is_lost_is_reported_when_it_is_regained() {
     assert_eq!(run.restarts(), 0);
     assert_eq!(run.status_at("60s").unwrap(), Status::Healthy);
 }
+
+/// The documents in the guides that are fenced as YAML.
+fn documents_of(guide: &str) -> Vec<&str> {
+    guide.split("\n```yaml\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
+}
+
+#[test]
+fn the_policies_in_the_guides_are_read_and_those_on_extra_slots_have_no_lint() {
+    let guides = [include_str!("../src/_docs/policies.md"), include_str!("../src/_docs/coming_from.md")];
+    let documents: Vec<&str> = guides.into_iter().flat_map(documents_of).collect();
+    assert!(documents.len() >= 6, "{documents:?}");
+    for document in documents {
+        let policy: Policy = parse_yaml(document).unwrap_or_else(|error| panic!("{document}: {error}"));
+        if document.contains("scaling:") || document.contains("rollout:") {
+            assert_eq!(policy.lint(), [], "{document}");
+        }
+    }
+}

@@ -33,6 +33,9 @@
 //! | replay a recording from production | [`Recording::replay`] |
 //! | replay it under another policy | [`Recording::replay_under`] |
 //!
+//! Operators' requests are actions too: [`scale`], [`drain`] and [`interruption_notice`], [`roll_out`], [`promote`], [`roll_back`]. A
+//! [`Behaviour`] can apply to one revision, such as a new one that crashes.
+//!
 //! All of them return a [`Run`], which answers questions about statuses, verdicts and restarts. A run is
 //! deterministic: the same input and seed give the same [`Trace`], byte for byte.
 

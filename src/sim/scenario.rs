@@ -16,16 +16,21 @@ use crate::time::Timestamp;
 /// world: {start: 2s, ready: 10s, stop: 1s}   # how long starts and stops take; default: no time
 /// behaviour:               # what replicas do of their own accord; the first entry that applies wins
 ///   - {replica: 2, runs: 10m, exit: 1, times: 3}         # the first three incarnations
+///   - {revision: v2, runs: 5s, exit: 1}                  # instances of this revision
 ///   - {start_fails: no-capacity, from: 5m, to: 20m}      # every replica, in this period
 ///   # also: hangs, ignores_stop, ignores_kill: true; probe: liveness with fails: true; late_start with start_fails
 /// timeline:                # sorted by time
 ///   - {at: 60s, replica: 1, exit: 137, reason: OOMKilled}
 ///   - {at: 70s, replicas: [0, 2], fail: interruption}    # also: ready: false; lost: true; found: true
-///   - {at: 30m, scale: 5}  # also: restart, stop, start, drain: 1; reset, retry_now: all; terminate: true
+///   - {at: 30m, scale: 5}  # also: restart, stop, start: 1; reset, retry_now: all; terminate: true
+///   - {at: 35m, drain: {replicas: [0, 1], deadline: 2m}} # also: drain, undrain: 1. Deadlines count from the event
+///   - {at: 38m, notice: {replica: 2, deadline: 2m}}      # the platform takes the instance away
+///   - {at: 40m, roll_out: v2}                            # also: promote, roll_back: true
 /// until: 1h                # the end of the simulation
 /// expect:                  # see `Expectation`
 ///   - {at: 60s, status: degraded, available: 2}
 ///   - {at: 90s, start: 1}
+///   - {at: 40m, rollout: started, revision: v2}          # also: role, for (of a start); drain: replaced; gate: disruption
 /// ```
 ///
 /// ```
