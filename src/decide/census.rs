@@ -32,7 +32,7 @@ pub struct Census {
     pub completed_run: u32,
     /// Down because an operator stopped it.
     pub stopped: u32,
-    /// Were available and are down because a rollout replaces them.
+    /// Down because a rollout replaces them in place, after having been available.
     pub rolling_out: u32,
     /// Starting for the first time, without a failure so far.
     pub fresh: u32,

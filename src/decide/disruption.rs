@@ -1,4 +1,4 @@
-//! Voluntary disruptions: which replica a drain, a rollout or a scale-down may take down, and which one goes first.
+//! Voluntary disruptions: which replica a drain, a rollout or a scale-down may take down, and which one first.
 
 use super::census::Census;
 use super::ids::ReplicaId;
@@ -44,23 +44,23 @@ impl SlotRow {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "filled in by the caller, from counts of its own")]
 pub struct RolloutCensus {
-    /// Regular slots of another revision.
+    /// The number of regular slots of another revision.
     pub old: u32,
     /// The lowest-numbered old slot that is not available. An unknown one counts as available.
     pub old_down: Option<ReplicaId>,
     /// The lowest-numbered old slot that is available.
     pub old_available: Option<ReplicaId>,
-    /// Regular slots of the new revision.
+    /// The number of regular slots of the new revision.
     pub updated: u32,
     /// Regular slots of the new revision that are available.
     pub updated_available: u32,
-    /// Surge slots of the rollout.
+    /// The number of surge slots of the rollout.
     pub surge: u32,
     /// Surge slots of the rollout that are available.
     pub surge_available: u32,
     /// The lowest-numbered surge slot of the rollout that is available.
     pub surge_ready: Option<ReplicaId>,
-    /// Surge slots of drains.
+    /// The number of surge slots of drains.
     pub surge_of_drains: u32,
     /// Whether the other slots may follow: the canaries were promoted, or there are none.
     pub promoted: bool,
@@ -95,11 +95,11 @@ pub enum RolloutStep {
     RemoveSurge,
     /// Stop this old slot, and start it again at the new revision.
     Replace(ReplicaId),
-    /// The canaries are available: wait for `bake`, or for an operator, then set [`RolloutCensus::promoted`].
+    /// Wait for `bake` or for an operator, because the canaries are available. Then set [`RolloutCensus::promoted`].
     Bake,
     /// Do nothing until the counts change.
     Wait,
-    /// Every slot is available at the new revision.
+    /// End the rollout: every slot is available at the new revision.
     Complete,
 }
 

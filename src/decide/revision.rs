@@ -25,13 +25,13 @@ pub struct Revision(Arc<str>);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RevisionError {
-    /// It is empty.
+    /// The text is empty.
     #[error("a revision is a text of 1 to {MAX_LENGTH} characters, such as v2; this one is empty")]
     Empty,
     /// It is longer than 128 characters; contains its length.
     #[error("a revision is a text of 1 to {MAX_LENGTH} characters, such as v2; this one has {0}")]
     TooLong(usize),
-    /// It has a control character, such as a line break.
+    /// The text contains a control character, such as a line break.
     #[error("a revision is a text without control characters, such as v2")]
     ControlCharacter,
 }

@@ -146,16 +146,16 @@ impl fmt::Display for DrainView {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Drains {
     open: BTreeMap<ReplicaId, Drain>,
-    /// Drains that have neither a surge slot nor been asked to stop, by deadline.
+    /// Drains without a surge slot that have not been asked to stop, by deadline.
     #[serde(skip)]
     waiting: BTreeSet<(Timestamp, ReplicaId)>,
-    /// Of these, replicas that are not available: nothing keeps them from being stopped.
+    /// The drains of `waiting` whose replicas are not available, so that they may be stopped at once.
     #[serde(skip)]
     down: BTreeSet<ReplicaId>,
     /// Drains whose surge slot is available.
     #[serde(skip)]
     ready: BTreeSet<ReplicaId>,
-    /// When drains with a deadline are forced.
+    /// Drains with a deadline, by the time at which they are forced.
     #[serde(skip)]
     forced: BTreeSet<(Timestamp, ReplicaId)>,
     /// Drains that have not been reported as waiting yet.
@@ -171,9 +171,9 @@ struct Drain {
     since: Timestamp,
     #[serde(with = "crate::decide::serde_opt_timestamp")]
     deadline: Timestamp,
-    /// Which start of it.
+    /// The incarnation that has to go.
     incarnation: Incarnation,
-    /// Asked to stop: how the drain will have ended once the instance is gone.
+    /// The outcome once the instance has ended; `None`: it has not been asked to stop.
     leaves: Option<DrainOutcome>,
 }
 
@@ -196,7 +196,7 @@ impl Drains {
         self.ready.remove(&id);
     }
 
-    /// Another policy: the sets are made anew.
+    /// Clears the sets. Under another policy, `list_drain` fills them again.
     pub(super) fn unlist_all(&mut self) {
         self.waiting.clear();
         self.down.clear();
@@ -274,7 +274,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// The platform will take an instance away.
+    /// Begins the drain of an instance that the platform will take away.
     pub(in crate::engine) fn interruption_notice(&mut self, instance: InstanceId, deadline: Timestamp) {
         let known = self.replicas.get(instance.replica.index()).filter(|replica| replica.role.is_some());
         let why = match known.map(|replica| (replica.history.incarnation(), replica.phase.is_live())) {
@@ -289,7 +289,7 @@ impl ReplicaSet {
     }
 
     fn drain_one(&mut self, id: ReplicaId, deadline: Timestamp) {
-        // An earlier drain of it may be over by now.
+        // An earlier drain of this replica may be over by now.
         self.track_drain(id);
         let replica = &mut self.replicas[id.index()];
         if let Some(role) = replica.role.filter(|role| *role != Role::Regular) {
@@ -328,7 +328,7 @@ impl ReplicaSet {
         self.track_drain(id);
     }
 
-    /// Takes drains back: what was started for them is removed.
+    /// Takes drains back, and removes the surge slots that were started for them.
     pub(in crate::engine) fn undrain(&mut self, replicas: &[ReplicaId]) -> Result<(), Rejection> {
         self.check_request(None)?;
         for &id in replicas {
@@ -358,7 +358,7 @@ impl ReplicaSet {
         self.notice(Notice::Drain(DrainAnswer { replica: id, outcome }));
     }
 
-    /// The surge slot that will take the place of a drained one.
+    /// Returns the surge slot that will take the place of a drained one.
     fn surge_of(&self, id: ReplicaId) -> Option<ReplicaId> {
         let slots = self.slots.get()?;
         slots.ties.extras_of(id).find(|&extra| self.replica(extra).role == Some(Role::Surge))
@@ -370,19 +370,19 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether a slot is being drained and has not been asked to stop.
+    /// Returns whether a slot is being drained and has not been asked to stop.
     pub(in crate::engine) fn is_drained(&self, id: ReplicaId) -> bool {
         let drain = self.slots.get().and_then(|slots| slots.drains.get(id));
         drain.is_some_and(|drain| drain.leaves.is_none())
     }
 
-    /// Whether a slot is the surge slot of a drain: it is retried without limit.
+    /// Returns whether a slot is the surge slot of a drain, which is retried without limit.
     pub(in crate::engine) fn is_surge_of_drain(&self, id: ReplicaId) -> bool {
         self.replica(id).role == Some(Role::Surge)
             && self.slots.get().is_some_and(|slots| slots.ties.regular_of(id).is_some())
     }
 
-    /// A slot has changed: its drain may have been answered, or its surge slot may be available.
+    /// Updates drains after a change of a slot: the drain of that slot, or the one that it is the surge slot of.
     pub(super) fn track_drain(&mut self, id: ReplicaId) {
         if self.is_surge_of_drain(id)
             && let Some(regular) = self.slots.get().and_then(|slots| slots.ties.regular_of(id))
@@ -416,7 +416,7 @@ impl ReplicaSet {
         }
     }
 
-    /// It has been asked to stop: the drain is answered once its instance is gone.
+    /// Records that a drained replica was asked to stop. The drain is answered once its instance has ended.
     fn leave(&mut self, id: ReplicaId, outcome: DrainOutcome) {
         let grace = self.policy.compiled().stop_grace;
         self.replica_mut(id).flags.clear(ReplicaFlags::DRAINING);
@@ -428,7 +428,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Puts a drain into the sets in which it is looked for.
+    /// Adds a drain to the sets that it belongs to.
     fn list_drain(&mut self, id: ReplicaId) {
         let grace = self.policy.compiled().stop_grace;
         let surge = self.surge_of(id);
@@ -452,7 +452,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Starts surge slots, replaces and stops drained replicas as far as that is allowed. Whether anything was done.
+    /// Starts surge slots, and replaces or stops drained replicas, as far as allowed. Returns whether anything was done.
     pub(super) fn apply_drains(&mut self) -> bool {
         let mut moved = false;
         while let Some(id) =
@@ -517,8 +517,8 @@ impl ReplicaSet {
         }
     }
 
-    /// The surge slot of a drain becomes regular, available or not. It is missing until it is available, for the drained one
-    /// was not.
+    /// Makes the surge slot of a drain regular, available or not. Until it is available it counts as missing, because the
+    /// drained one did not.
     fn take_place(&mut self, surge: ReplicaId) {
         if !self.is_available(surge) {
             self.replica_mut(surge).flags.set(ReplicaFlags::WAS_AVAILABLE.and(ReplicaFlags::REQUESTED));
@@ -526,8 +526,8 @@ impl ReplicaSet {
         self.change_role(surge, Role::Regular, None);
     }
 
-    /// The instance of a draining replica has ended by itself, or has to be stopped: it has left, which is no failure.
-    /// Whether that is what its end means.
+    /// Handles the end of a draining replica's instance, or a failure after which it has to be stopped: the drain is over, and
+    /// there is no verdict. Returns false if the end is not part of a drain.
     pub(in crate::engine) fn left_while_draining(&mut self, id: ReplicaId, clean_exit: bool, still_live: bool) -> bool {
         if clean_exit && self.policy.compiled().success == OnSuccess::Complete {
             return false;
@@ -566,7 +566,7 @@ impl ReplicaSet {
         true
     }
 
-    /// The set ends: every drain is answered.
+    /// Answers every drain, because the set has ended.
     pub(in crate::engine) fn end_drains(&mut self) {
         let open: Vec<ReplicaId> = self.slots.get().into_iter().flat_map(|slots| slots.drains.slots()).collect();
         for id in open {
@@ -576,14 +576,14 @@ impl ReplicaSet {
         }
     }
 
-    /// Says once of each drain that it waits.
+    /// Reports each new drain that waits, once.
     fn tell_waiting_drains(&mut self) {
         while let Some(id) = self.slots.get_mut().and_then(|slots| slots.drains.new.pop_first()) {
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Disruption }));
         }
     }
 
-    /// When the next drain is forced.
+    /// Returns when the next drain is forced.
     pub(super) fn drains_due(&self) -> Timestamp {
         let forced = self.slots.get().and_then(|slots| slots.drains.forced.first());
         forced.map_or(Timestamp::NEVER, |&(at, _)| at)

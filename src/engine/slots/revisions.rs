@@ -10,8 +10,7 @@ use crate::decide::{ReplicaId, Revision};
 pub(crate) struct Revisions {
     /// The revision that was last rolled out completely; `None`: the one that the set began with.
     pub(super) completed: Option<Revision>,
-    /// By slot, the revision of its present or next instance. `None`, and a slot beyond the end: the one that
-    /// the set began with.
+    /// The revision of each slot's present or next instance. `None`, or no entry, is the one that the set began with.
     of_slots: Vec<Option<Revision>>,
 }
 
@@ -30,7 +29,7 @@ impl Revisions {
         self.of_slots[id.index()] = revision;
     }
 
-    /// How many slots it holds revisions of.
+    /// Returns the length of `of_slots`.
     pub(crate) fn len(&self) -> usize {
         self.of_slots.len()
     }
@@ -46,7 +45,7 @@ impl ReplicaSet {
         self.slots.get()?.revisions.completed.as_ref()
     }
 
-    /// The revision of the present or next instance of a slot.
+    /// Returns the revision of a slot's present or next instance.
     pub(in crate::engine) fn revision_of(&self, id: ReplicaId) -> Option<&Revision> {
         self.slots.get()?.revisions.of(id)
     }

@@ -1,8 +1,8 @@
 //! Rollouts: moves every regular slot to another revision.
 //!
-//! What is done next is decided at depth 1 (`Policy::next_of_rollout`). With a surge, slots of the new revision are started
-//! beside the old ones and replace them once they are available; without, old slots are stopped and started again. A rollout
-//! that makes no progress, or whose replicas fail, goes back or is paused.
+//! Depth 1 decides the next step (`Policy::next_of_rollout`). With `max_surge`, slots of the new revision are started beside the
+//! old ones and replace them once they are available. Without it, old slots are stopped and started again at the new
+//! revision. A rollout that makes no progress, or whose replicas fail too often, is rolled back or paused.
 
 use std::fmt;
 
@@ -250,37 +250,37 @@ impl fmt::Display for RolloutView {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum State {
     Advancing,
-    /// Since when the canaries have been available.
+    /// Baking since this time.
     Baking(Timestamp),
     AwaitingPromotion,
     Paused,
 }
 
-/// A rollout that is under way, paused, or goes back.
+/// A rollout that is under way, paused or rolling back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rollout {
-    /// Where the set is moving to; `None`: the revision that it began with.
+    /// The revision that the set is moving to; `None`: the one that it began with.
     target: Option<Revision>,
-    /// The revision that is taken back, if the rollout goes back.
+    /// The revision that is rolled back, if this is a rollback.
     taken_back: Option<Option<Revision>>,
     state: State,
     promoted: bool,
-    /// A replica of the new revision has been available.
+    /// Whether a replica of the new revision has been available.
     proven: bool,
     since: Timestamp,
     failures: u32,
     most_available: u32,
     clock: ProgressClock,
-    /// It has failed; what follows has not been done yet.
+    /// Why it has failed. Set until `fail_rollout` has handled it.
     failed: Option<RolloutFailure>,
     #[serde(skip)]
     index: RolloutIndex,
 }
 
-/// How long a rollout has been without progress.
+/// Measures how long a rollout has been without progress. It can stand.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct ProgressClock {
-    /// Up to when it last stood, in nanoseconds.
+    /// The time counted before it last stood, in nanoseconds.
     spent: u64,
     /// Since when it runs; `None`: it stands.
     since: Option<Timestamp>,
@@ -303,7 +303,7 @@ impl ProgressClock {
         self.since = self.since.map(|_| now);
     }
 
-    /// When it reaches `deadline`.
+    /// Returns when it reaches `deadline`.
     fn ends_at(&self, deadline: u64) -> Timestamp {
         match self.since {
             Some(since) if deadline != FOREVER => since.plus_nanos(deadline.saturating_sub(self.spent)),
@@ -329,17 +329,17 @@ impl Rollout {
         self.taken_back.is_some()
     }
 
-    /// Whether slots of this revision are being tried: their failures are the rollout's.
+    /// Returns whether slots of this revision are being tried, so that their failures are charged to the rollout.
     pub(super) fn tries(&self, revision: Option<&Revision>) -> bool {
         !self.goes_back() && self.target.as_ref() == revision
     }
 
-    /// Whether slots of this revision are still to be replaced.
+    /// Returns whether slots of this revision are still to be replaced.
     pub(super) fn is_outdated(&self, revision: Option<&Revision>) -> bool {
         self.target.as_ref() != revision
     }
 
-    /// The revision that notices name: the one that is rolled out, or that is taken back.
+    /// Returns the revision that notices name: the one that is rolled out or rolled back.
     fn revision(&self) -> &Option<Revision> {
         self.taken_back.as_ref().unwrap_or(&self.target)
     }
@@ -389,7 +389,7 @@ impl ReplicaSet {
         self.slots.get_mut()?.rollout.as_mut()
     }
 
-    /// The revision of a slot that is added now: the new one once a replica of it has been available.
+    /// Returns the revision of a slot that is added now: the new one once a replica of it has been available, else the old one.
     pub(super) fn revision_of_new_slots(&self) -> Option<Revision> {
         let proven = self.rollout_state().filter(|rollout| rollout.proven && !rollout.goes_back());
         match proven {
@@ -398,7 +398,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Moves every regular slot to this revision.
+    /// Begins to move every regular slot to this revision, or resumes a paused rollout of it.
     pub(in crate::engine) fn roll_out(&mut self, revision: Revision) -> Result<(), Rejection> {
         self.check_request(None)?;
         if let Some(rollout) = self.rollout_state() {
@@ -425,7 +425,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// The canaries are good: the rest follows.
+    /// Lets the other slots follow the canaries.
     pub(in crate::engine) fn promote(&mut self) -> Result<(), Rejection> {
         self.check_request(None)?;
         let canary = self.rollout_state().is_some_and(|rollout| {
@@ -439,7 +439,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// Every slot goes back to the revision that was last rolled out completely.
+    /// Begins to move every slot back to the last completed revision.
     pub(in crate::engine) fn roll_back(&mut self) -> Result<(), Rejection> {
         self.check_request(None)?;
         if self.rollout_state().is_none_or(Rollout::goes_back) {
@@ -484,7 +484,7 @@ impl ReplicaSet {
         }
     }
 
-    /// A slot has changed: how far it has come.
+    /// Updates the progress of a slot after a change.
     pub(super) fn track_rollout(&mut self, id: ReplicaId) {
         let Some(rollout) = self.rollout_state() else { return };
         let replica = self.replica(id);
@@ -531,7 +531,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Takes the next steps of the rollout. Whether anything was done.
+    /// Takes the next steps of the rollout. Returns whether anything was done.
     pub(super) fn apply_rollout(&mut self) -> bool {
         let mut moved = false;
         while self.rollout_state().is_some() && self.apply_rollout_step() {
@@ -630,7 +630,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The canaries are available: the rest waits for `bake`, or for an operator.
+    /// Begins or ends the wait for `bake` or for an operator, while the canaries are available.
     fn bake(&mut self) -> bool {
         let (now, compiled) = (self.now, self.policy.compiled().rollout);
         let Some(rollout) = self.rollout_mut() else { return false };
@@ -642,7 +642,7 @@ impl ReplicaSet {
                 self.tell_rollout(RolloutEvent::Baking, None);
             }
             (State::Baking(since), Promote::Auto) if now.nanos_since(since) >= compiled.bake => self.promote_canaries(),
-            // Another policy promotes otherwise.
+            // `replace_policy` may have changed `promote`.
             (State::Baking(_), Promote::Manual) => rollout.state = State::AwaitingPromotion,
             (State::AwaitingPromotion, Promote::Auto) => rollout.state = State::Baking(now),
             _ => return false,
@@ -661,7 +661,7 @@ impl ReplicaSet {
         self.tell_rollout(RolloutEvent::Promoted, None);
     }
 
-    /// An old slot is stopped and started again at another revision, where it is. Its streak begins anew.
+    /// Stops a slot and starts it again at another revision in the same place. Its streak begins anew.
     fn replace_in_place(&mut self, id: ReplicaId, revision: Option<Revision>) {
         self.remove_stand_in(id);
         if let Some(slots) = self.slots.get_mut() {
@@ -697,8 +697,8 @@ impl ReplicaSet {
         }
     }
 
-    /// A replica that is exempt has failed. If it is of the new revision, its failure is charged to the rollout, and what
-    /// would give it up or terminate the set fails the rollout.
+    /// Charges the failure of an exempt replica to the rollout, if it is of the new revision. A verdict that would give it up or
+    /// terminate the set fails the rollout instead.
     pub(in crate::engine) fn charge_rollout(&mut self, id: ReplicaId, decision: &mut Decision) {
         let most = self.policy.compiled().rollout.max_failures;
         let tried = self.rollout_state().is_some_and(|rollout| rollout.tries(self.revision_of(id)));
@@ -734,7 +734,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Nothing more is replaced. New replicas that are not available are removed, or go back to the old revision.
+    /// Pauses a failed rollout. New replicas that are not available are removed; in place, they return to the old revision.
     fn pause_rollout(&mut self) {
         let now = self.now;
         let completed = self.revision().cloned();
@@ -763,7 +763,7 @@ impl ReplicaSet {
         self.begin_rollout(Rollout::new(target, Some(taken_back), State::Advancing, true, self.now));
     }
 
-    /// Every slot is at the revision that the set was moving to.
+    /// Ends a rollout or rollback whose slots are all at the revision that the set was moving to.
     fn end_rollout(&mut self) {
         // Scaled to zero, it is over while surge slots are there.
         self.remove_surges_of_rollout();
@@ -786,7 +786,7 @@ impl ReplicaSet {
         }
     }
 
-    /// When the rollout has something to do by time alone.
+    /// Returns the next time at which the rollout acts without an event.
     pub(super) fn rollout_due(&self) -> Timestamp {
         let Some(rollout) = self.rollout_state() else { return Timestamp::NEVER };
         let compiled = self.policy.compiled().rollout;
@@ -797,7 +797,7 @@ impl ReplicaSet {
         rollout.clock.ends_at(compiled.progress_deadline).min(bake)
     }
 
-    /// After a restore: the clocks of the rollout begin anew.
+    /// Begins the clocks of the rollout anew, after a restore.
     pub(super) fn restart_rollout_clocks(&mut self) {
         let now = self.now;
         let Some(rollout) = self.rollout_mut() else { return };

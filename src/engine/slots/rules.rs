@@ -10,7 +10,7 @@ use crate::decide::ReplicaId;
 use crate::time::Timestamp;
 
 impl Slots {
-    /// A slot has changed: the rules that depend on it are applied again.
+    /// Records a change of a slot, so that the rules that depend on it are applied again.
     #[inline(never)]
     pub(in crate::engine) fn record_change(&mut self, id: ReplicaId) {
         if self.watching {
@@ -19,7 +19,7 @@ impl Slots {
         }
     }
 
-    /// A slot is no part of the set and has no instance: its number may be used again.
+    /// Frees the number of a slot that is not in the set and has no instance.
     #[inline(never)]
     pub(in crate::engine) fn release(&mut self, id: ReplicaId) {
         self.free.insert(id);
@@ -27,13 +27,13 @@ impl Slots {
 }
 
 impl ReplicaSet {
-    /// Whether a rule may have something to do.
+    /// Returns whether a rule may have something to do.
     #[inline]
     pub(in crate::engine) fn slot_rules_pending(&self) -> bool {
         self.slots.get().is_some_and(|slots| slots.pending)
     }
 
-    /// Applies the rules of stand-ins, drains and rollouts. Whether anything was done.
+    /// Applies the rules of stand-ins, drains and rollouts. Returns whether anything was done.
     #[cold]
     pub(in crate::engine) fn apply_slot_rules(&mut self) -> bool {
         let mut moved = false;
@@ -60,7 +60,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Keeps the deadline of the rules up to date.
+    /// Updates the deadline of the rules, and whether changes of slots have to be recorded.
     fn rearm_slots(&mut self) {
         let has_extras = self.policy.scaling().has_extras();
         let slots = self.slots.get_or_init();
@@ -73,7 +73,7 @@ impl ReplicaSet {
         self.set_deadlines.set_slots(self.next_slot_rule().0);
     }
 
-    /// When a rule has something to do by time alone, and which.
+    /// Returns the next time at which a rule acts without an event, and which rule.
     pub(in crate::engine) fn next_slot_rule(&self) -> (Timestamp, DeadlineReason) {
         let due = [
             (self.drains_due(), DeadlineReason::Drain),
@@ -83,7 +83,7 @@ impl ReplicaSet {
         due.into_iter().min_by_key(|(at, _)| *at).unwrap_or((Timestamp::NEVER, DeadlineReason::StandIn))
     }
 
-    /// The policy has extra slots, or may not have any more: every slot is looked at again.
+    /// Looks at every slot again, after a restore or a change of the policy.
     pub(in crate::engine) fn review_slots(&mut self) {
         if self.slots.get().is_none() && !self.policy.scaling().has_extras() {
             return;
@@ -99,7 +99,7 @@ impl ReplicaSet {
         slots.changed.extend(kept);
     }
 
-    /// Another policy: extra slots beyond its numbers are removed.
+    /// Removes stand-ins beyond the numbers of a new policy.
     pub(in crate::engine) fn remove_surplus_slots(&mut self) {
         let scaling = self.policy.compiled().scaling;
         let stand_ins = (scaling.stand_ins as usize).max(scaling.standby as usize);
@@ -108,7 +108,7 @@ impl ReplicaSet {
         }
     }
 
-    /// The set has ended: no rule applies any more, and every drain is answered.
+    /// Answers every drain and clears the rules' state, because the set has ended.
     pub(in crate::engine) fn end_slots(&mut self) {
         if self.slots.get().is_none() {
             return;
@@ -123,7 +123,7 @@ impl ReplicaSet {
         self.set_deadlines.set_slots(Timestamp::NEVER);
     }
 
-    /// After a restore: rebuilds what follows from the slots. The clocks of a rollout begin anew.
+    /// Rebuilds what is derived from the slots after a restore. The clocks of a rollout begin anew.
     pub(in crate::engine) fn restore_slots(&mut self) {
         let mut extras = Extras::default();
         let mut free = BTreeSet::new();

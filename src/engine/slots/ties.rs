@@ -1,4 +1,4 @@
-//! Ties: which regular slot an extra slot is there for.
+//! Ties of extra slots to regular ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::ReplicaId;
 
-/// Ties of extra slots to regular ones. An extra slot has at most one; a regular slot that is drained while its stand-in still
-/// serves has two.
+/// Which regular slot a stand-in serves for, and which one the surge slot of a drain will replace. An extra slot has at most one
+/// tie. A regular slot that is drained while it has a stand-in has two.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<(ReplicaId, ReplicaId)>", into = "Vec<(ReplicaId, ReplicaId)>")]
 pub(crate) struct Ties {
     regular_of: BTreeMap<ReplicaId, ReplicaId>,
-    /// The same, by regular slot.
+    /// The same ties as pairs of the regular slot and the extra one.
     extras: BTreeSet<(ReplicaId, ReplicaId)>,
 }
 
@@ -29,18 +29,18 @@ impl Ties {
         Some(regular)
     }
 
-    /// The regular slot that an extra slot is there for.
+    /// Returns the regular slot that an extra slot is tied to.
     pub(crate) fn regular_of(&self, extra: ReplicaId) -> Option<ReplicaId> {
         self.regular_of.get(&extra).copied()
     }
 
-    /// The extra slots that are there for a regular one.
+    /// Returns the extra slots that are tied to a regular one.
     pub(crate) fn extras_of(&self, regular: ReplicaId) -> impl Iterator<Item = ReplicaId> + '_ {
         let of_regular = (regular, ReplicaId(0))..=(regular, ReplicaId(u32::MAX));
         self.extras.range(of_regular).map(|&(_, extra)| extra)
     }
 
-    /// Every tie: the extra slot, and the regular one.
+    /// Returns every tie: the extra slot and the regular one.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ReplicaId, ReplicaId)> + '_ {
         self.regular_of.iter().map(|(&extra, &regular)| (extra, regular))
     }
