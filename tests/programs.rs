@@ -324,6 +324,7 @@ fn idle_connections_do_not_block_the_metrics_endpoint() {
     std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("uphold_starts_total{set=\"sleeper\"}"), "{answer}");
+    assert!(answer.contains("uphold_drains_waiting{set=\"sleeper\"} 0"), "{answer}");
     drop(idle);
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
     assert!(descriptors < 100, "{descriptors}");

@@ -243,3 +243,32 @@ fn the_policies_in_the_guides_are_read_and_those_on_extra_slots_have_no_lint() {
         }
     }
 }
+
+#[test]
+fn a_summary_shows_roles_the_rollout_and_open_drains() {
+    let policy: Policy = parse_yaml(
+        "{replicas: 2, retry: {interval: 10s}, rollout: {max_surge: 2}, \
+         scaling: {standby: 1}, min_ready: 1s}",
+    )
+    .unwrap();
+    let world = World::new().start(Duration::from_secs(10));
+    let v2 = uphold::Revision::new("v2").unwrap();
+    let run = Simulation::new(policy)
+        .world(world)
+        .at("60s", uphold::sim::drain(1))
+        .at("61s", uphold::sim::roll_out(v2))
+        .run_until("65s")
+        .unwrap();
+    let summary = run.set().summary(Timestamp::from_secs(65));
+    let json = serde_json::to_value(&summary).unwrap();
+    assert_eq!(json["at_seconds"], 65);
+    assert_eq!(json["roles"], serde_json::json!({"regular": 2, "surge": 2, "standby": 1}));
+    assert_eq!((&json["rollout"]["revision"], &json["rollout"]["phase"]), (&"v2".into(), &"advancing".into()));
+    assert_eq!((&json["rollout"]["since_seconds"], &json["rollout"]["remaining"]), (&61.into(), &2.into()));
+    let drain = serde_json::json!(
+        {"replica": 1, "since_seconds": 60, "deadline_seconds": null, "surge": 3, "gate": "disruption"}
+    );
+    assert_eq!(json["drains"], serde_json::json!([drain]));
+    assert_eq!(summary.drains[0].to_string(), "replica 1 waits to be drained until surge replica 3 is available");
+    assert_eq!(serde_json::from_value::<uphold::engine::Summary>(json).unwrap(), summary);
+}

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `scaling.rs` | scaling up and down |
 //! | `cover.rs` | stand-ins and standbys: extra slots for regular ones that are down |
-//! | `drains.rs` | drains and interruption notices |
-//! | `rollout.rs`, `rollout_index.rs` | rollouts, and their slots by progress |
+//! | `drains.rs`, `drain_report.rs` | drains and interruption notices, and what is reported about them |
+//! | `rollout.rs`, `rollout_index.rs`, `rollout_report.rs` | rollouts, their slots by progress, and what is reported about them |
 //! | `rules.rs` | applies the rules of these until nothing changes |
 //! | `membership.rs` | adds and removes slots, and changes their roles |
 //! | `revisions.rs` | the revision of each slot |
@@ -17,11 +17,13 @@
 //! What may be taken down, and what a rollout does next, is decided at depth 1 (`decide/disruption.rs`).
 
 mod cover;
+mod drain_report;
 mod drains;
 mod membership;
 mod revisions;
 mod rollout;
 mod rollout_index;
+mod rollout_report;
 mod rules;
 mod scaling;
 mod ties;
@@ -30,8 +32,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use drains::{DrainAnswer, DrainOutcome, DrainView};
-pub use rollout::{RolloutChange, RolloutEvent, RolloutFailure, RolloutPhase, RolloutView};
+pub use drain_report::{DrainAnswer, DrainOutcome, DrainView};
+pub use rollout_report::{RolloutChange, RolloutEvent, RolloutFailure, RolloutPhase, RolloutView};
 
 pub(super) use membership::MAX_SLOTS;
 
