@@ -89,7 +89,7 @@ impl fmt::Display for DrainAnswer {
     }
 }
 
-/// A drain that has not been answered yet, and what it waits for. Returned by [`ReplicaSet::drains`].
+/// A drain that has not been answered yet, and what it waits for. Returned by [`ReplicaSet::drains`](crate::ReplicaSet::drains).
 ///
 /// Its `Display` is one sentence for an operator. In JSON, times are seconds since the epoch.
 ///

@@ -185,7 +185,7 @@ impl fmt::Display for RolloutPhase {
     }
 }
 
-/// The progress of a rollout. Returned by [`ReplicaSet::rollout`].
+/// The progress of a rollout. Returned by [`ReplicaSet::rollout`](crate::ReplicaSet::rollout).
 ///
 /// Its `Display` is one line for an operator. In JSON, times are seconds since the epoch.
 ///
