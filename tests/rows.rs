@@ -1,10 +1,14 @@
-//! Depth 1 on rows from a database: with an edited policy, and with a clock that goes backwards.
+//! Depth 1 on rows from a database: with an edited policy, with a clock that goes backwards, and through a whole rollout.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use uphold::decide::{Admission, Census, DueStart, History, SetHistory};
-use uphold::{Decision, Exit, Outcome, Policy, Signal, Timestamp, Verdict};
+use uphold::decide::{Admission, Census, DueStart, History, Revision, RolloutCensus, RolloutStep, SetHistory};
+use uphold::{
+    Command, Decision, Event, Exit, InstanceId, Outcome, Output, Policy, ReplicaId, ReplicaSet, Signal, Timestamp,
+    Verdict,
+};
 
 fn policy(document: &str) -> Policy {
     serde_json::from_str(document).unwrap_or_else(|error| panic!("{error}\n{document}"))
@@ -209,5 +213,167 @@ fn rows_with_an_impossible_state_are_refused() {
         let mut damaged = set.clone();
         damaged["incident"] = serde_json::from_str(incident).unwrap();
         assert!(serde_json::from_value::<SetHistory>(damaged).is_err(), "{incident}");
+    }
+}
+
+/// One row of a scheduler's table of slots.
+#[derive(Clone, Copy)]
+struct Slot {
+    updated: bool,
+    surge: bool,
+    available_at: u64,
+}
+
+/// How long each start takes, in seconds.
+const START: u64 = 10;
+
+/// What happened: the second, `stop` or `start`, and the slot.
+type Steps = Vec<(u64, &'static str, u32)>;
+
+/// A rollout driven by `next_of_rollout` alone, over rows that are counted anew before each step.
+fn steps_of_rows(policy: &Policy, replicas: u32, bake: u64) -> Steps {
+    let old = Slot { updated: false, surge: false, available_at: 0 };
+    let mut rows: BTreeMap<u32, Slot> = (0..replicas).map(|id| (id, old)).collect();
+    let (set, mut promoted, mut baking_since, mut steps) = (SetHistory::default(), false, None, Vec::new());
+    for now in (60..).step_by(START as usize) {
+        let mut taken: BTreeSet<u32> = rows.keys().copied().collect();
+        loop {
+            let count = |wanted: &dyn Fn(&Slot) -> bool| rows.values().filter(|slot| wanted(slot)).count() as u32;
+            let first = |wanted: &dyn Fn(&Slot) -> bool| {
+                rows.iter().find(|(_, slot)| wanted(slot)).map(|(&id, _)| ReplicaId(id))
+            };
+            let up = |slot: &Slot| slot.available_at <= now;
+            let census = Census {
+                available: count(&|slot| !slot.surge && up(slot)),
+                rolling_out: count(&|slot| !slot.surge && !up(slot)),
+                ..Census::default()
+            };
+            let rollout = RolloutCensus {
+                old: count(&|slot| !slot.updated),
+                old_down: first(&|slot| !slot.updated && !up(slot)),
+                old_available: first(&|slot| !slot.updated && up(slot)),
+                updated: count(&|slot| slot.updated && !slot.surge),
+                updated_available: count(&|slot| slot.updated && !slot.surge && up(slot)),
+                surge: count(&|slot| slot.surge),
+                surge_available: count(&|slot| slot.surge && up(slot)),
+                surge_ready: first(&|slot| slot.surge && up(slot)),
+                surge_of_drains: 0,
+                promoted,
+            };
+            let new = |surge| Slot { updated: true, surge, available_at: now + START };
+            match policy.next_of_rollout(&set, &census, &rollout) {
+                RolloutStep::StartSurge => {
+                    // The number of a slot is free once its instance has stopped.
+                    let id = (0..).find(|id| !taken.contains(id)).unwrap();
+                    taken.insert(id);
+                    rows.insert(id, new(true));
+                    steps.push((now, "start", id));
+                }
+                RolloutStep::Swap { surge, old } => {
+                    rows.get_mut(&surge.0).unwrap().surge = false;
+                    rows.remove(&old.0);
+                    steps.push((now, "stop", old.0));
+                }
+                RolloutStep::RemoveSurge => unreachable!("nothing is scaled down"),
+                RolloutStep::Replace(old) => {
+                    rows.insert(old.0, new(false));
+                    steps.extend([(now, "stop", old.0), (now, "start", old.0)]);
+                }
+                RolloutStep::Bake => {
+                    promoted = *baking_since.get_or_insert(now) + bake <= now;
+                    if !promoted {
+                        break;
+                    }
+                }
+                RolloutStep::Wait => break,
+                RolloutStep::Complete => return steps,
+            }
+        }
+    }
+    steps
+}
+
+/// The same rollout in a `ReplicaSet`, whose backend takes as long.
+fn steps_of_set(policy: &Policy) -> Steps {
+    let mut set = ReplicaSet::new(policy.clone(), 0, Timestamp::ZERO);
+    let (mut steps, mut ready) = (Vec::new(), BTreeMap::<u64, Vec<InstanceId>>::new());
+    for now in (0..).step_by(START as usize) {
+        set.handle_timeout(secs(now));
+        let mut events: Vec<Event> = ready.remove(&now).into_iter().flatten().map(Event::ready).collect();
+        if now == 60 {
+            events.push(Event::RollOut(Revision::new("v2").unwrap()));
+        }
+        loop {
+            while let Some(output) = set.poll_output() {
+                match output {
+                    Output::Command(Command::Start(start)) => {
+                        let instance = InstanceId { replica: start.replica, incarnation: start.incarnation };
+                        if start.revision.is_some() {
+                            steps.push((now, "start", start.replica.0));
+                        }
+                        ready.entry(now + START).or_default().push(instance);
+                    }
+                    Output::Command(Command::Stop(stop)) => {
+                        steps.push((now, "stop", stop.replica.0));
+                        events
+                            .push(Event::stopped(InstanceId { replica: stop.replica, incarnation: stop.incarnation }));
+                    }
+                    _ => {}
+                }
+            }
+            if events.is_empty() {
+                break;
+            }
+            set.handle_all(secs(now), std::mem::take(&mut events));
+        }
+        if now > 60 && set.rollout().is_none() {
+            break;
+        }
+    }
+    steps
+}
+
+/// Steps of one instant, whatever their order.
+fn sorted(mut steps: Steps) -> Steps {
+    steps.sort_unstable();
+    steps
+}
+
+#[test]
+fn a_scheduler_with_rows_takes_the_steps_of_a_set() {
+    let limits = [
+        "",
+        r#""max_surge": 1"#,
+        r#""max_surge": 2"#,
+        r#""max_surge": "50%""#,
+        r#""max_surge": 1, "max_unavailable": 2"#,
+        r#""max_unavailable": 2"#,
+        r#""max_unavailable": "100%""#,
+    ];
+    let canaries = ["", r#""canaries": 1"#, r#""canaries": 2, "bake": "50s""#, r#""canaries": 9, "bake": "20s""#];
+    for (replicas, need) in [(1, 0), (1, 1), (3, 1), (3, 3), (5, 4)] {
+        for limits in limits {
+            for canaries in canaries {
+                let bake = if canaries.contains("50s") {
+                    50
+                } else if canaries.contains("20s") {
+                    20
+                } else {
+                    0
+                };
+                let both =
+                    [limits, canaries].into_iter().filter(|keys| !keys.is_empty()).collect::<Vec<_>>().join(", ");
+                let policy = policy(&format!(
+                    r#"{{"replicas": {replicas}, "retry": true, "failure": {{"min_available": {need}}}, "rollout": {{{both}}}}}"#
+                ));
+                let of_set = steps_of_set(&policy);
+                assert_eq!(
+                    sorted(steps_of_rows(&policy, replicas, bake)),
+                    sorted(of_set.clone()),
+                    "{replicas} {need} {both}"
+                );
+                assert_eq!(of_set.iter().filter(|step| step.1 == "start").count() as u32, replicas);
+            }
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Policy {
             if set.failures_before_ready.is_some_and(|failures| failures >= compiled.max_failures_before_ready) {
                 set.terminate(EndReason::Exhausted, now);
             }
-            if census.given_up > 0 && !timed && cannot_reach(compiled, census, settled, need) {
+            if census.given_up > 0 && !timed && cannot_reach(compiled, census, settled, need, 0) {
                 set.terminate(EndReason::Unrecoverable, now);
             }
             if set.end.is_some() {
@@ -93,6 +93,12 @@ impl Policy {
             }
         }
         deadline.min(set.reported.update(raw, reason, (desired, serving), compiled.clear_after, now))
+    }
+
+    /// Whether `min_available` can be reached if so many more replicas are given up, with the help of stand-ins.
+    pub(crate) fn can_spare(&self, census: &Census, more: u32) -> bool {
+        let (compiled, settled) = (self.compiled(), census.settled());
+        !cannot_reach(compiled, census, settled, compiled.need(settled), more)
     }
 
     /// Records what [`Policy::assess`] remembers of a census: whether the set was ever up, and whether any replica failed.
@@ -130,11 +136,12 @@ fn advance_outage(
     }
 }
 
-/// Whether so many replicas are given up that *need* cannot be reached, not even with stand-ins.
+/// Whether so many replicas are given up, or would be with `more`, that *need* cannot be reached, not even with stand-ins.
 #[cold]
-fn cannot_reach(compiled: &Compiled, census: &Census, settled: u32, need: u32) -> bool {
-    let given_up = census.given_up.saturating_sub(census.joining_given_up);
-    let stand_ins = compiled.scaling.stand_ins.saturating_add(compiled.scaling.standby);
+fn cannot_reach(compiled: &Compiled, census: &Census, settled: u32, need: u32, more: u32) -> bool {
+    let given_up = census.given_up.saturating_sub(census.joining_given_up).saturating_add(more);
+    // Standbys take over one after the other, without limit.
+    let stand_ins = if compiled.scaling.standby > 0 { u32::MAX } else { compiled.scaling.stand_ins };
     settled.saturating_sub(given_up.saturating_sub(stand_ins)) < need
 }
 

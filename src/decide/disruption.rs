@@ -46,7 +46,8 @@ impl SlotRow {
 pub struct RolloutCensus {
     /// The number of regular slots of another revision.
     pub old: u32,
-    /// The lowest-numbered old slot that is not available. An unknown one counts as available.
+    /// The lowest-numbered old slot that is not available. An unknown one counts as available. Without a surge, leave out those
+    /// that a scale-up has added and that start for the first time: they are replaced once they are available.
     pub old_down: Option<ReplicaId>,
     /// The lowest-numbered old slot that is available.
     pub old_available: Option<ReplicaId>,
@@ -91,7 +92,8 @@ pub enum RolloutStep {
         /// The old slot.
         old: ReplicaId,
     },
-    /// Remove a surge slot, because there is no old slot left for it to replace; prefer one that is not available.
+    /// Remove a surge slot, because there is no old slot left for it to replace, or because there are more than `max_surge`;
+    /// prefer one that is not available.
     RemoveSurge,
     /// Stop this old slot, and start it again at the new revision.
     Replace(ReplicaId),
@@ -218,16 +220,16 @@ impl Policy {
         let max_surge = self.max_surge(census.desired());
         let canaries = self.canaries(census.desired());
         let promoted = rollout.promoted || canaries == 0;
-        if !promoted && rollout.new_available() >= canaries {
-            return RolloutStep::Bake;
-        }
-        if rollout.surge > rollout.old {
-            return RolloutStep::RemoveSurge;
-        }
         if let (true, Some(surge), Some(old)) =
             (promoted, rollout.surge_ready, rollout.old_down.or(rollout.old_available))
         {
             return RolloutStep::Swap { surge, old };
+        }
+        if rollout.surge > rollout.old.min(max_surge.saturating_sub(rollout.surge_of_drains)) {
+            return RolloutStep::RemoveSurge;
+        }
+        if !promoted && rollout.new_available() >= canaries {
+            return RolloutStep::Bake;
         }
         if rollout.old == 0 && rollout.updated == rollout.updated_available {
             return RolloutStep::Complete;

@@ -99,8 +99,8 @@ impl<'p, const PLAIN: bool> Evaluation<'p, '_, PLAIN> {
     #[inline(never)]
     pub(super) fn clean_exit(&self, history: &mut History) -> Decision {
         let (verdict, reason) = match self.policy.compiled().success {
-            OnSuccess::Complete => (Verdict::Complete, DecisionReason::Success),
-            OnSuccess::Restart | OnSuccess::Failure => {
+            OnSuccess::Complete if !self.unlimited() => (Verdict::Complete, DecisionReason::Success),
+            OnSuccess::Complete | OnSuccess::Restart | OnSuccess::Failure => {
                 (self.restart_after_clean_exit(history), DecisionReason::CompletedRun)
             }
         };

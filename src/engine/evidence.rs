@@ -234,7 +234,7 @@ impl ReplicaSet {
                 let until = replica.due.plus_nanos(compiled.start_timeout);
                 evidence.queued = Queued::Holder(until);
                 health.holders.insert((until, id));
-            } else if most.is_some() && replica.bucket == CensusBucket::Available {
+            } else if most.is_some() && matches!(replica.bucket, CensusBucket::Available | CensusBucket::StandIn) {
                 evidence.queued = Queued::InLine(evidence.since());
                 health.in_line.insert((evidence.since(), id));
             } else {

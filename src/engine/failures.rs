@@ -66,7 +66,7 @@ impl ReplicaSet {
         let mut context = self.policy.failure_context(&self.set, id, outcome.at, indispensable);
         context.joins_group = self.replica(id).flags.has(ReplicaFlags::ENDING) && self.is_in_group(id);
         context.exempt = exempt;
-        context.unlimited = exempt && self.is_surge_of_drain(id);
+        context.unlimited = exempt && (self.is_surge_of_drain(id) || self.is_surge_of_rollback(id));
         let replica = &mut self.replicas[id.index()];
         replica.flags.clear(ReplicaFlags::ENDING);
         if !replica.history.is_live() {
@@ -83,6 +83,9 @@ impl ReplicaSet {
         let mut decision = self.policy.decide_in_full(&mut replica.history, outcome, context);
         if exempt {
             self.charge_rollout(id, &mut decision);
+        } else {
+            // It has been ready at the revision that the set goes back to.
+            self.replica_mut(id).flags.clear(ReplicaFlags::ROLLING);
         }
         let incarnation = self.incarnation(id);
         self.carry_out(DecisionMade { replica: id, incarnation, decision }, context.joins_group && !exempt, still_live);
@@ -156,8 +159,9 @@ impl ReplicaSet {
             let exempt = self.replica(id).flags.has(ReplicaFlags::EXEMPT);
             self.replica_mut(id).stays_down(judged.decision.verdict, gave_up && !exempt);
         }
-        // An extra slot that is not restarted is removed.
-        let after = if after != NextPhase::Start && !self.is_regular(id) {
+        // An extra slot that is not restarted is removed. A rollout waits for a surge slot that is held.
+        let waits = after == NextPhase::Hold && self.is_surge_of_rollout(id);
+        let after = if after != NextPhase::Start && !waits && !self.is_regular(id) {
             self.give_up_extra(id);
             NextPhase::Remove
         } else {
@@ -182,10 +186,8 @@ impl ReplicaSet {
     /// Whether giving this replica up would put `min_available` out of reach.
     #[inline(never)]
     fn is_indispensable(&self, id: ReplicaId) -> bool {
-        let settled = self.counts.census.settled();
-        let counted = u32::from(self.is_regular(id) && !self.replica(id).flags.has(ReplicaFlags::JOINING));
-        settled.saturating_sub(self.counts.census.given_up).saturating_sub(counted)
-            < self.policy.compiled().need(settled)
+        let exempt = self.replica(id).flags.has(ReplicaFlags::EXEMPT);
+        !exempt && !self.policy.can_spare(&self.counts.census, 1)
     }
 
     /// Whether a replica is given up by a limit or by a rule on the number of attempts.

@@ -57,6 +57,7 @@ invariants! {
     Ties = "ties", "an extra slot is tied to a regular one, or to none";
     Drains = "drains", "an open drain is of a replica that is being drained, or of an instance that was asked to stop";
     Exempt = "exempt", "failures of extra slots do not count against the set";
+    FreeSlots = "free-slots", "the slots to be used next are no part of the set, and have neither an instance nor a stray";
     CauseNames = "cause-names", "every cause by which a replica failed has a name";
     Counted = "counted", "every replica is counted once, in the bucket of its state";
     Woken = "woken", "the deadline of every replica is that of its next step";
@@ -302,7 +303,9 @@ impl ReplicaSet {
             let extra = replica.role.is_some() && !replica.is_regular();
             of_replica(id, Invariant::Exempt, !extra || replica.flags.has(ReplicaFlags::EXEMPT))?;
             let draining = replica.flags.has(ReplicaFlags::DRAINING);
-            of_replica(id, Invariant::Drains, draining == self.is_drained(id) && (!draining || replica.is_regular()))?;
+            // The drain of a slot that was removed before the set began is answered when it begins.
+            let drained = self.is_drained(id) && replica.role.is_some();
+            of_replica(id, Invariant::Drains, draining == drained && (!draining || replica.is_regular()))?;
         }
         let Some(slots) = self.slots.get() else { return Ok(()) };
         of_set(Invariant::KnownReplicas, slots.revisions.len() <= self.replicas.len())?;
@@ -402,6 +405,11 @@ impl ReplicaSet {
     }
 
     fn check_extras(&self) -> Checked {
+        let free: Vec<ReplicaId> = self.slots.get().into_iter().flat_map(|slots| slots.free.iter().copied()).collect();
+        let unused = |(id, replica): &(ReplicaId, &Replica)| {
+            replica.role.is_none() && replica.phase == Phase::Removed && !self.waits_for_stray(*id)
+        };
+        of_set(Invariant::FreeSlots, self.ending || self.numbered().filter(unused).map(|(id, _)| id).eq(free))?;
         let stopping = self.group().map_or(0, |group| group.stopping as usize);
         of_set(Invariant::Group, stopping == self.stopping_members())?;
         let Some(cold) = self.cold.get() else { return Ok(()) };

@@ -255,6 +255,9 @@ impl ReplicaSet {
                 self.set_phase(id, Phase::Starting);
                 self.replica_mut(id).since = now;
                 if !wanted {
+                    if let Some(slots) = self.slots.get_mut() {
+                        slots.free.remove(&id);
+                    }
                     self.stop(id, NextPhase::Remove);
                 } else if stopped_by_operator {
                     self.replica_mut(id).due = Timestamp::NEVER;

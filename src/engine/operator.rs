@@ -29,7 +29,9 @@ impl ReplicaSet {
         }
         replica.kind = StartKind::Requested;
         replica.history.cancel_window_wait();
-        replica.placement = Placement::Same;
+        if replica.phase.is_up() || replica.restarts() {
+            replica.placement = Placement::Same;
+        }
         replica.gate = Gate::Backoff;
         replica.due = Timestamp::NEVER;
         replica.flags.clear(

@@ -2,11 +2,12 @@
 
 use super::output::{Notice, Waiting};
 use super::replica::{NextPhase, Phase, ReplicaFlags};
+use super::slots::Role;
 use super::state::ReplicaSet;
 use crate::decide::{Gate, ReplicaId, StartKind};
 
 impl ReplicaSet {
-    /// Whether the first start of this replica must wait for the replicas before it. Replicas of a scale-up need not.
+    /// Whether the first start of this replica must wait for the replicas before it. Replicas of a scale-up and extra ones need not.
     #[inline]
     pub(super) fn waits_for_order(&self, id: ReplicaId) -> bool {
         self.policy.compiled().starts_in_order && self.is_out_of_order(id)
@@ -15,7 +16,10 @@ impl ReplicaSet {
     #[cold]
     fn is_out_of_order(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
-        let first = replica.kind == StartKind::First && !replica.flags.has(ReplicaFlags::JOINING);
+        // Slots that are added to a set that has been up have no order.
+        let added = replica.flags.any(ReplicaFlags::JOINING.and(ReplicaFlags::EXEMPT));
+        let is_first = replica.role == Some(Role::Standby) && !self.set.has_been_up();
+        let first = replica.kind == StartKind::First && (!added || is_first);
         let others_wait = || {
             let first = self.cold.get().and_then(|cold| cold.in_order.first());
             first.is_some_and(|first| *first < id)

@@ -222,12 +222,17 @@ impl ReplicaFlags {
     /// It was available, and is missing because a rollout replaces it.
     pub(crate) const ROLLING: Self = Self(1 << 19);
 
+    /// Its slot has taken another revision, and has not been started at it.
+    pub(crate) const UNSTARTED: Self = Self(1 << 22);
+    /// It has not been available since its slot has taken another revision, or the place of a drained one.
+    pub(crate) const UNPROVEN: Self = Self(1 << 23);
+
     /// Its latest incarnation ended without confirmation. If it shows itself alive again, it is a stray.
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
 
     /// Flags with which an end has consequences beyond the decision.
     pub(crate) const UNCOMMON_END: Self =
-        Self::LOST.and(Self::START_PENDS).and(Self::ENDING).and(Self::EXEMPT).and(Self::DRAINING);
+        Self::LOST.and(Self::START_PENDS).and(Self::ENDING).and(Self::EXEMPT).and(Self::DRAINING).and(Self::ROLLING);
 
     /// Other replicas wait for the outcome of its start.
     pub(crate) const START_PENDS: Self = Self::IN_FLIGHT.and(Self::ON_TRIAL);
@@ -369,6 +374,15 @@ impl Replica {
     /// Whether an operator has stopped it or requested a stop.
     pub(crate) fn is_stopped(&self) -> bool {
         self.phase == Phase::Stopped || (self.phase == Phase::Stopping && self.after == NextPhase::Stopped)
+    }
+
+    /// Whether it starts again without a request: it waits for a start, or is stopped for one.
+    pub(crate) fn restarts(&self) -> bool {
+        match self.phase {
+            Phase::Waiting => self.gate != Gate::Hold,
+            Phase::Stopping => self.after == NextPhase::Start,
+            _ => false,
+        }
     }
 
     /// Whether it is given up, or will be once its instance has ended.

@@ -32,9 +32,8 @@ impl ReplicaSet {
         let replica = self.replica_mut(id);
         replica.kind = StartKind::Requested;
         replica.history.cancel_window_wait();
-        let kept = matches!(replica.phase, Phase::Stopped | Phase::Quarantined | Phase::Completed);
-        if placement == Placement::Elsewhere || !kept {
-            // A replica that is drained while it is down starts elsewhere.
+        // One that was drained while it stayed down starts elsewhere.
+        if placement == Placement::Elsewhere || replica.phase.is_up() || replica.restarts() {
             replica.placement = placement;
         }
         replica.gate = Gate::Backoff;

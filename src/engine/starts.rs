@@ -159,7 +159,7 @@ impl ReplicaSet {
         replica.gate = Gate::Backoff;
         replica.due = now;
         replica.kills = 0;
-        replica.flags.clear(ReplicaFlags::BACKEND_READY.and(ReplicaFlags::UNCONFIRMED));
+        replica.flags.clear(ReplicaFlags::BACKEND_READY.and(ReplicaFlags::UNCONFIRMED).and(ReplicaFlags::UNSTARTED));
         replica.flags.clear(ReplicaFlags::ENDING);
         replica.flags.clear(ReplicaFlags::UNHEALTHY);
         replica.flags.set(ReplicaFlags::IN_FLIGHT);

@@ -287,6 +287,12 @@ impl ReplicaSet {
         self.cold.get().map(|cold| &cold.strays).filter(|strays| !strays.is_empty())
     }
 
+    /// Whether a start of this slot must wait for the end of a stray.
+    #[inline]
+    pub(super) fn waits_for_stray(&self, id: ReplicaId) -> bool {
+        self.strays().is_some_and(|strays| strays.latest_of(id).is_some())
+    }
+
     /// The number of strays.
     pub(crate) fn stray_count(&self) -> usize {
         self.strays().map_or(0, Strays::len)

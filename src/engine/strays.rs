@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::output::{Command, IgnoreReason, Kill, Notice, Stop, Waiting};
-use super::replica::{Phase, ReplicaFlags};
+use super::replica::{Phase, Replica, ReplicaFlags};
 use super::state::ReplicaSet;
 use super::wakeup::kill_gap;
 use crate::decide::{Gate, Incarnation, InstanceId, ReplicaId};
@@ -116,12 +116,6 @@ impl ReplicaSet {
         self.strays().is_some_and(|strays| strays.contains(instance))
     }
 
-    /// Whether a start of this slot must wait for the end of a stray.
-    #[inline]
-    pub(super) fn waits_for_stray(&self, id: ReplicaId) -> bool {
-        self.strays().is_some_and(|strays| strays.latest_of(id).is_some())
-    }
-
     /// Adds a stray and stops it. `asked`: it is being stopped already.
     #[cold]
     pub(super) fn note_stray(&mut self, instance: InstanceId, asked: bool) {
@@ -137,6 +131,9 @@ impl ReplicaSet {
         let due = self.now.plus_nanos(grace);
         self.cold.get_or_init().strays.insert(instance, Stray { due, kills: 0 });
         self.rearm_strays();
+        if let Some(slots) = self.slots.get_mut() {
+            slots.free.remove(&id);
+        }
         if !asked {
             let grace = std::time::Duration::from_nanos(grace);
             self.command(Command::Stop(Stop { replica: id, incarnation, grace }));
@@ -163,6 +160,7 @@ impl ReplicaSet {
             self.rearm_strays();
             if !self.waits_for_stray(instance.replica) {
                 self.resume_start(instance.replica);
+                self.free_unused(instance.replica);
             }
         }
         gone
@@ -211,6 +209,14 @@ impl ReplicaSet {
         replica.gate = Gate::Stop;
         self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Stop }));
         self.retime(id);
+    }
+
+    /// The number of a slot that is no part of the set may be used again.
+    fn free_unused(&mut self, id: ReplicaId) {
+        let unused = |replica: &Replica| replica.role.is_none() && replica.phase == Phase::Removed;
+        if !self.ending && self.replicas.get(id.index()).is_some_and(unused) {
+            self.slots.get_or_init().free.insert(id);
+        }
     }
 
     /// Resumes the start that waited for the last stray of its slot.

@@ -4,6 +4,7 @@ use super::deadline::DeadlineReason;
 use super::evidence::{Evidence, Health};
 use super::output::{Command, Kill};
 use super::replica::{NextPhase, Phase, ReplicaFlags};
+use super::slots::Role;
 use super::state::ReplicaSet;
 use crate::decide::{Outcome, ReplicaId, StartOutcome};
 use crate::policy::Cause;
@@ -164,7 +165,7 @@ impl ReplicaSet {
             let replica = self.replica_mut(id);
             if !matches!(replica.after, NextPhase::Complete | NextPhase::Remove)
                 && !replica.flags.has(ReplicaFlags::ACTED)
-                && replica.is_regular()
+                && matches!(replica.role, Some(Role::Regular | Role::StandIn))
             {
                 replica.flags.set(ReplicaFlags::ACTED);
                 self.cold.get_or_init().health.acted += 1;

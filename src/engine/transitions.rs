@@ -50,7 +50,7 @@ impl ReplicaSet {
             return;
         }
         let past = ReplicaFlags::FAILED.and(ReplicaFlags::REQUESTED).and(ReplicaFlags::COMPLETED_RUN);
-        replica.flags.clear(past.and(ReplicaFlags::ROLLING));
+        replica.flags.clear(past.and(ReplicaFlags::ROLLING).and(ReplicaFlags::UNPROVEN));
         replica.flags.set(ReplicaFlags::WAS_AVAILABLE);
         self.counts.clear_joining(replica);
         let probes = replica.flags.any(ReplicaFlags::ACTED.and(ReplicaFlags::UNHEALTHY));
@@ -162,7 +162,7 @@ impl ReplicaSet {
             NextPhase::Remove => {
                 replica.due = Timestamp::NEVER;
                 if !self.ending {
-                    self.slots.get_or_init().release(id);
+                    self.slots.get_or_init().release(id, self.cold.get());
                 }
                 Phase::Removed
             }

@@ -139,7 +139,9 @@ impl ReplicaSet {
         }
         let at = self.set_deadlines.slots();
         if !at.is_never() && next.is_none_or(|next| at < next.at) {
-            next = Some(Deadline { at, why: self.next_slot_rule().1, replica: None });
+            let why =
+                self.slots.get().map_or(DeadlineReason::StandIn, |slots| slots.next_rule(&self.policy, self.now).1);
+            next = Some(Deadline { at, why, replica: None });
         }
         let at = self.set_deadlines.stray();
         if !at.is_never() && next.is_none_or(|next| at < next.at) {

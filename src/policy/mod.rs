@@ -61,6 +61,6 @@ pub use rule::{Rule, RuleAction};
 pub use scaling::{ScalingPolicy, StandIns};
 pub use settings::{OnSuccess, StartOrder};
 
-pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes};
+pub(crate) use compile::{Compiled, CompiledBudget, CompiledProbe, CompiledProbes, CompiledRollout, CompiledScaling};
 pub(crate) use layout::{Layout, LayoutMapping};
 pub(crate) use settings::{MAX_REPLICAS, Settings};

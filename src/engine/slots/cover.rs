@@ -1,8 +1,8 @@
-//! Stand-ins and standbys: extra slots that serve in place of regular ones that are down.
+//! Stand-ins and standbys: extra slots that serve for regular ones that are down.
 //!
-//! When a slot fails and is not restarted in the same instant, an available standby becomes its stand-in at once. Otherwise a
-//! stand-in is started once the slot has been down for `stand_ins.after`. A stand-in is removed when its slot has been available
-//! again for `after`.
+//! A standby that is available becomes the stand-in of a slot as soon as that fails and is not restarted in the same instant.
+//! Otherwise a stand-in is started once the slot has been down for `stand_ins.after`. It is removed when the slot has been
+//! available again for as long.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,29 @@ use super::super::replica::{CensusBucket, ReplicaFlags};
 use super::super::state::ReplicaSet;
 use super::Role;
 use crate::decide::ReplicaId;
-use crate::policy::Placement;
+use crate::policy::retry_schedule::MIN_FAILED_START_DELAY;
+use crate::policy::{CompiledScaling, Placement};
 use crate::time::Timestamp;
 
-/// The regular slots that are down, and those that are available again and still have a stand-in.
+/// Which regular slots are down, and which are back and still have a stand-in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cover {
-    /// Slots that are down and have no stand-in.
+    /// Slots that are down.
     down: BTreeMap<ReplicaId, Down>,
-    /// Slots that still have a stand-in, with the time since when they have been available again.
+    /// Slots that are available and still have a stand-in, and since when they are available.
     back: BTreeMap<ReplicaId, Timestamp>,
-    /// No standby is started before this time, because one was given up.
+    /// No standby is started before: one was given up.
     standby_from: Timestamp,
-    /// The slots of `down`, by the time from which a standby may take over.
+    /// Standbys that are available.
+    #[serde(skip)]
+    standbys: BTreeSet<ReplicaId>,
+    /// Those of `down` that have no stand-in, by when a standby may take over.
     #[serde(skip)]
     by_standby: BTreeSet<(Timestamp, ReplicaId)>,
-    /// The slots of `down`, by the time from which a stand-in may be started.
+    /// The same, by when a stand-in may be started.
     #[serde(skip)]
     by_stand_in: BTreeSet<(Timestamp, ReplicaId)>,
-    /// The slots of `back`, by the time at which the stand-in is removed.
+    /// `back`, by when the stand-in is removed.
     #[serde(skip)]
     by_end: BTreeSet<(Timestamp, ReplicaId)>,
 }
@@ -38,13 +42,13 @@ pub(crate) struct Cover {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Down {
     since: Timestamp,
-    /// Its times in `by_standby` and `by_stand_in`.
+    /// The keys under which it is found in the sets.
     #[serde(skip)]
     keys: Option<(Timestamp, Timestamp)>,
 }
 
 impl Cover {
-    /// Removes a slot from the sets by time. It stays in `down` or `back`.
+    /// Takes a slot out of the sets; it stays down, or back.
     fn unlist(&mut self, id: ReplicaId, after: u64) {
         if let Some((standby, stand_in)) = self.down.get_mut(&id).and_then(|down| down.keys.take()) {
             self.by_standby.remove(&(standby, id));
@@ -55,17 +59,26 @@ impl Cover {
         }
     }
 
-    /// Clears the sets by time. Under another policy, `track_cover` fills them again.
+    /// Another policy: the sets are made anew.
     pub(super) fn unlist_all(&mut self) {
         self.down.values_mut().for_each(|down| down.keys = None);
         self.by_standby.clear();
         self.by_stand_in.clear();
         self.by_end.clear();
+        self.standbys.clear();
     }
 
-    /// Delays the next standby by `after`, because one was given up.
-    pub(in crate::engine) fn standby_given_up(&mut self, now: Timestamp, after: u64) {
-        self.standby_from = now.plus_nanos(after);
+    /// When stand-ins and standbys change next by time alone. `standbys`: so many there are.
+    pub(super) fn due(&self, scaling: &CompiledScaling, standbys: usize, now: Timestamp) -> Timestamp {
+        let next = |set: &BTreeSet<(Timestamp, ReplicaId)>| {
+            let later = (now, ReplicaId(u32::MAX));
+            set.range(later..).find(|(at, _)| *at > now).map_or(Timestamp::NEVER, |&(at, _)| at)
+        };
+        let standby = if scaling.standby > 0 { next(&self.by_standby) } else { Timestamp::NEVER };
+        let stand_in = if scaling.stand_ins > 0 { next(&self.by_stand_in) } else { Timestamp::NEVER };
+        let short = standbys < scaling.standby as usize && self.standby_from > now;
+        let refill = if short { self.standby_from } else { Timestamp::NEVER };
+        next(&self.by_end).min(standby).min(stand_in).min(refill)
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = ReplicaId> + '_ {
@@ -73,7 +86,7 @@ impl Cover {
     }
 
     pub(super) fn entries(&self) -> usize {
-        let sets = self.by_standby.len() + self.by_stand_in.len() + self.by_end.len();
+        let sets = self.by_standby.len() + self.by_stand_in.len() + self.by_end.len() + self.standbys.len();
         self.down.len() + self.back.len() + sets
     }
 
@@ -85,7 +98,7 @@ impl Cover {
 }
 
 impl ReplicaSet {
-    /// Updates `down` and `back` after a change of a slot.
+    /// A slot has changed: it may be down now, or back.
     pub(super) fn track_cover(&mut self, id: ReplicaId) {
         let after = self.policy.compiled().scaling.stand_in_after;
         let (now, has_stand_in) = (self.now, self.has_stand_in(id));
@@ -99,9 +112,9 @@ impl ReplicaSet {
                 | CensusBucket::CompletedRun
         );
         let is_back = replica.bucket == CensusBucket::Available && has_stand_in;
-        let lacks = is_down && !has_stand_in && !replica.flags.has(ReplicaFlags::DRAINING);
         let at_once = replica.flags.has(ReplicaFlags::FAILED) && !replica.phase.is_up();
         let was_available = replica.flags.has(ReplicaFlags::WAS_AVAILABLE);
+        let is_standby = replica.role == Some(Role::Standby) && replica.bucket.is_available();
         let has_extras = self.policy.scaling().has_extras();
         let cover = &mut self.slots.get_or_init().cover;
         cover.unlist(id, after);
@@ -110,14 +123,23 @@ impl ReplicaSet {
             cover.back.remove(&id);
             return;
         }
+        if is_standby {
+            cover.standbys.insert(id);
+        } else {
+            cover.standbys.remove(&id);
+        }
         if is_back {
             let since = *cover.back.entry(id).or_insert(now);
             cover.by_end.insert((since.plus_nanos(after), id));
         } else {
             cover.back.remove(&id);
         }
-        if lacks {
-            let down = cover.down.entry(id).or_insert(Down { since: now, keys: None });
+        if !is_down {
+            cover.down.remove(&id);
+            return;
+        }
+        let down = cover.down.entry(id).or_insert(Down { since: now, keys: None });
+        if !has_stand_in {
             let due = down.since.plus_nanos(after);
             let standby = if at_once { down.since } else { due };
             down.keys = Some((standby, due));
@@ -125,9 +147,27 @@ impl ReplicaSet {
             if was_available {
                 cover.by_stand_in.insert((due, id));
             }
-        } else {
-            cover.down.remove(&id);
         }
+    }
+
+    /// An extra slot is not restarted any more: it is removed, and another may follow after `stand_ins.after`.
+    pub(in crate::engine) fn give_up_extra(&mut self, id: ReplicaId) {
+        let after = self.policy.compiled().scaling.stand_in_after;
+        // With `after: 0s` too, extra slots that fail at once do not follow each other without a pause.
+        let (now, pause) = (self.now, after.max(MIN_FAILED_START_DELAY));
+        let role = self.replica(id).role;
+        let slots = self.slots.get_or_init();
+        let regular = slots.ties.regular_of(id).filter(|_| role == Some(Role::StandIn));
+        if let Some(down) = regular.and_then(|regular| slots.cover.down.get_mut(&regular)) {
+            down.since = now.plus_nanos(pause - after);
+        } else if role == Some(Role::Standby) {
+            slots.cover.standby_from = now.plus_nanos(pause);
+        } else if let (Some(Role::Surge), Some(rollout)) = (role, &mut slots.rollout)
+            && slots.ties.regular_of(id).is_none()
+        {
+            rollout.surge_given_up(now.plus_nanos(pause));
+        }
+        self.detach_slot(id);
     }
 
     pub(super) fn has_stand_in(&self, id: ReplicaId) -> bool {
@@ -141,7 +181,7 @@ impl ReplicaSet {
         extras.into_iter().any(serves)
     }
 
-    /// Starts, assigns and removes stand-ins and standbys. Returns whether anything was done.
+    /// Starts, assigns and removes stand-ins and standbys. Whether anything was done.
     pub(super) fn apply_cover(&mut self) -> bool {
         let scaling = self.policy.compiled().scaling;
         let mut moved = self.remove_stand_ins_of_slots_that_are_back();
@@ -166,15 +206,23 @@ impl ReplicaSet {
     fn assign_standbys(&mut self) -> bool {
         let mut moved = false;
         while let Some(id) = first_due(self.slots.get().map(|slots| &slots.cover.by_standby), self.now) {
-            let standbys = self.slots.get().map(|slots| &slots.extras.standbys);
-            let Some(standby) = standbys.into_iter().flatten().copied().find(|&id| self.is_available(id)) else {
-                break;
-            };
+            let Some(standby) = self.first_available_standby() else { break };
             self.change_role(standby, Role::StandIn, Some(id));
             self.track_cover(id);
             moved = true;
         }
         moved
+    }
+
+    fn first_available_standby(&mut self) -> Option<ReplicaId> {
+        loop {
+            let id = self.slots.get()?.cover.standbys.first().copied()?;
+            if self.replica(id).role == Some(Role::Standby) && self.is_available(id) {
+                return Some(id);
+            }
+            // It has changed since it was looked at.
+            self.slots.get_or_init().cover.standbys.remove(&id);
+        }
     }
 
     fn start_stand_ins(&mut self, most: u32) -> bool {
@@ -191,11 +239,7 @@ impl ReplicaSet {
     }
 
     fn keep_standbys(&mut self, wanted: usize) -> bool {
-        let mut moved = false;
-        while let Some(surplus) = self.surplus(Role::Standby, wanted) {
-            self.remove_slot(surplus);
-            moved = true;
-        }
+        let mut moved = self.remove_surplus(Role::Standby, wanted);
         let slots = self.slots.get_or_init();
         let starts = slots.cover.standby_from <= self.now && !self.holds_extras();
         while starts && self.slots.get().is_some_and(|slots| slots.extras.standbys.len() < wanted) {
@@ -207,27 +251,6 @@ impl ReplicaSet {
             moved = true;
         }
         moved
-    }
-
-    /// Returns a slot to remove if a role has more than `wanted`: one that is not available first, then the highest number.
-    pub(super) fn surplus(&self, role: Role, wanted: usize) -> Option<ReplicaId> {
-        let slots = self.slots.get()?.extras.of(role).filter(|slots| slots.len() > wanted)?;
-        slots.iter().copied().max_by_key(|&id| (!self.is_available(id), id))
-    }
-
-    /// Returns the next time at which a stand-in or standby changes without an event.
-    pub(super) fn cover_due(&self) -> Timestamp {
-        let Some(slots) = self.slots.get() else { return Timestamp::NEVER };
-        let (cover, scaling) = (&slots.cover, self.policy.compiled().scaling);
-        let next = |set: &BTreeSet<(Timestamp, ReplicaId)>| {
-            let later = (self.now, ReplicaId(u32::MAX));
-            set.range(later..).find(|(at, _)| *at > self.now).map_or(Timestamp::NEVER, |&(at, _)| at)
-        };
-        let standby = if scaling.standby > 0 { next(&cover.by_standby) } else { Timestamp::NEVER };
-        let stand_in = if scaling.stand_ins > 0 { next(&cover.by_stand_in) } else { Timestamp::NEVER };
-        let short = slots.extras.standbys.len() < scaling.standby as usize && cover.standby_from > self.now;
-        let refill = if short { cover.standby_from } else { Timestamp::NEVER };
-        next(&cover.by_end).min(standby).min(stand_in).min(refill)
     }
 }
 

@@ -1,118 +1,26 @@
-//! Drains: replicas that have to leave the place where they run.
+//! Drains: replicas that are to leave their place.
 //!
-//! With `max_surge`, a surge slot is started elsewhere first, and replaces the drained slot once it is available. Without it,
-//! the replica is stopped as soon as enough others are available, and starts again elsewhere. At `deadline - stop_grace` it is
-//! stopped in any case. An interruption notice is a drain with a deadline.
+//! With a surge, an extra slot is started elsewhere first and takes the place of the drained one once it is available.
+//! Without, the replica is stopped as soon as enough others are available, and started again elsewhere. At
+//! `deadline - stop_grace` it is stopped in any case. An interruption notice is a drain with a deadline.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 use super::super::output::{IgnoreReason, Notice, Rejection, Waiting};
 use super::super::replica::{CensusBucket, NextPhase, Phase, ReplicaFlags};
 use super::super::state::ReplicaSet;
 use super::Role;
+use super::drain_index::{Drain, DrainWait, Drains};
 use super::drain_report::{DrainAnswer, DrainOutcome, DrainView};
-use crate::decide::{Disruption, Gate, Incarnation, InstanceId, ReplicaId, StartKind, StartOutcome};
+use crate::decide::{Disruption, Gate, InstanceId, ReplicaId, StartKind, StartOutcome};
 use crate::policy::{OnSuccess, Placement};
 use crate::time::Timestamp;
 
-/// The open drains of a set.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Drains {
-    open: BTreeMap<ReplicaId, Drain>,
-    /// Drains without a surge slot that have not been asked to stop, by deadline.
-    #[serde(skip)]
-    waiting: BTreeSet<(Timestamp, ReplicaId)>,
-    /// The drains of `waiting` whose replicas are not available, so that they may be stopped at once.
-    #[serde(skip)]
-    down: BTreeSet<ReplicaId>,
-    /// Drains whose surge slot is available.
-    #[serde(skip)]
-    ready: BTreeSet<ReplicaId>,
-    /// Drains with a deadline, by the time at which they are forced.
-    #[serde(skip)]
-    forced: BTreeSet<(Timestamp, ReplicaId)>,
-    /// Drains that have not been reported as waiting yet.
-    #[serde(skip)]
-    new: BTreeSet<ReplicaId>,
-    /// Drains that have not been asked to stop, the oldest first.
-    #[serde(skip)]
-    by_age: BTreeSet<(Timestamp, ReplicaId)>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Drain {
-    since: Timestamp,
-    #[serde(with = "crate::decide::serde_opt_timestamp")]
-    deadline: Timestamp,
-    /// The incarnation that has to go.
-    incarnation: Incarnation,
-    /// The outcome once the instance has ended; `None`: it has not been asked to stop.
-    leaves: Option<DrainOutcome>,
-}
-
-impl Drains {
-    pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
-    fn get(&self, id: ReplicaId) -> Option<Drain> {
-        self.open.get(&id).copied()
-    }
-
-    fn unlist(&mut self, id: ReplicaId, grace: u64) {
-        if let Some(drain) = self.open.get(&id) {
-            self.waiting.remove(&(drain.deadline, id));
-            self.forced.remove(&(drain.forced_at(grace), id));
-            self.by_age.remove(&(drain.since, id));
-        }
-        self.down.remove(&id);
-        self.ready.remove(&id);
-    }
-
-    /// Clears the sets. Under another policy, `list_drain` fills them again.
-    pub(super) fn unlist_all(&mut self) {
-        self.waiting.clear();
-        self.down.clear();
-        self.ready.clear();
-        self.forced.clear();
-        self.by_age.clear();
-    }
-
-    pub(super) fn slots(&self) -> impl Iterator<Item = ReplicaId> + '_ {
-        self.open.keys().copied()
-    }
-
-    pub(super) fn entries(&self) -> usize {
-        let sets = self.waiting.len() + self.down.len() + self.ready.len() + self.forced.len() + self.new.len();
-        self.open.len() + sets + self.by_age.len()
-    }
-
-    pub(super) fn shift(&mut self, by: impl Fn(Timestamp) -> Timestamp) {
-        for drain in self.open.values_mut() {
-            drain.since = by(drain.since);
-            if !drain.deadline.is_never() {
-                drain.deadline = by(drain.deadline);
-            }
-        }
-    }
-}
-
-impl Drain {
-    fn forced_at(&self, grace: u64) -> Timestamp {
-        match self.deadline.known() {
-            Some(deadline) => Timestamp::from_nanos(deadline.as_nanos().saturating_sub(grace)),
-            None => Timestamp::NEVER,
-        }
-    }
-}
-
 impl ReplicaSet {
-    /// Returns the drains that have not been answered yet, by replica.
+    /// Drains that have not been answered yet, by replica.
     pub fn drains(&self) -> impl Iterator<Item = DrainView> + '_ {
-        let open = self.slots.get().into_iter().flat_map(|slots| &slots.drains.open);
-        open.map(|(&replica, drain)| DrainView {
+        let open = self.slots.get().into_iter().flat_map(|slots| slots.drains.iter());
+        open.map(|(replica, drain)| DrainView {
             replica,
             since: drain.since,
             deadline: drain.deadline.known(),
@@ -124,11 +32,10 @@ impl ReplicaSet {
     /// Returns how many drains have not been asked to stop, and when the oldest of them began.
     pub(crate) fn waiting_drains(&self) -> (u32, Option<Timestamp>) {
         let Some(slots) = self.slots.get() else { return (0, None) };
-        let waiting = &slots.drains.by_age;
-        (waiting.len() as u32, waiting.first().map(|&(since, _)| since))
+        slots.drains.waiting_by_age()
     }
 
-    /// Begins to drain these replicas; each has to be gone by `deadline`.
+    /// Each of these replicas is to leave its place, by `deadline` at the latest.
     pub(in crate::engine) fn drain(
         &mut self,
         replicas: &[ReplicaId],
@@ -149,7 +56,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// Begins the drain of an instance that the platform will take away.
+    /// The platform will take an instance away.
     pub(in crate::engine) fn interruption_notice(&mut self, instance: InstanceId, deadline: Timestamp) {
         let known = self.replicas.get(instance.replica.index()).filter(|replica| replica.role.is_some());
         let why = match known.map(|replica| (replica.history.incarnation(), replica.phase.is_live())) {
@@ -164,46 +71,55 @@ impl ReplicaSet {
     }
 
     fn drain_one(&mut self, id: ReplicaId, deadline: Timestamp) {
-        // An earlier drain of this replica may be over by now.
+        // An earlier drain of it may be over by now.
         self.track_drain(id);
         let replica = &mut self.replicas[id.index()];
         if let Some(role) = replica.role.filter(|role| *role != Role::Regular) {
+            let is_live = replica.phase.is_live();
             self.slots.get_or_init().elsewhere.insert(role);
             self.remove_slot(id);
-            self.answer_drain(id, DrainOutcome::Replaced);
+            if is_live {
+                self.open_drain(id, deadline, Some(DrainOutcome::Replaced));
+            } else {
+                self.answer_drain(id, DrainOutcome::Replaced);
+            }
             return;
         }
-        let waits = replica.phase == Phase::Waiting && replica.gate != Gate::Hold;
-        if waits || (replica.phase == Phase::Stopping && replica.after == NextPhase::Start) {
-            // What it would wait for there does not matter elsewhere.
+        if replica.phase.is_up() {
+            replica.flags.set(ReplicaFlags::DRAINING);
+            self.open_drain(id, deadline, None);
+            self.track_drain(id);
+            return;
+        }
+        replica.placement = Placement::Elsewhere;
+        let restarts = replica.restarts();
+        let in_turn = replica.kind == StartKind::First || matches!(replica.gate, Gate::Group | Gate::Order);
+        let holds = deadline.is_never() && self.holds_extras();
+        let mut outcome = if restarts { DrainOutcome::RestartedElsewhere } else { DrainOutcome::NothingToDo };
+        if restarts && !in_turn && !holds {
+            // Its delay, and the other gates, do not matter elsewhere.
             self.restart_at(id, Placement::Elsewhere);
-            if self.slots.get().is_none_or(|slots| slots.drains.get(id).is_none()) {
-                self.answer_drain(id, DrainOutcome::RestartedElsewhere);
-            }
-            return;
+        } else if self.replica(id).phase == Phase::Waiting {
+            outcome = DrainOutcome::NothingToDo;
         }
-        if !replica.phase.is_up() {
-            replica.placement = Placement::Elsewhere;
-            if self.slots.get().is_none_or(|slots| slots.drains.get(id).is_none()) {
-                self.answer_drain(id, DrainOutcome::NothingToDo);
-            }
-            return;
+        if self.replica(id).phase == Phase::Stopping {
+            self.open_drain(id, deadline, Some(outcome));
+        } else {
+            self.answer_drain(id, outcome);
         }
-        replica.flags.set(ReplicaFlags::DRAINING);
-        let (now, grace) = (self.now, self.policy.compiled().stop_grace);
-        let incarnation = replica.history.incarnation();
+    }
+
+    /// Opens a drain. `leaves`: it has been asked to stop, and this is the answer once its instance is gone.
+    fn open_drain(&mut self, id: ReplicaId, deadline: Timestamp, leaves: Option<DrainOutcome>) {
+        let drain = Drain { since: self.now, deadline, incarnation: self.incarnation(id), leaves };
+        let grace = self.policy.compiled().stop_grace;
         let slots = self.slots.get_or_init();
         slots.watching = true;
         slots.pending = true;
-        slots.drains.unlist(id, grace);
-        let begun = Drain { since: now, deadline, incarnation, leaves: None };
-        let drain = slots.drains.open.entry(id).or_insert(begun);
-        drain.deadline = drain.deadline.min(deadline);
-        slots.drains.new.insert(id);
-        self.track_drain(id);
+        slots.drains.open(id, drain, grace);
     }
 
-    /// Takes drains back, and removes the surge slots that were started for them.
+    /// Takes drains back: what was started for them is removed.
     pub(in crate::engine) fn undrain(&mut self, replicas: &[ReplicaId]) -> Result<(), Rejection> {
         self.check_request(None)?;
         for &id in replicas {
@@ -223,17 +139,14 @@ impl ReplicaSet {
 
     fn forget_drain(&mut self, id: ReplicaId) {
         let grace = self.policy.compiled().stop_grace;
-        let drains = &mut self.slots.get_or_init().drains;
-        drains.unlist(id, grace);
-        drains.new.remove(&id);
-        drains.open.remove(&id);
+        self.slots.get_or_init().drains.close(id, grace);
     }
 
     fn answer_drain(&mut self, id: ReplicaId, outcome: DrainOutcome) {
         self.notice(Notice::Drain(DrainAnswer { replica: id, outcome }));
     }
 
-    /// Returns the surge slot that will take the place of a drained one.
+    /// The surge slot that will take the place of a drained one.
     fn surge_of(&self, id: ReplicaId) -> Option<ReplicaId> {
         let slots = self.slots.get()?;
         slots.ties.extras_of(id).find(|&extra| self.replica(extra).role == Some(Role::Surge))
@@ -245,19 +158,19 @@ impl ReplicaSet {
         }
     }
 
-    /// Returns whether a slot is being drained and has not been asked to stop.
+    /// Whether a slot is being drained and has not been asked to stop.
     pub(in crate::engine) fn is_drained(&self, id: ReplicaId) -> bool {
         let drain = self.slots.get().and_then(|slots| slots.drains.get(id));
         drain.is_some_and(|drain| drain.leaves.is_none())
     }
 
-    /// Returns whether a slot is the surge slot of a drain, which is retried without limit.
+    /// Whether a slot is the surge slot of a drain: it is retried without limit.
     pub(in crate::engine) fn is_surge_of_drain(&self, id: ReplicaId) -> bool {
         self.replica(id).role == Some(Role::Surge)
             && self.slots.get().is_some_and(|slots| slots.ties.regular_of(id).is_some())
     }
 
-    /// Updates drains after a change of a slot: the drain of that slot, or the one that it is the surge slot of.
+    /// A slot has changed: its drain may have been answered, or its surge slot may be available.
     pub(super) fn track_drain(&mut self, id: ReplicaId) {
         if self.is_surge_of_drain(id)
             && let Some(regular) = self.slots.get().and_then(|slots| slots.ties.regular_of(id))
@@ -266,7 +179,7 @@ impl ReplicaSet {
         }
         let Some(drain) = self.slots.get().and_then(|slots| slots.drains.get(id)) else { return };
         let replica = self.replica(id);
-        let (role, phase, incarnation) = (replica.role, replica.phase, replica.history.incarnation());
+        let (restarts, phase, incarnation) = (replica.restarts(), replica.phase, replica.history.incarnation());
         match drain.leaves {
             Some(outcome) if !phase.is_live() || incarnation != drain.incarnation => {
                 self.forget_drain(id);
@@ -276,85 +189,65 @@ impl ReplicaSet {
             // It was asked to stop for another reason.
             None if !phase.is_up() => {
                 self.remove_surge(id);
-                let outcome = if role.is_none() { DrainOutcome::NothingToDo } else { DrainOutcome::RestartedElsewhere };
+                let outcome = if restarts { DrainOutcome::RestartedElsewhere } else { DrainOutcome::NothingToDo };
                 self.replica_mut(id).placement = Placement::Elsewhere;
                 self.leave(id, outcome);
                 self.track_drain(id);
             }
             None => {
-                if let Some(drain) = self.slots.get_or_init().drains.open.get_mut(&id) {
-                    // A list may have shown a later start.
-                    drain.incarnation = incarnation;
-                }
+                self.slots.get_or_init().drains.set_incarnation(id, incarnation);
                 self.list_drain(id);
             }
         }
     }
 
-    /// Records that a drained replica was asked to stop. The drain is answered once its instance has ended.
+    /// It has been asked to stop: the drain is answered once its instance is gone.
     fn leave(&mut self, id: ReplicaId, outcome: DrainOutcome) {
         let grace = self.policy.compiled().stop_grace;
         self.replica_mut(id).flags.clear(ReplicaFlags::DRAINING);
-        let drains = &mut self.slots.get_or_init().drains;
-        drains.unlist(id, grace);
-        drains.new.remove(&id);
-        if let Some(drain) = drains.open.get_mut(&id) {
-            drain.leaves = Some(outcome);
-        }
+        self.slots.get_or_init().drains.leave(id, outcome, grace);
     }
 
-    /// Adds a drain to the sets that it belongs to.
+    /// Finds what a drain waits for.
     fn list_drain(&mut self, id: ReplicaId) {
         let grace = self.policy.compiled().stop_grace;
-        let surge = self.surge_of(id);
-        let ready = surge.is_some_and(|surge| self.is_available(surge));
         let replica = self.replica(id);
         let is_down = replica.bucket != CensusBucket::Available && replica.phase != Phase::Unknown;
-        let drains = &mut self.slots.get_or_init().drains;
-        drains.unlist(id, grace);
-        let Some(drain) = drains.get(id).filter(|drain| drain.leaves.is_none()) else { return };
-        drains.by_age.insert((drain.since, id));
-        if !drain.deadline.is_never() {
-            drains.forced.insert((drain.forced_at(grace), id));
-        }
-        if ready {
-            drains.ready.insert(id);
-        } else if surge.is_none() {
-            drains.waiting.insert((drain.deadline, id));
-            if is_down {
-                drains.down.insert(id);
-            }
-        }
+        let wait = match self.surge_of(id) {
+            Some(surge) if self.is_available(surge) => DrainWait::Ready,
+            Some(_) => DrainWait::Surge,
+            None if is_down => DrainWait::Down,
+            None => DrainWait::Floor,
+        };
+        self.slots.get_or_init().drains.list(id, wait, grace);
     }
 
-    /// Starts surge slots, and replaces or stops drained replicas, as far as allowed. Returns whether anything was done.
+    /// Starts surge slots, replaces and stops drained replicas as far as that is allowed. Whether anything was done.
     pub(super) fn apply_drains(&mut self) -> bool {
         let mut moved = false;
-        while let Some(id) =
-            self.next_drain(|drains, now| drains.forced.first().filter(|(at, _)| *at <= now).map(|&(_, id)| id))
-        {
+        while let Some(id) = self.drains_index().and_then(|drains| drains.first_forced(self.now)) {
             self.take_down_drained(id, DrainOutcome::Forced);
             moved = true;
         }
-        while let Some(id) = self.next_drain(|drains, _| drains.ready.first().copied()) {
+        while let Some(id) = self.drains_index().and_then(Drains::first_ready) {
             self.take_down_drained(id, DrainOutcome::Replaced);
             moved = true;
         }
-        moved |=
-            if self.policy.max_surge(self.desired) > 0 { self.start_surges_of_drains() } else { self.stop_drained() };
+        let max_surge = if self.desired == 0 { 0 } else { self.policy.max_surge(self.desired) };
+        moved |= self.remove_surplus(Role::Surge, max_surge as usize);
+        moved |= if max_surge > 0 { self.start_surges_of_drains(max_surge) } else { self.stop_drained() };
         self.tell_waiting_drains();
         moved
     }
 
-    fn next_drain(&self, next: impl Fn(&Drains, Timestamp) -> Option<ReplicaId>) -> Option<ReplicaId> {
-        next(&self.slots.get()?.drains, self.now)
+    fn drains_index(&self) -> Option<&Drains> {
+        self.slots.get().map(|slots| &slots.drains)
     }
 
-    fn start_surges_of_drains(&mut self) -> bool {
+    fn start_surges_of_drains(&mut self, most: u32) -> bool {
         let mut moved = false;
-        let most = self.policy.max_surge(self.desired) as usize;
-        while !self.holds_extras() && self.slots.get().is_some_and(|slots| slots.extras.surges.len() < most) {
-            let Some(id) = self.next_drain(|drains, _| drains.waiting.first().map(|&(_, id)| id)) else { break };
+        while !self.holds_extras() && self.slots.get().is_some_and(|slots| slots.extras.surges.len() < most as usize) {
+            let Some(id) = self.drains_index().and_then(Drains::first_waiting) else { break };
             let revision = self.revision_of_new_slots();
             let Some(surge) = self.add_slot(Role::Surge, Placement::Elsewhere, revision) else { break };
             self.slots.get_or_init().ties.tie(surge, id);
@@ -366,19 +259,23 @@ impl ReplicaSet {
 
     fn stop_drained(&mut self) -> bool {
         let mut moved = false;
-        loop {
-            let down = self.next_drain(|drains, _| drains.down.first().copied());
-            let first = down.or_else(|| self.next_drain(|drains, _| drains.waiting.first().map(|&(_, id)| id)));
-            let Some(id) = first else { break };
-            let timed = self.slots.get().and_then(|slots| slots.drains.get(id)).is_some_and(|d| !d.deadline.is_never());
-            let why = if timed { Disruption::DrainByDeadline } else { Disruption::Drain };
-            if !self.policy.may_disrupt(&self.set, &self.counts.census, down.is_none(), why) {
-                break;
-            }
+        while let Some(id) = self.next_to_stop() {
             self.take_down_drained(id, DrainOutcome::RestartedElsewhere);
             moved = true;
         }
         moved
+    }
+
+    /// The drained replica that may be stopped now: one that is not available first, then by deadline.
+    fn next_to_stop(&self) -> Option<ReplicaId> {
+        let drains = self.drains_index()?;
+        let may_stop = |id: ReplicaId, available: bool| {
+            let timed = drains.get(id).is_some_and(|drain| !drain.deadline.is_never());
+            let why = if timed { Disruption::DrainByDeadline } else { Disruption::Drain };
+            self.policy.may_disrupt(&self.set, &self.counts.census, available, why)
+        };
+        let down = drains.first_down().filter(|&id| may_stop(id, false));
+        down.or_else(|| drains.first_waiting().filter(|&id| may_stop(id, true)))
     }
 
     /// Stops a drained replica. Its surge slot takes its place, if it has one; else it starts again elsewhere.
@@ -392,17 +289,19 @@ impl ReplicaSet {
         }
     }
 
-    /// Makes the surge slot of a drain regular, available or not. Until it is available it counts as missing, because the
-    /// drained one did not.
+    /// The surge slot of a drain becomes regular, available or not. It is missing until it is available, for the drained one
+    /// was not.
     fn take_place(&mut self, surge: ReplicaId) {
         if !self.is_available(surge) {
-            self.replica_mut(surge).flags.set(ReplicaFlags::WAS_AVAILABLE.and(ReplicaFlags::REQUESTED));
+            self.replica_mut(surge)
+                .flags
+                .set(ReplicaFlags::WAS_AVAILABLE.and(ReplicaFlags::REQUESTED).and(ReplicaFlags::UNPROVEN));
         }
         self.change_role(surge, Role::Regular, None);
     }
 
-    /// Handles the end of a draining replica's instance, or a failure after which it has to be stopped: the drain is over, and
-    /// there is no verdict. Returns false if the end is not part of a drain.
+    /// The instance of a draining replica has ended by itself, or has to be stopped: it has left, which is no failure.
+    /// Whether that is what its end means.
     pub(in crate::engine) fn left_while_draining(&mut self, id: ReplicaId, clean_exit: bool, still_live: bool) -> bool {
         if clean_exit && self.policy.compiled().success == OnSuccess::Complete {
             return false;
@@ -441,7 +340,7 @@ impl ReplicaSet {
         true
     }
 
-    /// Answers every drain, because the set has ended.
+    /// The set ends: every drain is answered.
     pub(in crate::engine) fn end_drains(&mut self) {
         let open: Vec<ReplicaId> = self.slots.get().into_iter().flat_map(|slots| slots.drains.slots()).collect();
         for id in open {
@@ -451,16 +350,10 @@ impl ReplicaSet {
         }
     }
 
-    /// Reports each new drain that waits, once.
+    /// Says once of each drain that it waits.
     fn tell_waiting_drains(&mut self) {
-        while let Some(id) = self.slots.get_mut().and_then(|slots| slots.drains.new.pop_first()) {
+        while let Some(id) = self.slots.get_mut().and_then(|slots| slots.drains.pop_new()) {
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Disruption }));
         }
-    }
-
-    /// Returns when the next drain is forced.
-    pub(super) fn drains_due(&self) -> Timestamp {
-        let forced = self.slots.get().and_then(|slots| slots.drains.forced.first());
-        forced.map_or(Timestamp::NEVER, |&(at, _)| at)
     }
 }

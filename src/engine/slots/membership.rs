@@ -1,5 +1,6 @@
-//! Adds slots to the set, removes them, and changes their roles.
+//! Adds slots to the set and removes them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::super::output::{Notice, RoleChange};
@@ -9,7 +10,7 @@ use super::Role;
 use crate::decide::{Gate, Incarnation, ReplicaId, Revision, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
-/// The most slots that a set ever uses. Beyond that, a slot whose end is not confirmed is used again, and its start waits for the end.
+/// More slots than this are never used: a slot whose end nobody confirms is then used again, and its start waits for that end.
 pub(in crate::engine) const MAX_SLOTS: usize = 5 * MAX_REPLICAS as usize;
 
 impl ReplicaSet {
@@ -66,35 +67,22 @@ impl ReplicaSet {
         Some(id)
     }
 
-    /// Returns where the next extra slot of this role is started: elsewhere if the last one was drained.
+    /// Where the next extra slot of this role is started: elsewhere if the last one was drained.
     pub(super) fn placement_of_next(&mut self, role: Role) -> Placement {
         let drained = self.slots.get_mut().is_some_and(|slots| slots.elsewhere.remove(&role));
         if drained { Placement::Elsewhere } else { Placement::Same }
     }
 
     fn take_free_id(&mut self) -> Option<ReplicaId> {
-        // A list may have shown an instance of one meanwhile, which is then adopted to be stopped.
-        let unused = |id: &ReplicaId| self.replica(*id).phase == Phase::Removed && !self.waits_for_stray(*id);
-        let free = self.slots.get().and_then(|slots| slots.free.iter().copied().find(unused));
-        if let Some(id) = free {
-            self.slots.get_or_init().free.remove(&id);
+        if let Some(id) = self.slots.get_mut().and_then(|slots| slots.free.pop_first()) {
             return Some(id);
         }
         while self.replicas.len() < MAX_SLOTS {
-            let id = ReplicaId(self.replicas.len() as u32);
-            let mut replica = Replica::new(self.seed, id, self.now);
-            if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
-                replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
-            }
-            // A slot that was never live is in the same state as one that was removed.
-            replica.phase = Phase::Removed;
-            self.replicas.push(replica);
-            self.make_room_for(self.replicas.len());
+            let id = self.append_slot();
+            // A stray of a slot beyond the end blocks its number.
             if !self.waits_for_stray(id) {
                 return Some(id);
             }
-            // A stray may have the number of the new slot.
-            self.slots.get_or_init().free.insert(id);
         }
         self.take_stopping_id()
     }
@@ -111,14 +99,28 @@ impl ReplicaSet {
         Some(ReplicaId(index))
     }
 
-    /// Reserves entries in the collections that are indexed by slot.
+    /// Appends a slot that is no part of the set, as one that was removed.
+    fn append_slot(&mut self) -> ReplicaId {
+        let count = self.replicas.len();
+        let id = ReplicaId(count as u32);
+        let mut replica = Replica::new(self.seed, id, self.now);
+        if let Some(latest) = self.strays().and_then(|strays| strays.latest_of(id)) {
+            replica.history.raise_incarnation(latest.min(Incarnation::LAST_ADOPTED));
+        }
+        replica.phase = Phase::Removed;
+        self.replicas.push(replica);
+        self.make_room_for(count + 1);
+        id
+    }
+
+    /// Makes room for what is kept by slot.
     pub(super) fn make_room_for(&mut self, slots: usize) {
         self.deadlines.grow(slots);
         self.make_room_for_probes(slots);
         self.make_room_for_unready(slots);
     }
 
-    /// Sets the role of a slot; `None` takes it out of the set.
+    /// Changes what a slot is for.
     pub(super) fn set_role(&mut self, id: ReplicaId, role: Option<Role>) {
         let before = std::mem::replace(&mut self.replica_mut(id).role, role);
         let extra = |role: Option<Role>| role.is_some_and(|role| role != Role::Regular);
@@ -133,7 +135,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Unties an extra slot and gives it another role. `tied_to`: the regular slot that it is there for.
+    /// An extra slot takes the place of a regular one, or another extra role. `tied_to`: the regular slot that it is there for.
     pub(super) fn change_role(&mut self, id: ReplicaId, role: Role, tied_to: Option<ReplicaId>) {
         if let Some(slots) = self.slots.get_mut() {
             slots.ties.untie(id);
@@ -149,13 +151,14 @@ impl ReplicaSet {
         self.note_slot_change(id);
     }
 
-    /// Returns whether its present instance has been ready.
+    /// Whether its present instance has been ready.
     fn is_ready_once(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
         replica.phase == Phase::Ready || replica.history.was_ready()
     }
 
-    /// Takes a slot out of the set, and removes the extra slots that are tied to it. The caller stops its instance.
+    /// The slot is no longer part of the set, nor are the extra slots that are there for it. What becomes of its
+    /// instance is the caller's matter.
     pub(in crate::engine) fn detach_slot(&mut self, id: ReplicaId) {
         self.leave_group(id);
         self.set_role(id, None);
@@ -164,7 +167,7 @@ impl ReplicaSet {
         self.counts.clear_joining(replica);
         replica.flags.clear(ReplicaFlags::EXEMPT.and(ReplicaFlags::DRAINING).and(ReplicaFlags::ROLLING));
         if replica.gate == Gate::Group {
-            // The group was dissolved without it.
+            // Its group no longer exists.
             replica.gate = Gate::Backoff;
         }
         let Some(slots) = self.slots.get_mut() else { return };
@@ -180,7 +183,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Removes a slot and stops its instance. The end is no failure.
+    /// Removes a slot: its instance is stopped, which is no failure.
     pub(in crate::engine) fn remove_slot(&mut self, id: ReplicaId) {
         if self.replica(id).role.is_none() {
             return;
@@ -196,16 +199,20 @@ impl ReplicaSet {
         self.retime(id);
     }
 
-    /// Ends the exemption of a slot whose instance has been ready, unless a rollout to its revision is under way. From then on
-    /// its failures count like those of every regular slot.
+    /// Its instance has been ready: from now on its failures count as those of every regular slot, unless a rollout is under
+    /// way and its revision was never completed.
     #[inline(never)]
     pub(in crate::engine) fn end_exemption(&mut self, id: ReplicaId) {
-        let rolling = self.slots.get().and_then(|slots| slots.rollout.as_ref());
-        let tried = rolling.is_some_and(|rollout| rollout.tries(self.revision_of(id)));
-        if self.is_regular(id) && !tried {
+        if self.is_regular(id) && !self.is_exempt_by_rollout(id) {
             self.replica_mut(id).flags.clear(ReplicaFlags::EXEMPT);
             self.recount(id);
         }
+    }
+
+    /// Whether a rollout is under way that makes the failures of this slot exempt.
+    pub(super) fn is_exempt_by_rollout(&self, id: ReplicaId) -> bool {
+        let rollout = self.slots.get().and_then(|slots| slots.rollout.as_ref());
+        rollout.is_some_and(|rollout| rollout.exempts(self.revision_of(id), self.revision()))
     }
 
     /// Removes the stand-in of a regular slot, if it has one.
@@ -216,29 +223,35 @@ impl ReplicaSet {
         stand_ins.into_iter().for_each(|stand_in| self.remove_slot(stand_in));
     }
 
-    /// Returns whether no extra slot may be started, because an incident is open or we assume that we are partitioned.
+    /// No stand-in, standby or surge slot is started: an incident is open, or we assume that we are partitioned.
     pub(super) fn holds_extras(&self) -> bool {
         self.set.has_incident() || self.is_partitioned()
     }
 
-    /// Returns whether a replica is available.
+    /// Whether a replica is available.
     pub(super) fn is_available(&self, id: ReplicaId) -> bool {
         self.replica(id).bucket.is_available()
     }
 
-    /// Returns the regular slot that a slot is tied to, and its revision.
+    /// The regular slot that an extra one is there for, and the revision that a slot is started at.
     #[cold]
     pub(in crate::engine) fn tie_and_revision(&self, id: ReplicaId) -> (Option<ReplicaId>, Option<Revision>) {
         let tied_to = self.slots.get().and_then(|slots| slots.ties.regular_of(id));
         (tied_to, self.revision_of(id).cloned())
     }
 
-    /// Removes an extra slot whose retry is used up. Another may follow later.
-    pub(in crate::engine) fn give_up_extra(&mut self, id: ReplicaId) {
-        if self.replica(id).role == Some(Role::Standby) {
-            let (now, after) = (self.now, self.policy.compiled().scaling.stand_in_after);
-            self.slots.get_or_init().cover.standby_given_up(now, after);
+    /// Removes the extra slots of a role beyond `wanted`: those that are not available first, then the highest numbers. Whether
+    /// there were any.
+    pub(super) fn remove_surplus(&mut self, role: Role, wanted: usize) -> bool {
+        let Some(slots) = self.slots.get().and_then(|slots| slots.extras.of(role)) else { return false };
+        let surplus = slots.len().saturating_sub(wanted);
+        if surplus == 0 {
+            return false;
         }
-        self.detach_slot(id);
+        let mut slots: Vec<ReplicaId> = slots.iter().copied().collect();
+        slots.sort_by_key(|&id| (self.is_available(id), Reverse(id)));
+        slots.truncate(surplus);
+        slots.into_iter().for_each(|id| self.remove_slot(id));
+        true
     }
 }

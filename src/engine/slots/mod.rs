@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `scaling.rs` | scaling up and down |
 //! | `cover.rs` | stand-ins and standbys: extra slots for regular ones that are down |
-//! | `drains.rs`, `drain_report.rs` | drains and interruption notices, and what is reported about them |
-//! | `rollout.rs`, `rollout_index.rs`, `rollout_report.rs` | rollouts, their slots by progress, and what is reported about them |
+//! | `drains.rs`, `drain_index.rs`, `drain_report.rs` | drains and interruption notices, what each waits for, and what is reported about them |
+//! | `rollout.rs`, `progress_clock.rs`, `rollout_index.rs` | the state of a rollout, its clock, and its slots by progress |
+//! | `rollout_requests.rs`, `rollout_steps.rs`, `rollout_failures.rs` | begins rollouts, takes their steps, charges failures to them |
+//! | `rollout_report.rs` | what is reported about rollouts |
 //! | `rules.rs` | applies the rules of these until nothing changes |
 //! | `membership.rs` | adds and removes slots, and changes their roles |
 //! | `revisions.rs` | the revision of each slot |
@@ -17,13 +19,18 @@
 //! What may be taken down, and what a rollout does next, is decided at depth 1 (`decide/disruption.rs`).
 
 mod cover;
+mod drain_index;
 mod drain_report;
 mod drains;
 mod membership;
+mod progress_clock;
 mod revisions;
 mod rollout;
+mod rollout_failures;
 mod rollout_index;
 mod rollout_report;
+mod rollout_requests;
+mod rollout_steps;
 mod rules;
 mod scaling;
 mod ties;
@@ -97,7 +104,7 @@ impl std::fmt::Display for Role {
 pub(super) struct Slots {
     pub(super) ties: ties::Ties,
     pub(super) cover: cover::Cover,
-    pub(super) drains: drains::Drains,
+    pub(super) drains: drain_index::Drains,
     pub(super) revisions: revisions::Revisions,
     pub(super) rollout: Option<rollout::Rollout>,
     /// Roles of which an extra slot was drained: the next slot of the role starts elsewhere.
@@ -106,9 +113,9 @@ pub(super) struct Slots {
     reused_up_to: u32,
     #[serde(skip)]
     extras: Extras,
-    /// Slots outside the set that have no instance, so that their ids may be used again. One that has a stray is skipped.
+    /// Slots outside the set that have neither an instance nor a stray, so that their ids may be used again.
     #[serde(skip)]
-    free: BTreeSet<ReplicaId>,
+    pub(super) free: BTreeSet<ReplicaId>,
     /// Slots that have changed since the rules were last applied.
     #[serde(skip)]
     changed: BTreeSet<ReplicaId>,

@@ -1,25 +1,27 @@
-//! The slots of a rollout by their progress. Updated slot by slot, so that a step of the rollout takes O(log n).
+//! The slots of a rollout by how far each has come, kept up to date slot by slot, so that a step takes O(log n).
 
 use std::collections::BTreeSet;
 
 use crate::decide::{ReplicaId, RolloutCensus};
 
-/// The progress of one slot in a rollout.
+/// How far a slot has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Progress {
-    /// Takes no part: stopped, completed, of another role, or not in the set.
+    /// It takes no part: stopped, completed, of another role, or not in the set.
     None,
-    /// At another revision, and not available.
+    /// Of another revision, and not available.
     OldDown,
     /// Of another revision, and not available, but a stand-in serves for it.
     OldCovered,
-    /// At another revision, and available or unknown.
+    /// Of another revision, added by a scale-up, and starting for the first time.
+    OldJoining,
+    /// Of another revision, and available or unknown.
     OldAvailable,
-    /// At the new revision, and not started yet.
-    NewWaiting,
-    /// At the new revision, started, and not available.
+    /// Of the new revision, and not started at it yet.
+    NewUnstarted,
+    /// Of the new revision, not available, and started at it: by the rollout, or before it.
     NewStarted,
-    /// At the new revision, and available.
+    /// Of the new revision, and available.
     NewAvailable,
     /// A surge slot of the new revision that is not available.
     SurgeStarted,
@@ -27,7 +29,7 @@ pub(super) enum Progress {
     SurgeAvailable,
 }
 
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 /// The slots of a rollout by progress.
 #[derive(Clone, Debug, Default)]
@@ -64,27 +66,30 @@ impl RolloutIndex {
         self.count(&[Progress::SurgeStarted, Progress::SurgeAvailable])
     }
 
-    /// Returns the number of regular slots at the new revision.
+    /// Regular slots of the new revision.
     pub(super) fn updated(&self) -> u32 {
-        self.count(&[Progress::NewWaiting, Progress::NewStarted, Progress::NewAvailable])
+        self.count(&[Progress::NewUnstarted, Progress::NewStarted, Progress::NewAvailable])
     }
 
-    /// Returns the number of available replicas of the new revision, surge slots included.
+    /// Available replicas of the new revision.
     pub(super) fn available(&self) -> u32 {
         self.count(&[Progress::NewAvailable, Progress::SurgeAvailable])
     }
 
     pub(super) fn old(&self) -> u32 {
-        self.count(&[Progress::OldDown, Progress::OldCovered, Progress::OldAvailable])
+        self.count(&[Progress::OldDown, Progress::OldCovered, Progress::OldJoining, Progress::OldAvailable])
     }
 
-    /// `takes_covered`: the stand-ins of old slots may be removed with them.
-    pub(super) fn census(&self, all_surges: u32, promoted: bool, takes_covered: bool) -> RolloutCensus {
+    /// The counts that depth 1 asks for. `takes_covered`: the stand-ins of old slots may be removed with them. `in_place`:
+    /// there is no surge. A slot that a scale-up has added is then not stopped while it starts, because it was started to
+    /// serve beside those that are being replaced.
+    pub(super) fn census(&self, all_surges: u32, promoted: bool, takes_covered: bool, in_place: bool) -> RolloutCensus {
         let first = |progress| self.of(progress).first().copied();
         let covered = first(Progress::OldCovered).filter(|_| takes_covered);
+        let joining = first(Progress::OldJoining).filter(|_| !in_place);
         RolloutCensus {
             old: self.old(),
-            old_down: first(Progress::OldDown).into_iter().chain(covered).min(),
+            old_down: first(Progress::OldDown).into_iter().chain(covered).chain(joining).min(),
             old_available: first(Progress::OldAvailable),
             updated: self.updated(),
             updated_available: self.count(&[Progress::NewAvailable]),
@@ -110,17 +115,21 @@ mod tests {
         let mut index = RolloutIndex::default();
         index.set(ReplicaId(2), Progress::OldAvailable);
         index.set(ReplicaId(0), Progress::OldAvailable);
-        assert_eq!((index.old(), index.census(0, true, true).old_available), (2, Some(ReplicaId(0))));
-        index.set(ReplicaId(0), Progress::NewWaiting);
+        assert_eq!((index.old(), index.census(0, true, true, false).old_available), (2, Some(ReplicaId(0))));
+        index.set(ReplicaId(0), Progress::NewUnstarted);
         index.set(ReplicaId(0), Progress::NewAvailable);
         assert_eq!((index.old(), index.updated(), index.available()), (1, 1, 1));
         index.set(ReplicaId(5), Progress::SurgeStarted);
-        let census = index.census(3, false, true);
+        let census = index.census(3, false, true, false);
         assert_eq!((census.surge, census.surge_ready, census.surge_of_drains), (1, None, 2));
         index.set(ReplicaId(0), Progress::OldCovered);
-        assert_eq!(index.census(0, true, false).old_down, None);
-        assert_eq!(index.census(0, true, true).old_down, Some(ReplicaId(0)));
+        assert_eq!(index.census(0, true, false, false).old_down, None);
+        assert_eq!(index.census(0, true, true, false).old_down, Some(ReplicaId(0)));
         index.set(ReplicaId(0), Progress::None);
         assert_eq!(index.updated(), 0);
+        index.set(ReplicaId(1), Progress::OldJoining);
+        let in_place = index.census(0, true, true, true);
+        assert_eq!((in_place.old_down, in_place.old), (None, 2));
+        assert_eq!(index.census(0, true, true, false).old_down, Some(ReplicaId(1)));
     }
 }

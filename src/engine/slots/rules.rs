@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::super::cold_state::ColdState;
 use super::super::deadline::DeadlineReason;
 use super::super::replica::Phase;
 use super::super::state::ReplicaSet;
-use super::{Extras, Slots};
+use super::{Extras, Role, Slots};
 use crate::decide::ReplicaId;
+use crate::policy::Policy;
 use crate::time::Timestamp;
 
 impl Slots {
-    /// Records a change of a slot, so that the rules that depend on it are applied again.
+    /// A slot has changed: the rules that depend on it are applied again.
     #[inline(never)]
     pub(in crate::engine) fn record_change(&mut self, id: ReplicaId) {
         if self.watching {
@@ -19,21 +21,35 @@ impl Slots {
         }
     }
 
-    /// Frees the number of a slot that is not in the set and has no instance.
+    /// A slot is no part of the set and has no instance: its number may be used again, unless a stray of it is known.
     #[inline(never)]
-    pub(in crate::engine) fn release(&mut self, id: ReplicaId) {
-        self.free.insert(id);
+    pub(in crate::engine) fn release(&mut self, id: ReplicaId, cold: Option<&ColdState>) {
+        if cold.is_none_or(|cold| cold.strays.latest_of(id).is_none()) {
+            self.free.insert(id);
+        }
+    }
+
+    /// When a rule has something to do by time alone, and which. `now`: the time of the last mutation.
+    pub(in crate::engine) fn next_rule(&self, policy: &Policy, now: Timestamp) -> (Timestamp, DeadlineReason) {
+        let compiled = policy.compiled();
+        let rollout = self.rollout.as_ref().map_or(Timestamp::NEVER, |rollout| rollout.due(&compiled.rollout, now));
+        let due = [
+            (self.drains.due(), DeadlineReason::Drain),
+            (rollout, DeadlineReason::Rollout),
+            (self.cover.due(&compiled.scaling, self.extras.standbys.len(), now), DeadlineReason::StandIn),
+        ];
+        due.into_iter().min_by_key(|(at, _)| *at).unwrap_or((Timestamp::NEVER, DeadlineReason::StandIn))
     }
 }
 
 impl ReplicaSet {
-    /// Returns whether a rule may have something to do.
+    /// Whether a rule may have something to do.
     #[inline]
     pub(in crate::engine) fn slot_rules_pending(&self) -> bool {
         self.slots.get().is_some_and(|slots| slots.pending)
     }
 
-    /// Applies the rules of stand-ins, drains and rollouts. Returns whether anything was done.
+    /// Applies the rules of stand-ins, drains and rollouts. Whether anything was done.
     #[cold]
     pub(in crate::engine) fn apply_slot_rules(&mut self) -> bool {
         let mut moved = false;
@@ -43,7 +59,8 @@ impl ReplicaSet {
                 return moved;
             }
             self.track_changed_slots();
-            if !(self.apply_cover() | self.apply_drains() | self.apply_rollout()) {
+            // Each rule sees what the one before has changed.
+            if !(self.apply_cover() || self.apply_drains() || self.apply_rollout()) {
                 break;
             }
             moved = true;
@@ -60,7 +77,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Updates the deadline of the rules, and whether changes of slots have to be recorded.
+    /// Keeps the deadline of the rules up to date.
     fn rearm_slots(&mut self) {
         let has_extras = self.policy.scaling().has_extras();
         let slots = self.slots.get_or_init();
@@ -70,20 +87,10 @@ impl ReplicaSet {
             || !slots.drains.is_empty()
             || !slots.ties.is_empty()
             || !slots.extras.is_empty();
-        self.set_deadlines.set_slots(self.next_slot_rule().0);
+        self.set_deadlines.set_slots(slots.next_rule(&self.policy, self.now).0);
     }
 
-    /// Returns the next time at which a rule acts without an event, and which rule.
-    pub(in crate::engine) fn next_slot_rule(&self) -> (Timestamp, DeadlineReason) {
-        let due = [
-            (self.drains_due(), DeadlineReason::Drain),
-            (self.rollout_due(), DeadlineReason::Rollout),
-            (self.cover_due(), DeadlineReason::StandIn),
-        ];
-        due.into_iter().min_by_key(|(at, _)| *at).unwrap_or((Timestamp::NEVER, DeadlineReason::StandIn))
-    }
-
-    /// Looks at every slot again, after a restore or a change of the policy.
+    /// The policy has extra slots, or may not have any more: every slot is looked at again.
     pub(in crate::engine) fn review_slots(&mut self) {
         if self.slots.get().is_none() && !self.policy.scaling().has_extras() {
             return;
@@ -99,21 +106,25 @@ impl ReplicaSet {
         slots.changed.extend(kept);
     }
 
-    /// Removes stand-ins beyond the numbers of a new policy.
+    /// Another policy: extra slots beyond its numbers are removed.
     pub(in crate::engine) fn remove_surplus_slots(&mut self) {
         let scaling = self.policy.compiled().scaling;
         let stand_ins = (scaling.stand_ins as usize).max(scaling.standby as usize);
-        while let Some(id) = self.surplus(super::Role::StandIn, stand_ins) {
-            self.remove_slot(id);
-        }
+        self.remove_surplus(Role::StandIn, stand_ins);
     }
 
-    /// Answers every drain and clears the rules' state, because the set has ended.
+    /// The set has ended: no rule applies any more, and every drain is answered. A completed set keeps no extra slots; one that
+    /// is terminated stops every replica.
     pub(in crate::engine) fn end_slots(&mut self) {
         if self.slots.get().is_none() {
             return;
         }
         self.end_drains();
+        if !self.ending {
+            for role in [Role::Surge, Role::StandIn, Role::Standby] {
+                self.remove_surplus(role, 0);
+            }
+        }
         let slots = self.slots.get_or_init();
         slots.rollout = None;
         slots.cover = Default::default();
@@ -123,7 +134,7 @@ impl ReplicaSet {
         self.set_deadlines.set_slots(Timestamp::NEVER);
     }
 
-    /// Rebuilds what is derived from the slots after a restore. The clocks of a rollout begin anew.
+    /// After a restore: rebuilds what follows from the slots. The clocks of a rollout begin anew.
     pub(in crate::engine) fn restore_slots(&mut self) {
         let mut extras = Extras::default();
         let mut free = BTreeSet::new();
@@ -132,7 +143,7 @@ impl ReplicaSet {
                 Some(role) => {
                     extras.of_mut(role).map(|slots| slots.insert(id));
                 }
-                None if replica.phase == Phase::Removed => {
+                None if replica.phase == Phase::Removed && !self.waits_for_stray(id) => {
                     free.insert(id);
                 }
                 None => {}
@@ -145,5 +156,6 @@ impl ReplicaSet {
         }
         self.restart_rollout_clocks();
         self.review_slots();
+        self.track_rollout_of_all();
     }
 }

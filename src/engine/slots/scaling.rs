@@ -40,11 +40,17 @@ impl ReplicaSet {
                 self.counts.census.joining += 1;
                 self.counts.changed = true;
                 self.recount(id);
+            } else if self.is_exempt_by_rollout(id) {
+                self.replica_mut(id).flags.set(ReplicaFlags::EXEMPT);
             }
         }
         if desired < before {
-            let slots = self.regular_ids().map(|id| self.slot_row(id));
-            for id in self.policy.who_goes(slots, (before - desired) as usize) {
+            let count = (before - desired) as usize;
+            let differ = self.slots.get().is_some_and(|slots| slots.rollout.is_some() || !slots.drains.is_empty());
+            // If all are alike, the highest numbers go: the others need not be looked at.
+            let candidates = if !differ && self.counts.census.available == before { count } else { usize::MAX };
+            let rows: Vec<SlotRow> = self.regular_ids().rev().take(candidates).map(|id| self.slot_row(id)).collect();
+            for id in self.policy.who_goes(rows, count) {
                 self.remove_slot(id);
             }
         }

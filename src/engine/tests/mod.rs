@@ -7,6 +7,8 @@ mod observing;
 mod operating;
 mod probing;
 mod restoring;
+mod rollouts;
+mod slots;
 mod starting;
 mod strays;
 mod together;
