@@ -1,8 +1,8 @@
-//! Stand-ins and standbys: extra slots that serve for regular ones that are down.
+//! Stand-ins and standbys: extra slots that serve in place of regular ones that are down.
 //!
-//! A standby that is available becomes the stand-in of a slot as soon as that fails and is not restarted in the same instant.
-//! Otherwise a stand-in is started once the slot has been down for `stand_ins.after`. It is removed when the slot has been
-//! available again for as long.
+//! When a slot fails and is not restarted in the same instant, an available standby becomes its stand-in at once. Otherwise a
+//! stand-in is started once the slot has been down for `stand_ins.after`. A stand-in is removed when its slot has been available
+//! again for `after`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +16,14 @@ use crate::policy::retry_schedule::MIN_FAILED_START_DELAY;
 use crate::policy::{CompiledScaling, Placement};
 use crate::time::Timestamp;
 
-/// Which regular slots are down, and which are back and still have a stand-in.
+/// The regular slots that are down, and those that are available again and still have a stand-in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cover {
     /// Slots that are down.
     down: BTreeMap<ReplicaId, Down>,
-    /// Slots that are available and still have a stand-in, and since when they are available.
+    /// Slots that still have a stand-in, with the time since when they have been available again.
     back: BTreeMap<ReplicaId, Timestamp>,
-    /// No standby is started before: one was given up.
+    /// No standby is started before this time, because one was given up.
     standby_from: Timestamp,
     /// Standbys that are available.
     #[serde(skip)]
@@ -34,7 +34,7 @@ pub(crate) struct Cover {
     /// The same, by when a stand-in may be started.
     #[serde(skip)]
     by_stand_in: BTreeSet<(Timestamp, ReplicaId)>,
-    /// `back`, by when the stand-in is removed.
+    /// The slots of `back`, by the time at which the stand-in is removed.
     #[serde(skip)]
     by_end: BTreeSet<(Timestamp, ReplicaId)>,
 }
@@ -42,13 +42,13 @@ pub(crate) struct Cover {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Down {
     since: Timestamp,
-    /// The keys under which it is found in the sets.
+    /// Its times in `by_standby` and `by_stand_in`.
     #[serde(skip)]
     keys: Option<(Timestamp, Timestamp)>,
 }
 
 impl Cover {
-    /// Takes a slot out of the sets; it stays down, or back.
+    /// Removes a slot from the sets by time. It stays in `down` or `back`.
     fn unlist(&mut self, id: ReplicaId, after: u64) {
         if let Some((standby, stand_in)) = self.down.get_mut(&id).and_then(|down| down.keys.take()) {
             self.by_standby.remove(&(standby, id));
@@ -59,7 +59,7 @@ impl Cover {
         }
     }
 
-    /// Another policy: the sets are made anew.
+    /// Clears the sets by time. Under another policy, `track_cover` fills them again.
     pub(super) fn unlist_all(&mut self) {
         self.down.values_mut().for_each(|down| down.keys = None);
         self.by_standby.clear();
@@ -98,7 +98,7 @@ impl Cover {
 }
 
 impl ReplicaSet {
-    /// A slot has changed: it may be down now, or back.
+    /// Updates `down` and `back` after a change of a slot.
     pub(super) fn track_cover(&mut self, id: ReplicaId) {
         let after = self.policy.compiled().scaling.stand_in_after;
         let (now, has_stand_in) = (self.now, self.has_stand_in(id));
@@ -181,7 +181,7 @@ impl ReplicaSet {
         extras.into_iter().any(serves)
     }
 
-    /// Starts, assigns and removes stand-ins and standbys. Whether anything was done.
+    /// Starts, assigns and removes stand-ins and standbys. Returns whether anything was done.
     pub(super) fn apply_cover(&mut self) -> bool {
         let scaling = self.policy.compiled().scaling;
         let mut moved = self.remove_stand_ins_of_slots_that_are_back();

@@ -56,7 +56,7 @@ impl ReplicaSet {
         Ok(())
     }
 
-    /// The platform will take an instance away.
+    /// Begins the drain of an instance that the platform will take away.
     pub(in crate::engine) fn interruption_notice(&mut self, instance: InstanceId, deadline: Timestamp) {
         let known = self.replicas.get(instance.replica.index()).filter(|replica| replica.role.is_some());
         let why = match known.map(|replica| (replica.history.incarnation(), replica.phase.is_live())) {
@@ -71,7 +71,7 @@ impl ReplicaSet {
     }
 
     fn drain_one(&mut self, id: ReplicaId, deadline: Timestamp) {
-        // An earlier drain of it may be over by now.
+        // An earlier drain of this replica may be over by now.
         self.track_drain(id);
         let replica = &mut self.replicas[id.index()];
         if let Some(role) = replica.role.filter(|role| *role != Role::Regular) {
@@ -119,7 +119,7 @@ impl ReplicaSet {
         slots.drains.open(id, drain, grace);
     }
 
-    /// Takes drains back: what was started for them is removed.
+    /// Takes drains back, and removes the surge slots that were started for them.
     pub(in crate::engine) fn undrain(&mut self, replicas: &[ReplicaId]) -> Result<(), Rejection> {
         self.check_request(None)?;
         for &id in replicas {
@@ -146,7 +146,7 @@ impl ReplicaSet {
         self.notice(Notice::Drain(DrainAnswer { replica: id, outcome }));
     }
 
-    /// The surge slot that will take the place of a drained one.
+    /// Returns the surge slot that will take the place of a drained one.
     fn surge_of(&self, id: ReplicaId) -> Option<ReplicaId> {
         let slots = self.slots.get()?;
         slots.ties.extras_of(id).find(|&extra| self.replica(extra).role == Some(Role::Surge))
@@ -158,19 +158,19 @@ impl ReplicaSet {
         }
     }
 
-    /// Whether a slot is being drained and has not been asked to stop.
+    /// Returns whether a slot is being drained and has not been asked to stop.
     pub(in crate::engine) fn is_drained(&self, id: ReplicaId) -> bool {
         let drain = self.slots.get().and_then(|slots| slots.drains.get(id));
         drain.is_some_and(|drain| drain.leaves.is_none())
     }
 
-    /// Whether a slot is the surge slot of a drain: it is retried without limit.
+    /// Returns whether a slot is the surge slot of a drain, which is retried without limit.
     pub(in crate::engine) fn is_surge_of_drain(&self, id: ReplicaId) -> bool {
         self.replica(id).role == Some(Role::Surge)
             && self.slots.get().is_some_and(|slots| slots.ties.regular_of(id).is_some())
     }
 
-    /// A slot has changed: its drain may have been answered, or its surge slot may be available.
+    /// Updates drains after a change of a slot: the drain of that slot, or the one that it is the surge slot of.
     pub(super) fn track_drain(&mut self, id: ReplicaId) {
         if self.is_surge_of_drain(id)
             && let Some(regular) = self.slots.get().and_then(|slots| slots.ties.regular_of(id))
@@ -201,7 +201,7 @@ impl ReplicaSet {
         }
     }
 
-    /// It has been asked to stop: the drain is answered once its instance is gone.
+    /// Records that a drained replica was asked to stop. The drain is answered once its instance has ended.
     fn leave(&mut self, id: ReplicaId, outcome: DrainOutcome) {
         let grace = self.policy.compiled().stop_grace;
         self.replica_mut(id).flags.clear(ReplicaFlags::DRAINING);
@@ -222,7 +222,7 @@ impl ReplicaSet {
         self.slots.get_or_init().drains.list(id, wait, grace);
     }
 
-    /// Starts surge slots, replaces and stops drained replicas as far as that is allowed. Whether anything was done.
+    /// Starts surge slots, and replaces or stops drained replicas, as far as allowed. Returns whether anything was done.
     pub(super) fn apply_drains(&mut self) -> bool {
         let mut moved = false;
         while let Some(id) = self.drains_index().and_then(|drains| drains.first_forced(self.now)) {
@@ -289,8 +289,8 @@ impl ReplicaSet {
         }
     }
 
-    /// The surge slot of a drain becomes regular, available or not. It is missing until it is available, for the drained one
-    /// was not.
+    /// Makes the surge slot of a drain regular, available or not. Until it is available it counts as missing, because the
+    /// drained one did not.
     fn take_place(&mut self, surge: ReplicaId) {
         if !self.is_available(surge) {
             self.replica_mut(surge)
@@ -300,8 +300,8 @@ impl ReplicaSet {
         self.change_role(surge, Role::Regular, None);
     }
 
-    /// The instance of a draining replica has ended by itself, or has to be stopped: it has left, which is no failure.
-    /// Whether that is what its end means.
+    /// Handles the end of a draining replica's instance, or a failure after which it has to be stopped: the drain is over, and
+    /// there is no verdict. Returns false if the end is not part of a drain.
     pub(in crate::engine) fn left_while_draining(&mut self, id: ReplicaId, clean_exit: bool, still_live: bool) -> bool {
         if clean_exit && self.policy.compiled().success == OnSuccess::Complete {
             return false;
@@ -340,7 +340,7 @@ impl ReplicaSet {
         true
     }
 
-    /// The set ends: every drain is answered.
+    /// Answers every drain, because the set has ended.
     pub(in crate::engine) fn end_drains(&mut self) {
         let open: Vec<ReplicaId> = self.slots.get().into_iter().flat_map(|slots| slots.drains.slots()).collect();
         for id in open {
@@ -350,7 +350,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Says once of each drain that it waits.
+    /// Reports each new drain that waits, once.
     fn tell_waiting_drains(&mut self) {
         while let Some(id) = self.slots.get_mut().and_then(|slots| slots.drains.pop_new()) {
             self.notice(Notice::Waiting(Waiting { replica: id, gate: Gate::Disruption }));

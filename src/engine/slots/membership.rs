@@ -1,4 +1,4 @@
-//! Adds slots to the set and removes them.
+//! Adds slots to the set, removes them, and changes their roles.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::Role;
 use crate::decide::{Gate, Incarnation, ReplicaId, Revision, StartKind};
 use crate::policy::{MAX_REPLICAS, Placement};
 
-/// More slots than this are never used: a slot whose end nobody confirms is then used again, and its start waits for that end.
+/// The most slots that a set ever uses. Beyond that, a slot whose end is not confirmed is used again, and its start waits for the end.
 pub(in crate::engine) const MAX_SLOTS: usize = 5 * MAX_REPLICAS as usize;
 
 impl ReplicaSet {
@@ -67,7 +67,7 @@ impl ReplicaSet {
         Some(id)
     }
 
-    /// Where the next extra slot of this role is started: elsewhere if the last one was drained.
+    /// Returns where the next extra slot of this role is started: elsewhere if the last one was drained.
     pub(super) fn placement_of_next(&mut self, role: Role) -> Placement {
         let drained = self.slots.get_mut().is_some_and(|slots| slots.elsewhere.remove(&role));
         if drained { Placement::Elsewhere } else { Placement::Same }
@@ -113,14 +113,14 @@ impl ReplicaSet {
         id
     }
 
-    /// Makes room for what is kept by slot.
+    /// Reserves entries in the collections that are indexed by slot.
     pub(super) fn make_room_for(&mut self, slots: usize) {
         self.deadlines.grow(slots);
         self.make_room_for_probes(slots);
         self.make_room_for_unready(slots);
     }
 
-    /// Changes what a slot is for.
+    /// Sets the role of a slot; `None` takes it out of the set.
     pub(super) fn set_role(&mut self, id: ReplicaId, role: Option<Role>) {
         let before = std::mem::replace(&mut self.replica_mut(id).role, role);
         let extra = |role: Option<Role>| role.is_some_and(|role| role != Role::Regular);
@@ -135,7 +135,7 @@ impl ReplicaSet {
         }
     }
 
-    /// An extra slot takes the place of a regular one, or another extra role. `tied_to`: the regular slot that it is there for.
+    /// Unties an extra slot and gives it another role. `tied_to`: the regular slot that it is there for.
     pub(super) fn change_role(&mut self, id: ReplicaId, role: Role, tied_to: Option<ReplicaId>) {
         if let Some(slots) = self.slots.get_mut() {
             slots.ties.untie(id);
@@ -151,14 +151,13 @@ impl ReplicaSet {
         self.note_slot_change(id);
     }
 
-    /// Whether its present instance has been ready.
+    /// Returns whether its present instance has been ready.
     fn is_ready_once(&self, id: ReplicaId) -> bool {
         let replica = self.replica(id);
         replica.phase == Phase::Ready || replica.history.was_ready()
     }
 
-    /// The slot is no longer part of the set, nor are the extra slots that are there for it. What becomes of its
-    /// instance is the caller's matter.
+    /// Takes a slot out of the set, and removes the extra slots that are tied to it. The caller stops its instance.
     pub(in crate::engine) fn detach_slot(&mut self, id: ReplicaId) {
         self.leave_group(id);
         self.set_role(id, None);
@@ -183,7 +182,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Removes a slot: its instance is stopped, which is no failure.
+    /// Removes a slot and stops its instance. The end is no failure.
     pub(in crate::engine) fn remove_slot(&mut self, id: ReplicaId) {
         if self.replica(id).role.is_none() {
             return;
@@ -223,17 +222,17 @@ impl ReplicaSet {
         stand_ins.into_iter().for_each(|stand_in| self.remove_slot(stand_in));
     }
 
-    /// No stand-in, standby or surge slot is started: an incident is open, or we assume that we are partitioned.
+    /// Returns whether no extra slot may be started, because an incident is open or we assume that we are partitioned.
     pub(super) fn holds_extras(&self) -> bool {
         self.set.has_incident() || self.is_partitioned()
     }
 
-    /// Whether a replica is available.
+    /// Returns whether a replica is available.
     pub(super) fn is_available(&self, id: ReplicaId) -> bool {
         self.replica(id).bucket.is_available()
     }
 
-    /// The regular slot that an extra one is there for, and the revision that a slot is started at.
+    /// Returns the regular slot that a slot is tied to, and its revision.
     #[cold]
     pub(in crate::engine) fn tie_and_revision(&self, id: ReplicaId) -> (Option<ReplicaId>, Option<Revision>) {
         let tied_to = self.slots.get().and_then(|slots| slots.ties.regular_of(id));

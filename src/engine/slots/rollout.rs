@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum State {
     Advancing,
-    /// Since when the canaries have been available.
+    /// Baking since this time.
     Baking(Timestamp),
     AwaitingPromotion,
     Paused,
@@ -36,7 +36,7 @@ pub(super) enum Direction {
     },
 }
 
-/// A rollout that is under way, paused, or goes back.
+/// A rollout that is under way, paused or rolling back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rollout {
     /// Where the set is moving to; `None`: the revision that it began with.
@@ -104,7 +104,7 @@ impl Rollout {
         self.direction != Direction::Forward
     }
 
-    /// Whether slots of this revision are being tried: their failures are the rollout's.
+    /// Returns whether slots of this revision are being tried, so that their failures are charged to the rollout.
     pub(super) fn tries(&self, revision: Option<&Revision>) -> bool {
         !self.goes_back() && self.target.as_ref() == revision
     }
@@ -114,7 +114,7 @@ impl Rollout {
         self.tries(revision) || revision != completed
     }
 
-    /// Whether slots of this revision are still to be replaced.
+    /// Returns whether slots of this revision are still to be replaced.
     pub(super) fn is_outdated(&self, revision: Option<&Revision>) -> bool {
         self.target.as_ref() != revision
     }
@@ -124,7 +124,7 @@ impl Rollout {
         self.surge_from = next_from;
     }
 
-    /// The revision that notices name: the one that is rolled out, or that is taken back.
+    /// Returns the revision that notices name: the one that is rolled out or rolled back.
     fn revision(&self) -> &Option<Revision> {
         match &self.direction {
             Direction::Forward => &self.target,

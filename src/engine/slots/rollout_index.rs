@@ -1,27 +1,27 @@
-//! The slots of a rollout by how far each has come, kept up to date slot by slot, so that a step takes O(log n).
+//! The slots of a rollout by their progress. Updated slot by slot, so that a step of the rollout takes O(log n).
 
 use std::collections::BTreeSet;
 
 use crate::decide::{ReplicaId, RolloutCensus};
 
-/// How far a slot has come.
+/// The progress of one slot in a rollout.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Progress {
-    /// It takes no part: stopped, completed, of another role, or not in the set.
+    /// Takes no part: stopped, completed, of another role, or not in the set.
     None,
-    /// Of another revision, and not available.
+    /// At another revision, and not available.
     OldDown,
     /// Of another revision, and not available, but a stand-in serves for it.
     OldCovered,
     /// Of another revision, added by a scale-up, and starting for the first time.
     OldJoining,
-    /// Of another revision, and available or unknown.
+    /// At another revision, and available or unknown.
     OldAvailable,
     /// Of the new revision, and not started at it yet.
     NewUnstarted,
     /// Of the new revision, not available, and started at it: by the rollout, or before it.
     NewStarted,
-    /// Of the new revision, and available.
+    /// At the new revision, and available.
     NewAvailable,
     /// A surge slot of the new revision that is not available.
     SurgeStarted,
@@ -66,12 +66,12 @@ impl RolloutIndex {
         self.count(&[Progress::SurgeStarted, Progress::SurgeAvailable])
     }
 
-    /// Regular slots of the new revision.
+    /// Returns the number of regular slots at the new revision.
     pub(super) fn updated(&self) -> u32 {
         self.count(&[Progress::NewUnstarted, Progress::NewStarted, Progress::NewAvailable])
     }
 
-    /// Available replicas of the new revision.
+    /// Returns the number of available replicas of the new revision, surge slots included.
     pub(super) fn available(&self) -> u32 {
         self.count(&[Progress::NewAvailable, Progress::SurgeAvailable])
     }

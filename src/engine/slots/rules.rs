@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::time::Timestamp;
 
 impl Slots {
-    /// A slot has changed: the rules that depend on it are applied again.
+    /// Records a change of a slot, so that the rules that depend on it are applied again.
     #[inline(never)]
     pub(in crate::engine) fn record_change(&mut self, id: ReplicaId) {
         if self.watching {
@@ -43,13 +43,13 @@ impl Slots {
 }
 
 impl ReplicaSet {
-    /// Whether a rule may have something to do.
+    /// Returns whether a rule may have something to do.
     #[inline]
     pub(in crate::engine) fn slot_rules_pending(&self) -> bool {
         self.slots.get().is_some_and(|slots| slots.pending)
     }
 
-    /// Applies the rules of stand-ins, drains and rollouts. Whether anything was done.
+    /// Applies the rules of stand-ins, drains and rollouts. Returns whether anything was done.
     #[cold]
     pub(in crate::engine) fn apply_slot_rules(&mut self) -> bool {
         let mut moved = false;
@@ -77,7 +77,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Keeps the deadline of the rules up to date.
+    /// Updates the deadline of the rules, and whether changes of slots have to be recorded.
     fn rearm_slots(&mut self) {
         let has_extras = self.policy.scaling().has_extras();
         let slots = self.slots.get_or_init();
@@ -90,7 +90,7 @@ impl ReplicaSet {
         self.set_deadlines.set_slots(slots.next_rule(&self.policy, self.now).0);
     }
 
-    /// The policy has extra slots, or may not have any more: every slot is looked at again.
+    /// Looks at every slot again, after a restore or a change of the policy.
     pub(in crate::engine) fn review_slots(&mut self) {
         if self.slots.get().is_none() && !self.policy.scaling().has_extras() {
             return;
@@ -106,7 +106,7 @@ impl ReplicaSet {
         slots.changed.extend(kept);
     }
 
-    /// Another policy: extra slots beyond its numbers are removed.
+    /// Removes stand-ins beyond the numbers of a new policy.
     pub(in crate::engine) fn remove_surplus_slots(&mut self) {
         let scaling = self.policy.compiled().scaling;
         let stand_ins = (scaling.stand_ins as usize).max(scaling.standby as usize);
@@ -134,7 +134,7 @@ impl ReplicaSet {
         self.set_deadlines.set_slots(Timestamp::NEVER);
     }
 
-    /// After a restore: rebuilds what follows from the slots. The clocks of a rollout begin anew.
+    /// Rebuilds what is derived from the slots after a restore. The clocks of a rollout begin anew.
     pub(in crate::engine) fn restore_slots(&mut self) {
         let mut extras = Extras::default();
         let mut free = BTreeSet::new();
