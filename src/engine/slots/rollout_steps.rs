@@ -149,15 +149,16 @@ impl ReplicaSet {
 
     /// Every slot is at the revision that the set was moving to.
     fn end_rollout(&mut self) {
+        let Some(slots) = self.slots.get_mut() else { return };
+        if let Some(rollout) = slots.rollout.as_ref().filter(|rollout| !rollout.goes_back()) {
+            slots.revisions.completed = rollout.target.clone();
+        }
+        // Scaled to zero, it is over while surge slots are there.
+        self.remove_surges_of_rollout();
         let Some(rollout) = self.slots.get_mut().and_then(|slots| slots.rollout.take()) else { return };
         let event = if rollout.goes_back() { RolloutEvent::RolledBack } else { RolloutEvent::Completed };
         self.notice(rollout.change(event, None));
-        // Scaled to zero, it is over while surge slots are there.
-        self.remove_surges_of_rollout();
         let slots = self.slots.get_or_init();
-        if !rollout.goes_back() {
-            slots.revisions.completed = rollout.target.clone();
-        }
         slots.pending = true;
         let outdated = |id: &ReplicaId| slots.revisions.of(*id) != slots.revisions.completed.as_ref();
         let standbys: Vec<ReplicaId> = slots.extras.standbys.iter().copied().filter(outdated).collect();

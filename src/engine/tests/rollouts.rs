@@ -195,7 +195,7 @@ fn back_to_the_completed_revision_is_a_rollout_like_any_other() {
     assert!(lines.iter().any(|line| line.contains("rollout of v3 is superseded")), "{lines:?}");
     bench.handle(22, Event::stopped((0, 3)));
     let lines = bench.handle(23, Event::ready((0, 4)));
-    assert!(lines.iter().any(|line| line.contains("rollout of v2 completed")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("rollout of v2 is complete")), "{lines:?}");
 }
 
 #[test]
