@@ -15,7 +15,7 @@
 //! fn service(reader: &mut Reader, value: &Value) -> Option<Service> {
 //!     let fields = reader.fields(value, &["image", "policy"])?;
 //!     let image = fields.require(reader, "image", "what to run", Reader::text).map(str::to_owned);
-//!     let policy = fields.require(reader, "policy", "what becomes of it when it fails", Reader::policy);
+//!     let policy = fields.require(reader, "policy", "what to do when it fails", Reader::policy);
 //!     Some(Service { image: image?, policy: policy? })
 //! }
 //!

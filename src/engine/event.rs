@@ -468,7 +468,7 @@ impl Event {
                 outcome.start_failed = false;
                 Self::Exited(Ended { outcome, ..one })
             }
-            // `Stopped` does not say how it ended. If the set had not asked for it, the platform took the instance away.
+            // `Stopped` does not say how the instance ended. Without a request by the set, the platform stopped it.
             (Self::Exited(ended) | Self::StartFailed(ended), Self::Stopped(event))
             | (Self::Stopped(event), Self::Exited(ended) | Self::StartFailed(ended)) => {
                 let at = event.at.unwrap_or(ended.outcome.at);

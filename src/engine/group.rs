@@ -54,7 +54,7 @@ impl ReplicaSet {
     }
 
     /// Adds a failed replica and those from `from` on to the group, or creates it. Members that are up are stopped in reverse
-    /// order, except those whose end is reported in the same batch: they are judged in their turn.
+    /// order, except those whose end is reported in the same batch: a decision on each of these follows.
     pub(super) fn gather_group(&mut self, id: ReplicaId, from: ReplicaId, plan: GroupPlan) {
         let GroupPlan { due, not_before } = plan;
         let before = self.group();

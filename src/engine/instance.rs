@@ -179,7 +179,7 @@ impl ReplicaSet {
     fn ended(&mut self, ended: &mut Ended) {
         let (id, outcome) = (ended.replica, &mut ended.outcome);
         if self.replica(id).phase == Phase::Stopping {
-            // The set asked for the stop, so the end is no failure, whatever its exit code.
+            // The set requested the stop, so the end is no failure, whatever its exit code.
             self.confirm_stop(id, self.happened(id, outcome.at));
         } else {
             outcome.at = self.happened(id, outcome.at);
@@ -192,7 +192,7 @@ impl ReplicaSet {
         if self.replica(event.replica).phase == Phase::Stopping {
             self.confirm_stop(event.replica, self.happened(event.replica, self.when(event.at)));
         } else {
-            // The set did not ask for the stop, so the platform took the instance away.
+            // The set did not request the stop, so the platform stopped the instance.
             let at = self.happened(event.replica, self.when(event.at));
             let outcome = Outcome::failed(Cause::Interruption, at);
             self.judge(event.replica, &outcome.because(STOPPED_BY_SOMEBODY_ELSE), false);

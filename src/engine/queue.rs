@@ -137,7 +137,7 @@ impl Queue {
         }
     }
 
-    /// Returns the earliest start of the classes that are not held back. `current` tells whether an entry is not stale.
+    /// Returns the earliest start of the classes that are not held back. `current` returns whether an entry is current rather than stale.
     #[inline]
     pub(crate) fn first(&mut self, mut current: impl FnMut(QueueClass, Timestamp, ReplicaId) -> bool) -> Option<Entry> {
         if let Some((class, due, replica)) = self.single {

@@ -32,7 +32,7 @@ pub(crate) struct Compiled {
     /// Whether every failure is retried by one `retry` without stages, windows or an immediate first restart, and no
     /// failure is recorded for an incident. Decisions then take the short path (`Evaluation<PLAIN>`).
     pub(crate) plain: bool,
-    /// Some failure restarts several replicas together.
+    /// Whether any failure restarts several replicas together.
     pub(crate) restarts_groups: bool,
     pub(crate) keep_min_available: bool,
     /// The schedule of the policy's own `retry`, which also paces exit 0, then those of rules.
@@ -153,9 +153,9 @@ pub(crate) struct CompiledScaling {
     pub(crate) max: u32,
     /// Extra replicas that are kept started.
     pub(crate) standby: u32,
-    /// Stand-ins at a time.
+    /// The most stand-ins at a time.
     pub(crate) stand_ins: u32,
-    /// How long a slot is not available before a stand-in or a standby takes its place.
+    /// How long a slot must be unavailable before a stand-in or a standby replaces it.
     pub(crate) stand_in_after: u64,
 }
 
@@ -182,7 +182,7 @@ pub(crate) struct CompiledRollout {
     pub(crate) promote: Promote,
     /// `FOREVER`: none.
     pub(crate) progress_deadline: u64,
-    /// Failures of the new revision at which the rollout has failed.
+    /// The number of failures of the new revision that makes the rollout fail.
     pub(crate) max_failures: u32,
     pub(crate) on_failure: OnRolloutFailure,
 }

@@ -57,8 +57,8 @@ impl RolloutPolicy {
         self
     }
 
-    /// Sets how many replicas of the new revision are tried before the rest follow; with a `max_surge`, at most that many.
-    /// Default 0.
+    /// Sets the number of canaries: replicas of the new revision that must stay available for `bake` before the rest follow.
+    /// With a `max_surge`, at most that many. Default 0.
     #[must_use]
     pub fn canaries(mut self, replicas: u32) -> Self {
         self.canaries = Some(replicas);
@@ -112,7 +112,7 @@ impl RolloutPolicy {
         self.max_unavailable
     }
 
-    /// Returns how many replicas are tried first; `None` means the default.
+    /// Returns the number of canaries; `None` means the default.
     pub fn get_canaries(&self) -> Option<u32> {
         self.canaries
     }

@@ -108,8 +108,8 @@ impl StandIns {
         Self { max, after: None }
     }
 
-    /// Sets how long a replica that was available before is unavailable until it gets a stand-in or an available standby, and
-    /// how long it must be available again until its stand-in is removed. Default 1 min.
+    /// Sets how long a replica that was available must be unavailable before it gets a stand-in or an available standby. The
+    /// stand-in is removed once the replica has been available again for the same time. Default 1 min.
     #[must_use]
     pub fn after(mut self, duration: Duration) -> Self {
         self.after = Some(duration);

@@ -84,7 +84,7 @@ impl FailureDetails {
 }
 
 impl Action {
-    /// Sets when drained replicas are gone at the latest, counted from the action. Ignored for any other action.
+    /// Sets when drained replicas must be gone, counted from the action. Ignored for any other action.
     #[must_use]
     pub fn within(mut self, duration: Duration) -> Self {
         if let ActionKind::Drain(drain) = &mut self.0 {
@@ -102,7 +102,7 @@ impl Action {
         self
     }
 
-    /// Makes a failure ask for this delay before the restart. Ignored for any other action.
+    /// Sets the delay before the restart that a failure requests. Ignored for any other action.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         if let ActionKind::Exit { details, .. } | ActionKind::Fail { details, .. } = &mut self.0 {
@@ -204,7 +204,7 @@ pub fn start(replica: u32) -> Action {
     Action(ActionKind::Start(replica))
 }
 
-/// Drains the replica, as an operator does: it is to leave its place.
+/// Drains the replica, as an operator does: it is moved elsewhere.
 pub fn drain(replica: u32) -> Action {
     drain_all([replica])
 }
@@ -214,27 +214,27 @@ pub fn drain_all(replicas: impl IntoIterator<Item = u32>) -> Action {
     Action(ActionKind::Drain(Drain::of(replicas)))
 }
 
-/// Takes the drain of the replica back.
+/// Cancels the drain of the replica, as an operator does.
 pub fn undrain(replica: u32) -> Action {
     Action(ActionKind::Undrain(vec![ReplicaId(replica)]))
 }
 
-/// The platform says that it will take the replica's instance away after `grace`.
+/// Gives notice that the platform will take the replica's instance away after `grace`.
 pub fn interruption_notice(replica: u32, grace: Duration) -> Action {
     Action(ActionKind::Notice { replica, deadline: Timestamp::ZERO + grace })
 }
 
-/// Rolls a revision out.
+/// Rolls a revision out, as an operator does.
 pub fn roll_out(revision: Revision) -> Action {
     Action(ActionKind::RollOut(revision))
 }
 
-/// Promotes the canaries of a rollout.
+/// Promotes the canaries of a rollout, as an operator does.
 pub fn promote() -> Action {
     Action(ActionKind::Promote)
 }
 
-/// Rolls a rollout back.
+/// Rolls a rollout back, as an operator does.
 pub fn roll_back() -> Action {
     Action(ActionKind::RollBack)
 }

@@ -64,7 +64,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Creates a recording from its lines. A last line that was cut off is the caller's to drop.
+    /// Creates a recording from its lines. The caller drops a last line that is incomplete.
     ///
     /// # Errors
     /// The first line is not a header, there is a second header, or the version is unknown.

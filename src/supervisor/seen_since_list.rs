@@ -8,7 +8,7 @@ use crate::engine::{Event, ProbeResult, ReplicaSet};
 /// Instances of unknown replicas are no longer recorded beyond this number.
 const MAX_INSTANCES: usize = 65_536;
 
-/// The latest kind of report about an instance since the current list was asked for.
+/// The latest kind of report about an instance since the current list was requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum LatestReport {
     /// The state of the instance, which may be newer than that in the list.
@@ -21,7 +21,7 @@ enum LatestReport {
     ProbeUnanswered,
 }
 
-/// The instances that were reported since the current list was asked for.
+/// The instances that were reported since the current list was requested.
 #[derive(Debug, Default)]
 pub(super) struct SeenSinceList(BTreeMap<InstanceId, LatestReport>);
 

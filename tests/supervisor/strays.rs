@@ -14,7 +14,7 @@ use uphold::engine::InstanceState;
 use uphold::supervisor::NotificationKind;
 use uphold::{Event, Status, Supervisor};
 
-/// A backend that lists strays, which stop slowly, and whose replicas are never reported ready.
+/// A backend that lists strays, which stop slowly, and never reports a replica ready.
 #[derive(Default)]
 struct StrayBackend {
     strays: Mutex<BTreeSet<u32>>,

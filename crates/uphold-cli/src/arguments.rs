@@ -119,7 +119,7 @@ pub(crate) enum Command {
                                  uphold completions zsh > ~/.zfunc/_uphold\n  \
                                  uphold completions fish > ~/.config/fish/completions/uphold.fish")]
     Completions {
-        /// Which shell
+        /// The shell
         shell: Shell,
     },
 }
@@ -166,7 +166,7 @@ pub(crate) struct Experiment {
     /// Also writes an HTML page with charts and timelines
     #[arg(long, value_name = "OUT.html")]
     pub(crate) report: Option<PathBuf>,
-    /// The number of histories; default: what the file says
+    /// The number of histories; default: as in the file
     #[arg(long, value_name = "N")]
     pub(crate) seeds: Option<NonZero<u64>>,
     /// The number of threads; default: the number of cores. It does not change the figures

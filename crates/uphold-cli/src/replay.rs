@@ -11,7 +11,8 @@ use crate::status::CommandStatus;
 use crate::streams::{Streams, json};
 use uphold_lab::files::{read_policy, read_recording};
 
-/// Prints the trace of a recording. With another policy, prints a comparison with what that policy simulated have recorded.
+/// Prints the trace of a recording. With another policy, compares the recording with a
+/// simulation under that policy.
 ///
 /// Returns [`CommandStatus::BadInput`] if a file cannot be read or the recording cannot be replayed, otherwise
 /// [`CommandStatus::Success`].

@@ -33,7 +33,7 @@ impl Default for TimelineOptions {
     }
 }
 
-/// Draws the timeline of a scenario or of a recording as SVG. The content of the file tells which of them it is.
+/// Draws the timeline of a scenario or of a recording as SVG. The content of the file determines which of them it is.
 ///
 /// Returns [`CommandStatus::BadInput`] if the file cannot be read, the options do not fit it, or the picture cannot be written,
 /// otherwise [`CommandStatus::Success`].

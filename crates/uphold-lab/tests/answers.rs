@@ -25,7 +25,7 @@ fn numbers(text: &str) -> BTreeSet<&str> {
     words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty()).collect()
 }
 
-/// Whether a measured number, rounded, is the one that is told.
+/// Whether a measured number, rounded, equals the stated one.
 fn tells(told: &str, measured: &str) -> bool {
     let decimals = told.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     measured.parse::<f64>().is_ok_and(|measured| format!("{measured:.decimals$}") == told)
@@ -50,7 +50,7 @@ fn every_number_of_an_answer_was_measured_or_asked_for() {
     }
 }
 
-/// Histories by the hundred, which take long without optimisation. Written anew with `UPHOLD_WRITE_DOCS=1`.
+/// Simulates hundreds of histories, which is slow without optimisation. `UPHOLD_WRITE_DOCS=1` rewrites the figures.
 #[cfg_attr(debug_assertions, ignore = "takes long: cargo test --release -p uphold-lab --test answers")]
 #[test]
 fn the_measured_figures_are_those_of_this_version() {

@@ -18,7 +18,7 @@ type RecoverWord = (&'static str, fn(Option<Duration>) -> Recover);
 /// A word of `on_events` and its meaning.
 type EventWord = (&'static str, fn(OnEvents) -> OnEvents);
 
-/// Reads the policy's own `retry`. If it cannot be read, a default stands in, so that no rule is reported to lack a
+/// Reads the policy's own `retry`. Returns a default if it cannot be read, so that no rule is reported to lack a
 /// `retry`.
 pub(super) fn policy_retry(reader: &mut Reader, value: &Value) -> Option<RetryPolicy> {
     match value {

@@ -13,7 +13,7 @@ pub(super) struct Replicas {
     pub(super) bounds: Option<(u32, u32)>,
 }
 
-/// Reads `replicas`: a number, or a range that the set starts at the lower end of.
+/// Reads `replicas`: a number, or a range whose lower end is the initial number.
 pub(super) fn replicas(reader: &mut Reader, value: &Value) -> Option<Replicas> {
     let Value::Str(given) = value else {
         return reader.count(value, &range::REPLICAS).map(|start| Replicas { start, bounds: None });

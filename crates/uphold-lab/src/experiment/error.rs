@@ -12,7 +12,7 @@ pub enum ExperimentError {
     /// The length of the histories is 0.
     #[error("the length of the histories is 0; give 'until', such as 30d")]
     NoTime,
-    /// A policy was asked for by an index that is out of range.
+    /// The index of a policy is out of range: the index, and the number of policies.
     #[error("there is no policy {0}: the experiment has {1}")]
     NoSuchPolicy(usize, usize),
     /// The experiment was stopped before one seed was complete.

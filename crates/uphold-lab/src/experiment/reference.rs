@@ -1,4 +1,4 @@
-//! The reference run that tells whether a set gave up too early: a set that never gives up.
+//! The reference run: a set that never gives up. It shows whether another set gave up too early.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -98,7 +98,7 @@ pub(super) fn draw_available(canvas: &mut Canvas, data: &TimelineData) {
     canvas.y += HEIGHT + 10.0;
 }
 
-/// Draws incidents, from when one is recognised until it is over.
+/// Draws incidents, from the detection to the end of each.
 pub(super) fn draw_incidents(canvas: &mut Canvas, data: &TimelineData) {
     const HEIGHT: f64 = 8.0;
     let axis = canvas.axis;
