@@ -1,4 +1,4 @@
-//! Snapshots that were damaged on the way: each is refused, and the error says which invariant it breaks, and where.
+//! Damaged snapshots are refused. The error names the violated invariant and the replica.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;
@@ -8,14 +8,14 @@ use support::{TestSet, at, exited, policy};
 use uphold::engine::Snapshot;
 use uphold::{Event, ReplicaSet};
 
-/// Two are up and one of them has failed: it waits for its restart.
+/// Returns a set of two in which replica 1 has failed and waits for its restart.
 fn one_waits() -> TestSet {
     let mut test = TestSet::ready(policy(json!({"replicas": 2, "retry": {"interval": "30s"}})));
     test.one(60, exited(1, 1, 60));
     test
 }
 
-/// What is said of a snapshot of `test` after `damage`.
+/// Returns the error for a snapshot of `test` after `damage`.
 fn refusal(test: &TestSet, damage: impl FnOnce(&mut Value)) -> String {
     let mut text = serde_json::to_value(test.set.snapshot()).unwrap();
     damage(&mut text);

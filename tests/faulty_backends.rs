@@ -1,5 +1,5 @@
 //! The driver with faulty backends, in virtual time. Whatever a backend reports, the set starts no second instance of a
-//! slot beside one that it can know of. Once the backend is repaired, one instance of every replica runs.
+//! slot while it knows of a live one. Once the backend is repaired, one instance of every replica runs.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;

@@ -1,4 +1,4 @@
-//! What is told through `tracing`.
+//! The events and spans that the supervisor emits through `tracing`.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use std::fmt::Debug;

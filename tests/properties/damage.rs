@@ -1,4 +1,5 @@
-//! Damaged snapshots: one field of a valid one is changed. It is refused, or the set goes on as if nothing had been.
+//! Damaged snapshots: one field of a valid one is changed. It is refused, or the restored set keeps its invariants and
+//! makes progress.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -8,7 +9,7 @@ use uphold::engine::{InstanceState, Observed, Snapshot};
 use crate::policies;
 use crate::world::{World, steps};
 
-/// What becomes of one field.
+/// The change of one field.
 #[derive(Clone, Debug)]
 enum Damage {
     Null,
@@ -16,7 +17,7 @@ enum Damage {
     Largest,
     Half,
     OneMore,
-    /// A word that stands elsewhere in the same snapshot.
+    /// A word from elsewhere in the same snapshot.
     AnotherWord(usize),
 }
 
@@ -31,14 +32,14 @@ fn damages() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Every field of the snapshot that is no list or table, as a path.
+/// Finds the path of every field of the snapshot that is neither a list nor a map.
 fn fields(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| fields(value, &format!("{path}/{key}"), found)),
         Value::Array(list) => {
             list.iter().enumerate().for_each(|(place, value)| fields(value, &format!("{path}/{place}"), found));
         }
-        // What is only counted for people decides nothing.
+        // No decision reads the tally.
         _ if path.starts_with("/tally") => {}
         _ => found.push(path.to_owned()),
     }
@@ -64,9 +65,9 @@ fn damage(snapshot: &mut Value, place: usize, damage: &Damage) -> String {
     path
 }
 
-/// From now on all that is commanded comes about, and lists are true: whether nothing but a person is waited for in the
-/// end, however far away the times are that are waited for.
-fn comes_to_rest(world: &mut World) -> bool {
+/// From now on every command succeeds and lists are correct. Returns whether in the end the set waits for nothing but an
+/// operator, however late its deadlines are.
+fn reaches_rest(world: &mut World) -> bool {
     for _ in 0..400 {
         let alive: Vec<_> = world.set.replicas().filter(|view| view.phase.is_live()).collect();
         let listed = alive.iter().map(|view| Observed {
@@ -108,7 +109,7 @@ proptest! {
         let path = damage(&mut text, place, &how);
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(text) else { return Ok(()) };
         let Ok(mut set) = ReplicaSet::restore(policy.clone(), snapshot, world.now) else { return Ok(()) };
-        // What follows from another size is said at once.
+        // A changed number of replicas has outputs at once.
         while set.poll_output().is_some() {}
         prop_assert_eq!(set.check_invariants(), Ok(()), "{} damaged by {:?}", path, how);
         let again = serde_json::from_value(serde_json::to_value(set.snapshot()).unwrap()).unwrap();
@@ -117,9 +118,9 @@ proptest! {
         world.now = world.set.now();
         world.wake();
         prop_assert_eq!(world.set.check_invariants(), Ok(()), "{} damaged by {:?}", path, how);
-        // The owner raises its cap in the end.
+        // The owner removes its cap.
         world.limit_starts(None);
-        let rests = comes_to_rest(&mut world);
+        let rests = reaches_rest(&mut world);
         prop_assert!(
             rests,
             "{path} damaged by {how:?}: {}, {:?}, next {:?}",

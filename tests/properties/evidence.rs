@@ -1,4 +1,4 @@
-//! `max_probe_restarts` on random timings: whatever all probes depend on is away, and the set keeps what it needs.
+//! `max_probe_restarts` on random timings: a dependency of all probes fails, and the set keeps *need* replicas.
 
 use std::time::Duration;
 

@@ -269,7 +269,7 @@ impl Hostile {
             Step::Stranger { replica, ahead, obedience } => {
                 let next = self.replica(replica).map_or(0, |instance| instance.incarnation.0);
                 let instance = InstanceId::new(replica, next.saturating_add(ahead));
-                self.truth.bring_about(instance, false, obedience);
+                self.truth.run_instance(instance, false, obedience);
             }
             Step::Operator { replica, request } => self.request(replica, request),
             Step::Scale(replicas) => self.tell(vec![Event::Scale(replicas)]),
