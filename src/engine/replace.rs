@@ -10,18 +10,18 @@ use crate::decide::ReplicaId;
 use crate::policy::{Layout, Policy};
 use crate::time::Timestamp;
 
-/// How many slots the document of a policy asks for.
+/// The numbers of slots in the document of a policy.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct AskedFor {
+pub(super) struct ConfiguredSizes {
     replicas: u32,
     stand_ins: u32,
     standbys: u32,
 }
 
 impl Policy {
-    pub(super) fn asked(&self) -> AskedFor {
+    pub(super) fn configured_sizes(&self) -> ConfiguredSizes {
         let scaling = self.compiled().scaling;
-        AskedFor { replicas: self.replicas(), stand_ins: scaling.stand_ins, standbys: scaling.standby }
+        ConfiguredSizes { replicas: self.replicas(), stand_ins: scaling.stand_ins, standbys: scaling.standby }
     }
 }
 
@@ -55,22 +55,22 @@ impl ReplicaSet {
         }
         self.review_all_evidence();
         if !self.has_ended() {
-            self.adopt_scaling(before.asked());
+            self.adopt_scaling(before.configured_sizes());
         }
         self.settle();
     }
 
     /// Applies the sizes of the new policy: the number of replicas if the two policies differ in it, the bounds of `scaling`,
     /// and the numbers of extra slots.
-    pub(super) fn adopt_scaling(&mut self, before: AskedFor) {
+    pub(super) fn adopt_scaling(&mut self, before: ConfiguredSizes) {
         let scaling = self.policy.compiled().scaling;
-        let asked = self.policy.asked();
-        let desired = if before.replicas == asked.replicas { self.desired } else { asked.replicas };
+        let configured = self.policy.configured_sizes();
+        let desired = if before.replicas == configured.replicas { self.desired } else { configured.replicas };
         let desired = desired.clamp(scaling.min, scaling.max);
         if desired != self.desired {
             self.rescale(desired);
         }
-        if (before.stand_ins, before.standbys) != (asked.stand_ins, asked.standbys) {
+        if (before.stand_ins, before.standbys) != (configured.stand_ins, configured.standbys) {
             self.remove_surplus_slots();
         }
         self.review_slots();

@@ -10,7 +10,7 @@ use super::group::Group;
 use super::invariants::Violation;
 use super::messages::Messages;
 use super::output::{Command, StatusShown, Stop};
-use super::replace::AskedFor;
+use super::replace::ConfiguredSizes;
 use super::replica::{NextPhase, Phase, Replica, ReplicaFlags};
 use super::slots::Slots;
 use super::state::ReplicaSet;
@@ -47,8 +47,8 @@ pub struct Snapshot {
     ending: bool,
     /// The rules whose streaks and windows are kept.
     layout: Layout,
-    /// The `replicas` of its policy, which `scale` may have overridden.
-    asked: AskedFor,
+    /// The numbers of slots in its policy; `scale` may have changed the number of replicas since.
+    configured: ConfiguredSizes,
     /// The budget of its policy: restarts, and nanoseconds.
     budget: Option<(u32, u64)>,
     set: SetHistory,
@@ -106,7 +106,7 @@ impl ReplicaSet {
             desired: self.desired,
             ending: self.ending,
             layout: self.policy.layout().clone(),
-            asked: self.policy.asked(),
+            configured: self.policy.configured_sizes(),
             budget: self.policy.compiled().budget.map(|budget| (budget.restarts, budget.per)),
             set: self.set.clone(),
             replicas: self.replicas.clone(),
@@ -140,7 +140,7 @@ impl ReplicaSet {
             return Err(RestoreError::Version(snapshot.version));
         }
         let now = now.min(Timestamp::LATEST);
-        let Snapshot { taken_at, seed, desired, ending, layout, asked, budget, .. } = snapshot;
+        let Snapshot { taken_at, seed, desired, ending, layout, configured, budget, .. } = snapshot;
         let mut set = Self::empty(policy, seed, now);
         set.desired = desired;
         set.ending = ending;
@@ -206,7 +206,7 @@ impl ReplicaSet {
             set.end_incident();
         }
         if !set.has_ended() {
-            set.adopt_scaling(asked);
+            set.adopt_scaling(configured);
         }
         // A status deadline that passed in the meantime precedes the starts that are due now.
         let mut shown = set.set.clone();
