@@ -1,5 +1,5 @@
-//! A set between a backend whose reports and lists are late, lost, repeated and out of order, instances that ignore what
-//! they are asked, and a clock that may be anywhere in its range.
+//! A set with a hostile environment: a backend with reports and lists that are late, lost, repeated and out of order,
+//! instances that ignore commands, and a clock that may be anywhere in its range.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,16 +15,16 @@ use uphold::{
 use crate::policies::{self, Document};
 use crate::truth::{Obedience, Truth, nth};
 
-/// One thing that happens. Numbers choose among what there is, modulo how many there are.
+/// One step of a history. Numbers choose among the existing items, modulo their count.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Up to the next deadline.
+    /// Advances to the next deadline.
     Wait,
-    /// So many milliseconds, without waking the set in between.
+    /// Advances by this many milliseconds without waking the set in between.
     Pass(u32),
-    /// The clock shows a time that is so many milliseconds earlier, for one call.
+    /// The clock is this many milliseconds back for one call.
     Backwards(u32),
-    /// The clock shows a time that cannot be, for one call.
+    /// The clock shows a time out of range for one call.
     OutOfRange,
     StartsRun {
         pick: usize,
@@ -40,7 +40,7 @@ pub(crate) enum Step {
         pick: usize,
         code: i32,
     },
-    /// What was asked to stop stops, unless it ignores that.
+    /// Instances that received a stop or kill end, unless they ignore it.
     Obey,
     Deliver {
         pick: usize,
@@ -60,10 +60,10 @@ pub(crate) enum Step {
         result: u8,
     },
     List,
-    /// A list is made, and delivered by `OldList` later.
+    /// A list is made and delivered later by `OldList`.
     MakeList,
     OldList(usize),
-    /// An instance that nobody started runs.
+    /// An instance that was never started runs.
     Stranger {
         replica: u32,
         ahead: u64,
@@ -76,7 +76,7 @@ pub(crate) enum Step {
     Scale(u32),
     LimitStarts(Option<u32>),
     Replace(Box<Document>),
-    /// A snapshot is written and read, and the set goes on from it.
+    /// A snapshot is written and read, and the set is restored from it.
     Restore {
         json: bool,
     },
@@ -85,7 +85,7 @@ pub(crate) enum Step {
     EndOfTime,
 }
 
-/// When something is said to have happened.
+/// The reported time of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ago {
     Millis(u32),
@@ -139,7 +139,7 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         2 => any::<bool>().prop_map(|json| Step::Restore { json }),
     ];
     let last = prop_oneof![4 => Just(Step::Terminate), 1 => Just(Step::EndOfTime)];
-    // What ends a history early shows little: at most one step does, in some of them.
+    // A history that ends early shows little, so at most one step ends it, and only in some histories.
     (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, (0..most, last))).prop_map(
         |(mut steps, end)| {
             if let Some((at, step)) = end.filter(|(at, _)| *at < steps.len()) {
@@ -150,7 +150,7 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-/// Where a clock begins.
+/// The initial time of a clock.
 pub(crate) fn beginnings() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         1 => Just(Timestamp::ZERO),
@@ -175,7 +175,7 @@ pub(crate) struct Hostile {
     believed: BTreeMap<ReplicaId, Incarnation>,
     /// Instances that the last list or a later report showed alive, and whose end was not reported since.
     shown: BTreeSet<InstanceId>,
-    /// Instances of which the last list or any later report said that they are alive.
+    /// Instances that the last list or a later report showed alive.
     rumoured: BTreeSet<InstanceId>,
     /// Instances whose end was reported, though it may not have happened.
     reported_ended: BTreeSet<InstanceId>,
@@ -222,7 +222,7 @@ impl Hostile {
         match *step {
             Step::Wait => {
                 let next = self.set.next_deadline().map_or(self.now, |next| next.at);
-                // Not into the far future: a start that never comes about times out in 20 minutes.
+                // Not into the far future: a start that never succeeds times out in 20 minutes.
                 self.now = self.now.max(next.min(self.now + Duration::from_secs(1800))).min(Timestamp::LATEST);
                 self.wake();
             }
@@ -327,7 +327,7 @@ impl Hostile {
     }
 
     fn request(&mut self, replica: u32, request: u8) {
-        // Slots that the set does not have are named, too.
+        // Also names slots that the set does not have.
         let id = ReplicaId(replica);
         self.tell(vec![match request {
             0 => Event::Restart(id),
@@ -342,7 +342,7 @@ impl Hostile {
     }
 
     pub(crate) fn tell(&mut self, events: Vec<Event>) {
-        // What is due goes out first, so that what goes out next has been told the news.
+        // Handles timeouts first, so that the commands after them follow from the events.
         self.wake();
         let ends = |event: &Event| matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
         for event in &events {
@@ -360,7 +360,7 @@ impl Hostile {
                 _ => {}
             }
         }
-        // Two reports of one end are one, at the place of the first.
+        // Two reports of one end are merged into the first.
         self.rumoured.extend(events.iter().filter(|event| !ends(event)).filter_map(Event::instance));
         self.set.handle_all(self.now, events);
         self.drain();
@@ -435,7 +435,7 @@ impl Hostile {
         self.truth.accept_start(instance);
     }
 
-    /// What must hold after every step.
+    /// Checks the properties that must hold after every step.
     pub(crate) fn check(&self) {
         assert_eq!(self.violations, [""; 0]);
         assert_eq!(self.set.check_invariants(), Ok(()));
@@ -444,7 +444,7 @@ impl Hostile {
         self.memory_is_bounded();
     }
 
-    /// What is kept is bounded by the slots and by the instances that are known to be alive.
+    /// Checks that memory is bounded by the slots and by the instances that are known to be alive.
     fn memory_is_bounded(&self) {
         let strays = self.set.summary(self.now).strays as usize;
         let most = self.rumoured.len() + self.slots;
@@ -454,7 +454,7 @@ impl Hostile {
         assert!(entries <= most, "{entries} entries of {} slots and {strays} strays", self.slots);
     }
 
-    /// The backend tells the truth from now on, and everybody does what they are asked.
+    /// From now on the backend reports correctly and instances obey commands.
     pub(crate) fn heal(&mut self) {
         let current: BTreeSet<InstanceId> =
             self.set.replicas().filter(|view| view.phase.is_live()).map(|view| view.instance()).collect();

@@ -1,5 +1,4 @@
-//! What must always hold, whatever happens in whatever order: the invariants of ARCHITECTURE.md, checked on random policies
-//! and random histories.
+//! Property tests: the invariants of ARCHITECTURE.md are checked on random policies and random histories.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod damage;
@@ -101,7 +100,7 @@ proptest! {
         }
     }
 
-    /// Every gate opens: once starts succeed again, the set comes back, unless a person has to act.
+    /// Every gate opens: once starts succeed again, the set recovers, unless an operator must act.
     #[test]
     fn a_set_whose_starts_succeed_comes_back(policy in policies::any(), seed in any::<u64>(), steps in steps(80)) {
         let mut world = World::new(policy.0, seed);

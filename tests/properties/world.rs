@@ -1,4 +1,4 @@
-//! A world in which a set lives: it obeys commands when a step says so, and remembers what it believes to be live.
+//! A simulated world of a set: it executes commands when a step says so, and tracks the instances that it reported as live.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use uphold::{
     Signal, Status, Timestamp,
 };
 
-/// One thing that happens. Replicas are taken modulo what there is.
+/// One step of a history. Replica numbers are taken modulo the number of replicas.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Up to the next deadline.
+    /// Advances to the next deadline.
     Wait,
-    /// So many milliseconds, deadlines on the way being served.
+    /// Advances by this many milliseconds and handles the deadlines in between.
     Pass(u32),
-    /// So many milliseconds without anybody looking.
+    /// Advances by this many milliseconds without waking the set in between.
     Jump(u32),
     Start(u32),
     Ready(u32),
@@ -31,14 +31,14 @@ pub(crate) enum Step {
         replica: u32,
         cause: u8,
     },
-    /// An end that is told so many milliseconds later, with the start of the same replica or without.
+    /// An end that is reported this many milliseconds later, with or without the start of the same replica.
     Late {
         replica: u32,
         code: i32,
         ago: u32,
         flash: bool,
     },
-    /// One ends and another becomes ready, known at one instant.
+    /// One replica ends and another becomes ready, reported at one instant.
     Together {
         replica: u32,
         ready: u32,
@@ -60,7 +60,7 @@ pub(crate) enum Step {
     Reset(u32),
     RetryNow(u32),
     LimitStarts(Option<u32>),
-    /// Everything that was commanded comes about.
+    /// Every command takes effect.
     Obey,
     Observe(u32),
     /// A complete list that shows one replica's next incarnation, as after a restore: it runs, or has ended.
@@ -103,7 +103,7 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         8 => Just(Step::Obey),
         1 => replica.prop_map(Step::Observe),
     ];
-    // A set that is terminated early shows little: at most one step in a run terminates it.
+    // A set that is terminated early shows little, so at most one step in a run terminates it.
     (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, 0..most)).prop_map(|(mut steps, end)| {
         if let Some(end) = end.filter(|&end| end < steps.len()) {
             steps[end] = Step::Terminate;
@@ -116,11 +116,11 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 pub(crate) struct World {
     pub(crate) set: ReplicaSet,
     pub(crate) now: Timestamp,
-    /// What was handed out, one line each.
+    /// The outputs, one line each.
     pub(crate) log: Vec<String>,
-    /// Believed live: every incarnation that was started and whose end was not told.
+    /// Believed live: every incarnation that was started and has no reported end.
     pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
-    /// Asked to stop or killed, and not known to be gone: a stray among them is waited for.
+    /// Stopped or killed without a confirmed end. The set waits for strays among them.
     pub(crate) asked: BTreeSet<InstanceId>,
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
@@ -192,7 +192,7 @@ impl World {
                 Output::Command(command @ (Command::Stop(_) | Command::Kill(_))) => {
                     self.asked.insert(command.instance());
                 }
-                // Lost, it is replaced without its end being told.
+                // A lost instance is replaced without a reported end.
                 Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Some(Cause::NodeLost) => {
                     self.live.remove(&judged.replica);
                 }
@@ -219,7 +219,7 @@ impl World {
         Some((view.replica, view.incarnation, view.phase))
     }
 
-    /// The end of one replica, if it lives.
+    /// The end of one replica, if it is live.
     pub(crate) fn crash(&self, replica: u32, code: i32) -> Option<Event> {
         let (id, incarnation, phase) = self.pick(replica)?;
         (phase.is_live() && id.0 == replica).then(|| Event::exited((id, incarnation), code))
@@ -230,7 +230,7 @@ impl World {
         match *step {
             Step::Wait => {
                 if let Some(next) = self.set.next_deadline() {
-                    // Not into the far future: a start that is never obeyed times out in 20 minutes.
+                    // Not into the far future: a start that never succeeds times out in 20 minutes.
                     self.now = self.now.max(next.at.min(self.now + Duration::from_secs(1800)));
                     self.wake();
                 }
@@ -354,7 +354,7 @@ impl World {
         self.drain();
     }
 
-    /// A complete list, but for one replica that it does not show.
+    /// A list that lacks one replica.
     fn observe_without(&mut self, hidden: ReplicaId) {
         let listed: Vec<_> = self
             .live
@@ -366,7 +366,7 @@ impl World {
         self.drain();
     }
 
-    /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
+    /// Every command takes effect: starts become ready, stops end, probes succeed.
     pub(crate) fn obey(&mut self) {
         for instance in std::mem::take(&mut self.asked) {
             let current = self.set.get(instance.replica).filter(|view| view.instance() == instance);
@@ -389,7 +389,7 @@ impl World {
         }
     }
 
-    /// From now on everything succeeds: until nothing but probes and a person is waited for.
+    /// From now on every command succeeds. Runs until the set waits for nothing but probes and operators.
     pub(crate) fn make_peace(&mut self) {
         let until = self.now + Duration::from_secs(40_000);
         while self.now < until && !self.is_at_rest() {
@@ -408,7 +408,7 @@ impl World {
     }
 }
 
-/// Nothing is missing but what only a person brings back.
+/// Whether the only missing replicas are those that an operator must start.
 pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     let status = set.status();
     if status.is_final() {
@@ -416,11 +416,11 @@ pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     }
     let held = |view: &uphold::engine::ReplicaView| view.gate == Some(uphold::decide::Gate::Hold) && view.due.is_none();
     let settled = |view: uphold::engine::ReplicaView| match view.phase {
-        // It was scaled away, and is still there.
+        // It was removed by a scale-down and is still being stopped.
         _ if view.role.is_none() => false,
         Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
         Phase::Quarantined => view.due.is_none(),
-        // One that a person must release holds up those after it in order.
+        // In order, a replica that an operator must release holds back those after it.
         Phase::Waiting if view.gate == Some(uphold::decide::Gate::Order) => {
             set.replicas().any(|before| before.replica < view.replica && held(&before))
         }
