@@ -215,15 +215,15 @@ impl RuleIndex {
     }
 
     /// Returns the first rule that matches an earlier failure with the current attempt number. Reason, run time and
-    /// readiness of that failure are no longer known, so of the rules with such a condition only the one that decided
-    /// then (`judged_by`) can match.
+    /// readiness of that failure are no longer known. A rule with such a condition can match only if it matched then
+    /// (`matched`).
     pub(crate) fn first_for_earlier(
         &self,
         earlier: Failure<'_>,
-        judged_by: Option<u16>,
+        matched: Option<u16>,
         attempt: impl Fn(u16) -> u32,
     ) -> Option<u16> {
-        self.search(earlier, Search::Earlier, |index, rule| !rule.needs_live_facts || judged_by == Some(index), attempt)
+        self.search(earlier, Search::Earlier, |index, rule| !rule.needs_live_facts || matched == Some(index), attempt)
     }
 
     fn search(
