@@ -52,29 +52,29 @@ fn a_set_that_ends_without_a_reason_is_refused() {
 }
 
 #[test]
-fn a_replica_that_waits_for_no_time_is_refused() {
+fn a_replica_that_waits_without_a_due_time_is_refused() {
     is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["due"] = Value::Null);
 }
 
 #[test]
-fn a_replica_that_waits_behind_a_gate_nobody_opens_is_refused() {
+fn a_replica_behind_a_gate_that_never_opens_is_refused() {
     is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "concurrency".into());
     is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "group".into());
     is_refused(&one_waits(), "replica 1", "open-gate", |text| text["replicas"][1]["gate"] = "stop".into());
 }
 
 #[test]
-fn a_replica_that_is_asked_for_and_removed_is_refused() {
+fn a_desired_replica_that_is_removed_is_refused() {
     is_refused(&one_waits(), "replica 1", "membership", |text| text["replicas"][1]["phase"] = "removed".into());
 }
 
 #[test]
-fn a_live_replica_that_is_called_removed_is_refused() {
+fn a_live_replica_marked_as_removed_is_refused() {
     is_refused(&one_waits(), "replica 0", "liveness", |text| text["replicas"][0]["phase"] = "removed".into());
 }
 
 #[test]
-fn a_replica_that_is_not_asked_for_and_waits_is_refused() {
+fn a_waiting_replica_that_is_not_desired_is_refused() {
     is_refused(&one_waits(), "replica 1", "membership", |text| {
         text["replicas"][1]["role"] = Value::Null;
         text["desired"] = 1.into();
@@ -83,19 +83,19 @@ fn a_replica_that_is_not_asked_for_and_waits_is_refused() {
 }
 
 #[test]
-fn a_snapshot_from_before_what_has_happened_is_refused() {
+fn a_snapshot_older_than_its_events_is_refused() {
     is_refused(&one_waits(), "replica 1", "past-times", |text| text["taken_at"] = at(30).as_nanos().into());
 }
 
 #[test]
-fn a_ready_replica_that_the_backend_does_not_call_ready_is_refused() {
+fn a_ready_replica_that_the_backend_reports_not_ready_is_refused() {
     is_refused(&one_waits(), "replica 0", "readiness", |text| {
         marks(&mut text["replicas"][0], |marks| marks & !BACKEND_READY);
     });
 }
 
 #[test]
-fn a_place_among_the_starts_that_no_start_holds_is_refused() {
+fn an_occupied_place_without_a_start_is_refused() {
     is_refused(&one_waits(), "replica 1", "start-places", |text| {
         marks(&mut text["replicas"][1], |marks| marks | IN_FLIGHT);
     });
@@ -105,14 +105,14 @@ fn a_place_among_the_starts_that_no_start_holds_is_refused() {
 }
 
 #[test]
-fn a_start_that_was_released_at_no_time_is_refused() {
+fn an_admitted_start_without_a_time_is_refused() {
     let mut test = one_waits();
     test.tick(90);
     is_refused(&test, "replica 1", "past-times", |text| text["replicas"][1]["due"] = Value::Null);
 }
 
 #[test]
-fn a_stop_for_a_restart_behind_a_gate_nobody_opens_is_refused() {
+fn a_stop_before_a_restart_behind_a_gate_that_never_opens_is_refused() {
     let mut test = one_waits();
     test.one(91, Event::Restart(0.into()));
     is_refused(&test, "replica 0", "after-stop", |text| text["replicas"][0]["gate"] = "concurrency".into());
@@ -127,7 +127,7 @@ fn an_unknown_replica_that_is_not_out_of_contact_is_refused() {
 }
 
 #[test]
-fn an_incident_that_waits_for_no_time_is_refused() {
+fn an_incident_that_waits_without_a_time_is_refused() {
     let document = json!({
         "replicas": 4, "retry": {"interval": "30s"},
         "failure": {"correlated": {"share": "50%", "within": "30s"}},

@@ -386,7 +386,7 @@ async fn the_set_recovers_from(fault: Fault) {
 /// The first stray is stopped, and every stop starts another one. They are stopped one at a time, as fast as the
 /// backend allows.
 #[tokio::test(start_paused = true)]
-async fn strays_that_every_stop_starts_are_stopped_one_by_one() {
+async fn strays_that_appear_at_every_stop_are_stopped_one_by_one() {
     let backend = FaultyBackend::new(Fault::StopStartsAStray);
     let mut handle = supervise(&backend);
     sleep(Duration::from_secs(1)).await;

@@ -8,7 +8,7 @@ fn links(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_readme_links_only_to_what_is_there_without_a_repository() {
+fn the_readme_has_only_absolute_links() {
     for target in links(include_str!("../README.md")) {
         assert!(target.starts_with("https://"), "{target} leads nowhere on crates.io");
     }

@@ -46,7 +46,7 @@ fn mark(value: &mut Value, replica: usize, mark: u64) {
 }
 
 #[test]
-fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
+fn a_probe_in_flight_at_the_end_of_the_program_is_not_lost_contact() {
     let mut test = TestSet::ready(policy(json!({
         "replicas": 2, "retry": {"interval": "60s"}, "failure": {"min_available": 2},
         "health": {"readiness": {"tcp": {"port": 1}, "interval": "10s"}},
@@ -65,7 +65,7 @@ fn a_probe_in_flight_when_the_program_went_is_no_silence_of_its_replica() {
 }
 
 #[test]
-fn a_list_that_shows_a_later_incarnation_ended_forgets_nobody() {
+fn a_listed_end_of_a_later_incarnation_leaves_no_replica_waiting() {
     let mut test = TestSet::ready(retrying(3, json!({"max_concurrent_starts": 1})));
     test.all(60, [exited(0, 1, 60), exited(1, 1, 60)]);
     test.tick(70);
@@ -79,7 +79,7 @@ fn a_list_that_shows_a_later_incarnation_ended_forgets_nobody() {
 }
 
 #[test]
-fn one_that_was_to_be_held_once_it_had_stopped_is_held_when_a_list_shows_its_end() {
+fn a_replica_to_be_held_after_its_stop_is_held_when_a_list_shows_its_end() {
     let hold = json!({"when": {"cause": "start-timeout"}, "then": "hold"});
     let held = json!({
         "replicas": 1, "start_timeout": "60s", "retry": {"interval": "1s"}, "failure": {"rules": [hold]},
@@ -94,7 +94,7 @@ fn one_that_was_to_be_held_once_it_had_stopped_is_held_when_a_list_shows_its_end
 }
 
 #[test]
-fn what_shows_itself_after_the_end_is_told_to_stop_and_the_end_stays() {
+fn an_instance_that_appears_after_the_end_is_stopped_and_the_set_stays_ended() {
     let mut test = TestSet::ready(policy(json!({"replicas": 1})));
     test.one(60, exited(0, 1, 60));
     assert_eq!(test.set.status(), Status::Terminated);
@@ -104,7 +104,7 @@ fn what_shows_itself_after_the_end_is_told_to_stop_and_the_end_stays() {
 }
 
 #[test]
-fn a_snapshot_in_which_something_waits_for_ever_is_refused() {
+fn a_snapshot_with_an_endless_wait_is_refused() {
     refuses(&one_failed(json!({})), "end-told", |value| value["set"]["end"] = json!(["requested", 1]));
     let queued = 1 << 8;
     refuses(&one_failed(json!({})), "start-places", |value| mark(value, 1, queued));
@@ -133,7 +133,7 @@ fn what_can_be_counted_anew_is() {
 }
 
 #[test]
-fn counts_as_large_as_there_are_numbers_stand_still() {
+fn counters_saturate() {
     let mut test = restored(&one_failed(json!({})), |value| {
         value["tally"]["starts"] = u64::MAX.into();
         value["tally"]["counts"]["stale"] = u64::MAX.into();

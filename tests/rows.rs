@@ -107,7 +107,7 @@ fn rules_match_the_replica_run_time_and_readiness_of_a_row() {
 }
 
 #[test]
-fn a_clock_that_goes_backwards_is_treated_as_standing_still() {
+fn a_clock_that_goes_backwards_counts_as_no_progress() {
     let limited = policy(
         r#"{"replicas": 4, "retry": {"interval": "10s", "limit": {"restarts": 2, "within": "1m"}},
             "failure": {"budget": {"restarts": 3, "per": "30m"}}}"#,

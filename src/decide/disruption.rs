@@ -310,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn stand_ins_count_up_to_what_is_missing() {
+    fn stand_ins_count_up_to_the_number_of_missing_replicas() {
         let census = Census { available: 1, failed: 1, fresh: 1, stand_ins: 5, ..Census::default() };
         assert_eq!(census.serving(), 2);
         assert_eq!(Census { stand_ins: 0, ..census }.serving(), 1);
     }
 
     #[test]
-    fn a_rollout_takes_one_down_at_a_time_where_all_are_needed_and_a_drain_none() {
+    fn if_all_are_needed_a_rollout_takes_one_down_at_a_time_and_a_drain_none() {
         let policy = policy(r#"{"replicas": 3, "retry": true, "failure": {"min_available": 3}}"#);
         let (set, all) = (SetHistory::default(), available(3));
         assert!(!policy.may_disrupt(&set, &all, true, Disruption::Drain));

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_checked() {
+    fn a_revision_is_checked_when_it_is_read() {
         assert_eq!(serde_json::from_str::<Revision>("\"v2\"").unwrap(), Revision::new("v2").unwrap());
         assert!(serde_json::from_str::<Revision>("\"\"").is_err());
     }

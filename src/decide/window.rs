@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_leaves_room_again() {
+    fn undone_restarts_leave_room_again() {
         let mut window = Window::default();
         window.count(LIMIT, at(0));
         window.count(LIMIT, at(10));

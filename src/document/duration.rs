@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_must_come_to_whole_nanoseconds() {
+    fn decimals_must_be_whole_nanoseconds() {
         assert_eq!(parse("0.000000001s"), Ok(Duration::from_nanos(1)));
         for wrong in ["0.5ns", "0.0001us", "0.0000000001s", "0.001h", "0.1M", "0.00000000000000000000s"] {
             assert_eq!(parse(wrong), Err(DurationError::Inexact), "{wrong}");
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_the_same() {
+    fn a_written_duration_reads_as_the_same() {
         assert_eq!(format(Duration::from_secs(90)), "1m 30s");
         assert_eq!(format(Duration::ZERO), "0s");
         assert_eq!(format(Duration::from_secs(31 * 86_400)), "31d");

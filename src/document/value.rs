@@ -241,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_keeps_order_and_keys_that_are_given_twice() {
+    fn a_tree_keeps_the_order_and_duplicate_keys() {
         let value: Value = serde_json::from_str(r#"{"b": 1, "a": [null, true, -2, 1.5], "b": "x"}"#).unwrap();
         let list = Value::Seq(vec![Value::Null, Value::Bool(true), Value::Int(-2), Value::Float(1.5)]);
         let entries = [("b", Value::Int(1)), ("a", list), ("b", Value::Str("x".into()))];

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_codes_for_so_many_names_and_no_more() {
+    fn names_beyond_the_last_code_have_none_of_their_own() {
         let mut cold = LazyBox::<ColdState>::default();
         let code = |number: usize, cold: &mut _| code_of(&Cause::named(&format!("own-{number}")).unwrap(), cold);
         let most = CauseCode::MOST_NAMES;

@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_earliest_is_always_first_whatever_is_moved() {
+    fn the_earliest_deadline_is_found_after_any_change() {
         for count in [1, FEW as u64, FEW as u64 + 1, 128, 129, 1024, 1025, 5000] {
             the_earliest_of(count);
         }

@@ -460,7 +460,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_violation_names_the_invariant_and_the_place() {
+    fn a_violation_names_the_invariant_and_the_replica() {
         let violation = Violation { invariant: Invariant::OpenGate, replica: Some(ReplicaId(3)) };
         let text = "replica 3: open-gate: a waiting replica is due at a known time, or waits for a gate that opens";
         assert_eq!(violation.to_string(), text);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_could_be_a_slip_are_refused() {
+    fn words_that_are_probably_typos_are_refused() {
         for word in ["", "Error", "no capacity", "9lives", "-x", &"a".repeat(65)] {
             assert!(word.parse::<Cause>().is_err(), "{word}");
         }

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn left_out_one_replica_is_taken_down_at_a_time_unless_there_is_a_surge() {
+    fn by_default_one_replica_is_taken_down_at_a_time_unless_there_is_a_surge() {
         assert_eq!(allowed(limits(None, None), 10), (0, 1));
         assert_eq!(allowed(limits(Count(2), None), 10), (2, 0));
         assert_eq!(allowed(limits(None, Count(3)), 10), (0, 3));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_is_the_larger_of_need_and_what_may_not_be_unavailable() {
+    fn the_floor_is_the_larger_of_need_and_desired_minus_max_unavailable() {
         assert_eq!(limits(None, Count(3)).floor(10, 1), 7);
         assert_eq!(limits(None, Count(3)).floor(10, 8), 8);
         assert_eq!(limits(Count(1), None).floor(10, 1), 10);

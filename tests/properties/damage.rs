@@ -94,7 +94,7 @@ proptest! {
     #![proptest_config(super::config())]
 
     #[test]
-    fn a_damaged_snapshot_is_refused_or_the_set_goes_on(
+    fn a_damaged_snapshot_is_refused_or_the_set_continues(
         policy in policies::any(),
         seed in any::<u64>(),
         steps in steps(40),

@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(crate::config())]
 
     #[test]
-    fn what_all_probes_depend_on_never_takes_a_set_below_what_it_needs(
+    fn an_outage_of_a_dependency_of_all_probes_never_takes_a_set_below_need(
         replicas in 1..12u32,
         need in 0..12u32,
         share in 1..100u8,

@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(super::config())]
 
     #[test]
-    fn the_invariants_hold_whatever_a_backend_says(
+    fn the_invariants_hold_whatever_a_backend_reports(
         policy in policies::any(),
         seed in any::<u64>(),
         begins in beginnings(),
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn a_set_restored_again_and_again_has_the_same_future(
+    fn restores_do_not_change_the_outputs_of_a_set(
         policy in policies::any(),
         seed in any::<u64>(),
         begins in beginnings(),
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn a_set_heals_once_its_backend_tells_the_truth(
+    fn a_set_recovers_once_its_backend_reports_correctly(
         policy in policies::any(),
         seed in any::<u64>(),
         steps in steps(80),

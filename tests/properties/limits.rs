@@ -108,7 +108,7 @@ proptest! {
 
     /// A replica without a failure for long enough has a new streak.
     #[test]
-    fn a_replica_that_was_healthy_for_long_enough_is_as_good_as_new(
+    fn a_replica_that_was_healthy_for_long_enough_starts_a_new_streak(
         retry in pacing(), seed in any::<u64>(), runs in runs(),
     ) {
         let policy = Policy::builder().retry(retry).build().unwrap();

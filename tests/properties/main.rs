@@ -63,7 +63,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_news_within_one_instant_makes_no_difference(
+    fn the_order_of_events_within_one_instant_makes_no_difference(
         policy in policies::any(),
         seed in any::<u64>(),
         steps in steps(40),
@@ -102,7 +102,7 @@ proptest! {
 
     /// Every gate opens: once starts succeed again, the set recovers, unless an operator must act.
     #[test]
-    fn a_set_whose_starts_succeed_comes_back(policy in policies::any(), seed in any::<u64>(), steps in steps(80)) {
+    fn a_set_recovers_once_its_starts_succeed(policy in policies::any(), seed in any::<u64>(), steps in steps(80)) {
         let mut world = World::new(policy.0, seed);
         steps.iter().for_each(|step| world.take(step));
         world.limit_starts(None);

@@ -26,7 +26,7 @@ impl Drop for PanickingRecorder {
 }
 
 #[tokio::test]
-async fn a_recorder_that_panics_ends_the_recording_and_nothing_else() {
+async fn a_panic_in_a_recorder_ends_only_the_recording() {
     let backend = FakeBackend::default();
     let supervisor =
         Supervisor::builder(policy(3).build().unwrap(), backend.clone(), ()).recorder(PanickingRecorder(0));

@@ -83,7 +83,7 @@ async fn strays_are_stopped_with_bounded_concurrency() {
 }
 
 #[tokio::test]
-async fn operators_are_warned_of_instances_that_are_never_ready() {
+async fn a_warning_names_instances_that_are_never_ready() {
     let policy = policy(2).start_timeout(Duration::from_secs(1)).build().unwrap();
     let supervisor = Supervisor::builder(policy, Arc::new(StrayBackend::default()), ());
     let (mut handle, mut notifications) = supervisor.spawn_with_notifications().unwrap();

@@ -32,7 +32,7 @@ fn tells(told: &str, measured: &str) -> bool {
 }
 
 #[test]
-fn every_number_of_an_answer_was_measured_or_asked_for() {
+fn every_number_of_an_answer_is_measured_or_configured() {
     for (name, file) in experiments() {
         let text = std::fs::read_to_string(file).unwrap();
         let measured = std::fs::read_to_string(folder("measured").join(format!("{name}.txt"))).unwrap();
@@ -53,7 +53,7 @@ fn every_number_of_an_answer_was_measured_or_asked_for() {
 /// Simulates hundreds of histories, which is slow without optimisation. `UPHOLD_WRITE_DOCS=1` rewrites the figures.
 #[cfg_attr(debug_assertions, ignore = "takes long: cargo test --release -p uphold-lab --test answers")]
 #[test]
-fn the_measured_figures_are_those_of_this_version() {
+fn the_measured_figures_match_this_version() {
     for (name, file) in experiments() {
         let report = read_experiment(&file).unwrap().run().unwrap().to_string();
         let report: String = report.lines().map(|line| format!("{}\n", line.trim_end())).collect();

@@ -27,7 +27,7 @@ fn mean(report: &ExperimentReport, policy: usize, metric: Metric) -> f64 {
 }
 
 #[test]
-fn a_slower_policy_differs_by_as_much_as_arithmetic_says() {
+fn a_slower_policy_differs_by_the_computed_amount() {
     let report = Experiment::new(failures_once_a_day(), 30 * DAY)
         .policy("10 s", every(10))
         .policy("110 s", every(110))

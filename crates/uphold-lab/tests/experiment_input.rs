@@ -96,7 +96,7 @@ fn invalid_parameters_of_distributions_are_reported() {
 }
 
 #[test]
-fn what_is_not_a_number_is_refused_with_its_path() {
+fn a_value_that_is_not_a_number_is_refused_with_its_path() {
     for number in [".nan", ".inf", "-.inf"] {
         one_mistake(&format!("{{slower_per_start: {number}}}"), "faults.slower_per_start", "a share");
         let weibull = format!("{{ready_in: {{weibull: {{shape: {number}, scale: 1d}}}}}}");

@@ -4,7 +4,7 @@ use crate::engine::{Ended, Event};
 use crate::policy::{Cause, Exhausted, FailurePolicy, OnSuccess, Policy, Quantity, RetryPolicy, Rule, RuleAction};
 
 #[test]
-fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
+fn a_handled_failure_releases_its_reason_and_the_matched_rule() {
     let named: Cause = "gpu-fell-off".parse().unwrap();
     let rule = Rule::new(RuleAction::Retry).cause(named.clone());
     let policy = retrying(3, 10).failure(FailurePolicy::new().rule(rule)).build().unwrap();
@@ -25,7 +25,7 @@ fn what_a_failure_names_and_the_rule_that_it_meets_are_given_back() {
 }
 
 #[test]
-fn one_of_three_crashes_and_is_restarted_after_the_interval_while_the_others_go_on() {
+fn one_of_three_crashes_and_alone_is_restarted_after_the_interval() {
     // Only replica 1 is restarted.
     let mut bench = Bench::every(3, 30);
     assert_eq!(
@@ -74,7 +74,7 @@ fn without_retry_the_first_failure_terminates_the_set_in_reverse_order() {
 }
 
 #[test]
-fn terminating_is_shown_even_where_everything_is_gone_at_once() {
+fn terminating_is_reported_even_if_every_instance_is_gone_at_once() {
     let mut bench = Bench::ready(Policy::builder().replicas(1).build().unwrap());
     let lines = bench.handle(60, Event::exited((0, 1), 1));
     assert_eq!(
@@ -106,7 +106,7 @@ fn an_earlier_incarnation_that_is_alive_is_stopped() {
 }
 
 #[test]
-fn the_eleventh_failure_finds_ten_attempts_used_up() {
+fn the_eleventh_failure_exhausts_ten_attempts() {
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(1)).max_attempts(10));
     let mut bench = Bench::ready(policy.build().unwrap());
     for attempt in 1..=10 {
@@ -127,7 +127,7 @@ fn the_eleventh_failure_finds_ten_attempts_used_up() {
 }
 
 #[test]
-fn a_failure_strictly_later_than_max_duration_is_too_late() {
+fn a_failure_later_than_max_duration_exhausts_the_retry() {
     let policy = || Policy::builder().replicas(2).retry(RetryPolicy::every(secs(10)).max_duration(secs(100)));
     for (second, given_up) in [(160, false), (161, true)] {
         let mut bench = Bench::ready(policy().build().unwrap());
@@ -198,7 +198,7 @@ fn delays_count_from_when_it_happened() {
 }
 
 #[test]
-fn a_failed_start_is_judged_by_the_rule_of_the_failure_it_repairs() {
+fn a_failed_restart_keeps_the_rule_of_the_first_failure() {
     let interruption = Rule::new(RuleAction::Retry)
         .cause(Cause::Interruption)
         .charge(false)
@@ -254,7 +254,7 @@ fn lost_contact_is_unknown_first_and_failed_much_later() {
 }
 
 #[test]
-fn while_half_of_the_set_is_out_of_sight_nobody_is_declared_lost() {
+fn no_replica_is_declared_lost_while_a_partition_is_assumed() {
     let mut bench = Bench::every(4, 30);
     for replica in [0, 1] {
         bench.handle(60, Event::lost((replica, 1)));
@@ -268,7 +268,7 @@ fn while_half_of_the_set_is_out_of_sight_nobody_is_declared_lost() {
 }
 
 #[test]
-fn a_kill_that_nobody_confirms_is_repeated_with_growing_gaps() {
+fn an_unconfirmed_kill_is_repeated_with_growing_gaps() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::Restart(1.into()));
     let mut kills = Vec::new();
@@ -302,7 +302,7 @@ fn an_unrequested_stop_and_an_exit_are_one_end() {
 }
 
 #[test]
-fn no_sentence_of_a_clean_exit_speaks_of_a_failure() {
+fn the_sentence_of_a_clean_exit_mentions_no_failure() {
     let policy = Policy::builder().replicas(1).retry(RetryPolicy::every(secs(5)).max_attempts(1));
     let mut bench = Bench::ready(policy.build().unwrap());
     let lines = bench.handle(60, Event::exited((0, 1), 0)).join("\n");

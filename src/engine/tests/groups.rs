@@ -42,7 +42,7 @@ fn a_group_waits_until_every_member_has_stopped() {
 }
 
 #[test]
-fn scope_rest_leaves_those_before_it_alone() {
+fn scope_rest_leaves_lower_numbers_alone() {
     // Replica 2 of 0..5 fails: stop 4, 3; start 2, 3, 4.
     let mut bench = scoped(5, Scope::Rest);
     let lines = Bench::commands(bench.handle(60, Event::exited((2, 1), 1)));
@@ -72,7 +72,7 @@ fn members_that_failed_at_the_same_instant_are_one_incident_charged_once() {
 }
 
 #[test]
-fn each_failure_of_an_instant_is_judged_whichever_of_them_has_the_lower_number() {
+fn every_failure_of_an_instant_is_decided_on_whatever_their_order() {
     // An interruption that is retried, and an error in the same batch that ends the set.
     let retry = RetryPolicy::every(secs(30)).on_events(crate::policy::OnEvents::new().interruption());
     let policy = Policy::builder().replicas(3).retry(retry).failure(FailurePolicy::new().scope(Scope::All));
@@ -86,7 +86,7 @@ fn each_failure_of_an_instant_is_judged_whichever_of_them_has_the_lower_number()
 }
 
 #[test]
-fn one_that_is_given_up_at_the_instant_of_its_group_stays_down() {
+fn a_replica_given_up_at_the_instant_of_a_group_restart_stays_down() {
     use crate::policy::{Rule, RuleAction};
     let failure = FailurePolicy::new().scope(Scope::All).rule(Rule::new(RuleAction::Degrade).exit_code(2));
     for (crashed, given_up) in [(0, 2), (2, 0)] {
@@ -99,7 +99,7 @@ fn one_that_is_given_up_at_the_instant_of_its_group_stays_down() {
 }
 
 #[test]
-fn a_group_restarts_at_the_latest_time_of_those_that_failed_at_one_instant() {
+fn a_group_restarts_at_the_latest_due_time_of_its_failed_members() {
     use crate::policy::{Rule, RuleAction};
     let later = Rule::new(RuleAction::Retry).exit_code(2).retry(RetryPolicy::every(secs(50)));
     let failure = FailurePolicy::new().scope(Scope::All).rule(later);
@@ -136,7 +136,7 @@ fn a_replica_whose_start_fails_within_the_group_restarts_the_group() {
 }
 
 #[test]
-fn a_group_goes_on_when_the_replica_that_failed_is_scaled_away() {
+fn a_group_continues_if_its_failed_member_is_scaled_away() {
     let mut bench = scoped(3, Scope::All);
     bench.handle(60, Event::exited((2, 1), 1));
     bench.handle(61, Event::stopped((0, 1)));
@@ -188,7 +188,7 @@ fn held_and_completed_members_are_left_out() {
 }
 
 #[test]
-fn in_order_a_group_holds_one_place_among_the_starts() {
+fn an_ordered_group_occupies_one_place_of_max_concurrent_starts() {
     use crate::policy::{Quantity, StartOrder};
     let failure = FailurePolicy::new().scope(Scope::All).max_concurrent_starts(Quantity::Count(1));
     let policy = retrying(3, 30).failure(failure).start_order(StartOrder::Ordered).build().unwrap();
@@ -209,7 +209,7 @@ fn in_order_a_group_holds_one_place_among_the_starts() {
 }
 
 #[test]
-fn a_group_in_order_goes_on_when_another_instance_of_its_leader_is_adopted() {
+fn an_ordered_group_continues_if_another_instance_of_its_leader_is_adopted() {
     let failure = FailurePolicy::new().scope(Scope::All);
     let policy = retrying(3, 1).failure(failure).start_order(StartOrder::Ordered).build().unwrap();
     let mut bench = Bench::new(policy);

@@ -26,7 +26,7 @@ fn over(lines: &[String]) -> usize {
 }
 
 #[test]
-fn an_operator_who_retries_all_ends_it_with_its_notice() {
+fn retry_now_of_all_ends_it_with_a_notice() {
     let mut bench = with_canary();
     let lines = bench.handle(71, Event::RetryNow(Selection::All));
     assert_eq!(over(&lines), 1, "{lines:?}");
@@ -36,7 +36,7 @@ fn an_operator_who_retries_all_ends_it_with_its_notice() {
 }
 
 #[test]
-fn the_canary_of_one_is_no_canary_of_the_next() {
+fn the_canary_of_one_incident_is_not_the_canary_of_the_next() {
     let mut bench = with_canary();
     bench.handle(71, Event::RetryNow(Selection::All));
     for replica in 1..3 {
@@ -52,21 +52,21 @@ fn the_canary_of_one_is_no_canary_of_the_next() {
 }
 
 #[test]
-fn the_end_of_the_set_ends_it_with_its_notice() {
+fn the_end_of_the_set_ends_it_with_a_notice() {
     let mut bench = with_canary();
     assert_eq!(over(&bench.handle(71, Event::Terminate)), 1);
     assert!(!bench.set.set.has_incident());
 }
 
 #[test]
-fn scaling_its_members_away_ends_it_with_its_notice() {
+fn scaling_its_members_away_ends_it_with_a_notice() {
     let mut bench = with_canary();
     assert_eq!(over(&bench.handle(71, Event::Scale(0))), 1);
     assert!(!bench.set.set.has_incident());
 }
 
 #[test]
-fn a_policy_without_correlated_ends_it_with_its_notice() {
+fn a_policy_without_correlated_ends_it_with_a_notice() {
     let mut bench = with_canary();
     let snapshot = bench.set.snapshot();
     let without = retrying(4, 10).build().unwrap();
@@ -81,7 +81,7 @@ fn a_policy_without_correlated_ends_it_with_its_notice() {
 }
 
 #[test]
-fn a_policy_that_never_knew_of_incidents_leaves_the_slow_start_after_downtime() {
+fn replacing_the_policy_keeps_the_gradual_release_after_downtime() {
     let mut bench = Bench::ready(retrying(4, 10).build().unwrap());
     bench.handle_all(60, (0..4).map(|replica| Event::exited((replica, 1), 1)));
     let snapshot = bench.set.snapshot();

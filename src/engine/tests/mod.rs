@@ -102,7 +102,7 @@ fn outputs_read_in_place_are_those_that_polling_returns() {
 }
 
 #[test]
-fn an_output_is_small_enough_to_be_moved_about() {
+fn an_output_has_a_bounded_size() {
     assert!(size_of::<Output>() <= 128, "{}", size_of::<Output>());
     assert!(size_of::<Event>() <= 96, "{}", size_of::<Event>());
 }

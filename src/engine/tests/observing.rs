@@ -15,7 +15,7 @@ impl Bench {
 }
 
 #[test]
-fn what_runs_already_is_adopted_and_numbering_goes_on_from_it() {
+fn running_instances_are_adopted_and_numbering_continues() {
     let mut bench = Bench::new(retrying(3, 30).build().unwrap());
     let listed = [seen(0, 7, InstanceState::Ready), seen(2, 4, InstanceState::Ended(Outcome::exited(1, at(0))))];
     assert_eq!(Bench::commands(bench.observe(5, &listed)), [""; 0]);
@@ -33,7 +33,7 @@ fn an_instance_of_an_unknown_slot_is_stopped() {
 }
 
 #[test]
-fn what_is_missing_from_a_list_is_lost_and_not_failed() {
+fn a_replica_missing_from_a_list_is_out_of_contact_and_not_failed() {
     let mut bench = Bench::every(3, 30);
     let all: Vec<_> = (0..3).map(|replica| seen(replica, 1, InstanceState::Ready)).collect();
     assert_eq!(bench.observe(60, &all[..2]), [""; 0]);
@@ -54,7 +54,7 @@ fn a_list_implies_the_events_that_were_missed() {
 
 /// While a partition is assumed, no replica is declared lost. What became overdue is handled when the partition ends.
 #[test]
-fn a_set_that_ends_while_blind_waits_no_longer_for_those_it_has_lost() {
+fn a_set_that_ends_during_a_partition_does_not_wait_for_overdue_replicas() {
     let gives_up =
         FailurePolicy::new().rule(Rule::new(RuleAction::Degrade).exit_code(2)).min_available(Quantity::Count(4));
     let contact = HealthPolicy::new().unknown_after(secs(15)).lost_after(LostAfter::After(secs(30)));

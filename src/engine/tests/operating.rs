@@ -20,7 +20,7 @@ fn a_restart_stops_the_replica_first_and_is_never_charged() {
 }
 
 #[test]
-fn a_restart_of_one_that_waits_starts_it_at_once() {
+fn a_restart_of_a_waiting_replica_starts_it_at_once() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(Bench::commands(bench.handle(61, Event::Restart(1.into()))), ["start replica 1 incarnation 2"]);
@@ -28,14 +28,14 @@ fn a_restart_of_one_that_waits_starts_it_at_once() {
 }
 
 #[test]
-fn a_set_of_one_that_an_operator_restarts_is_an_outage() {
+fn an_operators_restart_in_a_set_of_one_is_an_outage() {
     let mut bench = Bench::every(1, 30);
     bench.handle(60, Event::Restart(0.into()));
     assert_eq!(bench.status(), "outage (replica-restarting)");
 }
 
 #[test]
-fn a_request_is_answered_and_what_is_refused_is_noticed_and_counted() {
+fn a_refused_request_is_answered_reported_and_counted() {
     let mut bench = Bench::every(2, 30);
     let mut ask = |secs, event| {
         let answer = bench.set.request(at(secs), event);
@@ -55,7 +55,7 @@ fn a_request_is_answered_and_what_is_refused_is_noticed_and_counted() {
 }
 
 #[test]
-fn a_stopped_replica_has_a_phase_of_its_own_and_comes_through_a_snapshot() {
+fn a_stopped_replica_has_its_own_phase_which_a_snapshot_keeps() {
     let mut bench = Bench::every(2, 30);
     assert_eq!(
         bench.handle(60, Event::Stop(1.into())),
@@ -92,7 +92,7 @@ fn scaling_down_removes_the_highest_and_a_number_is_free_once_its_end_is_confirm
 }
 
 #[test]
-fn after_a_scale_up_need_rises_only_as_the_new_ones_become_available() {
+fn after_a_scale_up_need_rises_as_new_replicas_become_available() {
     let failure = FailurePolicy::new().min_available(Quantity::Percent(100));
     let mut bench = Bench::ready(retrying(2, 30).failure(failure).build().unwrap());
     bench.handle(60, Event::Scale(4));
@@ -124,7 +124,7 @@ fn too_many_replicas_are_refused() {
 }
 
 #[test]
-fn a_reset_starts_what_is_quarantined_with_a_clean_record() {
+fn a_reset_starts_a_quarantined_replica_with_a_new_streak() {
     let policy = Policy::builder().replicas(2).retry(RetryPolicy::every(secs(30)).max_attempts(0));
     let mut bench = Bench::ready(policy.build().unwrap());
     bench.handle(60, Event::exited((1, 1), 1));
@@ -134,7 +134,7 @@ fn a_reset_starts_what_is_quarantined_with_a_clean_record() {
 }
 
 #[test]
-fn a_hold_ends_by_retry_now_or_by_its_time_out() {
+fn a_hold_ends_by_retry_now_or_when_it_times_out() {
     let rules = FailurePolicy::new()
         .rule(Rule::new(RuleAction::Hold(None)).exit_code(2))
         .rule(Rule::new(RuleAction::Hold(Some(secs(1800)))).exit_code(3));
@@ -165,7 +165,7 @@ fn a_hold_by_the_window_waits_for_room_and_counts_when_it_is_released() {
 }
 
 #[test]
-fn retry_now_of_one_cause_starts_only_those_that_failed_by_it() {
+fn retry_now_of_one_cause_starts_only_replicas_that_failed_by_it() {
     let mut bench = Bench::every(3, 30);
     bench.handle(60, Event::failed((0, 1), Cause::Interruption));
     bench.handle(60, Event::exited((1, 1), 1));
@@ -182,7 +182,7 @@ fn a_drain_moves_the_replica_elsewhere() {
 }
 
 #[test]
-fn a_set_that_is_asked_to_terminate_stops_everything_and_starts_nothing_more() {
+fn terminate_stops_every_replica_and_starts_none() {
     let mut bench = Bench::every(2, 30);
     bench.handle(60, Event::exited((1, 1), 1));
     assert_eq!(Bench::commands(bench.handle(61, Event::Terminate)), ["stop replica 0 incarnation 1"]);

@@ -21,7 +21,7 @@ use ProbeKind::{Liveness, Readiness, Startup};
 use ProbeResult::{Failure, Success, Unanswered};
 
 #[test]
-fn readiness_is_a_level_and_takes_as_many_answers_in_a_row_as_asked() {
+fn readiness_changes_after_the_configured_number_of_equal_answers() {
     // With `failures: 3`, it is ready until the third failure in a row.
     let mut bench = with(2, HealthPolicy::new().readiness(probe()));
     assert_eq!(bench.status(), "pending (starting)");
@@ -72,7 +72,7 @@ fn a_liveness_probe_that_fails_is_a_failure_and_its_instance_is_stopped() {
 }
 
 #[test]
-fn the_others_wait_for_the_startup_probe() {
+fn the_other_probes_wait_for_the_startup_probe() {
     let health = HealthPolicy::new().startup(probe().failures(3)).readiness(probe()).liveness(probe());
     let mut bench = with(1, health);
     assert_eq!(bench.next(), Some((10, "probe")));
@@ -115,7 +115,7 @@ fn probe_evidence_restarts_no_more_than_max_probe_restarts_at_a_time() {
 }
 
 #[test]
-fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
+fn a_replica_that_recovers_before_its_turn_is_not_restarted() {
     let health = HealthPolicy::new().liveness(probe().failures(1)).max_probe_restarts(Quantity::Count(1));
     let mut bench = with(3, health);
     bench.tick(10);
@@ -129,7 +129,7 @@ fn a_replica_that_is_well_again_before_its_turn_is_left_alone() {
 }
 
 #[test]
-fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
+fn contact_is_lost_from_the_first_unanswered_probe_on() {
     let mut bench = with(3, HealthPolicy::new().readiness(probe()));
     bench.handle_all(0, (0..3).map(|replica| answer(replica, 1, Readiness, Success)));
     bench.tick(10);
@@ -148,7 +148,7 @@ fn no_answer_is_lost_contact_from_the_first_unanswered_probe_on() {
 }
 
 #[test]
-fn a_verdict_says_which_probe_failed_and_what_it_got() {
+fn a_verdict_names_the_failed_probe_and_what_it_received() {
     let got = |probe, text: &str| Event::Probed(ProbeReport::new((1, 1), probe, Failure).because(text));
     let mut bench = with(2, HealthPolicy::new().liveness(probe().failures(2)).readiness(probe()));
     bench.handle_all(1, [answer(0, 1, Readiness, Success), answer(1, 1, Readiness, Success)]);

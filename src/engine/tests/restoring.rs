@@ -56,7 +56,7 @@ fn another_number_of_replicas_in_the_document_is_applied() {
 }
 
 #[test]
-fn what_was_spent_of_one_budget_is_spent_of_the_next() {
+fn spent_tokens_carry_over_to_the_budget_of_a_new_policy() {
     let budget = |restarts| FailurePolicy::new().budget(Budget::new(restarts, secs(3600)));
     let mut bench = Bench::ready(retrying(8, 10).failure(budget(4)).build().unwrap());
     bench.handle_all(60, crash(0..3));
@@ -67,7 +67,7 @@ fn what_was_spent_of_one_budget_is_spent_of_the_next() {
 }
 
 #[test]
-fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
+fn ages_are_kept_if_the_clock_went_back_during_the_downtime() {
     let mut bench = Bench::every(2, 30);
     bench.handle(1000, Event::exited((0, 1), 1));
     let mut bench = restored(&bench, bench.set.policy().clone(), 500);
@@ -76,7 +76,7 @@ fn a_clock_that_went_back_over_the_downtime_keeps_ages() {
 }
 
 #[test]
-fn mean_times_count_from_where_replicas_stand_through_every_restore() {
+fn restores_do_not_change_mean_times() {
     let steps = |bench: &mut Bench, second: u64| {
         match second {
             60 => drop(bench.handle(60, Event::exited((1, 1), 1))),
@@ -101,7 +101,7 @@ fn mean_times_count_from_where_replicas_stand_through_every_restore() {
 }
 
 #[test]
-fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_place() {
+fn a_live_replica_without_a_start_is_refused_with_the_invariant_and_the_replica() {
     let bench = Bench::every(1, 10);
     let mut text = serde_json::to_value(bench.set.snapshot()).unwrap();
     text["replicas"][0]["history"]["incarnation"] = 0.into();
@@ -112,7 +112,7 @@ fn a_live_replica_that_no_start_ever_had_is_refused_with_the_invariant_and_the_p
 
 /// A status deadline that passed during downtime precedes starts that became due, as in a set that kept running.
 #[test]
-fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
+fn an_expired_outage_deadline_ends_a_restored_set_before_it_starts_a_replica() {
     let failure = FailurePolicy::new().outage_deadline(secs(120));
     let mut bench = Bench::ready(retrying(1, 300).failure(failure).build().unwrap());
     bench.handle(60, Event::exited((0, 1), 1));
@@ -123,7 +123,7 @@ fn an_outage_that_was_too_long_ends_a_restored_set_before_it_starts_anything() {
 }
 
 #[test]
-fn what_was_to_be_stopped_before_the_first_timeout_is_stopped_by_a_restored_copy() {
+fn stops_withheld_before_the_first_timeout_survive_a_restore() {
     let mut bench = Bench::new(retrying(2, 10).build().unwrap());
     let ready = InstanceState::Ready;
     bench.observe(

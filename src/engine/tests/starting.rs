@@ -51,7 +51,7 @@ fn a_replica_counts_once_it_has_been_ready_for_min_ready() {
 }
 
 #[test]
-fn a_start_that_does_not_come_about_in_time_is_a_failure_and_is_stopped_first() {
+fn a_start_that_exceeds_start_timeout_is_a_failure_and_is_stopped_first() {
     let mut bench = Bench::new(retrying(1, 30).start_timeout(secs(60)).build().unwrap());
     bench.tick(0);
     assert_eq!(
@@ -90,7 +90,7 @@ fn a_delay_counts_from_the_end_of_an_instance_that_must_be_stopped_also_after_a_
 }
 
 #[test]
-fn a_restart_that_an_operator_asks_for_waits_for_its_stop_and_says_so_once() {
+fn a_requested_restart_waits_for_its_stop_with_one_notice() {
     let mut bench = Bench::every(1, 30);
     bench.handle(60, Event::Restart(0.into()));
     assert_eq!(Bench::commands(bench.handle(65, Event::stopped((0, 1)))), ["start replica 0 incarnation 2"]);
@@ -111,14 +111,14 @@ fn a_failed_start_is_never_repeated_at_once() {
 }
 
 #[test]
-fn a_set_of_no_replicas_is_healthy_and_wants_nothing() {
+fn an_empty_set_is_healthy_and_issues_no_command() {
     let mut bench = Bench::new(Policy::builder().replicas(0).build().unwrap());
     assert_eq!(bench.tick(0), ["status healthy (scaled-to-zero), 0 of 0 available"]);
     assert_eq!(bench.next(), None);
 }
 
 #[test]
-fn time_that_goes_backwards_stands_still() {
+fn time_that_goes_backwards_counts_as_no_progress() {
     let mut bench = Bench::every(2, 30);
     bench.handle(100, Event::exited((0, 1), 1));
     bench.handle(50, Event::exited((1, 1), 1));

@@ -20,7 +20,7 @@ fn strays(bench: &Bench) -> u32 {
 }
 
 #[test]
-fn one_that_is_back_before_its_successor_is_stopped_killed_and_waited_for() {
+fn a_lost_instance_that_returns_before_its_replacement_is_stopped_and_waited_for() {
     let mut bench = lost();
     let listed = [seen(0, 1, InstanceState::Ready)];
     assert_eq!(bench.observe(365, &listed), ["stop replica 0 incarnation 1"]);
@@ -37,7 +37,7 @@ fn one_that_is_back_before_its_successor_is_stopped_killed_and_waited_for() {
 }
 
 #[test]
-fn the_end_of_a_stray_lets_its_slot_start() {
+fn a_slot_starts_once_its_stray_has_ended() {
     for end in [Event::stopped((0, 1)), Event::exited((0, 1), 137)] {
         let mut bench = lost();
         assert_eq!(Bench::commands(bench.handle(365, Event::found((0, 1)))), ["stop replica 0 incarnation 1"]);
@@ -48,7 +48,7 @@ fn the_end_of_a_stray_lets_its_slot_start() {
 }
 
 #[test]
-fn a_stray_beside_its_successor_is_killed_and_repeated_events_about_it_are_only_counted() {
+fn a_stray_beside_its_replacement_is_killed_and_repeated_events_about_it_are_only_counted() {
     let mut bench = lost();
     bench.tick(390);
     bench.handle(390, Event::ready((0, 2)));
@@ -70,7 +70,7 @@ fn a_stray_beside_its_successor_is_killed_and_repeated_events_about_it_are_only_
 }
 
 #[test]
-fn a_start_that_comes_about_after_it_was_given_up_is_a_stray() {
+fn a_start_that_succeeds_after_it_was_given_up_is_a_stray() {
     let mut bench = Bench::new(retrying(1, 30).build().unwrap());
     bench.tick(0);
     bench.handle(5, Event::start_failed((0, 1), crate::policy::Cause::StartError));
@@ -81,7 +81,7 @@ fn a_start_that_comes_about_after_it_was_given_up_is_a_stray() {
 }
 
 #[test]
-fn an_event_from_before_the_end_shows_no_stray() {
+fn a_late_event_from_before_the_end_makes_no_stray() {
     let mut bench = Bench::every(1, 30);
     bench.handle(60, Event::exited((0, 1), 1));
     assert_eq!(bench.handle(61, Event::ready((0, 1))), ["ignored: duplicate event about replica 0 incarnation 1"]);
@@ -89,7 +89,7 @@ fn an_event_from_before_the_end_shows_no_stray() {
 }
 
 #[test]
-fn a_queued_start_that_has_not_gone_out_waits_too() {
+fn a_queued_start_waits_for_a_stray_too() {
     let mut bench = lost();
     bench.set.limit_starts(at(380), Some(0));
     assert_eq!(bench.tick(390), ["replica 0 waits: owner"]);
@@ -126,7 +126,7 @@ fn a_set_is_not_terminated_while_a_stray_is_alive() {
 }
 
 #[test]
-fn strangers_are_stopped_in_bounded_numbers() {
+fn instances_of_unknown_slots_are_stopped_in_bounded_numbers() {
     let mut bench = Bench::every(1, 30);
     let mut listed: Vec<_> = (1000..201_000).map(|replica| seen(replica, 1, InstanceState::Ready)).collect();
     listed.push(seen(0, 1, InstanceState::Ready));
@@ -143,7 +143,7 @@ fn strangers_are_stopped_in_bounded_numbers() {
 }
 
 #[test]
-fn a_slot_that_is_added_passes_over_the_number_of_a_stray_until_that_is_gone() {
+fn a_new_slot_does_not_take_the_number_of_a_live_stray() {
     let mut bench = Bench::every(1, 30);
     bench.observe(1, &[seen(0, 1, InstanceState::Ready), seen(1, 4, InstanceState::Ready)]);
     assert_eq!(Bench::commands(bench.handle(2, Event::Scale(2))), ["start replica 2 incarnation 1"]);
@@ -164,7 +164,7 @@ fn a_stray_of_a_removed_slot_is_stopped_before_its_number_is_used_again() {
 }
 
 #[test]
-fn a_restored_copy_treats_its_strays_alike() {
+fn strays_survive_a_restore() {
     let mut bench = lost();
     bench.observe(365, &[seen(0, 1, InstanceState::Ready)]);
     for now in [375, 385, 390] {
@@ -191,7 +191,7 @@ fn a_restored_copy_treats_its_strays_alike() {
 }
 
 #[test]
-fn nothing_of_the_earlier_incarnation_concerns_one_that_is_adopted() {
+fn an_adopted_instance_inherits_no_state_of_the_earlier_one() {
     let mut bench = Bench::every(1, 10);
     bench.handle(0, Event::lost((0, 1)));
     bench.observe(30, &[seen(0, 2, InstanceState::Ended(Outcome::exited(1, at(20))))]);
@@ -210,7 +210,7 @@ fn nothing_of_the_earlier_incarnation_concerns_one_that_is_adopted() {
 }
 
 #[test]
-fn one_that_is_overdue_is_not_when_a_later_incarnation_is_adopted() {
+fn adopting_a_later_incarnation_clears_an_overdue_loss_of_contact() {
     let contact = HealthPolicy::new().unknown_after(secs(10)).lost_after(LostAfter::After(secs(30)));
     let mut bench = Bench::ready(retrying(2, 30).health(contact).build().unwrap());
     bench.handle_all(0, [Event::lost((0, 1)), Event::lost((1, 1))]);
@@ -223,7 +223,7 @@ fn one_that_is_overdue_is_not_when_a_later_incarnation_is_adopted() {
 }
 
 #[test]
-fn what_ends_blindness_is_followed_in_the_same_call() {
+fn overdue_replicas_are_declared_lost_in_the_call_that_ends_a_partition() {
     let doc = r#"{"replicas": 3, "retry": {"interval": "100s", "scope": "all"}, "stop_grace": "1000s",
         "health": {"liveness": {"exec": ["true"], "failures": 1, "interval": "30s"}}}"#;
     let mut bench = Bench::ready(serde_json::from_str(doc).unwrap());
@@ -249,7 +249,7 @@ fn probe_failed(replica: u32) -> Event {
 }
 
 #[test]
-fn a_stop_of_one_that_has_just_become_unknown_in_a_late_call_waits() {
+fn a_stop_waits_for_a_replica_that_became_unknown_in_a_late_call() {
     let mut bench = Bench::every(3, 10);
     bench.handle(0, Event::lost((0, 1)));
     bench.tick(600);
@@ -263,7 +263,7 @@ fn a_stop_of_one_that_has_just_become_unknown_in_a_late_call_waits() {
 }
 
 #[test]
-fn a_time_after_the_latest_is_refused_and_the_set_goes_on() {
+fn a_time_after_the_latest_is_refused_and_the_set_continues() {
     let mut bench = Bench::every(1, 10);
     bench.set.handle_timeout(Timestamp::MAX);
     bench.set.handle(Timestamp::MAX, Event::not_ready((0, 1)));
@@ -301,7 +301,7 @@ fn an_incarnation_out_of_range_is_not_adopted() {
 }
 
 #[test]
-fn an_old_report_of_lost_contact_says_nothing_after_a_sign_of_life() {
+fn an_old_report_of_lost_contact_is_ignored_after_a_sign_of_life() {
     let doc = r#"{"retry": true, "health": {"unknown_after": "10s",
         "readiness": {"exec": ["x"], "interval": "1s"}}}"#;
     let mut bench = Bench::ready(serde_json::from_str(doc).unwrap());
@@ -343,7 +343,7 @@ fn unknown_at(bench: &Bench) -> u64 {
 
 /// An operator's stop applies to the replica, whichever instance is adopted.
 #[test]
-fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
+fn an_instance_adopted_while_an_operator_stops_its_replica_is_stopped() {
     for stopped_before in [false, true] {
         let mut bench = Bench::every(2, 30);
         bench.handle(60, Event::Stop(0.into()));
@@ -363,7 +363,7 @@ fn one_that_is_adopted_while_an_operator_stops_its_replica_is_stopped() {
 
 /// A replica that waits for its turn, and is listed as a later incarnation, is up and waits for nothing.
 #[test]
-fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops() {
+fn a_replica_adopted_while_it_waits_in_order_no_longer_waits() {
     let policy = retrying(3, 30).start_order(crate::policy::StartOrder::Ordered).build().unwrap();
     let mut bench = Bench::new(policy);
     bench.tick(0);
@@ -376,7 +376,7 @@ fn one_that_is_adopted_while_it_waits_in_order_waits_for_no_turn_once_it_stops()
 
 /// A completed set may still be stopping surplus replicas.
 #[test]
-fn what_a_completed_set_still_stops_is_no_stray() {
+fn a_stopping_instance_of_a_completed_set_is_no_stray() {
     let policy = retrying(2, 30).success(crate::policy::OnSuccess::Complete).build().unwrap();
     let mut bench = Bench::ready(policy);
     bench.handle(10, Event::Scale(1));
@@ -389,7 +389,7 @@ fn what_a_completed_set_still_stops_is_no_stray() {
 
 /// Only `start_timeout` bounds a start that is out of contact. The stop that follows is awaited.
 #[test]
-fn the_stop_of_a_start_that_is_out_of_contact_does_not_count_as_done_when_it_is_asked_for() {
+fn the_stop_of_a_start_out_of_contact_is_waited_for() {
     let mut bench = Bench::new(retrying(1, 10).build().unwrap());
     bench.tick(0);
     bench.handle(0, Event::lost((0, 1)));

@@ -81,7 +81,7 @@ fn half_of_the_set_failing_together_is_one_incident_with_a_canary() {
 }
 
 #[test]
-fn an_incident_recognised_late_gives_back_charges_and_give_ups() {
+fn an_incident_detected_late_undoes_charges_and_give_ups() {
     let policy = correlated(4).retry(RetryPolicy::every(secs(5)).max_attempts(1)).build().unwrap();
     let mut bench = Bench::ready(policy);
     bench.handle(60, Event::exited((0, 1), 1));
@@ -122,7 +122,7 @@ fn first_starts_wait_for_the_canary_too() {
 }
 
 #[test]
-fn the_first_restart_of_an_isolated_failure_comes_at_once_and_of_a_common_one_does_not() {
+fn only_an_isolated_failure_is_restarted_immediately() {
     let policy = || Policy::builder().replicas(4).retry(RetryPolicy::recommended()).build().unwrap();
     let mut bench = Bench::ready(policy());
     assert_eq!(Bench::commands(bench.handle(60, Event::exited((1, 1), 1))), ["start replica 1 incarnation 2"]);
@@ -166,7 +166,7 @@ fn an_outage_that_returns_soon_keeps_its_clock() {
 }
 
 #[test]
-fn a_deadline_that_another_policy_brings_counts_from_then_on() {
+fn an_outage_deadline_added_during_an_outage_counts_from_the_change() {
     let under = |failure| retrying(1, 10).failure(failure).build().unwrap();
     let lasting = |deadline| under(FailurePolicy::new().outage_deadline(secs(deadline)));
     let mut bench = with(1, 10, FailurePolicy::new());
@@ -192,7 +192,7 @@ fn a_deadline_that_another_policy_brings_counts_from_then_on() {
 }
 
 #[test]
-fn an_alarm_is_cleared_after_its_time_without_a_break() {
+fn an_alarm_is_cleared_after_clear_after_without_a_break() {
     let mut bench = with(2, 10, FailurePolicy::new().clear_after(secs(60)));
     bench.handle(100, Event::exited((0, 1), 1));
     bench.tick(110);
@@ -208,7 +208,7 @@ fn an_alarm_is_cleared_after_its_time_without_a_break() {
 }
 
 #[test]
-fn late_events_are_one_incident_only_if_it_happened_together() {
+fn late_events_are_one_incident_only_if_the_failures_happened_together() {
     let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
     let policy = || retrying(4, 10).failure(failure.clone()).build().unwrap();
     let ended = |replica: u32, then| {
@@ -224,7 +224,7 @@ fn late_events_are_one_incident_only_if_it_happened_together() {
 }
 
 #[test]
-fn a_reset_does_not_make_two_replicas_of_one() {
+fn a_reset_does_not_count_one_replica_twice_in_an_incident() {
     let failure = FailurePolicy::new().correlated(Correlated::new(Quantity::Percent(50), secs(30)));
     let mut bench = Bench::ready(retrying(4, 1).failure(failure).build().unwrap());
     bench.handle(60, Event::exited((0, 1), 1));

@@ -40,7 +40,7 @@ fn a_small_document_reads_as_the_policy_built_in_code() {
 }
 
 #[test]
-fn the_document_of_the_design_reads_in_full() {
+fn a_document_with_every_key_is_read() {
     let policy = read(&json!({
         "replicas": 3, "success": "restart", "min_ready": "0s", "start_timeout": "20m", "stop_grace": "10s",
         "start_order": "ordered",
@@ -257,7 +257,7 @@ fn retry_is_a_switch_or_a_block() {
 }
 
 #[test]
-fn settings_that_retry_true_implies_can_be_turned_off() {
+fn settings_that_retry_true_implies_can_be_switched_off() {
     let on = read(&json!({"retry": true})).unwrap().settings().failure.clone();
     assert_eq!(on.max_concurrent_starts, Some(Quantity::Percent(25)));
     assert_eq!(on.correlated, Some(Correlated::new(Quantity::Percent(50), 30 * SEC)));

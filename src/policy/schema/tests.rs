@@ -283,7 +283,7 @@ fn damage(document: &mut Json, draw: &mut Draw) {
 }
 
 #[test]
-fn the_schema_and_the_reader_agree_where_they_once_differed() {
+fn the_schema_and_the_reader_agree_on_past_differences() {
     let validator = validator();
     let probe = |probe: Json| json!({"health": {"readiness": probe}});
     let right = [

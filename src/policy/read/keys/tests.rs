@@ -92,7 +92,7 @@ fn documentation() -> String {
 }
 
 #[test]
-fn the_committed_documentation_is_what_the_table_says() {
+fn the_committed_documentation_matches_the_table() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/policy/document.md");
     let generated = documentation();
     if std::env::var_os("UPHOLD_WRITE_DOCS").is_some() {
