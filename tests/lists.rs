@@ -1,4 +1,4 @@
-//! The driver with backends whose lists overlap with probe results, and whose starts take effect late.
+//! The driver with backends that list while probe results arrive, and with starts that take effect late.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 mod support;

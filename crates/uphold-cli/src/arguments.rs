@@ -20,10 +20,10 @@ use uphold::sim::SimTime;
                   one YAML file; a recording holds the inputs of a supervisor in production; an experiment compares \
                   several policies under the same random failures.",
     after_long_help = "Where to begin:\n  \
-                       uphold lint policy.yaml                        is this policy what you meant?\n  \
-                       uphold simulate scenario.yaml                  what does it do in this incident?\n  \
-                       uphold timeline scenario.yaml -o incident.svg  the same as a picture\n  \
-                       uphold experiment question.yaml                which of these policies is better?\n\n\
+                       uphold lint policy.yaml                        warns about probable mistakes\n  \
+                       uphold simulate scenario.yaml                  shows what the policy does in this incident\n  \
+                       uphold timeline scenario.yaml -o incident.svg  draws the same as a picture\n  \
+                       uphold experiment question.yaml                compares policies under random failures\n\n\
                        Exit code: 0 success, 1 a difference or a lint, 2 bad input."
 )]
 pub(crate) struct Arguments {
@@ -66,8 +66,8 @@ pub(crate) enum Command {
     /// Replays a recording, under its own policy or another one
     #[command(
         long_about = "Replays the recording of a supervisor. Without --policy, prints the trace. With it, simulates the \
-                      recorded events under that policy, compares the two runs, and says from when on the behaviour of a \
-                      replica is assumed because it was not recorded.",
+                      recorded events under that policy, compares the two runs, and shows from which time on the behaviour \
+                      of a replica is assumed because it was not recorded.",
         after_long_help = "Examples:\n  \
                            uphold replay web.ndjson | tail\n  \
                            uphold replay web.ndjson --policy patient.yaml\n\n\
