@@ -73,7 +73,6 @@ impl ReplicaSet {
         if (before.stand_ins, before.standbys) != (configured.stand_ins, configured.standbys) {
             self.remove_surplus_slots();
         }
-        self.remove_surplus_surges();
         self.review_slots();
     }
 

@@ -1,5 +1,4 @@
-//! Damaged snapshots: one field of a valid one is changed. It is refused, or the restored set keeps its invariants and
-//! makes progress.
+//! Damaged snapshots: one field of a valid one is changed. It is refused, or the set goes on as if nothing had been.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -9,7 +8,7 @@ use uphold::engine::{InstanceState, Observed, Snapshot};
 use crate::policies;
 use crate::world::{World, steps};
 
-/// The change of one field.
+/// What becomes of one field.
 #[derive(Clone, Debug)]
 enum Damage {
     Null,
@@ -17,7 +16,7 @@ enum Damage {
     Largest,
     Half,
     OneMore,
-    /// A word from elsewhere in the same snapshot.
+    /// A word that stands elsewhere in the same snapshot.
     AnotherWord(usize),
 }
 
@@ -32,14 +31,14 @@ fn damages() -> impl Strategy<Value = Damage> {
     ]
 }
 
-/// Finds the path of every field of the snapshot that is neither a list nor a map.
+/// Every field of the snapshot that is no list or table, as a path.
 fn fields(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => map.iter().for_each(|(key, value)| fields(value, &format!("{path}/{key}"), found)),
         Value::Array(list) => {
             list.iter().enumerate().for_each(|(place, value)| fields(value, &format!("{path}/{place}"), found));
         }
-        // No decision reads the tally.
+        // What is only counted for people decides nothing.
         _ if path.starts_with("/tally") => {}
         _ => found.push(path.to_owned()),
     }
@@ -65,9 +64,9 @@ fn damage(snapshot: &mut Value, place: usize, damage: &Damage) -> String {
     path
 }
 
-/// From now on every command succeeds and lists are correct. Returns whether in the end the set waits for nothing but an
-/// operator, however late its deadlines are.
-fn reaches_rest(world: &mut World) -> bool {
+/// From now on all that is commanded comes about, and lists are true: whether nothing but a person is waited for in the
+/// end, however far away the times are that are waited for.
+fn comes_to_rest(world: &mut World) -> bool {
     for _ in 0..400 {
         let alive: Vec<_> = world.set.replicas().filter(|view| view.phase.is_live()).collect();
         let listed = alive.iter().map(|view| Observed {
@@ -94,7 +93,7 @@ proptest! {
     #![proptest_config(super::config())]
 
     #[test]
-    fn a_damaged_snapshot_is_refused_or_the_set_continues(
+    fn a_damaged_snapshot_is_refused_or_the_set_goes_on(
         policy in policies::any(),
         seed in any::<u64>(),
         steps in steps(40),
@@ -109,7 +108,7 @@ proptest! {
         let path = damage(&mut text, place, &how);
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(text) else { return Ok(()) };
         let Ok(mut set) = ReplicaSet::restore(policy.clone(), snapshot, world.now) else { return Ok(()) };
-        // A changed number of replicas has outputs at once.
+        // What follows from another size is said at once.
         while set.poll_output().is_some() {}
         prop_assert_eq!(set.check_invariants(), Ok(()), "{} damaged by {:?}", path, how);
         let again = serde_json::from_value(serde_json::to_value(set.snapshot()).unwrap()).unwrap();
@@ -118,9 +117,9 @@ proptest! {
         world.now = world.set.now();
         world.wake();
         prop_assert_eq!(world.set.check_invariants(), Ok(()), "{} damaged by {:?}", path, how);
-        // The owner removes its cap.
+        // The owner raises its cap in the end.
         world.limit_starts(None);
-        let rests = reaches_rest(&mut world);
+        let rests = comes_to_rest(&mut world);
         prop_assert!(
             rests,
             "{path} damaged by {how:?}: {}, {:?}, next {:?}",

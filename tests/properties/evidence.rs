@@ -1,4 +1,4 @@
-//! `max_probe_restarts` on random timings: a dependency of all probes fails, and the set keeps *need* replicas.
+//! `max_probe_restarts` on random timings: whatever all probes depend on is away, and the set keeps what it needs.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(crate::config())]
 
     #[test]
-    fn an_outage_of_a_dependency_of_all_probes_never_takes_a_set_below_need(
+    fn what_all_probes_depend_on_never_takes_a_set_below_what_it_needs(
         replicas in 1..12u32,
         need in 0..12u32,
         share in 1..100u8,

@@ -1,5 +1,5 @@
-//! A set with a hostile environment: a backend with reports and lists that are late, lost, repeated and out of order,
-//! instances that ignore commands, and a clock that may be anywhere in its range.
+//! A set between a backend whose reports and lists are late, lost, repeated and out of order, instances that ignore what
+//! they are asked, and a clock that may be anywhere in its range.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,18 +13,19 @@ use uphold::{
 };
 
 use crate::policies::{self, Document};
+use crate::slots::{SlotChecks, SlotStep, slot_steps};
 use crate::truth::{Obedience, Truth, nth};
 
-/// One step of a history. Numbers choose among the existing items, modulo their count.
+/// One thing that happens. Numbers choose among what there is, modulo how many there are.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Advances to the next deadline.
+    /// Up to the next deadline.
     Wait,
-    /// Advances by this many milliseconds without waking the set in between.
+    /// So many milliseconds, without waking the set in between.
     Pass(u32),
-    /// The clock is this many milliseconds back for one call.
+    /// The clock shows a time that is so many milliseconds earlier, for one call.
     Backwards(u32),
-    /// The clock shows a time out of range for one call.
+    /// The clock shows a time that cannot be, for one call.
     OutOfRange,
     StartsRun {
         pick: usize,
@@ -40,7 +41,7 @@ pub(crate) enum Step {
         pick: usize,
         code: i32,
     },
-    /// Instances that received a stop or kill end, unless they ignore it.
+    /// What was asked to stop stops, unless it ignores that.
     Obey,
     Deliver {
         pick: usize,
@@ -60,10 +61,10 @@ pub(crate) enum Step {
         result: u8,
     },
     List,
-    /// A list is made and delivered later by `OldList`.
+    /// A list is made, and delivered by `OldList` later.
     MakeList,
     OldList(usize),
-    /// An instance that was never started runs.
+    /// An instance that nobody started runs.
     Stranger {
         replica: u32,
         ahead: u64,
@@ -73,10 +74,11 @@ pub(crate) enum Step {
         replica: u32,
         request: u8,
     },
+    Slots(SlotStep),
     Scale(u32),
     LimitStarts(Option<u32>),
     Replace(Box<Document>),
-    /// A snapshot is written and read, and the set is restored from it.
+    /// A snapshot is written and read, and the set goes on from it.
     Restore {
         json: bool,
     },
@@ -85,7 +87,7 @@ pub(crate) enum Step {
     EndOfTime,
 }
 
-/// The reported time of an event.
+/// When something is said to have happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ago {
     Millis(u32),
@@ -133,13 +135,14 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => (replica(), prop_oneof![4 => 0..3u64, 1 => Just(u64::MAX)], obedience())
             .prop_map(|(replica, ahead, obedience)| Step::Stranger { replica, ahead, obedience }),
         6 => (replica(), 0..8u8).prop_map(|(replica, request)| Step::Operator { replica, request }),
+        6 => slot_steps().prop_map(Step::Slots),
         1 => (0..9u32).prop_map(Step::Scale),
         1 => proptest::option::of(0..4u32).prop_map(Step::LimitStarts),
         1 => policies::any().prop_map(|policy| Step::Replace(Box::new(policy))),
         2 => any::<bool>().prop_map(|json| Step::Restore { json }),
     ];
     let last = prop_oneof![4 => Just(Step::Terminate), 1 => Just(Step::EndOfTime)];
-    // A history that ends early shows little, so at most one step ends it, and only in some histories.
+    // What ends a history early shows little: at most one step does, in some of them.
     (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, (0..most, last))).prop_map(
         |(mut steps, end)| {
             if let Some((at, step)) = end.filter(|(at, _)| *at < steps.len()) {
@@ -150,7 +153,7 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
     )
 }
 
-/// The initial time of a clock.
+/// Where a clock begins.
 pub(crate) fn beginnings() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         1 => Just(Timestamp::ZERO),
@@ -175,12 +178,13 @@ pub(crate) struct Hostile {
     believed: BTreeMap<ReplicaId, Incarnation>,
     /// Instances that the last list or a later report showed alive, and whose end was not reported since.
     shown: BTreeSet<InstanceId>,
-    /// Instances that the last list or a later report showed alive.
+    /// Instances of which the last list or any later report said that they are alive.
     rumoured: BTreeSet<InstanceId>,
     /// Instances whose end was reported, though it may not have happened.
     reported_ended: BTreeSet<InstanceId>,
     last_started: BTreeMap<ReplicaId, Incarnation>,
     ended: bool,
+    checks: SlotChecks,
 }
 
 impl Hostile {
@@ -199,12 +203,14 @@ impl Hostile {
             reported_ended: BTreeSet::new(),
             last_started: BTreeMap::new(),
             ended: false,
+            checks: SlotChecks::new(),
         };
         world.wake();
         world
     }
 
     pub(crate) fn wake(&mut self) {
+        self.checks.asks(&[]);
         self.set.handle_timeout(self.now);
         self.drain();
     }
@@ -222,7 +228,7 @@ impl Hostile {
         match *step {
             Step::Wait => {
                 let next = self.set.next_deadline().map_or(self.now, |next| next.at);
-                // Not into the far future: a start that never succeeds times out in 20 minutes.
+                // Not into the far future: a start that never comes about times out in 20 minutes.
                 self.now = self.now.max(next.min(self.now + Duration::from_secs(1800))).min(Timestamp::LATEST);
                 self.wake();
             }
@@ -249,14 +255,14 @@ impl Hostile {
             Step::Obey => self.truth.obey(self.now),
             Step::Deliver { pick, keeps_copy } => {
                 let report = self.truth.take_report(pick, keeps_copy);
-                self.tell(report.into_iter().collect());
+                self.handle(report.into_iter().collect());
             }
             Step::DeliverAll => {
                 let reports = self.truth.take_reports();
-                self.tell(reports);
+                self.handle(reports);
             }
             Step::DropReport(pick) => self.truth.drop_report(pick),
-            Step::Repeat(pick) => self.tell(self.truth.old_report(pick).into_iter().collect()),
+            Step::Repeat(pick) => self.handle(self.truth.old_report(pick).into_iter().collect()),
             Step::Lost { replica, ago } => self.lose(replica, ago),
             Step::Probe { replica, result } => self.probe(replica, result),
             Step::List => self.show(self.truth.list()),
@@ -269,11 +275,15 @@ impl Hostile {
             Step::Stranger { replica, ahead, obedience } => {
                 let next = self.replica(replica).map_or(0, |instance| instance.incarnation.0);
                 let instance = InstanceId::new(replica, next.saturating_add(ahead));
-                self.truth.run_instance(instance, false, obedience);
+                self.truth.bring_about(instance, false, obedience);
             }
             Step::Operator { replica, request } => self.request(replica, request),
-            Step::Scale(replicas) => self.tell(vec![Event::Scale(replicas)]),
-            Step::Terminate => self.tell(vec![Event::Terminate]),
+            Step::Slots(ref step) => {
+                let event = step.event(&self.set, self.now);
+                self.handle(vec![event]);
+            }
+            Step::Scale(replicas) => self.handle(vec![Event::Scale(replicas)]),
+            Step::Terminate => self.handle(vec![Event::Terminate]),
             Step::LimitStarts(most) => {
                 self.set.limit_starts(self.now, most);
                 self.drain();
@@ -315,7 +325,7 @@ impl Hostile {
         };
         let report = Event::Lost(InstanceEvent::new(instance, at));
         self.truth.remember(report.clone());
-        self.tell(vec![report]);
+        self.handle(vec![report]);
     }
 
     fn probe(&mut self, replica: u32, result: u8) {
@@ -323,13 +333,13 @@ impl Hostile {
         let kinds = [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness];
         let results = [ProbeResult::Success, ProbeResult::Failure, ProbeResult::Unanswered];
         let (kind, result) = (kinds[usize::from(result) / 3 % 3], results[usize::from(result) % 3]);
-        self.tell(vec![Event::Probed(ProbeReport::new(instance, kind, result).because("it answered"))]);
+        self.handle(vec![Event::Probed(ProbeReport::new(instance, kind, result).because("it answered"))]);
     }
 
     fn request(&mut self, replica: u32, request: u8) {
-        // Also names slots that the set does not have.
+        // Slots that the set does not have are named, too.
         let id = ReplicaId(replica);
-        self.tell(vec![match request {
+        self.handle(vec![match request {
             0 => Event::Restart(id),
             1 => Event::Stop(id),
             2 => Event::Start(id),
@@ -341,8 +351,8 @@ impl Hostile {
         }]);
     }
 
-    pub(crate) fn tell(&mut self, events: Vec<Event>) {
-        // Handles timeouts first, so that the commands after them follow from the events.
+    pub(crate) fn handle(&mut self, events: Vec<Event>) {
+        // What is due goes out first, so that these events come after it.
         self.wake();
         let ends = |event: &Event| matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
         for event in &events {
@@ -360,8 +370,9 @@ impl Hostile {
                 _ => {}
             }
         }
-        // Two reports of one end are merged into the first.
+        // Two reports of one end are one, at the place of the first.
         self.rumoured.extend(events.iter().filter(|event| !ends(event)).filter_map(Event::instance));
+        self.checks.asks(&events);
         self.set.handle_all(self.now, events);
         self.drain();
     }
@@ -386,7 +397,9 @@ impl Hostile {
     }
 
     fn drain(&mut self) {
-        while let Some(output) = self.set.poll_output() {
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.set.poll_output()).collect();
+        self.violations.extend(self.checks.after(&self.set, &outputs));
+        for output in outputs {
             self.log.push(output.to_string());
             match output {
                 Output::Command(Command::Start(start)) => self.check_start(start.instance()),
@@ -435,16 +448,17 @@ impl Hostile {
         self.truth.accept_start(instance);
     }
 
-    /// Checks the properties that must hold after every step.
+    /// What must hold after every step.
     pub(crate) fn check(&self) {
-        assert_eq!(self.violations, [""; 0]);
+        let last = &self.log[self.log.len().saturating_sub(30)..];
+        assert_eq!(self.violations, [""; 0], "after {last:#?}");
         assert_eq!(self.set.check_invariants(), Ok(()));
         let next = self.set.next_deadline();
         assert!(next.is_none_or(|next| next.at > self.set.now()), "{next:?} is not later than {:?}", self.set.now());
         self.memory_is_bounded();
     }
 
-    /// Checks that memory is bounded by the slots and by the instances that are known to be alive.
+    /// What is kept is bounded by the slots and by the instances that are known to be alive.
     fn memory_is_bounded(&self) {
         let strays = self.set.summary(self.now).strays as usize;
         let most = self.rumoured.len() + self.slots;
@@ -454,7 +468,7 @@ impl Hostile {
         assert!(entries <= most, "{entries} entries of {} slots and {strays} strays", self.slots);
     }
 
-    /// From now on the backend reports correctly and instances obey commands.
+    /// From now on reports and lists are true, and every instance obeys.
     pub(crate) fn heal(&mut self) {
         let current: BTreeSet<InstanceId> =
             self.set.replicas().filter(|view| view.phase.is_live()).map(|view| view.instance()).collect();
@@ -468,7 +482,7 @@ impl Hostile {
                 self.truth.start_all();
                 self.show(self.truth.list());
                 let reports = self.truth.take_reports();
-                self.tell(reports);
+                self.handle(reports);
                 self.probe_all();
             }
             if crate::world::is_at_rest(&self.set) {
@@ -485,7 +499,7 @@ impl Hostile {
         for view in self.set.replicas().filter(|view| view.phase.is_live()).collect::<Vec<_>>() {
             for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
                 let answer = ProbeReport::new(view.instance(), probe, ProbeResult::Success);
-                self.tell(vec![Event::Probed(answer)]);
+                self.handle(vec![Event::Probed(answer)]);
             }
         }
     }

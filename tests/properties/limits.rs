@@ -1,4 +1,4 @@
-//! Limits and delays of one replica, on random policies and times, are those of the documentation.
+//! Limits and delays of one replica, on random policies and random times: what the document promises.
 
 use proptest::prelude::*;
 use std::time::Duration;
@@ -29,12 +29,12 @@ fn pacing() -> impl Strategy<Value = RetryPolicy> {
     })
 }
 
-/// The runs of a replica: for each, its length in milliseconds, and whether its start fails instead.
+/// How a run ends: after so many milliseconds, by a crash or a failed start.
 fn runs() -> impl Strategy<Value = Vec<(u64, bool)>> {
     proptest::collection::vec((0..30_000u64, proptest::bool::weighted(0.2)), 1..60)
 }
 
-/// Simulates the runs. Returns for each failure its time, its verdict, and whether the run had no length.
+/// Lives through the runs; for each failure, when it was and what was decided.
 fn live(policy: &Policy, seed: u64, runs: &[(u64, bool)]) -> Vec<(Timestamp, Verdict, bool)> {
     let mut history = History::new(seed, 0.into());
     let mut now = Timestamp::from_secs(1);
@@ -74,7 +74,7 @@ proptest! {
             let younger = restarted[..=index].iter().filter(|&&at| last.since(at) < within).count();
             prop_assert!(younger <= restarts as usize, "{younger} restarts within {within:?}: {restarted:?}");
         }
-        // The replica is given up only if the window is full.
+        // And it gives up only where the window is full.
         if let Some((at, Verdict::Degrade(_), _)) = decided.last() {
             let younger = restarted.iter().filter(|&&restart| at.since(restart) < within).count();
             prop_assert_eq!(younger, restarts as usize);
@@ -106,9 +106,9 @@ proptest! {
         prop_assert_eq!(restarts, runs.len().min(most as usize));
     }
 
-    /// A replica without a failure for long enough has a new streak.
+    /// With no failure for long enough, a replica is as good as new.
     #[test]
-    fn a_replica_that_was_healthy_for_long_enough_starts_a_new_streak(
+    fn a_replica_that_was_healthy_for_long_enough_is_as_good_as_new(
         retry in pacing(), seed in any::<u64>(), runs in runs(),
     ) {
         let policy = Policy::builder().retry(retry).build().unwrap();

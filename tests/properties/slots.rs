@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use uphold::decide::{Gate, StatusReason};
 use uphold::engine::{Drain, DrainView, InterruptionNotice, ReplicaView, Role, RolloutPhase};
-use uphold::{Event, Incarnation, InstanceId, Notice, Output, Phase, ReplicaId, ReplicaSet, Status, Timestamp};
+use uphold::{
+    Command, Event, Incarnation, InstanceId, Notice, Output, Phase, ReplicaId, ReplicaSet, Status, Timestamp,
+};
 
 /// The revision whose instances never become ready.
 pub(crate) const BROKEN: &str = "broken";
@@ -166,7 +168,7 @@ impl SlotChecks {
     /// No start is commanded twice.
     fn starts_are_new(&mut self, outputs: &[Output], violations: &mut Vec<String>) {
         for output in outputs {
-            if let Output::Command(uphold::Command::Start(start)) = output
+            if let Output::Command(Command::Start(start)) = output
                 && !self.started.insert(start.instance())
             {
                 violations.push(format!("{start:?} is commanded twice"));
@@ -199,6 +201,14 @@ impl SlotChecks {
             Output::Notice(Notice::Replica(change)) => change.phase == Phase::Unknown,
             _ => false,
         };
+        // Extra slots are removed whatever they serve for: a stand-in when its slot is back.
+        let extra = |output: &Output| match output {
+            Output::Command(Command::Stop(stop)) => self.exempt.contains(&stop.replica),
+            _ => false,
+        };
+        if outputs.iter().any(extra) {
+            return;
+        }
         let soon = set.now() + Duration::from_secs(60);
         let timed = |drain: &DrainView| drain.deadline.is_some_and(|deadline| deadline <= soon);
         let own = asked.is_some_and(|asked| asked.iter().all(voluntary));

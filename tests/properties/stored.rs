@@ -1,9 +1,9 @@
-//! Checks that stored values round-trip in JSON and in postcard.
+//! What is stored comes back the same from JSON and from postcard.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Returns the value as read from postcard, after checking that JSON gives the same.
+/// What postcard gives back, which JSON gives back too.
 pub(crate) fn reread<T: Serialize + DeserializeOwned>(value: &T) -> T {
     let text = serde_json::to_string(value).unwrap();
     let from_text: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));

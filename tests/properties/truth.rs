@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use uphold::engine::{InstanceState, Observed};
 use uphold::{Cause, Event, InstanceId, Outcome, Timestamp};
 
-/// The number of old reports, lists and ended instances that are kept for repetition.
+/// How many old reports, lists and ended instances are kept to be repeated.
 const KEPT: usize = 12;
 
-/// How an instance reacts to a stop command.
+/// What an instance does when it is asked to stop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Obedience {
     Stops,
@@ -16,7 +16,7 @@ pub(crate) enum Obedience {
     IgnoresKills,
 }
 
-/// The last command that an instance received.
+/// What an instance was asked to do last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Asked {
     Stop,
@@ -32,18 +32,18 @@ struct Life {
 #[derive(Clone, Default)]
 pub(crate) struct Truth {
     alive: BTreeMap<InstanceId, Life>,
-    /// Accepted starts that may still succeed, however late.
+    /// Accepted starts that may still come about, however late.
     accepted: BTreeSet<InstanceId>,
     asked: BTreeMap<InstanceId, Asked>,
     ended: VecDeque<(InstanceId, Outcome)>,
-    /// Reports that have not been delivered, oldest first.
+    /// Reports that were not delivered, in the order in which they were made.
     in_transit: Vec<Event>,
     delivered: VecDeque<Event>,
     /// Lists that were made and may be delivered later.
     lists: VecDeque<Vec<Observed>>,
 }
 
-/// Returns the item number `pick`, modulo the number of items.
+/// The `pick`th of these, modulo how many there are.
 pub(crate) fn nth<T>(mut all: impl ExactSizeIterator<Item = T>, pick: usize) -> Option<T> {
     let count = all.len();
     (count > 0).then(|| all.nth(pick % count)).flatten()
@@ -73,8 +73,8 @@ impl Truth {
         self.alive.contains_key(&instance)
     }
 
-    /// Makes an instance run, whether it was started or not.
-    pub(crate) fn run_instance(&mut self, instance: InstanceId, ready: bool, obedience: Obedience) {
+    /// An instance runs, whether anybody started it or not.
+    pub(crate) fn bring_about(&mut self, instance: InstanceId, ready: bool, obedience: Obedience) {
         self.accepted.remove(&instance);
         self.alive.insert(instance, Life { ready, obedience });
         self.in_transit.push(Event::started(instance));
@@ -83,14 +83,14 @@ impl Truth {
         }
     }
 
-    /// Lets an accepted start succeed.
+    /// An accepted start comes about.
     pub(crate) fn start(&mut self, pick: usize, ready: bool, obedience: Obedience) {
         if let Some(instance) = nth(self.accepted.iter().copied(), pick) {
-            self.run_instance(instance, ready, obedience);
+            self.bring_about(instance, ready, obedience);
         }
     }
 
-    /// Reports a start as failed; `yet`: it succeeds nevertheless.
+    /// A start is reported as failed; `yet`: it comes about all the same.
     pub(crate) fn fail_start(&mut self, pick: usize, yet: bool) {
         if let Some(instance) = nth(self.accepted.iter().copied(), pick) {
             if !yet {
@@ -124,7 +124,7 @@ impl Truth {
         self.in_transit.push(report);
     }
 
-    /// Ends every instance that received a stop or kill, unless it ignores that.
+    /// Everything that was asked to stop does so, unless it ignores that.
     pub(crate) fn obey(&mut self, now: Timestamp) {
         for (instance, asked) in self.asked.clone() {
             let ignores = self.alive.get(&instance).is_some_and(|life| match life.obedience {
@@ -138,17 +138,17 @@ impl Truth {
         }
     }
 
-    /// From now on every instance obeys commands, and no start that was given up succeeds.
+    /// From now on every instance does what it is asked to, and no start that was given up comes about.
     pub(crate) fn make_honest(&mut self, is_current: impl Fn(InstanceId) -> bool) {
         self.lists.clear();
         self.accepted.retain(|&instance| is_current(instance));
         self.alive.values_mut().for_each(|life| life.obedience = Obedience::Stops);
     }
 
-    /// Lets every accepted start succeed and makes every live instance ready.
+    /// Every accepted start comes about, and all that live are ready.
     pub(crate) fn start_all(&mut self) {
         for instance in std::mem::take(&mut self.accepted) {
-            self.run_instance(instance, true, Obedience::Stops);
+            self.bring_about(instance, true, Obedience::Stops);
         }
         for (&instance, life) in &mut self.alive {
             if !std::mem::replace(&mut life.ready, true) {
@@ -181,7 +181,7 @@ impl Truth {
         }
     }
 
-    /// Returns a report that was delivered before.
+    /// A report that was delivered before.
     pub(crate) fn old_report(&self, pick: usize) -> Option<Event> {
         nth(self.delivered.iter().cloned(), pick)
     }
@@ -190,7 +190,7 @@ impl Truth {
         keep(&mut self.delivered, event);
     }
 
-    /// Returns a complete list, with some instances that have ended.
+    /// A complete list, with some instances that have ended.
     pub(crate) fn list(&self) -> Vec<Observed> {
         let alive = self.alive.iter().map(|(&instance, life)| {
             let asked = self.asked.contains_key(&instance) && life.obedience == Obedience::Stops;
@@ -208,7 +208,7 @@ impl Truth {
             .collect()
     }
 
-    /// Makes a list, to be delivered later.
+    /// A list is made, to be delivered later.
     pub(crate) fn make_list(&mut self) {
         let list = self.list();
         keep(&mut self.lists, list);

@@ -1,7 +1,9 @@
-//! A simulated world of a set: it executes commands when a step says so, and tracks the instances that it reported as live.
+//! A world in which a set lives: it obeys commands when a step says so, and remembers what it believes to be live.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::policies::{self, Document};
+use crate::slots::{SlotChecks, SlotStep, is_broken, slot_steps, slots_at_rest};
 use proptest::prelude::*;
 use std::time::Duration;
 use uphold::engine::{Ended, InstanceState, Observed, ProbeKind, ProbeReport, ProbeResult, Selection};
@@ -11,14 +13,14 @@ use uphold::{
     Signal, Status, Timestamp,
 };
 
-/// One step of a history. Replica numbers are taken modulo the number of replicas.
+/// One thing that happens. Replicas are taken modulo what there is.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Advances to the next deadline.
+    /// Up to the next deadline.
     Wait,
-    /// Advances by this many milliseconds and handles the deadlines in between.
+    /// So many milliseconds, deadlines on the way being served.
     Pass(u32),
-    /// Advances by this many milliseconds without waking the set in between.
+    /// So many milliseconds without anybody looking.
     Jump(u32),
     Start(u32),
     Ready(u32),
@@ -31,14 +33,14 @@ pub(crate) enum Step {
         replica: u32,
         cause: u8,
     },
-    /// An end that is reported this many milliseconds later, with or without the start of the same replica.
+    /// An end that is reported so many milliseconds later, with the start of the same replica or without.
     Late {
         replica: u32,
         code: i32,
         ago: u32,
         flash: bool,
     },
-    /// One replica ends and another becomes ready, reported at one instant.
+    /// One ends and another becomes ready, known at one instant.
     Together {
         replica: u32,
         ready: u32,
@@ -60,7 +62,7 @@ pub(crate) enum Step {
     Reset(u32),
     RetryNow(u32),
     LimitStarts(Option<u32>),
-    /// Every command takes effect.
+    /// Everything that was commanded comes about.
     Obey,
     Observe(u32),
     /// A complete list that shows one replica's next incarnation, as after a restore: it runs, or has ended.
@@ -68,6 +70,10 @@ pub(crate) enum Step {
         replica: u32,
         ended: bool,
     },
+    Slots(SlotStep),
+    Replace(Box<Document>),
+    /// The set is stored, and read again.
+    Restore,
     Terminate,
 }
 
@@ -102,8 +108,11 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
         1 => proptest::option::of(0..4u32).prop_map(Step::LimitStarts),
         8 => Just(Step::Obey),
         1 => replica.prop_map(Step::Observe),
+        8 => slot_steps().prop_map(Step::Slots),
+        1 => policies::any().prop_map(|policy| Step::Replace(Box::new(policy))),
+        1 => Just(Step::Restore),
     ];
-    // A set that is terminated early shows little, so at most one step in a run terminates it.
+    // A set that is terminated early shows little: at most one step in a run terminates it.
     (proptest::collection::vec(step, 1..most), proptest::option::weighted(0.2, 0..most)).prop_map(|(mut steps, end)| {
         if let Some(end) = end.filter(|&end| end < steps.len()) {
             steps[end] = Step::Terminate;
@@ -116,17 +125,18 @@ pub(crate) fn steps(most: usize) -> impl Strategy<Value = Vec<Step>> {
 pub(crate) struct World {
     pub(crate) set: ReplicaSet,
     pub(crate) now: Timestamp,
-    /// The outputs, one line each.
+    /// What was handed out, one line each.
     pub(crate) log: Vec<String>,
-    /// Believed live: every incarnation that was started and has no reported end.
+    /// Believed live: every incarnation that was started and whose end was not reported.
     pub(crate) live: BTreeMap<ReplicaId, Incarnation>,
-    /// Stopped or killed without a confirmed end. The set waits for strays among them.
+    /// Asked to stop or killed, and not known to be gone: a stray among them is waited for.
     pub(crate) asked: BTreeSet<InstanceId>,
     pub(crate) ended: Option<Status>,
     pub(crate) violations: Vec<String>,
     pub(crate) limited: Option<u32>,
     /// Restarts that were under way before the last step.
     pub(crate) starting_before: u32,
+    pub(crate) checks: SlotChecks,
 }
 
 impl World {
@@ -142,21 +152,23 @@ impl World {
             violations: Vec::new(),
             limited: None,
             starting_before: 0,
+            checks: SlotChecks::new(),
         };
         world.wake();
         world
     }
 
     pub(crate) fn wake(&mut self) {
+        self.checks.asks(&[]);
         self.set.handle_timeout(self.now);
         self.drain();
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
-        self.tell_all(vec![event]);
+    pub(crate) fn handle(&mut self, event: Event) {
+        self.handle_all(vec![event]);
     }
 
-    pub(crate) fn tell_all(&mut self, events: Vec<Event>) {
+    pub(crate) fn handle_all(&mut self, events: Vec<Event>) {
         for event in &events {
             let ends = matches!(event, Event::Exited(_) | Event::StartFailed(_) | Event::Stopped(_));
             if let Some(instance) = event.instance().filter(|_| ends)
@@ -167,6 +179,7 @@ impl World {
         }
         let step = crate::stored::reread(&RecordedStep::new(self.now, Input::Events(events)));
         let Input::Events(events) = step.input else { unreachable!("it is what was stored") };
+        self.checks.asks(&events);
         self.set.handle_all(self.now, events);
         self.drain();
     }
@@ -178,7 +191,9 @@ impl World {
     }
 
     pub(crate) fn drain(&mut self) {
-        while let Some(output) = self.set.poll_output() {
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.set.poll_output()).collect();
+        self.violations.extend(self.checks.after(&self.set, &outputs));
+        for output in outputs {
             self.log.push(output.to_string());
             match output {
                 Output::Command(Command::Start(start)) => {
@@ -192,7 +207,7 @@ impl World {
                 Output::Command(command @ (Command::Stop(_) | Command::Kill(_))) => {
                     self.asked.insert(command.instance());
                 }
-                // A lost instance is replaced without a reported end.
+                // Lost, it is replaced without a report of its end.
                 Output::Notice(Notice::Verdict(judged)) if judged.decision.cause == Some(Cause::NodeLost) => {
                     self.live.remove(&judged.replica);
                 }
@@ -213,13 +228,24 @@ impl World {
         }
     }
 
+    fn restore(&mut self) {
+        self.wake();
+        let snapshot = crate::stored::reread(&self.set.snapshot());
+        match ReplicaSet::restore(self.set.policy().clone(), snapshot, self.now) {
+            Ok(set) => self.set = set,
+            Err(error) => self.violations.push(format!("its own snapshot is refused: {error}")),
+        }
+        // A restored set issues no command before it is woken.
+        self.wake();
+    }
+
     fn pick(&self, replica: u32) -> Option<(ReplicaId, Incarnation, Phase)> {
         let views: Vec<_> = self.set.replicas().collect();
         let view = views.get(replica as usize % views.len().max(1))?;
         Some((view.replica, view.incarnation, view.phase))
     }
 
-    /// The end of one replica, if it is live.
+    /// The end of one replica, if it lives.
     pub(crate) fn crash(&self, replica: u32, code: i32) -> Option<Event> {
         let (id, incarnation, phase) = self.pick(replica)?;
         (phase.is_live() && id.0 == replica).then(|| Event::exited((id, incarnation), code))
@@ -230,7 +256,7 @@ impl World {
         match *step {
             Step::Wait => {
                 if let Some(next) = self.set.next_deadline() {
-                    // Not into the far future: a start that never succeeds times out in 20 minutes.
+                    // Not into the far future: a start that is never obeyed times out in 20 minutes.
                     self.now = self.now.max(next.at.min(self.now + Duration::from_secs(1800)));
                     self.wake();
                 }
@@ -249,12 +275,21 @@ impl World {
                 self.wake();
             }
             Step::Obey => self.obey(),
-            Step::Scale(replicas) => self.tell(Event::Scale(replicas)),
+            Step::Slots(ref step) => {
+                let event = step.event(&self.set, self.now);
+                self.handle(event);
+            }
+            Step::Replace(ref policy) => {
+                self.set.replace_policy(self.now, policy.0.clone());
+                self.drain();
+            }
+            Step::Restore => self.restore(),
+            Step::Scale(replicas) => self.handle(Event::Scale(replicas)),
             Step::LimitStarts(most) => self.limit_starts(most),
-            Step::Terminate => self.tell(Event::Terminate),
-            Step::Reset(9) => self.tell(Event::Reset(Selection::All)),
-            Step::RetryNow(9) => self.tell(Event::RetryNow(Selection::All)),
-            Step::RetryNow(8) => self.tell(Event::RetryNow(Selection::Cause(Cause::Error))),
+            Step::Terminate => self.handle(Event::Terminate),
+            Step::Reset(9) => self.handle(Event::Reset(Selection::All)),
+            Step::RetryNow(9) => self.handle(Event::RetryNow(Selection::All)),
+            Step::RetryNow(8) => self.handle(Event::RetryNow(Selection::Cause(Cause::Error))),
             Step::Start(replica)
             | Step::Ready(replica)
             | Step::NotReady(replica)
@@ -286,6 +321,7 @@ impl World {
     fn take_one(&mut self, step: &Step, id: ReplicaId, incarnation: Incarnation, phase: Phase) {
         let event = match *step {
             Step::Start(_) => Event::started((id, incarnation)),
+            Step::Ready(_) if self.set.get(id).is_some_and(|view| is_broken(&self.set, &view)) => return,
             Step::Ready(_) => Event::ready((id, incarnation)),
             Step::NotReady(_) => Event::not_ready((id, incarnation)),
             Step::Crash { code: 0, .. } => Event::exited((id, incarnation), 0),
@@ -299,12 +335,13 @@ impl World {
                 let outcome = Outcome::exited(code, at);
                 let ended = Event::Exited(Ended { replica: id, incarnation, outcome });
                 let started = flash.then(|| Event::started((id, incarnation)));
-                return self.tell_all(started.into_iter().chain([ended]).collect());
+                return self.handle_all(started.into_iter().chain([ended]).collect());
             }
             Step::Together { ready, .. } => {
-                let other = self.pick(ready).filter(|(other, ..)| *other != id);
+                let works = |id| self.set.get(id).is_some_and(|view| !is_broken(&self.set, &view));
+                let other = self.pick(ready).filter(|(other, ..)| *other != id && works(*other));
                 let ready = other.map(|(other, incarnation, _)| Event::ready((other, incarnation)));
-                return self.tell_all(ready.into_iter().chain([Event::exited((id, incarnation), 1)]).collect());
+                return self.handle_all(ready.into_iter().chain([Event::exited((id, incarnation), 1)]).collect());
             }
             Step::ObserveNext { ended, .. } => return self.observe_next(id, incarnation, ended),
             Step::StartFails(_) if phase == Phase::Starting => {
@@ -316,7 +353,7 @@ impl World {
             Step::Probe { good, .. } => {
                 let result = if good { ProbeResult::Success } else { ProbeResult::Failure };
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                    self.tell(Event::Probed(ProbeReport {
+                    self.handle(Event::Probed(ProbeReport {
                         replica: id,
                         incarnation,
                         probe,
@@ -337,7 +374,7 @@ impl World {
             Step::Observe(_) => return self.observe_without(id),
             _ => return,
         };
-        self.tell(event);
+        self.handle(event);
     }
 
     fn observe_next(&mut self, id: ReplicaId, incarnation: Incarnation, ended: bool) {
@@ -354,7 +391,7 @@ impl World {
         self.drain();
     }
 
-    /// A list that lacks one replica.
+    /// A complete list, but for one replica that it does not show.
     fn observe_without(&mut self, hidden: ReplicaId) {
         let listed: Vec<_> = self
             .live
@@ -366,30 +403,34 @@ impl World {
         self.drain();
     }
 
-    /// Every command takes effect: starts become ready, stops end, probes succeed.
+    /// What was commanded comes about: starts are ready, stops are stopped, probes are answered well.
     pub(crate) fn obey(&mut self) {
         for instance in std::mem::take(&mut self.asked) {
             let current = self.set.get(instance.replica).filter(|view| view.instance() == instance);
             if current.is_none_or(|view| !view.phase.is_live()) {
-                self.tell(Event::stopped(instance));
+                self.handle(Event::stopped(instance));
             }
         }
         for view in self.set.replicas().collect::<Vec<_>>() {
             match view.phase {
-                Phase::Starting | Phase::Running => self.tell(Event::ready(view.instance())),
-                Phase::Stopping => self.tell(Event::stopped(view.instance())),
-                Phase::Unknown => self.tell(Event::found(view.instance())),
+                Phase::Starting | Phase::Running if is_broken(&self.set, &view) => {
+                    self.handle(Event::exited(view.instance(), 1));
+                    continue;
+                }
+                Phase::Starting | Phase::Running => self.handle(Event::ready(view.instance())),
+                Phase::Stopping => self.handle(Event::stopped(view.instance())),
+                Phase::Unknown => self.handle(Event::found(view.instance())),
                 _ => {}
             }
             if view.phase.is_live() && view.phase != Phase::Stopping {
                 for probe in [ProbeKind::Startup, ProbeKind::Readiness, ProbeKind::Liveness] {
-                    self.tell(Event::Probed(ProbeReport::new(view.instance(), probe, ProbeResult::Success)));
+                    self.handle(Event::Probed(ProbeReport::new(view.instance(), probe, ProbeResult::Success)));
                 }
             }
         }
     }
 
-    /// From now on every command succeeds. Runs until the set waits for nothing but probes and operators.
+    /// From now on everything succeeds: until nothing but probes and a person is waited for.
     pub(crate) fn make_peace(&mut self) {
         let until = self.now + Duration::from_secs(40_000);
         while self.now < until && !self.is_at_rest() {
@@ -408,7 +449,7 @@ impl World {
     }
 }
 
-/// Whether the only missing replicas are those that an operator must start.
+/// Nothing is missing but what only a person brings back.
 pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     let status = set.status();
     if status.is_final() {
@@ -416,16 +457,16 @@ pub(crate) fn is_at_rest(set: &ReplicaSet) -> bool {
     }
     let held = |view: &uphold::engine::ReplicaView| view.gate == Some(uphold::decide::Gate::Hold) && view.due.is_none();
     let settled = |view: uphold::engine::ReplicaView| match view.phase {
-        // It was removed by a scale-down and is still being stopped.
+        // It was scaled away, and is still there.
         _ if view.role.is_none() => false,
         Phase::Ready | Phase::Stopped | Phase::Completed | Phase::Removed => true,
         Phase::Quarantined => view.due.is_none(),
-        // In order, a replica that an operator must release holds back those after it.
+        // One that a person must release holds up those after it in order.
         Phase::Waiting if view.gate == Some(uphold::decide::Gate::Order) => {
             set.replicas().any(|before| before.replica < view.replica && held(&before))
         }
         Phase::Waiting => held(&view),
         _ => false,
     };
-    status != Status::Terminating && set.replicas().all(settled)
+    status != Status::Terminating && set.replicas().all(settled) && slots_at_rest(set).is_ok()
 }

@@ -60,7 +60,7 @@ impl ReplicaSet {
             }
             self.track_changed_slots();
             // Each rule sees what the one before has changed.
-            if !(self.apply_cover() || self.apply_drains() || self.apply_rollout()) {
+            if !(self.remove_surplus_surges() || self.apply_cover() || self.apply_drains() || self.apply_rollout()) {
                 break;
             }
             moved = true;
@@ -111,6 +111,12 @@ impl ReplicaSet {
         let scaling = self.policy.compiled().scaling;
         let stand_ins = (scaling.stand_ins as usize).max(scaling.standby as usize);
         self.remove_surplus(Role::StandIn, stand_ins);
+    }
+
+    /// Surge slots beyond `max_surge` are removed: another policy allows fewer, or a percentage is of fewer replicas.
+    fn remove_surplus_surges(&mut self) -> bool {
+        let most = self.policy.max_surge(self.desired) as usize;
+        self.remove_surplus(Role::Surge, most)
     }
 
     /// The set has ended: no rule applies any more, and every drain is answered. A completed set keeps no extra slots; one that
