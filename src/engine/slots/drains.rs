@@ -30,7 +30,7 @@ impl ReplicaSet {
     }
 
     /// Returns how many drains have not been asked to stop, and when the oldest of them began.
-    pub(crate) fn waiting_drains(&self) -> (u32, Option<Timestamp>) {
+    pub fn waiting_drains(&self) -> (u32, Option<Timestamp>) {
         let Some(slots) = self.slots.get() else { return (0, None) };
         slots.drains.waiting_by_age()
     }

@@ -164,6 +164,7 @@ pub enum RolloutPhase {
 }
 
 impl RolloutPhase {
+    #[cfg(feature = "metrics")]
     pub(crate) const ALL: [Self; 5] =
         [Self::Advancing, Self::Baking, Self::AwaitingPromotion, Self::Paused, Self::RollingBack];
 
