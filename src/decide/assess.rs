@@ -139,7 +139,7 @@ fn advance_outage(
 /// Whether so many replicas are given up, or would be with `more`, that *need* cannot be reached, not even with stand-ins.
 #[cold]
 fn cannot_reach(compiled: &Compiled, census: &Census, settled: u32, need: u32, more: u32) -> bool {
-    let given_up = census.given_up.saturating_sub(census.joining_given_up).saturating_add(more);
+    let given_up = census.given_up.saturating_sub(census.exempt_given_up).saturating_add(more);
     // Standbys take over one after the other, without limit.
     let stand_ins = if compiled.scaling.standby > 0 { u32::MAX } else { compiled.scaling.stand_ins };
     settled.saturating_sub(given_up.saturating_sub(stand_ins)) < need

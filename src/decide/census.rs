@@ -39,8 +39,9 @@ pub struct Census {
 
     /// Added by a scale-up and not available since; also counted above. They do not count towards *need* yet.
     pub joining: u32,
-    /// Joining replicas that were given up; also counted in `joining`.
-    pub joining_given_up: u32,
+    /// Given-up replicas whose failures are exempt, such as those that a scale-up added; also counted in `given_up`. They
+    /// never end the set.
+    pub exempt_given_up: u32,
     /// Available stand-ins. They are extra replicas, so no field above counts them.
     pub stand_ins: u32,
     /// Live instances, including those being stopped and those no longer desired.

@@ -54,6 +54,9 @@ impl CensusCounts {
         if replica.bucket != to {
             self.change_bucket(replica, to, tally, now);
         }
+        if replica.flags.any(ReplicaFlags::EXEMPT.and(ReplicaFlags::EXEMPT_GIVEN_UP)) {
+            self.recount_exempt(replica);
+        }
     }
 
     #[inline]
@@ -96,8 +99,6 @@ impl CensusCounts {
         }
         tally.bucket_changed(from, to, now);
         if replica.flags.has(ReplicaFlags::JOINING) {
-            self.census.joining_given_up -= u32::from(from == CensusBucket::GivenUp);
-            self.census.joining_given_up += u32::from(to == CensusBucket::GivenUp);
             // A replica that is given up or completed is no longer joining, unless it has never been ready.
             let given_up = to == CensusBucket::GivenUp && !replica.flags.has(ReplicaFlags::EXEMPT);
             if given_up || to == CensusBucket::Completed {
@@ -106,12 +107,29 @@ impl CensusCounts {
         }
     }
 
+    /// Counts a replica among the exempt ones that are given up, or no longer.
+    #[cold]
+    #[inline(never)]
+    fn recount_exempt(&mut self, replica: &mut Replica) {
+        let given_up = replica.bucket == CensusBucket::GivenUp && replica.flags.has(ReplicaFlags::EXEMPT);
+        if given_up == replica.flags.has(ReplicaFlags::EXEMPT_GIVEN_UP) {
+            return;
+        }
+        if given_up {
+            replica.flags.set(ReplicaFlags::EXEMPT_GIVEN_UP);
+            self.census.exempt_given_up += 1;
+        } else {
+            replica.flags.clear(ReplicaFlags::EXEMPT_GIVEN_UP);
+            self.census.exempt_given_up -= 1;
+        }
+        self.changed = true;
+    }
+
     /// Ends the joining of a replica that a scale-up added.
     pub(super) fn clear_joining(&mut self, replica: &mut Replica) {
         if replica.flags.has(ReplicaFlags::JOINING) {
             replica.flags.clear(ReplicaFlags::JOINING);
             self.census.joining -= 1;
-            self.census.joining_given_up -= u32::from(replica.bucket == CensusBucket::GivenUp);
             self.changed = true;
         }
     }

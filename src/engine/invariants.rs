@@ -391,7 +391,7 @@ impl ReplicaSet {
             census.starting += u32::from(flags.has(ReplicaFlags::HOLDS_PLACE));
             census.joining += u32::from(flags.has(ReplicaFlags::JOINING));
             let given_up = replica.bucket == CensusBucket::GivenUp;
-            census.joining_given_up += u32::from(flags.has(ReplicaFlags::JOINING) && given_up);
+            census.exempt_given_up += u32::from(flags.has(ReplicaFlags::EXEMPT) && given_up);
             members += u32::from(flags.has(ReplicaFlags::IN_GROUP));
             awaiting += u32::from(flags.has(ReplicaFlags::AWAITING));
         }

@@ -230,6 +230,9 @@ impl ReplicaFlags {
     /// Its latest incarnation ended without confirmation. If it shows itself alive again, it is a stray.
     pub(crate) const UNCONFIRMED: Self = Self(1 << 24);
 
+    /// It is counted among the exempt replicas that are given up.
+    pub(crate) const EXEMPT_GIVEN_UP: Self = Self(1 << 25);
+
     /// Flags with which an end has consequences beyond the decision.
     pub(crate) const UNCOMMON_END: Self =
         Self::LOST.and(Self::START_PENDS).and(Self::ENDING).and(Self::EXEMPT).and(Self::DRAINING).and(Self::ROLLING);

@@ -259,7 +259,7 @@ impl ReplicaSet {
             let flags = replica.flags;
             let available = replica.bucket.is_available() && replica.phase == Phase::Ready;
             replica.bucket = super::replica::CensusBucket::None;
-            for transient in [ReplicaFlags::AWAITING, ReplicaFlags::ENDING] {
+            for transient in [ReplicaFlags::AWAITING, ReplicaFlags::ENDING, ReplicaFlags::EXEMPT_GIVEN_UP] {
                 replica.flags.clear(transient);
             }
             let timed = match replica.phase {

@@ -17,7 +17,7 @@ mod truth;
 mod world;
 
 use proptest::prelude::*;
-use uphold::{Command, Output, Phase, ReplicaSet, Status, Timestamp};
+use uphold::{Command, Output, ReplicaSet, Status, Timestamp};
 use world::{Step, World, steps};
 
 pub(crate) fn config() -> ProptestConfig {
@@ -124,59 +124,6 @@ proptest! {
             world.set.next_deadline()
         );
     }
-
-    /// Whatever a rollout of a revision that cannot start has replaced comes back.
-    #[test]
-    fn a_broken_revision_costs_no_replica(
-        policy in policies::any(),
-        seed in any::<u64>(),
-        steps in proptest::collection::vec(calm_step(), 0..60),
-    ) {
-        // Without `retry`, a replica of the old revision that cannot be started again is given up.
-        prop_assume!(policy.0.retry().is_some());
-        let mut world = World::new(policy.0, seed);
-        world.make_peace();
-        // As long as `min_ready` at least.
-        world.take(&Step::Pass(10_000));
-        prop_assume!(world.set.status() == Status::Healthy && world.set.desired() > 0);
-        let ready = |world: &World| world.set.replicas().filter(|view| view.phase == Phase::Ready).count();
-        let before = ready(&world);
-        world.handle(uphold::Event::RollOut(slots::BROKEN.parse().unwrap()));
-        for step in &steps {
-            world.take(step);
-            invariants::check(&world);
-        }
-        for _ in 0..2 {
-            world.make_peace();
-            // As long as `min_ready` at least: then a drain that waited for it goes on.
-            world.take(&Step::Pass(10_000));
-        }
-        world.make_peace();
-        invariants::check(&world);
-        // It may have ended by failures of the old revision, or by an outage.
-        prop_assume!(!world.set.status().is_final());
-        let after = ready(&world);
-        prop_assert!(
-            after >= before && world.set.revision().is_none(),
-            "{before} before, {after} after, {:?}, {:?}, {:?}",
-            world.set.rollout(),
-            slots::slots_at_rest(&world.set),
-            world.set.replicas().collect::<Vec<_>>(),
-        );
-    }
-}
-
-/// Nothing fails but instances of the broken revision.
-fn calm_step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => Just(Step::Wait),
-        2 => (1..40_000u32).prop_map(Step::Pass),
-        4 => Just(Step::Obey),
-        1 => (0..8u32).prop_map(Step::Start),
-        1 => Just(Step::Restore),
-        1 => Just(Step::Slots(slots::SlotStep::RollBack)),
-        1 => (0..8u32).prop_map(Step::Drain),
-    ]
 }
 
 #[test]

@@ -206,6 +206,7 @@ impl ReplicaSet {
                 if tried && revision != self.revision() {
                     // An earlier rollout of this revision has left it.
                     self.replica_mut(id).flags.set(ReplicaFlags::EXEMPT);
+                    self.recount(id);
                 }
                 self.track_rollout(id);
             }
