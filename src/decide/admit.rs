@@ -64,8 +64,8 @@ pub enum StartKind {
     },
     /// A start that an operator requested.
     Requested,
-    /// The restart of an exempt slot, such as a stand-in, whose failures do not count. It takes no token of the budget and waits
-    /// for the end of an incident.
+    /// The restart of an exempt slot, such as a stand-in, whose failures do not count. It takes no token of the budget and is
+    /// in no incident.
     Exempt,
 }
 
@@ -181,11 +181,9 @@ impl Policy {
         let wait = |gate, until| Admission::Wait(Wait { gate, until });
         let restart = matches!(start.kind, StartKind::Restart { .. } | StartKind::Exempt);
         let mut paid = matches!(start.kind, StartKind::Restart { charged: true });
-        if start.kind != StartKind::Requested {
+        let in_incident = !matches!(start.kind, StartKind::Requested | StartKind::Exempt);
+        if in_incident {
             if let Some(incident) = &set.incident {
-                if start.kind == StartKind::Exempt {
-                    return wait(Gate::Incident, None);
-                }
                 match incident.stage {
                     IncidentStage::Holding { canary: Some(_), .. } => return wait(Gate::Incident, None),
                     // The canary must be a replica that failed.
@@ -218,7 +216,7 @@ impl Policy {
         if capped {
             return wait(Gate::Owner, None);
         }
-        if start.kind != StartKind::Requested {
+        if in_incident {
             set.release(start.replica, paid);
         }
         Admission::Start

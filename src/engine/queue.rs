@@ -185,10 +185,8 @@ impl Queue {
         self.spill();
         let classes: &[QueueClass] = match gate {
             // First starts wait for the canary, but are no canaries.
-            Gate::Incident if class == QueueClass::First => &[QueueClass::First, QueueClass::Exempt],
-            // They wait for the end of the incident, first starts only for the canary.
-            Gate::Incident if class == QueueClass::Exempt => &[QueueClass::Exempt],
-            Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First, QueueClass::Exempt],
+            Gate::Incident if class == QueueClass::First => &[QueueClass::First],
+            Gate::Incident => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::First],
             Gate::Concurrency => &[QueueClass::Charged, QueueClass::Uncharged, QueueClass::Exempt],
             Gate::Owner => &QueueClass::ALL,
             _ => &[class],

@@ -150,8 +150,9 @@ impl ReplicaSet {
     /// Commands a start. `place`: the flag by which it counts towards `max_concurrent_starts`.
     pub(super) fn start(&mut self, id: ReplicaId, place: Option<ReplicaFlags>) {
         // A requested start is not a trial of the batch that follows the canary, but may show that the cause is gone.
-        let requested = self.replica(id).kind == StartKind::Requested;
-        let on_trial = self.set.is_holding() || (self.set.has_incident() && !requested);
+        let kind = self.replica(id).kind;
+        let in_incident = self.set.is_holding() || (self.set.has_incident() && kind != StartKind::Requested);
+        let on_trial = in_incident && kind != StartKind::Exempt;
         let now = self.now;
         let replica = &mut self.replicas[id.index()];
         let incarnation = self.policy.start(&mut replica.history, now);
